@@ -1,0 +1,1 @@
+"""What the pages share: entry point, session, components, charts."""

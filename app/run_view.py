@@ -1,0 +1,103 @@
+"""One run, live: its state machine as a graph, its timeline, what the task says, and stopping it."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from app import statuses
+from app.charts import timeline
+from app.components import confirm_plan, errors_shown, plain, show_error, wait_for
+from app.session import Workbench
+from app.statemachine import graph
+from app.words import ago, duration, utc
+from ops.aws.executions import Execution
+from ops.snapshots import runs
+from ops.snapshots.catalogue import Deployed
+
+WATCH_S = 2
+PANEL_HEIGHT = 620
+LOG_HEIGHT = 220
+
+
+@st.cache_data(ttl=WATCH_S - 0.5, show_spinner=False)
+def _watched(_bench: Workbench, _pipeline: Deployed, arn: str, name: str) -> runs.Watched:
+    """However many sessions watch, AWS is asked once an interval."""
+    return runs.watch(_bench.cloud, _pipeline, name, datetime.now(UTC))
+
+
+@st.cache_data(ttl=WATCH_S - 0.5, show_spinner=False)
+def _log(_bench: Workbench, _pipeline: Deployed, task: str) -> str:
+    lines = runs.task_log(_bench.cloud, _pipeline, task)
+    return "\n".join(f"{line.at:%H:%M:%S}  {line.message.rstrip()}" for line in lines)
+
+
+def show_run(bench: Workbench, pipeline: Deployed, name: str, *, live: bool) -> None:
+    """The run of that name; redraws itself alone while it is under way, then the page once."""
+
+    @st.fragment(run_every=WATCH_S if live else None)
+    def panel() -> None:
+        with errors_shown():
+            watched = _watched(bench, pipeline, runs.execution_arn(pipeline, name), name)
+            _show(bench, pipeline, watched)
+            if live and watched.execution.status != "RUNNING":
+                st.cache_data.clear()
+                st.rerun()
+
+    panel()
+
+
+def _show(bench: Workbench, pipeline: Deployed, watched: runs.Watched) -> None:
+    execution = watched.execution
+    _headline(bench, pipeline, execution)
+    drawing, detail = st.columns([2, 3], gap="medium")
+    with drawing.container(height=PANEL_HEIGHT):
+        st.graphviz_chart(graph(watched.definition, execution), width="stretch")
+    with detail.container(height=PANEL_HEIGHT):
+        st.altair_chart(timeline(execution), width="stretch")
+        st.markdown("**What the task says**")
+        st.code(
+            _log(bench, pipeline, watched.task) if watched.task else "The task has not started.",
+            language=None,
+            height=LOG_HEIGHT,
+            wrap_lines=True,
+        )
+
+
+def _headline(bench: Workbench, pipeline: Deployed, execution: Execution) -> None:
+    now = datetime.now(UTC)
+    took = duration((execution.stopped or now) - execution.started)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        look = statuses.run(execution.status)
+        st.markdown(
+            f"{look.markdown} **{plain(execution.name)}** · {took} · "
+            f"started {ago(execution.started, now)} ({utc(execution.started)})",
+            width="content",
+        )
+        if execution.status == "RUNNING" and st.button("Stop run", icon=":material/stop_circle:"):
+            _stop(bench, pipeline, execution.name)
+    if execution.status in ("FAILED", "TIMED_OUT"):
+        _failure(execution)
+
+
+def _failure(execution: Execution) -> None:
+    failed = next((step for step in execution.steps if step.status == "failed"), None)
+    where = f"**{plain(failed.name)}** failed. " if failed else ""
+    reason = failed.cause or failed.error if failed else execution.cause or execution.error
+    st.error(f"{where}{plain(reason)}", icon=":material/error:")
+    if execution.cause:
+        with st.expander("What Step Functions said"):
+            st.code(f"{execution.error}\n{execution.cause}", language=None, wrap_lines=True)
+
+
+@st.dialog("Stop this run", width="large")
+def _stop(bench: Workbench, pipeline: Deployed, name: str) -> None:
+    st.markdown("Nothing is shared. What the run has made is deleted by a clean-up of its own.")
+    work = confirm_plan(bench, runs.plan_stop(bench.cloud, pipeline, name), button="Stop run")
+    if work is None:
+        return
+    wait_for(work, 15)
+    if error := work.error or (work.outcome and work.outcome.error):
+        show_error(error)
+        return
+    st.cache_data.clear()
+    st.rerun()

@@ -1,0 +1,45 @@
+"""How states look: word, icon and colour together. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Colour = Literal["green", "blue", "orange", "red", "gray"]
+
+
+@dataclass(frozen=True)
+class Look:
+    word: str
+    icon: str
+    colour: Colour
+
+    @property
+    def markdown(self) -> str:
+        """A badge for a Markdown element."""
+        return f":{self.colour}-badge[:material/{self.icon}: {self.word}]"
+
+
+RUNS = {
+    "RUNNING": Look("running", "progress_activity", "blue"),
+    "SUCCEEDED": Look("succeeded", "check_circle", "green"),
+    "FAILED": Look("failed", "error", "red"),
+    "TIMED_OUT": Look("timed out", "timer_off", "red"),
+    "ABORTED": Look("stopped", "stop_circle", "orange"),
+    "PENDING_REDRIVE": Look("to be redriven", "replay", "orange"),
+}
+
+
+def run(status: str) -> Look:
+    """An execution's status as Step Functions names it."""
+    return RUNS.get(status, Look(status.lower().replace("_", " "), "help", "gray"))
+
+
+def stack(status: str) -> Look:
+    """A stack's status as CloudFormation names it."""
+    word = status.lower().replace("_", " ")
+    if "FAILED" in status or status == "ROLLBACK_COMPLETE":
+        return Look(word, "error", "red")
+    if status.endswith("IN_PROGRESS"):
+        return Look(word, "progress_activity", "blue")
+    if status.endswith("ROLLBACK_COMPLETE"):
+        return Look(word, "undo", "orange")
+    return Look("deployed", "check_circle", "green")

@@ -1,0 +1,148 @@
+"""What every command works with: settings, Cloud, audit, and how to print."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ops.audit import Actor, AuditLog, FileAudit
+from ops.aws.cloud import Cloud, Place
+from ops.errors import PlanRefused
+from ops.plan import Outcome, Plan, Progress, execute
+from ops.settings import Settings
+
+
+class Context:
+    """One command's surroundings. The Cloud is connected to when it is first asked for."""
+
+    def __init__(self, wanted: Settings, *, as_json: bool) -> None:
+        self.wanted = wanted
+        self.as_json = as_json
+        self.console = Console(highlight=False)
+        self.errors = Console(highlight=False, stderr=True)
+
+    @cached_property
+    def cloud(self) -> Cloud:
+        if self.wanted.cloud == "embedded":
+            from ops import embedded
+
+            return embedded.connect(self.wanted)
+        return Cloud(self.wanted)
+
+    @property
+    def actor(self) -> Actor:
+        return Actor.local("cli")
+
+    @cached_property
+    def audit(self) -> AuditLog:
+        return FileAudit(self.cloud.settings.audit_file)
+
+    def place(self, account: str, region: str) -> Place:
+        """The account (name or id; the first for an empty one) and region (home for an empty one)."""
+        return Place(self.cloud.account(account), region or self.cloud.settings.home_region)
+
+    def show(self, rows: Sequence[Mapping[str, Any]], *, empty: str, value: Any = None) -> None:
+        """A table for people, or JSON of `value` (the rows themselves where it is not given)."""
+        if self.as_json:
+            self.print_json(rows if value is None else value)
+        elif not rows:
+            self.console.print(Text(empty))
+        else:
+            table = Table(*rows[0], box=None, pad_edge=False, header_style="bold")
+            for row in rows:
+                table.add_row(*(Text(readable(cell)) for cell in row.values()))
+            self.console.print(table)
+
+    def print_json(self, value: Any) -> None:
+        json.dump(value, sys.stdout, indent=2, default=_jsonable, ensure_ascii=False)
+        sys.stdout.write("\n")
+
+    def say(self, text: str) -> None:
+        """A line for people; goes to stderr when the answer is JSON."""
+        (self.errors if self.as_json else self.console).print(Text(readable(text)))
+
+    def carry_out(self, plan: Plan, *, dry_run: bool, confirmed: str) -> Outcome | None:
+        """Shows the plan and executes it; None after a dry run. Raises the first step's error."""
+        self._preview(plan, dry_run=dry_run)
+        if dry_run:
+            return None
+        if plan.confirm and not confirmed:
+            confirmed = self._ask(plan)
+        outcome = execute(
+            plan, actor=self.actor, audit=self.audit, confirmed=confirmed, report=self._report(plan)
+        )
+        if outcome.error:
+            raise outcome.error
+        return outcome
+
+    def _preview(self, plan: Plan, *, dry_run: bool) -> None:
+        if self.as_json:
+            if dry_run:
+                self.print_json({"title": plan.title, "confirm": plan.confirm, "steps": plan_rows(plan)})
+            return
+        self.console.print(Text(plan.title, style="bold"))
+        for row in plan_rows(plan):
+            self.console.print(Text(readable(f"  • {row['does']} ({row['resource']}) {row['evidence']}")))
+
+    def _ask(self, plan: Plan) -> str:
+        if not sys.stdin.isatty():
+            raise PlanRefused(
+                f"{plan.title}: not confirmed, nothing was changed.", hint=f"Add --confirm {plan.confirm}"
+            )
+        return input(f"Type {plan.confirm} to confirm: ").strip()
+
+    def _report(self, plan: Plan) -> Any:
+        names = {step.id: step.does for step in plan.steps}
+
+        def report(progress: Progress) -> None:
+            words = f"{names[progress.step]}: {progress.status}"
+            self.say(f"{progress.at:%H:%M:%S} {words} {progress.message}".rstrip())
+
+        return report
+
+
+def plan_rows(plan: Plan) -> list[dict[str, str]]:
+    """The plan's steps as rows for people and scripts."""
+    return [
+        {
+            "does": step.does,
+            "resource": f"{step.resource.kind} {step.resource.id}",
+            "account": step.resource.account,
+            "region": step.resource.region,
+            "evidence": step.evidence,
+        }
+        for step in plan.steps
+    ]
+
+
+def readable(cell: Any) -> str:
+    """A cell as one line without control characters: a name may hold terminal escapes."""
+    if cell is None:
+        return "–"
+    if isinstance(cell, datetime):
+        return f"{cell:%Y-%m-%d %H:%M:%S}"
+    if isinstance(cell, str):
+        return "".join(c if c.isprintable() else "�" for c in cell)
+    if isinstance(cell, Iterable):
+        return ", ".join(readable(item) for item in cell)
+    return str(cell)
+
+
+def _jsonable(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, tuple | set | frozenset):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

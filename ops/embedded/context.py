@@ -1,0 +1,19 @@
+"""What every overlay module is given when it is installed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Context:
+    """`child_environment` marks every process that the cloud starts, so that the next start can sweep it."""
+
+    data: Path
+    port: int
+    delay_s: float = 1.0
+    child_environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"

@@ -1,0 +1,129 @@
+"""Roles that the emulated services act under, and what those roles may do.
+
+The emulator checks only calls that arrive over HTTP. What its services do by themselves (a state machine that
+starts a task, a task that reads its secret) is checked here with the same evaluator, when enforcement is on.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import iam, sts
+
+from ops.embedded.context import Context
+
+SEAMS = (
+    "ministack.app.AUTH",
+    "ministack.core.iam_evaluator.enforce",
+    "ministack.core.iam_evaluator.evaluate_trust_policy",
+    "ministack.core.iam_evaluator._service_principal_matches",
+    "ministack.app.pin_request_origin",
+    "ministack.core.iam_actions.identity_denial_message",
+    "ministack.services.sts.register_session",
+    "ministack.services.iam._roles",
+)
+
+
+@dataclass(frozen=True)
+class Session:
+    """Credentials of an assumed role, as a container or a function gets them."""
+
+    arn: str
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_SESSION_TOKEN": self.session_token,
+        }
+
+
+def install(context: Context) -> None:
+    """Traffic on loopback counts as encrypted: bucket policies that demand TLS are meant for the network."""
+    pin = app.pin_request_origin
+    app.pin_request_origin = lambda source_ip, _secure: pin(source_ip, True)
+
+
+def assume(role_arn: str, session_name: str) -> Session:
+    """A session of the role, the same one for the same role and name."""
+    digest = hashlib.sha256(f"{role_arn} {session_name}".encode()).hexdigest()
+    role_name = role_arn.rsplit("/", 1)[-1]
+    account = role_arn.split(":")[4]
+    session = Session(
+        arn=f"arn:aws:sts::{account}:assumed-role/{role_name}/{session_name[:64]}",
+        access_key_id=f"ASIA{digest[:16].upper()}",
+        secret_access_key=digest[16:56],
+        session_token=hashlib.sha256(digest.encode()).hexdigest(),
+    )
+    sts.register_session(
+        session.access_key_id,
+        {
+            "Arn": session.arn,
+            "UserId": f"{role_name}:{session_name[:64]}",
+            "SecretAccessKey": session.secret_access_key,
+            "SessionToken": session.session_token,
+        },
+    )
+    return session
+
+
+def trusts(role_arn: str, service: str) -> bool:
+    """Whether the role exists and lets the service (as `ecs-tasks.amazonaws.com`) assume it."""
+    if not app.AUTH:
+        return True
+    role = iam._roles.get(role_arn.rsplit("/", 1)[-1])
+    if role is None:
+        return False
+    account = get_account_id()
+    request = iam_evaluator.EvalContext(
+        principal_arn=f"arn:aws:iam::{account}:root",
+        principal_type="Service",
+        principal_account=account,
+        action="sts:AssumeRole",
+        resource_arn=role_arn,
+        region=get_region(),
+        service_context={"aws:sourceaccount": account},
+    )
+    statements = [
+        statement
+        for statement in _statements(role["AssumeRolePolicyDocument"])
+        # The emulator's trust evaluator takes any service for any other.
+        if iam_evaluator._service_principal_matches(statement.get("Principal"), service)
+    ]
+    policy = {"Statement": statements}
+    return bool(iam_evaluator.evaluate_trust_policy(policy, request.principal_arn, request))
+
+
+def _statements(policy: Any) -> list[dict[str, Any]]:
+    document = json.loads(policy) if isinstance(policy, str) else policy
+    statements = document.get("Statement", [])
+    return statements if isinstance(statements, list) else [statements]
+
+
+def denial(
+    session: Session, action: str, resource: str, service_context: Mapping[str, Any] | None = None
+) -> str | None:
+    """AWS's message when the session may not do `action` on `resource`; None when it may."""
+    if not app.AUTH:
+        return None
+    refused = iam_evaluator.enforce(
+        session.access_key_id,
+        action,
+        action.split(":")[0],
+        get_region(),
+        resource_arn=resource,
+        service_context=dict(service_context or {}),
+    )
+    if refused is None:
+        return None
+    if isinstance(refused, iam_evaluator.AuthError):
+        return str(refused.message)
+    return str(iam_actions.identity_denial_message(action, session.arn, resource, refused.decision == "Deny"))

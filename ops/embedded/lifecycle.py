@@ -1,0 +1,219 @@
+"""Starts, finds, stops and resets the embedded cloud's process. One process a folder: a lock tells."""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.embedded.ports import free_port
+from ops.embedded.processes import MARKER, end_marked
+from ops.errors import EmbeddedError
+
+START_S = 180.0
+STOP_S = 60.0
+BUSY = 75  # exit status of a process that found the folder taken: EX_TEMPFAIL of sysexits.h
+
+_owned: dict[Path, subprocess.Popen[bytes]] = {}
+
+
+@dataclass(frozen=True)
+class Running:
+    """A cloud that runs. `joined`: it ran before this call."""
+
+    endpoint: str
+    pid: int
+    data: Path
+    joined: bool = True
+
+
+def start(
+    data: Path, *, delay_s: float = 1.0, auth: bool = True, sample: bool = True, owner: bool = False
+) -> Running:
+    """Starts the cloud, or finds that it runs; returns when it answers and holds its sample data.
+
+    `delay_s` is how long RDS takes to make or change something, `auth` turns IAM enforcement on, `sample`
+    fills a new cloud with sample data. With `owner` it ends when this process does, however that ends.
+    Raises EmbeddedError.
+    """
+    data = data.absolute()
+    _check_installed()
+    data.mkdir(parents=True, exist_ok=True)
+    if running := status(data):
+        return running
+    process = _spawn(data, delay_s=delay_s, auth=auth, sample=sample, owner=owner)
+    _wait(lambda: process.poll() is not None or _announced(data, process.pid), START_S)
+    if _announced(data, process.pid):
+        if owner:
+            _owned[data] = process
+        found = _read(data)
+        return Running(found["endpoint"], found["pid"], data, joined=False)
+    if process.poll() == BUSY:
+        return _join(data)
+    process.kill()
+    raise EmbeddedError(
+        "The embedded cloud did not start.",
+        hint=f"See {data / 'server.log'}; `python -m ops embedded reset` begins afresh.",
+        detail=_tail(data / "server.log"),
+    )
+
+
+def status(data: Path) -> Running | None:
+    """The cloud of that folder, where it runs and is ready."""
+    data = data.absolute()
+    if not (data / "running.json").exists() or not is_locked(data):
+        return None
+    found = _read(data)
+    return Running(found["endpoint"], found["pid"], data) if found else None
+
+
+def stop(data: Path) -> None:
+    """Ends the cloud and everything in it; its state is kept. No error where it does not run."""
+    data = data.absolute()
+    if running := status(data):
+        os.kill(running.pid, signal.SIGTERM)
+        if not _wait(lambda: not is_locked(data), STOP_S):
+            os.kill(running.pid, signal.SIGKILL)
+            _wait(lambda: not is_locked(data), STOP_S)
+    if process := _owned.pop(data, None):
+        if process.stdin:
+            process.stdin.close()
+        process.wait()
+    if not is_locked(data):
+        end_marked(data)
+
+
+def reset(data: Path) -> None:
+    """Ends the cloud and deletes its state."""
+    stop(data)
+    shutil.rmtree(data.absolute(), ignore_errors=True)
+
+
+@contextmanager
+def locked(data: Path) -> Iterator[bool]:
+    """Holds the folder's lock while the block runs; False where another process holds it."""
+    with (data / "lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def is_locked(data: Path) -> bool:
+    """Whether a process serves the folder."""
+    if not data.exists():
+        return False
+    with locked(data) as free:
+        return not free
+
+
+def announce(data: Path, url: str) -> None:
+    """Says, from within the process, that it is ready."""
+    part = data / "running.part"
+    part.write_text(json.dumps({"endpoint": url, "pid": os.getpid()}))
+    part.replace(data / "running.json")
+
+
+def _check_installed() -> None:
+    from importlib.util import find_spec
+
+    if not find_spec("ministack"):
+        raise EmbeddedError(
+            "The embedded cloud is not installed here.",
+            hint="Install requirements-dev.txt, or set SLIPWAY_CLOUD=aws to work with AWS.",
+        )
+
+
+def _spawn(data: Path, *, delay_s: float, auth: bool, sample: bool, owner: bool) -> subprocess.Popen[bytes]:
+    port = free_port(_last_port(data))
+    (data / "running.json").unlink(missing_ok=True)
+    flags = ["--sample"] * sample + ["--owned"] * owner
+    command = [sys.executable, "-m", "ops.embedded.server", str(data), "--delay", str(delay_s), *flags]
+    with (data / "server.log").open("ab") as log:
+        return subprocess.Popen(
+            command,
+            cwd=Path(__file__).parents[2],
+            env=_environment(data, port, auth=auth),
+            # The owner's end closes with its last breath, whatever killed it.
+            stdin=subprocess.PIPE if owner else subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _environment(data: Path, port: int, *, auth: bool) -> dict[str, str]:
+    """What the emulator reads when it is imported; nothing of the user's AWS set-up."""
+    own = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PG", "MINISTACK_"))
+    }
+    private = data / "runtime"
+    private.mkdir(mode=0o700, exist_ok=True)
+    return {
+        **own,
+        MARKER: str(data),
+        "AUTH": str(auth).lower(),
+        "BIND_HOST": "127.0.0.1",
+        "DOCKER_HOST": "unix:///nonexistent",
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "LOG_LEVEL": "WARNING",
+        "MINISTACK_HOST": "127.0.0.1",
+        "PERSIST_STATE": "1",
+        "S3_DATA_DIR": str(data / "s3"),
+        "S3_PERSIST": "1",
+        "SFTP_ENABLED": "0",
+        "STATE_DIR": str(data / "state"),
+        "XDG_RUNTIME_DIR": str(private),
+    }
+
+
+def _join(data: Path) -> Running:
+    """Another process was faster: waits until its cloud is ready."""
+    if _wait(lambda: status(data) is not None or not is_locked(data), START_S) and (found := status(data)):
+        return found
+    raise EmbeddedError(
+        f"Another process holds {data} and does not answer.",
+        hint="Stop it with `python -m ops embedded stop`, or set SLIPWAY_DATA to another folder.",
+    )
+
+
+def _announced(data: Path, pid: int) -> bool:
+    return bool(_read(data).get("pid") == pid)
+
+
+def _read(data: Path) -> dict[str, object]:
+    try:
+        found: dict[str, object] = json.loads((data / "running.json").read_text())
+        return found
+    except FileNotFoundError:
+        return {}
+
+
+def _last_port(data: Path) -> int:
+    try:
+        return int((data / "port").read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+def _tail(path: Path) -> str:
+    return path.read_text("utf-8", "replace")[-2000:] if path.exists() else ""
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

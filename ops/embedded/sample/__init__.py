@@ -1,0 +1,28 @@
+"""The databases that the embedded cloud starts with, as plain data: nothing is started or written here."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import resources
+
+from ops.embedded.sample.shop import shop_sql
+
+
+@dataclass(frozen=True)
+class SampleDatabase:
+    """A database instance to create, the SQL that fills it, and the SQL that sanitizes a copy of it.
+
+    `sql` yields pieces of a script for `psql -f`, to be run as `master_user` on `db_name`.
+    """
+
+    identifier: str
+    engine: str
+    db_name: str
+    master_user: str
+    sql: Callable[[], Iterator[str]]
+    sanitize_sql: str
+
+
+def production_databases() -> tuple[SampleDatabase, ...]:
+    """The databases of the production account in its home region."""
+    sanitize_sql = resources.files(__name__).joinpath("sanitize_shop.sql").read_text(encoding="utf-8")
+    return (SampleDatabase("shop-production", "postgres", "shop", "shop_admin", shop_sql, sanitize_sql),)

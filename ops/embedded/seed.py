@@ -1,0 +1,80 @@
+"""What a new embedded cloud holds: roles, and a shop's database in the production account with its pipeline."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from ministack.core.responses import request_scope
+
+from ops.embedded.accounts import ACCOUNTS, HOME, PRODUCTION, ROLE, WORKBENCH, endpoint
+from ops.embedded.context import Context
+from ops.embedded.rds import Databases
+from ops.embedded.sample import SampleDatabase, production_databases
+from ops.errors import EmbeddedError
+from ops.settings import Account
+
+PATIENCE_S = 60.0
+
+
+def seed(context: Context, databases: Databases) -> None:
+    """Fills the cloud, through its own API but for the databases' rows."""
+    for account in ACCOUNTS:
+        _make_role(context, account)
+    for database in production_databases():
+        _make_database(context, databases, database)
+
+
+def _client(context: Context, service: str, account: Account) -> Any:
+    root = endpoint(context.endpoint, account.id)
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name=HOME,
+        endpoint_url=root.url,
+        aws_access_key_id=root.access_key_id,
+        aws_secret_access_key=root.secret_access_key,
+    )
+
+
+def _make_role(context: Context, account: Account) -> None:
+    """The role that the workbench assumes in the account."""
+    iam = _client(context, "iam", account)
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Principal": {"AWS": WORKBENCH}, "Action": "sts:AssumeRole"},
+    }
+    everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+    iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName=ROLE, PolicyName="administer", PolicyDocument=json.dumps(everything))
+
+
+def _make_database(context: Context, databases: Databases, database: SampleDatabase) -> None:
+    rds = _client(context, "rds", PRODUCTION)
+    password = secrets.token_urlsafe(20)
+    rds.create_db_instance(
+        DBInstanceIdentifier=database.identifier,
+        Engine=database.engine,
+        DBInstanceClass="db.t4g.micro",
+        AllocatedStorage=20,
+        DBName=database.db_name,
+        MasterUsername=database.master_user,
+        MasterUserPassword=password,
+    )
+
+    def is_available() -> bool:
+        found = rds.describe_db_instances(DBInstanceIdentifier=database.identifier)["DBInstances"][0]
+        return bool(found["DBInstanceStatus"] == "available")
+
+    _until(is_available)
+    with request_scope(PRODUCTION.id, HOME):
+        databases.load(database.identifier, password, database.sql())
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise EmbeddedError("The embedded cloud does not answer itself.", hint="See its server.log.")
+        time.sleep(0.05)

@@ -1,0 +1,193 @@
+"""The embedded cloud's process: the emulator with its overlays on loopback, saved as it goes.
+
+python -m ops.embedded.server FOLDER --delay SECONDS [--sample] [--owned]
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack import app
+from ministack.core import persistence
+
+from ops.embedded import (
+    ecs,
+    functions,
+    identity,
+    network,
+    rds,
+    stepfunctions_calls,
+    stepfunctions_executions,
+    stepfunctions_history,
+    stepfunctions_language,
+)
+from ops.embedded.context import Context
+from ops.embedded.lifecycle import BUSY, announce, locked
+from ops.embedded.ports import HOST
+from ops.embedded.processes import MARKER, end_marked
+from ops.embedded.rds import Databases
+from ops.embedded.seams import check
+
+OVERLAYS = (
+    network,
+    identity,
+    functions,
+    ecs,
+    stepfunctions_history,
+    stepfunctions_executions,
+    stepfunctions_language,
+    stepfunctions_calls,
+)
+SEAMS = (
+    "ministack.app._build_persistence_save_dict",
+    "ministack.app._load_persisted_state",
+    "ministack.app.app",
+    "ministack.core.persistence.save_all",
+)
+SAVE_S = 5.0
+SEEDED = "seeded"
+
+log = logging.getLogger("slipway.embedded")
+
+
+class Server:
+    """Serves until it is told to stop; `touched` is set by every request since the last save."""
+
+    def __init__(self, context: Context, databases: Databases, *, sample: bool) -> None:
+        self._context = context
+        self._databases = databases
+        self._sample = sample
+        self._touched = threading.Event()
+        self._failed = False
+
+    async def run(self, *, owned: bool) -> int:
+        """The exit status."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        if owned:
+            loop.add_reader(sys.stdin, stop.set)  # readable when the owner has ended: it writes nothing
+        config = Config()
+        config.bind = [f"{HOST}:{self._context.port}"]
+        config.keep_alive_timeout = 75
+        config.loglevel = "WARNING"
+        listening = asyncio.create_task(serve(self._noticed, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
+        threading.Thread(target=self._begin, args=(loop, stop), daemon=True).start()
+        await listening
+        return 1 if self._failed else 0
+
+    async def _noticed(self, scope: Any, receive: Any, send: Any) -> None:
+        self._touched.set()
+        await app.app(scope, receive, send)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+        """Seeds a new cloud, says that it is ready, then saves whenever something has happened."""
+        try:
+            _wait_until_answering(self._context.port)
+            if self._sample and not (self._context.data / SEEDED).exists():
+                from ops.embedded.seed import seed  # the jobs are imported only where they are needed
+
+                seed(self._context, self._databases)
+            (self._context.data / SEEDED).touch()
+            _save()
+        except Exception:
+            log.exception("the embedded cloud could not be filled")
+            self._failed = True
+            loop.call_soon_threadsafe(stop.set)
+            return
+        announce(self._context.data, self._context.endpoint)
+        while self._touched.wait():
+            self._touched.clear()
+            threading.Event().wait(SAVE_S)
+            _save()
+
+
+def _wait_until_answering(port: int) -> None:
+    """It answers once the saved state is loaded."""
+    while True:
+        try:
+            connection = HTTPConnection(HOST, port, timeout=5)
+            connection.request("GET", "/_ministack/health")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            time.sleep(0.05)
+
+
+def _save() -> None:
+    persistence.save_all(app._build_persistence_save_dict())
+
+
+def main() -> int:
+    arguments = _arguments()
+    logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    with locked(arguments.data) as free:
+        if not free:
+            return BUSY
+        end_marked(arguments.data)
+        return _serve(arguments)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    data: Path = arguments.data
+    if not (data / SEEDED).exists():
+        _empty(data)
+    port = int(os.environ["GATEWAY_PORT"])
+    (data / "port").write_text(str(port))
+    context = Context(data, port, arguments.delay, {MARKER: os.environ[MARKER]})
+    databases = _install(context)
+    try:
+        return asyncio.run(Server(context, databases, sample=arguments.sample).run(owned=arguments.owned))
+    finally:
+        (data / "running.json").unlink(missing_ok=True)
+        ecs.stop_all()
+        databases.stop_all()
+        end_marked(data)
+
+
+def _install(context: Context) -> Databases:
+    check([*SEAMS, *rds.SEAMS, *(seam for overlay in OVERLAYS for seam in overlay.SEAMS)])
+    for overlay in OVERLAYS:
+        overlay.install(context)
+    databases = rds.install(context)
+    load = app._load_persisted_state
+
+    def load_and_resume() -> None:
+        load()
+        databases.resume()
+        stepfunctions_executions.resume()
+
+    app._load_persisted_state = load_and_resume
+    return databases
+
+
+def _empty(data: Path) -> None:
+    """A start that did not get as far as the sample data begins again."""
+    for item in data.iterdir():
+        if item.name not in ("lock", "runtime", "server.log"):
+            shutil.rmtree(item) if item.is_dir() else item.unlink()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m ops.embedded.server")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--delay", type=float, required=True)
+    parser.add_argument("--sample", action="store_true")
+    parser.add_argument("--owned", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

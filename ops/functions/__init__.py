@@ -1,0 +1,1 @@
+"""Lambda sources: one self-contained file each with one `handler`; read as text, never imported."""

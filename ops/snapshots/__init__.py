@@ -1,0 +1,1 @@
+"""Sanitized snapshots: pipeline, runs, catalogue."""

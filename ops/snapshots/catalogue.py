@@ -1,0 +1,110 @@
+"""What there is: databases, the pipelines deployed for them, their sanitized snapshots, what was left behind."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ops.aws import cloudformation, rds
+from ops.aws.cloud import Cloud, Place
+from ops.aws.cloudformation import Stack
+from ops.aws.rds import Database, Snapshot
+from ops.errors import NotFound
+from ops.templates.snapshots import DESCRIPTION
+
+PIPELINE_TAG = "slipway:pipeline"
+RUN_TAG = "slipway:run"
+TEMPORARY_TAG = "slipway:temporary"
+SANITIZED_TAG = "slipway:sanitized"
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A pipeline as its stack tells: `ready` once the stack has been made."""
+
+    place: Place
+    stack: Stack
+
+    @property
+    def name(self) -> str:
+        return self.stack.name
+
+    @property
+    def database(self) -> str:
+        return self.stack.parameters.get("SourceDatabase", "")
+
+    @property
+    def machine(self) -> str:
+        """ARN of the state machine; empty before the stack is made."""
+        return self.stack.outputs.get("StateMachineArn", "")
+
+    @property
+    def shares(self) -> tuple[str, ...]:
+        return tuple(filter(None, self.stack.parameters.get("ShareWith", "").split(",")))
+
+
+@dataclass(frozen=True)
+class Sanitized:
+    """A sanitized snapshot of a pipeline, and who may restore it."""
+
+    snapshot: Snapshot
+    shared_with: tuple[str, ...]
+
+    @property
+    def run(self) -> str:
+        return self.snapshot.tags.get(RUN_TAG, "")
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A temporary resource of a run: `kind` as CloudFormation names it."""
+
+    kind: str
+    id: str
+    pipeline: str
+    run: str
+    created: datetime | None
+
+
+def list_pipelines(cloud: Cloud, place: Place) -> list[Deployed]:
+    """Every pipeline of the place, by name: deployed from here or in the console."""
+    stacks = cloudformation.list_stacks(cloud, place.account.id, place.region)
+    return [Deployed(place, stack) for stack in stacks if stack.description == DESCRIPTION]
+
+
+def find_pipeline(cloud: Cloud, place: Place, database: str) -> Deployed:
+    """The pipeline of that database. Raises NotFound."""
+    for pipeline in list_pipelines(cloud, place):
+        if pipeline.database == database:
+            return pipeline
+    raise NotFound(
+        f"{database} has no snapshot pipeline in {place.account.name}, {place.region}.",
+        hint="Set one up on the page Snapshots, or with `python -m ops snapshots deploy`.",
+    )
+
+
+def find_database(cloud: Cloud, place: Place, database: str) -> Database | None:
+    """The database of that id, if it is there."""
+    return next((found for found in rds.list_databases(cloud, place) if found.id == database), None)
+
+
+def list_sanitized(cloud: Cloud, pipeline: Deployed) -> list[Sanitized]:
+    """The pipeline's finished snapshots, newest first."""
+    return [
+        Sanitized(snapshot, rds.shared_with(cloud, pipeline.place, snapshot.id))
+        for snapshot in rds.list_snapshots(cloud, pipeline.place)
+        if snapshot.tags.get(PIPELINE_TAG) == pipeline.name and SANITIZED_TAG in snapshot.tags
+    ]
+
+
+def list_temporary(cloud: Cloud, place: Place) -> list[Leftover]:
+    """Everything temporary that any pipeline's run has made in the place, whether the run goes on or not."""
+    databases = [
+        Leftover("AWS::RDS::DBInstance", item.id, item.tags[PIPELINE_TAG], item.tags[RUN_TAG], None)
+        for item in rds.list_databases(cloud, place)
+        if TEMPORARY_TAG in item.tags and PIPELINE_TAG in item.tags
+    ]
+    snapshots = [
+        Leftover("AWS::RDS::DBSnapshot", item.id, item.tags[PIPELINE_TAG], item.tags[RUN_TAG], item.created)
+        for item in rds.list_snapshots(cloud, place)
+        if TEMPORARY_TAG in item.tags and PIPELINE_TAG in item.tags
+    ]
+    return databases + snapshots

@@ -1,0 +1,204 @@
+"""A snapshot pipeline as it is asked for, what is wrong with it, and the stack that makes it."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+
+from ops.aws.cloud import Place
+from ops.aws.cloudformation import StackSpec
+from ops.aws.deploy import Upload
+from ops.aws.rds import Database
+from ops.errors import InputError
+from ops.snapshots import machine
+from ops.templates import snapshots as stack
+
+STACK_PREFIX = "snapshots-"
+NAME_FORMAT = "{database}-sanitized-{date}-{time}"
+NAME_FIELDS = ("database", "date", "time")
+ENGINES = ("postgres",)
+MAXIMUM_SHARES = 20  # accounts a snapshot: Amazon RDS User Guide, "Sharing a DB snapshot"
+
+
+@dataclass(frozen=True)
+class Script:
+    """SQL that runs in one transaction. `name` orders it among the others."""
+
+    name: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What a pipeline is asked to do; the names are the template's parameters' in snake case."""
+
+    database: str
+    scripts: tuple[Script, ...]
+    vpc: str
+    subnets: tuple[str, str]
+    database_name: str = ""
+    share_with: tuple[str, ...] = ()
+    use_latest_snapshot: bool = False
+    name_format: str = NAME_FORMAT
+    kms_key: str = ""
+    keep: int = 3
+    schedule: str = ""
+    notify_email: str = ""
+    assign_public_ip: bool = False
+    instance_class: str = ""
+    poll_seconds: int = 60
+
+    @property
+    def stack_name(self) -> str:
+        return STACK_PREFIX + self.database
+
+    @property
+    def script_prefix(self) -> str:
+        """Where the scripts lie in the bucket: named by their content, so a run's scripts never change."""
+        content = json.dumps([[script.name, script.sql] for script in self.scripts])
+        return f"snapshots/{self.database}/{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+
+
+def check(pipeline: Pipeline, database: Database | None, *, default_key: bool, now: datetime) -> None:
+    """Raises InputError for the first thing that cannot work. `default_key`: of the database's encryption."""
+    _check_database(pipeline, database, default_key=default_key)
+    _check_scripts(pipeline)
+    _check_accounts(pipeline.share_with)
+    snapshot_name(pipeline.name_format, pipeline.database, now)
+    if len(set(pipeline.subnets)) != 2:
+        raise InputError(
+            "The two subnets are the same.", field="subnets", hint="Choose two in different zones."
+        )
+
+
+def _check_database(pipeline: Pipeline, database: Database | None, *, default_key: bool) -> None:
+    if database is None:
+        raise InputError(
+            f"There is no database {pipeline.database!r} in this account and region.",
+            field="database",
+            hint="Choose one of the databases that are listed.",
+        )
+    if database.engine not in ENGINES:
+        raise InputError(
+            f"{database.id} runs {database.engine}, which a pipeline cannot sanitize.",
+            field="database",
+            hint=f"Supported: {', '.join(ENGINES)}.",
+        )
+    if database.cluster:
+        raise InputError(
+            f"{database.id} is a member of the cluster {database.cluster}; a pipeline copies instances only.",
+            field="database",
+            hint="Choose a database that is not part of a cluster.",
+        )
+    if default_key and pipeline.share_with and not pipeline.kms_key:
+        raise InputError(
+            f"{database.id} is encrypted with the account's default key; its snapshots cannot be shared.",
+            field="kms_key",
+            hint="Give a customer managed key that the other accounts may use, or share with none.",
+        )
+
+
+def _check_scripts(pipeline: Pipeline) -> None:
+    if not pipeline.scripts:
+        raise InputError("There is no SQL: nothing would be sanitized.", field="sql", hint="Write the SQL.")
+    for script in pipeline.scripts:
+        if not _statements(script.sql):
+            raise InputError(
+                f"{script.name} holds no SQL statement: nothing would be sanitized.",
+                field="sql",
+                hint="Write the UPDATE and DELETE statements that remove personal data.",
+            )
+
+
+def _statements(sql: str) -> str:
+    """What is left of the SQL without comments and white space."""
+    return re.sub(r"--[^\n]*|/\*.*?\*/|[\s;]+", "", sql, flags=re.DOTALL)
+
+
+def _check_accounts(accounts: tuple[str, ...]) -> None:
+    for account in accounts:
+        if not re.fullmatch(r"\d{12}", account):
+            raise InputError(
+                f"{account!r} is not an account id.", field="share_with", hint="An account id has 12 digits."
+            )
+    if len(accounts) > MAXIMUM_SHARES:
+        raise InputError(
+            f"{len(accounts)} accounts are too many to share with.",
+            field="share_with",
+            hint=f"RDS shares a snapshot with {MAXIMUM_SHARES} accounts at most.",
+        )
+
+
+def snapshot_name(name_format: str, database: str, moment: datetime) -> str:
+    """The snapshot's id that the format gives at that moment. Raises InputError when it is not a valid one.
+
+    The rule: Amazon RDS API Reference, CreateDBSnapshot. The handler applies the same when a run starts.
+    """
+    fields = {"database": database, "date": f"{moment:%Y%m%d}", "time": f"{moment:%H%M%S}"}
+    name = re.sub(r"\{(\w+)\}", lambda found: fields.get(found[1], found[0]), name_format).lower()
+    if len(name) > 255 or not re.fullmatch(r"[a-z](-?[a-z0-9])*", name):
+        raise InputError(
+            f"The name format gives {name!r}, which is not a snapshot id.",
+            field="name_format",
+            hint="A letter first, then letters, digits and single hyphens, 255 at most; "
+            + "it may hold {database}, {date} and {time}.",
+        )
+    if "{time}" not in name_format:
+        raise InputError(
+            "The name format gives the same name to two runs of a day.",
+            field="name_format",
+            hint="Put {date} and {time} into it.",
+        )
+    return name
+
+
+def template_body() -> str:
+    """The template as it is deployed."""
+    source = files("ops.functions").joinpath("snapshots.py").read_text("utf-8")
+    return stack.template(machine.text(), source).to_json(indent=1)
+
+
+def stack_spec(pipeline: Pipeline, place: Place, bucket: str) -> StackSpec:
+    """The stack that makes the pipeline; its scripts lie in `bucket`."""
+    return StackSpec(
+        name=pipeline.stack_name,
+        template_body=template_body(),
+        parameters=_parameters(pipeline, bucket),
+        tags={stack.JOB_TAG: stack.JOB},
+        capabilities=("CAPABILITY_IAM",),
+        account=place.account.id,
+        region=place.region,
+    )
+
+
+def uploads(pipeline: Pipeline) -> tuple[Upload, ...]:
+    """The scripts as objects of the bucket."""
+    return tuple(
+        Upload(f"{pipeline.script_prefix}/{number:02d}-{script.name}.sql", script.sql.encode())
+        for number, script in enumerate(pipeline.scripts, 1)
+    )
+
+
+def _parameters(pipeline: Pipeline, bucket: str) -> Mapping[str, str]:
+    return {
+        "SourceDatabase": pipeline.database,
+        "DatabaseName": pipeline.database_name,
+        "UseLatestSnapshot": str(pipeline.use_latest_snapshot).lower(),
+        "ScriptBucket": bucket,
+        "ScriptPrefix": pipeline.script_prefix,
+        "SnapshotNameFormat": pipeline.name_format,
+        "ShareWith": ",".join(pipeline.share_with),
+        "KmsKeyArn": pipeline.kms_key,
+        "KeepSnapshots": str(pipeline.keep),
+        "Schedule": pipeline.schedule,
+        "NotifyEmail": pipeline.notify_email,
+        "VpcId": pipeline.vpc,
+        "SubnetA": pipeline.subnets[0],
+        "SubnetB": pipeline.subnets[1],
+        "AssignPublicIp": "ENABLED" if pipeline.assign_public_ip else "DISABLED",
+        "InstanceClass": pipeline.instance_class,
+        "PollSeconds": str(pipeline.poll_seconds),
+    }

