@@ -22,7 +22,7 @@ LOG_HEIGHT = 220
 @st.cache_data(ttl=WATCH_S - 0.5, show_spinner=False)
 def _watched(_bench: Workbench, _pipeline: Deployed, arn: str, name: str) -> runs.Watched:
     """However many sessions watch, AWS is asked once an interval."""
-    return runs.watch(_bench.cloud, _pipeline, name, datetime.now(UTC))
+    return runs.watch(_bench.cloud, _pipeline, name)
 
 
 @st.cache_data(ttl=WATCH_S - 0.5, show_spinner=False)

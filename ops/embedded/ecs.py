@@ -3,6 +3,7 @@
 The emulator keeps clusters, task definitions and the API; this replaces what it would hand to Docker.
 """
 
+import logging
 import shutil
 from typing import Any
 
@@ -33,6 +34,8 @@ SEAMS = (
 )
 
 Record = dict[str, Any]
+
+log = logging.getLogger("slipway.ecs")
 
 
 class _NotDocker:
@@ -88,6 +91,9 @@ def _work(
             outcome = run.run()
         except CannotStart as error:
             outcome = Outcome("TaskFailedToStart", str(error))
+        except Exception as error:  # whoever waits for the task must hear of its end
+            log.exception("the task %s broke", arn)
+            outcome = Outcome("TaskFailedToStart", f"The embedded cloud failed: {error!r}")
         finally:
             _runs.pop(arn, None)
             _stopping.pop(arn, None)

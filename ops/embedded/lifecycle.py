@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ops.embedded.ports import free_port
 from ops.embedded.processes import MARKER, end_marked
@@ -48,6 +49,8 @@ def start(
     data.mkdir(parents=True, exist_ok=True)
     if running := status(data):
         return running
+    if ended := _owned.pop(data, None):
+        _reap(ended)
     process = _spawn(data, delay_s=delay_s, auth=auth, sample=sample, owner=owner)
     _wait(lambda: process.poll() is not None or _announced(data, process.pid), START_S)
     if _announced(data, process.pid):
@@ -55,9 +58,9 @@ def start(
             _owned[data] = process
         found = _read(data)
         return Running(found["endpoint"], found["pid"], data, joined=False)
-    if process.poll() == BUSY:
-        return _join(data)
     process.kill()
+    if _reap(process) == BUSY:
+        return _join(data)
     raise EmbeddedError(
         "The embedded cloud did not start.",
         hint=f"See {data / 'server.log'}; `python -m ops embedded reset` begins afresh.",
@@ -83,9 +86,7 @@ def stop(data: Path) -> None:
             os.kill(running.pid, signal.SIGKILL)
             _wait(lambda: not is_locked(data), STOP_S)
     if process := _owned.pop(data, None):
-        if process.stdin:
-            process.stdin.close()
-        process.wait()
+        _reap(process)
     if not is_locked(data):
         end_marked(data)
 
@@ -177,6 +178,13 @@ def _environment(data: Path, port: int, *, auth: bool) -> dict[str, str]:
     }
 
 
+def _reap(process: subprocess.Popen[bytes]) -> int:
+    """Its exit status, once it has ended."""
+    if process.stdin:
+        process.stdin.close()
+    return process.wait()
+
+
 def _join(data: Path) -> Running:
     """Another process was faster: waits until its cloud is ready."""
     if _wait(lambda: status(data) is not None or not is_locked(data), START_S) and (found := status(data)):
@@ -191,9 +199,9 @@ def _announced(data: Path, pid: int) -> bool:
     return bool(_read(data).get("pid") == pid)
 
 
-def _read(data: Path) -> dict[str, object]:
+def _read(data: Path) -> dict[str, Any]:
     try:
-        found: dict[str, object] = json.loads((data / "running.json").read_text())
+        found: dict[str, Any] = json.loads((data / "running.json").read_text())
         return found
     except FileNotFoundError:
         return {}

@@ -22,6 +22,7 @@ from ministack import app
 from ministack.core import persistence
 
 from ops.embedded import (
+    cloudformation,
     ecs,
     functions,
     identity,
@@ -40,6 +41,7 @@ from ops.embedded.rds import Databases
 from ops.embedded.seams import check
 
 OVERLAYS = (
+    cloudformation,
     network,
     identity,
     functions,
@@ -83,7 +85,7 @@ class Server:
         config.bind = [f"{HOST}:{self._context.port}"]
         config.keep_alive_timeout = 75
         config.loglevel = "WARNING"
-        listening = asyncio.create_task(serve(self._noticed, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
+        listening = asyncio.create_task(serve(self._noticed, config, shutdown_trigger=stop.wait))
         threading.Thread(target=self._begin, args=(loop, stop), daemon=True).start()
         await listening
         return 1 if self._failed else 0

@@ -156,7 +156,7 @@ def _managed_rule(name: str) -> Iterator[Need]:
 
 def _run_task_needs(parameters: Record, *, synchronous: bool) -> Iterator[Need]:
     definition = _definition(parameters["TaskDefinition"])
-    target = definition.get("taskDefinitionArn", parameters["TaskDefinition"])
+    target = str(definition.get("taskDefinitionArn", parameters["TaskDefinition"]))
     cluster = parameters.get("Cluster", "default")
     cluster = cluster if cluster.startswith("arn:") else _here("ecs", f"cluster/{cluster}")
     yield "ecs:RunTask", target, {"ecs:cluster": cluster}

@@ -158,7 +158,7 @@ def snapshot_name(name_format: str, database: str, moment: datetime) -> str:
 def template_body() -> str:
     """The template as it is deployed."""
     source = files("ops.functions").joinpath("snapshots.py").read_text("utf-8")
-    return stack.template(machine.text(), source).to_json(indent=1)
+    return str(stack.template(machine.text(), source).to_json(indent=1))
 
 
 def stack_spec(pipeline: Pipeline, place: Place, bucket: str) -> StackSpec:

@@ -42,14 +42,14 @@ def is_clean_up(name: str) -> bool:
     return name.startswith(CLEAN_UP_PREFIX)
 
 
-def watch(cloud: Cloud, pipeline: Deployed, name: str, now: datetime) -> Watched:
+def watch(cloud: Cloud, pipeline: Deployed, name: str) -> Watched:
     """The run and the state of each of its steps. Raises NotFound."""
     client = _client(cloud, pipeline)
     arn = execution_arn(pipeline, name)
     description = stepfunctions.describe_execution(client, arn)
     definition = stepfunctions.definition_of(client, arn)
     events = stepfunctions.history(client, arn)
-    execution = read_execution(definition, events, description, now)
+    execution = read_execution(definition, events, description)
     return Watched(definition, execution, _task_of(events))
 
 
