@@ -51,9 +51,9 @@ def _show(bench: Workbench, pipeline: Deployed, watched: runs.Watched) -> None:
     _headline(bench, pipeline, execution)
     drawing, detail = st.columns([2, 3], gap="medium")
     with drawing.container(height=PANEL_HEIGHT):
-        st.graphviz_chart(graph(watched.definition, execution), width="stretch")
+        st.graphviz_chart(graph(watched.definition, execution, datetime.now(UTC)), width="stretch")
     with detail.container(height=PANEL_HEIGHT):
-        st.altair_chart(timeline(execution), width="stretch")
+        st.altair_chart(timeline(execution, datetime.now(UTC)), width="stretch")
         st.markdown("**What the task says**")
         st.code(
             _log(bench, pipeline, watched.task) if watched.task else "The task has not started.",

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import statuses
 from app.components import confirm_plan, empty_state, errors_shown, plain, show_error, wait_for
+from app.run_view import show_run
 from app.session import Workbench
 from app.words import ago, count, duration, listed, utc
 from ops.aws import rds
@@ -154,6 +155,52 @@ def _refresh_button(bench: Workbench, pipeline: Deployed, under_way: Summary | N
     st.rerun()
 
 
+def show_runs(bench: Workbench, pipeline: Deployed) -> None:
+    """The run that the address names, else the newest."""
+    with errors_shown():
+        found = summaries(bench, pipeline, pipeline.machine)
+        if not found:
+            return
+        wanted = st.query_params.get("run", found[0].name)
+        shown = next((summary for summary in found if summary.name == wanted), None)
+        if shown is None:
+            st.warning(f"There is no run {plain(wanted)}; the newest one is shown.")
+            shown = found[0]
+        show_run(bench, pipeline, shown.name, live=shown.status == "RUNNING")
+
+
+def show_leftovers(bench: Workbench, pipeline: Deployed) -> None:
+    """Temporary things of runs that have ended: nothing should be here."""
+    with errors_shown():
+        under_way = {s.name for s in summaries(bench, pipeline, pipeline.machine) if s.status == "RUNNING"}
+        if under_way:
+            return
+        left = [
+            item
+            for item in catalogue.list_temporary(bench.cloud, pipeline.place)
+            if item.pipeline == pipeline.name
+        ]
+        for run in sorted({item.run for item in left}):
+            things = listed([item.id for item in left if item.run == run])
+            st.warning(f"{plain(run)} has left behind {plain(things)}.", icon=":material/warning:")
+            if st.button(f"Clean up after {plain(run)}", icon=":material/cleaning_services:"):
+                _clean_up(bench, pipeline, run)
+
+
+@st.dialog("Clean up", width="large")
+def _clean_up(bench: Workbench, pipeline: Deployed, run: str) -> None:
+    plan = runs.plan_clean_up(bench.cloud, pipeline, run, datetime.now(UTC))
+    work = confirm_plan(bench, plan, button="Clean up")
+    if work is None:
+        return
+    wait_for(work, SHORT_PLAN_S)
+    if error := work.error or (work.outcome and work.outcome.error):
+        show_error(error)
+        return
+    st.cache_data.clear()
+    st.rerun()
+
+
 def show_sanitized(bench: Workbench, pipeline: Deployed) -> None:
     """The pipeline's sanitized snapshots, newest first."""
     st.markdown("#### Sanitized snapshots")
@@ -185,7 +232,7 @@ def show_history(bench: Workbench, pipeline: Deployed) -> None:
     with errors_shown():
         found = summaries(bench, pipeline, pipeline.machine)
         if not found:
-            empty_state("No run yet", "Runs appear here with their outcome: pressed, scheduled or started by others.")
+            empty_state("No run yet", "Runs appear here with their outcome, whoever started them.")
             return
         now = datetime.now(UTC)
         shown = st.query_params.get("run", found[0].name)

@@ -43,3 +43,22 @@ def stack(status: str) -> Look:
     if status.endswith("ROLLBACK_COMPLETE"):
         return Look(word, "undo", "orange")
     return Look("deployed", "check_circle", "green")
+
+
+@dataclass(frozen=True)
+class Fill:
+    """Colours of a step in a drawing, readable on light and dark pages."""
+
+    background: str
+    text: str
+
+
+STEPS = {
+    "pending": Fill("#d8dce3", "#3c4454"),
+    "running": Fill("#1f6feb", "#ffffff"),
+    "waiting": Fill("#8ab4f8", "#10233f"),
+    "succeeded": Fill("#1a7f4b", "#ffffff"),
+    "failed": Fill("#c62f3b", "#ffffff"),
+    "skipped": Fill("#eef0f3", "#8a93a3"),
+    "aborted": Fill("#b35c00", "#ffffff"),
+}

@@ -13,7 +13,7 @@ st.title("Overview")
 
 state = views.read(bench)
 st.caption(
-    f"{count(len(bench.cloud.accounts), 'account')}, {count(len(state.places), 'place')} read, "
+    f"{count(len(bench.cloud.accounts), 'account')}, {count(len(state.readings), 'region')} read, "
     f"{count(len(state.pipelines), 'snapshot pipeline')}."
 )
 views.show_attention(state)

@@ -1,6 +1,5 @@
 """Sanitized snapshots: the databases of an account, the one-click refresh, the live run, the history."""
 
-
 import streamlit as st
 
 from app import snapshot_views as views
@@ -42,6 +41,7 @@ if pipeline is None:
 
 views.show_header(bench, pipeline)
 if pipeline.machine:
-    views.show_run(bench, pipeline)
+    views.show_runs(bench, pipeline)
     views.show_sanitized(bench, pipeline)
     views.show_history(bench, pipeline)
+    views.show_leftovers(bench, pipeline)

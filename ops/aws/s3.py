@@ -89,6 +89,14 @@ def put_if_different(s3: "S3Client", bucket: str, key: str, body: bytes) -> bool
     return True
 
 
+def read_texts(s3: "S3Client", bucket: str, prefix: str) -> dict[str, str]:
+    """Key → text of every object under the prefix, by key. For scripts: what is there is read whole."""
+    with translated(f"Reading s3://{bucket}/{prefix}"):
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = sorted(item["Key"] for page in pages for item in page.get("Contents", []))
+        return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() for key in keys}
+
+
 def _digest(s3: "S3Client", bucket: str, key: str) -> str:
     try:
         return s3.head_object(Bucket=bucket, Key=key)["Metadata"].get(DIGEST, "")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -16,8 +16,10 @@ from rich.text import Text
 from ops.audit import Actor, AuditLog, FileAudit
 from ops.aws.cloud import Cloud, Place
 from ops.errors import PlanRefused
-from ops.plan import Outcome, Plan, Progress, execute
+from ops.plan import Outcome, Plan, Progress, Status, execute
 from ops.settings import Settings
+
+PIPE_WIDTH = 400
 
 
 class Context:
@@ -26,8 +28,8 @@ class Context:
     def __init__(self, wanted: Settings, *, as_json: bool) -> None:
         self.wanted = wanted
         self.as_json = as_json
-        self.console = Console(highlight=False)
-        self.errors = Console(highlight=False, stderr=True)
+        self.console = _console(sys.stdout)
+        self.errors = _console(sys.stderr)
 
     @cached_property
     def cloud(self) -> Cloud:
@@ -103,10 +105,17 @@ class Context:
         names = {step.id: step.does for step in plan.steps}
 
         def report(progress: Progress) -> None:
-            words = f"{names[progress.step]}: {progress.status}"
-            self.say(f"{progress.at:%H:%M:%S} {words} {progress.message}".rstrip())
+            if progress.status is not Status.RUNNING:
+                self.say(f"{progress.at:%H:%M:%S} {progress.status}: {names[progress.step]}")
+            if progress.message:
+                self.say(f"{progress.at:%H:%M:%S}   {progress.message}")
 
         return report
+
+
+def _console(stream: TextIO) -> Console:
+    """Cells are cut to a terminal's width only: a file or a pipe gets them whole."""
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else PIPE_WIDTH)
 
 
 def plan_rows(plan: Plan) -> list[dict[str, str]]:

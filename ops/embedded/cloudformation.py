@@ -119,7 +119,7 @@ def _task_definition(emulated: Any) -> dict[str, Any]:
 
 
 def _guarded(delete: Any) -> Any:
-    """The emulator deletes a bucket with all that is in it; AWS refuses while an object or version is left."""
+    """The emulator deletes a bucket with all that is in it; AWS refuses while anything is left."""
 
     def guarded(physical_id: str, properties: Properties) -> None:
         bucket = s3._buckets.get(physical_id)

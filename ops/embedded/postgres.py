@@ -1,4 +1,4 @@
-"""PostgreSQL servers on this machine, one a DB instance: each has its data directory and its port on loopback.
+"""PostgreSQL servers on loopback, one a DB instance: each has its data directory and its port.
 
 The superuser `rdsadmin` is the cloud's own, as on RDS. Its password lies beside the data and nowhere else.
 """
@@ -201,7 +201,7 @@ def _check_reachable(directory: Path) -> None:
         if not folder.stat().st_mode & 0o001:
             raise EmbeddedError(
                 f"PostgreSQL cannot run as root, and the user nobody may not enter {folder}.",
-                hint=f"Run as an ordinary user, or `chmod o+x {folder}`, or set SLIPWAY_DATA to another folder.",
+                hint=f"Run as an ordinary user, `chmod o+x {folder}`, or set SLIPWAY_DATA to another folder.",
             )
 
 

@@ -177,7 +177,7 @@ class Instances:
         rds._instances.pop(instance["DBInstanceIdentifier"], None)
 
     def resume(self) -> None:
-        """Starts the servers of the saved records again; what was not whole when the cloud ended has failed."""
+        """Starts the servers of the saved records again; what was not whole at the end has failed."""
         for (account, region, _), instance in list(rds._instances._data.items()):
             if DATA not in instance:
                 continue

@@ -1,4 +1,4 @@
-"""What instances and snapshots share: where their data lies, answers in RDS's form, and work that takes time."""
+"""What instances and snapshots share: where their data lies, RDS's answers, and work that takes time."""
 
 import contextvars
 import logging

@@ -1,4 +1,4 @@
-"""Snapshots of RDS: copies of a server's data, by hand and automated, copied, shared and restored elsewhere."""
+"""Snapshots of RDS: copies of a server's data, taken, copied, shared and restored elsewhere."""
 
 import re
 from collections.abc import Iterator
@@ -220,7 +220,7 @@ class Snapshots:
         return _attributes("ModifyDBSnapshotAttribute", snapshot)
 
     def resume(self) -> None:
-        """After a restart: what was still being made is done where its data is whole, and failed where not."""
+        """After a restart: what was being made is done where its data is whole, and failed where not."""
         for (account, region, _), snapshot in list(rds._snapshots._data.items()):
             if DATA in snapshot and snapshot["Status"] == "creating":
                 with request_scope(account, region):
@@ -235,9 +235,9 @@ def _check_name(name: str) -> Answer | None:
     if not re.fullmatch(r"(?i)[a-z](-?[a-z0-9])*", name) or len(name) > 255:
         return error(
             "InvalidParameterValue",
-            f"The parameter DBSnapshotIdentifier is not a valid identifier: {escape(name)!r}. Identifiers must "
-            "begin with a letter; must contain only ASCII letters, digits, and hyphens; and must not end with a "
-            "hyphen or contain two consecutive hyphens.",
+            f"The parameter DBSnapshotIdentifier is not a valid identifier: {escape(name)!r}. Identifiers "
+            "must begin with a letter; contain only ASCII letters, digits, and hyphens; and must not end "
+            "with a hyphen or contain two consecutive hyphens.",
         )
     if name in rds._snapshots:
         return error("DBSnapshotAlreadyExists", f"Cannot create the snapshot: {name} already exists.")

@@ -1,21 +1,31 @@
-"""What a new embedded cloud holds: roles, and a shop's database in the production account with its pipeline."""
+"""What a new embedded cloud holds: roles, and a shop's database in production with its pipeline."""
 
 import json
 import secrets
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import boto3
 from ministack.core.responses import request_scope
 
-from ops.embedded.accounts import ACCOUNTS, HOME, PRODUCTION, ROLE, WORKBENCH, endpoint
+from ops.audit import Actor, FileAudit
+from ops.aws.cloud import Place
+from ops.aws.deploy import plan_deploy, read_preview
+from ops.aws.network import list_subnets
+from ops.embedded.accounts import ACCOUNTS, HOME, PRODUCTION, QA, ROLE, WORKBENCH, cloud, endpoint
 from ops.embedded.context import Context
 from ops.embedded.rds import Databases
 from ops.embedded.sample import SampleDatabase, production_databases
 from ops.errors import EmbeddedError
-from ops.settings import Account
+from ops.plan import Outcome, execute
+from ops.settings import Account, Settings
+from ops.snapshots.pipeline import Pipeline, Script
+from ops.snapshots.setup import prepare
 
+SEED = Actor("embedded cloud", "start")
 PATIENCE_S = 60.0
 
 
@@ -25,6 +35,7 @@ def seed(context: Context, databases: Databases) -> None:
         _make_role(context, account)
     for database in production_databases():
         _make_database(context, databases, database)
+        _make_pipeline(context, database)
 
 
 def _client(context: Context, service: str, account: Account) -> Any:
@@ -70,6 +81,30 @@ def _make_database(context: Context, databases: Databases, database: SampleDatab
     _until(is_available)
     with request_scope(PRODUCTION.id, HOME):
         databases.load(database.identifier, password, database.sql())
+
+
+def _make_pipeline(context: Context, database: SampleDatabase) -> None:
+    """Deployed as a user does it, and audited beside the user's own changes."""
+    workbench = cloud(Settings(data=context.data.parent), context.endpoint)
+    place = Place(PRODUCTION, HOME)
+    first, second = list_subnets(workbench, place)[:2]
+    pipeline = Pipeline(
+        database=database.identifier,
+        scripts=(Script("sanitize", database.sanitize_sql),),
+        vpc=first.vpc,
+        subnets=(first.id, second.id),
+        share_with=(QA.id,),
+        poll_seconds=workbench.settings.poll_seconds,
+    )
+    prepared = prepare(workbench, place, pipeline, datetime.now(UTC))
+    run = partial(execute, actor=SEED, audit=FileAudit(workbench.settings.audit_file))
+    _checked(run(prepared.plan))
+    _checked(run(plan_deploy(workbench, read_preview(workbench, prepared.spec))))
+
+
+def _checked(outcome: Outcome) -> None:
+    if outcome.error:
+        raise outcome.error
 
 
 def _until(condition: Callable[[], bool]) -> None:

@@ -50,8 +50,6 @@ _DENIED = {
     "sns": ("SNS.AuthorizationErrorException", "AmazonSNS", 403, "AuthorizationError"),
     "sqs": ("SQS.AmazonSQSException", "AmazonSQS", 403, "AccessDenied"),
     "states": ("StepFunctions.AWSStepFunctionsException", "AWSStepFunctions", 400, "AccessDeniedException"),
-    "events": ("EventBridge.AmazonEventBridgeException", "AmazonEventBridge", 400, "AccessDeniedException"),
-    "dynamodb": ("DynamoDB.AmazonDynamoDBException", "AmazonDynamoDBv2", 400, "AccessDeniedException"),
 }
 
 _sdk_service: ContextVar[str] = ContextVar("sdk_service", default="")
@@ -110,7 +108,6 @@ def _needs(resource: str, parameters: Any) -> Iterator[Need]:
         yield "lambda:InvokeFunction", resource, {}
         return
     service, _, call = resource.partition(":::")[2].partition(":")
-    name = call.partition(".")[0]
     if service == "lambda":
         yield "lambda:InvokeFunction", _function(parameters["FunctionName"]), {}
     elif service == "ecs":
@@ -124,20 +121,6 @@ def _needs(resource: str, parameters: Any) -> Iterator[Need]:
         yield "states:StartExecution", parameters["StateMachineArn"], {}
         if ".sync" in call:
             yield from _managed_rule("StepFunctionsGetEventsForStepFunctionsExecutionRule")
-    elif service == "dynamodb":
-        yield (
-            f"dynamodb:{name[0].upper()}{name[1:]}",
-            _here("dynamodb", f"table/{parameters['TableName']}"),
-            {},
-        )
-    elif service == "events":
-        for entry in parameters["Entries"]:
-            bus = entry.get("EventBusName", "default")
-            yield (
-                "events:PutEvents",
-                bus if bus.startswith("arn:") else _here("events", f"event-bus/{bus}"),
-                {},
-            )
 
 
 def _here(service: str, resource: str) -> str:
@@ -184,7 +167,7 @@ def _sdk_call(
     *rest: Any,
     **more: Any,
 ) -> Any:
-    """The emulator's own services call each other without a check; a state machine's aws-sdk call gets one."""
+    """The emulator's services call each other without a check; a state machine's aws-sdk call gets one."""
     execution, named = executions.current(), _sdk_service.get()
     if execution is not None and named:
         if message := _sdk_denial(execution, method, path, headers, body, query):

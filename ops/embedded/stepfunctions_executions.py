@@ -67,7 +67,7 @@ def install(context: Context) -> None:
 
 
 def resume() -> None:
-    """Executions that ran when the cloud ended have failed: tells whoever listens, so that they are cleaned up."""
+    """Executions that ran when the cloud ended have failed: tells whoever listens, to clean up."""
     for (account, region, _), execution in list(sf._executions._data.items()):
         unheard = execution["events"] and execution["events"][-1]["type"] != "ExecutionFailed"
         if execution.get("error") == "States.ServiceRestart" and unheard:
@@ -121,7 +121,7 @@ def _start(original: Callable[..., Any], request: Record) -> Any:
 
 
 def _same_execution(request: Record) -> Record | None:
-    """Starting a running execution again, with its name and its input, finds it: a client may repeat a call."""
+    """Starting a running execution again, with name and input, finds it: a client may repeat a call."""
     machine = sf._resolve_state_machine_arn(request.get("stateMachineArn", ""))
     if machine is None or not request.get("name"):
         return None

@@ -1,7 +1,7 @@
 """The history of an execution with what AWS writes and the emulator leaves out.
 
-Adds the link to the event before, what a task was called with, the events of started, submitted and timed-out tasks
-and of Lambda functions by ARN, and nothing after the end.
+Adds the link to the event before, what a task was called with, the events of started, submitted and
+timed-out tasks and of Lambda functions by ARN, and nothing after the end.
 """
 
 import json

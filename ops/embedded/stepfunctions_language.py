@@ -1,7 +1,7 @@
 """Amazon States Language where the emulator is more lenient than AWS.
 
-A path that finds nothing fails the execution instead of passing null on; States.ALL does not match what AWS never
-lets anybody catch; a retry honours MaxDelaySeconds and JitterStrategy and ends with the execution.
+A path that finds nothing fails the execution instead of passing null on; States.ALL does not match what
+AWS never lets anybody catch; a retry honours MaxDelaySeconds and JitterStrategy and ends with the execution.
 """
 
 import json

@@ -1,13 +1,14 @@
-"""What there is: databases, the pipelines deployed for them, their sanitized snapshots, what was left behind."""
+"""What there is: databases, their pipelines, sanitized snapshots, and what was left behind."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from ops.aws import cloudformation, rds
+from ops.aws import cloudformation, rds, s3
 from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation import Stack
 from ops.aws.rds import Database, Snapshot
 from ops.errors import NotFound
+from ops.snapshots.pipeline import Script, script_name
 from ops.templates.snapshots import DESCRIPTION
 
 PIPELINE_TAG = "slipway:pipeline"
@@ -84,6 +85,14 @@ def find_pipeline(cloud: Cloud, place: Place, database: str) -> Deployed:
 def find_database(cloud: Cloud, place: Place, database: str) -> Database | None:
     """The database of that id, if it is there."""
     return next((found for found in rds.list_databases(cloud, place) if found.id == database), None)
+
+
+def read_scripts(cloud: Cloud, pipeline: Deployed) -> tuple[Script, ...]:
+    """The SQL that the pipeline runs, in its order."""
+    asked = pipeline.stack.parameters
+    client = s3.client_of(cloud, pipeline.place.account.id, pipeline.place.region)
+    found = s3.read_texts(client, asked["ScriptBucket"], asked["ScriptPrefix"] + "/")
+    return tuple(Script(script_name(key), sql) for key, sql in found.items() if key.endswith(".sql"))
 
 
 def list_sanitized(cloud: Cloud, pipeline: Deployed) -> list[Sanitized]:

@@ -182,6 +182,32 @@ def uploads(pipeline: Pipeline) -> tuple[Upload, ...]:
     )
 
 
+def script_name(key: str) -> str:
+    """The script's name from the key that `uploads` gave it; of any other key the file's."""
+    return re.sub(r"^\d\d-", "", key.rsplit("/", 1)[-1]).removesuffix(".sql")
+
+
+def from_parameters(parameters: Mapping[str, str], scripts: tuple[Script, ...]) -> Pipeline:
+    """The pipeline as it was asked for, from its stack's parameters."""
+    return Pipeline(
+        database=parameters["SourceDatabase"],
+        scripts=scripts,
+        vpc=parameters["VpcId"],
+        subnets=(parameters["SubnetA"], parameters["SubnetB"]),
+        database_name=parameters["DatabaseName"],
+        share_with=tuple(filter(None, parameters["ShareWith"].split(","))),
+        use_latest_snapshot=parameters["UseLatestSnapshot"] == "true",
+        name_format=parameters["SnapshotNameFormat"],
+        kms_key=parameters["KmsKeyArn"],
+        keep=int(parameters["KeepSnapshots"]),
+        schedule=parameters["Schedule"],
+        notify_email=parameters["NotifyEmail"],
+        assign_public_ip=parameters["AssignPublicIp"] == "ENABLED",
+        instance_class=parameters["InstanceClass"],
+        poll_seconds=int(parameters["PollSeconds"]),
+    )
+
+
 def _parameters(pipeline: Pipeline, bucket: str) -> Mapping[str, str]:
     return {
         "SourceDatabase": pipeline.database,

@@ -59,8 +59,8 @@ def execution_arn(pipeline: Deployed, name: str) -> str:
 
 
 def _task_of(events: list[Any]) -> str:
-    """The id of the last ECS task that the history names: its shape differs with the version of the history."""
-    found = re.findall(r":task/[^\"/\\]+/([0-9a-f]{32})", json.dumps(events, default=str))
+    """The id of the last ECS task that the history names; where it stands differs between histories."""
+    found = re.findall(r":task/[^\"/\\]+/([0-9a-f-]{32,36})", json.dumps(events, default=str))
     return found[-1] if found else ""
 
 

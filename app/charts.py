@@ -1,0 +1,58 @@
+"""Charts of runs. Pure: what they are drawn with is the page's matter."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import altair as alt
+
+from app.statemachine import COLOURS
+from ops.aws.executions import Execution, StepState
+
+BAR_HEIGHT = 22
+LABEL_WIDTH = 220
+
+
+def timeline(execution: Execution, now: datetime | None = None) -> alt.Chart:
+    """A bar for every step that was entered, in the order of entering; one under way reaches to `now`.
+
+    `now` is the wall clock's unless given.
+    """
+    now = now or datetime.now(UTC)
+    entered = sorted((step for step in execution.steps if step.started), key=_started)
+    rows = [_row(step, now) for step in entered]
+    statuses = [status for status in COLOURS if any(row["Status"] == status for row in rows)]
+    scale = alt.Scale(domain=statuses, range=[COLOURS[status][0] for status in statuses])
+    # The outline shows steps too short for a bar.
+    return (
+        alt.Chart(alt.Data(values=rows))
+        .mark_bar(strokeWidth=2)
+        .encode(
+            x=alt.X("Started:T", title="UTC", scale=alt.Scale(type="utc")),
+            x2="Ended:T",
+            y=alt.Y("Step:N", sort=None, title=None, axis=alt.Axis(labelLimit=LABEL_WIDTH)),
+            color=alt.Color("Status:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
+            stroke=alt.Stroke("Status:N", scale=scale, legend=None),
+            tooltip=["Step:N", "Status:N", alt.Tooltip("Seconds:Q", format=",.1f")],
+        )
+        .properties(height=alt.Step(BAR_HEIGHT))
+    )
+
+
+def _row(step: StepState, now: datetime) -> dict[str, Any]:
+    started, ended = _started(step), step.ended or now
+    return {
+        "Step": step.name,
+        "Status": step.status,
+        "Started": _text(started),
+        "Ended": _text(ended),
+        "Seconds": max(0.0, (ended - started).total_seconds()),
+    }
+
+
+def _started(step: StepState) -> datetime:
+    assert step.started
+    return step.started
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")

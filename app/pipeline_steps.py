@@ -1,0 +1,145 @@
+"""From a pipeline that is asked for to one that is deployed: preview, deployment, deletion."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from app import pipeline_form as form
+from app import statuses
+from app.components import confirm_plan, plain, show_error, show_work, wait_for
+from app.session import Workbench
+from app.words import count
+from app.work import Work
+from ops.aws import deploy, network
+from ops.aws.cloud import Place
+from ops.aws.deploy import Preview
+from ops.aws.network import Subnet
+from ops.snapshots import catalogue
+from ops.snapshots.catalogue import Deployed
+from ops.snapshots.pipeline import STACK_PREFIX, Pipeline, from_parameters
+from ops.snapshots.setup import prepare
+
+FOLLOW_S = 1
+PREVIEW_S = 120
+READ_TTL_S = 30
+
+
+@st.cache_data(ttl=READ_TTL_S, show_spinner="Reading the subnets…")
+def subnets(_bench: Workbench, place: Place) -> list[Subnet]:
+    return network.list_subnets(_bench.cloud, place)
+
+
+def find(bench: Workbench, place: Place, database: str) -> Deployed | None:
+    """The pipeline of the database, if there is one."""
+    found = catalogue.list_pipelines(bench.cloud, place)
+    return next((pipeline for pipeline in found if pipeline.database == database), None)
+
+
+def begin(bench: Workbench, deployed: Deployed | None, database: str, found: list[Subnet]) -> Pipeline:
+    """What the form begins with: the pipeline as it is, or sensible defaults."""
+    if deployed is None or deployed.stack.status == "REVIEW_IN_PROGRESS":
+        return form.fresh(database, found, bench.settings.poll_seconds)
+    return _as_deployed(bench, deployed, deployed.stack.parameters["ScriptPrefix"])
+
+
+@st.cache_data(ttl=READ_TTL_S, show_spinner="Reading the scripts…")
+def _as_deployed(_bench: Workbench, _deployed: Deployed, prefix: str) -> Pipeline:
+    scripts = catalogue.read_scripts(_bench.cloud, _deployed)
+    return from_parameters(_deployed.stack.parameters, scripts)
+
+
+def show_stack(deployed: Deployed | None) -> None:
+    """Whether there is a pipeline, in a sentence."""
+    if deployed is None:
+        st.markdown("No pipeline yet. Nothing is deployed before you have seen and confirmed the changes.")
+        return
+    look = statuses.stack(deployed.stack.status)
+    st.markdown(f"{look.markdown} {plain(deployed.name)} {plain(deployed.stack.status_reason)}")
+
+
+def preview(bench: Workbench, place: Place, asked: Pipeline) -> None:
+    """Makes the change set and keeps it for this browser's session."""
+    prepared = prepare(bench.cloud, place, asked, datetime.now(UTC))
+    with st.spinner("Asking CloudFormation what would change…"):
+        work = wait_for(bench.works.start(prepared.plan, actor=bench.actor, audit=bench.audit), PREVIEW_S)
+    if error := work.error or (work.outcome and work.outcome.error):
+        show_error(error)
+        return
+    st.session_state["preview"] = deploy.read_preview(bench.cloud, prepared.spec)
+
+
+def show_preview(bench: Workbench, place: Place, database: str) -> None:
+    """What would change, and the buttons that do it or forget it."""
+    found: Preview | None = st.session_state.get("preview")
+    here = (STACK_PREFIX + database, place.account.id, place.region)
+    if found is None or (found.spec.name, found.spec.account, found.spec.region) != here:
+        return
+    if found.up_to_date:
+        st.success("Nothing would change: the pipeline is up to date.", icon=":material/check_circle:")
+        return
+    st.markdown("#### Changes")
+    verb = "create the pipeline" if found.creates else "change the pipeline"
+    st.markdown(f"This would {verb}: {count(len(found.changes), 'resource')}.")
+    if found.lost:
+        st.warning(
+            f"{count(len(found.lost), 'resource')} would be removed or replaced.", icon=":material/warning:"
+        )
+    form.show_changes(found.changes)
+    with st.container(horizontal=True):
+        if st.button("Deploy", type="primary", icon=":material/rocket_launch:"):
+            bench.works.start(deploy.plan_deploy(bench.cloud, found), actor=bench.actor, audit=bench.audit)
+            del st.session_state["preview"]
+            st.rerun()
+        if st.button("Discard", icon=":material/delete:"):
+            plan = deploy.plan_discard(bench.cloud, found)
+            wait_for(bench.works.start(plan, actor=bench.actor, audit=bench.audit), PREVIEW_S)
+            del st.session_state["preview"]
+            st.rerun()
+
+
+def show_deployment(bench: Workbench, place: Place, database: str) -> bool:
+    """The deployment of this stack that is under way, or ended last; whether one is under way."""
+    work = _last_work(bench, place, STACK_PREFIX + database)
+    if work is None:
+        return False
+    live = work.running
+
+    @st.fragment(run_every=FOLLOW_S if live else None)
+    def panel() -> None:
+        show_work(work)
+        if live and not work.running:
+            st.cache_data.clear()
+            st.rerun()
+
+    panel()
+    if work.outcome and work.outcome.ok:
+        st.page_link("pages/snapshots.py", label="To its snapshots", icon=":material/database:")
+    return live
+
+
+def _last_work(bench: Workbench, place: Place, stack: str) -> Work | None:
+    """By stack, account and region: any browser that opens the page sees the same."""
+    for work in bench.works.recent():
+        for step in work.plan.steps:
+            where = (step.resource.id, step.resource.account, step.resource.region)
+            if step.id in ("execute", "delete") and where == (stack, place.account.id, place.region):
+                return work
+    return None
+
+
+def offer_deletion(bench: Workbench, deployed: Deployed | None) -> None:
+    """Deleting the pipeline; its sanitized snapshots stay."""
+    if deployed is None:
+        return
+    with st.expander("Delete this pipeline"):
+        st.markdown("Sanitized snapshots stay, shared as they are. The scripts stay in the staging bucket.")
+        if st.button("Delete pipeline", icon=":material/delete_forever:"):
+            _confirm_deletion(bench, deployed)
+
+
+@st.dialog("Delete the pipeline", width="large")
+def _confirm_deletion(bench: Workbench, deployed: Deployed) -> None:
+    where = (deployed.place.account.id, deployed.place.region)
+    plan = deploy.plan_delete(bench.cloud, deployed.stack, *where)
+    if confirm_plan(bench, plan, button="Delete pipeline"):
+        st.rerun()

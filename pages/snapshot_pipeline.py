@@ -1,0 +1,33 @@
+"""Setting up or changing the snapshot pipeline of one database: form, preview, deployment."""
+
+import streamlit as st
+
+from app import pipeline_form as form
+from app import pipeline_steps as steps
+from app.components import choose_place, empty_state, plain, show_error
+from app.session import workbench
+from ops.errors import SlipwayError
+
+bench = workbench()
+database = st.query_params.get("database", "")
+st.title("Snapshot pipeline")
+place = choose_place(bench)
+
+if not database:
+    empty_state("No database is chosen", "Choose one on the page Snapshots, then Set up pipeline.")
+    st.page_link("pages/snapshots.py", label="Snapshots", icon=":material/database:")
+    st.stop()
+
+st.subheader(plain(database), divider="gray")
+try:
+    deployed = steps.find(bench, place, database)
+    subnets = steps.subnets(bench, place)
+    start = steps.begin(bench, deployed, database, subnets)
+    steps.show_stack(deployed)
+    if not steps.show_deployment(bench, place, database):
+        if asked := form.ask(bench, place, start, subnets):
+            steps.preview(bench, place, asked)
+        steps.show_preview(bench, place, database)
+        steps.offer_deletion(bench, deployed)
+except SlipwayError as error:
+    show_error(error)
