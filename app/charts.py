@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from app.statemachine import COLOURS
+from app.statuses import STEPS
 from ops.aws.executions import Execution, StepState
 
 BAR_HEIGHT = 22
@@ -15,16 +15,16 @@ LABEL_WIDTH = 220
 def timeline(execution: Execution, now: datetime | None = None) -> alt.Chart:
     """A bar for every step that was entered, in the order of entering; one under way reaches to `now`.
 
-    `now` is the wall clock's unless given.
+    `now` is the wall clock's by default.
     """
     now = now or datetime.now(UTC)
     entered = sorted((step for step in execution.steps if step.started), key=_started)
     rows = [_row(step, now) for step in entered]
-    statuses = [status for status in COLOURS if any(row["Status"] == status for row in rows)]
-    scale = alt.Scale(domain=statuses, range=[COLOURS[status][0] for status in statuses])
+    statuses = [status for status in STEPS if any(row["Status"] == status for row in rows)]
+    scale = alt.Scale(domain=statuses, range=[STEPS[status].background for status in statuses])
     # The outline shows steps too short for a bar.
-    return (
-        alt.Chart(alt.Data(values=rows))
+    chart: alt.Chart = (
+        alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
         .mark_bar(strokeWidth=2)
         .encode(
             x=alt.X("Started:T", title="UTC", scale=alt.Scale(type="utc")),
@@ -36,6 +36,7 @@ def timeline(execution: Execution, now: datetime | None = None) -> alt.Chart:
         )
         .properties(height=alt.Step(BAR_HEIGHT))
     )
+    return chart
 
 
 def _row(step: StepState, now: datetime) -> dict[str, Any]:

@@ -63,14 +63,23 @@ def empty_state(title: str, text: str) -> None:
 def choose_place(bench: Workbench) -> Place:
     """Account and region, kept in the address so that a link leads to the same view."""
     places = bench.cloud.places
-    accounts = list(dict.fromkeys(place.account for place in places))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        names = [account.name for account in accounts]
-        name = st.selectbox("Account", names, key="account", bind="query-params", width=220)
-        account = accounts[names.index(name)]
-        regions = [place.region for place in places if place.account == account]
-        region = st.selectbox("Region", regions, key="region", bind="query-params", width=220)
+        accounts = list(dict.fromkeys(place.account for place in places))
+        name = _choose("Account", "account", [account.name for account in accounts])
+        account = next(account for account in accounts if account.name == name)
+        region = _choose("Region", "region", [place.region for place in places if place.account == account])
     return Place(account, region)
+
+
+def _choose(label: str, parameter: str, options: list[str]) -> str:
+    """A choice that begins with the address's and is written back to it; else the first."""
+    if st.session_state.get(parameter) not in options:
+        wanted = st.query_params.get(parameter)
+        st.session_state[parameter] = wanted if wanted in options else options[0]
+    chosen: str = st.selectbox(label, options, key=parameter, width=220)
+    if st.query_params.get(parameter) != chosen:
+        st.query_params[parameter] = chosen
+    return chosen
 
 
 def show_plan(plan: Plan) -> None:

@@ -1,31 +1,16 @@
 """The entry point: pages, navigation, the frame around every page."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from app.components import show_error
+from app.navigation import menu
 from app.session import workbench
 from ops.errors import SlipwayError
-
-PAGES = Path(__file__).parents[1] / "pages"
 
 st.set_page_config(page_title="Slipway", page_icon=":material/sailing:", layout="wide")
 
 
-def page(file: str, title: str, icon: str, **options: object) -> st.Page:
-    return st.Page(PAGES / file, title=title, icon=f":material/{icon}:", **options)  # type: ignore[arg-type]
-
-
-navigation = st.navigation(
-    {
-        "": [page("overview.py", "Overview", "dashboard", default=True)],
-        "Databases": [
-            page("snapshots.py", "Snapshots", "database"),
-            page("snapshot_pipeline.py", "Snapshot pipeline", "build", visibility="hidden"),
-        ],
-    }
-)
+navigation = st.navigation(menu())
 
 try:
     bench = workbench()

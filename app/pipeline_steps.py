@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from app import pipeline_form as form
-from app import statuses
+from app import navigation, statuses
 from app.components import confirm_plan, plain, show_error, show_work, wait_for
 from app.session import Workbench
 from app.words import count
@@ -113,7 +113,7 @@ def show_deployment(bench: Workbench, place: Place, database: str) -> bool:
 
     panel()
     if work.outcome and work.outcome.ok:
-        st.page_link("pages/snapshots.py", label="To its snapshots", icon=":material/database:")
+        st.page_link(navigation.snapshots(), label="To its snapshots", icon=":material/database:")
     return live
 
 

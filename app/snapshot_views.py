@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from app import statuses
+from app import navigation, statuses
 from app.components import confirm_plan, empty_state, errors_shown, plain, show_error, wait_for
 from app.run_view import show_run
 from app.session import Workbench
@@ -102,7 +102,7 @@ def show_no_pipeline(place: Place, database: Database) -> None:
 def open_form(place: Place, database: str) -> None:
     """Goes to the page where a pipeline is set up or changed."""
     query = {"account": place.account.name, "region": place.region, "database": database}
-    st.switch_page("pages/snapshot_pipeline.py", query_params=query)
+    st.switch_page(navigation.snapshot_pipeline(), query_params=query)
 
 
 def show_header(bench: Workbench, pipeline: Deployed) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from app.statuses import STEPS
 from app.words import duration
 from ops.aws.executions import (
     ABORTED,
     FAILED,
     PENDING,
     RUNNING,
-    SKIPPED,
     SUCCEEDED,
     WAITING,
     Definition,
@@ -22,16 +22,6 @@ from ops.aws.executions import (
     walk,
 )
 
-# Fill and font: their contrast is enough by itself, whatever the page's background.
-COLOURS = {
-    PENDING: ("#dfe6e5", "#2f3b39"),
-    RUNNING: ("#2563eb", "#ffffff"),
-    WAITING: ("#7dd3fc", "#0c2d48"),
-    SUCCEEDED: ("#15803d", "#ffffff"),
-    FAILED: ("#b91c1c", "#ffffff"),
-    SKIPPED: ("#b4bebd", "#2f3b39"),
-    ABORTED: ("#c2410c", "#ffffff"),
-}
 GREY = "#84918f"  # seen on white and on black
 
 TAKES_TIME = ("Task", "Wait", "Parallel", "Map")
@@ -39,7 +29,7 @@ FEW_CATCHES = 2
 
 _SETTINGS = (
     'graph [rankdir=TB, bgcolor="transparent", nodesep=0.3, ranksep=0.3]',
-    'node [shape=box, style="rounded,filled", penwidth=0, fontname="Helvetica,Arial,sans-serif", fontsize=12]',
+    'node [shape=box, style="rounded,filled", penwidth=0, fontname="Helvetica,Arial", fontsize=12]',
     f'edge [color="{GREY}", fontcolor="{GREY}", arrowsize=0.7]',
 )
 
@@ -47,7 +37,7 @@ State = Mapping[str, Any]
 
 
 def graph(definition: Definition, execution: Execution, now: datetime | None = None) -> str:
-    """The machine from top to bottom, each state coloured by its status; `now` is the wall clock's unless given.
+    """The machine from top to bottom, each state coloured by its status. `now`: the wall clock by default.
 
     Catchers of a state are dashed. Those that many states share would hide everything else: they are drawn
     once, from "any error", and from the states that did fail.
@@ -74,10 +64,11 @@ def _boxes(definition: Definition, steps: Mapping[str, StepState], now: datetime
 
 
 def _box(step: StepState, now: datetime) -> str:
-    fill, font = COLOURS[step.status]
+    fill = STEPS[step.status]
     label = "\n".join(filter(None, [step.name, _note(step, now)]))
     shape = ", shape=diamond, style=filled, margin=0" if step.kind == "Choice" else ""
-    return f'{_quoted(step.name)} [label={_quoted(label)}, fillcolor="{fill}", fontcolor="{font}"{shape}]'
+    look = f'fillcolor="{fill.background}", fontcolor="{fill.text}"{shape}'
+    return f"{_quoted(step.name)} [label={_quoted(label)}, {look}]"
 
 
 def _note(step: StepState, now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from app import navigation
 from app import pipeline_form as form
 from app import pipeline_steps as steps
 from app.components import choose_place, empty_state, plain, show_error
@@ -15,7 +16,7 @@ place = choose_place(bench)
 
 if not database:
     empty_state("No database is chosen", "Choose one on the page Snapshots, then Set up pipeline.")
-    st.page_link("pages/snapshots.py", label="Snapshots", icon=":material/database:")
+    st.page_link(navigation.snapshots(), label="Snapshots", icon=":material/database:")
     st.stop()
 
 st.subheader(plain(database), divider="gray")

@@ -64,7 +64,7 @@ class Cloud:
         self._sessions: dict[str, boto3.Session] = {}
         self._accounts = settings.accounts
         self._config = Config(
-            retries={"mode": "adaptive", "max_attempts": 8},
+            retries={"mode": "adaptive", "max_attempts": 5},
             max_pool_connections=max(10, 2 * settings.concurrency),
             connect_timeout=5,
             read_timeout=60,

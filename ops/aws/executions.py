@@ -1,7 +1,6 @@
 """A state machine's run as the state of every step: from its definition and its history, both as data.
 
-Reads AWS's history and coarser ones alike: events without links belong to the state entered last, and a
-state whose exit is missing has ended when the next one began.
+Reads AWS's history and coarser ones alike: events without links belong to the state entered last.
 """
 
 import json
@@ -19,6 +18,7 @@ Definition = Mapping[str, Any]
 Event = Mapping[str, Any]
 
 # Events that say that an attempt of a task has failed; the state may retry, catch or fail with it.
+_ATTEMPTS = ("Task", "LambdaFunction", "Activity", "Evaluation")
 _FAILURES = ("Failed", "TimedOut", "StartFailed", "ScheduleFailed", "SubmitFailed")
 
 
@@ -79,7 +79,12 @@ class _Trace:
     retries: int = 0
     error: str = ""
     cause: str = ""
-    open_error: bool = False  # the last attempt failed, and none has begun since
+    failed_at: datetime | None = None  # when the last attempt failed, if none has begun since
+    retried: bool = False  # that failure is among `retries`
+
+    def retries_in(self, status: str) -> int:
+        """The failure that ended the state is not a retry."""
+        return self.retries - (status == FAILED and self.retried and self.failed_at is not None)
 
 
 def read_execution(
@@ -93,6 +98,7 @@ def read_execution(
         _step(name, state, branch, traces.get(name), status, stopped)
         for name, state, branch in walk(definition)
     )
+    steps = _settle(steps, traces)
     if status == "RUNNING":
         steps = _skip_unreachable(definition, steps)
     return Execution(
@@ -163,7 +169,8 @@ def _chain(states: Mapping[str, Any], start: str, known: set[str]) -> list[str]:
 
 def _trace(definition: Definition, events: Sequence[Event]) -> dict[str, _Trace]:
     """The last visit of every state that was entered."""
-    retriers = {name: state.get("Retry", ()) for name, state, _ in walk(definition)}
+    states = {name: state for name, state, _ in walk(definition)}
+    branches = {name: branch for name, _, branch in walk(definition)}
     traces: dict[str, _Trace] = {}
     owner: dict[int, str] = {}  # event → the state that it belongs to
     last = ""
@@ -172,39 +179,44 @@ def _trace(definition: Definition, events: Sequence[Event]) -> dict[str, _Trace]
         details = _details(event)
         if kind.endswith("StateEntered"):
             last = details["name"]
-            traces[last] = _Trace(entered=at)
+            traces = {name: trace for name, trace in traces.items() if branches.get(name) != last}
+            traces[last] = _entered(states.get(last, {}), at)
             owner[event["id"]] = last
             continue
         name = details.get("name") if kind.endswith("StateExited") else None
         name = name or owner.get(event.get("previousEventId", 0)) or last
         owner[event["id"]] = name
         if trace := traces.get(name):
-            _note(trace, kind, at, details, retriers.get(name, ()))
+            _note(trace, kind, at, details, states[name].get("Retry", ()))
     return traces
+
+
+def _entered(state: Mapping[str, Any], at: datetime) -> _Trace:
+    if state.get("Type") != "Fail":
+        return _Trace(at)
+    return _Trace(at, error=state.get("Error", ""), cause=words(state.get("Cause", "")), failed_at=at)
 
 
 def _note(trace: _Trace, kind: str, at: datetime, details: Mapping[str, Any], retriers: Any) -> None:
     if kind.endswith("StateExited"):
         trace.exited = at
-    elif kind.startswith("Execution") or kind.endswith(("StateFailed", "StateAborted")):
+    elif not kind.startswith(_ATTEMPTS):
         return
     elif kind.endswith(_FAILURES):
         trace.error, trace.cause = details.get("error", ""), words(details.get("cause", ""))
-        trace.open_error = True
-        if trace.error == NOT_READY and _is_retried(NOT_READY, retriers):
-            trace.polls += 1
-        elif _is_retried(trace.error, retriers):
-            trace.retries += 1
+        trace.failed_at = at
+        looked = trace.error == NOT_READY and _names(retriers, NOT_READY)
+        trace.retried = not looked and _names(retriers, trace.error, "States.ALL")
+        trace.polls += looked
+        trace.retries += trace.retried
     elif kind.endswith("Scheduled"):
-        trace.open_error = False
+        trace.failed_at = None
     elif kind.endswith("Succeeded"):
-        trace.open_error, trace.error, trace.cause = False, "", ""
+        trace.failed_at, trace.error, trace.cause = None, "", ""
 
 
-def _is_retried(error: str, retriers: Any) -> bool:
-    return any(
-        error in retrier["ErrorEquals"] or "States.ALL" in retrier["ErrorEquals"] for retrier in retriers
-    )
+def _names(retriers: Any, *errors: str) -> bool:
+    return any(error in retrier["ErrorEquals"] for retrier in retriers for error in errors)
 
 
 def _step(
@@ -220,17 +232,14 @@ def _step(
         return StepState(name, kind, PENDING if run == "RUNNING" else SKIPPED, branch=branch)
     status = _status(state, trace, run)
     over = status not in (RUNNING, WAITING)
-    shows_error = status in (FAILED, ABORTED) or (status == RUNNING and trace.open_error)
+    shows_error = status in (FAILED, ABORTED) or (status == RUNNING and trace.failed_at)
     error, cause = (trace.error, trace.cause) if shows_error else ("", "")
-    if status == FAILED and kind == "Fail":
-        error, cause = state.get("Error", ""), words(state.get("Cause", ""))
     return StepState(
         name=name,
         kind=kind,
         status=status,
         polls=trace.polls,
-        # The failure that ended the state is not a retry.
-        retries=max(0, trace.retries - (status == FAILED and trace.error != NOT_READY)),
+        retries=trace.retries_in(status),
         started=trace.entered,
         ended=(trace.exited or stopped) if over else None,
         error=error,
@@ -243,13 +252,53 @@ def _status(state: Mapping[str, Any], trace: _Trace, run: str) -> str:
     if state["Type"] == "Fail":
         return FAILED
     if trace.exited:
-        return FAILED if trace.open_error else SUCCEEDED  # left by a catcher, or in the regular way
+        return FAILED if trace.failed_at else SUCCEEDED  # left by a catcher, or in the regular way
     if run == "RUNNING":
-        waits = state["Type"] == "Wait" or (trace.open_error and trace.error == NOT_READY)
-        return WAITING if waits or trace.polls else RUNNING
+        looks = trace.polls and not (trace.failed_at and trace.error != NOT_READY)
+        return WAITING if state["Type"] == "Wait" or looks else RUNNING
     if run in ENDED_FROM_OUTSIDE:
         return ABORTED
     return SUCCEEDED if run == "SUCCEEDED" else FAILED
+
+
+def _settle(steps: tuple[StepState, ...], traces: Mapping[str, _Trace]) -> tuple[StepState, ...]:
+    """When a Parallel or Map state has ended, so have the states in it that were never left.
+
+    The one that failed last has failed it; the others were aborted with it.
+    """
+    found = {step.name: step for step in steps}
+    unleft = {name: trace for name, trace in traces.items() if not trace.exited}
+    for name in found:  # each after what is around it
+        parent = found[name]
+        children = [step for step in found.values() if step.branch == name and step.name in unleft]
+        if not children or parent.status in (RUNNING, WAITING):
+            continue
+        guilty = None
+        if parent.status != ABORTED:
+            guilty = max(children, key=lambda child: _failure(_culprit(child.name, steps, unleft)))
+            source = _culprit(guilty.name, steps, unleft)
+            found[name] = replace(parent, status=FAILED, error=source.error, cause=source.cause)
+        for child in children:
+            trace, status = unleft[child.name], FAILED if child is guilty else ABORTED
+            found[child.name] = replace(
+                child,
+                status=status,
+                retries=trace.retries_in(status),
+                ended=parent.ended,
+                error=trace.error,
+                cause=trace.cause,
+            )
+    return tuple(found.values())
+
+
+def _culprit(name: str, steps: tuple[StepState, ...], unleft: Mapping[str, _Trace]) -> _Trace:
+    """What failed last of the state and all that is in it."""
+    inner = [step.name for step in steps if step.branch == name and step.name in unleft]
+    return max([unleft[name], *(_culprit(child, steps, unleft) for child in inner)], key=_failure)
+
+
+def _failure(trace: _Trace) -> tuple[bool, datetime]:
+    return trace.failed_at is not None, trace.failed_at or trace.entered
 
 
 def _skip_unreachable(definition: Definition, steps: tuple[StepState, ...]) -> tuple[StepState, ...]:

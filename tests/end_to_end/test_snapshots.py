@@ -1,0 +1,308 @@
+"""A sanitized snapshot from one click, end to end: real state machine, tasks, PostgreSQL, and IAM on."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from ops.aws import cloudformation, deploy, stepfunctions
+from ops.aws.cloud import Cloud, Endpoint
+from ops.embedded.processes import MARKER
+from ops.errors import Conflict, ExpiredCredentials, InputError, SlipwayError, Unreachable
+from ops.plan import Status
+from ops.snapshots import catalogue, runs
+from ops.snapshots.catalogue import Deployed
+from ops.snapshots.pipeline import stack_spec, uploads
+from ops.snapshots.setup import prepare
+from tests.contents import PERSONAL, read_contents, values
+from tests.end_to_end.workbench import Workbench, eventually, statuses
+
+SHOP = "shop-production"
+PEOPLE = """
+    CREATE TABLE people (id int PRIMARY KEY, email text);
+    INSERT INTO people SELECT n, 'person' || n || '@real.test' FROM generate_series(1, 50) n"""
+SANITIZE = "UPDATE people SET email = 'p' || id || '@example.com';"
+
+
+@pytest.fixture(scope="session")
+def workbench(cloud: Cloud, data: Path) -> Workbench:
+    return Workbench(cloud, data)
+
+
+@pytest.fixture
+def database(workbench: Workbench) -> Iterator[str]:
+    """A small database of production's with real-looking people."""
+    name = f"people-{uuid.uuid4().hex[:6]}"
+    workbench.make_database(name, PEOPLE)
+    yield name
+    workbench.rds(workbench.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+
+
+def checksums(workbench: Workbench) -> dict[str, str]:
+    """Of every row of every table of the production shop."""
+    with workbench.connect_inside(workbench.production, SHOP, "shop") as connection:
+        tables = values(connection, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        query = "SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {} t"
+        return {table: values(connection, query.format(table))[0] for table in tables}
+
+
+def test_one_click_gives_qa_a_database_without_people(workbench: Workbench) -> None:
+    before = checksums(workbench)
+    with workbench.connect_inside(workbench.production, SHOP, "shop") as connection:
+        originals = {value for query in PERSONAL.values() for value in values(connection, query)}
+        assert read_contents(connection).found(originals) == {value.casefold() for value in originals}
+        rows = read_contents(connection).counts
+    pipeline = workbench.deployed(SHOP)
+
+    watched = workbench.run(pipeline)
+
+    assert watched.execution.status == "SUCCEEDED", watched.execution.cause
+    assert workbench.left(pipeline) == []
+    (newest, *_) = workbench.sanitized(pipeline)
+    assert newest.run == watched.execution.name
+    assert newest.shared_with == (workbench.qa.account.id,)
+    assert checksums(workbench) == before
+
+    with restored_in_qa(workbench, newest.snapshot.arn) as connection:
+        contents = read_contents(connection)
+    assert contents.found(originals) == set()
+    assert contents.counts == rows
+
+
+def restored_in_qa(workbench: Workbench, arn: str) -> Any:
+    """As QA does it: restore through the API, set a password of its own, connect."""
+    name, rds = f"qa-{uuid.uuid4().hex[:6]}", workbench.rds(workbench.qa)
+    rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=arn)
+    workbench.available(workbench.qa, name)
+    rds.modify_db_instance(
+        DBInstanceIdentifier=name, MasterUserPassword="qas-own-password", ApplyImmediately=True
+    )
+    return workbench.connect(workbench.qa, name, "shop_admin", "qas-own-password", "shop")
+
+
+def test_no_password_appears_anywhere(workbench: Workbench, database: str) -> None:
+    pipeline = workbench.deploy(workbench.pipeline(database, SANITIZE))
+    watched = workbench.run(pipeline)
+    place = workbench.production
+    secrets = workbench.cloud.client("secretsmanager", place.account.id, place.region)
+    (secret,) = [
+        item["ARN"] for item in secrets.list_secrets()["SecretList"] if pipeline.name in item["Name"]
+    ]
+    password = json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])["password"]
+    client = workbench.cloud.client("stepfunctions", place.account.id, place.region)
+    ecs = workbench.cloud.client("ecs", place.account.id, place.region)
+    tasks = ecs.describe_tasks(cluster=pipeline.stack.outputs["ClusterArn"], tasks=[watched.task])
+    seen = {
+        "history": stepfunctions.history(client, watched.execution.arn),
+        "description": stepfunctions.describe_execution(client, watched.execution.arn),
+        "tasks": tasks["tasks"],
+        "log": workbench.log(pipeline, watched),
+    }
+    assert len(password) == 40
+    assert {where for where, what in seen.items() if password in json.dumps(what, default=str)} == set()
+
+
+def test_an_sql_error_fails_the_run_and_leaves_nothing(workbench: Workbench, database: str) -> None:
+    pipeline = workbench.deploy(workbench.pipeline(database, SANITIZE + "\nUPDATE nowhere SET x = 1;"))
+    watched = workbench.run(pipeline)
+    steps = statuses(watched.execution)
+    assert watched.execution.status == "FAILED"
+    assert watched.execution.failed_step is not None
+    assert watched.execution.failed_step.name == "Sanitize"
+    assert "exit code 3" in watched.execution.failed_step.cause
+    assert any('relation "nowhere" does not exist' in line for line in workbench.log(pipeline, watched))
+    assert (steps["Share"], steps["Clean up after failure"]) == ("skipped", "succeeded")
+    assert workbench.sanitized(pipeline) == []
+    assert workbench.left(pipeline) == []
+    assert running_tasks(workbench, pipeline) == []
+    names = [
+        item["DBSnapshotIdentifier"]
+        for item in workbench.rds(workbench.production).describe_db_snapshots(SnapshotType="manual")[
+            "DBSnapshots"
+        ]
+        if database in item["DBSnapshotIdentifier"] or item["DBInstanceIdentifier"] == database
+    ]
+    assert names == []
+    assert no_server_but(workbench)
+
+
+def running_tasks(workbench: Workbench, pipeline: Deployed) -> list[str]:
+    place = workbench.production
+    ecs = workbench.cloud.client("ecs", place.account.id, place.region)
+    found: list[str] = ecs.list_tasks(cluster=pipeline.stack.outputs["ClusterArn"])["taskArns"]
+    return found
+
+
+def no_server_but(workbench: Workbench) -> bool:
+    """Whether every PostgreSQL that runs belongs to an instance that exists."""
+    instances = 0
+    for place in workbench.cloud.places:
+        found = workbench.rds(place).describe_db_instances()["DBInstances"]
+        instances += sum(item["Engine"] == "postgres" for item in found)
+    servers = 0
+    for process in psutil.process_iter(["name"]):
+        try:
+            marked = process.environ().get(MARKER) == str(workbench.data / "embedded")
+            parent = process.parent()
+            servers += marked and process.name() == "postgres" and (not parent or parent.name() != "postgres")
+        except (psutil.Error, OSError):
+            continue
+    return servers == instances
+
+
+def test_the_latest_snapshot_is_used_and_only_so_many_are_kept(workbench: Workbench, database: str) -> None:
+    rds = workbench.rds(workbench.production)
+    rds.create_db_snapshot(DBSnapshotIdentifier=f"{database}-nightly", DBInstanceIdentifier=database)
+    eventually(
+        lambda: (
+            rds.describe_db_snapshots(DBSnapshotIdentifier=f"{database}-nightly")["DBSnapshots"][0]["Status"]
+            == "available"
+        )
+    )
+    pipeline = workbench.deploy(
+        workbench.pipeline(database, SANITIZE, use_latest_snapshot=True, keep=1, share_with=())
+    )
+    first, second = workbench.run(pipeline), workbench.run(pipeline)
+    assert statuses(second.execution)["Find latest snapshot"] == "succeeded"
+    assert statuses(second.execution)["Take snapshot"] == "skipped"
+    assert first.execution.status == second.execution.status == "SUCCEEDED"
+    assert [item.run for item in workbench.sanitized(pipeline)] == [second.execution.name]
+    assert workbench.sanitized(pipeline)[0].shared_with == ()
+    rds.delete_db_snapshot(DBSnapshotIdentifier=f"{database}-nightly")  # the user's own is still there
+
+
+def test_a_default_key_is_replaced_before_sharing(workbench: Workbench) -> None:
+    name = f"secret-{uuid.uuid4().hex[:6]}"
+    workbench.make_database(name, PEOPLE, StorageEncrypted=True)
+    place = workbench.production
+    key = workbench.cloud.client("kms", place.account.id, place.region).create_key()["KeyMetadata"]["Arn"]
+    wanted = workbench.pipeline(name, SANITIZE)
+    with pytest.raises(InputError, match="default key"):
+        prepare(workbench.cloud, place, wanted, datetime.now(UTC))
+    pipeline = workbench.deploy(replace(wanted, kms_key=key))
+    watched = workbench.run(pipeline)
+    assert watched.execution.status == "SUCCEEDED", watched.execution.cause
+    assert statuses(watched.execution)["Copy with own key"] == "succeeded"
+    (made,) = workbench.sanitized(pipeline)
+    assert made.snapshot.kms_key == key
+    assert made.shared_with == (workbench.qa.account.id,)
+    assert workbench.left(pipeline) == []
+
+
+def test_a_second_click_starts_nothing_and_stopping_leaves_nothing(
+    workbench: Workbench, database: str
+) -> None:
+    pipeline = workbench.deploy(workbench.pipeline(database, "SELECT pg_sleep(60);"))
+    name = workbench.refresh(pipeline)
+    with pytest.raises(Conflict, match=name):
+        workbench.refresh(pipeline)
+
+    def sanitizing() -> bool:
+        return bool(statuses(workbench.watch(pipeline, name).execution)["Sanitize"] == "running")
+
+    eventually(sanitizing)
+    outcome = workbench.carry_out(runs.plan_stop(workbench.cloud, pipeline, name))
+    assert [result.status for result in outcome.results] == [Status.DONE, Status.DONE]
+    assert workbench.ended(pipeline, name).execution.status == "ABORTED"
+    assert statuses(workbench.watch(pipeline, name).execution)["Sanitize"] == "aborted"
+    eventually(lambda: not workbench.left(pipeline) and not running_tasks(workbench, pipeline))
+    assert workbench.sanitized(pipeline) == []
+
+
+def test_a_run_that_dies_by_itself_is_cleaned_up_after(workbench: Workbench, database: str) -> None:
+    """Aborted behind our back: the event of its end starts the clean-up."""
+    pipeline = workbench.deploy(workbench.pipeline(database, "SELECT pg_sleep(60);"))
+    name = workbench.refresh(pipeline)
+    eventually(lambda: workbench.left(pipeline))
+    place = workbench.production
+    client = workbench.cloud.client("stepfunctions", place.account.id, place.region)
+    stepfunctions.stop_execution(client, runs.execution_arn(pipeline, name), "by somebody else")
+    cleaned = eventually(
+        lambda: [item for item in runs.list_runs(workbench.cloud, pipeline) if runs.is_clean_up(item.name)]
+    )
+    assert cleaned[0].name == f"clean-up-{name}"
+    assert workbench.ended(pipeline, cleaned[0].name).execution.status == "SUCCEEDED"
+    assert workbench.left(pipeline) == []
+
+
+def test_an_unchanged_pipeline_is_up_to_date_and_a_changed_one_is_updated(
+    workbench: Workbench, database: str
+) -> None:
+    wanted = workbench.pipeline(database, SANITIZE)
+    made = workbench.deploy(wanted)
+    again = workbench.deploy(wanted)
+    assert again.stack.updated == made.stack.updated
+    changed = workbench.deploy(replace(wanted, keep=7, scripts=wanted.scripts * 2))
+    assert changed.stack.parameters["KeepSnapshots"] == "7"
+    assert len(catalogue.read_scripts(workbench.cloud, changed)) == 2
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown database": ({"database": "no-such-db"}, "There is no database"),
+    "no SQL": ({"sql": "-- nothing yet\n /* nor here */ ;"}, "no SQL statement"),
+    "no account id": ({"share_with": ("12345",)}, "not an account id"),
+    "invalid name": ({"name_format": "9-{date}-{time}"}, "not a snapshot id"),
+    "name with spaces": ({"name_format": "a b {time}"}, "not a snapshot id"),
+    "one name for all": ({"name_format": "always-the-same"}, "same name"),
+    "one subnet": ({"subnets": ("subnet-1", "subnet-1")}, "subnets are the same"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_refused_and_changes_nothing(workbench: Workbench, case: str) -> None:
+    changed, message = BAD[case]
+    place = workbench.production
+    stacks = cloudformation.list_stacks(workbench.cloud, place.account.id, place.region)
+    with pytest.raises(InputError, match=message) as caught:
+        wanted = workbench.pipeline(**{"database": SHOP, "sql": SANITIZE, **changed})
+        prepare(workbench.cloud, place, wanted, datetime.now(UTC))
+    assert caught.value.hint and caught.value.field
+    assert cloudformation.list_stacks(workbench.cloud, place.account.id, place.region) == stacks
+
+
+@pytest.mark.parametrize("engine", ["sqlserver-ex", "oracle-se2"])
+def test_an_engine_that_cannot_be_sanitized_is_refused(workbench: Workbench, engine: str) -> None:
+    name = f"other-{uuid.uuid4().hex[:6]}"
+    workbench.make_database(name, Engine=engine)
+    with pytest.raises(InputError, match=engine):
+        prepare(workbench.cloud, workbench.production, workbench.pipeline(name, SANITIZE), datetime.now(UTC))
+    workbench.rds(workbench.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+
+
+def test_a_name_that_is_taken_fails_before_anything_is_made(workbench: Workbench, database: str) -> None:
+    """Our form refuses such a format; the console lets it pass."""
+    place, name = workbench.production, f"{database}-taken"
+    workbench.rds(place).create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=database)
+    wanted = workbench.pipeline(database, SANITIZE)
+    bucket = deploy.staging_bucket(place.account.id, place.region)
+    spec = stack_spec(replace(wanted, name_format=name), place, bucket)
+    workbench.deploy_stack(spec, deploy.plan_preview(workbench.cloud, spec, uploads(wanted)))
+    pipeline = workbench.deployed(database)
+    watched = workbench.run(pipeline)
+    assert watched.execution.status == "FAILED"
+    assert "exists already" in watched.execution.cause
+    assert statuses(watched.execution)["Preflight"] == "failed"
+    assert workbench.left(pipeline) == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "error"),
+    [
+        (lambda url: Endpoint(url, "AKIANOBODYNOBODY0000", "x"), ExpiredCredentials),
+        (lambda url: Endpoint("http://127.0.0.1:9", "000000000000", "x"), Unreachable),
+    ],
+)
+def test_bad_credentials_and_no_network_are_told_apart(
+    cloud: Cloud, endpoint: Any, error: type[SlipwayError]
+) -> None:
+    assert cloud.endpoint
+    other = Cloud(cloud.settings, endpoint(cloud.endpoint.url))
+    with pytest.raises(error) as caught:
+        catalogue.find_database(other, other.places[0], SHOP)
+    assert caught.value.hint

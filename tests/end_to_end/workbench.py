@@ -1,0 +1,163 @@
+"""What the end-to-end tests do as a user does it: databases, pipelines, runs."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+
+from ops.audit import Actor, FileAudit
+from ops.aws import network
+from ops.aws.cloud import Cloud, Place
+from ops.aws.cloudformation import StackSpec
+from ops.aws.deploy import plan_deploy, read_preview
+from ops.aws.executions import Execution
+from ops.embedded.accounts import HOME
+from ops.plan import Outcome, Plan, execute
+from ops.snapshots import catalogue, runs
+from ops.snapshots.catalogue import Deployed
+from ops.snapshots.pipeline import Pipeline, Script
+from ops.snapshots.setup import prepare
+
+PATIENCE_S = 60.0
+PASSWORD = "correct-horse-1"
+
+T = TypeVar("T")
+
+
+def eventually(look: Callable[[], T | None], within_s: float = PATIENCE_S) -> T:
+    """The first truthy value that `look` gives; fails with the last one when time is up."""
+    deadline = time.monotonic() + within_s
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"still {found!r} after {within_s} s"
+        time.sleep(0.1)
+    return found
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """The embedded cloud through the same functions that the pages call."""
+
+    cloud: Cloud
+    data: Path
+
+    @cached_property
+    def production(self) -> Place:
+        return Place(self.cloud.account("production"), HOME)
+
+    @cached_property
+    def qa(self) -> Place:
+        return Place(self.cloud.account("qa"), HOME)
+
+    def rds(self, place: Place) -> Any:
+        return self.cloud.client("rds", place.account.id, place.region)
+
+    def carry_out(self, plan: Plan) -> Outcome:
+        audit = FileAudit(self.data / "audit.jsonl")
+        return execute(plan, actor=Actor.local("test"), audit=audit, confirmed=plan.confirm)
+
+    def must(self, plan: Plan) -> None:
+        if error := self.carry_out(plan).error:
+            raise error
+
+    def make_database(self, name: str, sql: str = "", **more: Any) -> None:
+        """An instance of production's, filled by the superuser."""
+        self.rds(self.production).create_db_instance(
+            **{
+                "DBInstanceIdentifier": name,
+                "Engine": "postgres",
+                "DBInstanceClass": "db.t4g.micro",
+                "AllocatedStorage": 20,
+                "DBName": "app",
+                "MasterUsername": "master",
+                "MasterUserPassword": PASSWORD,
+                **more,
+            }
+        )
+        self.available(self.production, name)
+        if sql:
+            with self.connect(self.production, name, "master", PASSWORD, "app") as connection:
+                connection.execute(sql.encode())
+
+    def available(self, place: Place, name: str) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            found = self.rds(place).describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
+            ready = found["DBInstanceStatus"] == "available" and not found["PendingModifiedValues"]
+            return found if ready else None
+
+        return eventually(look)
+
+    def connect(
+        self, place: Place, name: str, user: str, password: str, database: str
+    ) -> psycopg.Connection[Any]:
+        endpoint = self.available(place, name)["Endpoint"]
+        address = {"host": endpoint["Address"], "port": endpoint["Port"]}
+        return psycopg.connect(**address, user=user, password=password, dbname=database, autocommit=True)
+
+    def connect_inside(self, place: Place, name: str, database: str) -> psycopg.Connection[Any]:
+        """As the cloud's own superuser, whose password no user has."""
+        password = (self.data / "embedded/postgres/rdsadmin").read_text()
+        return self.connect(place, name, "rdsadmin", password, database)
+
+    def pipeline(self, database: str, sql: str, **more: Any) -> Pipeline:
+        first, second = network.list_subnets(self.cloud, self.production)[:2]
+        return Pipeline(
+            **{
+                "database": database,
+                "scripts": (Script("sanitize", sql),),
+                "vpc": first.vpc,
+                "subnets": (first.id, second.id),
+                "share_with": (self.qa.account.id,),
+                "poll_seconds": 1,
+                **more,
+            }
+        )
+
+    def deploy(self, pipeline: Pipeline) -> Deployed:
+        prepared = prepare(self.cloud, self.production, pipeline, datetime.now(UTC))
+        self.deploy_stack(prepared.spec, prepared.plan)
+        return self.deployed(pipeline.database)
+
+    def deploy_stack(self, spec: StackSpec, preparation: Plan) -> None:
+        self.must(preparation)
+        self.must(plan_deploy(self.cloud, read_preview(self.cloud, spec)))
+
+    def deployed(self, database: str) -> Deployed:
+        return catalogue.find_pipeline(self.cloud, self.production, database)
+
+    def refresh(self, pipeline: Deployed) -> str:
+        plan = runs.plan_refresh(self.cloud, pipeline, datetime.now(UTC))
+        self.must(plan)
+        return plan.steps[0].id
+
+    def watch(self, pipeline: Deployed, name: str) -> runs.Watched:
+        return runs.watch(self.cloud, pipeline, name)
+
+    def ended(self, pipeline: Deployed, name: str) -> runs.Watched:
+        def look() -> runs.Watched | None:
+            watched = self.watch(pipeline, name)
+            return None if watched.execution.status == "RUNNING" else watched
+
+        return eventually(look)
+
+    def run(self, pipeline: Deployed) -> runs.Watched:
+        return self.ended(pipeline, self.refresh(pipeline))
+
+    def log(self, pipeline: Deployed, watched: runs.Watched) -> list[str]:
+        return [line.message for line in runs.task_log(self.cloud, pipeline, watched.task)]
+
+    def left(self, pipeline: Deployed) -> list[str]:
+        """Ids of what is temporary and of this pipeline."""
+        found = catalogue.list_temporary(self.cloud, self.production)
+        return [item.id for item in found if item.pipeline == pipeline.name]
+
+    def sanitized(self, pipeline: Deployed) -> list[catalogue.Sanitized]:
+        return catalogue.list_sanitized(self.cloud, pipeline)
+
+
+def statuses(execution: Execution) -> dict[str, str]:
+    return {step.name: step.status for step in execution.steps}
