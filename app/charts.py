@@ -40,13 +40,14 @@ def timeline(execution: Execution, now: datetime | None = None) -> alt.Chart:
 
 
 def _row(step: StepState, now: datetime) -> dict[str, Any]:
-    started, ended = _started(step), step.ended or now
+    started = _started(step)
+    ended = max(started, step.ended or now)  # AWS's clock may be ahead of ours
     return {
         "Step": step.name,
         "Status": step.status,
         "Started": _text(started),
         "Ended": _text(ended),
-        "Seconds": max(0.0, (ended - started).total_seconds()),
+        "Seconds": (ended - started).total_seconds(),
     }
 
 

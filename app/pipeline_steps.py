@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from app import pipeline_form as form
 from app import navigation, statuses
+from app import pipeline_form as form
 from app.components import confirm_plan, plain, show_error, show_work, wait_for
 from app.session import Workbench
 from app.words import count

@@ -8,11 +8,16 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+Record = dict[str, Any]
+Tags = list[dict[str, str]]
 
 PIPELINE = os.environ["PIPELINE"]  # the stack's name: value of the tag slipway:pipeline
 PREFIX = os.environ["PREFIX"]  # of every temporary id; the role may touch no other instance
@@ -22,8 +27,9 @@ THROTTLED = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "TooMa
 MAXIMUM_SHARES = 20  # accounts a snapshot: Amazon RDS User Guide, "Sharing a DB snapshot"
 
 _config = Config(retries={"mode": "adaptive", "max_attempts": 6}, connect_timeout=5, read_timeout=20)
+_make: Any = boto3.client  # one type for all: the runtime has no stubs
 rds, kms, s3, secrets, states = (
-    boto3.client(name, config=_config) for name in ("rds", "kms", "s3", "secretsmanager", "stepfunctions")
+    _make(name, config=_config) for name in ("rds", "kms", "s3", "secretsmanager", "stepfunctions")
 )
 
 
@@ -43,7 +49,7 @@ class ResourceFailed(Exception):
     """A temporary resource has failed, vanished, or is not this run's."""
 
 
-def handler(event, context):
+def handler(event: Record, context: object) -> Record | None:
     try:
         return ACTIONS[event["action"]](event["run"])
     except ClientError as error:
@@ -55,7 +61,7 @@ def handler(event, context):
 # Before anything is created
 
 
-def preflight(run):
+def preflight(run: Record) -> Record:
     """Reads what the run needs and refuses what cannot work. `run`: name, started (ISO 8601)."""
     database = _find_source()
     shares = [account for account in os.environ["SHARE_WITH"].split(",") if account]
@@ -75,7 +81,7 @@ def preflight(run):
     }
 
 
-def _find_source():
+def _find_source() -> Record:
     source = os.environ["SOURCE"]
     database = _instance(source)
     if not database:
@@ -89,7 +95,7 @@ def _find_source():
     return database
 
 
-def _check_shares(shares, database):
+def _check_shares(shares: list[str], database: Record) -> None:
     if bad := [account for account in shares if not re.fullmatch(r"\d{12}", account)]:
         raise PreflightFailed(f"{bad[0]!r} is not an account id: it has 12 digits.")
     if len(shares) > MAXIMUM_SHARES:
@@ -105,7 +111,7 @@ def _check_shares(shares, database):
             )
 
 
-def _check_scripts():
+def _check_scripts() -> None:
     bucket, prefix = os.environ["SCRIPT_BUCKET"], os.environ["SCRIPT_PREFIX"]
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix.rstrip("/") + "/").get("Contents", [])
     scripts = [item for item in listed if item["Key"].endswith(".sql")]
@@ -117,7 +123,7 @@ def _check_scripts():
         raise PreflightFailed(f"The script s3://{bucket}/{empty[0]} is empty.")
 
 
-def _final_id(started):
+def _final_id(started: str) -> str:
     moment = datetime.fromisoformat(started.replace("Z", "+00:00"))
     fields = {
         "database": os.environ["SOURCE"],
@@ -136,13 +142,13 @@ def _final_id(started):
 # Source snapshot
 
 
-def take_snapshot(run):
+def take_snapshot(run: Record) -> Record:
     run = {**run, "source": f"{run['temporary']}-source"}
     _create_snapshot(run, run["source"], os.environ["SOURCE"], _tags(run, temporary=True))
-    return {**run, "reencrypt": _must_reencrypt(_instance(os.environ["SOURCE"]))}
+    return {**run, "reencrypt": _must_reencrypt(_find_source())}
 
 
-def find_snapshot(run):
+def find_snapshot(run: Record) -> Record:
     """The newest finished snapshot of the source that holds production's data: automated or by hand."""
     found = [
         item
@@ -160,17 +166,17 @@ def find_snapshot(run):
     return {**run, "source": newest["DBSnapshotIdentifier"], "reencrypt": _must_reencrypt(newest)}
 
 
-def _must_reencrypt(thing):
+def _must_reencrypt(thing: Record) -> bool:
     """Whether a copy under the pipeline's key is needed: `thing` is an instance or a snapshot."""
     key = os.environ["KMS_KEY"]
     return bool(key) and key != thing.get("KmsKeyId")
 
 
-def wait_for_source(run):
+def wait_for_source(run: Record) -> Record:
     return _snapshot_ready(run, run["source"])
 
 
-def copy_snapshot(run):
+def copy_snapshot(run: Record) -> Record:
     target = f"{run['temporary']}-copy"
     source = _snapshot(run["source"])
     if not source:
@@ -188,7 +194,7 @@ def copy_snapshot(run):
 # Temporary database
 
 
-def restore_database(run):
+def restore_database(run: Record) -> Record:
     request = {
         "DBInstanceIdentifier": run["temporary"],
         "DBSnapshotIdentifier": run["source"],
@@ -214,12 +220,12 @@ def restore_database(run):
     return run
 
 
-def wait_for_database(run):
+def wait_for_database(run: Record) -> Record:
     database = _available_instance(run)
     return {**run, "host": database["Endpoint"]["Address"], "port": str(database["Endpoint"]["Port"])}
 
 
-def set_password(run):
+def set_password(run: Record) -> Record:
     """The stack's own password replaces production's; it is read here and appears in no state."""
     secret = secrets.get_secret_value(SecretId=os.environ["SECRET"])["SecretString"]
     rds.modify_db_instance(
@@ -231,7 +237,7 @@ def set_password(run):
     return run
 
 
-def wait_for_password(run):
+def wait_for_password(run: Record) -> Record:
     """`available` alone does not tell: the status lags behind ModifyDBInstance."""
     database = _available_instance(run)
     if database.get("PendingModifiedValues"):
@@ -239,7 +245,7 @@ def wait_for_password(run):
     return run
 
 
-def _available_instance(run):
+def _available_instance(run: Record) -> Record:
     database = _instance(run["temporary"])
     if not database:
         raise ResourceFailed(f"The temporary database {run['temporary']} is gone.")
@@ -254,7 +260,7 @@ def _available_instance(run):
 # Sanitized snapshot
 
 
-def create_final(run):
+def create_final(run: Record) -> Record:
     """Stays tagged as temporary until it is shared: a failure before that deletes it."""
     tags = [
         *_tags(run, temporary=True),
@@ -268,11 +274,11 @@ def create_final(run):
     return run
 
 
-def wait_for_final(run):
+def wait_for_final(run: Record) -> Record:
     return _snapshot_ready(run, run["final"])
 
 
-def share(run):
+def share(run: Record) -> Record:
     """Shares with exactly the accounts asked for; only then is the snapshot no longer temporary."""
     snapshot = _snapshot(run["final"])
     if not snapshot or not _is_ours(snapshot, run["name"]):
@@ -288,7 +294,7 @@ def share(run):
     return run
 
 
-def delete_old(run):
+def delete_old(run: Record) -> Record:
     """Keeps the newest KEEP finished snapshots of this pipeline, this run's among them."""
     finished = [item for item in _own_snapshots() if "slipway:sanitized" in _tags_of(item)]
     finished.sort(key=lambda item: item["SnapshotCreateTime"], reverse=True)
@@ -301,7 +307,7 @@ def delete_old(run):
 # Clean-up
 
 
-def clean_up(run):
+def clean_up(run: Record) -> Record:
     """Deletes what is left of the run, however it ended; NotReady until nothing is."""
     left = []
     for database in _temporary_instances(run["name"]):
@@ -316,7 +322,7 @@ def clean_up(run):
     return run
 
 
-def _temporary_instances(name):
+def _temporary_instances(name: str) -> Iterator[Record]:
     for page in rds.get_paginator("describe_db_instances").paginate():
         for database in page["DBInstances"]:
             ours = database["DBInstanceIdentifier"].startswith(PREFIX)
@@ -324,13 +330,13 @@ def _temporary_instances(name):
                 yield database
 
 
-def _temporary_snapshots(name):
+def _temporary_snapshots(name: str) -> Iterator[Record]:
     for item in _own_snapshots():
         if _is_ours(item, name) and "slipway:temporary" in _tags_of(item):
             yield item
 
 
-def _delete_instance(identifier):
+def _delete_instance(identifier: str) -> None:
     _gone(
         lambda: rds.delete_db_instance(
             DBInstanceIdentifier=identifier, SkipFinalSnapshot=True, DeleteAutomatedBackups=True
@@ -338,11 +344,11 @@ def _delete_instance(identifier):
     )
 
 
-def _delete_snapshot(identifier):
+def _delete_snapshot(identifier: str) -> None:
     _gone(lambda: rds.delete_db_snapshot(DBSnapshotIdentifier=identifier))
 
 
-def _gone(delete):
+def _gone(delete: Callable[[], object]) -> None:
     """A thing that is gone, or busy for now, is no error: the next look tells."""
     try:
         delete()
@@ -352,7 +358,7 @@ def _gone(delete):
             raise
 
 
-def abandoned(event):
+def abandoned(event: Record) -> None:
     """Called for a run that ended outside its own clean-up: starts one that cleans up after it."""
     name = event["name"]
     if name.startswith("clean-up-") or not _has_leftovers(name):
@@ -367,28 +373,30 @@ def abandoned(event):
         return  # the event was delivered twice
 
 
-def _has_leftovers(name):
+def _has_leftovers(name: str) -> bool:
     return any(_temporary_instances(name)) or any(_temporary_snapshots(name))
 
 
 # Shared by the above
 
 
-def _instance(identifier):
+def _instance(identifier: str) -> Record | None:
     try:
-        return rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"][0]
+        found: Record = rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"][0]
+        return found
     except rds.exceptions.DBInstanceNotFoundFault:
         return None
 
 
-def _snapshot(identifier):
+def _snapshot(identifier: str) -> Record | None:
     try:
-        return rds.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"][0]
+        found: Record = rds.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"][0]
+        return found
     except rds.exceptions.DBSnapshotNotFoundFault:
         return None
 
 
-def _own_snapshots():
+def _own_snapshots() -> Iterator[Record]:
     """Every manual snapshot that this pipeline made."""
     for page in rds.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual"):
         for item in page["DBSnapshots"]:
@@ -396,7 +404,7 @@ def _own_snapshots():
                 yield item
 
 
-def _create_snapshot(run, identifier, database, tags):
+def _create_snapshot(run: Record, identifier: str, database: str, tags: Tags) -> None:
     request = {"DBSnapshotIdentifier": identifier, "DBInstanceIdentifier": database, "Tags": tags}
     _once(
         lambda: rds.create_db_snapshot(**request),
@@ -406,7 +414,7 @@ def _create_snapshot(run, identifier, database, tags):
     )
 
 
-def _snapshot_ready(run, identifier):
+def _snapshot_ready(run: Record, identifier: str) -> Record:
     item = _snapshot(identifier)
     if not item:
         raise ResourceFailed(f"The snapshot {identifier} is gone.")
@@ -417,7 +425,7 @@ def _snapshot_ready(run, identifier):
     return run
 
 
-def _once(create, exists, find, run):
+def _once(create: Callable[[], object], exists: str, find: Callable[[], Record | None], run: Record) -> None:
     """Creates, or finds that an earlier try of this run has created it already."""
     try:
         create()
@@ -429,23 +437,23 @@ def _once(create, exists, find, run):
             raise ResourceFailed(f"{code}: the name is taken by something that is not this run's.") from error
 
 
-def _tags(run, temporary):
+def _tags(run: Record, temporary: bool) -> Tags:
     tags = {"slipway:pipeline": PIPELINE, "slipway:run": run["name"]}
     if temporary:
         tags["slipway:temporary"] = "true"
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _tags_of(thing):
+def _tags_of(thing: Record) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in thing.get("TagList", [])}
 
 
-def _is_ours(thing, name):
+def _is_ours(thing: Record, name: str) -> bool:
     tags = _tags_of(thing)
     return tags.get("slipway:pipeline") == PIPELINE and tags.get("slipway:run") == name
 
 
-ACTIONS = {
+ACTIONS: dict[str, Callable[[Record], Record | None]] = {
     action.__name__: action
     for action in (
         preflight,

@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
         (3 * 86400 + 5, "3 days"),
     ],
 )
-def test_duration(seconds: int, words: str):
+def test_duration(seconds: int, words: str) -> None:
     assert duration(timedelta(seconds=seconds)) == words
 
 
@@ -33,21 +33,21 @@ def test_duration(seconds: int, words: str):
         (timedelta(seconds=-20), "just now"),
     ],
 )
-def test_ago(back: timedelta, words: str):
+def test_ago(back: timedelta, words: str) -> None:
     assert ago(NOW - back, NOW) == words
 
 
-def test_never_and_no_moment():
+def test_never_and_no_moment() -> None:
     assert (ago(None, NOW), utc(None)) == ("never", "–")
 
 
-def test_counts_and_lists():
+def test_counts_and_lists() -> None:
     assert [count(n, "database") for n in (0, 1, 2)] == ["no databases", "1 database", "2 databases"]
     assert [listed(words) for words in ([], ["a"], ["a", "b", "c"])] == ["", "a", "a, b and c"]
 
 
 @pytest.mark.parametrize("text", ["plain", "a`b", "``", "x ``` y", "\x1b[31mred\x00"])
-def test_code_cannot_be_left(text: str):
+def test_code_cannot_be_left(text: str) -> None:
     shown = code(text)
     fence = shown[: len(shown) - len(shown.lstrip("`"))]
     assert fence

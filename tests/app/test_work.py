@@ -1,6 +1,7 @@
 """Plans behind the pages: joined on the second click, kept without a browser, stopped between steps."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from app.work import Work, Works
 from ops.audit import Actor, FileAudit
 from ops.errors import Conflict
-from ops.plan import Plan, Resource, Status, Step
+from ops.plan import Plan, Resource, Say, Status, Step
 
 RESOURCE = Resource("AWS::Test::Thing", "thing", "111111111111", "eu-west-1")
 ACTOR = Actor("tester", "page")
@@ -19,7 +20,7 @@ def audit(tmp_path: Path) -> FileAudit:
     return FileAudit(tmp_path / "audit.jsonl")
 
 
-def plan(*acts) -> Plan:
+def plan(*acts: Callable[[Say], None]) -> Plan:
     steps = [Step(f"s{n}", f"Do {n}", RESOURCE, act) for n, act in enumerate(acts)]
     return Plan("A test", tuple(steps))
 
@@ -32,10 +33,10 @@ def ended(work: Work) -> Work:
     return work
 
 
-def test_the_second_click_joins_the_first(audit: FileAudit):
+def test_the_second_click_joins_the_first(audit: FileAudit) -> None:
     let_go, calls = threading.Event(), []
 
-    def act(say):
+    def act(say: Say) -> None:
         calls.append(1)
         let_go.wait(10)
 
@@ -48,12 +49,12 @@ def test_the_second_click_joins_the_first(audit: FileAudit):
     assert works.start(plan(act), actor=ACTOR, audit=audit) is not first
 
 
-def test_progress_and_error_are_kept(audit: FileAudit):
-    def talk(say):
+def test_progress_and_error_are_kept(audit: FileAudit) -> None:
+    def talk(say: Say) -> None:
         say("one")
         say("two")
 
-    def fail(say):
+    def fail(say: Say) -> None:
         raise Conflict("It is busy.", hint="Wait.")
 
     works = Works()
@@ -65,11 +66,11 @@ def test_progress_and_error_are_kept(audit: FileAudit):
     assert str(work.outcome.error) == "It is busy."
 
 
-def test_stop_takes_effect_before_the_next_step(audit: FileAudit):
+def test_stop_takes_effect_before_the_next_step(audit: FileAudit) -> None:
     holder: dict[str, Work] = {}
     started = threading.Event()
 
-    def first(say):
+    def first(say: Say) -> None:
         started.wait(10)
         holder["work"].stop()
 
@@ -81,7 +82,7 @@ def test_stop_takes_effect_before_the_next_step(audit: FileAudit):
     assert [r.status for r in work.outcome.results] == [Status.DONE, Status.NOT_RUN]
 
 
-def test_old_ones_are_forgotten(audit: FileAudit, monkeypatch: pytest.MonkeyPatch):
+def test_old_ones_are_forgotten(audit: FileAudit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Works, "KEPT", 2)
     works = Works()
     ids = []

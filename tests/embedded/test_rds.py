@@ -73,7 +73,7 @@ class Rds:
         with psycopg.connect(
             host=endpoint["Address"], port=endpoint["Port"], user="master", password=password, dbname="app"
         ) as connection:
-            cursor = connection.execute(query)  # type: ignore[call-overload]
+            cursor = connection.execute(query)
             return cursor.fetchall() if cursor.description else []
 
     def error(self, action: str, **arguments: Any) -> str:

@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {
 
 
 class History:
-    """Writes a history event by event, a second apart; a coarse one has no links, few types and texts for times."""
+    """Writes a history, an event a second; a coarse one has no links, few types and texts for times."""
 
     def __init__(self, *, coarse: bool = False) -> None:
         self.coarse = coarse
@@ -371,7 +371,7 @@ def test_steps_of_branches_follow_their_parent() -> None:
 
 
 def test_an_event_belongs_to_the_branch_that_it_is_linked_to() -> None:
-    history, a, b = branches()
+    history, a, _ = branches()
     history.fail("NotReady", follows=a)  # B was entered last: only the link tells
     execution = history.read(PARALLEL)
     assert (step(execution, "A").status, step(execution, "A").polls) == ("waiting", 1)

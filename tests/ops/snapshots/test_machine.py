@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto.stepfunctions.parser.asl.parse.asl_parser import (
@@ -17,13 +18,14 @@ from ops.snapshots import machine
 STATES = machine.definition()["States"]
 
 
-def finished() -> dict:
+def finished() -> dict[str, Any]:
     """The definition as CloudFormation makes it."""
     text = machine.text().replace(machine.POLL, "60").replace("${AWS::Partition}", "aws")
-    return json.loads(text)
+    parsed: dict[str, Any] = json.loads(text)
+    return parsed
 
 
-def targets(state: dict) -> Iterator[str]:
+def targets(state: dict[str, Any]) -> Iterator[str]:
     yield from (state[key] for key in ("Next", "Default") if key in state)
     yield from (choice["Next"] for choice in [*state.get("Choices", []), *state.get("Catch", [])])
 
@@ -38,15 +40,15 @@ def reachable(start: str) -> set[str]:
     return found
 
 
-def test_every_state_is_reachable_and_every_target_exists():
+def test_every_state_is_reachable_and_every_target_exists() -> None:
     assert reachable(machine.definition()["StartAt"]) == set(STATES)
 
 
-def test_a_parser_of_the_language_accepts_it():
+def test_a_parser_of_the_language_accepts_it() -> None:
     AmazonStateLanguageParser.parse(json.dumps(finished()))
 
 
-def test_that_parser_refuses_a_broken_one():
+def test_that_parser_refuses_a_broken_one() -> None:
     broken = finished()
     broken["States"]["Preflight"]["Type"] = "Tusk"
     with pytest.raises(ASLParserException):
@@ -54,7 +56,7 @@ def test_that_parser_refuses_a_broken_one():
 
 
 @pytest.mark.skipif(not shutil.which("npx"), reason="asl-validator needs Node.js (npx)")
-def test_asl_validator_accepts_it(tmp_path: Path):
+def test_asl_validator_accepts_it(tmp_path: Path) -> None:
     path = tmp_path / "machine.json"
     path.write_text(json.dumps(finished()))
     command = ["npx", "--yes", "asl-validator@4.0.0", "--json-path", str(path)]
@@ -63,7 +65,7 @@ def test_asl_validator_accepts_it(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", [name for name, state in STATES.items() if state["Type"] == "Task"])
-def test_every_error_of_every_task_ends_in_a_failure_and_is_cleaned_up_after(name: str):
+def test_every_error_of_every_task_ends_in_a_failure_and_is_cleaned_up_after(name: str) -> None:
     [catch] = STATES[name]["Catch"]
     assert catch["ErrorEquals"] == ["States.ALL"]
     ends = {n for n in reachable(catch["Next"]) if not list(targets(STATES[n]))}
@@ -72,7 +74,7 @@ def test_every_error_of_every_task_ends_in_a_failure_and_is_cleaned_up_after(nam
         assert catch["Next"] == "Clean up after failure"
 
 
-def test_nothing_is_shared_before_sanitizing_has_succeeded():
+def test_nothing_is_shared_before_sanitizing_has_succeeded() -> None:
     """Without the state Sanitize there is no way to the snapshot or the sharing."""
     states = dict(STATES)
     del states["Sanitize"]
@@ -85,7 +87,7 @@ def test_nothing_is_shared_before_sanitizing_has_succeeded():
     assert not found & {"Take final snapshot", "Share"}
 
 
-def test_a_wait_looks_every_poll_interval_without_backoff():
+def test_a_wait_looks_every_poll_interval_without_backoff() -> None:
     waits = [state for name, state in STATES.items() if name.startswith("Wait for")]
     assert waits
     for state in waits:
@@ -97,6 +99,6 @@ def test_a_wait_looks_every_poll_interval_without_backoff():
         )
 
 
-def test_the_task_is_told_the_address_and_the_names_but_no_secret():
+def test_the_task_is_told_the_address_and_the_names_but_no_secret() -> None:
     [override] = STATES["Sanitize"]["Parameters"]["Overrides"]["ContainerOverrides"]
     assert {item["Name"] for item in override["Environment"]} == {"PGHOST", "PGPORT", "PGUSER", "PGDATABASE"}

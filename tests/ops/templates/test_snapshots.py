@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,11 @@ GOLDEN = Path("tests/data/templates/snapshots.json")
 TEMPLATE = json.loads(template_body())
 
 
-def roles() -> dict:
+def roles() -> dict[str, Any]:
     return {n: r["Properties"] for n, r in TEMPLATE["Resources"].items() if r["Type"] == "AWS::IAM::Role"}
 
 
-def statements() -> list[tuple[str, dict]]:
+def statements() -> list[tuple[str, dict[str, Any]]]:
     found = []
     for name, role in roles().items():
         for policy in role["Policies"]:
@@ -25,18 +26,18 @@ def statements() -> list[tuple[str, dict]]:
     return found
 
 
-def test_is_the_recorded_one():
+def test_is_the_recorded_one() -> None:
     assert json.loads(GOLDEN.read_text()) == TEMPLATE, "run `make golden` and look at the difference"
 
 
-def test_every_parameter_has_a_group_a_label_and_help():
+def test_every_parameter_has_a_group_a_label_and_help() -> None:
     interface = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
     grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
     assert sorted(grouped) == sorted(interface["ParameterLabels"]) == sorted(TEMPLATE["Parameters"])
     assert all(asked.help and asked.label for asked in PARAMETERS)
 
 
-def test_a_star_stands_only_where_the_service_takes_no_resource():
+def test_a_star_stands_only_where_the_service_takes_no_resource() -> None:
     """Service Authorization Reference: these actions have no resource types."""
     unscoped = {a for _, s in statements() if s["Resource"] == "*" for a in s["Action"]}
     assert all(a.startswith(("logs:", "xray:")) or a == "ecr:GetAuthorizationToken" for a in unscoped)
@@ -45,14 +46,14 @@ def test_a_star_stands_only_where_the_service_takes_no_resource():
 
 
 @pytest.mark.parametrize("action", ["rds:DeleteDBInstance", "rds:ModifyDBInstance"])
-def test_instances_are_changed_by_the_stacks_own_prefix_only(action: str):
+def test_instances_are_changed_by_the_stacks_own_prefix_only(action: str) -> None:
     [statement] = [s for _, s in statements() if action in s["Action"]]
     instances = [r for r in statement["Resource"] if ":db:" in json.dumps(r)]
     assert [json.dumps(r).split(":db:")[1][:10] for r in instances] == ["${Prefix}*"]
 
 
 @pytest.mark.parametrize("action", ["rds:DeleteDBSnapshot", "rds:ModifyDBSnapshotAttribute"])
-def test_snapshots_are_changed_by_the_pipelines_tag_only(action: str):
+def test_snapshots_are_changed_by_the_pipelines_tag_only(action: str) -> None:
     found = [s for _, s in statements() if action in s["Action"]]
     assert found
     for statement in found:
@@ -61,7 +62,7 @@ def test_snapshots_are_changed_by_the_pipelines_tag_only(action: str):
         }
 
 
-def test_the_password_is_generated_and_reaches_the_task_as_a_secret():
+def test_the_password_is_generated_and_reaches_the_task_as_a_secret() -> None:
     resources = TEMPLATE["Resources"]
     assert "GenerateSecretString" in resources["Password"]["Properties"]
     fetch, sanitize = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
@@ -70,7 +71,7 @@ def test_the_password_is_generated_and_reaches_the_task_as_a_secret():
     assert "assword" not in json.dumps([fetch["Environment"], sanitize["Environment"]])
 
 
-def test_the_task_reaches_the_database_and_https_only():
+def test_the_task_reaches_the_database_and_https_only() -> None:
     resources = TEMPLATE["Resources"]
     own = resources["TaskSecurityGroup"]["Properties"]["SecurityGroupEgress"]
     assert [(rule["FromPort"], rule["ToPort"]) for rule in own] == [(443, 443)]
@@ -81,7 +82,7 @@ def test_the_task_reaches_the_database_and_https_only():
     }
 
 
-def test_every_log_group_has_a_retention():
+def test_every_log_group_has_a_retention() -> None:
     groups = [r for r in TEMPLATE["Resources"].values() if r["Type"] == "AWS::Logs::LogGroup"]
     assert groups
     assert all(group["Properties"]["RetentionInDays"] for group in groups)
