@@ -23,4 +23,7 @@ with st.sidebar:
     where = "the embedded cloud on this machine" if bench.embedded else "AWS"
     st.caption(f"Works with {where} as {bench.actor.name}")
 
-navigation.run()
+try:
+    navigation.run()
+except SlipwayError as error:  # what no part of the page has shown in its place
+    show_error(error)

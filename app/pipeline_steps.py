@@ -102,19 +102,28 @@ def show_deployment(bench: Workbench, place: Place, database: str) -> bool:
     work = _last_work(bench, place, STACK_PREFIX + database)
     if work is None:
         return False
-    live = work.running
+    if work.running:
+        _follow(work)
+        return True
+    ok = bool(work.outcome and work.outcome.ok)
+    with st.expander(f"{work.plan.title}: {'done' if ok else 'failed'}", expanded=not ok):
+        show_work(work)
+    if ok:
+        st.page_link(navigation.snapshots(), label="To its snapshots", icon=":material/database:")
+    return False
 
-    @st.fragment(run_every=FOLLOW_S if live else None)
+
+def _follow(work: Work) -> None:
+    """Redraws the work alone while it goes on, then the page once."""
+
+    @st.fragment(run_every=FOLLOW_S)
     def panel() -> None:
         show_work(work)
-        if live and not work.running:
+        if not work.running:
             st.cache_data.clear()
             st.rerun()
 
     panel()
-    if work.outcome and work.outcome.ok:
-        st.page_link(navigation.snapshots(), label="To its snapshots", icon=":material/database:")
-    return live
 
 
 def _last_work(bench: Workbench, place: Place, stack: str) -> Work | None:

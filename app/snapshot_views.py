@@ -138,6 +138,7 @@ def _state(bench: Workbench, pipeline: Deployed) -> str:
 def _refresh_button(bench: Workbench, pipeline: Deployed, under_way: Summary | None) -> None:
     clicked = st.button(
         "Refresh snapshot",
+        key="refresh",  # one button, whatever its help says
         type="primary",
         icon=":material/refresh:",
         disabled=under_way is not None,

@@ -29,7 +29,8 @@ FEW_CATCHES = 2
 
 _SETTINGS = (
     'graph [rankdir=TB, bgcolor="transparent", nodesep=0.3, ranksep=0.3]',
-    'node [shape=box, style="rounded,filled", penwidth=0, fontname="Helvetica,Arial", fontsize=12]',
+    'node [shape=box, style="rounded,filled", penwidth=0, margin="0.2,0.06"]',
+    'node [fontname="Helvetica", fontsize=12]',
     f'edge [color="{GREY}", fontcolor="{GREY}", arrowsize=0.7]',
 )
 
@@ -66,7 +67,7 @@ def _boxes(definition: Definition, steps: Mapping[str, StepState], now: datetime
 def _box(step: StepState, now: datetime) -> str:
     fill = STEPS[step.status]
     label = "\n".join(filter(None, [step.name, _note(step, now)]))
-    shape = ", shape=diamond, style=filled, margin=0" if step.kind == "Choice" else ""
+    shape = ', shape=diamond, style=filled, margin="0.05,0"' if step.kind == "Choice" else ""
     look = f'fillcolor="{fill.background}", fontcolor="{fill.text}"{shape}'
     return f"{_quoted(step.name)} [label={_quoted(label)}, {look}]"
 
@@ -101,7 +102,7 @@ def _edges(definition: Definition, steps: Mapping[str, StepState]) -> Iterator[s
             yield from (_edge(last, target) for last in _last(name, state))
         for target in catches[name]:
             if target not in shared or steps[name].status == FAILED:
-                yield _edge(name, target, "style=dashed, constraint=false")
+                yield _edge(name, target, "style=dashed")
     for target in shared:
         source = f"any error, then {target}"
         yield f'{_quoted(source)} [label="any error", shape=plaintext, style="", fontcolor="{GREY}"]'

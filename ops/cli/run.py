@@ -3,14 +3,18 @@
 import argparse
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 from ops.cli.context import Context
-from ops.errors import InputError
+from ops.errors import Conflict, InputError
 
+HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
 
 
@@ -41,9 +45,12 @@ def run(context: Context, options: argparse.Namespace) -> int:
 
 
 def _streamlit(context: Context, port: int) -> int:
-    context.say(f"Slipway opens at http://127.0.0.1:{port}")
+    if not _is_free(port):
+        raise Conflict(
+            f"Port {port} is taken by another program.", hint="Choose another one: make run PORT=8502"
+        )
     command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
-    flags = ["--server.port", str(port), "--server.address", "127.0.0.1", "--server.headless", "true"]
+    flags = ["--server.port", str(port), "--server.address", HOST, "--server.headless", "true"]
     environment = {
         **os.environ,
         "SLIPWAY_CLOUD": context.wanted.cloud,
@@ -51,11 +58,36 @@ def _streamlit(context: Context, port: int) -> int:
     }
     process = subprocess.Popen([*command, *flags], cwd=ROOT, env=environment)
     try:
+        while process.poll() is None and not _answers(port):
+            time.sleep(0.1)
+        if process.poll() is None:
+            context.say(f"Slipway is at http://{HOST}:{port} (Ctrl-C ends it)")
         return process.wait()
     except KeyboardInterrupt:
         process.terminate()
         process.wait()
         return 0
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _answers(port: int) -> bool:
+    connection = HTTPConnection(HOST, port, timeout=1)
+    try:
+        connection.request("GET", "/_stcore/health")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def _on_termination_interrupt() -> None:

@@ -207,6 +207,6 @@ def test_the_way_goes_into_every_branch_and_on_from_their_ends() -> None:
 def test_a_hostile_name_stays_a_name(name: str, quoted: str) -> None:
     definition = {"StartAt": name, "States": {name: {"Type": "Task", "Next": "B"}, "B": {"Type": "Succeed"}}}
     lines = graph(definition, execution(definition), NOW).splitlines()
-    assert len(lines) == 8  # begin, three settings, two boxes, one edge, end
-    assert lines[4].startswith(f'  "{quoted}" [label="{quoted}", fillcolor=')
-    assert lines[6] == f'  "{quoted}" -> "B"'
+    assert len(lines) == 9  # begin, four settings, two boxes, one edge, end
+    assert lines[5].startswith(f'  "{quoted}" [label="{quoted}", fillcolor=')
+    assert lines[7] == f'  "{quoted}" -> "B"'

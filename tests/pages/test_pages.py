@@ -1,0 +1,140 @@
+"""The pages on the embedded cloud, run by Streamlit's own tester."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from app.session import workbench
+from ops.embedded.lifecycle import Running
+from ops.snapshots import catalogue, runs
+from tests.end_to_end.workbench import eventually
+
+PAGES = Path(__file__).parents[2] / "pages"
+SHOP = "shop-production"
+SLOW_S = 60
+
+
+@pytest.fixture(autouse=True)
+def connected(embedded: Running, data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Pages connect to the embedded cloud of the tests."""
+    monkeypatch.setenv("SLIPWAY_DATA", str(data))
+    monkeypatch.setenv("SLIPWAY_EMBEDDED_DELAY", "0.2")
+    yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def page(name: str, **query: str) -> AppTest:
+    test = AppTest.from_file(str(PAGES / f"{name}.py"), default_timeout=SLOW_S)
+    for key, value in query.items():
+        test.query_params[key] = value
+    return test.run()
+
+
+def texts(test: AppTest) -> str:
+    """All that the page says outside of tables."""
+    elements = [*test.markdown, *test.caption, *test.error, *test.warning, *test.success, *test.subheader]
+    return "\n".join(str(element.value) for element in elements)
+
+
+def press(test: AppTest, label: str) -> AppTest:
+    return next(found for found in test.button if found.label == label).click().run()
+
+
+def test_the_overview_shows_accounts_pipelines_and_changes() -> None:
+    test = page("overview")
+    assert not test.exception
+    assert "3 accounts, 6 regions read" in texts(test)
+    tables = [frame.value for frame in test.dataframe]
+    assert SHOP in set(tables[0]["Database"])
+    assert set(tables[1]["Account"]) == {"production", "qa", "development"}
+    assert "embedded cloud (start)" in set(tables[2]["Who"])
+
+
+def test_the_page_snapshots_shows_databases_and_their_pipeline() -> None:
+    test = page("snapshots")
+    assert not test.exception
+    assert SHOP in set(test.dataframe[0].value["Database"])
+    assert test.subheader[0].value == SHOP
+    assert {found.label for found in test.button} >= {"Refresh snapshot", "Change pipeline"}
+
+
+def test_the_button_starts_a_run_that_a_reload_shows_as_well() -> None:
+    test = page("snapshots")
+    press(test, "Refresh snapshot")
+    assert not test.exception
+    run = str(test.query_params["run"])
+    assert run.startswith("refresh-")
+    assert run.replace("-", "\\-") in texts(test)
+    reloaded = page("snapshots", database=SHOP, run=run)
+    assert run.replace("-", "\\-") in texts(reloaded)
+    bench = workbench()
+    pipeline = catalogue.find_pipeline(bench.cloud, bench.cloud.places[0], SHOP)
+    eventually(
+        lambda: runs.watch(bench.cloud, pipeline, run).execution.status == "SUCCEEDED", within_s=SLOW_S
+    )
+    st.cache_data.clear()
+    done = page("snapshots", database=SHOP, run=run)
+    assert "newest sanitized snapshot was made" in texts(done)
+    assert "succeeded" in texts(done)
+    assert run in set(done.dataframe[1].value["Run"])
+
+
+def test_an_account_without_databases_is_an_empty_state_that_teaches() -> None:
+    test = page("snapshots", account="development", region="us-east-1")
+    assert "development has no databases in us-east-1" in texts(test)
+    assert not test.button
+
+
+def test_unknown_names_in_the_address_are_told() -> None:
+    test = page("snapshots", database="<script>no</script>", run="nope", account="nobody")
+    assert not test.exception
+    assert "There is no database \\<script\\>no" in texts(test)
+    assert test.selectbox(key="account").value == "production"
+
+
+def test_the_form_refuses_sql_that_does_nothing() -> None:
+    test = page("snapshot_pipeline", database=SHOP)
+    assert not test.exception
+    test.text_area(key="sql-sanitize").set_value("-- nothing")
+    press(test, "Preview changes")
+    assert "holds no SQL statement" in texts(test)
+    assert "Write the UPDATE and DELETE statements" in texts(test)
+
+
+def test_a_preview_of_what_is_deployed_says_so() -> None:
+    test = page("snapshot_pipeline", database=SHOP)
+    press(test, "Preview changes")
+    assert not test.exception
+    assert "up to date" in texts(test)
+
+
+def test_a_preview_shows_the_changes_and_discarding_forgets_them() -> None:
+    test = page("snapshot_pipeline", database=SHOP)
+    next(found for found in test.number_input if "to keep" in found.label).set_value(9)
+    press(test, "Preview changes")
+    changes = next(frame.value for frame in test.dataframe if "Change" in frame.value)
+    assert set(changes["Resource"]) >= {"Handler"}
+    press(test, "Discard")
+    assert not test.exception
+    assert not test.dataframe
+
+
+def test_the_form_without_a_database_leads_back() -> None:
+    test = page("snapshot_pipeline")
+    assert "No database is chosen" in texts(test)
+
+
+def test_no_credentials_are_told_on_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SLIPWAY_CLOUD", "aws")
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    test = AppTest.from_file(str(PAGES.parent / "app/main.py"), default_timeout=SLOW_S).run()
+    assert not test.exception
+    assert "no AWS credentials were found" in texts(test).replace("\\", "")
