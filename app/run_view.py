@@ -15,8 +15,8 @@ from ops.snapshots import runs
 from ops.snapshots.catalogue import Deployed
 
 WATCH_S = 2
-PANEL_HEIGHT = 620
-LOG_HEIGHT = 220
+PANEL_HEIGHT = 760
+LOG_HEIGHT = 260
 
 
 @st.cache_data(ttl=WATCH_S - 0.5, show_spinner=False)
@@ -49,7 +49,7 @@ def show_run(bench: Workbench, pipeline: Deployed, name: str, *, live: bool) -> 
 def _show(bench: Workbench, pipeline: Deployed, watched: runs.Watched) -> None:
     execution = watched.execution
     _headline(bench, pipeline, execution)
-    drawing, detail = st.columns([2, 3], gap="medium")
+    drawing, detail = st.columns(2, gap="medium")
     with drawing.container(height=PANEL_HEIGHT):
         st.graphviz_chart(graph(watched.definition, execution, datetime.now(UTC)), width="stretch")
     with detail.container(height=PANEL_HEIGHT):

@@ -28,9 +28,9 @@ TAKES_TIME = ("Task", "Wait", "Parallel", "Map")
 FEW_CATCHES = 2
 
 _SETTINGS = (
-    'graph [rankdir=TB, bgcolor="transparent", nodesep=0.3, ranksep=0.3]',
+    'graph [rankdir=TB, bgcolor="transparent", nodesep=0.2, ranksep=0.25]',
     'node [shape=box, style="rounded,filled", penwidth=0, margin="0.2,0.06"]',
-    'node [fontname="Helvetica", fontsize=12]',
+    'node [fontname="Helvetica", fontsize=15, margin="0.12,0.06"]',
     f'edge [color="{GREY}", fontcolor="{GREY}", arrowsize=0.7]',
 )
 

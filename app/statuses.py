@@ -59,6 +59,6 @@ STEPS = {
     "waiting": Fill("#8ab4f8", "#10233f"),
     "succeeded": Fill("#1a7f4b", "#ffffff"),
     "failed": Fill("#c62f3b", "#ffffff"),
-    "skipped": Fill("#eef0f3", "#8a93a3"),
+    "skipped": Fill("#b9c1cd", "#2b3342"),
     "aborted": Fill("#b35c00", "#ffffff"),
 }
