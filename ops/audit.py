@@ -6,16 +6,12 @@ A change whose first record cannot be written does not happen.
 import getpass
 import json
 import os
-import re
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from ops.errors import AuditUnavailable
-
-_SECRET = re.compile(r"password|secret|token|credential|private", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -90,11 +86,6 @@ class FileAudit:
             if len(records) == limit:
                 break
         return records
-
-
-def redacted(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """`parameters` with every value whose name speaks of a secret replaced by `***`."""
-    return {name: "***" if _SECRET.search(name) else value for name, value in parameters.items()}
 
 
 def timestamp(moment: datetime) -> str:

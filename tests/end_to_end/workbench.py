@@ -53,12 +53,15 @@ class Workbench:
     def qa(self) -> Place:
         return Place(self.cloud.account("qa"), HOME)
 
+    @property
+    def audit(self) -> FileAudit:
+        return FileAudit(self.data / "audit.jsonl")
+
     def rds(self, place: Place) -> Any:
         return self.cloud.client("rds", place.account.id, place.region)
 
     def carry_out(self, plan: Plan) -> Outcome:
-        audit = FileAudit(self.data / "audit.jsonl")
-        return execute(plan, actor=Actor.local("test"), audit=audit, confirmed=plan.confirm)
+        return execute(plan, actor=Actor.local("test"), audit=self.audit, confirmed=plan.confirm)
 
     def must(self, plan: Plan) -> None:
         if error := self.carry_out(plan).error:

@@ -1,0 +1,65 @@
+"""botocore's errors as ours: by code, never by message."""
+
+import pytest
+from botocore import exceptions as boto
+
+from ops import errors
+from ops.aws.calls import translated
+
+KINDS = {
+    "AccessDenied": errors.AccessDenied,
+    "AccessDeniedException": errors.AccessDenied,
+    "UnauthorizedOperation": errors.AccessDenied,
+    "ExpiredToken": errors.ExpiredCredentials,
+    "ExpiredTokenException": errors.ExpiredCredentials,
+    "InvalidClientTokenId": errors.ExpiredCredentials,
+    "ThrottlingException": errors.Throttled,
+    "RequestLimitExceeded": errors.Throttled,
+    "DBInstanceNotFound": errors.NotFound,
+    "NoSuchBucket": errors.NotFound,
+    "ResourceNotFoundException": errors.NotFound,
+    "ExecutionDoesNotExist": errors.NotFound,
+    "ExecutionAlreadyExists": errors.Conflict,
+    "DBSnapshotAlreadyExists": errors.Conflict,
+    "InvalidDBInstanceState": errors.Conflict,
+    "InvalidDBInstanceStateFault": errors.Conflict,
+    "ValidationError": errors.AwsError,
+    "SomethingNew": errors.AwsError,
+}
+
+
+@pytest.mark.parametrize("code", KINDS)
+def test_an_answer_is_told_by_its_code(code: str) -> None:
+    answer = boto.ClientError({"Error": {"Code": code, "Message": "AccessDenied? said AWS."}}, "DoIt")
+    with pytest.raises(errors.SlipwayError) as caught, translated("Doing it"):
+        raise answer
+    assert type(caught.value) is KINDS[code]
+    assert str(caught.value).startswith("Doing it: ")
+    assert caught.value.hint
+    assert caught.value.__cause__ is answer
+
+
+CORE = [
+    (boto.NoCredentialsError(), errors.NoCredentials),
+    (boto.PartialCredentialsError(provider="env", cred_var="key"), errors.NoCredentials),
+    (boto.ProfileNotFound(profile="x"), errors.NoCredentials),
+    (boto.SSOTokenLoadError(profile_name="x", error_msg="expired"), errors.ExpiredCredentials),
+    (boto.TokenRetrievalError(provider="sso", error_msg="expired"), errors.ExpiredCredentials),
+    (boto.EndpointConnectionError(endpoint_url="https://x"), errors.Unreachable),
+    (boto.ConnectTimeoutError(endpoint_url="https://x"), errors.Unreachable),
+    (boto.ReadTimeoutError(endpoint_url="https://x"), errors.Unreachable),
+    (boto.ParamValidationError(report="bad"), errors.AwsError),
+]
+
+
+@pytest.mark.parametrize(("raised", "kind"), CORE, ids=[type(raised).__name__ for raised, _ in CORE])
+def test_what_never_reached_aws_is_told_as_well(raised: Exception, kind: type[errors.SlipwayError]) -> None:
+    with pytest.raises(errors.SlipwayError) as caught, translated("Doing it"):
+        raise raised
+    assert type(caught.value) is kind
+    assert caught.value.hint
+
+
+def test_other_errors_pass() -> None:
+    with pytest.raises(KeyError), translated("Doing it"):
+        raise KeyError("ours")

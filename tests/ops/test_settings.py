@@ -1,0 +1,59 @@
+"""Settings: where a value comes from, and what a wrong one says."""
+
+from pathlib import Path
+
+import pytest
+
+from ops.errors import SettingsError
+from ops.settings import Account, Settings, load
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "slipway.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_defaults_need_no_file(tmp_path: Path) -> None:
+    assert load(tmp_path / "none.toml", {}) == Settings()
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, 'home_region = "us-east-1"\nconcurrency = 4\nregions = ["us-east-1"]\n')
+    found = load(path, {"SLIPWAY_CONCURRENCY": "8", "SLIPWAY_REGIONS": "a-1, b-2"})
+    assert (found.home_region, found.concurrency, found.regions) == ("us-east-1", 8, ("a-1", "b-2"))
+
+
+def test_accounts_are_tables(tmp_path: Path) -> None:
+    text = (
+        '[accounts.prod]\nid = "111111111111"\nrole = "arn:aws:iam::111111111111:role/S"\nregions = ["x"]\n'
+    )
+    assert load(write(tmp_path, text), {}).accounts == (
+        Account("prod", "111111111111", "arn:aws:iam::111111111111:role/S", ("x",)),
+    )
+
+
+BAD = {
+    "not TOML": ("data = 1\ncloud = x", "not valid TOML.*line 2"),
+    "unknown": ("clowd = 'aws'", "unknown setting 'clowd'"),
+    "another cloud": ("cloud = 'gcp'", "cloud is 'gcp'"),
+    "no number": ("concurrency = 'many'", "concurrency is 'many'"),
+    "too small": ("poll_seconds = 0", "poll_seconds is 0"),
+    "short id": ("[accounts.a]\nid = '123'", "accounts.a: id is not an AWS account id"),
+    "no id": ("[accounts.a]\nrole = 'x'", "accounts.a: id"),
+    "unknown key": ("[accounts.a]\nid = '111111111111'\nrolle = 'x'", "unknown key 'rolle'"),
+    "twice": ("[accounts.a]\nid = '111111111111'\n[accounts.b]\nid = '111111111111'", "same id"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_wrong_setting_is_named_with_a_way_out(tmp_path: Path, case: str) -> None:
+    text, message = BAD[case]
+    with pytest.raises(SettingsError, match=f"(?s){message}") as caught:
+        load(write(tmp_path, text), {})
+    assert caught.value.hint
+
+
+def test_a_wrong_variable_is_named() -> None:
+    with pytest.raises(SettingsError, match="SLIPWAY_POLL_SECONDS is 'soon'"):
+        load(Path("none.toml"), {"SLIPWAY_POLL_SECONDS": "soon"})
