@@ -45,7 +45,7 @@ golden: .venv/.made
 	@$(BIN)/python -m ops snapshots template > $(GOLDEN)/snapshots.json
 
 bench: .venv/.made
-	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done
 
 # The pinned files are compiled from the ranges in pyproject.toml, the larger set first: both agree on every version.
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -157,8 +157,6 @@ def _environment(data: Path, port: int, *, auth: bool) -> dict[str, str]:
     own = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PG", "MINISTACK_"))
     }
-    private = data / "runtime"
-    private.mkdir(mode=0o700, exist_ok=True)
     return {
         **own,
         MARKER: str(data),
@@ -174,7 +172,6 @@ def _environment(data: Path, port: int, *, auth: bool) -> dict[str, str]:
         "S3_PERSIST": "1",
         "SFTP_ENABLED": "0",
         "STATE_DIR": str(data / "state"),
-        "XDG_RUNTIME_DIR": str(private),
     }
 
 

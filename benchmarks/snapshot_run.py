@@ -1,0 +1,75 @@
+"""How long a run of the snapshot pipeline takes, against the same work done bare.
+
+Bare is what cannot be saved: copy production's files, start a server on them, run the SQL, copy the result.
+The rest of a run is the emulated service's delays, the state machine's waits and our own overhead.
+"""
+
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ops import embedded
+from ops.audit import Actor, FileAudit
+from ops.aws.cloud import Cloud, Place
+from ops.embedded.accounts import HOME, PRODUCTION
+from ops.embedded.postgres import Login, Postgres
+from ops.embedded.sample import SampleDatabase, production_databases
+from ops.plan import execute
+from ops.settings import Settings
+from ops.snapshots import catalogue, runs
+
+VACUUM = "VACUUM (FULL, ANALYZE);"
+PASSWORD = "correct-horse-1"
+
+
+def run_seconds(cloud: Cloud, data: Path, database: str) -> float:
+    """From the click to the end of the clean-up."""
+    pipeline = catalogue.find_pipeline(cloud, Place(PRODUCTION, HOME), database)
+    plan = runs.plan_refresh(cloud, pipeline, datetime.now(UTC))
+    began = time.perf_counter()
+    execute(plan, actor=Actor.local("benchmark"), audit=FileAudit(data / "audit.jsonl"))
+    while (watched := runs.watch(cloud, pipeline, plan.steps[0].id)).execution.status == "RUNNING":
+        time.sleep(0.2)
+    assert watched.execution.status == "SUCCEEDED", watched.execution.cause
+    return time.perf_counter() - began
+
+
+def bare_seconds(folder: Path, sample: SampleDatabase) -> float:
+    """The same rows, the same SQL, no cloud."""
+    postgres = Postgres(folder / "bare", {})
+    source = postgres.create("source", sample.master_user, PASSWORD, sample.db_name)
+    login = Login(source, sample.master_user, PASSWORD, sample.db_name)
+    postgres.load(login, sample.sql())
+    began = time.perf_counter()
+    postgres.back_up(source, "copy")
+    port = postgres.start("copy")
+    copied = Login(port, sample.master_user, PASSWORD, sample.db_name)
+    postgres.load(copied, [sample.sanitize_sql])
+    postgres.execute(port, f"\\c {sample.db_name}\n{VACUUM}")
+    postgres.back_up(port, "result")
+    took = time.perf_counter() - began
+    for name in ("source", "copy", "result"):
+        postgres.delete(name)
+    return took
+
+
+def main() -> None:
+    (sample,) = production_databases()
+    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for delay in (0.0, 1.0):
+            settings = Settings(data=folder / str(delay), embedded_delay=delay)
+            settings.data.mkdir()
+            cloud = embedded.connect(settings, owner=True)
+            try:
+                took = run_seconds(cloud, settings.data, sample.identifier)
+            finally:
+                embedded.stop(settings.embedded_data)
+            bare = bare_seconds(folder, sample)
+            print(f"delay {delay:.0f} s: run {took:5.1f} s, bare {bare:4.1f} s, ratio {took / bare:4.1f}")
+
+
+if __name__ == "__main__":
+    main()
