@@ -193,6 +193,45 @@ def test_a_default_key_is_replaced_before_sharing(workbench: Workbench) -> None:
     assert made.snapshot.kms_key == key
     assert made.shared_with == (workbench.qa.account.id,)
     assert workbench.left(pipeline) == []
+    workbench.rds(place).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+
+
+def test_every_call_may_be_made_twice(workbench: Workbench, database: str) -> None:
+    """A call has worked and its answer was lost: the same call comes again, with the same input."""
+    pipeline = workbench.deploy(workbench.pipeline(database, SANITIZE))
+    place = workbench.production
+    client = workbench.cloud.client("stepfunctions", place.account.id, place.region)
+    definition = json.loads(client.describe_state_machine(stateMachineArn=pipeline.machine)["definition"])
+    client.update_state_machine(stateMachineArn=pipeline.machine, definition=json.dumps(doubled(definition)))
+    watched = workbench.run(pipeline)
+    assert watched.execution.status == "SUCCEEDED", watched.execution.cause
+    assert statuses(watched.execution)["Share first"] == "succeeded"
+    (made,) = workbench.sanitized(pipeline)
+    assert made.shared_with == (workbench.qa.account.id,)
+    assert workbench.left(pipeline) == []
+
+
+def doubled(definition: dict[str, Any]) -> dict[str, Any]:
+    """The machine with every call of the handler made once more before it, its answer thrown away."""
+    states: dict[str, Any] = {}
+    calls = {
+        name for name, state in definition["States"].items() if "lambda:invoke" in state.get("Resource", "")
+    }
+    for name, state in definition["States"].items():
+        states[name] = redirected(state, calls)
+        if name in calls:
+            first = {key: value for key, value in redirected(state, calls).items() if key != "OutputPath"}
+            states[f"{name} first"] = {**first, "ResultPath": None, "Next": name}
+    return {**definition, "States": states}
+
+
+def redirected(value: Any, calls: set[str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: f"{each} first" if key in ("Next", "Default") and each in calls else redirected(each, calls)
+            for key, each in value.items()
+        }
+    return [redirected(each, calls) for each in value] if isinstance(value, list) else value
 
 
 def test_a_second_click_starts_nothing_and_stopping_leaves_nothing(

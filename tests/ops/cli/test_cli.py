@@ -1,0 +1,108 @@
+"""The command line on the embedded cloud: words for people, JSON for scripts, exit statuses for CI."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.cli import main
+from ops.cli.context import readable
+from ops.embedded.lifecycle import Running
+
+SHOP = "shop-production"
+
+
+@pytest.fixture(autouse=True)
+def connected(embedded: Running, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SLIPWAY_DATA", str(data))
+    monkeypatch.setenv("SLIPWAY_EMBEDDED_DELAY", "0.2")
+    monkeypatch.chdir(tmp_path)  # no slipway.toml of the project's own
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    """What a command prints with --json."""
+    assert main(["--json", *arguments]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_databases_and_pipelines(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {row["database"]: row for row in answer(capsys, "snapshots", "databases")}
+    assert found[SHOP]["pipeline"] == f"snapshots-{SHOP}"
+    assert SHOP in [row["database"] for row in answer(capsys, "snapshots", "pipelines")]
+    assert main(["snapshots", "databases"]) == 0
+    assert SHOP in capsys.readouterr().out
+
+
+def test_an_empty_place_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    where = ["--account", "development", "--region", "us-east-1"]
+    assert main(["snapshots", "pipelines", *where]) == 0
+    assert "Set one up: python -m ops snapshots deploy" in capsys.readouterr().out
+    assert answer(capsys, "snapshots", "databases", *where) == []
+
+
+def test_refresh_waits_shows_and_logs(capsys: pytest.CaptureFixture[str]) -> None:
+    run = answer(capsys, "snapshots", "refresh", SHOP, "--wait")
+    assert run["status"] == "SUCCEEDED"
+    shown = answer(capsys, "snapshots", "show", SHOP, run["name"])
+    assert {step["status"] for step in shown["steps"]} == {"succeeded", "skipped"}
+    lines = answer(capsys, "snapshots", "log", SHOP, run["name"])
+    assert any("ran without error" in line["message"] for line in lines)
+    assert run["name"] in [item["run"] for item in answer(capsys, "snapshots", "runs", SHOP)]
+    (newest, *_) = answer(capsys, "snapshots", "list", SHOP)
+    assert newest["shared_with"] == ["222222222222"]
+
+
+def test_a_dry_run_shows_the_plan_and_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    before = answer(capsys, "snapshots", "runs", SHOP)
+    plan = answer(capsys, "snapshots", "refresh", SHOP, "--dry-run")
+    assert plan["steps"][0]["account"] == "111111111111"
+    assert answer(capsys, "snapshots", "runs", SHOP) == before
+
+
+def test_deploying_previews_then_deploys_then_deletes(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    sql = tmp_path / "clean.sql"
+    sql.write_text("UPDATE customers SET email = 'x' || id || '@example.com';")
+    deploy = ["snapshots", "deploy", SHOP, "--sql", str(sql), "--share-with", "qa", "--keep", "4"]
+    preview = answer(capsys, *deploy, "--dry-run")
+    assert {change["action"] for change in preview["changes"]} == {"Modify"}
+    assert main(["snapshots", "delete", SHOP]) == 3
+    assert "--confirm snapshots-shop-production" in capsys.readouterr().err
+
+
+WRONG = {
+    "no such pipeline": (["refresh", "nope"], 1, "nope has no snapshot pipeline"),
+    "no such account": (["databases", "--account", "nobody"], 1, "No account 'nobody'"),
+    "no such run": (["show", SHOP, "nope"], 1, "nope"),
+    "no such file": (["deploy", SHOP, "--sql", "/no/file.sql"], 1, "/no/file.sql cannot be read"),
+    "no such subnet": (["deploy", SHOP, "--sql", "x.sql", "--subnets", "a", "b"], 1, "no subnet a"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_call_says_what_and_what_next(capsys: pytest.CaptureFixture[str], case: str) -> None:
+    arguments, status, message = WRONG[case]
+    Path("x.sql").write_text("SELECT 1")
+    assert main(["snapshots", *arguments]) == status
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Next: " in said
+
+
+def test_an_unknown_command_is_a_wrong_call() -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["snapshot"])
+    assert caught.value.code == 2
+
+
+def test_the_embedded_cloud_is_found(capsys: pytest.CaptureFixture[str], embedded: Running) -> None:
+    assert answer(capsys, "embedded", "status")["endpoint"] == embedded.endpoint
+    assert answer(capsys, "embedded", "start")["pid"] == embedded.pid
+
+
+def test_control_characters_of_names_do_not_reach_the_terminal() -> None:
+    assert readable("a\x1b[31mb\x07") == "a�[31mb�"
+    assert readable(None) == "–"
+    assert readable(("a", "b")) == "a, b"

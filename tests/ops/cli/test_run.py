@@ -1,0 +1,68 @@
+"""`python -m ops run`: prints its address, answers, and leaves nothing behind when it is ended."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from ops.embedded.ports import free_port
+from tests.embedded.test_lifecycle import marked
+from tests.end_to_end.workbench import eventually
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    parent = Path(tempfile.mkdtemp(prefix="slipway-run-"))
+    parent.chmod(0o755)
+    yield parent
+    shutil.rmtree(parent, ignore_errors=True)
+
+
+def run(folder: Path, port: int) -> "subprocess.Popen[bytes]":
+    with (folder / "out").open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "ops", "run", "--port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "SLIPWAY_DATA": str(folder)},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_answers_at_its_address_and_ends_whole(folder: Path, number: signal.Signals) -> None:
+    port = free_port()
+    process = run(folder, port)
+    eventually(lambda: f"Slipway is at http://127.0.0.1:{port}" in (folder / "out").read_text())
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/")
+    assert connection.getresponse().status == 200
+    connection.close()
+    assert marked(folder / "embedded")
+    if number is signal.SIGINT:  # as a terminal sends it: to every process of the command
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    assert process.wait(60) == 0
+    eventually(lambda: not marked(folder / "embedded"))
+
+
+def test_a_port_that_is_taken_is_told(folder: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = run(folder, taken.getsockname()[1])
+        assert process.wait(120) == 1
+    assert "is taken by another program" in (folder / "out").read_text()
+    assert marked(folder / "embedded") == []
