@@ -17,6 +17,7 @@ from ops.snapshots.catalogue import Deployed
 WATCH_S = 2
 PANEL_HEIGHT = 760
 LOG_HEIGHT = 260
+SHOWN_ERRORS = 3
 
 
 @st.cache_data(ttl=WATCH_S - 0.5, show_spinner=False)
@@ -48,7 +49,10 @@ def show_run(bench: Workbench, pipeline: Deployed, name: str, *, live: bool) -> 
 
 def _show(bench: Workbench, pipeline: Deployed, watched: runs.Watched) -> None:
     execution = watched.execution
+    log = _log(bench, pipeline, watched.task) if watched.task else ""
     _headline(bench, pipeline, execution)
+    if execution.status in ("FAILED", "TIMED_OUT"):
+        _failure(execution, log)
     drawing, detail = st.columns(2, gap="medium")
     with drawing.container(height=PANEL_HEIGHT):
         st.graphviz_chart(graph(watched.definition, execution, datetime.now(UTC)), width="stretch")
@@ -56,7 +60,7 @@ def _show(bench: Workbench, pipeline: Deployed, watched: runs.Watched) -> None:
         st.altair_chart(timeline(execution, datetime.now(UTC)), width="stretch")
         st.markdown("**What the task says**")
         st.code(
-            _log(bench, pipeline, watched.task) if watched.task else "The task has not started.",
+            log if watched.task else "The task has not started.",
             language=None,
             height=LOG_HEIGHT,
             wrap_lines=True,
@@ -75,15 +79,15 @@ def _headline(bench: Workbench, pipeline: Deployed, execution: Execution) -> Non
         )
         if execution.status == "RUNNING" and st.button("Stop run", icon=":material/stop_circle:"):
             _stop(bench, pipeline, execution.name)
-    if execution.status in ("FAILED", "TIMED_OUT"):
-        _failure(execution)
 
 
-def _failure(execution: Execution) -> None:
-    failed = next((step for step in execution.steps if step.status == "failed"), None)
+def _failure(execution: Execution, log: str) -> None:
+    """The step that failed, why, and the errors that the task's own words name."""
+    failed = execution.failed_step
     where = f"**{plain(failed.name)}** failed. " if failed else ""
     reason = failed.cause or failed.error if failed else execution.cause or execution.error
-    st.error(f"{where}{plain(reason)}", icon=":material/error:")
+    said = [line for line in log.splitlines() if "ERROR:" in line][:SHOWN_ERRORS]
+    st.error("\n\n".join([f"{where}{plain(reason)}", *map(plain, said)]), icon=":material/error:")
     if execution.cause:
         with st.expander("What Step Functions said"):
             st.code(f"{execution.error}\n{execution.cause}", language=None, wrap_lines=True)
