@@ -19,6 +19,7 @@ from ops.embedded.ports import HOST, free_port
 from ops.errors import EmbeddedError
 
 SUPERUSER = "rdsadmin"
+PORT_ATTEMPTS = 4
 VERSION = "18"
 
 
@@ -98,13 +99,20 @@ class Postgres:
 
     def start(self, name: str, preferred_port: int = 0) -> int:
         """Starts the server on its data; returns its port, the preferred one where that is free."""
+        with self._lock:  # two servers must not be given the same free port
+            for _ in range(PORT_ATTEMPTS - 1):
+                try:
+                    return self._start_on(name, free_port(preferred_port))
+                except EmbeddedError:  # another program has taken the port since it was found free
+                    preferred_port = 0
+            return self._start_on(name, free_port())
+
+    def _start_on(self, name: str, port: int) -> int:
         directory = self.root / name
         (directory / "postmaster.pid").unlink(missing_ok=True)
-        with self._lock:  # two servers must not be given the same free port
-            port = free_port(preferred_port)
-            options = " ".join(f"-c {key}={value!r}" for key, value in _OPTIONS.items())
-            log = directory / "server.log"
-            self._run("pg_ctl", "-D", directory, "-w", "-l", log, "-o", f"-p {port} {options}", "start")
+        options = " ".join(f"-c {key}={value!r}" for key, value in _OPTIONS.items())
+        log = directory / "server.log"
+        self._run("pg_ctl", "-D", directory, "-w", "-l", log, "-o", f"-p {port} {options}", "start")
         return port
 
     def stop(self, name: str) -> None:
