@@ -51,7 +51,21 @@ def start(
         return running
     if ended := _owned.pop(data, None):
         _reap(ended)
-    process = _spawn(data, delay_s=delay_s, auth=auth, sample=sample, owner=owner)
+    options = {"delay_s": delay_s, "auth": auth, "sample": sample, "owner": owner}
+    # The port may be taken between our look and the server's: one more try finds another.
+    started = _launch(data, **options) or _launch(data, **options)
+    if started:
+        return started
+    raise EmbeddedError(
+        "The embedded cloud did not start.",
+        hint=f"See {data / 'server.log'}; `python -m ops embedded reset` begins afresh.",
+        detail=_tail(data / "server.log"),
+    )
+
+
+def _launch(data: Path, *, owner: bool, **options: Any) -> Running | None:
+    """One try; None when the process ended before it was ready."""
+    process = _spawn(data, owner=owner, **options)
     _wait(lambda: process.poll() is not None or _announced(data, process.pid), START_S)
     if _announced(data, process.pid):
         if owner:
@@ -61,11 +75,8 @@ def start(
     process.kill()
     if _reap(process) == BUSY:
         return _join(data)
-    raise EmbeddedError(
-        "The embedded cloud did not start.",
-        hint=f"See {data / 'server.log'}; `python -m ops embedded reset` begins afresh.",
-        detail=_tail(data / "server.log"),
-    )
+    (data / "port").unlink(missing_ok=True)
+    return None
 
 
 def status(data: Path) -> Running | None:
