@@ -51,7 +51,7 @@ def start(
         return running
     if ended := _owned.pop(data, None):
         _reap(ended)
-    options = {"delay_s": delay_s, "auth": auth, "sample": sample, "owner": owner}
+    options: dict[str, Any] = {"delay_s": delay_s, "auth": auth, "sample": sample, "owner": owner}
     # The port may be taken between our look and the server's: one more try finds another.
     started = _launch(data, **options) or _launch(data, **options)
     if started:
