@@ -137,7 +137,8 @@ class Postgres:
         self._copy(self.root / source, self.root / target)
 
     def set_password(self, port: int, user: str, password: str) -> None:
-        self.execute(port, f"ALTER ROLE {_quoted(user)} PASSWORD {_literal(password)}")
+        with self._lock:  # two at once: "tuple concurrently updated"
+            self.execute(port, f"ALTER ROLE {_quoted(user)} PASSWORD {_literal(password)}")
 
     def execute(self, port: int, sql: str) -> str:
         """Runs SQL as the superuser and returns what psql prints."""

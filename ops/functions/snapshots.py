@@ -226,14 +226,21 @@ def wait_for_database(run: Record) -> Record:
 
 
 def set_password(run: Record) -> Record:
-    """The stack's own password replaces production's; it is read here and appears in no state."""
+    """The stack's own password replaces production's; it is read here and appears in no state.
+
+    Called again while the first call still takes effect, it waits and sets the same one once more.
+    """
+    _available_instance(run)
     secret = secrets.get_secret_value(SecretId=os.environ["SECRET"])["SecretString"]
-    rds.modify_db_instance(
-        DBInstanceIdentifier=run["temporary"],
-        MasterUserPassword=json.loads(secret)["password"],
-        BackupRetentionPeriod=0,
-        ApplyImmediately=True,
-    )
+    try:
+        rds.modify_db_instance(
+            DBInstanceIdentifier=run["temporary"],
+            MasterUserPassword=json.loads(secret)["password"],
+            BackupRetentionPeriod=0,
+            ApplyImmediately=True,
+        )
+    except rds.exceptions.InvalidDBInstanceStateFault as error:
+        raise NotReady(f"{run['temporary']} is being changed") from error
     return run
 
 

@@ -83,7 +83,7 @@ def _temporary() -> dict[str, State]:
     return {
         "Restore temporary database": _task("restore_database", following="Wait for database"),
         "Wait for database": _wait("wait_for_database", following="Set temporary password"),
-        "Set temporary password": _task("set_password", following="Wait for password"),
+        "Set temporary password": _wait("set_password", following="Wait for password"),
         "Wait for password": _wait("wait_for_password", following="Sanitize"),
         "Sanitize": {
             "Type": "Task",
