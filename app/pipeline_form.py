@@ -13,12 +13,24 @@ from ops.aws.cloud import Place
 from ops.aws.cloudformation import Change
 from ops.aws.network import Subnet
 from ops.errors import InputError
-from ops.snapshots.pipeline import NAME_FIELDS, NAME_FORMAT, Pipeline, Script, snapshot_name
+from ops.snapshots.pipeline import NAME_FIELDS, NAME_FORMAT, Pipeline, snapshot_name
 
-SQL_HEIGHT = 320
-FIRST_SQL = """\
--- Runs on the copy, in one transaction, as the database's master user.
--- UPDATE customers SET email = 'customer-' || id || '@example.com', name = 'Customer ' || id;
+POLICY_HEIGHT = 360
+FIRST_POLICY = """\
+# Classify every table and column: keep, null, hash, constant TEXT, shift DAYS by COLUMN, or fake with one of
+# address, card, city, company, email, first_name, ip, last_name, name, phone, postcode, text, url, username.
+# A run stops, and lists them, when the database has columns that are not named here.
+version = 1
+engine = "postgres"
+unlisted = "fail"
+
+# [tables.customers]
+# id = "keep"
+# email = "fake email"
+# notes = "null"
+
+# [tables.audit_log]
+# "*" = "truncate"
 """
 
 
@@ -28,7 +40,7 @@ def fresh(database: str, subnets: Sequence[Subnet], poll_seconds: int) -> Pipeli
     pair = [subnet.id for subnet in subnets if first and subnet.vpc == first.vpc][:2]
     return Pipeline(
         database=database,
-        scripts=(Script("sanitize", FIRST_SQL),),
+        policy=FIRST_POLICY,
         vpc=first.vpc if first else "",
         subnets=(pair[0], pair[1]) if len(pair) == 2 else ("", ""),
         poll_seconds=poll_seconds,
@@ -38,7 +50,9 @@ def fresh(database: str, subnets: Sequence[Subnet], poll_seconds: int) -> Pipeli
 def ask(bench: Workbench, place: Place, start: Pipeline, subnets: Sequence[Subnet]) -> Pipeline | None:
     """The form; what was asked for, once *Preview changes* is pressed. Raises InputError."""
     with st.form("pipeline", border=False):
-        scripts = tuple(_ask_script(script, alone=len(start.scripts) == 1) for script in start.scripts)
+        policy = st.text_area(
+            "Policy: what becomes of each column", start.policy, height=POLICY_HEIGHT, key="policy"
+        )
         shares = _ask_shares(bench, place, start)
         chosen = _ask_subnets(start, subnets)
         with st.expander("More settings"):
@@ -49,12 +63,7 @@ def ask(bench: Workbench, place: Place, start: Pipeline, subnets: Sequence[Subne
     if len(chosen) != 2:
         raise InputError("Two subnets are needed.", field="subnets", hint="Choose two in different zones.")
     vpc = next(subnet.vpc for subnet in subnets if subnet.id == chosen[0])
-    return replace(more, scripts=scripts, share_with=shares, vpc=vpc, subnets=(chosen[0], chosen[1]))
-
-
-def _ask_script(script: Script, *, alone: bool) -> Script:
-    label = "SQL that removes personal data" if alone else f"SQL: {plain(script.name)}"
-    return Script(script.name, st.text_area(label, script.sql, height=SQL_HEIGHT, key=f"sql-{script.name}"))
+    return replace(more, policy=policy, share_with=shares, vpc=vpc, subnets=(chosen[0], chosen[1]))
 
 
 def _ask_shares(bench: Workbench, place: Place, start: Pipeline) -> tuple[str, ...]:

@@ -42,10 +42,9 @@ def begin(bench: Workbench, deployed: Deployed | None, database: str, found: lis
     return _as_deployed(bench, deployed, deployed.stack.parameters["ScriptPrefix"])
 
 
-@st.cache_data(ttl=READ_TTL_S, show_spinner="Reading the scripts…")
+@st.cache_data(ttl=READ_TTL_S, show_spinner="Reading the policy…")
 def _as_deployed(_bench: Workbench, _deployed: Deployed, prefix: str) -> Pipeline:
-    scripts = catalogue.read_scripts(_bench.cloud, _deployed)
-    return from_parameters(_deployed.stack.parameters, scripts)
+    return from_parameters(_deployed.stack.parameters, catalogue.read_policy(_bench.cloud, _deployed))
 
 
 def show_stack(deployed: Deployed | None) -> None:

@@ -13,11 +13,14 @@ from app.words import ago, duration, utc
 from ops.aws.executions import Execution
 from ops.snapshots import runs
 from ops.snapshots.catalogue import Deployed
+from ops.snapshots.report import from_log
+from ops.snapshots.suggest import as_toml, suggest
 
 WATCH_S = 2
 PANEL_HEIGHT = 760
 LOG_HEIGHT = 260
 SHOWN_ERRORS = 3
+SHOWN_CHECKS = 10
 
 
 @st.cache_data(ttl=WATCH_S - 0.5, show_spinner=False)
@@ -87,7 +90,15 @@ def _failure(execution: Execution, log: str) -> None:
     where = f"**{plain(failed.name)}** failed. " if failed else ""
     reason = failed.cause or failed.error if failed else execution.cause or execution.error
     said = [line for line in log.splitlines() if "ERROR:" in line][:SHOWN_ERRORS]
-    st.error("\n\n".join([f"{where}{plain(reason)}", *map(plain, said)]), icon=":material/error:")
+    report = from_log(line.partition("  ")[2] for line in log.splitlines())
+    unproven = [check.words for check in report.failed][:SHOWN_CHECKS]
+    st.error(
+        "\n\n".join([f"{where}{plain(reason)}", *map(plain, [*said, *unproven])]), icon=":material/error:"
+    )
+    if report.unlisted:
+        with st.expander("Suggested policy for what is not listed"):
+            st.caption("Read each line, correct it, then put it into the policy: Change pipeline.")
+            st.code(as_toml(suggest(report)), language="toml")
     if execution.cause:
         with st.expander("What Step Functions said"):
             st.code(f"{execution.error}\n{execution.cause}", language=None, wrap_lines=True)

@@ -18,6 +18,7 @@ from ops.aws.stepfunctions import Summary
 from ops.snapshots import catalogue, runs
 from ops.snapshots.catalogue import Deployed
 from ops.snapshots.pipeline import ENGINES
+from ops.snapshots.report import Report
 
 CATALOGUE_TTL_S = 15
 RUNS_TTL_S = 2
@@ -225,6 +226,36 @@ def show_sanitized(bench: Workbench, pipeline: Deployed) -> None:
             for item in found
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, key="sanitized")
+
+
+def show_proof(bench: Workbench, pipeline: Deployed) -> None:
+    """What was proven of the newest snapshot before it was shared."""
+    with errors_shown():
+        found = sanitized(bench, pipeline, pipeline.machine)
+        if not found:
+            return
+        newest = found[0]
+        report = _report(bench, pipeline, newest, newest.snapshot.id)
+        title = f"Proof of {newest.snapshot.id}: {count(len(report.checks), 'check')}, all passed"
+        with st.expander(title, icon=":material/verified:"):
+            st.caption(f"Policy version {plain(report.policy)}. Counts only: no datum leaves the database.")
+            rows = [
+                {
+                    "Check": check.kind,
+                    "Where": f"{check.table}.{check.column}" if check.table else "whole database",
+                    "For": check.detail,
+                    "Rows": check.rows,
+                    "Not passed": check.bad,
+                    "Allowed": "by the policy" if check.bad else "",
+                }
+                for check in sorted(report.checks, key=lambda check: -check.bad)
+            ]
+            st.dataframe(pd.DataFrame(rows), hide_index=True, key="proof")
+
+
+@st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner=False)
+def _report(_bench: Workbench, _pipeline: Deployed, _newest: catalogue.Sanitized, snapshot: str) -> Report:
+    return catalogue.read_report(_bench.cloud, _pipeline, _newest)
 
 
 def show_history(bench: Workbench, pipeline: Deployed) -> None:

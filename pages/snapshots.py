@@ -43,5 +43,6 @@ views.show_header(bench, pipeline)
 if pipeline.machine:
     views.show_runs(bench, pipeline)
     views.show_sanitized(bench, pipeline)
+    views.show_proof(bench, pipeline)
     views.show_history(bench, pipeline)
     views.show_leftovers(bench, pipeline)

@@ -73,12 +73,15 @@ class Change:
 
 @dataclass(frozen=True)
 class Event:
+    """Something that befell a resource; `own` when it is the stack itself, not a resource in it."""
+
     id: str
     at: datetime
     logical_id: str
     kind: str
     status: str
     reason: str
+    own: bool
 
     @property
     def words(self) -> str:
@@ -152,9 +155,7 @@ def first_failure(events: Iterable[Event]) -> Event | None:
         (
             event
             for event in events
-            if event.status.endswith("_FAILED")
-            and event.kind != "AWS::CloudFormation::Stack"
-            and not event.reason.startswith(CANCELLED)
+            if event.status.endswith("_FAILED") and not event.own and not event.reason.startswith(CANCELLED)
         ),
         None,
     )
@@ -199,4 +200,5 @@ def _event(item: Any) -> Event:
         kind=item.get("ResourceType", ""),
         status=item.get("ResourceStatus", ""),
         reason=item.get("ResourceStatusReason", ""),
+        own=item.get("PhysicalResourceId") == item["StackId"],
     )

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 MAXIMUM_TEMPLATE = 1_048_576  # bytes, staged in S3: AWS CloudFormation User Guide, "quotas"
 FOLLOW_S = 1.0
 CHANGE_SET_S = 300.0  # for a change set to be computed
+STACK_S = 6 * 3600.0  # for a stack to come to rest
 OLD_VERSIONS_DAYS = 30
 LEFTOVER = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")  # a creation failed: only deleting is possible
 # CloudFormation has no code for "nothing to do": these are its two ways to say it.
@@ -103,7 +104,7 @@ def _bucket_step(cloud: Cloud, spec: StackSpec, bucket: str) -> Step:
     client = s3.client_of(cloud, spec.account, spec.region)
 
     def check() -> Check:
-        there = s3.bucket_exists(client, bucket, spec.account)
+        there = s3.is_private_bucket(client, bucket, spec.account)
         return Check(Readiness.DONE, "it is there") if there else READY
 
     return Step(
@@ -118,9 +119,11 @@ def _bucket_step(cloud: Cloud, spec: StackSpec, bucket: str) -> Step:
         actions=(
             "s3:ListBucket",
             "s3:CreateBucket",
+            "s3:PutEncryptionConfiguration",
             "s3:PutBucketPolicy",
             "s3:PutBucketPublicAccessBlock",
             "s3:PutBucketVersioning",
+            "s3:GetLifecycleConfiguration",
             "s3:PutLifecycleConfiguration",
         ),
     )
@@ -248,17 +251,24 @@ def read_preview(cloud: Cloud, spec: StackSpec) -> Preview:
     """What the prepared change set would do. Raises NotFound when nothing was prepared for a new stack."""
     client = cfn.client_of(cloud, spec.account, spec.region)
     stack = cfn.read_stack(cloud, spec.account, spec.region, spec.name)
-    if stack is None:
+    new = _is_new(stack)
+    if arn := _prepared(client, spec) if stack else "":
+        return Preview(spec, arn, creates=new, changes=cfn.read_changes(client, arn))
+    if new:
         raise NotFound(f"{spec.name} has not been prepared.", hint="Make the preview first.")
+    return Preview(spec, "", creates=False, changes=())
+
+
+def _prepared(client: "CloudFormationClient", spec: StackSpec) -> str:
+    """ARN of the spec's change set; empty where there is none."""
     with translated(f"Reading what would change in {spec.name}"):
         try:
             found = client.describe_change_set(StackName=spec.name, ChangeSetName=change_set_name(spec))
         except ClientError as error:
-            if code(error) != "ChangeSetNotFound":
-                raise
-            return Preview(spec, "", creates=False, changes=())
-    arn = found["ChangeSetId"]
-    return Preview(spec, arn, creates=_is_new(stack), changes=cfn.read_changes(client, arn))
+            if code(error) == "ChangeSetNotFound":
+                return ""
+            raise
+    return found["ChangeSetId"]
 
 
 def plan_deploy(cloud: Cloud, preview: Preview) -> Plan:
@@ -331,17 +341,25 @@ def _follow(
 ) -> tuple[str, list[cfn.Event]]:
     """Tells the stack's events as they come until it is at rest; its status then, and the events."""
     events: list[cfn.Event] = []
-    while True:
-        status = client.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
-        fresh = cfn.events_after(client, stack_id, last)
-        for event in fresh:
+
+    def tell() -> None:
+        for event in cfn.events_after(client, stack_id, events[-1].id if events else last):
             say(event.words)
-        events += fresh
-        last = fresh[-1].id if fresh else last
-        # The status lags behind the call: the stack's own first event says that CloudFormation has begun.
-        began = any(event.kind == "AWS::CloudFormation::Stack" for event in events)
-        if began and not cfn.is_busy(status):
+            events.append(event)
+
+    deadline = time.monotonic() + STACK_S
+    while True:
+        tell()
+        # Read after the events, so never older than they are: the status of before the call could pass for
+        # the end. The stack's own first event says that CloudFormation has begun.
+        status = client.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
+        if any(event.own for event in events) and not cfn.is_busy(status):
+            tell()
             return status, events
+        if time.monotonic() > deadline:
+            raise Conflict(
+                f"{stack_id} is still {status}.", hint="CloudFormation goes on by itself: look again later."
+            )
         time.sleep(FOLLOW_S)
 
 
@@ -379,7 +397,12 @@ def plan_discard(cloud: Cloud, preview: Preview) -> Plan:
         does=f"Discard the change set of {spec.name}",
         resource=_resource(spec, "AWS::CloudFormation::Stack", spec.name),
         act=act,
-        actions=("cloudformation:DeleteChangeSet", "cloudformation:DeleteStack"),
+        actions=(
+            "cloudformation:DeleteChangeSet",
+            "cloudformation:DeleteStack",
+            "cloudformation:DescribeStackEvents",
+            "cloudformation:DescribeStacks",
+        ),
     )
     return Plan(f"Discard the preview of {spec.name}", (step,))
 
@@ -416,7 +439,7 @@ def plan_delete(cloud: Cloud, stack: Stack, account: str, region: str) -> Plan:
 def _delete(client: "CloudFormationClient", stack: Stack, say: Say) -> None:
     with translated(f"Deleting the stack {stack.name}"):
         seen = cfn.events_after(client, stack.id, "")
-        client.delete_stack(StackName=stack.id)
+        _ask_to_delete(client, stack)
         status, events = _follow(client, stack.id, seen[-1].id if seen else "", say)
     if status == "DELETE_COMPLETE":
         return
@@ -427,3 +450,18 @@ def _delete(client: "CloudFormationClient", stack: Stack, say: Say) -> None:
         resource=first.logical_id if first else "",
         hint="Mend what the reason names, then delete again.",
     )
+
+
+def _ask_to_delete(client: "CloudFormationClient", stack: Stack) -> None:
+    try:
+        client.delete_stack(StackName=stack.id)
+    except ClientError as error:
+        # A ValidationError like any other: only the words tell it.
+        if code(error) == "ValidationError" and "TerminationProtection" in message(error):
+            raise Conflict(
+                f"{stack.name} is protected against deletion.",
+                hint="Turn its termination protection off (`aws cloudformation update-termination-protection "
+                + f"--no-enable-termination-protection --stack-name {stack.name}`), then delete again.",
+                detail=str(error),
+            ) from error
+        raise

@@ -23,13 +23,14 @@ def client_of(cloud: Cloud, account: str, region: str) -> "S3Client":
     return client
 
 
-def bucket_exists(s3: "S3Client", bucket: str, owner: str) -> bool:
-    """Whether the account has the bucket. Raises Conflict when the name is another account's."""
+def is_private_bucket(s3: "S3Client", bucket: str, owner: str) -> bool:
+    """Whether the account has the bucket, made to its end. Raises Conflict for another account's."""
     with translated(f"Looking for the bucket {bucket}"):
         try:
             s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=owner)
+            s3.get_bucket_lifecycle_configuration(Bucket=bucket)  # the last that making it sets
         except ClientError as error:
-            if code(error) in MISSING:
+            if code(error) in (*MISSING, "NoSuchLifecycleConfiguration"):
                 return False
             if code(error) == "403":
                 raise Conflict(
@@ -59,8 +60,14 @@ def create_private_bucket(s3: "S3Client", bucket: str, region: str, *, keep_old_
                 "RestrictPublicBuckets": True,
             },
         )
+        s3.put_bucket_encryption(
+            Bucket=bucket,
+            ServerSideEncryptionConfiguration={
+                "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+            },
+        )
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(_tls_only(bucket)))
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(_tls_only(s3.meta.partition, bucket)))
         s3.put_bucket_lifecycle_configuration(
             Bucket=bucket,
             LifecycleConfiguration={
@@ -89,12 +96,10 @@ def put_if_different(s3: "S3Client", bucket: str, key: str, body: bytes) -> bool
     return True
 
 
-def read_texts(s3: "S3Client", bucket: str, prefix: str) -> dict[str, str]:
-    """Key → text of every object under the prefix, by key. For scripts: what is there is read whole."""
-    with translated(f"Reading s3://{bucket}/{prefix}"):
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        keys = sorted(item["Key"] for page in pages for item in page.get("Contents", []))
-        return {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode() for key in keys}
+def read_text(s3: "S3Client", bucket: str, key: str) -> str:
+    """The object's text. Raises NotFound."""
+    with translated(f"Reading s3://{bucket}/{key}"):
+        return s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
 
 def _digest(s3: "S3Client", bucket: str, key: str) -> str:
@@ -106,8 +111,8 @@ def _digest(s3: "S3Client", bucket: str, key: str) -> str:
         raise
 
 
-def _tls_only(bucket: str) -> dict[str, Any]:
-    arn = f"arn:aws:s3:::{bucket}"
+def _tls_only(partition: str, bucket: str) -> dict[str, Any]:
+    arn = f"arn:{partition}:s3:::{bucket}"
     return {
         "Version": "2012-10-17",
         "Statement": [

@@ -11,8 +11,10 @@ from ops.aws.cloud import Place
 from ops.cli.context import Context, plan_rows
 from ops.errors import ExecutionFailed, InputError, NotFound
 from ops.snapshots import catalogue, runs
-from ops.snapshots.pipeline import NAME_FORMAT, Pipeline, Script, template_body
+from ops.snapshots.pipeline import NAME_FORMAT, Pipeline, template_body
+from ops.snapshots.report import Report
 from ops.snapshots.setup import prepare
+from ops.snapshots.suggest import as_toml, suggest
 
 WATCH_S = 1.0
 
@@ -32,6 +34,8 @@ def add(commands: Any) -> None:
     for name, command, text in (
         ("show", show, "show the state of every step of a run"),
         ("log", log, "print what the sanitizing task of a run said"),
+        ("report", report, "print the checks of a run, those that failed first"),
+        ("suggest", suggest_, "propose a policy for the columns that a run found unlisted"),
     ):
         _run_argument(_for_database(verbs, name, command, text))
     for name, command, text in (
@@ -72,7 +76,7 @@ def _dry_run(parser: argparse.ArgumentParser) -> None:
 
 def _deploy_parser(verbs: Any) -> None:
     parser = _for_database(verbs, "deploy", deploy_, "set up or change a database's pipeline")
-    parser.add_argument("--sql", type=Path, nargs="+", required=True, help="files, run in this order")
+    parser.add_argument("--policy", type=Path, required=True, help="the policy, a TOML file")
     parser.add_argument("--share-with", nargs="*", default=[], metavar="ACCOUNT", help="names or ids")
     parser.add_argument("--subnets", nargs=2, default=[], metavar="ID", help="default: the default VPC's")
     parser.add_argument("--database-name", default="", help="default: the instance's own")
@@ -120,7 +124,7 @@ def pipelines(context: Context, options: Options) -> None:
     context.show(
         rows,
         empty=f"No pipeline in {place.account.name}, {place.region}. "
-        "Set one up: python -m ops snapshots deploy DATABASE --sql FILE",
+        "Set one up: python -m ops snapshots deploy DATABASE --policy FILE",
     )
 
 
@@ -222,6 +226,32 @@ def log(context: Context, options: Options) -> None:
         context.say("The sanitizing task has not started in this run.")
 
 
+def report(context: Context, options: Options) -> None:
+    found = _report(context, options)
+    checks = sorted(found.checks, key=lambda check: check.ok)
+    rows = [
+        {"check": check.kind, "ok": check.ok, "rows": check.rows, "bad": check.bad, "in words": check.words}
+        for check in checks
+    ]
+    context.show(rows, empty="The run has made no check yet.", value=found)
+
+
+def suggest_(context: Context, options: Options) -> None:
+    found = suggest(_report(context, options))
+    if context.as_json:
+        context.print_json(found)
+    elif found:
+        print(as_toml(found), end="")
+    else:
+        context.say("The policy names every column that the run found.")
+
+
+def _report(context: Context, options: Options) -> Report:
+    pipeline = _pipeline(context, options)
+    watched = runs.watch(context.cloud, pipeline, _run_name(context, pipeline, options))
+    return runs.report_of(runs.task_log(context.cloud, pipeline, watched.task) if watched.task else [])
+
+
 def stop(context: Context, options: Options) -> None:
     pipeline = _pipeline(context, options)
     plan = runs.plan_stop(context.cloud, pipeline, _run_name(context, pipeline, options))
@@ -273,7 +303,7 @@ def _asked(context: Context, place: Place, options: Options) -> Pipeline:
     shares = tuple(_account_id(context, account) for account in options.share_with)
     return Pipeline(
         database=options.database,
-        scripts=tuple(_script(path) for path in options.sql),
+        policy=_read(options.policy),
         vpc=chosen[0].vpc,
         subnets=(chosen[0].id, chosen[1].id),
         database_name=options.database_name,
@@ -311,11 +341,13 @@ def _account_id(context: Context, name_or_id: str) -> str:
     return named.get(name_or_id, name_or_id)
 
 
-def _script(path: Path) -> Script:
+def _read(path: Path) -> str:
     try:
-        return Script(path.stem, path.read_text("utf-8"))
+        return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}", field="sql", hint="Name a text file.") from error
+        raise InputError(
+            f"{path} cannot be read: {error}", field="policy", hint="Name a text file."
+        ) from error
 
 
 def delete(context: Context, options: Options) -> None:

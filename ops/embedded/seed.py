@@ -22,7 +22,7 @@ from ops.embedded.sample import SampleDatabase, production_databases
 from ops.errors import EmbeddedError
 from ops.plan import Outcome, execute
 from ops.settings import Account, Settings
-from ops.snapshots.pipeline import Pipeline, Script
+from ops.snapshots.pipeline import Pipeline
 from ops.snapshots.setup import prepare
 
 SEED = Actor("embedded cloud", "start")
@@ -90,7 +90,7 @@ def _make_pipeline(context: Context, database: SampleDatabase) -> None:
     first, second = list_subnets(workbench, place)[:2]
     pipeline = Pipeline(
         database=database.identifier,
-        scripts=(Script("sanitize", database.sanitize_sql),),
+        policy=database.policy,
         vpc=first.vpc,
         subnets=(first.id, second.id),
         share_with=(QA.id,),

@@ -28,8 +28,8 @@ MAXIMUM_SHARES = 20  # accounts a snapshot: Amazon RDS User Guide, "Sharing a DB
 
 _config = Config(retries={"mode": "adaptive", "max_attempts": 6}, connect_timeout=5, read_timeout=20)
 _make: Any = boto3.client  # one type for all: the runtime has no stubs
-rds, kms, s3, secrets, states = (
-    _make(name, config=_config) for name in ("rds", "kms", "s3", "secretsmanager", "stepfunctions")
+rds, kms, s3, secrets, states, logs = (
+    _make(name, config=_config) for name in ("rds", "kms", "s3", "secretsmanager", "stepfunctions", "logs")
 )
 
 
@@ -43,6 +43,10 @@ class Throttled(Exception):
 
 class PreflightFailed(Exception):
     """The run cannot work; nothing was created."""
+
+
+class ProofFailed(Exception):
+    """The sanitized copy is not proven clean: nothing is snapshotted."""
 
 
 class ResourceFailed(Exception):
@@ -267,15 +271,49 @@ def _available_instance(run: Record) -> Record:
 # Sanitized snapshot
 
 
+def read_proof(run: Record) -> Record:
+    """The checks that the task has printed: whole, each passed, and kept before anything is snapshotted."""
+    lines = _task_lines(run["task"]["arn"].rsplit("/", 1)[-1])
+    ends = [line for line in lines if line.startswith("REPORT-END ")]
+    checks = [json.loads(line[7:]) for line in lines if line.startswith("REPORT {")]
+    if not ends or len(checks) != int(ends[-1].split()[1]):
+        raise NotReady("The task's report is not whole in its log yet")
+    if not any(check["check"] == "drift" for check in checks):
+        raise ProofFailed("The task has not compared the policy with the database.")
+    if failed := [check for check in checks if not check["ok"]]:
+        raise ProofFailed(f"{len(failed)} of {len(checks)} checks failed.")
+    policy = next(check["policy"] for check in checks if check["check"] == "drift")
+    key = f"snapshots/{os.environ['SOURCE']}/reports/{run['name']}.json"
+    report = {"run": run["name"], "database": os.environ["SOURCE"], "policy": policy, "checks": checks}
+    s3.put_object(Bucket=os.environ["SCRIPT_BUCKET"], Key=key, Body=json.dumps(report).encode())
+    proof = {"report": key, "checks": str(len(checks)), "policy": str(policy)}
+    return {**run, "proof": proof}
+
+
+def _task_lines(task: str) -> list[str]:
+    request: Record = {"logGroupName": os.environ["LOG_GROUP"], "logStreamName": f"run/sanitize/{task}"}
+    lines: list[str] = []
+    token = None
+    while True:
+        more: Record = {"nextToken": token} if token else {}
+        try:
+            answer = logs.get_log_events(**request, startFromHead=True, **more)
+        except logs.exceptions.ResourceNotFoundException as error:
+            raise NotReady("The task's log is not there yet") from error
+        lines += [event["message"] for event in answer["events"]]
+        if answer["nextForwardToken"] == token:  # the same token again: the end, says the API
+            return lines
+        token = answer["nextForwardToken"]
+
+
 def create_final(run: Record) -> Record:
     """Stays tagged as temporary until it is shared: a failure before that deletes it."""
     tags = [
         *_tags(run, temporary=True),
         {"Key": "slipway:source", "Value": os.environ["SOURCE"]},
-        {
-            "Key": "slipway:scripts",
-            "Value": f"s3://{os.environ['SCRIPT_BUCKET']}/{os.environ['SCRIPT_PREFIX']}",
-        },
+        {"Key": "slipway:report", "Value": f"s3://{os.environ['SCRIPT_BUCKET']}/{run['proof']['report']}"},
+        {"Key": "slipway:checks", "Value": run["proof"]["checks"]},
+        {"Key": "slipway:policy", "Value": run["proof"]["policy"]},
     ]
     _create_snapshot(run, run["final"], run["temporary"], tags)
     return run
@@ -472,6 +510,7 @@ ACTIONS: dict[str, Callable[[Record], Record | None]] = {
         wait_for_database,
         set_password,
         wait_for_password,
+        read_proof,
         create_final,
         wait_for_final,
         share,

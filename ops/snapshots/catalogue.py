@@ -8,13 +8,15 @@ from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation import Stack
 from ops.aws.rds import Database, Snapshot
 from ops.errors import NotFound
-from ops.snapshots.pipeline import Script, script_name
+from ops.snapshots.pipeline import POLICY_FILE
+from ops.snapshots.report import Report, from_json
 from ops.templates.snapshots import DESCRIPTION
 
 PIPELINE_TAG = "slipway:pipeline"
 RUN_TAG = "slipway:run"
 TEMPORARY_TAG = "slipway:temporary"
 SANITIZED_TAG = "slipway:sanitized"
+REPORT_TAG = "slipway:report"
 
 
 @dataclass(frozen=True)
@@ -87,12 +89,18 @@ def find_database(cloud: Cloud, place: Place, database: str) -> Database | None:
     return next((found for found in rds.list_databases(cloud, place) if found.id == database), None)
 
 
-def read_scripts(cloud: Cloud, pipeline: Deployed) -> tuple[Script, ...]:
-    """The SQL that the pipeline runs, in its order."""
+def read_policy(cloud: Cloud, pipeline: Deployed) -> str:
+    """The policy's text as the pipeline was deployed with it."""
     asked = pipeline.stack.parameters
     client = s3.client_of(cloud, pipeline.place.account.id, pipeline.place.region)
-    found = s3.read_texts(client, asked["ScriptBucket"], asked["ScriptPrefix"] + "/")
-    return tuple(Script(script_name(key), sql) for key, sql in found.items() if key.endswith(".sql"))
+    return s3.read_text(client, asked["ScriptBucket"], f"{asked['ScriptPrefix']}/{POLICY_FILE}")
+
+
+def read_report(cloud: Cloud, pipeline: Deployed, sanitized: Sanitized) -> Report:
+    """The proof that was kept for the snapshot. Raises NotFound."""
+    bucket, _, key = sanitized.snapshot.tags.get(REPORT_TAG, "").removeprefix("s3://").partition("/")
+    client = s3.client_of(cloud, pipeline.place.account.id, pipeline.place.region)
+    return from_json(s3.read_text(client, bucket, key))
 
 
 def list_sanitized(cloud: Cloud, pipeline: Deployed) -> list[Sanitized]:

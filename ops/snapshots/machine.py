@@ -1,7 +1,7 @@
 """The state machine of a snapshot pipeline, in Amazon States Language: pure data.
 
     Preflight → find or take a snapshot → (re-encrypt) → temporary database → temporary password
-    → sanitize → final snapshot → share → delete old → clean up
+    → sanitize and prove → final snapshot → share → delete old → clean up
     any error → clean up → Failed
 
 Tokens such as `${Handler}` are filled in by CloudFormation.
@@ -115,15 +115,17 @@ def _temporary() -> dict[str, State]:
                 },
             },
             "TimeoutSeconds": SANITIZE_TIMEOUT_S,
-            "ResultPath": None,
+            "ResultSelector": {"arn.$": "$.TaskArn"},
+            "ResultPath": "$.task",
             "Catch": _catch(),
-            "Next": "Take final snapshot",
+            "Next": "Read proof",
         },
     }
 
 
 def _result() -> dict[str, State]:
     return {
+        "Read proof": _wait("read_proof", following="Take final snapshot"),
         "Take final snapshot": _task("create_final", following="Wait for final snapshot"),
         "Wait for final snapshot": _wait("wait_for_final", following="Share"),
         "Share": _task("share", following="Delete old snapshots"),

@@ -14,29 +14,27 @@ from ops.aws.deploy import Upload
 from ops.aws.rds import Database
 from ops.errors import InputError
 from ops.snapshots import machine
+from ops.snapshots.policy import parse
+from ops.snapshots.postgres import compile_policy
 from ops.templates import snapshots as stack
 
 STACK_PREFIX = "snapshots-"
 NAME_FORMAT = "{database}-sanitized-{date}-{time}"
 NAME_FIELDS = ("database", "date", "time")
 ENGINES = ("postgres",)
+POLICY_FILE = "policy.toml"
 MAXIMUM_SHARES = 20  # accounts a snapshot: Amazon RDS User Guide, "Sharing a DB snapshot"
 
 
 @dataclass(frozen=True)
-class Script:
-    """SQL that runs in one transaction. `name` orders it among the others."""
-
-    name: str
-    sql: str
-
-
-@dataclass(frozen=True)
 class Pipeline:
-    """What a pipeline is asked to do; the names are the template's parameters' in snake case."""
+    """What a pipeline is asked to do; the names are the template's parameters' in snake case.
+
+    `policy` is TOML: see `ops.snapshots.policy`.
+    """
 
     database: str
-    scripts: tuple[Script, ...]
+    policy: str
     vpc: str
     subnets: tuple[str, str]
     database_name: str = ""
@@ -58,14 +56,14 @@ class Pipeline:
     @property
     def script_prefix(self) -> str:
         """Where the scripts lie in the bucket: named by their content, so a run's scripts never change."""
-        content = json.dumps([[script.name, script.sql] for script in self.scripts])
+        content = json.dumps([[upload.key, upload.body.decode()] for upload in _objects(self.policy)])
         return f"snapshots/{self.database}/{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def check(pipeline: Pipeline, database: Database | None, *, default_key: bool, now: datetime) -> None:
     """Raises InputError for the first thing that cannot work. `default_key`: of the database's encryption."""
     _check_database(pipeline, database, default_key=default_key)
-    _check_scripts(pipeline)
+    parse(pipeline.policy)
     _check_accounts(pipeline.share_with)
     snapshot_name(pipeline.name_format, pipeline.database, now)
     if len(set(pipeline.subnets)) != 2:
@@ -99,23 +97,6 @@ def _check_database(pipeline: Pipeline, database: Database | None, *, default_ke
             field="kms_key",
             hint="Give a customer managed key that the other accounts may use, or share with none.",
         )
-
-
-def _check_scripts(pipeline: Pipeline) -> None:
-    if not pipeline.scripts:
-        raise InputError("There is no SQL: nothing would be sanitized.", field="sql", hint="Write the SQL.")
-    for script in pipeline.scripts:
-        if not _statements(script.sql):
-            raise InputError(
-                f"{script.name} holds no SQL statement: nothing would be sanitized.",
-                field="sql",
-                hint="Write the UPDATE and DELETE statements that remove personal data.",
-            )
-
-
-def _statements(sql: str) -> str:
-    """What is left of the SQL without comments and white space."""
-    return re.sub(r"--[^\n]*|/\*.*?\*/|[\s;]+", "", sql, flags=re.DOTALL)
 
 
 def _check_accounts(accounts: tuple[str, ...]) -> None:
@@ -175,23 +156,27 @@ def stack_spec(pipeline: Pipeline, place: Place, bucket: str) -> StackSpec:
 
 
 def uploads(pipeline: Pipeline) -> tuple[Upload, ...]:
-    """The scripts as objects of the bucket."""
-    return tuple(
-        Upload(f"{pipeline.script_prefix}/{number:02d}-{script.name}.sql", script.sql.encode())
-        for number, script in enumerate(pipeline.scripts, 1)
+    """The policy and the scripts that it compiles to, as objects of the bucket."""
+    prefix = pipeline.script_prefix
+    return tuple(Upload(f"{prefix}/{item.key}", item.body) for item in _objects(pipeline.policy))
+
+
+def _objects(policy: str) -> tuple[Upload, ...]:
+    scripts = compile_policy(parse(policy))
+    return (
+        Upload(POLICY_FILE, policy.encode()),
+        *(
+            Upload(f"{number:02d}-{script.name}.sql", script.sql.encode())
+            for number, script in enumerate(scripts, 1)
+        ),
     )
 
 
-def script_name(key: str) -> str:
-    """The script's name from the key that `uploads` gave it; of any other key the file's."""
-    return re.sub(r"^\d\d-", "", key.rsplit("/", 1)[-1]).removesuffix(".sql")
-
-
-def from_parameters(parameters: Mapping[str, str], scripts: tuple[Script, ...]) -> Pipeline:
+def from_parameters(parameters: Mapping[str, str], policy: str) -> Pipeline:
     """The pipeline as it was asked for, from its stack's parameters."""
     return Pipeline(
         database=parameters["SourceDatabase"],
-        scripts=scripts,
+        policy=policy,
         vpc=parameters["VpcId"],
         subnets=(parameters["SubnetA"], parameters["SubnetB"]),
         database_name=parameters["DatabaseName"],

@@ -13,6 +13,7 @@ from ops.aws.logs import Line
 from ops.errors import Conflict
 from ops.plan import Check, Plan, Readiness, Resource, Say, Step
 from ops.snapshots.catalogue import Deployed
+from ops.snapshots.report import Report, from_log
 
 CLEAN_UP_PREFIX = "clean-up-"
 CONTAINERS = ("fetch", "sanitize")
@@ -73,6 +74,11 @@ def task_log(cloud: Cloud, pipeline: Deployed, task: str) -> list[Line]:
         for line in logs.read_stream(cloud, pipeline.place, group, f"run/{container}/{task}")
     ]
     return sorted(lines, key=lambda line: line.at)
+
+
+def report_of(lines: list[Line]) -> Report:
+    """The proof as far as the task's log tells it."""
+    return from_log(line.message.rstrip() for line in lines)
 
 
 def plan_refresh(cloud: Cloud, pipeline: Deployed, now: datetime) -> Plan:

@@ -85,7 +85,7 @@ def test_one_click_makes_a_sanitized_snapshot(page: Page, address: str) -> None:
 
     expect(page.get_by_text("succeeded", exact=True).first).to_be_visible(timeout=RUN_MS)
     expect(page.get_by_text("newest sanitized snapshot was made just now, shared with qa")).to_be_visible()
-    expect(page.get_by_text("Sanitized: 1 script(s) ran without error.")).to_be_visible()
+    expect(page.get_by_text("Sanitized and proven.")).to_be_visible()
     expect(page.get_by_role("button", name="Refresh snapshot")).to_be_enabled()
 
 

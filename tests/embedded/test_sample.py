@@ -15,13 +15,19 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from ops.embedded.postgres import BINARIES
+from ops.embedded.ports import HOST
+from ops.embedded.postgres import BINARIES, Login, Postgres
 from ops.embedded.sample import production_databases
 from ops.embedded.sample.shop import shop_sql
+from ops.snapshots.policy import parse
+from ops.snapshots.postgres import compile_policy
 from tests.contents import PERSONAL, STATISTICS, Contents, count_rows, read_contents, values
+from tests.ops.snapshots.sanitizer import Sanitized, sanitize
 
 SAKILA = Path(__file__).parents[3] / "shared/data/databases/postgres"
-SANITIZE_SAKILA = Path(__file__).parents[1] / "data/sanitize_sakila.sql"
+SAKILA_POLICY = Path(__file__).parents[1] / "data/sakila_policy.toml"
+SHOP = production_databases()[0]
+PASSWORD = "correct-horse-1"
 SAKILA_PERSONAL = """
     SELECT email FROM customer UNION SELECT email FROM staff
     UNION SELECT first_name || ' ' || last_name FROM staff
@@ -44,51 +50,33 @@ ROWS = {
 
 @dataclass(frozen=True)
 class Server:
-    """A PostgreSQL that only listens on a socket in its own folder; `internal` is its superuser."""
+    """A PostgreSQL with the shop in it, and copies of it."""
 
-    folder: Path
+    postgres: Postgres
+    port: int
 
-    def tool(self, *command: str | Path) -> str:
-        """Run one of PostgreSQL's programs; it refuses to run as root."""
-        other = "nobody" if os.geteuid() == 0 else None
-        done = subprocess.run(
-            [BINARIES / command[0], *command[1:]],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            user=other,
-            group=other and "nogroup",
-            extra_groups=other and [],
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    def start(self) -> None:
-        data = self.folder / "data"
-        self.tool(
-            "initdb", "-D", data, "-U", "internal", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"
-        )
-        options = f"-c listen_addresses='' -c unix_socket_directories={self.folder} -c fsync=off"
-        self.tool("pg_ctl", "-D", data, "-w", "-l", self.folder / "log", "-o", options, "start")
-
-    def stop(self) -> None:
-        self.tool("pg_ctl", "-D", self.folder / "data", "-m", "immediate", "stop")
-
-    def psql(self, database: str, user: str, script: str) -> None:
-        """Run a script the way the sanitize task does."""
-        file = self.folder / "script.sql"
-        file.write_text(script, encoding="utf-8")
-        once = ("--single-transaction", "-v", "ON_ERROR_STOP=1", "-f", file)
-        self.tool("psql", "-X", "-q", "-h", self.folder, "-U", user, "-d", database, *once)
+    def login(self, database: str, user: str = "shop_admin") -> Login:
+        return Login(self.port, user, PASSWORD, database)
 
     def connect(self, database: str) -> psycopg.Connection:
-        return psycopg.connect(host=str(self.folder), user="internal", dbname=database, autocommit=True)
+        """As the cloud's own superuser."""
+        password = (self.postgres.root / "rdsadmin").read_text()
+        return psycopg.connect(
+            host=HOST, port=self.port, dbname=database, user="rdsadmin", password=password, autocommit=True
+        )
 
-    def run(self, statement: str) -> None:
+    def copy(self, source: str, target: str) -> None:
         with self.connect("postgres") as connection:
-            connection.execute(statement)
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER shop_admin").format(
+                    sql.Identifier(target), sql.Identifier(source)
+                )
+            )
 
-    def contents(self, database: str) -> "Contents":
+    def sanitize(self, database: str, policy: str) -> Sanitized:
+        return sanitize(self.login(database), compile_policy(parse(policy)))
+
+    def contents(self, database: str) -> Contents:
         with self.connect(database) as connection:
             return read_contents(connection)
 
@@ -101,31 +89,26 @@ class Server:
 def server() -> Iterator[Server]:
     # Not pytest's own folder: nobody but its owner can enter that, and the server runs as another user.
     folder = Path(tempfile.mkdtemp(prefix="slipway-sample-"))
-    if os.geteuid() == 0:
-        shutil.chown(folder, "nobody", "nogroup")
-    server = Server(folder)
-    server.start()
-    yield server
-    server.stop()
+    folder.chmod(0o755)
+    postgres = Postgres(folder / "postgres", {})
+    yield Server(postgres, postgres.create("sample", "shop_admin", PASSWORD, "shop"))
+    postgres.delete("sample")
     shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
 def shop(server: Server) -> Contents:
     """The database "shop" as production has it."""
-    database = production_databases()[0]
-    server.run(f"CREATE ROLE {database.master_user} LOGIN")
-    server.run(f"CREATE DATABASE {database.db_name} OWNER {database.master_user}")
-    server.psql(database.db_name, database.master_user, "".join(database.sql()))
-    return server.contents(database.db_name)
+    server.postgres.load(server.login("shop"), SHOP.sql())
+    return server.contents("shop")
 
 
 @pytest.fixture(scope="module")
 def sanitized(server: Server, shop: Contents) -> Contents:
-    """The database "sanitized", a copy of the shop after its sanitizing SQL, run by its owner."""
-    database = production_databases()[0]
-    server.run(f"CREATE DATABASE sanitized TEMPLATE {database.db_name} OWNER {database.master_user}")
-    server.psql("sanitized", database.master_user, database.sanitize_sql)
+    """The database "sanitized", a copy of the shop after its policy was applied."""
+    server.copy("shop", "sanitized")
+    done = server.sanitize("sanitized", SHOP.policy)
+    assert (done.status, done.failed()) == (0, []), done.log
     return server.contents("sanitized")
 
 
@@ -212,16 +195,23 @@ def test_the_statistics_held_personal_data_before(server: Server, shop: Contents
     assert len(held.found(server.values("shop", PERSONAL["e-mails"]))) > 100
 
 
-def test_sanitizing_keeps_every_row(shop: Contents, sanitized: Contents) -> None:
-    assert sanitized.counts == shop.counts
+def test_sanitizing_keeps_every_row_but_those_of_truncated_tables(
+    shop: Contents, sanitized: Contents
+) -> None:
+    assert sanitized.counts == {**shop.counts, "audit_log": 0}
 
 
 def test_a_sanitized_shop_can_be_dumped_and_restored(server: Server, sanitized: Contents) -> None:
     """A restore checks every unique, foreign key and check constraint anew."""
-    server.run("CREATE DATABASE restored OWNER shop_admin")
-    server.psql(
-        "restored", "shop_admin", server.tool("pg_dump", "-h", server.folder, "-U", "internal", "sanitized")
+    server.copy("template0", "restored")
+    program = subprocess.run(
+        [BINARIES / "pg_dump"],
+        env={**os.environ, **server.login("sanitized").environment()},
+        capture_output=True,
+        text=True,
+        check=True,
     )
+    server.postgres.load(server.login("restored"), [program.stdout])
     assert server.contents("restored").counts == sanitized.counts
 
 
@@ -233,11 +223,10 @@ def test_fake_cards_are_in_the_test_range_and_pass_the_luhn_check(
 
 
 def test_fakes_are_the_same_in_every_run(server: Server, sanitized: Contents) -> None:
-    """Also on a copy that was sanitized before: the fakes come from the keys alone."""
-    fakes = "SELECT (id, first_name, last_name, email, phone, marketing)::text FROM customers ORDER BY id"
-    server.run("CREATE DATABASE twice TEMPLATE sanitized OWNER shop_admin")
-    server.psql("twice", "shop_admin", production_databases()[0].sanitize_sql)
-    assert server.values("twice", fakes) == server.values("sanitized", fakes)
+    fakes = "SELECT (id, first_name, last_name, email, phone, birth_date)::text FROM customers ORDER BY id"
+    server.copy("shop", "again")
+    assert server.sanitize("again", SHOP.policy).status == 0
+    assert server.values("again", fakes) == server.values("sanitized", fakes)
 
 
 def test_the_audit_trigger_works_again_after_sanitizing(server: Server, sanitized: Contents) -> None:
@@ -249,15 +238,19 @@ def test_the_audit_trigger_works_again_after_sanitizing(server: Server, sanitize
 @pytest.mark.skipif(not SAKILA.is_dir(), reason=f"the Sakila dump is not at {SAKILA}")
 def test_the_real_sakila_is_sanitized(server: Server) -> None:
     # The dump gives everything to a role "postgres" and needs a superuser; sanitizing must not.
-    server.run("CREATE ROLE postgres LOGIN SUPERUSER")
-    server.run("CREATE DATABASE sakila OWNER postgres")
+    with server.connect("postgres") as connection:
+        connection.execute(f"CREATE ROLE postgres LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
+    server.copy("template0", "sakila")
     for part in ("sakila-schema.sql", "sakila-data.sql"):
-        server.psql("sakila", "postgres", (SAKILA / part).read_text(encoding="utf-8"))
-    server.run("ALTER ROLE postgres NOSUPERUSER")
-    server.run("VACUUM ANALYZE")
+        server.postgres.load(server.login("sakila", "postgres"), [(SAKILA / part).read_text("utf-8")])
+    with server.connect("sakila") as connection:
+        connection.execute("ALTER ROLE postgres NOSUPERUSER")
+        connection.execute("VACUUM ANALYZE")
     before = server.contents("sakila")
     originals = server.values("sakila", SAKILA_PERSONAL)
-    server.psql("sakila", "postgres", SANITIZE_SAKILA.read_text(encoding="utf-8"))
+    policy = compile_policy(parse(SAKILA_POLICY.read_text("utf-8")))
+    done = sanitize(server.login("sakila", "postgres"), policy)
+    assert (done.status, done.failed()) == (0, []), done.log
     after = server.contents("sakila")
     assert before.found(originals) == {original.casefold() for original in originals}
     assert after.found(originals) == set()

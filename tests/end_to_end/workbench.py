@@ -20,7 +20,7 @@ from ops.embedded.accounts import HOME
 from ops.plan import Outcome, Plan, execute
 from ops.snapshots import catalogue, runs
 from ops.snapshots.catalogue import Deployed
-from ops.snapshots.pipeline import Pipeline, Script
+from ops.snapshots.pipeline import Pipeline
 from ops.snapshots.setup import prepare
 
 PATIENCE_S = 60.0
@@ -106,12 +106,12 @@ class Workbench:
         password = (self.data / "embedded/postgres/rdsadmin").read_text()
         return self.connect(place, name, "rdsadmin", password, database)
 
-    def pipeline(self, database: str, sql: str, **more: Any) -> Pipeline:
+    def pipeline(self, database: str, policy: str, **more: Any) -> Pipeline:
         first, second = network.list_subnets(self.cloud, self.production)[:2]
         return Pipeline(
             **{
                 "database": database,
-                "scripts": (Script("sanitize", sql),),
+                "policy": policy,
                 "vpc": first.vpc,
                 "subnets": (first.id, second.id),
                 "share_with": (self.qa.account.id,),

@@ -97,13 +97,13 @@ def test_unknown_names_in_the_address_are_told() -> None:
     assert test.selectbox(key="account").value == "production"
 
 
-def test_the_form_refuses_sql_that_does_nothing() -> None:
+def test_the_form_refuses_a_policy_that_does_nothing() -> None:
     test = page("snapshot_pipeline", database=SHOP)
     assert not test.exception
-    test.text_area(key="sql-sanitize").set_value("-- nothing")
+    test.text_area(key="policy").set_value("[tables.customers]\nid = 'keep'")
     press(test, "Preview changes")
-    assert "holds no SQL statement" in texts(test)
-    assert "Write the UPDATE and DELETE statements" in texts(test)
+    assert "treats nothing" in texts(test)
+    assert "Name a treatment" in texts(test)
 
 
 def test_a_preview_of_what_is_deployed_says_so() -> None:

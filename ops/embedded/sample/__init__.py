@@ -9,7 +9,7 @@ from ops.embedded.sample.shop import shop_sql
 
 @dataclass(frozen=True)
 class SampleDatabase:
-    """A database instance to create, the SQL that fills it, and the SQL that sanitizes a copy of it.
+    """A database instance to create, the SQL that fills it, and the policy that sanitizes a copy of it.
 
     `sql` yields pieces of a script for `psql -f`, to be run as `master_user` on `db_name`.
     """
@@ -19,10 +19,10 @@ class SampleDatabase:
     db_name: str
     master_user: str
     sql: Callable[[], Iterator[str]]
-    sanitize_sql: str
+    policy: str
 
 
 def production_databases() -> tuple[SampleDatabase, ...]:
     """The databases of the production account in its home region."""
-    sanitize_sql = resources.files(__name__).joinpath("sanitize_shop.sql").read_text(encoding="utf-8")
-    return (SampleDatabase("shop-production", "postgres", "shop", "shop_admin", shop_sql, sanitize_sql),)
+    policy = resources.files(__name__).joinpath("shop_policy.toml").read_text(encoding="utf-8")
+    return (SampleDatabase("shop-production", "postgres", "shop", "shop_admin", shop_sql, policy),)

@@ -90,6 +90,7 @@ def _handler_environment() -> dict[str, Any]:
         "SUBNET_GROUP": Ref("SubnetGroup"),
         "SECURITY_GROUP": GetAtt("DatabaseSecurityGroup", "GroupId"),
         "SECRET": Ref("Password"),
+        "LOG_GROUP": Ref("TaskLogs"),
     }
 
 
@@ -116,6 +117,8 @@ def _handler_statements() -> tuple[Any, ...]:
             arn("s3:::${ScriptBucket}"),
             {"StringEquals": {"s3:prefix": Sub("${ScriptPrefix}/")}},
         ),
+        allow(["s3:PutObject"], arn("s3:::${ScriptBucket}/snapshots/${SourceDatabase}/reports/*")),
+        allow(["logs:GetLogEvents"], GetAtt("TaskLogs", "Arn")),
         allow(["kms:DescribeKey"], arn(f"kms:{_HERE}:key/*")),
         If("HasKey", _use_key(), NoValue),
         allow(["states:StartExecution"], arn(f"states:{_HERE}:stateMachine:${{AWS::StackName}}")),

@@ -70,4 +70,14 @@ def resources() -> tuple[AWSObject, ...]:
                 CKV_AWS_149="The account's default key suffices: nobody outside the account reads it",
             ),
         ),
+        secretsmanager.Secret(
+            "Salt",
+            Description="What fakes and hashes are made with: the same in every run, known to nobody",
+            GenerateSecretString=secretsmanager.GenerateSecretString(
+                PasswordLength=40, ExcludePunctuation=True
+            ),
+            Metadata=accepted(
+                CKV_AWS_149="The account's default key suffices: nobody outside the account reads it",
+            ),
+        ),
     )

@@ -15,19 +15,30 @@ SCRIPTS = "/scripts"
 
 FETCH = 'aws s3 cp --recursive --only-show-errors "$SOURCE" "$SCRIPTS"'
 
-# One transaction a script: it is applied whole or not at all, and any error fails the task. An UPDATE
-# leaves the old row in the table's file, and pg_stats keeps sample values: VACUUM FULL writes new files.
+# Each script runs as the end of its name says: see ops/snapshots/postgres.py. A transaction a script: it is
+# applied whole or not at all, and any error fails the task. After a check that failed nothing is run but
+# further checks. The report goes to the log, with its length, so that a reader knows that it is whole.
 SANITIZE = """\
-ran=0
+report=$SCRIPTS/report
+: > "$report"
+sql() { psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 "$@"; }
+failed() { grep -q '"ok" : false' "$report"; }
 for script in "$SCRIPTS"/*.sql; do
   [ -s "$script" ] || { echo "There is no SQL to run." >&2; exit 3; }
+  case $script in *.check.sql) ;; *) if failed; then continue; fi ;; esac
   echo "Running ${script##*/}"
-  psql --no-psqlrc --set ON_ERROR_STOP=1 --single-transaction --file "$script"
-  ran=$((ran + 1))
+  case $script in
+    *.gen.check.sql) sql -At -f "$script" > "$script.made"; sql -At -f "$script.made" >> "$report" ;;
+    *.check.sql) sql -At -f "$script" >> "$report" ;;
+    *.gen.sql) sql -At -f "$script" > "$script.made"; sql --single-transaction -f "$script.made" ;;
+    *.plain.sql) sql -f "$script" ;;
+    *) sql --single-transaction -f "$script" ;;
+  esac
 done
-echo "Removing old row versions and statistics"
-psql --no-psqlrc --set ON_ERROR_STOP=1 --command 'VACUUM (FULL, ANALYZE)'
-echo "Sanitized: $ran script(s) ran without error."
+sed 's/^/REPORT /' "$report"
+echo "REPORT-END $(wc -l < "$report")"
+if failed; then echo "The proof failed: see the report." >&2; exit 9; fi
+echo "Sanitized and proven."
 """
 
 
@@ -80,7 +91,10 @@ def _sanitize() -> ecs.ContainerDefinition:
         Command=[SANITIZE],
         DependsOn=[ecs.ContainerDependency(ContainerName="fetch", Condition="SUCCESS")],
         Environment=_environment(SCRIPTS=SCRIPTS, PGAPPNAME="slipway", PGCONNECT_TIMEOUT="30"),
-        Secrets=[ecs.Secret(Name="PGPASSWORD", ValueFrom=Sub("${Password}:password::"))],
+        Secrets=[
+            ecs.Secret(Name="PGPASSWORD", ValueFrom=Sub("${Password}:password::")),
+            ecs.Secret(Name="SALT", ValueFrom=Ref("Salt")),
+        ],
         **_common(),
     )
 
@@ -115,7 +129,7 @@ def _execution_role() -> iam.Role:
                 PolicyName="start-containers",
                 PolicyDocument=document(
                     allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("TaskLogs", "Arn")),
-                    allow(["secretsmanager:GetSecretValue"], Ref("Password")),
+                    allow(["secretsmanager:GetSecretValue"], [Ref("Password"), Ref("Salt")]),
                     # For images that were mirrored to private ECR; the token's action takes no resource.
                     allow(["ecr:GetAuthorizationToken"], "*"),
                     allow(pull, arn("ecr:${AWS::Region}:${AWS::AccountId}:repository/*")),

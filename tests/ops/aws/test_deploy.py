@@ -1,20 +1,27 @@
-"""Stacks deployed on the embedded cloud: previews, failures, leftovers, deletion."""
+"""Stacks deployed on the embedded cloud, and AWS's rarer answers: previews, failures, leftovers, deletion."""
 
+import hashlib
 import json
 import uuid
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
 
 from ops.audit import Actor
 from ops.aws import deploy
 from ops.aws.cloud import Cloud
-from ops.aws.cloudformation import Event, StackSpec, first_failure, read_stack
+from ops.aws.cloudformation import StackSpec, client_of, read_stack
 from ops.aws.deploy import Preview, Upload
+from ops.aws.s3 import create_private_bucket
 from ops.errors import Conflict, InputError, NotFound, PlanRefused, StackFailed
-from ops.plan import Plan, Status, execute
+from ops.plan import Plan, Readiness, Status, Step, execute
+from ops.settings import Account, Settings
 from tests.end_to_end.workbench import Workbench
 
 ACTOR = Actor.local("test")
@@ -175,6 +182,18 @@ def test_uploads_are_written_once(workbench: Workbench) -> None:
     assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
 
 
+def test_a_bucket_that_was_made_half_is_finished(
+    workbench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"half-{uuid.uuid4().hex[:8]}"
+    client = workbench.cloud.client("s3", ACCOUNT, REGION)
+    client.create_bucket(Bucket=name)
+    monkeypatch.setattr(deploy, "staging_bucket", lambda account, region: name)
+    preview(workbench, spec({"Group": log_group()}))
+    assert all(client.get_public_access_block(Bucket=name)["PublicAccessBlockConfiguration"].values())
+    assert client.get_bucket_lifecycle_configuration(Bucket=name)["Rules"]
+
+
 def test_a_template_over_the_limit_is_refused(workbench: Workbench) -> None:
     wanted = replace(spec({}), template_body=" " * (deploy.MAXIMUM_TEMPLATE + 1))
     with pytest.raises(InputError, match="1,048,577 bytes"):
@@ -237,19 +256,238 @@ def test_a_bucket_of_another_account_is_not_used(
         preview(workbench, spec({"Group": log_group()}))
 
 
-def event(logical_id: str, status: str, reason: str = "", kind: str = "AWS::SQS::Queue") -> Event:
-    return Event(logical_id, None, logical_id, kind, status, reason)  # type: ignore[arg-type]
+# What the embedded cloud does not do: AWS's own answers, in order.
+ARN = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/shop/1"
+CHANGE_SET = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:changeSet/slipway-1/1"
+AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+SHOP = spec({"Group": log_group()}, name="shop")
+UPDATE = Preview(SHOP, CHANGE_SET, creates=False, changes=())
 
 
-def test_the_first_failure_is_not_one_that_was_cancelled_with_it() -> None:
-    stack = "AWS::CloudFormation::Stack"
-    events = [
-        event("A", "CREATE_IN_PROGRESS"),
-        event("B", "CREATE_FAILED", "Resource creation cancelled"),
-        event("C", "CREATE_FAILED", "Access denied"),
-        event("s", "ROLLBACK_IN_PROGRESS", "The following resource(s) failed", stack),
-        event("D", "DELETE_FAILED", "later"),
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setattr(deploy, "FOLLOW_S", 0.0)
+    return Cloud(Settings(cloud="aws", accounts=(Account("one", ACCOUNT),)))
+
+
+@pytest.fixture
+def stub(aws: Cloud) -> Iterator[Stubber]:
+    """Answers in order; every answer that was prepared must have been asked for."""
+    with Stubber(client_of(aws, ACCOUNT, REGION)) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def has_status(stub: Stubber, status: str, name: str = ARN) -> None:
+    stack = {"StackName": "shop", "StackId": ARN, "StackStatus": status, "CreationTime": AT}
+    stub.add_response("describe_stacks", {"Stacks": [stack]}, {"StackName": name})
+
+
+def has_events(stub: Stubber, *newest_first: tuple[str, str, str]) -> None:
+    """Each by its id, the resource (the stack itself by its name) and its status."""
+    items = [
+        {
+            "StackId": ARN,
+            "StackName": "shop",
+            "EventId": id_,
+            "Timestamp": AT,
+            "LogicalResourceId": logical_id,
+            "PhysicalResourceId": ARN if logical_id == "shop" else logical_id.lower(),
+            "ResourceType": "AWS::CloudFormation::Stack" if logical_id == "shop" else "AWS::SQS::Queue",
+            "ResourceStatus": status,
+            "ResourceStatusReason": "because" if status.endswith("_FAILED") else "",
+        }
+        for id_, logical_id, status in newest_first
     ]
-    found = first_failure(events)
-    assert found and found.logical_id == "C"
-    assert first_failure(events[:2]) is None
+    stub.add_response("describe_stack_events", {"StackEvents": items}, {"StackName": ARN})
+
+
+def step(plan: Plan, id_: str) -> Step:
+    return next(step for step in plan.steps if step.id == id_)
+
+
+BEFORE = ("1", "shop", "UPDATE_ROLLBACK_COMPLETE")
+BEGUN = ("2", "shop", "UPDATE_IN_PROGRESS")
+CHANGED = ("3", "Group", "UPDATE_COMPLETE")
+ENDED = ("4", "shop", "UPDATE_COMPLETE")
+
+
+def executes(stub: Stubber) -> None:
+    has_status(stub, "UPDATE_ROLLBACK_COMPLETE", "shop")
+    has_events(stub, BEFORE)
+    stub.add_response("execute_change_set", {}, {"ChangeSetName": CHANGE_SET})
+
+
+def test_the_status_of_before_an_update_is_not_its_end(aws: Cloud, stub: Stubber) -> None:
+    executes(stub)
+    has_events(stub, BEFORE)
+    has_status(stub, "UPDATE_ROLLBACK_COMPLETE")
+    has_events(stub, BEGUN, BEFORE)
+    has_status(stub, "UPDATE_IN_PROGRESS")
+    has_events(stub, BEGUN, BEFORE)
+    has_status(stub, "UPDATE_COMPLETE")
+    has_events(stub, ENDED, CHANGED, BEGUN, BEFORE)
+    said: list[str] = []
+    step(deploy.plan_deploy(aws, UPDATE), "execute").act(said.append)
+    assert said == [
+        "12:00:00 shop UPDATE_IN_PROGRESS",
+        "12:00:00 Group UPDATE_COMPLETE",
+        "12:00:00 shop UPDATE_COMPLETE",
+    ]
+
+
+def test_a_stack_that_needs_help_is_not_said_to_have_gone_back(aws: Cloud, stub: Stubber) -> None:
+    executes(stub)
+    failed = ("5", "Group", "UPDATE_FAILED")
+    has_events(stub, failed, BEGUN, BEFORE)
+    has_status(stub, "UPDATE_ROLLBACK_FAILED")
+    has_events(stub, failed, BEGUN, BEFORE)
+    with pytest.raises(StackFailed, match=r"First to fail: Group \(AWS::SQS::Queue\): because") as caught:
+        step(deploy.plan_deploy(aws, UPDATE), "execute").act(print)
+    assert caught.value.resource == "Group"
+    assert "needs you" in caught.value.hint
+
+
+def test_a_stack_that_never_comes_to_rest_is_left_alone(
+    aws: Cloud, stub: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deploy, "STACK_S", -1.0)
+    executes(stub)
+    has_events(stub, BEGUN, BEFORE)
+    has_status(stub, "UPDATE_IN_PROGRESS")
+    with pytest.raises(Conflict, match="is still UPDATE_IN_PROGRESS"):
+        step(deploy.plan_deploy(aws, UPDATE), "execute").act(print)
+
+
+@pytest.mark.parametrize(
+    ("answer", "ready", "reason"),
+    [
+        ("AVAILABLE", Readiness.READY, ""),
+        ("EXECUTE_COMPLETE", Readiness.DONE, "has been executed"),
+        ("OBSOLETE", Readiness.CHANGED, "OBSOLETE: make the preview again"),
+    ],
+)
+def test_only_a_change_set_that_is_available_is_executed(
+    aws: Cloud, stub: Stubber, answer: str, ready: Readiness, reason: str
+) -> None:
+    stub.add_response("describe_change_set", {"ExecutionStatus": answer}, {"ChangeSetName": CHANGE_SET})
+    found = step(deploy.plan_deploy(aws, UPDATE), "execute").check()
+    assert found.readiness is ready
+    assert found.reason.endswith(reason) and bool(found.reason) == bool(reason)
+
+
+def test_a_busy_stack_is_not_prepared(aws: Cloud, stub: Stubber) -> None:
+    has_status(stub, "UPDATE_IN_PROGRESS", "shop")
+    with pytest.raises(Conflict, match="shop is being changed: UPDATE_IN_PROGRESS"):
+        step(deploy.plan_preview(aws, SHOP, ()), "leftover").check()
+
+
+@pytest.mark.parametrize(
+    ("status", "ready"),
+    [
+        ("ROLLBACK_COMPLETE", Readiness.READY),
+        ("ROLLBACK_FAILED", Readiness.READY),
+        ("UPDATE_ROLLBACK_COMPLETE", Readiness.DONE),
+        ("CREATE_COMPLETE", Readiness.DONE),
+    ],
+)
+def test_only_a_failed_creation_is_a_leftover(
+    aws: Cloud, stub: Stubber, status: str, ready: Readiness
+) -> None:
+    has_status(stub, status, "shop")
+    assert step(deploy.plan_preview(aws, SHOP, ()), "leftover").check().readiness is ready
+
+
+def makes_change_set(stub: Stubber, status: str, reason: str) -> None:
+    """One of an existing stack, after the earlier one of that name was looked for."""
+    has_status(stub, "CREATE_COMPLETE", "shop")
+    named = {"StackName": "shop", "ChangeSetName": deploy.change_set_name(SHOP)}
+    stub.add_client_error("delete_change_set", "ChangeSetNotFound", "none", expected_params=named)
+    template = f"templates/{hashlib.sha256(SHOP.template_body.encode()).hexdigest()[:16]}.json"
+    asked = named | {
+        "ChangeSetType": "UPDATE",
+        "TemplateURL": f"https://s3.{REGION}.amazonaws.com/slipway-staging-{ACCOUNT}-{REGION}/{template}",
+        "Parameters": [],
+        "Tags": [{"Key": "team", "Value": "a"}],
+        "Capabilities": ["CAPABILITY_IAM"],
+    }
+    stub.add_response("create_change_set", {"Id": CHANGE_SET}, asked)
+    for found in ("CREATE_PENDING", status):
+        answer = {"Status": found, "StatusReason": reason}
+        stub.add_response("describe_change_set", answer, {"ChangeSetName": CHANGE_SET})
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "The submitted information didn't contain changes. Submit different information to create one.",
+        "No updates are to be performed.",
+    ],
+)
+def test_a_change_set_without_changes_is_deleted(aws: Cloud, stub: Stubber, reason: str) -> None:
+    makes_change_set(stub, "FAILED", reason)
+    stub.add_response("delete_change_set", {}, {"ChangeSetName": CHANGE_SET})
+    step(deploy.plan_preview(aws, SHOP, ()), "change-set").act(print)
+
+
+def test_a_change_set_that_failed_is_told_in_its_own_words(aws: Cloud, stub: Stubber) -> None:
+    makes_change_set(stub, "FAILED", "Transform AWS::Nothing failed")
+    with pytest.raises(StackFailed, match="for shop: Transform AWS::Nothing failed") as caught:
+        step(deploy.plan_preview(aws, SHOP, ()), "change-set").act(print)
+    assert "Nothing was changed" in caught.value.hint
+
+
+def test_a_stack_in_review_without_its_change_set_is_not_up_to_date(aws: Cloud, stub: Stubber) -> None:
+    has_status(stub, "REVIEW_IN_PROGRESS", "shop")
+    stub.add_client_error("describe_change_set", "ChangeSetNotFound", "none")
+    with pytest.raises(NotFound, match="shop has not been prepared"):
+        deploy.read_preview(aws, SHOP)
+
+
+def test_a_protected_stack_stays_and_the_error_tells_how_to_unprotect_it(aws: Cloud, stub: Stubber) -> None:
+    has_status(stub, "CREATE_COMPLETE", "shop")
+    stack = read_stack(aws, ACCOUNT, REGION, "shop")
+    assert stack
+    has_events(stub, BEFORE)
+    said = f"Stack [{ARN}] cannot be deleted while TerminationProtection is enabled"
+    stub.add_client_error("delete_stack", "ValidationError", said, expected_params={"StackName": ARN})
+    with pytest.raises(Conflict, match="shop is protected against deletion") as caught:
+        step(deploy.plan_delete(aws, stack, ACCOUNT, REGION), "delete").act(print)
+    assert "--no-enable-termination-protection --stack-name shop" in caught.value.hint
+
+
+def test_planning_asks_nothing_of_aws(aws: Cloud, stub: Stubber) -> None:
+    # The stub has no answer to give: any call would fail.
+    plan = deploy.plan_preview(aws, SHOP, (Upload("a.sql", b"SELECT 1"),))
+    assert [step.id for step in plan.steps] == ["bucket", "upload", "leftover", "change-set"]
+    assert deploy.plan_discard(aws, UPDATE).actions == (
+        "cloudformation:DeleteChangeSet",
+        "cloudformation:DeleteStack",
+        "cloudformation:DescribeStackEvents",
+        "cloudformation:DescribeStacks",
+    )
+
+
+@pytest.mark.parametrize(("region", "partition"), [("us-east-1", "aws"), ("cn-north-1", "aws-cn")])
+def test_the_staging_bucket_is_private_encrypted_and_versioned(
+    aws: Cloud, region: str, partition: str
+) -> None:
+    bucket = deploy.staging_bucket(ACCOUNT, region)
+    with mock_aws():
+        s3 = Cloud(aws.settings).client("s3", ACCOUNT, region)
+        asked: list[str] = []
+        s3.meta.events.register("before-call.s3", lambda model, **_: asked.append(model.name))
+        create_private_bucket(s3, bucket, region, keep_old_versions_days=30)
+        (statement,) = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
+        (encryption,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+        (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+        assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+        assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+    arn = f"arn:{partition}:s3:::{bucket}"
+    assert statement["Effect"] == "Deny" and statement["Resource"] == [arn, f"{arn}/*"]
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert encryption["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert "PutBucketEncryption" in asked  # without it, a fake may claim AWS's default
+    assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}

@@ -47,7 +47,7 @@ def test_refresh_waits_shows_and_logs(capsys: pytest.CaptureFixture[str]) -> Non
     shown = answer(capsys, "snapshots", "show", SHOP, run["name"])
     assert {step["status"] for step in shown["steps"]} == {"succeeded", "skipped"}
     lines = answer(capsys, "snapshots", "log", SHOP, run["name"])
-    assert any("ran without error" in line["message"] for line in lines)
+    assert any("Sanitized and proven" in line["message"] for line in lines)
     assert run["name"] in [item["run"] for item in answer(capsys, "snapshots", "runs", SHOP)]
     (newest, *_) = answer(capsys, "snapshots", "list", SHOP)
     assert newest["shared_with"] == ["222222222222"]
@@ -63,9 +63,9 @@ def test_a_dry_run_shows_the_plan_and_does_nothing(capsys: pytest.CaptureFixture
 def test_deploying_previews_then_deploys_then_deletes(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    sql = tmp_path / "clean.sql"
-    sql.write_text("UPDATE customers SET email = 'x' || id || '@example.com';")
-    deploy = ["snapshots", "deploy", SHOP, "--sql", str(sql), "--share-with", "qa", "--keep", "4"]
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[tables.customers]\nemail = 'fake email'")
+    deploy = ["snapshots", "deploy", SHOP, "--policy", str(policy), "--share-with", "qa", "--keep", "4"]
     preview = answer(capsys, *deploy, "--dry-run")
     assert {change["action"] for change in preview["changes"]} == {"Modify"}
     assert main(["snapshots", "delete", SHOP]) == 3
@@ -76,15 +76,15 @@ WRONG = {
     "no such pipeline": (["refresh", "nope"], 1, "nope has no snapshot pipeline"),
     "no such account": (["databases", "--account", "nobody"], 1, "No account 'nobody'"),
     "no such run": (["show", SHOP, "nope"], 1, "nope"),
-    "no such file": (["deploy", SHOP, "--sql", "/no/file.sql"], 1, "/no/file.sql cannot be read"),
-    "no such subnet": (["deploy", SHOP, "--sql", "x.sql", "--subnets", "a", "b"], 1, "no subnet a"),
+    "no such file": (["deploy", SHOP, "--policy", "/no/file.toml"], 1, "/no/file.toml cannot be read"),
+    "no such subnet": (["deploy", SHOP, "--policy", "x.toml", "--subnets", "a", "b"], 1, "no subnet a"),
 }
 
 
 @pytest.mark.parametrize("case", WRONG)
 def test_a_wrong_call_says_what_and_what_next(capsys: pytest.CaptureFixture[str], case: str) -> None:
     arguments, status, message = WRONG[case]
-    Path("x.sql").write_text("SELECT 1")
+    Path("x.toml").write_text("version = 1")
     assert main(["snapshots", *arguments]) == status
     said = capsys.readouterr().err
     assert message in said

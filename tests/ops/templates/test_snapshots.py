@@ -66,7 +66,7 @@ def test_the_password_is_generated_and_reaches_the_task_as_a_secret() -> None:
     resources = TEMPLATE["Resources"]
     assert "GenerateSecretString" in resources["Password"]["Properties"]
     fetch, sanitize = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
-    assert [s["Name"] for s in sanitize["Secrets"]] == ["PGPASSWORD"]
+    assert [s["Name"] for s in sanitize["Secrets"]] == ["PGPASSWORD", "SALT"]
     assert "Secrets" not in fetch
     assert "assword" not in json.dumps([fetch["Environment"], sanitize["Environment"]])
 

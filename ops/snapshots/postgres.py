@@ -1,0 +1,37 @@
+"""A policy as SQL for PostgreSQL: plain statements that psql runs in the database; no row leaves it.
+
+The scripts are named by what the sanitizing task does with them, in order of name:
+
+    x.sql             run, in one transaction
+    x.plain.sql       run without a transaction
+    x.gen.sql         run; what it prints is SQL and runs, in one transaction: types come from the catalogue
+    x.check.sql       run; each line that it prints is one check of the report, as JSON with "ok"
+    x.gen.check.sql   both: what it prints is run as a check
+
+Nothing needs an extension, a superuser or a function that outlives the session.
+"""
+
+from ops.snapshots import postgres_proof as proof
+from ops.snapshots import postgres_treat as treat
+from ops.snapshots.policy import Policy
+from ops.snapshots.scripts import Script
+
+
+def compile_policy(policy: Policy) -> tuple[Script, ...]:
+    """The scripts, in the order in which they run."""
+    scripts = [
+        Script("drift.check", proof.drift(policy)),
+        *([Script("before", policy.before)] if policy.before.strip() else []),
+        Script("relax.gen", treat.relax()),
+        Script("treat.gen", treat.treat(policy)),
+        Script("restore.gen", treat.restore()),
+        *([Script("after", policy.after)] if policy.after.strip() else []),
+        Script("refresh.gen", treat.refresh()),
+        Script("vacuum.plain", "VACUUM (FULL, ANALYZE);\n"),
+        Script("statistics.gen", treat.forget_statistics()),
+        Script("statistics.check", proof.statistics()),
+        Script("assert.gen.check", proof.assertions(policy)),
+        Script("keys.gen.check", proof.foreign_keys()),
+        Script("scan.gen.check", proof.scan(policy)),
+    ]
+    return tuple(scripts)

@@ -1,0 +1,200 @@
+"""What changes a PostgreSQL database by policy: rows go, columns change, what was relaxed is put back."""
+
+from collections.abc import Sequence
+
+from ops.snapshots import fakes
+from ops.snapshots.policy import Policy, Table, Treatment
+from ops.snapshots.postgres_text import (
+    COLUMNS,
+    OURS,
+    STATE,
+    array,
+    functions,
+    identifier,
+    literal,
+    name,
+    print_,
+    values,
+)
+
+
+def relax() -> str:
+    """Triggers are silenced, foreign keys checked at the end; what was changed is noted, to be put back."""
+    return f"""\
+SELECT 'CREATE SCHEMA {STATE}; CREATE TABLE {STATE}.undo (statement text);';
+SELECT format('INSERT INTO {STATE}.undo VALUES (%L); ALTER TABLE %s DISABLE TRIGGER %I;',
+    format('ALTER TABLE %s ENABLE %s TRIGGER %I', c.oid::regclass,
+        CASE t.tgenabled WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END, t.tgname),
+    c.oid::regclass, t.tgname)
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgparentid = 0 AND c.relkind IN ('r', 'p') AND {OURS};
+SELECT format('INSERT INTO {STATE}.undo VALUES (%L); ALTER TABLE %s ALTER CONSTRAINT %I '
+    'DEFERRABLE INITIALLY DEFERRED;',
+    format('ALTER TABLE %s ALTER CONSTRAINT %I %s', c.oid::regclass, k.conname,
+        CASE WHEN NOT k.condeferrable THEN 'NOT DEFERRABLE'
+             WHEN k.condeferred THEN 'DEFERRABLE INITIALLY DEFERRED'
+             ELSE 'DEFERRABLE INITIALLY IMMEDIATE' END),
+    c.oid::regclass, k.conname)
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE k.contype = 'f' AND k.conparentid = 0 AND NOT k.condeferred AND {OURS};
+"""
+
+
+def restore() -> str:
+    return f"""\
+SELECT statement || ';' FROM {STATE}.undo;
+SELECT 'DROP SCHEMA {STATE} CASCADE;';
+"""
+
+
+def treat(policy: Policy) -> str:
+    """One transaction: rows go first, then each table's columns change in one statement."""
+    truncated = [name(table) for table in policy.tables if table.rows == "truncate"]
+    sampled = [table for table in policy.tables if table.rows == "sample"]
+    parts = [
+        print_(functions()),
+        *([print_(f"TRUNCATE {', '.join(truncated)};")] if truncated else []),
+        *(_sample(table) for table in sampled),
+        *([print_(_ORPHANS)] if sampled else []),
+        *(_update(table) for table in policy.tables if table.treated and table.rows != "truncate"),
+    ]
+    return "\n".join(parts)
+
+
+def _sample(table: Table) -> str:
+    """Which rows stay follows from their key: the same in every run."""
+    return f"""\
+SELECT format('DELETE FROM %s WHERE pg_temp.number(''sample'', concat_ws('':'', %s)) %% 10000 >= %s;',
+    {literal(name(table))}, string_agg(format('%I::text', a.attname), ', ' ORDER BY a.attnum),
+    {int(table.percent * 100)})
+FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+WHERE i.indisprimary AND i.indrelid = {literal(name(table))}::regclass;
+"""
+
+
+# Until no row is left whose parent is gone. A self-reference and a circle of tables end as well: each round
+# deletes rows or is the last.
+_ORPHANS = """\
+DO $$
+DECLARE
+    key record;
+    gone bigint;
+    total bigint;
+BEGIN
+    LOOP
+        total := 0;
+        FOR key IN
+            SELECT conrelid::regclass AS child, confrelid::regclass AS parent,
+                (SELECT string_agg(format('c.%I = p.%I', ca.attname, pa.attname), ' AND ')
+                 FROM unnest(conkey, confkey) AS pair (c, p)
+                 JOIN pg_attribute ca ON ca.attrelid = conrelid AND ca.attnum = pair.c
+                 JOIN pg_attribute pa ON pa.attrelid = confrelid AND pa.attnum = pair.p) AS joined,
+                (SELECT string_agg(format('c.%I IS NOT NULL', ca.attname), ' AND ')
+                 FROM unnest(conkey) AS n
+                 JOIN pg_attribute ca ON ca.attrelid = conrelid AND ca.attnum = n) AS given
+            FROM pg_constraint WHERE contype = 'f' AND conparentid = 0
+        LOOP
+            EXECUTE format('DELETE FROM %s c WHERE %s AND NOT EXISTS (SELECT FROM %s p WHERE %s)',
+                key.child, key.given, key.parent, key.joined);
+            GET DIAGNOSTICS gone = ROW_COUNT;
+            total := total + gone;
+        END LOOP;
+        EXIT WHEN total = 0;
+    END LOOP;
+END $$;
+"""
+
+
+def _update(table: Table) -> str:
+    rows = []
+    for column, treatment in table.treated.items():
+        plain = _expression(column, treatment)
+        rows.append((column, plain, _numeric(column, treatment) or plain))
+    return f"""\
+SELECT format('UPDATE %s SET %s;', {literal(name(table))},
+    string_agg(format('%I = CAST(%s AS %s)', v.column_name,
+        CASE WHEN p.category = 'N' THEN v.numeric ELSE v.plain END, p.type), ', '))
+FROM ({values(rows, 3)})
+    AS v (column_name, plain, numeric)
+JOIN ({COLUMNS}) p ON p.column_name = v.column_name
+WHERE (p.schema, p.name) = ({literal(table.schema)}, {literal(table.name)}) AND p.generated = ''
+HAVING count(*) > 0;
+"""
+
+
+def _expression(column: str, treatment: Treatment) -> str:
+    """The new value, from the old one; NULL stays NULL but where a constant replaces it."""
+    value = f"{identifier(column)}::text"
+    if treatment.kind == "null":
+        return "NULL"
+    if treatment.kind == "constant":
+        return literal(treatment.argument)
+    if treatment.kind == "hash":
+        return f"pg_temp.digest('hash', {value})"
+    if treatment.kind == "shift":
+        days = int(treatment.argument)
+        number = f"pg_temp.number('shift', {identifier(treatment.by)}::text)"
+        # Never zero: at least one day, to either side.
+        shift = f"((1 + {number} % {days}) * (1 - 2 * (({number} / {days}) % 2)))::int"
+        return f"{identifier(column)} + make_interval(days => {shift})"
+    return _fake(treatment.argument, value)
+
+
+def _numeric(column: str, treatment: Treatment) -> str:
+    """A hash for a column of numbers: 31 bits, so that it fits an integer."""
+    if treatment.kind == "hash":
+        return f"pg_temp.number('hash', {identifier(column)}::text) % 2147483647"
+    return ""
+
+
+def _fake(kind: str, value: str) -> str:
+    def number(salted: str = kind) -> str:
+        return f"pg_temp.number('{salted}', {value})"
+
+    def pick(words: Sequence[str], salted: str = kind) -> str:
+        return f"pg_temp.pick({array(words)}, {number(salted)})"
+
+    short = f"substr(pg_temp.digest('{kind}', {value}), 1, 16)"
+    return {
+        "address": f"(1 + {number()} % 199) || ' ' || {pick(fakes.STREETS)}",
+        "card": f"pg_temp.card({number()})",
+        "city": pick(fakes.CITIES),
+        "company": f"{pick(fakes.COMPANIES)} || ' Ltd'",
+        "email": f"'u' || {short} || '@example.com'",
+        "first_name": pick(fakes.FIRST_NAMES),
+        "ip": f"'192.0.2.' || {number()} % 256",
+        "last_name": pick(fakes.LAST_NAMES),
+        "name": f"{pick(fakes.FIRST_NAMES, 'first_name')} || ' ' || {pick(fakes.LAST_NAMES, 'last_name')}",
+        "phone": f"'+999' || lpad(({number()} % 10000000000)::text, 10, '0')",
+        "postcode": f"lpad(({number()} % 100000)::text, 5, '0')",
+        "text": f"'Text ' || {short}",
+        "url": f"'https://example.com/' || {short}",
+        "username": f"'user_' || {short}",
+    }[kind]
+
+
+def refresh() -> str:
+    """Materialized views hold copies of old rows."""
+    return f"""\
+SELECT format('REFRESH MATERIALIZED VIEW %s;', c.oid::regclass)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'm' AND c.relispopulated AND {OURS};
+"""
+
+
+def forget_statistics() -> str:
+    """ANALYZE leaves the old statistics of a table that is empty now, and they hold sample values.
+
+    PostgreSQL 18 has a function for it; before, changing a column's type to itself forgets them.
+    """
+    return f"""\
+SELECT CASE WHEN current_setting('server_version_num')::int >= 180000
+    THEN format('SELECT pg_clear_attribute_stats(%L, %L, %L, %L) \\g /dev/null',
+        s.schemaname, s.tablename, s.attname, s.inherited)
+    ELSE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s;', c.oid::regclass, s.attname,
+        (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
+         WHERE a.attrelid = c.oid AND a.attname = s.attname)) END
+FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname
+JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = s.tablename
+WHERE c.reltuples = 0 AND {OURS};
+"""

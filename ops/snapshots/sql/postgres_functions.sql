@@ -1,0 +1,87 @@
+-- For one session: what the treatments and the scan call. Nothing of it stays in the database, and the salt
+-- stands in no statement: it is a setting of the session.
+\getenv salt SALT
+\pset format unaligned
+\pset tuples_only on
+SELECT set_config('slipway.salt', :'salt', false) \g /dev/null
+SET client_min_messages = warning;
+
+CREATE FUNCTION pg_temp.digest(kind text, value text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS
+$$ SELECT md5(current_setting('slipway.salt') || kind || ':' || lower(value)) $$;
+
+-- 60 bits of the digest.
+CREATE FUNCTION pg_temp.number(kind text, value text) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS
+$$ SELECT ('x' || substr(md5(current_setting('slipway.salt') || kind || ':' || lower(value)), 1, 15))::bit(60)::bigint $$;
+
+CREATE FUNCTION pg_temp.pick(words text[], number bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT words[1 + (number % array_length(words, 1))::int] $$;
+
+-- ISO/IEC 7812-1: every second digit from the right is doubled.
+CREATE FUNCTION pg_temp.luhn(digits text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    total int := 0;
+    digit int;
+BEGIN
+    FOR place IN 1..length(digits) LOOP
+        digit := substr(digits, length(digits) - place + 1, 1)::int;
+        IF place % 2 = 0 THEN
+            digit := digit * 2;
+            digit := digit - CASE WHEN digit > 9 THEN 9 ELSE 0 END;
+        END IF;
+        total := total + digit;
+    END LOOP;
+    RETURN total % 10 = 0;
+END $$;
+
+-- A number of the range 400000, in which no card is issued, with its check digit.
+CREATE FUNCTION pg_temp.card(number bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    body bigint := number % 1000000000;
+    rest bigint := body;
+    total int := 8;  -- the 4 in front, doubled
+    digit int;
+    doubled boolean := true;
+BEGIN
+    FOR place IN 1..9 LOOP
+        digit := rest % 10;
+        rest := rest / 10;
+        IF doubled THEN
+            digit := digit * 2;
+            digit := digit - CASE WHEN digit > 9 THEN 9 ELSE 0 END;
+        END IF;
+        doubled := NOT doubled;
+        total := total + digit;
+    END LOOP;
+    RETURN '400000' || lpad(body::text, 9, '0') || ((10 - total % 10) % 10)::text;
+END $$;
+
+-- ISO 13616: the rearranged number, letters as 10 to 35, is 1 modulo 97.
+CREATE FUNCTION pg_temp.iban(value text) RETURNS boolean LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    turned text := substr(value, 5) || left(value, 4);
+    remainder int := 0;
+    letter text;
+BEGIN
+    FOREACH letter IN ARRAY regexp_split_to_array(turned, '') LOOP
+        IF letter ~ '[0-9]' THEN
+            remainder := (remainder * 10 + letter::int) % 97;
+        ELSE
+            remainder := (remainder * 100 + ascii(letter) - 55) % 97;
+        END IF;
+    END LOOP;
+    RETURN remainder = 1;
+END $$;
+
+-- Whether any of the text's pieces that look like a card number is one.
+CREATE FUNCTION pg_temp.has_card(value text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT value ~ '[3-6][0-9](?:[ -]?[0-9]){11}' AND EXISTS (
+        SELECT FROM regexp_matches(value, '(?<![0-9])[3-6](?:[ -]?[0-9]){12,18}(?![0-9])', 'g') AS found,
+            regexp_replace(found[1], '[ -]', '', 'g') AS digits
+        WHERE length(digits) BETWEEN 13 AND 19 AND pg_temp.luhn(digits))
+$$;
+
+CREATE FUNCTION pg_temp.has_iban(value text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT value ~ '[A-Z]{2}[0-9]{2}' AND EXISTS (
+        SELECT FROM regexp_matches(value, '\m[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\M', 'g') AS found
+        WHERE pg_temp.iban(replace(found[1], ' ', '')))
+$$;
