@@ -5,6 +5,8 @@ The scripts are named by what the sanitizing task does with them, in order of na
     x.sql             run, in one transaction
     x.plain.sql       run without a transaction
     x.gen.sql         run; what it prints is SQL and runs, in one transaction: types come from the catalogue
+    x.save.sql        run; what it prints is SQL and is kept
+    x.saved.sql       a place: here runs what was kept, in one transaction
     x.check.sql       run; each line that it prints is one check of the report, as JSON with "ok"
     x.gen.check.sql   both: what it prints is run as a check
 
@@ -22,9 +24,10 @@ def compile_policy(policy: Policy) -> tuple[Script, ...]:
     scripts = [
         Script("drift.check", proof.drift(policy)),
         *([Script("before", policy.before)] if policy.before.strip() else []),
+        Script("undo.save", treat.undo()),
         Script("relax.gen", treat.relax()),
         Script("treat.gen", treat.treat(policy)),
-        Script("restore.gen", treat.restore()),
+        Script("undo.saved", "-- What undo.save has printed runs here.\n"),
         *([Script("after", policy.after)] if policy.after.strip() else []),
         Script("refresh.gen", treat.refresh()),
         Script("vacuum.plain", "VACUUM (FULL, ANALYZE);\n"),

@@ -5,11 +5,9 @@ from importlib.resources import files
 
 from ops.snapshots.policy import Table
 
-STATE = "slipway_state"  # a schema that exists while the scripts run: what must be put back
-
 # Whose tables are looked at: neither the server's own nor what an extension brings.
-OURS = f"""\
-n.nspname NOT IN ('pg_catalog', 'information_schema', '{STATE}') AND n.nspname NOT LIKE 'pg\\_%'
+OURS = """\
+n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"""
 
 # Columns of one session's view of the database, by table: partitions follow their parent.

@@ -7,7 +7,6 @@ from ops.snapshots.policy import Policy, Table, Treatment
 from ops.snapshots.postgres_text import (
     COLUMNS,
     OURS,
-    STATE,
     array,
     functions,
     identifier,
@@ -17,33 +16,34 @@ from ops.snapshots.postgres_text import (
     values,
 )
 
-
-def relax() -> str:
-    """Triggers are silenced, foreign keys checked at the end; what was changed is noted, to be put back."""
-    return f"""\
-SELECT 'CREATE SCHEMA {STATE}; CREATE TABLE {STATE}.undo (statement text);';
-SELECT format('INSERT INTO {STATE}.undo VALUES (%L); ALTER TABLE %s DISABLE TRIGGER %I;',
-    format('ALTER TABLE %s ENABLE %s TRIGGER %I', c.oid::regclass,
-        CASE t.tgenabled WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END, t.tgname),
-    c.oid::regclass, t.tgname)
+# Triggers that fire, and foreign keys that are checked at once.
+_TRIGGERS = f"""\
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgparentid = 0 AND c.relkind IN ('r', 'p') AND {OURS};
-SELECT format('INSERT INTO {STATE}.undo VALUES (%L); ALTER TABLE %s ALTER CONSTRAINT %I '
-    'DEFERRABLE INITIALLY DEFERRED;',
-    format('ALTER TABLE %s ALTER CONSTRAINT %I %s', c.oid::regclass, k.conname,
-        CASE WHEN NOT k.condeferrable THEN 'NOT DEFERRABLE'
-             WHEN k.condeferred THEN 'DEFERRABLE INITIALLY DEFERRED'
-             ELSE 'DEFERRABLE INITIALLY IMMEDIATE' END),
-    c.oid::regclass, k.conname)
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgparentid = 0 AND c.relkind IN ('r', 'p') AND {OURS}"""
+_FOREIGN_KEYS = f"""\
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'f' AND k.conparentid = 0 AND NOT k.condeferred AND {OURS};
+WHERE k.contype = 'f' AND k.conparentid = 0 AND NOT k.condeferred AND {OURS}"""
+
+
+def undo() -> str:
+    """What puts triggers and foreign keys back as they are now; run before `relax`, kept until afterwards."""
+    return f"""\
+SELECT format('ALTER TABLE %s ENABLE %s TRIGGER %I;', c.oid::regclass,
+    CASE t.tgenabled WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END, t.tgname)
+{_TRIGGERS};
+SELECT format('ALTER TABLE %s ALTER CONSTRAINT %I %s;', c.oid::regclass, k.conname,
+    CASE WHEN k.condeferrable THEN 'DEFERRABLE INITIALLY IMMEDIATE' ELSE 'NOT DEFERRABLE' END)
+{_FOREIGN_KEYS};
 """
 
 
-def restore() -> str:
+def relax() -> str:
+    """Triggers are silenced, and foreign keys are checked when a transaction ends."""
     return f"""\
-SELECT statement || ';' FROM {STATE}.undo;
-SELECT 'DROP SCHEMA {STATE} CASCADE;';
+SELECT format('ALTER TABLE %s DISABLE TRIGGER %I;', c.oid::regclass, t.tgname)
+{_TRIGGERS};
+SELECT format('ALTER TABLE %s ALTER CONSTRAINT %I DEFERRABLE INITIALLY DEFERRED;', c.oid::regclass, k.conname)
+{_FOREIGN_KEYS};
 """
 
 

@@ -31,6 +31,8 @@ for script in "$SCRIPTS"/*.sql; do
     *.gen.check.sql) sql -At -f "$script" > "$script.made"; sql -At -f "$script.made" >> "$report" ;;
     *.check.sql) sql -At -f "$script" >> "$report" ;;
     *.gen.sql) sql -At -f "$script" > "$script.made"; sql --single-transaction -f "$script.made" ;;
+    *.save.sql) sql -At -f "$script" > "$SCRIPTS/saved" ;;
+    *.saved.sql) sql --single-transaction -f "$SCRIPTS/saved" ;;
     *.plain.sql) sql -f "$script" ;;
     *) sql --single-transaction -f "$script" ;;
   esac
