@@ -63,8 +63,9 @@ def treat(policy: Policy) -> str:
 
 def _sample(table: Table) -> str:
     """Which rows stay follows from their key: the same in every run."""
+    sampled = _choice("sample", "concat_ws('-', %s)").replace("'", "''")
     return f"""\
-SELECT format('DELETE FROM %s WHERE pg_temp.number(''sample'', concat_ws('':'', %s)) %% 10000 >= %s;',
+SELECT format('DELETE FROM %s WHERE {sampled} %% 10000 >= %s;',
     {literal(name(table))}, string_agg(format('%I::text', a.attname), ', ' ORDER BY a.attnum),
     {int(table.percent * 100)})
 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
@@ -130,10 +131,10 @@ def _expression(column: str, treatment: Treatment) -> str:
     if treatment.kind == "constant":
         return literal(treatment.argument)
     if treatment.kind == "hash":
-        return f"pg_temp.digest('hash', {value})"
+        return _digest("hash", value)
     if treatment.kind == "shift":
         days = int(treatment.argument)
-        number = f"pg_temp.number('shift', {identifier(treatment.by)}::text)"
+        number = _choice("shift", f"{identifier(treatment.by)}::text")
         # Never zero: at least one day, to either side.
         shift = f"((1 + {number} % {days}) * (1 - 2 * (({number} / {days}) % 2)))::int"
         return f"{identifier(column)} + make_interval(days => {shift})"
@@ -143,30 +144,47 @@ def _expression(column: str, treatment: Treatment) -> str:
 def _numeric(column: str, treatment: Treatment) -> str:
     """A hash for a column of numbers: 31 bits, so that it fits an integer."""
     if treatment.kind == "hash":
-        return f"pg_temp.number('hash', {identifier(column)}::text) % 2147483647"
+        return f"{_number('hash', f'{identifier(column)}::text')} % 2147483647"
     return ""
 
 
+def _digest(kind: str, value: str) -> str:
+    """128 bits that nobody turns back without the salt. The inner SELECT runs once a statement."""
+    return f"md5((SELECT current_setting('slipway.salt') || '{kind}-') || lower({value}))"
+
+
+def _number(kind: str, value: str) -> str:
+    """60 bits of the digest."""
+    return f"('x' || substr({_digest(kind, value)}, 1, 15))::bit(60)::bigint"
+
+
+def _choice(kind: str, value: str) -> str:
+    """Which of a few words or days a value gets: quick, and tells too little to be turned back."""
+    seed = f"(SELECT hashtextextended('{kind}', current_setting('slipway.seed')::bigint))"
+    return f"(hashtextextended(lower({value}), {seed}) & 9223372036854775807)"
+
+
 def _fake(kind: str, value: str) -> str:
-    def number(salted: str = kind) -> str:
-        return f"pg_temp.number('{salted}', {value})"
+    def choice(salted: str = kind) -> str:
+        return _choice(salted, value)
 
     def pick(words: Sequence[str], salted: str = kind) -> str:
-        return f"pg_temp.pick({array(words)}, {number(salted)})"
+        return f"pg_temp.pick({array(words)}, {choice(salted)})"
 
-    short = f"substr(pg_temp.digest('{kind}', {value}), 1, 16)"
+    number = _number(kind, value)
+    short = f"substr({_digest(kind, value)}, 1, 16)"
     return {
-        "address": f"(1 + {number()} % 199) || ' ' || {pick(fakes.STREETS)}",
-        "card": f"pg_temp.card({number()})",
+        "address": f"(1 + {choice()} % 199) || ' ' || {pick(fakes.STREETS)}",
+        "card": f"pg_temp.card({number})",
         "city": pick(fakes.CITIES),
         "company": f"{pick(fakes.COMPANIES)} || ' Ltd'",
         "email": f"'u' || {short} || '@example.com'",
         "first_name": pick(fakes.FIRST_NAMES),
-        "ip": f"'192.0.2.' || {number()} % 256",
+        "ip": f"'192.0.2.' || {choice()} % 256",
         "last_name": pick(fakes.LAST_NAMES),
         "name": f"{pick(fakes.FIRST_NAMES, 'first_name')} || ' ' || {pick(fakes.LAST_NAMES, 'last_name')}",
-        "phone": f"'+999' || lpad(({number()} % 10000000000)::text, 10, '0')",
-        "postcode": f"lpad(({number()} % 100000)::text, 5, '0')",
+        "phone": f"'+999' || lpad(({number} % 10000000000)::text, 10, '0')",
+        "postcode": f"lpad(({choice()} % 100000)::text, 5, '0')",
         "text": f"'Text ' || {short}",
         "url": f"'https://example.com/' || {short}",
         "username": f"'user_' || {short}",

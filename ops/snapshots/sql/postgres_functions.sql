@@ -3,15 +3,9 @@
 \getenv salt SALT
 \pset format unaligned
 \pset tuples_only on
-SELECT set_config('slipway.salt', :'salt', false) \g /dev/null
+SELECT set_config('slipway.salt', :'salt', false),
+    set_config('slipway.seed', ('x' || md5('seed' || :'salt'))::bit(64)::bigint::text, false) \g /dev/null
 SET client_min_messages = warning;
-
-CREATE FUNCTION pg_temp.digest(kind text, value text) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS
-$$ SELECT md5(current_setting('slipway.salt') || kind || ':' || lower(value)) $$;
-
--- 60 bits of the digest.
-CREATE FUNCTION pg_temp.number(kind text, value text) RETURNS bigint LANGUAGE sql STABLE PARALLEL SAFE AS
-$$ SELECT ('x' || substr(md5(current_setting('slipway.salt') || kind || ':' || lower(value)), 1, 15))::bit(60)::bigint $$;
 
 CREATE FUNCTION pg_temp.pick(words text[], number bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT words[1 + (number % array_length(words, 1))::int] $$;
