@@ -1,6 +1,6 @@
 """One run, live: its state machine as a graph, its timeline, what the task says, and stopping it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
@@ -35,14 +35,14 @@ def _log(_bench: Workbench, _pipeline: Deployed, task: str) -> str:
     return "\n".join(f"{line.at:%H:%M:%S}  {line.message.rstrip()}" for line in lines)
 
 
-def show_run(bench: Workbench, pipeline: Deployed, name: str, *, live: bool) -> None:
+def show_run(bench: Workbench, pipeline: Deployed, name: str, *, live: bool, usual: timedelta | None) -> None:
     """The run of that name; redraws itself alone while it is under way, then the page once."""
 
     @st.fragment(run_every=WATCH_S if live else None)
     def panel() -> None:
         with errors_shown():
             watched = _watched(bench, pipeline, runs.execution_arn(pipeline, name), name)
-            _show(bench, pipeline, watched)
+            _show(bench, pipeline, watched, usual)
             if live and watched.execution.status != "RUNNING":
                 st.cache_data.clear()
                 st.rerun()
@@ -50,10 +50,10 @@ def show_run(bench: Workbench, pipeline: Deployed, name: str, *, live: bool) -> 
     panel()
 
 
-def _show(bench: Workbench, pipeline: Deployed, watched: runs.Watched) -> None:
+def _show(bench: Workbench, pipeline: Deployed, watched: runs.Watched, usual: timedelta | None) -> None:
     execution = watched.execution
     log = _log(bench, pipeline, watched.task) if watched.task else ""
-    _headline(bench, pipeline, execution)
+    _headline(bench, pipeline, execution, usual)
     if execution.status in ("FAILED", "TIMED_OUT"):
         _failure(execution, log)
     drawing, detail = st.columns(2, gap="medium")
@@ -70,9 +70,11 @@ def _show(bench: Workbench, pipeline: Deployed, watched: runs.Watched) -> None:
         )
 
 
-def _headline(bench: Workbench, pipeline: Deployed, execution: Execution) -> None:
+def _headline(bench: Workbench, pipeline: Deployed, execution: Execution, usual: timedelta | None) -> None:
     now = datetime.now(UTC)
     took = duration((execution.stopped or now) - execution.started)
+    if execution.status == "RUNNING" and usual:
+        took += f" of about {duration(usual)}"
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         look = statuses.run(execution.status)
         st.markdown(

@@ -116,11 +116,10 @@ def show_header(bench: Workbench, pipeline: Deployed) -> None:
         return
     with errors_shown():
         found = summaries(bench, pipeline, pipeline.machine)
-        under_way = runs.running(found)
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(_state(bench, pipeline), width="content")
             with st.container(horizontal=True, width="content"):
-                _refresh_button(bench, pipeline, under_way)
+                _refresh_button(bench, pipeline, found)
                 if st.button("Change pipeline", icon=":material/tune:"):
                     open_form(pipeline.place, pipeline.database)
 
@@ -136,14 +135,20 @@ def _state(bench: Workbench, pipeline: Deployed) -> str:
     return f"The newest sanitized snapshot was made {ago(found[0].snapshot.created, now)}, {shared}."
 
 
-def _refresh_button(bench: Workbench, pipeline: Deployed, under_way: Summary | None) -> None:
+def _forecast(found: list[Summary]) -> str:
+    usual = runs.usual_duration(found)
+    return "Copies, sanitizes, proves, snapshots, shares" + (f": about {duration(usual)}" if usual else "")
+
+
+def _refresh_button(bench: Workbench, pipeline: Deployed, found: list[Summary]) -> None:
+    under_way = runs.running(found)
     clicked = st.button(
         "Refresh snapshot",
         key="refresh",  # one button, whatever its help says
         type="primary",
         icon=":material/refresh:",
         disabled=under_way is not None,
-        help=f"{under_way.name} is under way" if under_way else "Copies, sanitizes, snapshots and shares",
+        help=f"{under_way.name} is under way" if under_way else _forecast(found),
     )
     if not clicked:
         return
@@ -168,7 +173,8 @@ def show_runs(bench: Workbench, pipeline: Deployed) -> None:
         if shown is None:
             st.warning(f"There is no run {plain(wanted)}; the newest one is shown.")
             shown = found[0]
-        show_run(bench, pipeline, shown.name, live=shown.status == "RUNNING")
+        usual = runs.usual_duration(found)
+        show_run(bench, pipeline, shown.name, live=shown.status == "RUNNING", usual=usual)
 
 
 def show_leftovers(bench: Workbench, pipeline: Deployed) -> None:
@@ -239,6 +245,11 @@ def show_proof(bench: Workbench, pipeline: Deployed) -> None:
         title = f"Proof of {newest.snapshot.id}: {count(len(report.checks), 'check')}, all passed"
         with st.expander(title, icon=":material/verified:"):
             st.caption(f"Policy version {plain(report.policy)}. Counts only: no datum leaves the database.")
+            if report.unlisted:
+                st.error(
+                    f"The policy lets {count(len(report.unlisted), 'unlisted column')} pass untreated.",
+                    icon=":material/warning:",
+                )
             rows = [
                 {
                     "Check": check.kind,

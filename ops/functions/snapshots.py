@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -24,6 +24,7 @@ PREFIX = os.environ["PREFIX"]  # of every temporary id; the role may touch no ot
 SUPPORTED = ("postgres",)
 BROKEN = ("failed", "incompatible-", "storage-full", "inaccessible-encryption", "restore-error")
 THROTTLED = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException")
+LONGEST_RUN = timedelta(days=3)  # what is older than that is nobody's any more: for a reader of tags
 MAXIMUM_SHARES = 20  # accounts a snapshot: Amazon RDS User Guide, "Sharing a DB snapshot"
 
 _config = Config(retries={"mode": "adaptive", "max_attempts": 6}, connect_timeout=5, read_timeout=20)
@@ -78,6 +79,7 @@ def preflight(run: Record) -> Record:
         "name": run["name"],
         "temporary": PREFIX + hashlib.sha256(run["name"].encode()).hexdigest()[:10],
         "final": final,
+        "expires": f"{_moment(run['started']) + LONGEST_RUN:%Y-%m-%dT%H:%MZ}",
         "user": database["MasterUsername"],
         "database": os.environ["DATABASE"] or database.get("DBName") or "postgres",
         "instance_class": os.environ["INSTANCE_CLASS"] or database["DBInstanceClass"],
@@ -128,7 +130,7 @@ def _check_scripts() -> None:
 
 
 def _final_id(started: str) -> str:
-    moment = datetime.fromisoformat(started.replace("Z", "+00:00"))
+    moment = _moment(started)
     fields = {
         "database": os.environ["SOURCE"],
         "date": f"{moment:%Y%m%d}",
@@ -141,6 +143,10 @@ def _final_id(started: str) -> str:
             "digits and single hyphens, 255 at most. It may hold {database}, {date} and {time}."
         )
     return name
+
+
+def _moment(started: str) -> datetime:
+    return datetime.fromisoformat(started.replace("Z", "+00:00"))
 
 
 # Source snapshot
@@ -335,7 +341,9 @@ def share(run: Record) -> Record:
     rds.add_tags_to_resource(
         ResourceName=snapshot["DBSnapshotArn"], Tags=[{"Key": "slipway:sanitized", "Value": "true"}]
     )
-    rds.remove_tags_from_resource(ResourceName=snapshot["DBSnapshotArn"], TagKeys=["slipway:temporary"])
+    rds.remove_tags_from_resource(
+        ResourceName=snapshot["DBSnapshotArn"], TagKeys=["slipway:temporary", "slipway:expires"]
+    )
     return run
 
 
@@ -418,6 +426,37 @@ def abandoned(event: Record) -> None:
         return  # the event was delivered twice
 
 
+def sweep(event: Record) -> None:
+    """Called every hour: starts a clean-up for each run that has ended and has left something behind."""
+    machine = event["stateMachineArn"]
+    for name in sorted({_tags_of(item)["slipway:run"] for item in _all_temporary()}):
+        if not _is_running(machine.replace(":stateMachine:", ":execution:") + f":{name}"):
+            stamp = f"-{datetime.now(UTC):%m%d%H%M}"
+            states.start_execution(
+                stateMachineArn=machine,
+                name=f"clean-up-{name}"[: 80 - len(stamp)] + stamp,
+                input=json.dumps({"clean_up": name}),
+            )
+
+
+def _all_temporary() -> Iterator[Record]:
+    for page in rds.get_paginator("describe_db_instances").paginate():
+        for database in page["DBInstances"]:
+            ours = database["DBInstanceIdentifier"].startswith(PREFIX)
+            if ours and _tags_of(database).get("slipway:pipeline") == PIPELINE:
+                yield database
+    for item in _own_snapshots():
+        if "slipway:temporary" in _tags_of(item):
+            yield item
+
+
+def _is_running(execution: str) -> bool:
+    try:
+        return bool(states.describe_execution(executionArn=execution)["status"] == "RUNNING")
+    except states.exceptions.ExecutionDoesNotExist:
+        return False  # forgotten after 90 days
+
+
 def _has_leftovers(name: str) -> bool:
     return any(_temporary_instances(name)) or any(_temporary_snapshots(name))
 
@@ -485,7 +524,7 @@ def _once(create: Callable[[], object], exists: str, find: Callable[[], Record |
 def _tags(run: Record, temporary: bool) -> Tags:
     tags = {"slipway:pipeline": PIPELINE, "slipway:run": run["name"]}
     if temporary:
-        tags["slipway:temporary"] = "true"
+        tags |= {"slipway:temporary": "true", "slipway:expires": run["expires"]}
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
@@ -517,5 +556,6 @@ ACTIONS: dict[str, Callable[[Record], Record | None]] = {
         delete_old,
         clean_up,
         abandoned,
+        sweep,
     )
 }

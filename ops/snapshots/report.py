@@ -49,7 +49,9 @@ class Report:
 
     @property
     def failed(self) -> tuple[Check, ...]:
-        return tuple(check for check in self.checks if not check.ok)
+        """What did not pass; after drift nothing was treated, so that the rest follows from it."""
+        failed = tuple(check for check in self.checks if not check.ok)
+        return tuple(check for check in failed if check.kind == "drift") or failed
 
     @property
     def treated(self) -> tuple[Check, ...]:

@@ -3,7 +3,8 @@
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from statistics import median
 from typing import Any
 
 from ops.aws import logs, stepfunctions
@@ -17,6 +18,7 @@ from ops.snapshots.report import Report, from_log
 
 CLEAN_UP_PREFIX = "clean-up-"
 CONTAINERS = ("fetch", "sanitize")
+RECENT = 5  # runs that the forecast looks at
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,16 @@ def list_runs(cloud: Cloud, pipeline: Deployed, limit: int = 50) -> list[stepfun
 def running(summaries: list[stepfunctions.Summary]) -> stepfunctions.Summary | None:
     """The run under way that makes a snapshot, if there is one."""
     return next((s for s in summaries if s.status == "RUNNING" and not is_clean_up(s.name)), None)
+
+
+def usual_duration(summaries: list[stepfunctions.Summary]) -> timedelta | None:
+    """How long the last runs that succeeded took, as their median; None before the first."""
+    took = [
+        (summary.stopped - summary.started).total_seconds()
+        for summary in summaries
+        if summary.status == "SUCCEEDED" and summary.stopped and not is_clean_up(summary.name)
+    ]
+    return timedelta(seconds=median(took[:RECENT])) if took else None
 
 
 def is_clean_up(name: str) -> bool:

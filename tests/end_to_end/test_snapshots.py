@@ -275,6 +275,32 @@ def test_a_run_that_dies_by_itself_is_cleaned_up_after(workbench: Workbench, dat
     assert workbench.left(pipeline) == []
 
 
+def test_the_sweeper_cleans_up_after_ended_runs_and_only_those(workbench: Workbench, database: str) -> None:
+    pipeline = workbench.deploy(workbench.pipeline(database, SLOW))
+    rds, place = workbench.rds(workbench.production), workbench.production
+    tags = {"slipway:pipeline": pipeline.name, "slipway:run": "long-gone", "slipway:temporary": "true"}
+    rds.create_db_snapshot(
+        DBSnapshotIdentifier=f"{database}-left",
+        DBInstanceIdentifier=database,
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+    )
+    name = workbench.refresh(pipeline)
+    eventually(lambda: len(workbench.left(pipeline)) >= 3)
+    function = workbench.cloud.client("lambda", place.account.id, place.region)
+    cloudformation_ = workbench.cloud.client("cloudformation", place.account.id, place.region)
+    handler = cloudformation_.describe_stack_resource(StackName=pipeline.name, LogicalResourceId="Handler")
+    event = {"action": "sweep", "run": {"stateMachineArn": pipeline.machine}}
+    answer = function.invoke(
+        FunctionName=handler["StackResourceDetail"]["PhysicalResourceId"], Payload=json.dumps(event)
+    )
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    eventually(lambda: f"{database}-left" not in workbench.left(pipeline))
+    assert workbench.watch(pipeline, name).execution.status == "RUNNING"
+    assert len(workbench.left(pipeline)) >= 2
+    workbench.must(runs.plan_stop(workbench.cloud, pipeline, name))
+    eventually(lambda: not workbench.left(pipeline))
+
+
 def test_an_unchanged_pipeline_is_up_to_date_and_a_changed_one_is_updated(
     workbench: Workbench, database: str
 ) -> None:

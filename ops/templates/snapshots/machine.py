@@ -122,6 +122,7 @@ def _handler_statements() -> tuple[Any, ...]:
         allow(["kms:DescribeKey"], arn(f"kms:{_HERE}:key/*")),
         If("HasKey", _use_key(), NoValue),
         allow(["states:StartExecution"], arn(f"states:{_HERE}:stateMachine:${{AWS::StackName}}")),
+        allow(["states:DescribeExecution"], arn(f"states:{_HERE}:execution:${{AWS::StackName}}:*")),
         allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("HandlerLogs", "Arn")),
     )
 
@@ -285,6 +286,25 @@ def _notices() -> tuple[AWSObject, ...]:
             Action="lambda:InvokeFunction",
             Principal="events.amazonaws.com",
             SourceArn=GetAtt("Ended", "Arn"),
+        ),
+        events.Rule(
+            "Sweep",
+            Description="Cleans up after runs that have ended and could not themselves",
+            ScheduleExpression="rate(1 hour)",
+            Targets=[
+                events.Target(
+                    Id="sweep",
+                    Arn=GetAtt("Handler", "Arn"),
+                    Input=Sub('{"action": "sweep", "run": {"stateMachineArn": "${StateMachine}"}}'),
+                )
+            ],
+        ),
+        awslambda.Permission(
+            "SweepMayCall",
+            FunctionName=Ref("Handler"),
+            Action="lambda:InvokeFunction",
+            Principal="events.amazonaws.com",
+            SourceArn=GetAtt("Sweep", "Arn"),
         ),
         iam.Role(
             "ScheduleRole",
