@@ -109,7 +109,7 @@ def _ask_more(start: Pipeline) -> Pipeline:
         kms_key = st.text_input("KMS key", start.kms_key, placeholder="ARN; the source's key where empty")
     with right:
         schedule = st.text_input("Schedule (UTC)", start.schedule, placeholder="cron(0 3 ? * MON *)")
-        email = st.text_input("Tell of failures", start.notify_email, placeholder="e-mail address")
+        email = st.text_input("Tell of runs", start.notify_email, placeholder="e-mail address")
         instance_class = st.text_input(
             "Instance class of the copy", start.instance_class, placeholder="the source's"
         )

@@ -85,7 +85,7 @@ def _deploy_parser(verbs: Any) -> None:
     parser.add_argument("--kms-key", default="", help="ARN of a customer managed key")
     parser.add_argument("--keep", type=int, default=3, help="sanitized snapshots to keep (default 3)")
     parser.add_argument("--schedule", default="", help="cron(...) or rate(...), in UTC")
-    parser.add_argument("--notify", default="", metavar="EMAIL", help="who is told when a run fails")
+    parser.add_argument("--notify", default="", metavar="EMAIL", help="who is told how runs end")
     parser.add_argument("--instance-class", default="", help="of the temporary database")
     parser.add_argument("--public-ip", action="store_true", help="give the task a public address")
     parser.add_argument("--poll-seconds", type=int, default=0, help="default: the setting poll_seconds")

@@ -29,8 +29,9 @@ MAXIMUM_SHARES = 20  # accounts a snapshot: Amazon RDS User Guide, "Sharing a DB
 
 _config = Config(retries={"mode": "adaptive", "max_attempts": 6}, connect_timeout=5, read_timeout=20)
 _make: Any = boto3.client  # one type for all: the runtime has no stubs
-rds, kms, s3, secrets, states, logs = (
-    _make(name, config=_config) for name in ("rds", "kms", "s3", "secretsmanager", "stepfunctions", "logs")
+rds, kms, s3, secrets, states, logs, sns = (
+    _make(name, config=_config)
+    for name in ("rds", "kms", "s3", "secretsmanager", "stepfunctions", "logs", "sns")
 )
 
 
@@ -357,6 +358,20 @@ def delete_old(run: Record) -> Record:
     return run
 
 
+def tell(run: Record) -> Record:
+    """The notice of success, with the proof's summary. Told twice is no harm."""
+    source, accounts = os.environ["SOURCE"], [each for each in os.environ["SHARE_WITH"].split(",") if each]
+    proof = run["proof"]
+    sns.publish(
+        TopicArn=os.environ["TOPIC"],
+        Subject=f"Sanitized snapshot of {source}"[:100],
+        Message=f"{run['final']} was made and shared with {', '.join(accounts) or 'nobody'}.\n"
+        f"{proof['checks']} checks passed under policy version {proof['policy']}.\n"
+        f"Proof: s3://{os.environ['SCRIPT_BUCKET']}/{proof['report']}",
+    )
+    return run
+
+
 # Clean-up
 
 
@@ -554,6 +569,7 @@ ACTIONS: dict[str, Callable[[Record], Record | None]] = {
         wait_for_final,
         share,
         delete_old,
+        tell,
         clean_up,
         abandoned,
         sweep,

@@ -1,7 +1,7 @@
 """The state machine of a snapshot pipeline, in Amazon States Language: pure data.
 
     Preflight → find or take a snapshot → (re-encrypt) → temporary database → temporary password
-    → sanitize and prove → final snapshot → share → delete old → clean up
+    → sanitize and prove → final snapshot → share → delete old → clean up → tell
     any error → clean up → Failed
 
 Tokens such as `${Handler}` are filled in by CloudFormation.
@@ -130,7 +130,12 @@ def _result() -> dict[str, State]:
         "Wait for final snapshot": _wait("wait_for_final", following="Share"),
         "Share": _task("share", following="Delete old snapshots"),
         "Delete old snapshots": _task("delete_old", following="Clean up"),
-        "Clean up": {**_clean_up_task("$$.Execution.Name"), "Catch": _catch("Left behind"), "Next": "Done"},
+        "Clean up": {**_clean_up_task("$$.Execution.Name"), "Catch": _catch("Left behind"), "Next": "Tell"},
+        "Tell": {
+            **_task("tell", following="Done"),
+            "Comment": "A notice that cannot be sent does not make a failure of a good run.",
+            "Catch": _catch("Done"),
+        },
         "Done": {"Type": "Succeed"},
     }
 

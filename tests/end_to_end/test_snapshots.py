@@ -91,6 +91,39 @@ def restored_in_qa(workbench: Workbench, arn: str) -> Any:
     return workbench.connect(workbench.qa, name, "shop_admin", "qas-own-password", "shop")
 
 
+def test_success_and_failure_are_told(workbench: Workbench, database: str) -> None:
+    pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
+    place = workbench.production
+    sns = workbench.cloud.client("sns", place.account.id, place.region)
+    sqs = workbench.cloud.client("sqs", place.account.id, place.region)
+    queue = sqs.create_queue(QueueName=f"{database}-notices")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    may_send = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    sqs.set_queue_attributes(
+        QueueUrl=queue, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [may_send]})}
+    )
+    sns.subscribe(TopicArn=pipeline.stack.outputs["Topic"], Protocol="sqs", Endpoint=arn)
+
+    def told() -> str:
+        messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        return "\n".join(json.loads(message["Body"])["Message"] for message in messages)
+
+    run = workbench.run(pipeline).execution
+    assert run.status == "SUCCEEDED", run.cause
+    assert statuses(run)["Tell"] == "succeeded", [step for step in run.steps if step.name == "Tell"]
+    said = eventually(told)
+    assert f"shared with {workbench.qa.account.id}" in said
+    assert "checks passed under policy version 1" in said
+    pipeline = workbench.deploy(workbench.pipeline(database, "after = 'nonsense'" + POLICY))
+    failed = workbench.run(pipeline).execution
+    assert f"{failed.name} ended as FAILED" in eventually(told)
+
+
 def test_no_password_appears_anywhere(workbench: Workbench, database: str) -> None:
     pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
     watched = workbench.run(pipeline)

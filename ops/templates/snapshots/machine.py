@@ -91,6 +91,7 @@ def _handler_environment() -> dict[str, Any]:
         "SECURITY_GROUP": GetAtt("DatabaseSecurityGroup", "GroupId"),
         "SECRET": Ref("Password"),
         "LOG_GROUP": Ref("TaskLogs"),
+        "TOPIC": Ref("Topic"),
     }
 
 
@@ -122,6 +123,7 @@ def _handler_statements() -> tuple[Any, ...]:
         allow(["kms:DescribeKey"], arn(f"kms:{_HERE}:key/*")),
         If("HasKey", _use_key(), NoValue),
         allow(["states:StartExecution"], arn(f"states:{_HERE}:stateMachine:${{AWS::StackName}}")),
+        allow(["sns:Publish"], Ref("Topic")),
         allow(["states:DescribeExecution"], arn(f"states:{_HERE}:execution:${{AWS::StackName}}:*")),
         allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("HandlerLogs", "Arn")),
     )

@@ -109,8 +109,8 @@ PARAMETERS = (
     Asked(
         "NotifyEmail",
         "Schedule and notices",
-        "Tell of failures",
-        "E-mail address that is told when a run fails; empty for none.",
+        "Tell of runs",
+        "E-mail address that is told how runs end; empty for none.",
         default="",
         checks=_pattern(r"([^@\s]+@[^@\s]+\.[^@\s]+)?", "an e-mail address"),
     ),

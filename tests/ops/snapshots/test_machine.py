@@ -64,7 +64,11 @@ def test_asl_validator_accepts_it(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", [name for name, state in STATES.items() if state["Type"] == "Task"])
+# What comes after a good end: a notice that cannot be sent makes no failure.
+WORK = [name for name, state in STATES.items() if state["Type"] == "Task" and name != "Tell"]
+
+
+@pytest.mark.parametrize("name", WORK)
 def test_every_error_of_every_task_ends_in_a_failure_and_is_cleaned_up_after(name: str) -> None:
     [catch] = STATES[name]["Catch"]
     assert catch["ErrorEquals"] == ["States.ALL"]
