@@ -8,6 +8,7 @@ from app import navigation, statuses
 from app import pipeline_form as form
 from app.components import confirm_plan, plain, show_error, show_work, wait_for
 from app.session import Workbench
+from app.statuses import Look
 from app.words import count
 from app.work import Work
 from ops.aws import deploy, network
@@ -17,8 +18,14 @@ from ops.aws.network import Subnet
 from ops.snapshots import catalogue
 from ops.snapshots.catalogue import Deployed
 from ops.snapshots.pipeline import STACK_PREFIX, Pipeline, from_parameters
+from ops.snapshots.preflight import Verdict, preflight
 from ops.snapshots.setup import prepare
 
+LOOKS = {
+    Verdict.FINE: Look("fine", "check_circle", "green"),
+    Verdict.FAILS: Look("will fail", "error", "red"),
+    Verdict.UNKNOWN: Look("cannot tell", "help", "orange"),
+}
 FOLLOW_S = 1
 PREVIEW_S = 120
 READ_TTL_S = 30
@@ -65,6 +72,14 @@ def preview(bench: Workbench, place: Place, asked: Pipeline) -> None:
         show_error(error)
         return
     st.session_state["preview"] = deploy.read_preview(bench.cloud, prepared.spec)
+
+
+def show_checks(bench: Workbench, place: Place, asked: Pipeline) -> None:
+    """What of the pipeline would work, what would fail, and what nobody can tell beforehand."""
+    found = preflight(bench.cloud, place, asked, datetime.now(UTC))
+    st.markdown("#### Checks")
+    for item in found:
+        st.markdown(f"{LOOKS[item.verdict].markdown} **{plain(item.subject)}** · {plain(item.reason)}")
 
 
 def show_preview(bench: Workbench, place: Place, database: str) -> None:

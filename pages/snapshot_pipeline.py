@@ -27,6 +27,7 @@ try:
     steps.show_stack(deployed)
     if not steps.show_deployment(bench, place, database):
         if asked := form.ask(bench, place, start, subnets):
+            steps.show_checks(bench, place, asked)
             steps.preview(bench, place, asked)
         steps.show_preview(bench, place, database)
         steps.offer_deletion(bench, deployed)

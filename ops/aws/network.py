@@ -38,3 +38,28 @@ def list_subnets(cloud: Cloud, place: Place) -> list[Subnet]:
             for item in page["Subnets"]
         ]
     return sorted(found, key=lambda subnet: (subnet.vpc, subnet.zone, subnet.id))
+
+
+def ways_out(cloud: Cloud, place: Place, vpc: str, subnets: tuple[str, ...]) -> set[str]:
+    """How the subnets reach the internet by their default routes: `nat`, `internet`, both, or not at all."""
+    ec2: EC2Client = cloud.client("ec2", place.account.id, place.region)
+    with translated(f"Reading the routes of {vpc}"):
+        pages = ec2.get_paginator("describe_route_tables").paginate(
+            Filters=[{"Name": "vpc-id", "Values": [vpc]}]
+        )
+        tables = [table for page in pages for table in page["RouteTables"]]
+    associated = {
+        link["SubnetId"]: table
+        for table in tables
+        for link in table.get("Associations", [])
+        if "SubnetId" in link
+    }
+    main = [table for table in tables if any(link.get("Main") for link in table.get("Associations", []))]
+    used = [associated[subnet] if subnet in associated else table for subnet in subnets for table in main[:1]]
+    routes = [route for table in used for route in table["Routes"]]
+    ways = set()
+    for route in routes:
+        if route.get("DestinationCidrBlock") == "0.0.0.0/0":
+            ways |= {"nat"} if "NatGatewayId" in route else set()
+            ways |= {"internet"} if str(route.get("GatewayId", "")).startswith("igw-") else set()
+    return ways

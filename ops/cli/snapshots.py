@@ -11,7 +11,8 @@ from ops.aws.cloud import Place
 from ops.cli.context import Context, plan_rows
 from ops.errors import ExecutionFailed, InputError, NotFound
 from ops.snapshots import catalogue, runs
-from ops.snapshots.pipeline import NAME_FORMAT, Pipeline, template_body
+from ops.snapshots.pipeline import NAME_FORMAT, Pipeline, from_parameters, template_body
+from ops.snapshots.preflight import preflight
 from ops.snapshots.report import Report
 from ops.snapshots.setup import prepare
 from ops.snapshots.suggest import as_toml, suggest
@@ -26,6 +27,7 @@ def add(commands: Any) -> None:
     verbs = group.add_subparsers(title="verbs", required=True, metavar="VERB")
     _place(verbs, "databases", databases, "list the databases of an account and region")
     _place(verbs, "pipelines", pipelines, "list the deployed pipelines")
+    _for_database(verbs, "check", check, "say of a pipeline what would work and what would fail")
     _for_database(verbs, "list", list_, "list a database's sanitized snapshots")
     _for_database(verbs, "runs", list_runs, "list the runs of a database's pipeline")
     refresh_ = _for_database(verbs, "refresh", refresh, "start a run: copy, sanitize, snapshot, share")
@@ -126,6 +128,14 @@ def pipelines(context: Context, options: Options) -> None:
         empty=f"No pipeline in {place.account.name}, {place.region}. "
         "Set one up: python -m ops snapshots deploy DATABASE --policy FILE",
     )
+
+
+def check(context: Context, options: Options) -> None:
+    pipeline = _pipeline(context, options)
+    asked = from_parameters(pipeline.stack.parameters, catalogue.read_policy(context.cloud, pipeline))
+    found = preflight(context.cloud, pipeline.place, asked, datetime.now(UTC))
+    rows = [{"subject": item.subject, "verdict": item.verdict, "reason": item.reason} for item in found]
+    context.show(rows, empty="", value=found)
 
 
 def list_(context: Context, options: Options) -> None:

@@ -15,7 +15,7 @@ from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Place
 from ops.aws.deploy import plan_deploy, read_preview
 from ops.aws.network import list_subnets
-from ops.embedded.accounts import ACCOUNTS, HOME, PRODUCTION, QA, ROLE, WORKBENCH, cloud, endpoint
+from ops.embedded.accounts import ACCOUNTS, HOME, PRODUCTION, QA, REGIONS, ROLE, WORKBENCH, cloud, endpoint
 from ops.embedded.context import Context
 from ops.embedded.rds import Databases
 from ops.embedded.sample import SampleDatabase, production_databases
@@ -33,16 +33,18 @@ def seed(context: Context, databases: Databases) -> None:
     """Fills the cloud, through its own API but for the databases' rows."""
     for account in ACCOUNTS:
         _make_role(context, account)
+        for region in REGIONS:
+            _make_way_out(context, account, region)
     for database in production_databases():
         _make_database(context, databases, database)
         _make_pipeline(context, database)
 
 
-def _client(context: Context, service: str, account: Account) -> Any:
+def _client(context: Context, service: str, account: Account, region: str = HOME) -> Any:
     root = endpoint(context.endpoint, account.id)
     return boto3.client(
         service,  # type: ignore[call-overload]
-        region_name=HOME,
+        region_name=region,
         endpoint_url=root.url,
         aws_access_key_id=root.access_key_id,
         aws_secret_access_key=root.secret_access_key,
@@ -59,6 +61,18 @@ def _make_role(context: Context, account: Account) -> None:
     everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(trust))
     iam.put_role_policy(RoleName=ROLE, PolicyName="administer", PolicyDocument=json.dumps(everything))
+
+
+def _make_way_out(context: Context, account: Account, region: str) -> None:
+    """A default VPC has an internet gateway on AWS; the emulator's has none."""
+    ec2 = _client(context, "ec2", account, region)
+    (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    (table,) = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])[
+        "RouteTables"
+    ]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc["VpcId"])
+    ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
 
 
 def _make_database(context: Context, databases: Databases, database: SampleDatabase) -> None:
@@ -94,6 +108,7 @@ def _make_pipeline(context: Context, database: SampleDatabase) -> None:
         vpc=first.vpc,
         subnets=(first.id, second.id),
         share_with=(QA.id,),
+        assign_public_ip=True,
         poll_seconds=workbench.settings.poll_seconds,
     )
     prepared = prepare(workbench, place, pipeline, datetime.now(UTC))

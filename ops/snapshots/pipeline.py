@@ -64,7 +64,7 @@ def check(pipeline: Pipeline, database: Database | None, *, default_key: bool, n
     """Raises InputError for the first thing that cannot work. `default_key`: of the database's encryption."""
     _check_database(pipeline, database, default_key=default_key)
     parse(pipeline.policy)
-    _check_accounts(pipeline.share_with)
+    check_accounts(pipeline.share_with)
     snapshot_name(pipeline.name_format, pipeline.database, now)
     if len(set(pipeline.subnets)) != 2:
         raise InputError(
@@ -99,7 +99,8 @@ def _check_database(pipeline: Pipeline, database: Database | None, *, default_ke
         )
 
 
-def _check_accounts(accounts: tuple[str, ...]) -> None:
+def check_accounts(accounts: tuple[str, ...]) -> None:
+    """Raises InputError for what RDS would not share with."""
     for account in accounts:
         if not re.fullmatch(r"\d{12}", account):
             raise InputError(
