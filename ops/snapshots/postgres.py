@@ -30,7 +30,7 @@ def compile_policy(policy: Policy) -> tuple[Script, ...]:
         Script("undo.saved", "-- What undo.save has printed runs here.\n"),
         *([Script("after", policy.after)] if policy.after.strip() else []),
         Script("refresh.gen", treat.refresh()),
-        Script("vacuum.plain", "VACUUM (FULL, ANALYZE);\n"),
+        Script("vacuum.plain", treat.VACUUM),
         Script("statistics.gen", treat.forget_statistics()),
         Script("statistics.check", proof.statistics()),
         Script("assert.gen.check", proof.assertions(policy)),

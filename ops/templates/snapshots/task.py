@@ -19,26 +19,26 @@ FETCH = 'aws s3 cp --recursive --only-show-errors "$SOURCE" "$SCRIPTS"'
 # applied whole or not at all, and any error fails the task. After a check that failed nothing is run but
 # further checks. The report goes to the log, with its length, so that a reader knows that it is whole.
 SANITIZE = """\
-report=$SCRIPTS/report
-: > "$report"
+cd "$SCRIPTS"
+: > report
 sql() { psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 "$@"; }
-failed() { grep -q '"ok" : false' "$report"; }
-for script in "$SCRIPTS"/*.sql; do
+failed() { grep -q '"ok" : false' report; }
+for script in *.sql; do
   [ -s "$script" ] || { echo "There is no SQL to run." >&2; exit 3; }
   case $script in *.check.sql) ;; *) if failed; then continue; fi ;; esac
-  echo "Running ${script##*/}"
+  echo "Running $script"
   case $script in
-    *.gen.check.sql) sql -At -f "$script" > "$script.made"; sql -At -f "$script.made" >> "$report" ;;
-    *.check.sql) sql -At -f "$script" >> "$report" ;;
+    *.gen.check.sql) sql -At -f "$script" > "$script.made"; sql -At -f "$script.made" >> report ;;
+    *.check.sql) sql -At -f "$script" >> report ;;
     *.gen.sql) sql -At -f "$script" > "$script.made"; sql --single-transaction -f "$script.made" ;;
-    *.save.sql) sql -At -f "$script" > "$SCRIPTS/saved" ;;
-    *.saved.sql) sql --single-transaction -f "$SCRIPTS/saved" ;;
+    *.save.sql) sql -At -f "$script" > saved ;;
+    *.saved.sql) sql --single-transaction -f saved ;;
     *.plain.sql) sql -f "$script" ;;
     *) sql --single-transaction -f "$script" ;;
   esac
 done
-sed 's/^/REPORT /' "$report"
-echo "REPORT-END $(wc -l < "$report")"
+sed 's/^/REPORT /' report
+echo "REPORT-END $(wc -l < report)"
 if failed; then echo "The proof failed: see the report." >&2; exit 9; fi
 echo "Sanitized and proven."
 """
