@@ -19,6 +19,7 @@ from ops.aws import s3
 from ops.aws.calls import code, message, translated
 from ops.aws.cloud import Cloud
 from ops.aws.cloudformation import Change, Stack, StackSpec
+from ops.aws.stack_operations import LOOK_S, delete_stack, follow
 from ops.errors import Conflict, InputError, NotFound, StackFailed
 from ops.plan import READY, Check, Plan, Readiness, Resource, Say, Step
 
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 MAXIMUM_TEMPLATE = 1_048_576  # bytes, staged in S3: AWS CloudFormation User Guide, "quotas"
-FOLLOW_S = 1.0
 CHANGE_SET_S = 300.0  # for a change set to be computed
-STACK_S = 6 * 3600.0  # for a stack to come to rest
 OLD_VERSIONS_DAYS = 30
 LEFTOVER = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")  # a creation failed: only deleting is possible
 # CloudFormation has no code for "nothing to do": these are its two ways to say it.
@@ -164,7 +163,7 @@ def _leftover_step(cloud: Cloud, spec: StackSpec) -> Step:
     def act(say: Say) -> None:
         stack = cfn.read_stack(cloud, spec.account, spec.region, spec.name)
         if stack and stack.status in LEFTOVER:
-            _delete(client, stack, say)
+            delete_stack(client, stack, say)
 
     return Step(
         id="leftover",
@@ -235,7 +234,7 @@ def _make_change_set(
                     f"CloudFormation made no change set for {spec.name}: {reason or found['Status']}",
                     hint="Nothing was changed. Mend what it names, then repeat.",
                 )
-            time.sleep(FOLLOW_S)
+            time.sleep(LOOK_S)
 
 
 def _delete_change_set(client: "CloudFormationClient", stack: str, name: str) -> None:
@@ -329,53 +328,20 @@ def _execute(client: "CloudFormationClient", preview: Preview, say: Say) -> None
     name = preview.spec.name
     with translated(f"Deploying {name}"):
         stack_id = client.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
-        seen = cfn.events_after(client, stack_id, "")
-        client.execute_change_set(ChangeSetName=preview.change_set)
-        status, events = _follow(client, stack_id, seen[-1].id if seen else "", say)
-    if cfn.has_failed(status):
-        _raise_failure(name, status, events, created=preview.creates)
-
-
-def _follow(
-    client: "CloudFormationClient", stack_id: str, last: str, say: Say
-) -> tuple[str, list[cfn.Event]]:
-    """Tells the stack's events as they come until it is at rest; its status then, and the events."""
-    events: list[cfn.Event] = []
-
-    def tell() -> None:
-        for event in cfn.events_after(client, stack_id, events[-1].id if events else last):
-            say(event.words)
-            events.append(event)
-
-    deadline = time.monotonic() + STACK_S
-    while True:
-        tell()
-        # Read after the events, so never older than they are: the status of before the call could pass for
-        # the end. The stack's own first event says that CloudFormation has begun.
-        status = client.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
-        if any(event.own for event in events) and not cfn.is_busy(status):
-            tell()
-            return status, events
-        if time.monotonic() > deadline:
-            raise Conflict(
-                f"{stack_id} is still {status}.", hint="CloudFormation goes on by itself: look again later."
-            )
-        time.sleep(FOLLOW_S)
-
-
-def _raise_failure(name: str, status: str, events: list[cfn.Event], *, created: bool) -> None:
-    first = cfn.first_failure(events)
-    what = f"{first.logical_id} ({first.kind}): {first.reason}" if first else "it does not say why"
+        ended = follow(
+            client, stack_id, lambda: client.execute_change_set(ChangeSetName=preview.change_set), say
+        )
+    if not cfn.has_failed(ended.status):
+        return
     undone = (
         "What was made is undone; the next try deletes the empty stack first."
-        if created
+        if preview.creates
         else "CloudFormation went back to the stack as it was."
     )
-    raise StackFailed(
-        f"{name} is {status}. First to fail: {what}",
-        resource=first.logical_id if first else "",
+    raise ended.failure(
+        name,
         hint=f"{undone} Mend what the reason names, then deploy again."
-        if status.endswith("ROLLBACK_COMPLETE")
+        if ended.status.endswith("ROLLBACK_COMPLETE")
         else "Look at the stack's events; it needs you before it can be changed again.",
     )
 
@@ -390,7 +356,7 @@ def plan_discard(cloud: Cloud, preview: Preview) -> Plan:
             _delete_change_set(client, spec.name, change_set_name(spec))
         stack = cfn.read_stack(cloud, spec.account, spec.region, spec.name)
         if preview.creates and stack and stack.status == "REVIEW_IN_PROGRESS":
-            _delete(client, stack, say)
+            delete_stack(client, stack, say)
 
     step = Step(
         id="discard",
@@ -423,7 +389,7 @@ def plan_delete(cloud: Cloud, stack: Stack, account: str, region: str) -> Plan:
         id="delete",
         does=f"Delete the stack {stack.name} and everything in it",
         resource=Resource("AWS::CloudFormation::Stack", stack.name, account, region),
-        act=lambda say: _delete(client, stack, say),
+        act=lambda say: delete_stack(client, stack, say),
         check=check,
         evidence=f"{stack.status.lower()}, created {stack.created:%Y-%m-%d}",
         actions=(
@@ -434,34 +400,3 @@ def plan_delete(cloud: Cloud, stack: Stack, account: str, region: str) -> Plan:
         destructive=True,
     )
     return Plan(f"Delete {stack.name}", (step,), confirm=stack.name)
-
-
-def _delete(client: "CloudFormationClient", stack: Stack, say: Say) -> None:
-    with translated(f"Deleting the stack {stack.name}"):
-        seen = cfn.events_after(client, stack.id, "")
-        _ask_to_delete(client, stack)
-        status, events = _follow(client, stack.id, seen[-1].id if seen else "", say)
-    if status == "DELETE_COMPLETE":
-        return
-    first = cfn.first_failure(events)
-    what = f"{first.logical_id} ({first.kind}): {first.reason}" if first else "it does not say why"
-    raise StackFailed(
-        f"{stack.name} is {status}. First to fail: {what}",
-        resource=first.logical_id if first else "",
-        hint="Mend what the reason names, then delete again.",
-    )
-
-
-def _ask_to_delete(client: "CloudFormationClient", stack: Stack) -> None:
-    try:
-        client.delete_stack(StackName=stack.id)
-    except ClientError as error:
-        # A ValidationError like any other: only the words tell it.
-        if code(error) == "ValidationError" and "TerminationProtection" in message(error):
-            raise Conflict(
-                f"{stack.name} is protected against deletion.",
-                hint="Turn its termination protection off (`aws cloudformation update-termination-protection "
-                + f"--no-enable-termination-protection --stack-name {stack.name}`), then delete again.",
-                detail=str(error),
-            ) from error
-        raise

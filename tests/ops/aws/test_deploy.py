@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from ops.audit import Actor
-from ops.aws import deploy
+from ops.aws import deploy, stack_operations
 from ops.aws.cloud import Cloud
 from ops.aws.cloudformation import StackSpec, client_of, read_stack
 from ops.aws.deploy import Preview, Upload
@@ -268,7 +268,8 @@ UPDATE = Preview(SHOP, CHANGE_SET, creates=False, changes=())
 def aws(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setattr(deploy, "FOLLOW_S", 0.0)
+    monkeypatch.setattr(stack_operations, "LOOK_S", 0.0)
+    monkeypatch.setattr(deploy, "LOOK_S", 0.0)
     return Cloud(Settings(cloud="aws", accounts=(Account("one", ACCOUNT),)))
 
 
@@ -353,7 +354,7 @@ def test_a_stack_that_needs_help_is_not_said_to_have_gone_back(aws: Cloud, stub:
 def test_a_stack_that_never_comes_to_rest_is_left_alone(
     aws: Cloud, stub: Stubber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deploy, "STACK_S", -1.0)
+    monkeypatch.setattr(stack_operations, "STACK_S", -1.0)
     executes(stub)
     has_events(stub, BEGUN, BEFORE)
     has_status(stub, "UPDATE_IN_PROGRESS")
