@@ -1,0 +1,131 @@
+"""Rollouts for tests: one as a user writes it, and any that hypothesis can think of."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from ops.rollouts.rollout import Rollout, parse
+from ops.rollouts.waves import Stage, make_stages, make_targets
+
+relaxed = settings(deadline=None)
+
+FILE = "rollouts/shop.toml"
+A, B, C = "111111111111", "222222222222", "333333333333"
+REGIONS = ("eu-north-1", "eu-west-1", "us-east-1", "us-west-2", "ap-east-1", "sa-east-1", "ca-west-1")
+
+SHOP = f"""[what]
+stack = "shop"
+template = "shop.template.json"
+capabilities = ["CAPABILITY_IAM"]
+parameters = {{ Size = "large", Mode = "" }}
+
+[[where]]
+accounts = ["{A}"]
+regions = ["eu-north-1"]
+stack = "shop-one-box"
+parameters = {{ Size = "one" }}
+one_box = 10
+
+[[where]]
+unit = "ou-ab12-11111111"
+regions = ["eu-north-1", "eu-west-1", "us-east-1"]
+
+[[override]]
+account = "{B}"
+region = "us-east-1"
+parameters = {{ Size = "small" }}
+alarms = ["shop-health-us"]
+points = 20
+
+[order]
+first = "eu-north-1"
+
+[limits]
+at_once = 2
+failures = 1
+
+[bake.first]
+time = "1d2h"
+points = 1000
+wait = "5h"
+
+[evidence]
+namespace = "Shop"
+metric = "Requests"
+statistic = "Sum"
+dimensions = {{ Service = "api" }}
+
+[alarms]
+target = ["shop-health"]
+neighbours = ["{C}/eu-west-1/billing/health"]
+
+[blockers]
+zone = "Europe/Berlin"
+holidays = [2026-12-25]
+
+[[blockers.window]]
+days = ["sat", "fri"]
+from = "14:00"
+to = "24:00"
+
+[[blockers.window]]
+start = 2026-11-26T00:00:00
+end = 2026-11-30T12:00:00
+zone = "America/New_York"
+"""
+
+
+def accounts_of(kind: str, name: str) -> Sequence[str]:
+    """The organization of the tests: one unit with two accounts, one tag with one."""
+    return {("unit", "ou-ab12-11111111"): (A, B), ("tag", "stage=qa"): (C,)}.get((kind, name), ())
+
+
+def stages_of(rollout: Rollout) -> tuple[Stage, ...]:
+    return make_stages(rollout, make_targets(rollout, accounts_of))
+
+
+WINDOWS = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from(["mon", "tue", "wed", "thu", "fri", "sat", "sun"]), min_size=1, unique=True),
+        st.integers(0, 23),
+        st.integers(0, 24),
+        st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
+    ),
+    max_size=2,
+)
+
+
+@st.composite
+def rollouts(draw: st.DrawFn) -> Rollout:
+    """A valid rollout of up to 7 regions and 4 accounts."""
+    regions = draw(st.lists(st.sampled_from(REGIONS), min_size=1, unique=True))
+    accounts = [str(number) * 12 for number in range(1, draw(st.integers(1, 4)) + 1)]
+    boxed = draw(st.lists(st.sampled_from(regions), unique=True))
+    lines = ['[what]\nstack = "s"\ntemplate = "t"']
+    if boxed:
+        share = draw(st.integers(1, 10))
+        box = f'accounts = ["{A}"]\nregions = {boxed!r}\nstack = "box"\none_box = {share}'
+        lines.append(f"[[where]]\n{box}")
+    lines.append(f"[[where]]\naccounts = {accounts!r}\nregions = {regions!r}")
+    lines.append(f'[order]\nfirst = "{draw(st.sampled_from(regions))}"')
+    lines.append(f"[limits]\nat_once = {draw(st.integers(1, 5))}\nfailures = {draw(st.integers(0, 3))}")
+    for bake in ("one_box", "first", "later"):
+        hours = f'time = "{draw(st.integers(1, 30))}h"\nwait = "{draw(st.integers(0, 9))}h"'
+        lines.append(f"[bake.{bake}]\n{hours}\npoints = {draw(st.integers(1, 1000))}")
+    lines.append('[evidence]\nnamespace = "n"\nmetric = "m"')
+    lines.append(f'[alarms]\ntarget = ["health"]\nneighbours = ["{C}/eu-west-1/other"]')
+    for days, start, end, zone in draw(WINDOWS):
+        times = f'from = "{start:02}:00"\nto = "{end:02}:30"' if end < 24 else 'from = "12:00"\nto = "24:00"'
+        lines.append(f'[[blockers.window]]\ndays = {days!r}\n{times}\nzone = "{zone}"')
+    return parse("\n".join(lines), FILE)
+
+
+def some(names: Sequence[str]) -> st.SearchStrategy[frozenset[str]]:
+    """Some of the names, mostly none: what happens after a fault is not reached else."""
+    return st.just(frozenset[str]()) | st.frozensets(st.sampled_from(names), max_size=2)
+
+
+def hours(low: int, high: int) -> st.SearchStrategy[timedelta]:
+    return st.integers(low * 60, high * 60).map(lambda minutes: timedelta(minutes=minutes))
