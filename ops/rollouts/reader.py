@@ -93,7 +93,7 @@ class Table:
     def pairs(self, key: str) -> dict[str, str]:
         """A table of texts; empty when the key is missing."""
         table = self.table(key)
-        return {name: table.text(name) if table.values[name] else "" for name in table.values}
+        return {name: table.text(name, like=".*") for name in table.values}
 
     def zone(self, key: str, default: str | None = None) -> str:
         """A time zone by its name."""

@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 import pytest
 
 from ops.errors import InputError
+from ops.rollouts import rollout as module
 from ops.rollouts.blockers import Blockers, Period, Weekly
 from ops.rollouts.evidence import Bake
 from ops.rollouts.reader import read
@@ -79,6 +80,9 @@ WRONG = {
     "two sources": ("capabilities", 'assembly = "x"\ncapabilities', 1, "either template or assembly"),
     "bad capability": ("CAPABILITY_IAM", "CAPABILITY_ALL", 4, "'CAPABILITY_ALL'"),
     "bad parameter": ('Size = "large"', "Size = 3", 5, "what.parameters.Size has 3"),
+    "parameter as 0": ('Size = "large"', "Size = 0", 5, "what.parameters.Size has 0"),
+    "parameters as a text": ('{ Size = "large", Mode = "" }', '"large"', 5, "what.parameters is not a table"),
+    "override is a table": ("[[override]]", "[override]", 18, "override is not a list of tables"),
     "no where": ("where", "elsewhere", 7, "elsewhere is not known"),
     "where is a table": ("[[where]]\naccounts", "[where]\naccounts", 14, "not valid TOML"),
     "short account": (f'accounts = ["{A}"]', 'accounts = ["1111"]', 8, "'1111'"),
@@ -142,6 +146,12 @@ def test_a_mistake_names_file_line_and_what_is_wrong(name: str) -> None:
         parse(SHOP.replace(old, new, 1), FILE)
     assert str(caught.value).startswith(f"{FILE}, line {line}: ") and said in str(caught.value)
     assert caught.value.hint and caught.value.field == "rollout"
+
+
+def test_the_example_in_the_documentation_is_valid() -> None:
+    _, example = str(module.__doc__).split("\n\n", 1)
+    rollout = parse(example, FILE)
+    assert rollout.waves == (("eu-west-1",), ("us-east-1",)) and rollout.blockers.override
 
 
 def test_points_need_a_metric() -> None:
