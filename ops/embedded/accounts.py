@@ -20,6 +20,8 @@ QA = _account("qa", "222222222222")
 DEVELOPMENT = _account("development", "333333333333")
 ACCOUNTS = (PRODUCTION, QA, DEVELOPMENT)
 HOME = REGIONS[0]
+EXPORTED_BUCKET = "slipway-sample-logs"  # in PRODUCTION
+EXPORTED_TABLES = "slipway_sample_logs"
 
 
 def endpoint(url: str, account: str = WORKBENCH) -> Endpoint:
@@ -29,10 +31,12 @@ def endpoint(url: str, account: str = WORKBENCH) -> Endpoint:
 
 def cloud(settings: Settings, url: str) -> Cloud:
     """A Cloud of the embedded accounts; pipelines made with it look at their databases every second."""
-    return Cloud(replace(settings, accounts=ACCOUNTS, regions=REGIONS, poll_seconds=1), endpoint(url))
+    logs = settings.logs or (f"{PRODUCTION.name}=s3://{EXPORTED_BUCKET}",)
+    found = replace(settings, accounts=ACCOUNTS, regions=REGIONS, poll_seconds=1, logs=logs)
+    return Cloud(found, endpoint(url))
 
 
 def connect(settings: Settings, *, owner: bool = False) -> Cloud:
     """A Cloud at the embedded cloud in the settings' folder, which is started where it does not run."""
-    running = start(settings.embedded_data, delay_s=settings.embedded_delay, owner=owner)
+    running = start(settings.embedded_data, delay_s=settings.embedded_delay, live=True, owner=owner)
     return cloud(settings, running.endpoint)

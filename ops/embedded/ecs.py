@@ -16,7 +16,6 @@ from ops.embedded.context import Context
 from ops.embedded.ecs_start import CannotStart
 
 SEAMS = (
-    *ecs_start.SEAMS,
     "ministack.services.ecs._docker",
     "ministack.services.ecs._ensure_ecs_reaper_thread",
     "ministack.services.ecs._run_task_worker",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ministack.core import lambda_runtime
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import lambda_svc
 
 from ops.embedded.context import Context
@@ -18,6 +19,7 @@ SEAMS = (
     "ministack.core.lambda_runtime._worker_class_for",
     "ministack.core.lambda_runtime._detect_runtime_binary",
     "ministack.services.lambda_svc._execute_function_warm",
+    "ministack.services.lambda_svc.invalidate_worker",
 )
 
 _RUNTIME = Path(__file__).with_name("runtime")
@@ -75,6 +77,15 @@ def install(context: Context) -> None:
     )
     execute = lambda_svc._execute_function_warm
     lambda_svc._execute_function_warm = lambda *arguments: _as_lambda_answers(execute(*arguments))
+    invalidate = lambda_svc.invalidate_worker
+    lambda_svc.invalidate_worker = lambda name, qualifier=None, account=None, region=None: invalidate(
+        # Where the emulator names no place it would kill the workers of every function of that name, in
+        # the middle of their work: a stack that is deployed to many places has one in each.
+        name,
+        qualifier,
+        account or get_account_id(),
+        region or get_region(),
+    )
 
 
 def _is_python(runtime: str) -> bool:

@@ -22,6 +22,7 @@ SEAMS = (
     "ministack.core.iam_evaluator.enforce",
     "ministack.core.iam_evaluator.evaluate_trust_policy",
     "ministack.core.iam_evaluator._service_principal_matches",
+    "ministack.core.iam_evaluator._resolve_condition_key",
     "ministack.app.pin_request_origin",
     "ministack.core.iam_actions.identity_denial_message",
     "ministack.services.sts.register_session",
@@ -50,6 +51,16 @@ def install(context: Context) -> None:
     """Traffic on loopback counts as encrypted: bucket policies that demand TLS are meant for the network."""
     pin = app.pin_request_origin
     app.pin_request_origin = lambda source_ip, _secure: pin(source_ip, True)
+    resolve = iam_evaluator._resolve_condition_key
+    iam_evaluator._resolve_condition_key = lambda key, request: _role_of(resolve(key, request), key)
+
+
+def _role_of(value: Any, key: str) -> Any:
+    """aws:PrincipalArn of an assumed role is the role's ARN, the emulator gives the session's."""
+    if key.lower() == "aws:principalarn" and isinstance(value, str) and ":assumed-role/" in value:
+        account, role = value.split(":")[4], value.split("/")[1]
+        return f"arn:aws:iam::{account}:role/{role}"
+    return value
 
 
 def assume(role_arn: str, session_name: str) -> Session:
@@ -75,8 +86,11 @@ def assume(role_arn: str, session_name: str) -> Session:
     return session
 
 
-def trusts(role_arn: str, service: str) -> bool:
-    """Whether the role exists and lets the service (as `ecs-tasks.amazonaws.com`) assume it."""
+def trusts(role_arn: str, service: str, *, source_arn: str = "") -> bool:
+    """Whether the role exists and lets the service (as `ecs-tasks.amazonaws.com`) assume it.
+
+    `source_arn` is the resource on whose behalf it does; without one the request is the account's own.
+    """
     if not app.AUTH:
         return True
     role = iam._roles.get(role_arn.rsplit("/", 1)[-1])
@@ -90,7 +104,7 @@ def trusts(role_arn: str, service: str) -> bool:
         action="sts:AssumeRole",
         resource_arn=role_arn,
         region=get_region(),
-        service_context={"aws:sourceaccount": account},
+        service_context=_source(source_arn, account),
     )
     statements = [
         statement
@@ -100,6 +114,12 @@ def trusts(role_arn: str, service: str) -> bool:
     ]
     policy = {"Statement": statements}
     return bool(iam_evaluator.evaluate_trust_policy(policy, request.principal_arn, request))
+
+
+def _source(arn: str, account: str) -> dict[str, str]:
+    if not arn:
+        return {"aws:sourceaccount": account}
+    return {"aws:sourcearn": arn, "aws:sourceaccount": arn.split(":")[4] or account}
 
 
 def _statements(policy: Any) -> list[dict[str, Any]]:

@@ -36,12 +36,21 @@ class Running:
 
 
 def start(
-    data: Path, *, delay_s: float = 1.0, auth: bool = True, sample: bool = True, owner: bool = False
+    data: Path,
+    *,
+    delay_s: float = 1.0,
+    latency_s: float = 0.0,
+    auth: bool = True,
+    sample: bool = True,
+    live: bool = False,
+    owner: bool = False,
 ) -> Running:
     """Starts the cloud, or finds that it runs; returns when it answers and holds its sample data.
 
-    `delay_s` is how long RDS takes to make or change something, `auth` turns IAM enforcement on, `sample`
-    fills a new cloud with sample data. With `owner` it ends when this process does, however that ends.
+    `delay_s` is how long RDS takes to make or change something, `latency_s` how long each call is on its way,
+    `auth` turns IAM enforcement on, `sample` fills a new cloud with sample data. With `live` the sample's log
+    export is deployed once the cloud is ready, and new logs come in. With `owner` it ends when this process
+    does, however that ends.
     Raises EmbeddedError.
     """
     data = data.absolute()
@@ -51,7 +60,14 @@ def start(
         return running
     if ended := _owned.pop(data, None):
         _reap(ended)
-    options: dict[str, Any] = {"delay_s": delay_s, "auth": auth, "sample": sample, "owner": owner}
+    options: dict[str, Any] = {
+        "delay_s": delay_s,
+        "latency_s": latency_s,
+        "auth": auth,
+        "sample": sample,
+        "live": live,
+        "owner": owner,
+    }
     # The port may be taken between our look and the server's: one more try finds another.
     started = _launch(data, **options) or _launch(data, **options)
     if started:
@@ -145,11 +161,14 @@ def _check_installed() -> None:
         )
 
 
-def _spawn(data: Path, *, delay_s: float, auth: bool, sample: bool, owner: bool) -> subprocess.Popen[bytes]:
+def _spawn(
+    data: Path, *, delay_s: float, latency_s: float, auth: bool, sample: bool, live: bool, owner: bool
+) -> subprocess.Popen[bytes]:
     port = free_port(_last_port(data))
     (data / "running.json").unlink(missing_ok=True)
-    flags = ["--sample"] * sample + ["--owned"] * owner
-    command = [sys.executable, "-m", "ops.embedded.server", str(data), "--delay", str(delay_s), *flags]
+    flags = ["--sample"] * sample + ["--live"] * live + ["--owned"] * owner
+    times = ["--delay", str(delay_s), "--latency", str(latency_s)]
+    command = [sys.executable, "-m", "ops.embedded.server", str(data), *times, *flags]
     with (data / "server.log").open("ab") as log:
         return subprocess.Popen(
             command,

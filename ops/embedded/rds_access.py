@@ -13,14 +13,24 @@ from ops.embedded.rds_common import parameter
 SEAMS = ("ministack.core.iam_actions.extract_resource_arn",)
 
 # Parameter that names the resource: the first that the request has, and the resource's kind in its ARN.
+_DATABASES = (("DBInstanceIdentifier", "db"), ("DBClusterIdentifier", "cluster"))
+_SNAPSHOTS = (("DBSnapshotIdentifier", "snapshot"), ("DBClusterSnapshotIdentifier", "cluster-snapshot"))
 _NAMED = {
-    "RestoreDBInstanceFromDBSnapshot": (("DBInstanceIdentifier", "db"),),
-    "DescribeDBInstances": (("DBInstanceIdentifier", "db"),),
+    "RestoreDBInstanceFromDBSnapshot": _DATABASES,
     "CopyDBSnapshot": (("TargetDBSnapshotIdentifier", "snapshot"),),
+    "CopyDBClusterSnapshot": (("TargetDBClusterSnapshotIdentifier", "cluster-snapshot"),),
+    "DescribeOptionGroups": (("OptionGroupName", "og"),),
 }
-_ANY = (("DBSnapshotIdentifier", "snapshot"), ("DBInstanceIdentifier", "db"), ("DBSubnetGroupName", "subgrp"))
+_ANY = (*_SNAPSHOTS, *_DATABASES, ("DBSubnetGroupName", "subgrp"))
 # Without a name these read every resource of their kind.
-_LISTED = {"DescribeDBInstances": "db", "DescribeDBSnapshots": "snapshot", "DescribeDBSubnetGroups": "subgrp"}
+_LISTED = {
+    "DescribeDBInstances": "db",
+    "DescribeDBClusters": "cluster",
+    "DescribeDBSnapshots": "snapshot",
+    "DescribeDBClusterSnapshots": "cluster-snapshot",
+    "DescribeDBSubnetGroups": "subgrp",
+    "DescribeOptionGroups": "og",
+}
 
 
 def install(context: Context) -> None:

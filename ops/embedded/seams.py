@@ -1,5 +1,6 @@
 """The private names of the emulator that the overlays build on: each must exist, or nothing starts."""
 
+import sys
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import version
@@ -23,6 +24,13 @@ def check(seams: Iterable[str]) -> None:
             f"ministack {installed} lacks {missing[0]}, which the embedded cloud builds on.",
             hint="Adapt the overlay that names it in its SEAMS.",
         )
+
+
+def declared() -> list[str]:
+    """The SEAMS of every module of the embedded cloud that is loaded."""
+    package = __name__.rpartition(".")[0]
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith(f"{package}.")]
+    return sorted({seam for module in modules for seam in getattr(module, "SEAMS", ())})
 
 
 def _exists(seam: str) -> bool:

@@ -1,6 +1,10 @@
-"""What a new embedded cloud holds: roles, and a shop's database in production with its pipeline."""
+"""What a new embedded cloud holds: roles, logs, a shop's database with its pipeline, a rollout under way.
+
+The log export comes when the cloud is ready already: whoever starts it does not wait for it.
+"""
 
 import json
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -11,22 +15,54 @@ from typing import Any
 import boto3
 from ministack.core.responses import request_scope
 
-from ops.audit import Actor, FileAudit
+from ops.audit import Actor
+from ops.aws.audit_trail import open_audit
 from ops.aws.cloud import Place
 from ops.aws.deploy import plan_deploy, read_preview
 from ops.aws.network import list_subnets
-from ops.embedded.accounts import ACCOUNTS, HOME, PRODUCTION, QA, REGIONS, ROLE, WORKBENCH, cloud, endpoint
+from ops.embedded import seed_pipelines
+from ops.embedded.accounts import (
+    ACCOUNTS,
+    DEVELOPMENT,
+    EXPORTED_BUCKET,
+    HOME,
+    PRODUCTION,
+    QA,
+    REGIONS,
+    ROLE,
+    WORKBENCH,
+    cloud,
+    endpoint,
+)
 from ops.embedded.context import Context
+from ops.embedded.live_logs import keep_writing
 from ops.embedded.rds import Databases
 from ops.embedded.sample import SampleDatabase, production_databases
+from ops.embedded.sample.pipelines import sample_stacks
+from ops.embedded.sample.rollout import begin_rollout
+from ops.embedded.seed_exported import seed_exported
+from ops.embedded.seed_logs import backdate_subscriptions, seed_logs
 from ops.errors import EmbeddedError
-from ops.plan import Outcome, execute
+from ops.logs import deployment as export
+from ops.logs.deployment import Wish
+from ops.logs.standing import read_standing
+from ops.plan import Outcome, Plan, execute
 from ops.settings import Account, Settings
 from ops.snapshots.pipeline import Pipeline
 from ops.snapshots.setup import prepare
 
 SEED = Actor("embedded cloud", "start")
 PATIENCE_S = 60.0
+EXPORTED = "exported"
+EXPORT = {
+    "BucketName": f"arn:aws:s3:::{EXPORTED_BUCKET}",
+    "BucketPrefix": "",
+    "BufferIntervalHint": "900",  # few objects: there is little in each
+    "ProcessorBufferIntervalHint": "300",
+    "ProcessorPackage": "",  # it is made for Lambda's platform
+}
+
+log = logging.getLogger("slipway.embedded")
 
 
 def seed(context: Context, databases: Databases) -> None:
@@ -35,9 +71,39 @@ def seed(context: Context, databases: Databases) -> None:
         _make_role(context, account)
         for region in REGIONS:
             _make_way_out(context, account, region)
+    now = datetime.now(UTC)
+    seed_logs(now)
+    seed_exported(lambda service: _client(context, service, PRODUCTION), now)
     for database in production_databases():
         _make_database(context, databases, database)
         _make_pipeline(context, database)
+    _begin_rollout(context)
+    for stack in sample_stacks(PRODUCTION.id, DEVELOPMENT.id):
+        seed_pipelines.deploy(partial(_client_of, context), _until, stack)
+
+
+def live(context: Context) -> None:
+    """Deploys the sample's log export to a new cloud, then new lines come into its groups for a while."""
+    try:
+        if not (context.data / EXPORTED).exists():
+            _deploy_export(context)
+            (context.data / EXPORTED).touch()
+        keep_writing(partial(_client_of, context))
+    except Exception:
+        log.exception("the sample's log export is not there")
+
+
+def _deploy_export(context: Context) -> None:
+    """From everywhere into the bucket that holds the sample logs, as if it had done so all the time."""
+    workbench = cloud(Settings(data=context.data.parent), context.endpoint)
+    wish = Wish(Place(PRODUCTION, HOME), workbench.places, EXPORT)
+    plan = export.plan_deploy(workbench, read_standing(workbench, workbench.places), wish)
+    _checked(execute(plan, actor=SEED, audit=open_audit(workbench), confirmed=plan.confirm))
+    backdate_subscriptions()
+
+
+def _client_of(context: Context, service: str, account: str, region: str) -> Any:
+    return _client(context, service, next(a for a in ACCOUNTS if a.id == account), region)
 
 
 def _client(context: Context, service: str, account: Account, region: str = HOME) -> Any:
@@ -112,9 +178,19 @@ def _make_pipeline(context: Context, database: SampleDatabase) -> None:
         poll_seconds=workbench.settings.poll_seconds,
     )
     prepared = prepare(workbench, place, pipeline, datetime.now(UTC))
-    run = partial(execute, actor=SEED, audit=FileAudit(workbench.settings.audit_file))
+    run = partial(execute, actor=SEED, audit=open_audit(workbench))
     _checked(run(prepared.plan))
     _checked(run(plan_deploy(workbench, read_preview(workbench, prepared.spec))))
+
+
+def _begin_rollout(context: Context) -> None:
+    workbench = cloud(Settings(data=context.data.parent), context.endpoint)
+    audit = open_audit(workbench)
+
+    def carry_out(plan: Plan) -> None:
+        _checked(execute(plan, actor=SEED, audit=audit, confirmed=plan.confirm))
+
+    begin_rollout(workbench, SEED, carry_out)
 
 
 def _checked(outcome: Outcome) -> None:

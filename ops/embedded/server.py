@@ -1,6 +1,6 @@
 """The embedded cloud's process: the emulator with its overlays on loopback, saved as it goes.
 
-python -m ops.embedded.server FOLDER --delay SECONDS [--sample] [--owned]
+python -m ops.embedded.server FOLDER --delay SECONDS [--latency SECONDS] [--sample] [--live] [--owned]
 """
 
 import argparse
@@ -22,36 +22,73 @@ from ministack import app
 from ministack.core import persistence
 
 from ops.embedded import (
+    account_policies,
+    athena,
+    athena_parameters,
     cloudformation,
+    cloudformation_operations,
+    codepipeline,
     ecs,
+    firehose,
     functions,
     identity,
+    kinesis,
+    log_destinations,
+    log_events,
+    log_exports,
+    log_reads,
+    log_tags,
     logs_access,
     network,
     rds,
+    regions,
+    s3_copy,
+    saving,
+    seed_pipelines,
     stepfunctions_calls,
     stepfunctions_executions,
     stepfunctions_history,
     stepfunctions_language,
+    stepfunctions_waits,
+    subscriptions,
+    trail,
 )
 from ops.embedded.context import Context
 from ops.embedded.lifecycle import BUSY, announce, locked
 from ops.embedded.ports import HOST
 from ops.embedded.processes import MARKER, end_marked
 from ops.embedded.rds import Databases
-from ops.embedded.seams import check
+from ops.embedded.seams import check, declared
 
 OVERLAYS = (
     cloudformation,
+    codepipeline,
+    cloudformation_operations,
     network,
     identity,
     logs_access,
+    regions,
+    s3_copy,
     functions,
     ecs,
     stepfunctions_history,
     stepfunctions_executions,
     stepfunctions_language,
+    stepfunctions_waits,
     stepfunctions_calls,
+    saving,
+    kinesis,
+    firehose,
+    log_events,
+    log_destinations,
+    account_policies,
+    subscriptions,
+    log_exports,
+    log_reads,
+    log_tags,
+    trail,
+    athena,
+    athena_parameters,
 )
 SEAMS = (
     "ministack.app._build_persistence_save_dict",
@@ -60,6 +97,7 @@ SEAMS = (
     "ministack.core.persistence.save_all",
 )
 SAVE_S = 5.0
+SAVE_SHARE = 10  # with much to save, saving takes at most about a tenth of the time
 SEEDED = "seeded"
 
 log = logging.getLogger("slipway.embedded")
@@ -68,10 +106,14 @@ log = logging.getLogger("slipway.embedded")
 class Server:
     """Serves until it is told to stop; `touched` is set by every request since the last save."""
 
-    def __init__(self, context: Context, databases: Databases, *, sample: bool) -> None:
+    def __init__(
+        self, context: Context, databases: Databases, *, sample: bool, live: bool, latency_s: float = 0.0
+    ) -> None:
         self._context = context
         self._databases = databases
         self._sample = sample
+        self._live = live
+        self._latency_s = latency_s
         self._touched = threading.Event()
         self._failed = False
 
@@ -94,6 +136,8 @@ class Server:
 
     async def _noticed(self, scope: Any, receive: Any, send: Any) -> None:
         self._touched.set()
+        if self._latency_s and scope["type"] == "http":
+            await asyncio.sleep(self._latency_s)
         await app.app(scope, receive, send)
 
     def _begin(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
@@ -112,10 +156,21 @@ class Server:
             loop.call_soon_threadsafe(stop.set)
             return
         announce(self._context.data, self._context.endpoint)
+        if self._live:
+            threading.Thread(target=_live, args=(self._context,), daemon=True).start()
+        pause = SAVE_S
         while self._touched.wait():
             self._touched.clear()
-            threading.Event().wait(SAVE_S)
+            threading.Event().wait(pause)
+            began = time.monotonic()
             _save()
+            pause = max(SAVE_S, SAVE_SHARE * (time.monotonic() - began))
+
+
+def _live(context: Context) -> None:
+    from ops.embedded.seed import live
+
+    live(context)
 
 
 def _wait_until_answering(port: int) -> None:
@@ -153,7 +208,12 @@ def _serve(arguments: argparse.Namespace) -> int:
     context = Context(data, port, arguments.delay, {MARKER: os.environ[MARKER]})
     databases = _install(context)
     try:
-        return asyncio.run(Server(context, databases, sample=arguments.sample).run(owned=arguments.owned))
+        server = Server(
+            context, databases, sample=arguments.sample, live=arguments.live, latency_s=arguments.latency
+        )
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        return loop.run_until_complete(server.run(owned=arguments.owned))
     finally:
         (data / "running.json").unlink(missing_ok=True)
         ecs.stop_all()
@@ -162,7 +222,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _install(context: Context) -> Databases:
-    check([*SEAMS, *rds.SEAMS, *(seam for overlay in OVERLAYS for seam in overlay.SEAMS)])
+    check([*declared(), *seed_pipelines.SEAMS])
     for overlay in OVERLAYS:
         overlay.install(context)
     databases = rds.install(context)
@@ -171,7 +231,9 @@ def _install(context: Context) -> Databases:
     def load_and_resume() -> None:
         load()
         databases.resume()
+        cloudformation.resume()
         stepfunctions_executions.resume()
+        firehose.resume()
 
     app._load_persisted_state = load_and_resume
     return databases
@@ -188,10 +250,14 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m ops.embedded.server")
     parser.add_argument("data", type=Path)
     parser.add_argument("--delay", type=float, required=True)
+    parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--sample", action="store_true")
+    parser.add_argument("--live", action="store_true")
     parser.add_argument("--owned", action="store_true")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    logging.shutdown()
+    os._exit(status)  # a task or thread of the emulator that waits, for hours at worst, does not hold it up

@@ -74,7 +74,7 @@ def _invoke(original: Callable[..., Any], resource: str, parameters: Any, *rest:
     execution = executions.current()
     if execution is None:  # TestState
         return original(resource, parameters, *rest)
-    history.called_with(execution, parameters)
+    history.called_with(executions.writing() or execution, parameters)
     service = "lambda" if ":function:" in resource else resource.partition(":::")[2].partition(":")[0]
     for action, target, context in _needs(resource, parameters):
         if message := identity.denial(_role(execution), action, target, context):

@@ -47,6 +47,7 @@ Step = tuple[Any, str | None]
 _BAD_NAME = re.compile(r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]")
 
 _current: ContextVar[Record | None] = ContextVar("execution", default=None)
+_writing: ContextVar[Record | None] = ContextVar("writing", default=None)
 _ended: dict[str, threading.Event] = {}
 
 
@@ -87,6 +88,11 @@ def current() -> Record | None:
     return _current.get()
 
 
+def writing() -> Record | None:
+    """The execution whose history this thread writes: a distributed Map's child has one of its own."""
+    return _writing.get() or _current.get()
+
+
 def pause(seconds: float) -> None:
     """Waits, and raises Aborted as soon as the execution ends."""
     execution = _current.get()
@@ -98,8 +104,10 @@ def pause(seconds: float) -> None:
 
 
 def check(execution: Record) -> None:
-    if execution["status"] != "RUNNING":
-        raise Aborted(execution["executionArn"])
+    """The execution and, where it is a child of a distributed Map, the one that it works for."""
+    for each in (execution, _current.get() or execution):
+        if each["status"] != "RUNNING":
+            raise Aborted(each["executionArn"])
 
 
 def _start(original: Callable[..., Any], request: Record) -> Any:
@@ -208,6 +216,7 @@ def _composite(
 def _run_states(states: Record, start_at: str, data: Any, execution: Record, ctx: Record) -> Any:
     """One branch of a Parallel or one item of a Map, with its events, apart from the other branches."""
     history.begin_branch()
+    _writing.set(execution)
     ctx = dict(ctx)
     name: str | None = start_at
     data = copy.deepcopy(data)

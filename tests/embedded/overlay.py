@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import boto3
+import pytest
+from botocore.exceptions import ClientError
 
 T = TypeVar("T")
 
@@ -58,3 +60,31 @@ def eventually(look: Callable[[], T | None], *, within_s: float = 30) -> T:
         if time.monotonic() > deadline:
             raise AssertionError(f"still {found!r} after {within_s} s")
         time.sleep(0.05)
+
+
+def refused(call: Any, **arguments: Any) -> Any:
+    """The error that AWS answers the call with."""
+    with pytest.raises(ClientError) as raised:
+        call(**arguments)
+    return raised.value.response["Error"]
+
+
+def metric(embedded: Any, namespace: str, name: str, dimensions: dict[str, str]) -> float:
+    """Its sum over the last hours."""
+    now = time.time()
+    query = {
+        "Id": "m",
+        "MetricStat": {
+            "Metric": {
+                "Namespace": namespace,
+                "MetricName": name,
+                "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+            },
+            "Period": 3600,
+            "Stat": "Sum",
+        },
+    }
+    answer = client(embedded, "cloudwatch").get_metric_data(
+        MetricDataQueries=[query], StartTime=now - 7200, EndTime=now + 3600
+    )
+    return float(sum(answer["MetricDataResults"][0]["Values"]))

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from tests.embedded.overlay import allow, client, eventually, role, unique
+from tests.embedded.overlay import REGION, allow, client, eventually, role, unique
 
 
 class Functions:
-    def __init__(self, embedded: Any) -> None:
+    def __init__(self, embedded: Any, region: str = REGION) -> None:
         self.embedded = embedded
-        self.client = client(embedded, "lambda")
+        self.client = client(embedded, "lambda", region=region)
 
-    def create(self, source: str, *, role_arn: str = "", **more: Any) -> str:
-        name = unique("function")
+    def create(self, source: str, *, name: str = "", role_arn: str = "", **more: Any) -> str:
+        name = name or unique("function")
         self.client.create_function(
             FunctionName=name,
             Runtime="python3.13",
@@ -182,6 +182,27 @@ def test_new_environment_takes_effect_on_the_next_call(functions: Functions) -> 
         FunctionName=name, Environment={"Variables": {"KEEP": "3"}}
     )
     assert functions.call(name)[1] == "3"
+
+
+COUNTS = """
+    calls = 0
+
+    def handler(event, context):
+        global calls
+        calls += 1
+        return calls
+"""
+
+
+def test_an_update_leaves_the_function_of_that_name_in_another_region_alone(
+    functions: Functions, embedded: Any
+) -> None:
+    name = functions.create(COUNTS)
+    assert functions.call(name) == (None, 1)
+    elsewhere = Functions(embedded, "us-east-1")
+    elsewhere.create(COUNTS, name=name)
+    elsewhere.client.update_function_configuration(FunctionName=name, Timeout=9)
+    assert functions.call(name) == (None, 2)
 
 
 def test_asynchronous_calls_are_retried_as_configured(functions: Functions) -> None:

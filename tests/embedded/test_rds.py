@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg
+import pymysql
 import pytest
 
+from ops.embedded import mariadb
 from tests.embedded.overlay import allow, client, eventually, role, unique
 
 PASSWORD = "correct-horse-1"
@@ -121,6 +123,33 @@ def test_a_snapshot_holds_what_there_was(rds: Rds) -> None:
     assert rds.sql(name, "SELECT word FROM t") == [("after",)]
 
 
+@pytest.mark.skipif(mariadb.find_server() is None, reason="mariadbd is not installed")
+@pytest.mark.parametrize("engine", ["mariadb", "mysql"])
+def test_instances_of_mariadb_and_mysql_are_servers_too(rds: Rds, engine: str) -> None:
+    name = rds.create(Engine=engine)
+    rds.available(name)
+    login = {"user": "master", "password": PASSWORD, "database": "app"}
+
+    def rows(database: str, query: str) -> Any:
+        endpoint = rds.describe(database)["Endpoint"]
+        address = {"host": endpoint["Address"], "port": endpoint["Port"]}
+        with (
+            pymysql.connect(**address, **login, autocommit=True) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(query)
+            return cursor.fetchall()
+
+    rows(name, "CREATE TABLE t AS SELECT 'before' AS word")
+    snapshot = rds.snapshot(name)
+    rows(name, "UPDATE t SET word = 'after'")
+    restored = rds.restore(snapshot)
+    found = rds.available(restored)
+    assert rows(restored, "SELECT word FROM t") == (("before",),)
+    assert rows(name, "SELECT word FROM t") == (("after",),)
+    assert found["Engine"] == engine and found["EngineVersion"][0].isdigit()
+
+
 def test_a_new_password_is_pending_then_applied_to_the_copy_only(rds: Rds) -> None:
     name = rds.create()
     rds.available(name)
@@ -213,6 +242,10 @@ def test_states_and_names_are_checked(rds: Rds) -> None:
     assert rds.error("create_db_snapshot", **{**snapshot, "DBSnapshotIdentifier": "9-x"}) == (
         "InvalidParameterValue"
     )
+    wanted = {"DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20, "Engine": "postgres"}
+    markup = {"DBInstanceIdentifier": "<b>x</b>"}, {"DBInstanceIdentifier": unique("x"), "Engine": "<b>"}
+    for bad in markup:
+        assert rds.error("create_db_instance", **wanted | bad) == "InvalidParameterValue"
     taken = rds.snapshot(name)
     assert rds.error("create_db_snapshot", **{**snapshot, "DBSnapshotIdentifier": taken}) == (
         "DBSnapshotAlreadyExists"

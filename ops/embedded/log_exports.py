@@ -1,0 +1,210 @@
+"""CreateExportTask: one at a time an account and region, objects in S3 as CloudWatch Logs lays them out.
+
+    <prefix>/aws-logs-write-test                       the test that the bucket may be written
+    <prefix>/<task id>/<stream, / as ->/000000.gz      lines `YYYY-MM-DDTHH:MM:SS.mmmZ MESSAGE`
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3Export.html
+"""
+
+import gzip
+import json
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from contextvars import copy_context
+from datetime import UTC, datetime
+from typing import Any
+
+from ministack import app
+from ministack.core import iam_evaluator
+from ministack.core.responses import (
+    AccountRegionScopedDict,
+    error_response_json,
+    get_account_id,
+    get_region,
+    json_response,
+)
+from ministack.services import cloudwatch_logs, s3
+
+from ops.embedded.context import Context
+
+SEAMS = (
+    "ministack.core.iam_evaluator.evaluate_resource_policy",
+    "ministack.services.cloudwatch_logs._log_groups",
+    "ministack.services.cloudwatch_logs.handle_request",
+    "ministack.services.cloudwatch_logs.get_state",
+    "ministack.services.cloudwatch_logs.load_persisted_state",
+    "ministack.services.s3._buckets",
+    "ministack.services.s3._bucket_policies",
+    "ministack.services.s3._put_object",
+)
+ACTIVE = ("PENDING", "RUNNING", "PENDING_CANCEL")
+WRITE_TEST = "aws-logs-write-test"
+OBJECT_LINES = 50_000
+
+Answer = tuple[int, dict[str, str], bytes]
+Record = dict[str, Any]
+
+_tasks = AccountRegionScopedDict()  # task id → task
+_delay: list[float] = []
+
+
+def install(context: Context) -> None:
+    _delay[:] = [context.delay_s]
+    handle = cloudwatch_logs.handle_request
+    actions = {"CreateExportTask": _create, "DescribeExportTasks": _describe, "CancelExportTask": _cancel}
+
+    async def with_exports(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
+        action = actions.get(headers.get("x-amz-target", "").rpartition(".")[2])
+        if action:
+            return action(json.loads(body))
+        return await handle(method, path, headers, body, query)
+
+    cloudwatch_logs.handle_request = with_exports
+    state, load = cloudwatch_logs.get_state, cloudwatch_logs.load_persisted_state
+    cloudwatch_logs.get_state = lambda: {**state(), "export_tasks": _tasks}
+
+    def load_all(data: Record) -> None:
+        load(data)
+        _tasks.update(data.get("export_tasks", {}))
+        for task in _tasks.all_values():  # what ran when the cloud ended does not run any more
+            if task["status"]["code"] in ACTIVE:
+                task["status"] = {"code": "FAILED", "message": "The embedded cloud was stopped."}
+
+    cloudwatch_logs.load_persisted_state = load_all
+
+
+def _create(data: Record) -> Answer:
+    if problem := _problem(data):
+        return _refused(*problem)
+    task = {
+        "taskId": str(uuid.uuid4()),
+        "taskName": data.get("taskName", ""),
+        "logGroupName": data["logGroupName"],
+        "from": data["from"],
+        "to": data["to"],
+        "destination": data["destination"],
+        "destinationPrefix": data.get("destinationPrefix") or "exportedlogs",
+        "status": {"code": "PENDING", "message": "Task is pending"},
+        "executionInfo": {"creationTime": _now()},
+        "streams": data.get("logStreamNamePrefix", ""),
+    }
+    _tasks[task["taskId"]] = task
+    _write(task, WRITE_TEST, b"Permission Check Successful")
+    threading.Thread(target=copy_context().run, args=(_run, task), daemon=True).start()
+    return _answer({"taskId": task["taskId"]})
+
+
+def _problem(data: Record) -> tuple[str, str] | None:
+    if data.get("logGroupName") not in cloudwatch_logs._log_groups:
+        return "ResourceNotFoundException", "The specified log group does not exist."
+    if any(task["status"]["code"] in ACTIVE for task in _tasks.values()):
+        return "LimitExceededException", "Resource limit exceeded."
+    if data["from"] > data["to"]:
+        return "InvalidParameterException", "Export tasks need from to be before to."
+    if data["destination"] not in s3._buckets:
+        return "InvalidParameterException", "The given bucket does not exist."
+    prefix = data.get("destinationPrefix") or "exportedlogs"
+    for action, resource in (("s3:GetBucketAcl", ""), ("s3:PutObject", f"/{prefix}/{WRITE_TEST}")):
+        if not _allowed(data["destination"], action, resource):
+            what = "GetBucketAcl" if action.endswith("Acl") else "PutObject"
+            return (
+                "InvalidParameterException",
+                f"{what} call on the given bucket failed. Please check if CloudWatch Logs has been granted "
+                "permission to perform this operation.",
+            )
+    return None
+
+
+def _allowed(bucket: str, action: str, resource: str) -> bool:
+    """Whether the bucket's policy lets CloudWatch Logs do it on this account's behalf."""
+    if not app.AUTH:
+        return True
+    account, region = get_account_id(), get_region()
+    request = iam_evaluator.EvalContext(
+        principal_arn=f"arn:aws:iam::{account}:service",
+        principal_type="Service",
+        principal_account=account,
+        action=action,
+        resource_arn=f"arn:aws:s3:::{bucket}{resource}",
+        region=region,
+        service_context={
+            "aws:sourceaccount": account,
+            "aws:sourcearn": f"arn:aws:logs:{region}:{account}:log-group:*",
+            "s3:x-amz-acl": "bucket-owner-full-control",
+        },
+    )
+    policy = s3._bucket_policies.get(bucket)
+    return any(
+        iam_evaluator.evaluate_resource_policy(policy, request, service).decision == "Allow"
+        for service in (f"logs.{region}.amazonaws.com", "logs.amazonaws.com")
+    )
+
+
+def _run(task: Record) -> None:
+    task["status"] = {"code": "RUNNING", "message": "Task is running"}
+    time.sleep(_delay[0])
+    group = cloudwatch_logs._log_groups.get(task["logGroupName"]) or {"streams": {}}
+    for name, stream in sorted(group["streams"].items()):
+        if name.startswith(task["streams"]):
+            _export(task, name, list(stream["events"]))
+        if task["status"]["code"] != "RUNNING":
+            task["status"] = {"code": "CANCELLED", "message": "Cancelled by user"}
+            return
+    task["executionInfo"]["completionTime"] = _now()
+    task["status"] = {"code": "COMPLETED", "message": "Completed successfully"}
+
+
+def _export(task: Record, stream: str, events: list[Mapping[str, Any]]) -> None:
+    wanted = [event for event in events if task["from"] <= event["timestamp"] <= task["to"]]
+    for number, start in enumerate(range(0, len(wanted), OBJECT_LINES)):
+        text = "".join(map(_line, wanted[start : start + OBJECT_LINES]))
+        key = f"{task['taskId']}/{stream.replace('/', '-')}/{number:06d}.gz"
+        _write(task, key, gzip.compress(text.encode(), mtime=0))
+
+
+def _line(event: Mapping[str, Any]) -> str:
+    at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{event['timestamp'] % 1000:03d}Z {event['message']}\n"
+
+
+def _write(task: Record, key: str, body: bytes) -> None:
+    headers = {"content-length": str(len(body))}
+    s3._put_object(task["destination"], f"{task['destinationPrefix']}/{key}", body, headers)
+
+
+def _describe(data: Record) -> Answer:
+    found = [
+        task
+        for task in _tasks.values()
+        if data.get("taskId") in (None, task["taskId"])
+        and data.get("statusCode") in (None, task["status"]["code"])
+    ]
+    found.sort(key=lambda task: -task["executionInfo"]["creationTime"])
+    shown = [{name: value for name, value in task.items() if name != "streams"} for task in found]
+    return _answer({"exportTasks": shown[: data.get("limit", 50)]})
+
+
+def _cancel(data: Record) -> Answer:
+    task = _tasks.get(data["taskId"])
+    if task is None:
+        return _refused("ResourceNotFoundException", "The specified export task does not exist.")
+    if task["status"]["code"] not in ACTIVE:
+        return _refused("InvalidOperationException", "The specified export task has already finished")
+    task["status"] = {"code": "PENDING_CANCEL", "message": "Cancellation is pending"}
+    return _answer({})
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _refused(code: str, message: str) -> Answer:
+    status, headers, body = error_response_json(code, message, 400)
+    return status, headers, body
+
+
+def _answer(content: Record) -> Answer:
+    status, headers, body = json_response(content)
+    return status, headers, body

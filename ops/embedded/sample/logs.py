@@ -1,0 +1,58 @@
+"""Sample logs: a day of a shop: Lambda functions, web server, network and audit, the same every time."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ops.embedded.sample import log_lines
+
+DAY_H = 24
+MINUTE = timedelta(minutes=1)
+
+Lines = Callable[[random.Random, datetime], Iterator[tuple[datetime, str]]]
+
+
+@dataclass(frozen=True)
+class SampleLog:
+    """A log group. `a_day` is about how many events a day has."""
+
+    account: str  # its name
+    region: str
+    group: str
+    stream: str
+    lines: Lines
+    a_day: int
+    retention_days: int | None = None
+
+
+def sample_logs() -> tuple[SampleLog, ...]:
+    """Production in two regions, a little of QA and development."""
+    home, other = "eu-west-1", "us-east-1"
+    return (
+        SampleLog("production", home, "/aws/lambda/checkout", "2026/$LATEST", log_lines.function, 700),
+        SampleLog("production", home, "/aws/lambda/thumbnails", "2026/$LATEST", log_lines.function, 300),
+        SampleLog("production", home, "/ecs/shop-web", "web/shop/1", log_lines.application, 900),
+        SampleLog("production", home, "/shop/orders", "orders-1", log_lines.structured, 500),
+        SampleLog("production", home, "/shop/access", "lb-1", log_lines.access, 1200),
+        SampleLog("production", home, "/vpc/flow", "eni-0a1b2c3d-all", log_lines.flow, 900),
+        SampleLog("production", home, "/audit/cloudtrail", "management", log_lines.trail, 300),
+        SampleLog("production", other, "/aws/lambda/checkout", "2026/$LATEST", log_lines.function, 300),
+        SampleLog("production", other, "/shop/access", "lb-1", log_lines.access, 500),
+        SampleLog("qa", home, "/ecs/shop-web", "web/shop/1", log_lines.application, 200, 30),
+        SampleLog("qa", home, "/shop/access", "lb-1", log_lines.access, 200),
+        SampleLog("development", home, "/aws/lambda/thumbnails", "2026/$LATEST", log_lines.function, 100, 7),
+        SampleLog("development", other, "/ecs/shop-web", "web/shop/1", log_lines.application, 100),
+    )
+
+
+def events_of(log: SampleLog, end: datetime) -> list[tuple[datetime, str]]:
+    """Its events of the day before `end`, in order: more at noon than at night."""
+    chance = random.Random(json.dumps([log.account, log.region, log.group]))
+    found: list[tuple[datetime, str]] = []
+    begin = end - timedelta(hours=DAY_H)
+    while len(found) < log.a_day:
+        at = begin + timedelta(seconds=chance.triangular(0, DAY_H * 3600, DAY_H * 2400))
+        found += list(log.lines(chance, at))
+    return sorted(event for event in found if event[0] < end)

@@ -1,0 +1,83 @@
+"""Saves the services that hold log events without copying them first, in one go of the C encoder.
+
+The emulator copies every event, then encodes with Python's slow path: at 200,000 events that takes longer
+than the interval between two saves.
+"""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ministack.core import persistence
+from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
+from ministack.services import cloudwatch, cloudwatch_logs, firehose, kinesis
+
+from ops.embedded.context import Context
+
+SEAMS = (
+    "ministack.core.persistence.save_state",
+    "ministack.core.persistence._state_format_version",
+    "ministack.core.persistence._json_default",
+    "ministack.services.cloudwatch.get_state",
+    "ministack.services.cloudwatch_logs.get_state",
+    "ministack.services.kinesis.get_state",
+    "ministack.services.firehose.get_state",
+)
+State = dict[str, Any]
+
+_HELD: dict[Any, tuple[str, ...]] = {
+    cloudwatch_logs: (
+        "log_groups",
+        "destinations",
+        "resource_policies",
+        "log_group_policies",
+        "metric_filters",
+        "queries",
+        "delivery_sources",
+        "delivery_destinations",
+        "deliveries",
+    ),
+    kinesis: ("streams", "consumers", "resource_policies"),
+    cloudwatch: (
+        "metrics",
+        "alarms",
+        "composite_alarms",
+        "composite_triggers",
+        "alarm_history",
+        "dashboards",
+        "resource_tags",
+    ),
+}
+
+
+def install(context: Context) -> None:
+    persistence.save_state = _save
+    for module, names in _HELD.items():
+        module.get_state = partial(_state, module, names)
+    firehose.get_state = lambda: {"_streams": firehose._streams, "_dest_counter": firehose._dest_counter}
+
+
+def _state(module: Any, names: tuple[str, ...]) -> State:
+    return {name: getattr(module, f"_{name}") for name in names}
+
+
+def _save(service: str, data: State) -> None:
+    folder = Path(persistence.STATE_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    wrapped = {"__ministack_format__": persistence._state_format_version(service), "payload": data}
+    text = json.dumps(wrapped, default=_plain)
+    part = folder / f"{service}.json.tmp"
+    part.write_text(text)
+    part.replace(folder / f"{service}.json")
+
+
+def _plain(value: Any) -> Any:
+    """The emulator's own form, from a snapshot: others write while this is read."""
+    if isinstance(value, AccountRegionScopedDict):
+        items = {f"{a}\0{region}\0{key!r}": each for (a, region, key), each in list(value._data.items())}
+        return {"__account_region_scoped__": True, "data": items}
+    if isinstance(value, AccountScopedDict):
+        scoped = {f"{account}\0{key!r}": each for (account, key), each in list(value._data.items())}
+        return {"__scoped__": True, "data": scoped}
+    return persistence._json_default(value)

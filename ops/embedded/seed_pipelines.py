@@ -1,0 +1,64 @@
+"""CDK pipelines for a new embedded cloud: deployed over its API, then made old where the sample says so."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ministack.core.responses import request_scope
+from ministack.services import cloudformation, kms, s3
+
+from ops.embedded.sample.pipelines import CONSTRUCT, DAYS_AGO, SampleStack
+
+SEAMS = (
+    "ministack.core.responses.request_scope",
+    "ministack.services.cloudformation._stacks",
+    "ministack.services.kms._keys",
+    "ministack.services.s3._buckets",
+)
+
+SIZE = 200_000  # bytes of a made-up artifact
+
+Client = Callable[[str, str, str], Any]  # service, account id, region
+
+
+def deploy(client: Client, until: Callable[[Callable[[], bool]], None], stack: SampleStack) -> None:
+    """Deploys the stack, fills its bucket, and deletes it again where only its bucket is to stay."""
+    stacks = client("cloudformation", stack.account, stack.region)
+    stacks.create_stack(StackName=stack.name, TemplateBody=json.dumps(stack.template))
+
+    def is_status(wanted: str) -> Callable[[], bool]:
+        return lambda: stacks.describe_stacks(StackName=id_)["Stacks"][0]["StackStatus"] == wanted
+
+    id_ = stacks.describe_stacks(StackName=stack.name)["Stacks"][0]["StackId"]
+    until(is_status("CREATE_COMPLETE"))
+    for number in range(stack.artifacts):
+        body = bytes([number]) * SIZE
+        key = f"{stack.name.split('-')[0]}/Artifact_S/{number:07d}"
+        client("s3", stack.account, stack.region).put_object(Bucket=_bucket(stack), Key=key, Body=body)
+    if stack.old:
+        _make_old(stack)
+    if stack.gone:
+        stacks.delete_stack(StackName=stack.name)
+        until(is_status("DELETE_COMPLETE"))
+
+
+def _bucket(stack: SampleStack) -> str:
+    return str(stack.template["Resources"][f"{CONSTRUCT}FC3227F2"]["Properties"]["BucketName"])
+
+
+def _make_old(stack: SampleStack) -> None:
+    """Nobody can give the API a date: it is written into the emulator's records."""
+    made = datetime.now(UTC) - timedelta(days=DAYS_AGO)
+    text = f"{made:%Y-%m-%dT%H:%M:%S}.000Z"
+    with request_scope(stack.account, stack.region):
+        record = cloudformation._stacks[stack.name]
+        record["CreationTime"] = record["LastUpdatedTime"] = text
+        for resource in record["_resources"].values():
+            name = resource["PhysicalResourceId"]
+            if resource["ResourceType"] == "AWS::S3::Bucket":
+                s3._buckets[name]["created"] = text
+                for item in s3._buckets[name]["objects"].values():
+                    item["last_modified"] = text
+            elif resource["ResourceType"] == "AWS::KMS::Key":
+                kms._keys[name]["CreationDate"] = int(made.timestamp())
