@@ -6,29 +6,36 @@ A change whose first record cannot be written does not happen.
 import getpass
 import json
 import os
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
 from ops.errors import AuditUnavailable
+from ops.roles import Role
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts, and through what: `page` or `cli`."""
+    """Who acts, through what (`page` or `cli`), in which role, and from which address where it is known."""
 
     name: str
     via: str
+    role: Role = Role.ADMINISTRATOR
+    origin: str = ""
 
     @classmethod
-    def local(cls, via: str) -> "Actor":
-        return cls(getpass.getuser(), via)
+    def local(cls, via: str, role: Role = Role.ADMINISTRATOR) -> "Actor":
+        """Whoever has a shell on this machine acts with its credentials: a lower role keeps from mistakes."""
+        return cls(getpass.getuser(), via, role)
 
 
 @dataclass(frozen=True)
 class Record:
-    """One line of the audit. `result` is `started`, `done`, `failed`, `skipped` or `already done`."""
+    """One line of the audit. `result` is `started`, `done`, `failed`, `skipped` or `already done`;
+    `duration_s` stands in the closing one."""
 
     at: str
     actor: str
@@ -41,6 +48,11 @@ class Record:
     region: str
     result: str
     reason: str = ""
+    role: str = ""
+    origin: str = ""
+    evidence: str = ""
+    duration_s: float | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 class AuditLog(Protocol):
@@ -86,6 +98,18 @@ class FileAudit:
             if len(records) == limit:
                 break
         return records
+
+
+_SECRET = re.compile("password|passwd|secret|token|credential", re.IGNORECASE)
+LONGEST = 1000  # characters of a parameter's value
+
+
+def redacted(parameters: Mapping[str, str]) -> dict[str, str]:
+    """The parameters as the audit keeps them: long values cut, no secret; where one lies is none."""
+    return {
+        name: "redacted" if _SECRET.search(name) and not value.startswith("arn:") else value[:LONGEST]
+        for name, value in parameters.items()
+    }
 
 
 def timestamp(moment: datetime) -> str:

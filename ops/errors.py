@@ -3,9 +3,12 @@
 SlipwayError            what failed and why; `hint` says what to do next
 ├── SettingsError       a setting is missing or wrong
 ├── InputError          what the user gave cannot work; nothing was changed
+│   └── QueryError      a search or a query has a mistake at a known place
 ├── NotFound            the named thing does not exist
 ├── Conflict            it exists already, or is busy with something else
 ├── PlanRefused         a plan was not confirmed, or is not the one that was confirmed
+├── NotAllowed          the role of the person who acts is too low
+│   └── SessionExpired  the sign-in is too old
 ├── AuditUnavailable    the audit record could not be written, so nothing was done
 ├── StackFailed         CloudFormation gave up; names the first resource that failed
 ├── ExecutionFailed     a state machine's run ended badly
@@ -43,6 +46,22 @@ class InputError(SlipwayError):
         self.field = field
 
 
+class QueryError(InputError):
+    """A mistake in a search or in SQL; `line` and `column` count from 1, `text` is the whole query."""
+
+    def __init__(self, message: str, *, text: str, line: int = 1, column: int = 1, hint: str = "") -> None:
+        super().__init__(message, field="query", hint=hint)
+        self.text = text
+        self.line = line
+        self.column = column
+
+    @property
+    def marked(self) -> str:
+        """The line with the mistake, and a caret below its place."""
+        lines = self.text.splitlines() or [""]
+        return f"{lines[self.line - 1]}\n{' ' * (self.column - 1)}^"
+
+
 class NotFound(SlipwayError):
     """The named thing does not exist."""
 
@@ -53,6 +72,14 @@ class Conflict(SlipwayError):
 
 class PlanRefused(SlipwayError):
     """A plan was not confirmed, or is not the one that was confirmed."""
+
+
+class NotAllowed(SlipwayError):
+    """The role of the person who acts is too low; nothing was changed."""
+
+
+class SessionExpired(NotAllowed):
+    """The sign-in is too old."""
 
 
 class AuditUnavailable(SlipwayError):

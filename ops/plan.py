@@ -6,14 +6,18 @@ and the execution all read the same object.
 
 import hashlib
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 
-from ops.audit import Actor, AuditLog, Record, timestamp
-from ops.errors import AuditUnavailable, PlanRefused, SlipwayError
+from ops.audit import Actor, AuditLog, Record, redacted, timestamp
+from ops.errors import AuditUnavailable, NotAllowed, PlanRefused, SlipwayError
+from ops.operations import Operation
+from ops.roles import Role
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Step:
     """One change: in words, on what, why, with which IAM actions, checked how, done how.
 
     `act` gets a function to tell its progress and must be safe to run twice. A step runs only after those
-    that it `needs` are done.
+    that it `needs` are done. The audit keeps the `parameters`, without secrets.
     """
 
     id: str
@@ -62,6 +66,7 @@ class Step:
     resource: Resource
     act: Callable[[Say], None] = field(repr=False)
     evidence: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
     actions: tuple[str, ...] = ()
     check: Callable[[], Check] = field(default=always_ready, repr=False)
     needs: tuple[str, ...] = ()
@@ -70,16 +75,30 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in order. `confirm` is what must be typed before execution; empty when a click is enough."""
+    """Steps in order. `confirm` is what must be typed before execution; empty when a click is enough.
+
+    `operation` says who may execute it. So many steps run `at_once`, each after those that it needs, which
+    stand before it.
+    """
 
     title: str
     steps: tuple[Step, ...]
+    operation: Operation
     confirm: str = ""
+    at_once: int = 1
+
+    @property
+    def role(self) -> Role:
+        """The least that may execute it."""
+        return self.operation.role
 
     @cached_property
     def fingerprint(self) -> str:
         """Changes with every word of the preview: what is executed is what was confirmed."""
-        words = [[s.id, s.does, repr(s.resource), s.evidence, *s.needs] for s in self.steps]
+        words = [
+            [s.id, s.does, repr(s.resource), s.evidence, *s.needs, sorted(s.parameters.items())]
+            for s in self.steps
+        ]
         return hashlib.sha256(json.dumps([self.title, words]).encode()).hexdigest()[:16]
 
     @property
@@ -139,25 +158,58 @@ def execute(
     report: Callable[[Progress], None] = lambda progress: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Outcome:
-    """Runs the steps in order, each checked just before it acts, and audited before and after.
+    """Runs the steps in the plan's order, each checked just before it acts, and audited before and after.
 
     A step that fails or has changed keeps only those from running that need it. `stopped` is asked between
-    steps. Raises PlanRefused when the typed confirmation is not the plan's.
+    steps. Raises NotAllowed when the actor's role is too low, PlanRefused when the typed confirmation is not
+    the plan's.
     """
+    check_role(plan, actor)
     if plan.confirm and confirmed != plan.confirm:
         raise PlanRefused(
             f"{plan.title}: not confirmed, nothing was changed.",
             hint=f"Type {plan.confirm!r} to confirm.",
         )
-    results: list[StepResult] = []
     finished: set[str] = set()
-    for step in plan.steps:
+
+    def run(step: Step) -> StepResult:
         result = _run(plan, step, finished, actor, audit, report, stopped)
         if result.status in (Status.DONE, Status.ALREADY):
             finished.add(step.id)
         report(Progress(step.id, result.status, result.reason))
-        results.append(result)
+        return result
+
+    results = map(run, plan.steps) if plan.at_once == 1 else _at_once(plan, run)
     return Outcome(plan, tuple(results))
+
+
+def _at_once(plan: Plan, run: Callable[[Step], StepResult]) -> list[StepResult]:
+    """A step begins in its turn and waits for what it needs: that began before it, so none waits for ever."""
+    under_way: dict[str, Future[StepResult]] = {}
+
+    def after(needed: list[Future[StepResult]], step: Step) -> StepResult:
+        wait(needed)
+        return run(step)
+
+    with ThreadPoolExecutor(plan.at_once) as pool:
+        for step in plan.steps:
+            needed = [under_way[need] for need in step.needs if need in under_way]
+            under_way[step.id] = pool.submit(after, needed, step)
+        try:
+            return [future.result() for future in under_way.values()]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def check_role(plan: Plan, actor: Actor) -> None:
+    """Raises NotAllowed when the actor may not execute the plan."""
+    if not actor.role.includes(plan.role):
+        raise NotAllowed(
+            f"{plan.title}: this needs the role {plan.role}; {actor.name} is {actor.role}. "
+            "Nothing was changed.",
+            hint=f"Ask somebody who is {plan.role} to do it, or to give you the role.",
+        )
 
 
 def _run(
@@ -169,12 +221,30 @@ def _run(
     report: Callable[[Progress], None],
     stopped: Callable[[], bool],
 ) -> StepResult:
+    begun = time.monotonic()
+
     def note(result: str, reason: str = "") -> None:
         r = step.resource
-        now = timestamp(datetime.now(UTC))
-        where = (r.account, r.region, result, reason)
-        title = f"{plan.title} [{plan.fingerprint}]"
-        audit.write(Record(now, actor.name, actor.via, title, step.id, step.does, f"{r.kind} {r.id}", *where))
+        audit.write(
+            Record(
+                at=timestamp(datetime.now(UTC)),
+                actor=actor.name,
+                via=actor.via,
+                plan=f"{plan.title} [{plan.fingerprint}]",
+                step=step.id,
+                does=step.does,
+                resource=f"{r.kind} {r.id}",
+                account=r.account,
+                region=r.region,
+                result=result,
+                reason=reason,
+                role=actor.role,
+                origin=actor.origin,
+                evidence=step.evidence,
+                parameters=redacted(step.parameters),
+                duration_s=None if result == "started" else round(time.monotonic() - begun, 3),
+            )
+        )
 
     if missing := [need for need in step.needs if need not in finished]:
         return StepResult(step, Status.NOT_RUN, f"needs “{missing[0]}”, which is not done")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import SettingsError
+from ops.roles import Role
 
 FILE = Path("slipway.toml")
 
@@ -60,6 +61,30 @@ SETTINGS = (
     ),
     Setting("poll_seconds", int, 60, "Seconds between two looks of a new pipeline at a database"),
     Setting("concurrency", int, 16, "AWS calls at once when many accounts and regions are read"),
+    Setting(
+        "logs",
+        tuple,
+        (),
+        "Exported logs to search: `s3://BUCKET/PREFIX`, or `ACCOUNT=s3://BUCKET/PREFIX` of that account",
+    ),
+    Setting("logs_cache_gb", int, 10, "GB of exported logs that are kept on this machine at most"),
+    Setting(
+        "audit_group",
+        str,
+        "/slipway/audit",
+        "Log group of the first account that holds the audit; empty for a file in the folder for local state",
+    ),
+    Setting("administrators", tuple, (), "Who may change everything, by address or group; `*` is everybody"),
+    Setting("operators", tuple, (), "Who may run what is set up, by address or group; `*` is everybody"),
+    Setting("viewers", tuple, (), "Who may look, by address or group; `*` is everybody"),
+    Setting(
+        "local_role",
+        Role,
+        Role.ADMINISTRATOR,
+        "Role of the command line and of the pages on this machine alone: viewer, operator or administrator",
+    ),
+    Setting("roles_claim", str, "groups", "Claim of the identity token that names a person's groups"),
+    Setting("session_hours", int, 12, "Hours after which a person signs in anew"),
 )
 
 
@@ -74,6 +99,15 @@ class Settings:
     embedded_delay: float = 1.0
     poll_seconds: int = 60
     concurrency: int = 16
+    logs: tuple[str, ...] = ()
+    logs_cache_gb: int = 10
+    audit_group: str = "/slipway/audit"
+    administrators: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    viewers: tuple[str, ...] = ()
+    local_role: Role = Role.ADMINISTRATOR
+    roles_claim: str = "groups"
+    session_hours: int = 12
     accounts: tuple[Account, ...] = ()
 
     @property
@@ -149,7 +183,7 @@ def _checked(settings: Settings) -> Settings:
     ids = [account.id for account in settings.accounts]
     if len(set(ids)) != len(ids):
         raise SettingsError("Two accounts have the same id.", hint="Name each account once in slipway.toml.")
-    for name in ("poll_seconds", "concurrency"):
+    for name in ("poll_seconds", "concurrency", "session_hours"):
         if getattr(settings, name) < 1:
             raise SettingsError(f"{name} is {getattr(settings, name)}.", hint="It is at least 1.")
     return settings

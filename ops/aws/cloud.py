@@ -63,6 +63,7 @@ class Cloud:
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._sessions: dict[str, boto3.Session] = {}
         self._accounts = settings.accounts
+        self._loader = get_session().get_component("data_loader")
         self._config = Config(
             retries={"mode": "adaptive", "max_attempts": 5},
             max_pool_connections=max(10, 2 * settings.concurrency),
@@ -74,6 +75,8 @@ class Cloud:
     @property
     def accounts(self) -> tuple[Account, ...]:
         """The configured accounts; without any, the account that the credentials belong to."""
+        if self._accounts:  # without the lock, which is held as long as a client is made
+            return self._accounts
         with self._lock:
             if not self._accounts:
                 with translated("Asking who we are"):
@@ -104,11 +107,17 @@ class Cloud:
         """A client in the account (name or id) and region; by default the first one, the home region."""
         where = self.account(account)
         key = (service, where.id, region or self.settings.home_region)
+        if made := self._clients.get(key):
+            return made
         with self._lock:
             if key not in self._clients:
                 session = self._session(where.role)
                 self._clients[key] = session.client(service, region_name=key[2], **self._options())  # type: ignore[call-overload]
             return self._clients[key]
+
+    def session(self, account: str = "", region: str = "") -> "PlacedSession":
+        """For a library that makes its clients itself: those of `client`, at the same place and endpoint."""
+        return PlacedSession(self, self.account(account).id, region or self.settings.home_region)
 
     def read(self, fn: Callable[[Place], R], places: Iterable[Place] | None = None) -> list[Reading[R]]:
         """`fn` in every place at once, bounded by the concurrency setting; errors stand in their place."""
@@ -133,8 +142,9 @@ class Cloud:
 
     def _base(self) -> boto3.Session:
         if not self.endpoint:
-            return boto3.Session(region_name=self.settings.home_region)
+            return boto3.Session(botocore_session=self._unplaced(), region_name=self.settings.home_region)
         return boto3.Session(
+            botocore_session=self._unplaced(),
             aws_access_key_id=self.endpoint.access_key_id,
             aws_secret_access_key=self.endpoint.secret_access_key,
             region_name=self.settings.home_region,
@@ -151,15 +161,36 @@ class Cloud:
             role_arn=role,
             extra_args={"RoleSessionName": "slipway"},
         )
-        session: BotocoreSession = get_session()
+        session = self._unplaced()
         session._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]
             method="assume-role", refresh_using=fetcher.fetch_credentials
         )
         return boto3.Session(botocore_session=session, region_name=self.settings.home_region)
 
+    def _unplaced(self) -> BotocoreSession:
+        """A session that shares the services' models with all others: to read them again takes 0.2 s."""
+        session: BotocoreSession = get_session()
+        session.register_component("data_loader", self._loader)
+        paths = self._loader.search_paths
+        paths[:] = dict.fromkeys(paths)  # each boto3.Session adds its own once more
+        return session
+
     def _sts(self, service: str, **credentials: Any) -> Any:
-        return boto3.Session().client(
+        return self._session("").client(
             service,  # type: ignore[call-overload]
             region_name=self.settings.home_region,
             **{**credentials, **self._options()},
         )
+
+
+class PlacedSession:
+    """What awswrangler takes for a boto3 session: it asks for clients and hands on options of its own,
+    which give way to the Cloud's."""
+
+    def __init__(self, cloud: Cloud, account: str, region: str) -> None:
+        self._cloud = cloud
+        self._account = account
+        self.region_name = region
+
+    def client(self, service_name: str, **options: Any) -> Any:
+        return self._cloud.client(service_name, self._account, self.region_name)

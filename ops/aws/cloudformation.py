@@ -125,6 +125,13 @@ def read_stack(cloud: Cloud, account: str, region: str, name_or_id: str) -> Stac
             raise
 
 
+def read_template(cloud: Cloud, account: str, region: str, stack: str) -> Any:
+    """The stack's template as it was given: an object for JSON, else text."""
+    with translated(f"Reading the template of {stack}"):
+        client = client_of(cloud, account, region)
+        return client.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
+
+
 def read_changes(client: "CloudFormationClient", change_set: str) -> tuple[Change, ...]:
     """The changes of a change set, given by ARN."""
     with translated(f"Reading the change set {change_set}"):

@@ -21,6 +21,7 @@ from ops.aws.cloud import Cloud
 from ops.aws.cloudformation import Change, Stack, StackSpec
 from ops.aws.stack_operations import LOOK_S, delete_stack, follow
 from ops.errors import Conflict, InputError, NotFound, StackFailed
+from ops.operations import Operation
 from ops.plan import READY, Check, Plan, Readiness, Resource, Say, Step
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def plan_preview(cloud: Cloud, spec: StackSpec, uploads: tuple[Upload, ...]) -> 
         _leftover_step(cloud, spec),
         _change_set_step(cloud, spec, f"https://{_s3_host(spec.region)}/{bucket}/{template.key}"),
     )
-    return Plan(f"Prepare {spec.name}", steps)
+    return Plan(f"Prepare {spec.name}", steps, Operation.PREPARE_STACK)
 
 
 def _s3_host(region: str) -> str:
@@ -195,6 +196,7 @@ def _change_set_step(cloud: Cloud, spec: StackSpec, template_url: str) -> Step:
         act=act,
         needs=("upload", "leftover"),
         evidence="Changes no resource of the stack",
+        parameters=spec.parameters,
         actions=(
             "cloudformation:CreateChangeSet",
             "cloudformation:DeleteChangeSet",
@@ -275,7 +277,7 @@ def plan_deploy(cloud: Cloud, preview: Preview) -> Plan:
     spec = preview.spec
     title = f"Deploy {spec.name}"
     if preview.up_to_date:
-        return Plan(title, ())
+        return Plan(title, (), Operation.DEPLOY_STACK)
     client = cfn.client_of(cloud, spec.account, spec.region)
     step = Step(
         id="execute",
@@ -284,6 +286,7 @@ def plan_deploy(cloud: Cloud, preview: Preview) -> Plan:
         act=partial(_execute, client, preview),
         check=partial(_check_executable, client, preview),
         evidence=_counted(preview.changes),
+        parameters=spec.parameters,
         actions=(
             "cloudformation:DescribeChangeSet",
             "cloudformation:DescribeStackEvents",
@@ -292,7 +295,7 @@ def plan_deploy(cloud: Cloud, preview: Preview) -> Plan:
         ),
         destructive=bool(preview.lost),
     )
-    return Plan(title, (step,))
+    return Plan(title, (step,), Operation.DEPLOY_STACK)
 
 
 def _counted(changes: tuple[Change, ...]) -> str:
@@ -370,7 +373,7 @@ def plan_discard(cloud: Cloud, preview: Preview) -> Plan:
             "cloudformation:DescribeStacks",
         ),
     )
-    return Plan(f"Discard the preview of {spec.name}", (step,))
+    return Plan(f"Discard the preview of {spec.name}", (step,), Operation.DISCARD_CHANGES)
 
 
 def plan_delete(cloud: Cloud, stack: Stack, account: str, region: str) -> Plan:
@@ -399,4 +402,4 @@ def plan_delete(cloud: Cloud, stack: Stack, account: str, region: str) -> Plan:
         ),
         destructive=True,
     )
-    return Plan(f"Delete {stack.name}", (step,), confirm=stack.name)
+    return Plan(f"Delete {stack.name}", (step,), Operation.DELETE_STACK, confirm=stack.name)

@@ -40,6 +40,26 @@ def list_subnets(cloud: Cloud, place: Place) -> list[Subnet]:
     return sorted(found, key=lambda subnet: (subnet.vpc, subnet.zone, subnet.id))
 
 
+@dataclass(frozen=True)
+class SecurityGroup:
+    id: str
+    vpc: str
+    name: str
+
+
+def list_security_groups(cloud: Cloud, place: Place) -> list[SecurityGroup]:
+    """Every security group of the place, by VPC and name."""
+    ec2: EC2Client = cloud.client("ec2", place.account.id, place.region)
+    with translated(f"Listing the security groups of {place.account.name} in {place.region}"):
+        pages = ec2.get_paginator("describe_security_groups").paginate()
+        found = [
+            SecurityGroup(item["GroupId"], item.get("VpcId", ""), item["GroupName"])
+            for page in pages
+            for item in page["SecurityGroups"]
+        ]
+    return sorted(found, key=lambda group: (group.vpc, group.name))
+
+
 def ways_out(cloud: Cloud, place: Place, vpc: str, subnets: tuple[str, ...]) -> set[str]:
     """How the subnets reach the internet by their default routes: `nat`, `internet`, both, or not at all."""
     ec2: EC2Client = cloud.client("ec2", place.account.id, place.region)

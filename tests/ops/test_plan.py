@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from ops.audit import Actor, FileAudit, Record
 from ops.errors import AuditUnavailable, Conflict, PlanRefused
+from ops.operations import Operation
 from ops.plan import (
     READY,
     Check,
@@ -21,8 +23,10 @@ from ops.plan import (
     Step,
     execute,
 )
+from ops.roles import Role
 
 ACTOR = Actor("me", "test")
+OPERATION = Operation.DELETE_STACK
 WHERE = Resource("AWS::SQS::Queue", "q", "111111111111", "eu-west-1")
 
 
@@ -53,7 +57,7 @@ def audit(tmp_path: Path) -> FileAudit:
 
 
 def run(audit: FileAudit, *steps: Step, **more: Any) -> Outcome:
-    return execute(Plan("A plan", steps), actor=ACTOR, audit=audit, **more)
+    return execute(Plan("A plan", steps, OPERATION), actor=ACTOR, audit=audit, **more)
 
 
 def statuses(outcome: Outcome) -> list[Status]:
@@ -99,6 +103,32 @@ def test_a_failure_keeps_only_its_dependants_from_running(trail: Trail, audit: F
     assert "needs “a”" in outcome.results[1].reason
 
 
+def test_what_needs_not_wait_runs_at_once(trail: Trail, audit: FileAudit) -> None:
+    """Two steps that wait for each other end only when both are under way."""
+    meet = Barrier(2, timeout=30)
+
+    def act(say: Say) -> None:
+        meet.wait()
+
+    steps = (Step("a", "Do a", WHERE, act), Step("b", "Do b", WHERE, act), trail.step("c", needs=("a", "b")))
+    outcome = execute(Plan("A plan", steps, OPERATION, at_once=2), actor=ACTOR, audit=audit)
+    assert outcome.ok
+    assert [result.step.id for result in outcome.results] == ["a", "b", "c"]
+
+
+def test_at_once_too_a_failure_keeps_only_its_dependants_from_running(trail: Trail, audit: FileAudit) -> None:
+    failing = trail.step("a", error=Conflict("Busy."))
+    steps = (failing, trail.step("b", needs=("a",)), trail.step("c"), trail.step("d", needs=("b",)))
+    outcome = execute(Plan("A plan", steps, OPERATION, at_once=4), actor=ACTOR, audit=audit)
+    assert statuses(outcome) == [Status.FAILED, Status.NOT_RUN, Status.DONE, Status.NOT_RUN]
+
+
+def test_at_once_too_a_defect_is_raised(trail: Trail, audit: FileAudit) -> None:
+    steps = (trail.step("a", error=ZeroDivisionError("no")), trail.step("b"))
+    with pytest.raises(ZeroDivisionError):
+        execute(Plan("A plan", steps, OPERATION, at_once=2), actor=ACTOR, audit=audit)
+
+
 def test_the_check_is_made_just_before_the_step_acts(trail: Trail, audit: FileAudit) -> None:
     def after_a() -> Check:
         return READY if trail.acted == ["a"] else Check(Readiness.CHANGED)
@@ -112,7 +142,7 @@ def test_stopping_takes_effect_before_the_next_step(trail: Trail, audit: FileAud
 
 
 def test_a_typed_confirmation_is_asked_for(trail: Trail, audit: FileAudit) -> None:
-    plan = Plan("Delete it", (trail.step("a", destructive=True),), confirm="it")
+    plan = Plan("Delete it", (trail.step("a", destructive=True),), OPERATION, confirm="it")
     for typed in ("", "IT", "it "):
         with pytest.raises(PlanRefused) as caught:
             execute(plan, actor=ACTOR, audit=audit, confirmed=typed)
@@ -147,7 +177,7 @@ class Broken:
 
 
 def test_what_cannot_be_audited_does_not_happen(trail: Trail) -> None:
-    outcome = execute(Plan("A plan", (trail.step("a"),)), actor=ACTOR, audit=Broken())
+    outcome = execute(Plan("A plan", (trail.step("a"),), OPERATION), actor=ACTOR, audit=Broken())
     assert statuses(outcome) == [Status.FAILED]
     assert trail.acted == []
 
@@ -159,11 +189,31 @@ def test_a_defect_is_audited_and_raised(trail: Trail, audit: FileAudit) -> None:
 
 
 def test_the_fingerprint_changes_with_what_is_shown(trail: Trail) -> None:
-    first = Plan("A plan", (trail.step("a", evidence="unused"),))
-    assert first.fingerprint == Plan("A plan", (trail.step("a", evidence="unused"),)).fingerprint
-    assert first.fingerprint != Plan("A plan", (trail.step("a", evidence="used"),)).fingerprint
+    first = Plan("A plan", (trail.step("a", evidence="unused"),), OPERATION)
+    assert first.fingerprint == Plan("A plan", (trail.step("a", evidence="unused"),), OPERATION).fingerprint
+    assert first.fingerprint != Plan("A plan", (trail.step("a", evidence="used"),), OPERATION).fingerprint
+    other = trail.step("a", evidence="unused", parameters={"Size": "3"})
+    assert first.fingerprint != Plan("A plan", (other,), OPERATION).fingerprint
 
 
 def test_the_permissions_are_those_of_all_steps(trail: Trail) -> None:
     steps = (trail.step("a", actions=("s3:B", "s3:A")), trail.step("b", actions=("s3:A",)))
-    assert Plan("A plan", steps).actions == ("s3:A", "s3:B")
+    assert Plan("A plan", steps, OPERATION).actions == ("s3:A", "s3:B")
+
+
+def test_the_audit_says_from_where_in_which_role_on_what_evidence_and_how_long(
+    trail: Trail, audit: FileAudit
+) -> None:
+    parameters = {"Size": "3" * 2000, "DbPassword": "hunter2", "SecretArn": "arn:aws:secretsmanager:x"}
+    step = trail.step("a", evidence="size = 3", parameters=parameters)
+    execute(
+        Plan("A plan", (step,), OPERATION),
+        actor=Actor("ada", "page", Role.ADMINISTRATOR, "192.0.2.1"),
+        audit=audit,
+    )
+    done, started = audit.read(9)
+    assert (done.role, done.origin, done.evidence) == ("administrator", "192.0.2.1", "size = 3")
+    kept = {"Size": "3" * 1000, "DbPassword": "redacted", "SecretArn": "arn:aws:secretsmanager:x"}
+    assert started.parameters == done.parameters == kept
+    assert started.duration_s is None
+    assert done.duration_s is not None and done.duration_s >= 0

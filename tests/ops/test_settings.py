@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ops.errors import SettingsError
+from ops.roles import Role
 from ops.settings import Account, Settings, load
 
 
@@ -57,3 +58,10 @@ def test_a_wrong_setting_is_named_with_a_way_out(tmp_path: Path, case: str) -> N
 def test_a_wrong_variable_is_named() -> None:
     with pytest.raises(SettingsError, match="SLIPWAY_POLL_SECONDS is 'soon'"):
         load(Path("none.toml"), {"SLIPWAY_POLL_SECONDS": "soon"})
+
+
+def test_a_role_is_one_of_the_three(tmp_path: Path) -> None:
+    assert load(tmp_path / "none", {"SLIPWAY_LOCAL_ROLE": "viewer"}).local_role is Role.VIEWER
+    with pytest.raises(SettingsError, match="SLIPWAY_LOCAL_ROLE is 'king'") as refused:
+        load(tmp_path / "none", {"SLIPWAY_LOCAL_ROLE": "king"})
+    assert "viewer, operator or administrator" in refused.value.hint

@@ -1,6 +1,7 @@
 """The Cloud: accounts, roles, clients, and reading many places at once."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from moto import mock_aws
@@ -86,3 +87,10 @@ def test_reading_keeps_errors_in_their_place_and_is_bounded() -> None:
     assert [reading.place for reading in readings] == places
     assert isinstance(readings[7].error, Conflict) and readings[7].value is None
     assert [r.value for r in readings if not r.error] == [p.region for p in places if p.region != "region-7"]
+
+
+def test_a_known_client_is_given_while_another_is_being_made() -> None:
+    cloud = Cloud(SETTINGS)
+    known = cloud.client("s3")
+    with ThreadPoolExecutor(1) as pool, cloud._lock:
+        assert pool.submit(cloud.client, "s3").result(timeout=10) is known

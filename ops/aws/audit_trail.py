@@ -1,0 +1,129 @@
+"""The audit in a CloudWatch Logs group: nobody who uses Slipway can change what stands there."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from ops.audit import AuditLog, FileAudit, Record
+from ops.aws.calls import code, translated
+from ops.aws.cloud import Cloud
+from ops.errors import AuditUnavailable, NotFound, SlipwayError
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+RETENTION_DAYS = 731
+LONGEST_TEXT = 10_000  # characters of one field: an event of CloudWatch Logs has a bound
+# Newest first without reading everything: how far back to look until enough was found.
+WINDOWS = tuple(timedelta(days=days) for days in (1, 7, 30, 90, 365, RETENTION_DAYS))
+FIELDS = {field.name for field in fields(Record)}
+
+
+def open_audit(cloud: Cloud) -> AuditLog:
+    """The audit that the settings name: a log group of the first account, or a file on this machine."""
+    if cloud.settings.audit_group:
+        return GroupAudit(cloud, cloud.settings.audit_group)
+    return FileAudit(cloud.settings.audit_file)
+
+
+class GroupAudit:
+    """Records as JSON events of one log group, a stream a day; made at the first write where they lack."""
+
+    def __init__(
+        self, cloud: Cloud, group: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.group = group
+        self._cloud = cloud
+        self._now = now
+        self._lock = threading.Lock()
+
+    @property
+    def _logs(self) -> "CloudWatchLogsClient":
+        client: CloudWatchLogsClient = self._cloud.client("logs")
+        return client
+
+    def write(self, record: Record) -> None:
+        """Returns once CloudWatch Logs has the record. Raises AuditUnavailable where it has not."""
+        values = {name: _cut(value) for name, value in asdict(record).items()}
+        text = json.dumps(values, ensure_ascii=False)
+        try:
+            with self._lock, translated(f"Writing the audit to {self.group}"):
+                self._put(f"{self._now():%Y/%m/%d}", text)
+        except SlipwayError as error:
+            raise AuditUnavailable(
+                f"{error} Nothing was changed, for no change goes unrecorded.",
+                hint=f"Allow logs:CreateLogGroup, logs:PutRetentionPolicy, logs:CreateLogStream and "
+                f"logs:PutLogEvents on {self.group}, or name another group in the setting audit_group.",
+                detail=error.detail,
+            ) from error
+
+    def _put(self, stream: str, text: str) -> None:
+        event = {"timestamp": time.time_ns() // 1_000_000, "message": text}
+        request: Any = {"logGroupName": self.group, "logStreamName": stream, "logEvents": [event]}
+        try:
+            answer = self._logs.put_log_events(**request)
+        except ClientError as error:
+            if code(error) != "ResourceNotFoundException":
+                raise
+            self._make(stream)
+            answer = self._logs.put_log_events(**request)
+        if rejected := answer.get("rejectedLogEventsInfo"):
+            raise NotFound(f"CloudWatch Logs has rejected the record: {rejected}.")
+
+    def _make(self, stream: str) -> None:
+        with _there_already():
+            self._logs.create_log_group(logGroupName=self.group)
+        with _there_already():
+            self._logs.create_log_stream(logGroupName=self.group, logStreamName=stream)
+        self._logs.put_retention_policy(logGroupName=self.group, retentionInDays=RETENTION_DAYS)
+
+    def read(self, limit: int) -> list[Record]:
+        """The newest `limit` records, newest first; what is no record of ours is left out."""
+        found: list[Record] = []
+        for window in WINDOWS:
+            with translated(f"Reading the audit from {self.group}"):
+                found = list(self._since(self._now() - window))
+            if len(found) >= limit:
+                break
+        return sorted(found, key=lambda record: record.at, reverse=True)[:limit]
+
+    def _since(self, start: datetime) -> Iterator[Record]:
+        pages = self._logs.get_paginator("filter_log_events").paginate(
+            logGroupName=self.group, startTime=int(start.timestamp() * 1000)
+        )
+        try:
+            for page in pages:
+                yield from filter(None, (_record(event["message"]) for event in page["events"]))
+        except ClientError as error:
+            if code(error) != "ResourceNotFoundException":  # nothing was changed yet
+                raise
+
+
+@contextmanager
+def _there_already() -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if code(error) != "ResourceAlreadyExistsException":
+            raise
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        return f"{value[:LONGEST_TEXT]}… ({len(value)} characters)"
+    return value
+
+
+def _record(text: str) -> Record | None:
+    try:
+        values = json.loads(text)
+        return Record(**{name: value for name, value in values.items() if name in FIELDS})
+    except (ValueError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,75 @@
+"""Kinesis: putting records into a stream until it has taken them all."""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ops.aws.calls import THROTTLED, code, translated
+from ops.aws.cloud import Cloud
+from ops.errors import Throttled
+
+# PutRecords: Kinesis API Reference.
+CALL_RECORDS = 500
+CALL_BYTES = 5_000_000
+ATTEMPTS = 12
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 10.0
+
+Keyed = tuple[str, bytes]
+
+
+def put_records(
+    cloud: Cloud,
+    account: str,
+    region: str,
+    stream: str,
+    records: Sequence[Keyed],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Puts every (partition key, data), again and again where the stream throttles. Raises Throttled.
+
+    At least once: a call that was answered badly may have been taken.
+    """
+    client = cloud.client("kinesis", account, region)
+    for batch in _batches(records):
+        _put(client, stream, batch, sleep)
+
+
+def _put(client: Any, stream: str, batch: Sequence[Keyed], sleep: Callable[[float], None]) -> None:
+    left: list[dict[str, Any]] = [{"PartitionKey": key, "Data": data} for key, data in batch]
+    for attempt in range(ATTEMPTS):
+        with translated(f"Putting records into the stream {stream}"):
+            try:
+                answers = client.put_records(StreamName=stream, Records=left)["Records"]
+            except ClientError as error:
+                if code(error) not in THROTTLED:
+                    raise
+                answers = []
+        if answers:
+            left = [each for each, answer in zip(left, answers, strict=True) if "ErrorCode" in answer]
+        if not left:
+            return
+        longest = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)
+        sleep(random.uniform(longest / 2, longest))
+    raise Throttled(
+        f"The stream {stream} did not take {len(left)} records.",
+        hint="Try again later, or give the stream more shards.",
+    )
+
+
+def _batches(records: Sequence[Keyed]) -> Iterator[list[Keyed]]:
+    batch: list[Keyed] = []
+    size = 0
+    for key, data in records:
+        length = len(key) + len(data)
+        if batch and (len(batch) == CALL_RECORDS or size + length > CALL_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append((key, data))
+        size += length
+    if batch:
+        yield batch

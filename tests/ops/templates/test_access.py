@@ -1,0 +1,154 @@
+"""The stacks of Slipway's own roles and of the pages: as recorded, and no wider than the code's calls."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+from ops.own_stacks import OWN
+from ops.templates.access import JOBS
+from ops.templates.access.fargate import COMMAND
+from ops.templates.access.grants import COMMON
+
+ROOT = Path(__file__).parents[3]
+GOLDEN = ROOT / "tests/data/templates"
+# Calls that are named otherwise in IAM: Service Authorization Reference.
+IN_IAM = {
+    "list_objects_v2": "s3:ListBucket",
+    "head_bucket": "s3:ListBucket",
+    "head_object": "s3:GetObject",
+    "copy_object": "s3:GetObject",
+    "delete_objects": "s3:DeleteObject",
+    "list_buckets": "s3:ListAllMyBuckets",
+    "list_object_versions": "s3:ListBucketVersions",
+    "list_multipart_uploads": "s3:ListBucketMultipartUploads",
+    "get_bucket_encryption": "s3:GetEncryptionConfiguration",
+    "put_bucket_encryption": "s3:PutEncryptionConfiguration",
+    "get_bucket_lifecycle_configuration": "s3:GetLifecycleConfiguration",
+    "put_bucket_lifecycle_configuration": "s3:PutLifecycleConfiguration",
+    "put_public_access_block": "s3:PutBucketPublicAccessBlock",
+    "invoke": "lambda:InvokeFunction",
+}
+PREFIXES = {"stepfunctions": "states"}
+SERVICES = (
+    "athena cloudformation cloudwatch codepipeline dynamodb ec2 glue iam kinesis kms logs organizations rds "
+    "s3 stepfunctions sts account"
+).split()
+
+
+def actions(*kinds: str) -> set[str]:
+    return {
+        action for job in JOBS for kind in kinds for grant in getattr(job, kind) for action in grant.actions
+    }
+
+
+def called() -> set[str]:
+    """The names of all methods and paginators that ops/aws asks of clients."""
+    names = set()
+    for path in sorted((ROOT / "ops/aws").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute):
+                names.add(node.attr)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                names.add(node.value)
+    return names
+
+
+@pytest.mark.parametrize("which", OWN)
+def test_the_template_is_the_recorded_one(which: str) -> None:
+    recorded = json.loads((GOLDEN / f"setup-{which}.json").read_text())
+    assert json.loads(OWN[which].template().to_json()) == recorded, (
+        "run `make golden` and look at the difference"
+    )
+
+
+def test_whatever_the_code_calls_is_granted() -> None:
+    session = botocore.session.get_session()
+    known: dict[str, set[str]] = {}
+    for service in SERVICES:
+        for operation in session.get_service_model(service).operation_names:
+            granted = f"{PREFIXES.get(service, service)}:{operation}"
+            known.setdefault(xform_name(operation), set()).add(granted)
+    missing = {}
+    for name in called() & known.keys() | called() & IN_IAM.keys():
+        wanted = {IN_IAM[name]} if name in IN_IAM else known[name]
+        if not wanted & actions("reads", "changes"):
+            missing[name] = sorted(wanted)
+    assert missing == {}
+
+
+def test_what_only_looks_changes_nothing() -> None:
+    verbs = {action.split(":")[1] for action in actions("reads")}
+    reads = re.compile("Get|List|Describe|Filter|Query$|Simulate|StartQueryExecution|StopQueryExecution")
+    assert [verb for verb in sorted(verbs) if not reads.match(verb)] == []
+
+
+def test_what_changes_names_its_resources() -> None:
+    free = {
+        action for job in JOBS for grant in job.changes if "*" in grant.resources for action in grant.actions
+    }
+    assert {action.split(":")[0] for action in free} <= {"ecs", "secretsmanager"}
+
+
+def resources(which: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(OWN[which].template().to_json())["Resources"]
+    return found
+
+
+def test_policies_and_roles_keep_the_quotas_of_iam() -> None:
+    for title, resource in resources("roles").items():
+        properties = resource["Properties"]
+        if resource["Type"] == "AWS::IAM::ManagedPolicy":
+            assert len(json.dumps(properties["PolicyDocument"], separators=(",", ":"))) <= 6144, title
+        else:
+            assert len(properties["ManagedPolicyArns"]) <= 10, title
+            assert properties["PermissionsBoundary"] == {"Ref": "Boundary"}
+
+
+def test_the_boundary_lets_through_whatever_the_roles_hold() -> None:
+    statements = resources("roles")["Boundary"]["Properties"]["PolicyDocument"]["Statement"]
+    allowed = set(statements[0]["Action"])
+    assert {f"{action.split(':')[0]}:*" for action in actions("reads", "changes")} == allowed
+    everywhere = [each for each in statements if each["Effect"] == "Deny" and each["Resource"] == "*"]
+    assert not actions("reads", "changes") & {action for each in everywhere for action in each["Action"]}
+
+
+def test_the_pages_run_behind_tls_and_never_hold_a_secret_in_sight() -> None:
+    found = resources("app")
+    listeners = [each for each in found.values() if each["Type"].endswith("::Listener")]
+    assert [each["Properties"]["Protocol"] for each in listeners] == ["HTTPS"]
+    (container,) = found["Task"]["Properties"]["ContainerDefinitions"]
+    assert {each["Name"] for each in container["Secrets"]} == {"SLIPWAY_SECRETS_TOML", "SLIPWAY_TOML"}
+    assert not [each for each in container["Environment"] if "SECRET" in each["Name"]]
+    assert container["ReadonlyRootFilesystem"]
+    assert found["Targets"]["Properties"]["HealthCheckPath"] == "/_stcore/health"
+    ingress = found["TaskGroup"]["Properties"]["SecurityGroupIngress"]
+    assert [list(each["SourceSecurityGroupId"].values()) for each in ingress] == [
+        [["BalancerGroup", "GroupId"]]
+    ]
+
+
+def test_the_task_can_write_the_audit_and_assume_the_roles() -> None:
+    policy = resources("app")["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    granted = {action for statement in policy["Statement"] for action in statement["Action"]}
+    assert granted >= {"sts:AssumeRole", *COMMON.changes[0].actions}
+
+
+def test_the_image_holds_what_the_pages_need_and_starts_as_the_procfile_does() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    copied = [line.split()[1] for line in text.splitlines() if line.startswith("COPY")]
+    assert all((ROOT / path).exists() for path in copied)
+    assert {"app", "ops", "pages", "queries", "requirements.txt"} <= set(copied)
+    secret_free = [path for path in copied if path.startswith(".streamlit")]
+    assert secret_free == [".streamlit/config.toml"]  # a checkout's secrets.toml stays where it is
+    (procfile,) = (ROOT / "Procfile").read_text().splitlines()
+    start = procfile.removeprefix("web: ").replace("$PORT", "8501")
+    assert " ".join(json.loads(text[text.index("CMD ") + 4 :])) == start
+    assert COMMAND.endswith(start)
+    folder = "/run/slipway"
+    assert text.count(f"ln -s {folder}/") == COMMAND.count(f"> {folder}/") == 2
