@@ -1,6 +1,6 @@
 """Treating a large table by policy, against one UPDATE by hand that sets the same columns to constants.
 
-    python benchmarks/sanitizing.py [ROWS]
+    PYTHONPATH=. python benchmarks/sanitizing.py [ROWS] [postgres|mariadb]
 
 Both run in the same server, on copies of the same table, with the same number of columns changed.
 """
@@ -11,22 +11,34 @@ import tempfile
 import time
 from pathlib import Path
 
-from ops.embedded.postgres import BINARIES, Login, Postgres
+from ops.embedded import mariadb
+from ops.embedded.mariadb import MariaDb
+from ops.embedded.postgres import BINARIES, Postgres, environment
+from ops.embedded.servers import Login, Servers
+from ops.snapshots import mysql_treat, postgres_treat
 from ops.snapshots.policy import parse
-from ops.snapshots.postgres_treat import treat
 
 ROWS = 1_000_000
 PASSWORD = "correct-horse-1"
-TABLE = """
+TABLES = {
+    "postgres": """
     CREATE TABLE people AS SELECT n AS id, 'person' || n || '@real.test' AS email, 'First' || n AS first_name,
         'Last' || n AS last_name, '+43660' || n AS phone, '1970-01-01'::date + (n % 9000) AS born,
         md5(n::text) AS secret FROM generate_series(1, {rows}) n;
     ALTER TABLE people ADD PRIMARY KEY (id);
-    ANALYZE people"""
+    ANALYZE people""",
+    "mariadb": """
+    CREATE TABLE people (id INT PRIMARY KEY, email VARCHAR(60), first_name VARCHAR(40), last_name VARCHAR(40),
+        phone VARCHAR(30), born DATE, secret VARCHAR(40));
+    INSERT INTO people SELECT seq, CONCAT('person', seq, '@real.test'), CONCAT('First', seq),
+        CONCAT('Last', seq), CONCAT('+43660', seq), DATE_ADD('1970-01-01', INTERVAL seq % 9000 DAY), MD5(seq)
+        FROM seq_1_to_{rows};""",
+}
 BY_HAND = """
     UPDATE people SET email = 'x@example.com', first_name = 'X', last_name = 'X', phone = '0',
         born = '2000-01-01', secret = 'x'"""
 POLICY = """
+    engine = "{engine}"
     [tables.people]
     id = "keep"
     email = "fake email"
@@ -38,45 +50,65 @@ POLICY = """
     """
 
 
-def seconds(postgres: Postgres, login: Login, sql: str) -> float:
+def seconds(servers: Servers, login: Login, sql: str) -> float:
     began = time.perf_counter()
-    postgres.load(login, [sql])
+    servers.load(login, [sql])
     return time.perf_counter() - began
 
 
-def generated(postgres: Postgres, login: Login) -> str:
+def generated(engine: str, login: Login) -> str:
     """The statements that the policy's generator prints, as the task runs them."""
-    done = subprocess.run(
-        [BINARIES / "psql", "-XqAt", "-f", "-"],
-        input=treat(parse(POLICY)),
-        env=login.environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    policy = parse(POLICY.format(engine=engine))
+    if engine == "postgres":
+        command, told = [str(BINARIES / "psql"), "-XqAt", "-f", "-"], environment(login)
+        return _output(command, told, postgres_treat.treat(policy))
+    address = ["--host=127.0.0.1", f"--port={login.port}", f"--user={login.user}", login.database]
+    command = [
+        str(mariadb.find_client()),
+        "--no-defaults",
+        "--batch",
+        "--raw",
+        "--skip-column-names",
+        *address,
+    ]
+    made = _output(command, {"MYSQL_PWD": login.password}, mysql_treat.treat(policy))
+    return "SET @salt = 'a-salt';\n" + made
+
+
+def _output(command: list[str], told: dict[str, str], sql: str) -> str:
+    done = subprocess.run(command, input=sql, env=told, capture_output=True, text=True, check=True)
     return done.stdout
+
+
+def measure(engine: str, rows: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        kind = Postgres if engine == "postgres" else MariaDb
+        servers = kind(folder / engine, {"SALT": "a-salt"})
+        port = servers.create("bench", "master", PASSWORD, "bench")
+        login = Login(port, "master", PASSWORD, "bench")
+        try:
+            if isinstance(servers, MariaDb):  # the locks of an UPDATE of 10 million rows lie in it
+                servers.execute(port, "SET GLOBAL innodb_buffer_pool_size = 268435456")
+            servers.load(login, [TABLES[engine].format(rows=rows)])
+            sql = generated(engine, login)
+            by_policy = seconds(servers, login, sql)
+            servers.load(login, ["DROP TABLE people;", TABLES[engine].format(rows=rows)])
+            by_hand = seconds(servers, login, BY_HAND)
+        finally:
+            servers.delete("bench")
+    print(
+        f"{engine}: {rows:,} rows, 6 columns: by policy {by_policy:.1f} s, by hand {by_hand:.1f} s, "
+        f"ratio {by_policy / by_hand:.2f}"
+    )
 
 
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
-    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        postgres = Postgres(folder / "postgres", {"SALT": "a-salt"})
-        port = postgres.create("bench", "master", PASSWORD, "bench")
-        login = Login(port, "master", PASSWORD, "bench")
-        try:
-            postgres.load(login, [TABLE.format(rows=rows)])
-            sql = generated(postgres, login)
-            by_policy = seconds(postgres, login, sql)
-            postgres.load(login, ["DROP TABLE people;", TABLE.format(rows=rows)])
-            by_hand = seconds(postgres, login, BY_HAND)
-        finally:
-            postgres.delete("bench")
-    print(
-        f"{rows:,} rows, 6 columns: by policy {by_policy:.1f} s, by hand {by_hand:.1f} s, "
-        f"ratio {by_policy / by_hand:.2f}"
-    )
+    engines = sys.argv[2:] or ["postgres", *(["mariadb"] if mariadb.find_server() else [])]
+    for engine in engines:
+        measure(engine, rows)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from ops import embedded
 from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Cloud, Place
 from ops.embedded.accounts import HOME, PRODUCTION
-from ops.embedded.postgres import Login, Postgres
+from ops.embedded.postgres import Postgres
 from ops.embedded.sample import SampleDatabase, production_databases
+from ops.embedded.servers import Login
 from ops.plan import execute
 from ops.settings import Settings
 from ops.snapshots import catalogue, runs

@@ -2,185 +2,83 @@
 
 A state's input is the run, a flat dict that Preflight makes; its output is the run with what it learned.
 Temporary resources have names derived from the run's and carry its tags; nothing else is ever deleted.
+Lambda takes one file: `ops.templates.functions` puts the parts that are imported here into it.
 """
 
-import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-Record = dict[str, Any]
-Tags = list[dict[str, str]]
-
-PIPELINE = os.environ["PIPELINE"]  # the stack's name: value of the tag slipway:pipeline
-PREFIX = os.environ["PREFIX"]  # of every temporary id; the role may touch no other instance
-SUPPORTED = ("postgres",)
-BROKEN = ("failed", "incompatible-", "storage-full", "inaccessible-encryption", "restore-error")
-THROTTLED = ("Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException")
-LONGEST_RUN = timedelta(days=3)  # what is older than that is nobody's any more: for a reader of tags
-MAXIMUM_SHARES = 20  # accounts a snapshot: Amazon RDS User Guide, "Sharing a DB snapshot"
-
-_config = Config(retries={"mode": "adaptive", "max_attempts": 6}, connect_timeout=5, read_timeout=20)
-_make: Any = boto3.client  # one type for all: the runtime has no stubs
-rds, kms, s3, secrets, states, logs, sns = (
-    _make(name, config=_config)
-    for name in ("rds", "kms", "s3", "secretsmanager", "stepfunctions", "logs", "sns")
+from ops.functions.snapshots_ground import (
+    PREFIX,
+    SHARE_WITH,
+    SOURCE,
+    THROTTLED,
+    NotReady,
+    ProofFailed,
+    Record,
+    ResourceFailed,
+    Throttled,
+    code_of,
+    is_ours,
+    logs,
+    rds,
+    s3,
+    secrets,
+    sns,
+    states,
+    temporary_tags,
+    told_of,
 )
+from ops.functions.snapshots_kinds import (
+    CLUSTERS,
+    KINDS,
+    Database,
+    Kind,
+    Snapshot,
+    own_snapshots,
+)
+from ops.functions.snapshots_preflight import find_source, preflight
 
-
-class NotReady(Exception):
-    """Not an error: look again later. The state machine retries on this name."""
-
-
-class Throttled(Exception):
-    """AWS throttled a call through all retries; the state machine waits and retries."""
-
-
-class PreflightFailed(Exception):
-    """The run cannot work; nothing was created."""
-
-
-class ProofFailed(Exception):
-    """The sanitized copy is not proven clean: nothing is snapshotted."""
-
-
-class ResourceFailed(Exception):
-    """A temporary resource has failed, vanished, or is not this run's."""
+BROKEN = ("failed", "incompatible-", "storage-full", "inaccessible-encryption", "restore-error")
 
 
 def handler(event: Record, context: object) -> Record | None:
     try:
         return ACTIONS[event["action"]](event["run"])
     except ClientError as error:
-        if error.response["Error"]["Code"] in THROTTLED:
+        if code_of(error) in THROTTLED:
             raise Throttled(str(error)) from error
         raise
-
-
-# Before anything is created
-
-
-def preflight(run: Record) -> Record:
-    """Reads what the run needs and refuses what cannot work. `run`: name, started (ISO 8601)."""
-    database = _find_source()
-    shares = [account for account in os.environ["SHARE_WITH"].split(",") if account]
-    _check_shares(shares, database)
-    _check_scripts()
-    final = _final_id(run["started"])
-    if (taken := _snapshot(final)) and not _is_ours(taken, run["name"]):
-        raise PreflightFailed(f"A snapshot named {final} exists already. Choose another name format.")
-    return {
-        "name": run["name"],
-        "temporary": PREFIX + hashlib.sha256(run["name"].encode()).hexdigest()[:10],
-        "final": final,
-        "expires": f"{_moment(run['started']) + LONGEST_RUN:%Y-%m-%dT%H:%MZ}",
-        "user": database["MasterUsername"],
-        "database": os.environ["DATABASE"] or database.get("DBName") or "postgres",
-        "instance_class": os.environ["INSTANCE_CLASS"] or database["DBInstanceClass"],
-        "take_snapshot": os.environ["USE_LATEST_SNAPSHOT"] != "true",
-    }
-
-
-def _find_source() -> Record:
-    source = os.environ["SOURCE"]
-    database = _instance(source)
-    if not database:
-        raise PreflightFailed(f"There is no database {source} in this account and region.")
-    if database["Engine"] not in SUPPORTED:
-        raise PreflightFailed(
-            f"{source} runs {database['Engine']}; a pipeline can sanitize {', '.join(SUPPORTED)} only."
-        )
-    if database.get("DBClusterIdentifier"):
-        raise PreflightFailed(f"{source} is a member of a cluster; a pipeline copies single instances only.")
-    return database
-
-
-def _check_shares(shares: list[str], database: Record) -> None:
-    if bad := [account for account in shares if not re.fullmatch(r"\d{12}", account)]:
-        raise PreflightFailed(f"{bad[0]!r} is not an account id: it has 12 digits.")
-    if len(shares) > MAXIMUM_SHARES:
-        raise PreflightFailed(
-            f"A snapshot is shared with {MAXIMUM_SHARES} accounts at most, not {len(shares)}."
-        )
-    if shares and database["StorageEncrypted"] and not os.environ["KMS_KEY"]:
-        key = kms.describe_key(KeyId=database["KmsKeyId"])["KeyMetadata"]
-        if key["KeyManager"] == "AWS":
-            raise PreflightFailed(
-                f"{database['DBInstanceIdentifier']} is encrypted with the account's default key: its "
-                "snapshots cannot be shared. Give the pipeline a customer managed key, or share with none."
-            )
-
-
-def _check_scripts() -> None:
-    bucket, prefix = os.environ["SCRIPT_BUCKET"], os.environ["SCRIPT_PREFIX"]
-    listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix.rstrip("/") + "/").get("Contents", [])
-    scripts = [item for item in listed if item["Key"].endswith(".sql")]
-    if not scripts:
-        raise PreflightFailed(
-            f"There is no .sql script under s3://{bucket}/{prefix}: nothing would be sanitized."
-        )
-    if empty := [item["Key"] for item in scripts if item["Size"] == 0]:
-        raise PreflightFailed(f"The script s3://{bucket}/{empty[0]} is empty.")
-
-
-def _final_id(started: str) -> str:
-    moment = _moment(started)
-    fields = {
-        "database": os.environ["SOURCE"],
-        "date": f"{moment:%Y%m%d}",
-        "time": f"{moment:%H%M%S}",
-    }
-    name = re.sub(r"\{(\w+)\}", lambda m: fields.get(m[1], m[0]), os.environ["NAME_FORMAT"]).lower()
-    if len(name) > 255 or not re.fullmatch(r"[a-z](-?[a-z0-9])*", name):
-        raise PreflightFailed(
-            f"The name format gives {name!r}, which is not a snapshot id: a letter first, then letters, "
-            "digits and single hyphens, 255 at most. It may hold {database}, {date} and {time}."
-        )
-    return name
-
-
-def _moment(started: str) -> datetime:
-    return datetime.fromisoformat(started.replace("Z", "+00:00"))
 
 
 # Source snapshot
 
 
 def take_snapshot(run: Record) -> Record:
+    kind = KINDS[run["kind"]]
     run = {**run, "source": f"{run['temporary']}-source"}
-    _create_snapshot(run, run["source"], os.environ["SOURCE"], _tags(run, temporary=True))
-    return {**run, "reencrypt": _must_reencrypt(_find_source())}
+    kind.create_snapshot(run, run["source"], SOURCE, temporary_tags(run))
+    return {**run, "reencrypt": kind.must_copy(find_source()[1])}
 
 
 def find_snapshot(run: Record) -> Record:
     """The newest finished snapshot of the source that holds production's data: automated or by hand."""
+    kind = KINDS[run["kind"]]
     found = [
         item
-        for page in rds.get_paginator("describe_db_snapshots").paginate(
-            DBInstanceIdentifier=os.environ["SOURCE"]
-        )
-        for item in page["DBSnapshots"]
-        if item["Status"] == "available" and "slipway:pipeline" not in _tags_of(item)
+        for item in kind.snapshots(of=SOURCE)
+        if item.status == "available" and "slipway:pipeline" not in item.tags
     ]
     if not found:
         raise ResourceFailed(
-            f"{os.environ['SOURCE']} has no finished snapshot. Let the pipeline take one, or turn backups on."
+            f"{SOURCE} has no finished snapshot. Let the pipeline take one, or turn backups on."
         )
-    newest = max(found, key=lambda item: item["SnapshotCreateTime"])
-    return {**run, "source": newest["DBSnapshotIdentifier"], "reencrypt": _must_reencrypt(newest)}
-
-
-def _must_reencrypt(thing: Record) -> bool:
-    """Whether a copy under the pipeline's key is needed: `thing` is an instance or a snapshot."""
-    key = os.environ["KMS_KEY"]
-    return bool(key) and key != thing.get("KmsKeyId")
+    newest = max(found, key=lambda item: item.created)
+    return {**run, "source": newest.id, "reencrypt": kind.must_copy(newest)}
 
 
 def wait_for_source(run: Record) -> Record:
@@ -189,16 +87,7 @@ def wait_for_source(run: Record) -> Record:
 
 def copy_snapshot(run: Record) -> Record:
     target = f"{run['temporary']}-copy"
-    source = _snapshot(run["source"])
-    if not source:
-        raise ResourceFailed(f"The snapshot {run['source']} is gone.")
-    request = {
-        "SourceDBSnapshotIdentifier": source["DBSnapshotArn"],
-        "TargetDBSnapshotIdentifier": target,
-        "KmsKeyId": os.environ["KMS_KEY"],
-        "Tags": _tags(run, temporary=True),
-    }
-    _once(lambda: rds.copy_db_snapshot(**request), "DBSnapshotAlreadyExists", lambda: _snapshot(target), run)
+    KINDS[run["kind"]].copy_snapshot(run, _snapshot(run, run["source"]), target)
     return {**run, "source": target}
 
 
@@ -206,34 +95,22 @@ def copy_snapshot(run: Record) -> Record:
 
 
 def restore_database(run: Record) -> Record:
-    request = {
-        "DBInstanceIdentifier": run["temporary"],
-        "DBSnapshotIdentifier": run["source"],
-        "DBInstanceClass": run["instance_class"],
-        "DBSubnetGroupName": os.environ["SUBNET_GROUP"],
-        "VpcSecurityGroupIds": [os.environ["SECURITY_GROUP"]],
-        "PubliclyAccessible": False,
-        "MultiAZ": False,
-        "DeletionProtection": False,
-        "AutoMinorVersionUpgrade": False,
-        "CopyTagsToSnapshot": False,
-        "Tags": _tags(run, temporary=True),
-    }
-    source = _instance(os.environ["SOURCE"]) or {}
-    if groups := source.get("DBParameterGroups"):
-        request["DBParameterGroupName"] = groups[0]["DBParameterGroupName"]
-    _once(
-        lambda: rds.restore_db_instance_from_db_snapshot(**request),
-        "DBInstanceAlreadyExists",
-        lambda: _instance(run["temporary"]),
-        run,
-    )
+    KINDS[run["kind"]].restore(run, _snapshot(run, run["source"]))
     return run
 
 
 def wait_for_database(run: Record) -> Record:
-    database = _available_instance(run)
-    return {**run, "host": database["Endpoint"]["Address"], "port": str(database["Endpoint"]["Port"])}
+    return _with_address(run, _ready(KINDS[run["kind"]], run["temporary"]))
+
+
+def add_instance(run: Record) -> Record:
+    """A restored cluster has none, and nothing answers without one."""
+    CLUSTERS.add_instance(run)
+    return run
+
+
+def wait_for_instance(run: Record) -> Record:
+    return _with_address(run, _all_ready(run)[0])
 
 
 def set_password(run: Record) -> Record:
@@ -241,37 +118,45 @@ def set_password(run: Record) -> Record:
 
     Called again while the first call still takes effect, it waits and sets the same one once more.
     """
-    _available_instance(run)
+    _all_ready(run)
     secret = secrets.get_secret_value(SecretId=os.environ["SECRET"])["SecretString"]
     try:
-        rds.modify_db_instance(
-            DBInstanceIdentifier=run["temporary"],
-            MasterUserPassword=json.loads(secret)["password"],
-            BackupRetentionPeriod=0,
-            ApplyImmediately=True,
-        )
-    except rds.exceptions.InvalidDBInstanceStateFault as error:
-        raise NotReady(f"{run['temporary']} is being changed") from error
+        KINDS[run["kind"]].set_password(run["temporary"], json.loads(secret)["password"])
+    except ClientError as error:
+        if code_of(error) in ("InvalidDBInstanceState", "InvalidDBClusterStateFault"):
+            raise NotReady(f"{run['temporary']} is being changed") from error
+        raise
     return run
 
 
 def wait_for_password(run: Record) -> Record:
-    """`available` alone does not tell: the status lags behind ModifyDBInstance."""
-    database = _available_instance(run)
-    if database.get("PendingModifiedValues"):
-        raise NotReady(f"{run['temporary']}: {', '.join(database['PendingModifiedValues'])} still pending")
+    """`available` alone does not tell: the status lags behind the change."""
+    for database in _all_ready(run):
+        if database.pending:
+            raise NotReady(f"{database.id}: {', '.join(database.pending)} still pending")
     return run
 
 
-def _available_instance(run: Record) -> Record:
-    database = _instance(run["temporary"])
+def _with_address(run: Record, database: Database) -> Record:
+    if not database.host:
+        raise NotReady(f"{database.id} has no address yet")
+    return {**run, "host": database.host, "port": database.port}
+
+
+def _all_ready(run: Record) -> list[Database]:
+    return [_ready(kind, name) for kind, name in KINDS[run["kind"]].parts(run["temporary"])]
+
+
+def _ready(kind: Kind, name: str) -> Database:
+    database = kind.database(name)
     if not database:
-        raise ResourceFailed(f"The temporary database {run['temporary']} is gone.")
-    status = database["DBInstanceStatus"]
-    if status.startswith(BROKEN):
-        raise ResourceFailed(f"The temporary database {run['temporary']} is {status}.")
-    if status != "available" or not database.get("Endpoint", {}).get("Address"):
-        raise NotReady(f"{run['temporary']} is {status}")
+        raise ResourceFailed(f"The temporary database {name} is gone.")
+    if database.status.startswith(BROKEN):
+        raise ResourceFailed(
+            f"The temporary database {name} is {database.status}.{told_of(kind.db_event, name)}"
+        )
+    if database.status != "available":
+        raise NotReady(f"{name} is {database.status}")
     return database
 
 
@@ -280,7 +165,8 @@ def _available_instance(run: Record) -> Record:
 
 def read_proof(run: Record) -> Record:
     """The checks that the task has printed: whole, each passed, and kept before anything is snapshotted."""
-    lines = _task_lines(run["task"]["arn"].rsplit("/", 1)[-1])
+    told = _task_log(run["task"]["arn"].rsplit("/", 1)[-1])
+    lines = [message for _, message in told]
     ends = [line for line in lines if line.startswith("REPORT-END ")]
     checks = [json.loads(line[7:]) for line in lines if line.startswith("REPORT {")]
     if not ends or len(checks) != int(ends[-1].split()[1]):
@@ -290,16 +176,31 @@ def read_proof(run: Record) -> Record:
     if failed := [check for check in checks if not check["ok"]]:
         raise ProofFailed(f"{len(failed)} of {len(checks)} checks failed.")
     policy = next(check["policy"] for check in checks if check["check"] == "drift")
-    key = f"snapshots/{os.environ['SOURCE']}/reports/{run['name']}.json"
-    report = {"run": run["name"], "database": os.environ["SOURCE"], "policy": policy, "checks": checks}
+    key = f"snapshots/{SOURCE}/reports/{run['name']}.json"
+    report = {
+        "run": run["name"],
+        "database": SOURCE,
+        "policy": policy,
+        "seconds": _durations(told),
+        "checks": checks,
+    }
     s3.put_object(Bucket=os.environ["SCRIPT_BUCKET"], Key=key, Body=json.dumps(report).encode())
     proof = {"report": key, "checks": str(len(checks)), "policy": str(policy)}
     return {**run, "proof": proof}
 
 
-def _task_lines(task: str) -> list[str]:
+def _durations(told: list[tuple[int, str]]) -> dict[str, float]:
+    """How long each script ran: its name stands in the log before what it says."""
+    begun = [(at, message[8:].strip()) for at, message in told if message.startswith("Running ")]
+    ended = next(at for at, message in told if message.startswith("REPORT"))
+    following = [*(at for at, _ in begun[1:]), ended]
+    return {name: round((end - at) / 1000, 1) for (at, name), end in zip(begun, following, strict=False)}
+
+
+def _task_log(task: str) -> list[tuple[int, str]]:
+    """Each line's time in milliseconds, and the line."""
     request: Record = {"logGroupName": os.environ["LOG_GROUP"], "logStreamName": f"run/sanitize/{task}"}
-    lines: list[str] = []
+    lines: list[tuple[int, str]] = []
     token = None
     while True:
         more: Record = {"nextToken": token} if token else {}
@@ -307,7 +208,7 @@ def _task_lines(task: str) -> list[str]:
             answer = logs.get_log_events(**request, startFromHead=True, **more)
         except logs.exceptions.ResourceNotFoundException as error:
             raise NotReady("The task's log is not there yet") from error
-        lines += [event["message"] for event in answer["events"]]
+        lines += [(event["timestamp"], event["message"]) for event in answer["events"]]
         if answer["nextForwardToken"] == token:  # the same token again: the end, says the API
             return lines
         token = answer["nextForwardToken"]
@@ -316,13 +217,13 @@ def _task_lines(task: str) -> list[str]:
 def create_final(run: Record) -> Record:
     """Stays tagged as temporary until it is shared: a failure before that deletes it."""
     tags = [
-        *_tags(run, temporary=True),
-        {"Key": "slipway:source", "Value": os.environ["SOURCE"]},
+        *temporary_tags(run),
+        {"Key": "slipway:source", "Value": SOURCE},
         {"Key": "slipway:report", "Value": f"s3://{os.environ['SCRIPT_BUCKET']}/{run['proof']['report']}"},
         {"Key": "slipway:checks", "Value": run["proof"]["checks"]},
         {"Key": "slipway:policy", "Value": run["proof"]["policy"]},
     ]
-    _create_snapshot(run, run["final"], run["temporary"], tags)
+    KINDS[run["kind"]].create_snapshot(run, run["final"], run["temporary"], tags)
     return run
 
 
@@ -332,40 +233,34 @@ def wait_for_final(run: Record) -> Record:
 
 def share(run: Record) -> Record:
     """Shares with exactly the accounts asked for; only then is the snapshot no longer temporary."""
-    snapshot = _snapshot(run["final"])
-    if not snapshot or not _is_ours(snapshot, run["name"]):
-        raise ResourceFailed(f"The sanitized snapshot {run['final']} is gone, or is not this run's.")
-    if accounts := [account for account in os.environ["SHARE_WITH"].split(",") if account]:
-        rds.modify_db_snapshot_attribute(
-            DBSnapshotIdentifier=run["final"], AttributeName="restore", ValuesToAdd=accounts
-        )
-    rds.add_tags_to_resource(
-        ResourceName=snapshot["DBSnapshotArn"], Tags=[{"Key": "slipway:sanitized", "Value": "true"}]
-    )
-    rds.remove_tags_from_resource(
-        ResourceName=snapshot["DBSnapshotArn"], TagKeys=["slipway:temporary", "slipway:expires"]
-    )
+    snapshot = _snapshot(run, run["final"])
+    if not is_ours(snapshot.tags, run["name"]):
+        raise ResourceFailed(f"The snapshot {run['final']} is not this run's.")
+    if SHARE_WITH:
+        KINDS[run["kind"]].share(run["final"], SHARE_WITH)
+    rds.add_tags_to_resource(ResourceName=snapshot.arn, Tags=[{"Key": "slipway:sanitized", "Value": "true"}])
+    rds.remove_tags_from_resource(ResourceName=snapshot.arn, TagKeys=["slipway:temporary", "slipway:expires"])
     return run
 
 
 def delete_old(run: Record) -> Record:
     """Keeps the newest KEEP finished snapshots of this pipeline, this run's among them."""
-    finished = [item for item in _own_snapshots() if "slipway:sanitized" in _tags_of(item)]
-    finished.sort(key=lambda item: item["SnapshotCreateTime"], reverse=True)
+    kind = KINDS[run["kind"]]
+    finished = [item for item in own_snapshots(kind) if "slipway:sanitized" in item.tags]
+    finished.sort(key=lambda item: item.created, reverse=True)
     for item in finished[int(os.environ["KEEP"]) :]:
-        if item["DBSnapshotIdentifier"] != run["final"]:
-            _delete_snapshot(item["DBSnapshotIdentifier"])
+        if item.id != run["final"]:
+            kind.delete_snapshot(item.id)
     return run
 
 
 def tell(run: Record) -> Record:
     """The notice of success, with the proof's summary. Told twice is no harm."""
-    source, accounts = os.environ["SOURCE"], [each for each in os.environ["SHARE_WITH"].split(",") if each]
     proof = run["proof"]
     sns.publish(
         TopicArn=os.environ["TOPIC"],
-        Subject=f"Sanitized snapshot of {source}"[:100],
-        Message=f"{run['final']} was made and shared with {', '.join(accounts) or 'nobody'}.\n"
+        Subject=f"Sanitized snapshot of {SOURCE}"[:100],
+        Message=f"{run['final']} was made and shared with {', '.join(SHARE_WITH) or 'nobody'}.\n"
         f"{proof['checks']} checks passed under policy version {proof['policy']}.\n"
         f"Proof: s3://{os.environ['SCRIPT_BUCKET']}/{proof['report']}",
     )
@@ -378,58 +273,38 @@ def tell(run: Record) -> Record:
 def clean_up(run: Record) -> Record:
     """Deletes what is left of the run, however it ended; NotReady until nothing is."""
     left = []
-    for database in _temporary_instances(run["name"]):
-        left.append(f"database {database['DBInstanceIdentifier']} ({database['DBInstanceStatus']})")
-        if database["DBInstanceStatus"] != "deleting":
-            _delete_instance(database["DBInstanceIdentifier"])
-    for item in _temporary_snapshots(run["name"]):
-        left.append(f"snapshot {item['DBSnapshotIdentifier']} ({item['Status']})")
-        _delete_snapshot(item["DBSnapshotIdentifier"])
+    for kind, database in _temporary_databases(run["name"]):
+        left.append(f"database {database.id} ({database.status})")
+        if database.status != "deleting":
+            kind.delete_database(database)
+    for kind, item in _temporary_snapshots(run["name"]):
+        left.append(f"snapshot {item.id} ({item.status})")
+        kind.delete_snapshot(item.id)
     if left:
         raise NotReady("Still there: " + "; ".join(left))
     return run
 
 
-def _temporary_instances(name: str) -> Iterator[Record]:
-    for page in rds.get_paginator("describe_db_instances").paginate():
-        for database in page["DBInstances"]:
-            ours = database["DBInstanceIdentifier"].startswith(PREFIX)
-            if ours and _is_ours(database, name):
-                yield database
+def _temporary_databases(name: str = "") -> Iterator[tuple[Kind, Database]]:
+    """Of a run, or of all of them: instances before the clusters that hold them."""
+    for kind in KINDS.values():
+        for database in kind.databases():
+            ours = database.id.startswith(PREFIX)
+            if ours and is_ours(database.tags, name or database.tags.get("slipway:run", "")):
+                yield kind, database
 
 
-def _temporary_snapshots(name: str) -> Iterator[Record]:
-    for item in _own_snapshots():
-        if _is_ours(item, name) and "slipway:temporary" in _tags_of(item):
-            yield item
-
-
-def _delete_instance(identifier: str) -> None:
-    _gone(
-        lambda: rds.delete_db_instance(
-            DBInstanceIdentifier=identifier, SkipFinalSnapshot=True, DeleteAutomatedBackups=True
-        )
-    )
-
-
-def _delete_snapshot(identifier: str) -> None:
-    _gone(lambda: rds.delete_db_snapshot(DBSnapshotIdentifier=identifier))
-
-
-def _gone(delete: Callable[[], object]) -> None:
-    """A thing that is gone, or busy for now, is no error: the next look tells."""
-    try:
-        delete()
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if not re.search(r"NotFound|^InvalidDB(Instance|Snapshot)State", code):
-            raise
+def _temporary_snapshots(name: str = "") -> Iterator[tuple[Kind, Snapshot]]:
+    for kind in KINDS.values():
+        for item in own_snapshots(kind, run=name):
+            if "slipway:temporary" in item.tags:
+                yield kind, item
 
 
 def abandoned(event: Record) -> None:
     """Called for a run that ended outside its own clean-up: starts one that cleans up after it."""
     name = event["name"]
-    if name.startswith("clean-up-") or not _has_leftovers(name):
+    if name.startswith("clean-up-") or not _leftovers(name):
         return
     try:
         states.start_execution(
@@ -444,7 +319,7 @@ def abandoned(event: Record) -> None:
 def sweep(event: Record) -> None:
     """Called every hour: starts a clean-up for each run that has ended and has left something behind."""
     machine = event["stateMachineArn"]
-    for name in sorted({_tags_of(item)["slipway:run"] for item in _all_temporary()}):
+    for name in sorted(_leftovers()):
         if not _is_running(machine.replace(":stateMachine:", ":execution:") + f":{name}"):
             stamp = f"-{datetime.now(UTC):%m%d%H%M}"
             states.start_execution(
@@ -454,17 +329,6 @@ def sweep(event: Record) -> None:
             )
 
 
-def _all_temporary() -> Iterator[Record]:
-    for page in rds.get_paginator("describe_db_instances").paginate():
-        for database in page["DBInstances"]:
-            ours = database["DBInstanceIdentifier"].startswith(PREFIX)
-            if ours and _tags_of(database).get("slipway:pipeline") == PIPELINE:
-                yield database
-    for item in _own_snapshots():
-        if "slipway:temporary" in _tags_of(item):
-            yield item
-
-
 def _is_running(execution: str) -> bool:
     try:
         return bool(states.describe_execution(executionArn=execution)["status"] == "RUNNING")
@@ -472,84 +336,30 @@ def _is_running(execution: str) -> bool:
         return False  # forgotten after 90 days
 
 
-def _has_leftovers(name: str) -> bool:
-    return any(_temporary_instances(name)) or any(_temporary_snapshots(name))
+def _leftovers(name: str = "") -> set[str]:
+    """The runs that have something temporary, or the named one if it has."""
+    found = [database.tags for _, database in _temporary_databases(name)]
+    return {tags["slipway:run"] for tags in [*found, *(item.tags for _, item in _temporary_snapshots(name))]}
 
 
 # Shared by the above
 
 
-def _instance(identifier: str) -> Record | None:
-    try:
-        found: Record = rds.describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"][0]
-        return found
-    except rds.exceptions.DBInstanceNotFoundFault:
-        return None
+def _snapshot(run: Record, name: str) -> Snapshot:
+    found = KINDS[run["kind"]].snapshot(name)
+    if not found:
+        raise ResourceFailed(f"The snapshot {name} is gone.")
+    return found
 
 
-def _snapshot(identifier: str) -> Record | None:
-    try:
-        found: Record = rds.describe_db_snapshots(DBSnapshotIdentifier=identifier)["DBSnapshots"][0]
-        return found
-    except rds.exceptions.DBSnapshotNotFoundFault:
-        return None
-
-
-def _own_snapshots() -> Iterator[Record]:
-    """Every manual snapshot that this pipeline made."""
-    for page in rds.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual"):
-        for item in page["DBSnapshots"]:
-            if _tags_of(item).get("slipway:pipeline") == PIPELINE:
-                yield item
-
-
-def _create_snapshot(run: Record, identifier: str, database: str, tags: Tags) -> None:
-    request = {"DBSnapshotIdentifier": identifier, "DBInstanceIdentifier": database, "Tags": tags}
-    _once(
-        lambda: rds.create_db_snapshot(**request),
-        "DBSnapshotAlreadyExists",
-        lambda: _snapshot(identifier),
-        run,
-    )
-
-
-def _snapshot_ready(run: Record, identifier: str) -> Record:
-    item = _snapshot(identifier)
-    if not item:
-        raise ResourceFailed(f"The snapshot {identifier} is gone.")
-    if item["Status"].startswith(BROKEN):
-        raise ResourceFailed(f"The snapshot {identifier} is {item['Status']}.")
-    if item["Status"] != "available":
-        raise NotReady(f"{identifier} is {item['Status']}, {item.get('PercentProgress', 0)} %")
+def _snapshot_ready(run: Record, name: str) -> Record:
+    item = _snapshot(run, name)
+    if item.status.startswith(BROKEN):
+        told = told_of(KINDS[run["kind"]].snap_event, name)
+        raise ResourceFailed(f"The snapshot {name} is {item.status}.{told}")
+    if item.status != "available":
+        raise NotReady(f"{name} is {item.status}, {item.progress} %")
     return run
-
-
-def _once(create: Callable[[], object], exists: str, find: Callable[[], Record | None], run: Record) -> None:
-    """Creates, or finds that an earlier try of this run has created it already."""
-    try:
-        create()
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code != exists:
-            raise
-        if not _is_ours(find() or {}, run["name"]):
-            raise ResourceFailed(f"{code}: the name is taken by something that is not this run's.") from error
-
-
-def _tags(run: Record, temporary: bool) -> Tags:
-    tags = {"slipway:pipeline": PIPELINE, "slipway:run": run["name"]}
-    if temporary:
-        tags |= {"slipway:temporary": "true", "slipway:expires": run["expires"]}
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def _tags_of(thing: Record) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in thing.get("TagList", [])}
-
-
-def _is_ours(thing: Record, name: str) -> bool:
-    tags = _tags_of(thing)
-    return tags.get("slipway:pipeline") == PIPELINE and tags.get("slipway:run") == name
 
 
 ACTIONS: dict[str, Callable[[Record], Record | None]] = {
@@ -562,6 +372,8 @@ ACTIONS: dict[str, Callable[[Record], Record | None]] = {
         copy_snapshot,
         restore_database,
         wait_for_database,
+        add_instance,
+        wait_for_instance,
         set_password,
         wait_for_password,
         read_proof,

@@ -18,6 +18,10 @@ TEMPORARY_TAG = "slipway:temporary"
 SANITIZED_TAG = "slipway:sanitized"
 REPORT_TAG = "slipway:report"
 
+# By kind, as CloudFormation names them.
+DATABASES = {rds.INSTANCE: "AWS::RDS::DBInstance", rds.CLUSTER: "AWS::RDS::DBCluster"}
+SNAPSHOTS = {rds.INSTANCE: "AWS::RDS::DBSnapshot", rds.CLUSTER: "AWS::RDS::DBClusterSnapshot"}
+
 
 @dataclass(frozen=True)
 class Deployed:
@@ -90,8 +94,10 @@ def find_database(cloud: Cloud, place: Place, database: str) -> Database | None:
 
 
 def read_policy(cloud: Cloud, pipeline: Deployed) -> str:
-    """The policy's text as the pipeline was deployed with it."""
+    """The policy's text as the pipeline was deployed with it. Raises NotFound."""
     asked = pipeline.stack.parameters
+    if not {"ScriptBucket", "ScriptPrefix"} <= asked.keys():
+        raise NotFound(f"{pipeline.stack.name} was deployed without a policy.")
     client = s3.client_of(cloud, pipeline.place.account.id, pipeline.place.region)
     return s3.read_text(client, asked["ScriptBucket"], f"{asked['ScriptPrefix']}/{POLICY_FILE}")
 
@@ -106,7 +112,7 @@ def read_report(cloud: Cloud, pipeline: Deployed, sanitized: Sanitized) -> Repor
 def list_sanitized(cloud: Cloud, pipeline: Deployed) -> list[Sanitized]:
     """The pipeline's finished snapshots, newest first."""
     return [
-        Sanitized(snapshot, rds.shared_with(cloud, pipeline.place, snapshot.id))
+        Sanitized(snapshot, rds.shared_with(cloud, pipeline.place, snapshot))
         for snapshot in rds.list_snapshots(cloud, pipeline.place)
         if snapshot.tags.get(PIPELINE_TAG) == pipeline.name and SANITIZED_TAG in snapshot.tags
     ]
@@ -115,12 +121,12 @@ def list_sanitized(cloud: Cloud, pipeline: Deployed) -> list[Sanitized]:
 def list_temporary(cloud: Cloud, place: Place) -> list[Leftover]:
     """Everything temporary that any pipeline's run has made in the place, whether the run goes on or not."""
     databases = [
-        Leftover("AWS::RDS::DBInstance", item.id, item.tags[PIPELINE_TAG], item.tags[RUN_TAG], None)
+        Leftover(DATABASES[item.kind], item.id, item.tags[PIPELINE_TAG], item.tags[RUN_TAG], None)
         for item in rds.list_databases(cloud, place)
         if TEMPORARY_TAG in item.tags and PIPELINE_TAG in item.tags
     ]
     snapshots = [
-        Leftover("AWS::RDS::DBSnapshot", item.id, item.tags[PIPELINE_TAG], item.tags[RUN_TAG], item.created)
+        Leftover(SNAPSHOTS[item.kind], item.id, item.tags[PIPELINE_TAG], item.tags[RUN_TAG], item.created)
         for item in rds.list_snapshots(cloud, place)
         if TEMPORARY_TAG in item.tags and PIPELINE_TAG in item.tags
     ]

@@ -1,7 +1,8 @@
 """The state machine of a snapshot pipeline, in Amazon States Language: pure data.
 
-    Preflight → find or take a snapshot → (re-encrypt) → temporary database → temporary password
-    → sanitize and prove → final snapshot → share → delete old → clean up → tell
+    Preflight → find or take a snapshot → (re-encrypt) → temporary database (in a cluster:
+    an instance) → temporary password → sanitize and prove → final snapshot → share → delete old
+    → clean up → tell
     any error → clean up → Failed
 
 Tokens such as `${Handler}` are filled in by CloudFormation.
@@ -82,7 +83,17 @@ def _source() -> dict[str, State]:
 def _temporary() -> dict[str, State]:
     return {
         "Restore temporary database": _task("restore_database", following="Wait for database"),
-        "Wait for database": _wait("wait_for_database", following="Set temporary password"),
+        "Wait for database": _wait("wait_for_database", following="Is it a cluster?"),
+        "Is it a cluster?": {
+            "Type": "Choice",
+            "Comment": "A restored cluster is storage: nothing answers without an instance in it.",
+            "Choices": [
+                {"Variable": "$.kind", "StringEquals": "cluster", "Next": "Create instance in cluster"}
+            ],
+            "Default": "Set temporary password",
+        },
+        "Create instance in cluster": _task("add_instance", following="Wait for instance"),
+        "Wait for instance": _wait("wait_for_instance", following="Set temporary password"),
         "Set temporary password": _wait("set_password", following="Wait for password"),
         "Wait for password": _wait("wait_for_password", following="Sanitize"),
         "Sanitize": {
@@ -105,10 +116,10 @@ def _temporary() -> dict[str, State]:
                         {
                             "Name": "sanitize",
                             "Environment": [
-                                {"Name": "PGHOST", "Value.$": "$.host"},
-                                {"Name": "PGPORT", "Value.$": "$.port"},
-                                {"Name": "PGUSER", "Value.$": "$.user"},
-                                {"Name": "PGDATABASE", "Value.$": "$.database"},
+                                {"Name": "DB_HOST", "Value.$": "$.host"},
+                                {"Name": "DB_PORT", "Value.$": "$.port"},
+                                {"Name": "DB_USER", "Value.$": "$.user"},
+                                {"Name": "DB_NAME", "Value.$": "$.database"},
                             ],
                         }
                     ]

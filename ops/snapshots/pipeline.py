@@ -6,22 +6,26 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 
 from ops.aws.cloud import Place
 from ops.aws.cloudformation import StackSpec
 from ops.aws.deploy import Upload
-from ops.aws.rds import Database
+from ops.aws.rds import CLUSTER, INSTANCE, Database
 from ops.errors import InputError
 from ops.snapshots import machine
+from ops.snapshots.compiler import compile_policy
 from ops.snapshots.policy import parse
-from ops.snapshots.postgres import compile_policy
 from ops.templates import snapshots as stack
+from ops.templates.functions import function_source
+from ops.templates.snapshots.parameters import PARAMETERS
 
 STACK_PREFIX = "snapshots-"
 NAME_FORMAT = "{database}-sanitized-{date}-{time}"
 NAME_FIELDS = ("database", "date", "time")
-ENGINES = ("postgres",)
+ENGINES = {INSTANCE: ("postgres", "mysql", "mariadb"), CLUSTER: ("aurora-postgresql", "aurora-mysql")}
+# What a policy names for an engine, where it is another: Aurora is compatible with it.
+COMPATIBLE = {"aurora-postgresql": "postgres", "aurora-mysql": "mysql"}
+LONGEST_NAME = {INSTANCE: 255, CLUSTER: 63}  # of a snapshot: Amazon RDS API Reference, Create…Snapshot
 POLICY_FILE = "policy.toml"
 MAXIMUM_SHARES = 20  # accounts a snapshot: Amazon RDS User Guide, "Sharing a DB snapshot"
 
@@ -63,9 +67,11 @@ class Pipeline:
 def check(pipeline: Pipeline, database: Database | None, *, default_key: bool, now: datetime) -> None:
     """Raises InputError for the first thing that cannot work. `default_key`: of the database's encryption."""
     _check_database(pipeline, database, default_key=default_key)
-    parse(pipeline.policy)
+    if database:
+        check_engine(pipeline.policy, database.engine)
     check_accounts(pipeline.share_with)
-    snapshot_name(pipeline.name_format, pipeline.database, now)
+    snapshot_name(pipeline.name_format, pipeline.database, now, database.kind if database else INSTANCE)
+    check_settings(pipeline)
     if len(set(pipeline.subnets)) != 2:
         raise InputError(
             "The two subnets are the same.", field="subnets", hint="Choose two in different zones."
@@ -79,24 +85,58 @@ def _check_database(pipeline: Pipeline, database: Database | None, *, default_ke
             field="database",
             hint="Choose one of the databases that are listed.",
         )
-    if database.engine not in ENGINES:
-        raise InputError(
-            f"{database.id} runs {database.engine}, which a pipeline cannot sanitize.",
-            field="database",
-            hint=f"Supported: {', '.join(ENGINES)}.",
-        )
-    if database.cluster:
-        raise InputError(
-            f"{database.id} is a member of the cluster {database.cluster}; a pipeline copies instances only.",
-            field="database",
-            hint="Choose a database that is not part of a cluster.",
-        )
+    if reason := refusal(database):
+        raise InputError(reason, field="database", hint=f"Supported: {', '.join(supported())}.")
     if default_key and pipeline.share_with and not pipeline.kms_key:
         raise InputError(
             f"{database.id} is encrypted with the account's default key; its snapshots cannot be shared.",
             field="kms_key",
             hint="Give a customer managed key that the other accounts may use, or share with none.",
         )
+
+
+def check_engine(policy: str, engine: str) -> None:
+    """Raises InputError for a policy that is wrong, or is written for another engine."""
+    wanted = COMPATIBLE.get(engine, engine)
+    if (named := parse(policy).engine) != wanted:
+        raise InputError(
+            f"The policy is for {named}, and the database runs {engine}.",
+            field="policy",
+            hint=f'Write engine = "{wanted}".',
+        )
+
+
+def check_settings(pipeline: Pipeline) -> None:
+    """Raises InputError for the first setting that the template's own patterns refuse."""
+    given = _settings(pipeline)
+    for asked in PARAMETERS:
+        checks, value = dict(asked.checks), given.get(asked.name, "")
+        pattern = checks.get("AllowedPattern")
+        if asked.type == "String" and asked.name in given and pattern and not re.fullmatch(pattern, value):
+            raise InputError(
+                f"{asked.label}: {value!r} is not {checks['ConstraintDescription']}.",
+                field=asked.name,
+                hint=asked.help,
+            )
+
+
+def supported() -> list[str]:
+    """The engines that a pipeline can sanitize."""
+    return [engine for engines in ENGINES.values() for engine in engines]
+
+
+def refusal(database: Database) -> str:
+    """Why no pipeline can be made for the database; empty where one can."""
+    if database.cluster:
+        return f"{database.id} is a member of the cluster {database.cluster}: a pipeline copies that."
+    if database.engine in ENGINES[database.kind]:
+        return ""
+    if database.kind == CLUSTER and database.engine in ENGINES[INSTANCE]:
+        # Amazon RDS User Guide, "Limitations of Multi-AZ DB clusters".
+        return (
+            f"{database.id} is a Multi-AZ DB cluster of {database.engine}, whose snapshots cannot be shared."
+        )
+    return f"{database.id} runs {database.engine}, which a pipeline cannot sanitize."
 
 
 def check_accounts(accounts: tuple[str, ...]) -> None:
@@ -114,18 +154,18 @@ def check_accounts(accounts: tuple[str, ...]) -> None:
         )
 
 
-def snapshot_name(name_format: str, database: str, moment: datetime) -> str:
+def snapshot_name(name_format: str, database: str, moment: datetime, kind: str = INSTANCE) -> str:
     """The snapshot's id that the format gives at that moment. Raises InputError when it is not a valid one.
 
     The rule: Amazon RDS API Reference, CreateDBSnapshot. The handler applies the same when a run starts.
     """
     fields = {"database": database, "date": f"{moment:%Y%m%d}", "time": f"{moment:%H%M%S}"}
     name = re.sub(r"\{(\w+)\}", lambda found: fields.get(found[1], found[0]), name_format).lower()
-    if len(name) > 255 or not re.fullmatch(r"[a-z](-?[a-z0-9])*", name):
+    if len(name) > LONGEST_NAME[kind] or not re.fullmatch(r"[a-z](-?[a-z0-9])*", name):
         raise InputError(
             f"The name format gives {name!r}, which is not a snapshot id.",
             field="name_format",
-            hint="A letter first, then letters, digits and single hyphens, 255 at most; "
+            hint=f"A letter first, then letters, digits and single hyphens, {LONGEST_NAME[kind]} at most; "
             + "it may hold {database}, {date} and {time}.",
         )
     if "{time}" not in name_format:
@@ -139,8 +179,7 @@ def snapshot_name(name_format: str, database: str, moment: datetime) -> str:
 
 def template_body() -> str:
     """The template as it is deployed."""
-    source = files("ops.functions").joinpath("snapshots.py").read_text("utf-8")
-    return str(stack.template(machine.text(), source).to_json(indent=1))
+    return str(stack.template(machine.text(), function_source("snapshots")).to_json(indent=1))
 
 
 def stack_spec(pipeline: Pipeline, place: Place, bucket: str) -> StackSpec:
@@ -167,7 +206,7 @@ def _objects(policy: str) -> tuple[Upload, ...]:
     return (
         Upload(POLICY_FILE, policy.encode()),
         *(
-            Upload(f"{number:02d}-{script.name}.sql", script.sql.encode())
+            Upload(f"{number:02d}-{script.name}.sql", script.text.encode())
             for number, script in enumerate(scripts, 1)
         ),
     )
@@ -196,11 +235,19 @@ def from_parameters(parameters: Mapping[str, str], policy: str) -> Pipeline:
 
 def _parameters(pipeline: Pipeline, bucket: str) -> Mapping[str, str]:
     return {
+        **_settings(pipeline),
+        "Engine": parse(pipeline.policy).engine,
+        "ScriptBucket": bucket,
+        "ScriptPrefix": pipeline.script_prefix,
+    }
+
+
+def _settings(pipeline: Pipeline) -> dict[str, str]:
+    """The parameters but for those that the policy decides."""
+    return {
         "SourceDatabase": pipeline.database,
         "DatabaseName": pipeline.database_name,
         "UseLatestSnapshot": str(pipeline.use_latest_snapshot).lower(),
-        "ScriptBucket": bucket,
-        "ScriptPrefix": pipeline.script_prefix,
         "SnapshotNameFormat": pipeline.name_format,
         "ShareWith": ",".join(pipeline.share_with),
         "KmsKeyArn": pipeline.kms_key,

@@ -10,11 +10,17 @@ OURS = """\
 n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"""
 
-# Columns of one session's view of the database, by table: partitions follow their parent.
+# Columns of one session's view of the database, by table, which `target` names for a statement: partitions
+# follow their parent, tables that inherit stand for themselves.
 COLUMNS = f"""\
 SELECT n.nspname AS schema, c.relname AS name, a.attname AS column_name, a.attgenerated AS generated,
-    format_type(a.atttypid, a.atttypmod) AS type, t.typcategory AS category, t.typname AS base,
-    c.oid AS relation, a.attnum AS number, greatest(c.reltuples, 0) AS estimate
+    format_type(a.atttypid, a.atttypmod) AS type,
+    CASE t.typtype WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod)
+        ELSE format_type(a.atttypid, a.atttypmod) END AS plain_type,
+    a.attnotnull OR t.typnotnull AS required, t.typcategory AS category, t.typname AS base,
+    CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END AS modifier,
+    c.oid AS relation, a.attnum AS number, greatest(c.reltuples, 0) AS estimate,
+    CASE c.relkind WHEN 'r' THEN 'ONLY ' ELSE '' END || c.oid::regclass AS target
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped

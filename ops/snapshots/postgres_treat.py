@@ -60,7 +60,11 @@ def treat(policy: Policy) -> str:
         *([print_(f"TRUNCATE {', '.join(truncated)};")] if truncated else []),
         *(_sample(table) for table in sampled),
         *([print_(_ORPHANS)] if sampled else []),
-        *(_update(table) for table in policy.tables if table.treated and table.rows != "truncate"),
+        *(
+            _update(table, policy.case)
+            for table in policy.tables
+            if table.treated and table.rows != "truncate"
+        ),
     ]
     return "\n".join(parts)
 
@@ -110,26 +114,50 @@ END $$;
 """
 
 
-def _update(table: Table) -> str:
+def _update(table: Table, case: str) -> str:
+    """One statement a table. What cannot be told from another value is summed before it and after."""
     rows = []
     for column, treatment in table.treated.items():
-        plain = _expression(column, treatment)
-        rows.append((column, plain, _numeric(column, treatment) or plain))
+        value = _value(treatment.by or column, case)
+        plain = _expression(column, treatment, value)
+        rows.append((column, str(treatment), plain, _plainer(column, treatment, value) or plain))
     return f"""\
-SELECT format('UPDATE %s SET %s;', {literal(name(table))},
-    string_agg(format('%I = CAST(%s AS %s)', v.column_name,
-        CASE WHEN p.category = 'N' THEN v.numeric ELSE v.plain END, p.type), ', '))
-FROM ({values(rows, 3)})
-    AS v (column_name, plain, numeric)
-JOIN ({COLUMNS}) p ON p.column_name = v.column_name
+SELECT concat(
+    'SELECT ' || string_agg(format('{_sum("%s")} AS slipway_%s', v.new, p.number), ', ')
+        FILTER (WHERE v.is_exact) || format(E' FROM %s \\\\gset\\n', p.target),
+    format('UPDATE %s SET %s;', p.target, string_agg(format('%I = %s', v.column_name, v.new), ', ')),
+    E'\\nSELECT unnest(ARRAY[' || string_agg(format(
+        'json_build_object(''check'', ''exact'', ''table'', %L, ''column'', %L, ''treatment'', %L, '
+        '''rows'', count(*), ''bad'', CASE WHEN %s = :slipway_%s THEN 0 ELSE count(*) END, '
+        '''ok'', %s = :slipway_%s)', {literal(table.full_name)}, v.column_name, v.treatment,
+        v.stored, p.number, v.stored, p.number), ', ')
+        FILTER (WHERE v.is_exact) || format(']) FROM %s;', p.target))
+FROM ({values(rows, 4)}) AS r (column_name, treatment, plain, plainer)
+JOIN ({COLUMNS}) p ON p.column_name = r.column_name
+CROSS JOIN LATERAL (SELECT r.column_name, r.treatment,
+    format('CAST(%s AS %s)', CASE WHEN p.category = 'N' OR p.plain_type = 'date'
+        THEN replace(r.plainer, '<modulus>', {_MODULUS}) ELSE r.plain END, p.type),
+    format('{_sum("%I")}', r.column_name),
+    r.treatment LIKE 'shift %' OR r.treatment = 'hash' AND p.category <> 'S')
+    AS v (column_name, treatment, new, stored, is_exact)
 WHERE (p.schema, p.name) = ({literal(table.schema)}, {literal(table.name)}) AND p.generated = ''
-HAVING count(*) > 0;
+GROUP BY p.target;
 """
 
 
-def _expression(column: str, treatment: Treatment) -> str:
+def _sum(sql: str) -> str:
+    """Of all values, as each reads: of the new ones before they are stored, and of those that are."""
+    return f"coalesce(sum(hashtextextended({sql}::text, 0)), 0)"
+
+
+def _value(column: str, case: str) -> str:
+    """What a fake follows from."""
+    text = f"{identifier(column)}::text"
+    return f"lower({text})" if case == "fold" else text
+
+
+def _expression(column: str, treatment: Treatment, value: str) -> str:
     """The new value, from the old one; NULL stays NULL but where a constant replaces it."""
-    value = f"{identifier(column)}::text"
     if treatment.kind == "null":
         return "NULL"
     if treatment.kind == "constant":
@@ -137,35 +165,49 @@ def _expression(column: str, treatment: Treatment) -> str:
     if treatment.kind == "hash":
         return _digest("hash", value)
     if treatment.kind == "shift":
-        days = int(treatment.argument)
-        number = _choice("shift", f"{identifier(treatment.by)}::text")
-        # Never zero: at least one day, to either side.
-        shift = f"((1 + {number} % {days}) * (1 - 2 * (({number} / {days}) % 2)))::int"
-        return f"{identifier(column)} + make_interval(days => {shift})"
+        return f"{identifier(column)} + make_interval(days => {_days(treatment, value)})"
     return _fake(treatment.argument, value)
 
 
-def _numeric(column: str, treatment: Treatment) -> str:
-    """A hash for a column of numbers: 31 bits, so that it fits an integer."""
+def _days(treatment: Treatment, value: str) -> str:
+    """Never zero, to either side: the halves -0.5 and 0.5, -1.5 and 1.5, … are rounded away from it."""
+    days = int(treatment.argument)
+    number = _choice("shift", value)
+    return f"(({number} % {2 * days} - {days - 0.5}::float8) * {1 + 1 / (2 * days)!r}::float8)::int"
+
+
+def _plainer(column: str, treatment: Treatment, value: str) -> str:
+    """A hash for a column of numbers, or a shift for one of dates."""
     if treatment.kind == "hash":
-        return f"{_number('hash', f'{identifier(column)}::text')} % 2147483647"
+        return f"{_number('hash', value)} % <modulus>"
+    if treatment.kind == "shift":
+        return f"{identifier(column)} + {_days(treatment, value)}"
     return ""
+
+
+# Of what a column of numbers can hold: 31 bits fit an integer. A modifier holds a numeric's digits, and those
+# of them behind the point.
+_MODULUS = """\
+CASE WHEN p.plain_type = 'smallint' THEN '32767'
+            WHEN p.plain_type LIKE 'numeric(%' THEN least(2147483647,
+                trunc(10::numeric ^ ((p.modifier - 4 >> 16) - (p.modifier - 4 & 2047))))::text
+            ELSE '2147483647' END"""
 
 
 def _digest(kind: str, value: str) -> str:
     """128 bits that nobody turns back without the salt. The inner SELECT runs once a statement."""
-    return f"md5((SELECT current_setting('slipway.salt') || '{kind}-') || lower({value}))"
+    return f"md5((SELECT current_setting('slipway.salt') || '{kind}-') || {value})"
 
 
 def _number(kind: str, value: str) -> str:
-    """60 bits of the digest."""
-    return f"('x' || substr({_digest(kind, value)}, 1, 15))::bit(60)::bigint"
+    """63 bits that follow from the digest."""
+    return f'(hashtextextended({_digest(kind, value)} COLLATE "C", 0) & 9223372036854775807)'
 
 
 def _choice(kind: str, value: str) -> str:
     """Which of a few words or days a value gets: quick, and tells too little to be turned back."""
     seed = f"(SELECT hashtextextended('{kind}', current_setting('slipway.seed')::bigint))"
-    return f"(hashtextextended(lower({value}), {seed}) & 9223372036854775807)"
+    return f"(hashtextextended({value}, {seed}) & 9223372036854775807)"
 
 
 def _fake(kind: str, value: str) -> str:
@@ -196,11 +238,20 @@ def _fake(kind: str, value: str) -> str:
 
 
 def refresh() -> str:
-    """Materialized views hold copies of old rows."""
+    """Materialized views hold copies of old rows: those that others are made of come first."""
     return f"""\
+WITH RECURSIVE made_of (view, source) AS (
+    SELECT DISTINCT r.ev_class, d.refobjid FROM pg_rewrite r
+    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+        AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+), depth (view, steps) AS (
+    SELECT oid, 0 FROM pg_class WHERE relkind IN ('m', 'v')
+    UNION SELECT m.view, d.steps + 1 FROM depth d JOIN made_of m ON m.source = d.view
+)
 SELECT format('REFRESH MATERIALIZED VIEW %s;', c.oid::regclass)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'm' AND c.relispopulated AND {OURS};
+WHERE c.relkind = 'm' AND c.relispopulated AND {OURS}
+ORDER BY (SELECT max(steps) FROM depth WHERE view = c.oid), c.oid;
 """
 
 

@@ -9,17 +9,51 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from ops.aws import kms, network, rds
+from ops.aws import iam, kms, network, rds
 from ops.aws.cloud import Cloud, Place
 from ops.aws.rds import Database
 from ops.errors import InputError, SlipwayError
 from ops.snapshots.catalogue import find_database
-from ops.snapshots.pipeline import ENGINES, Pipeline, check_accounts, snapshot_name
+from ops.snapshots.pipeline import (
+    Pipeline,
+    check_accounts,
+    check_engine,
+    check_settings,
+    refusal,
+    snapshot_name,
+)
 from ops.snapshots.policy import parse
 
 # Manual snapshots an account may have in a region, unless it was raised: RDS User Guide, "Quotas".
 SNAPSHOT_QUOTA = 100
 SNAPSHOTS_A_RUN = 3  # of production, its copy under another key, the sanitized one
+
+# What deploying a pipeline and starting a run needs of us: CloudFormation acts in our name.
+NEEDED = (
+    "cloudformation:CreateChangeSet",
+    "cloudformation:DescribeChangeSet",
+    "cloudformation:ExecuteChangeSet",
+    "ec2:AuthorizeSecurityGroupEgress",
+    "ec2:AuthorizeSecurityGroupIngress",
+    "ec2:CreateSecurityGroup",
+    "ecs:CreateCluster",
+    "ecs:RegisterTaskDefinition",
+    "events:PutRule",
+    "events:PutTargets",
+    "iam:CreateRole",
+    "iam:PassRole",
+    "iam:PutRolePolicy",
+    "lambda:AddPermission",
+    "lambda:CreateFunction",
+    "logs:CreateLogGroup",
+    "logs:PutRetentionPolicy",
+    "rds:CreateDBSubnetGroup",
+    "s3:PutObject",
+    "secretsmanager:CreateSecret",
+    "sns:CreateTopic",
+    "states:CreateStateMachine",
+    "states:StartExecution",
+)
 
 
 class Verdict(StrEnum):
@@ -38,15 +72,21 @@ class Finding:
 def preflight(cloud: Cloud, place: Place, pipeline: Pipeline, now: datetime) -> tuple[Finding, ...]:
     """Every check, whatever the others say."""
     database = find_database(cloud, place, pipeline.database)
+    kind = database.kind if database else rds.INSTANCE
     return (
         _database(pipeline, database),
-        _asked("Policy", lambda: parse(pipeline.policy), "it can be compiled"),
-        _asked("Name", lambda: snapshot_name(pipeline.name_format, pipeline.database, now), "it is valid"),
+        _policy(pipeline, database),
+        _asked(
+            "Name", lambda: snapshot_name(pipeline.name_format, pipeline.database, now, kind), "it is valid"
+        ),
         _asked("Accounts", lambda: check_accounts(pipeline.share_with), "they are account ids"),
+        _asked("Settings", lambda: check_settings(pipeline), "each is of its form"),
+        _told("Options", lambda: _options(cloud, place, database)),
         _told("Key", lambda: _key(cloud, place, pipeline, database)),
         _told("Subnets", lambda: _subnets(cloud, place, pipeline)),
         _told("Route to images", lambda: _route(cloud, place, pipeline)),
-        _told("Snapshot quota", lambda: _quota(cloud, place)),
+        _told("Permissions", lambda: _permissions(cloud, place)),
+        _told("Snapshot quota", lambda: _quota(cloud, place, kind)),
     )
 
 
@@ -69,13 +109,43 @@ def _told(subject: str, look: Callable[[], tuple[Verdict, str]]) -> Finding:
 def _database(pipeline: Pipeline, database: Database | None) -> Finding:
     if database is None:
         return Finding("Database", Verdict.FAILS, f"there is no database {pipeline.database} here")
-    if database.engine not in ENGINES:
-        return Finding("Database", Verdict.FAILS, f"{database.engine} cannot be sanitized")
-    if database.cluster:
-        return Finding("Database", Verdict.FAILS, f"it is a member of the cluster {database.cluster}")
+    if reason := refusal(database):
+        return Finding("Database", Verdict.FAILS, reason)
     if database.status != "available":
         return Finding("Database", Verdict.UNKNOWN, f"it is {database.status} now")
-    return Finding("Database", Verdict.FINE, f"{database.engine} {database.version}, {database.size_gib} GiB")
+    size = f", {database.size_gib} GiB" if database.size_gib else ""
+    return Finding("Database", Verdict.FINE, f"{database.engine} {database.version}{size}")
+
+
+def _options(cloud: Cloud, place: Place, database: Database | None) -> tuple[Verdict, str]:
+    """Amazon RDS User Guide, "Option group considerations" of restoring, copying and sharing a snapshot."""
+    if database is None:
+        return Verdict.UNKNOWN, "there is no database to look at"
+    if database.kind == rds.CLUSTER:
+        return Verdict.FINE, "a cluster has none"
+    groups = rds.option_groups(cloud, place, database.id)
+    for group in groups:
+        if group.lasting:
+            return Verdict.FAILS, (
+                f"{group.lasting[0]} of the option group {group.name} stays with every copy: a snapshot with "
+                "it cannot be shared"
+            )
+    if options := [option for group in groups for option in group.options]:
+        return Verdict.FINE, f"a restored copy has the engine's default group, without {', '.join(options)}"
+    return Verdict.FINE, "no option that a copy would keep or lose"
+
+
+def _policy(pipeline: Pipeline, database: Database | None) -> Finding:
+    def check() -> None:
+        if database:
+            check_engine(pipeline.policy, database.engine)
+        else:
+            parse(pipeline.policy)
+
+    found = _asked("Policy", check, "it can be compiled")
+    if found.verdict is Verdict.FINE and parse(pipeline.policy).unlisted == "keep":
+        return Finding("Policy", Verdict.UNKNOWN, "what it does not name is kept as it is, and shared")
+    return found
 
 
 def _key(cloud: Cloud, place: Place, pipeline: Pipeline, database: Database | None) -> tuple[Verdict, str]:
@@ -120,9 +190,21 @@ def _route(cloud: Cloud, place: Place, pipeline: Pipeline) -> tuple[Verdict, str
     return Verdict.UNKNOWN, "no default route: the images must come over VPC endpoints, from ECR of your own"
 
 
-def _quota(cloud: Cloud, place: Place) -> tuple[Verdict, str]:
-    used = len(rds.list_snapshots(cloud, place))
-    said = f"{used} manual snapshots of {SNAPSHOT_QUOTA} by default"
+def _permissions(cloud: Cloud, place: Place) -> tuple[Verdict, str]:
+    principal = iam.our_principal(cloud, place)
+    if principal.endswith(":root"):
+        return Verdict.FINE, "the account's root user"
+    who = principal.rpartition("/")[2]
+    if denied := iam.denied_actions(cloud, place, principal, NEEDED):
+        more = f" and {len(denied) - 3} more" if len(denied) > 3 else ""
+        return Verdict.FAILS, f"{who} lacks {', '.join(denied[:3])}{more}"
+    return Verdict.FINE, f"{who} may do all {len(NEEDED)} that deploying and starting needs, by simulation"
+
+
+def _quota(cloud: Cloud, place: Place, kind: str) -> tuple[Verdict, str]:
+    """Snapshots of instances and of clusters are counted apart."""
+    used = sum(snapshot.kind == kind for snapshot in rds.list_snapshots(cloud, place))
+    said = f"{used} of {SNAPSHOT_QUOTA} manual snapshots by default"
     fits = used + SNAPSHOTS_A_RUN <= SNAPSHOT_QUOTA
     return (
         (Verdict.FINE, said) if fits else (Verdict.UNKNOWN, f"{said}: unless the quota was raised, too many")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 PREFIX = "REPORT "  # of a line of the task's log that holds a check
@@ -10,7 +10,10 @@ PREFIX = "REPORT "  # of a line of the task's log that holds a check
 
 @dataclass(frozen=True)
 class Check:
-    """`kind` is drift, treated, truncated, foreign key or scan; `bad` of `rows` rows do not pass."""
+    """`kind` is what was checked, `bad` of `rows` rows do not pass.
+
+    Its table is `schema.table`, and `database:schema.table` in PostgreSQL's other databases.
+    """
 
     kind: str
     ok: bool
@@ -26,6 +29,14 @@ class Check:
         where = f"{self.table}.{self.column}" if self.table else ""
         if self.kind == "drift":
             return f"policy and schema differ: {self.detail}" if self.detail else "policy and schema agree"
+        if self.kind == "database":
+            if not self.bad:
+                return f"the database {self.table} holds nothing"
+            return f"the database {self.table} is not in the policy, and nothing in it was treated"
+        if self.kind == "definer":
+            return (
+                f"the trigger {self.column} of {self.table} runs as a user whom the master user may not name"
+            )
         if self.kind == "scan":
             return f"{where}: {self.bad} of {self.rows} rows hold what looks like {self.detail}"
         return f"{where}: {self.bad} of {self.rows} rows are not as {self.detail or self.kind} leaves them"
@@ -33,25 +44,36 @@ class Check:
 
 @dataclass(frozen=True)
 class Column:
-    """A column by its full name, `schema.table.column`, with its type as the database writes it."""
+    """A column by its full name, `schema.table.column`, with its type as the database writes it.
+
+    `required`: it cannot be NULL.
+    """
 
     name: str
     type: str
+    required: bool = False
 
 
 @dataclass(frozen=True)
 class Report:
-    """`policy` is the policy's version, `unlisted` what it does not name."""
+    """`policy` is the policy's version, `unlisted` what it does not name, `seconds` each script's time."""
 
     policy: str
     checks: tuple[Check, ...]
     unlisted: tuple[Column, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def failed(self) -> tuple[Check, ...]:
         """What did not pass; after drift nothing was treated, so that the rest follows from it."""
         failed = tuple(check for check in self.checks if not check.ok)
-        return tuple(check for check in failed if check.kind == "drift") or failed
+        return tuple(check for check in failed if check.kind in ("drift", "database", "definer")) or failed
+
+    @property
+    def took(self) -> tuple[float, float]:
+        """Seconds of treating, and of comparing and proving."""
+        proving = sum(took for name, took in self.seconds.items() if ".check.sql" in name)
+        return sum(self.seconds.values()) - proving, proving
 
     @property
     def treated(self) -> tuple[Check, ...]:
@@ -60,7 +82,8 @@ class Report:
 
 def from_json(text: str) -> Report:
     """A report as the pipeline keeps it in S3."""
-    return _report(json.loads(text)["checks"])
+    kept = json.loads(text)
+    return replace(_report(kept["checks"]), seconds=kept.get("seconds", {}))
 
 
 def from_log(lines: Iterable[str]) -> Report:
@@ -70,20 +93,29 @@ def from_log(lines: Iterable[str]) -> Report:
 
 
 def _report(found: list[Mapping[str, Any]]) -> Report:
-    drift: Mapping[str, Any] = next((check for check in found if check["check"] == "drift"), {})
-    unlisted = tuple(Column(each["column"], each["type"]) for each in drift.get("unlisted", []))
-    return Report(str(drift.get("policy", "")), tuple(_check(check) for check in found), unlisted)
+    drifts = [check for check in found if check["check"] == "drift"]
+    policy = str(drifts[0]["policy"]) if drifts else ""
+    unlisted = tuple(
+        Column(_in_database(drift, each["column"]), each["type"], each.get("required", False))
+        for drift in drifts
+        for each in drift["unlisted"]
+    )
+    return Report(policy, tuple(_check(check) for check in found), unlisted)
 
 
 def _check(found: Mapping[str, Any]) -> Check:
     if found["check"] == "drift":
         return Check("drift", found["ok"], detail=_drift(found))
     detail = found.get("treatment") or found.get("kind") or ""
-    place = (found["table"], found["column"], detail)
+    place = (_in_database(found, found["table"]), found["column"], detail)
     return Check(found["check"], found["ok"], *place, rows=found["rows"], bad=found["bad"])
 
 
+def _in_database(check: Mapping[str, Any], name: str) -> str:
+    return f"{check['database']}:{name}" if "database" in check else name
+
+
 def _drift(found: Mapping[str, Any]) -> str:
-    unlisted = [f"{each['column']} is not in the policy" for each in found["unlisted"]]
-    missing = [f"{name.rstrip('.')} is not in the database" for name in found["missing"]]
+    unlisted = [f"{_in_database(found, each['column'])} is not in the policy" for each in found["unlisted"]]
+    missing = [f"{_in_database(found, name.rstrip('.'))} is not in the database" for name in found["missing"]]
     return "; ".join([*unlisted, *missing])

@@ -12,12 +12,15 @@ from ops.aws.cloud import Cloud
 from ops.aws.executions import Execution, read_execution
 from ops.aws.logs import Line
 from ops.errors import Conflict
+from ops.operations import Operation
 from ops.plan import Check, Plan, Readiness, Resource, Say, Step
 from ops.snapshots.catalogue import Deployed
 from ops.snapshots.report import Report, from_log
 
 CLEAN_UP_PREFIX = "clean-up-"
 CONTAINERS = ("fetch", "sanitize")
+# Of the sanitizing program.
+_EXIT_CODES = {"3": "the client stopped at an SQL error", "9": "the proof failed"}
 RECENT = 5  # runs that the forecast looks at
 
 
@@ -64,6 +67,15 @@ def watch(cloud: Cloud, pipeline: Deployed, name: str) -> Watched:
     events = stepfunctions.history(client, arn)
     execution = read_execution(definition, events, description)
     return Watched(definition, execution, _task_of(events))
+
+
+def why(execution: Execution) -> str:
+    """Why the run has failed: its failing step's own words, and what an exit code of the task means."""
+    failed = execution.failed_step
+    reason = (failed.cause or failed.error) if failed else (execution.cause or execution.error)
+    code = re.search(r"exit code (\d+)$", reason.rstrip(". "))
+    means = _EXIT_CODES.get(code[1], "") if code else ""
+    return f"{reason}: {means}" if means else reason
 
 
 def execution_arn(pipeline: Deployed, name: str) -> str:
@@ -114,7 +126,7 @@ def plan_refresh(cloud: Cloud, pipeline: Deployed, now: datetime) -> Plan:
         evidence=f"{pipeline.database} itself is only read",
         actions=("states:ListExecutions", "states:StartExecution"),
     )
-    return Plan(f"Refresh the sanitized snapshot of {pipeline.database}", (step,))
+    return Plan(f"Refresh the sanitized snapshot of {pipeline.database}", (step,), Operation.REFRESH_SNAPSHOT)
 
 
 def plan_stop(cloud: Cloud, pipeline: Deployed, name: str) -> Plan:
@@ -133,12 +145,13 @@ def plan_stop(cloud: Cloud, pipeline: Deployed, name: str) -> Plan:
         check=still_running,
         actions=("states:DescribeExecution", "states:StopExecution"),
     )
-    return Plan(f"Stop {name}", (stop, _clean_up_step(cloud, pipeline, name)))
+    return Plan(f"Stop {name}", (stop, _clean_up_step(cloud, pipeline, name)), Operation.STOP_REFRESH)
 
 
 def plan_clean_up(cloud: Cloud, pipeline: Deployed, name: str, now: datetime) -> Plan:
     """Starts a run that deletes what is left of a run that has ended."""
-    return Plan(f"Clean up after {name}", (_clean_up_step(cloud, pipeline, name, f"-{now:%H%M%S}"),))
+    step = _clean_up_step(cloud, pipeline, name, f"-{now:%H%M%S}")
+    return Plan(f"Clean up after {name}", (step,), Operation.CLEAN_UP_REFRESH)
 
 
 def _clean_up_step(cloud: Cloud, pipeline: Deployed, name: str, again: str = "") -> Step:

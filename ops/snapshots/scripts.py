@@ -9,3 +9,9 @@ class Script:
 
     name: str
     sql: str
+    database: str = ""  # of PostgreSQL's, where it is not the pipeline's own
+
+    @property
+    def text(self) -> str:
+        """As the task reads it: the first line names the database."""
+        return f"-- database: {self.database}\n{self.sql}" if self.database else self.sql

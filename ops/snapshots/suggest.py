@@ -4,28 +4,47 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ops.snapshots.policy import DEFAULT_SCHEMA
-from ops.snapshots.report import Report
+from ops.snapshots.report import Column, Report
 
 _FOUND = {"email": "fake email", "card": "fake card", "phone": "fake phone"}
-_TEXTS = ("text", "character", "varchar", "citext", "name")
+_TEXTS = ("text", "char", "varchar", "citext", "name", "tinytext", "mediumtext", "longtext")
+_NUMBERS = (
+    "tinyint",
+    "smallint",
+    "mediumint",
+    "int",
+    "bigint",
+    "decimal",
+    "numeric",
+    "real",
+    "double",
+    "float",
+)
+_BYTES = ("bytea", "binary", "varbinary", "blob", "tinyblob", "mediumblob", "longblob")
 
 # In order: the first whose words occur in the column's name, for a column of such a type.
 _NAMED = (
+    (
+        r"(^|_)ssn|passport|iban$|national_?id|(tax|vat|insurance|licen[cs]e)_?(id|no|num)",
+        "text number",
+        "hash",
+        "named like an official number",
+    ),
     (r"^id$|_id$|^uuid$", "", "keep", "a key"),
     (r"e_?mail", "text", "fake email", "named like an e-mail address"),
-    (r"phone|mobile|fax|^tel", "text", "fake phone", "named like a phone number"),
+    (r"phone|mobile|fax|^tel|(^|_)cell$", "text", "fake phone", "named like a phone number"),
     (r"card_?(number|no|num)$|^pan$|credit_?card", "text", "fake card", "named like a card number"),
     (r"first_?name|given_?name|forename", "text", "fake first_name", "named like a first name"),
     (r"last_?name|surname|family_?name", "text", "fake last_name", "named like a last name"),
     (r"full_?name|recipient|holder|contact|display_?name", "text", "fake name", "named like a person's name"),
-    (r"user_?name|login|nick", "text", "fake username", "named like a user's name"),
+    (r"user_?name$|(^|_)login(_?name)?$|nick", "text", "fake username", "named like a user's name"),
     (r"pass(word|wd)?|secret|token|salt|hash|fingerprint|api_?key", "text", "hash", "named like a secret"),
+    (r"^ip$|_ip$|ip_?addr", "text inet", "fake ip", "named like a network address"),
+    (r"^mac$|mac_?addr", "text", "hash", "named like a device's address"),
     (r"street|address|addr\d?$", "text", "fake address", "named like an address"),
     (r"post(al)?_?code|zip", "text", "fake postcode", "named like a postal code"),
-    (r"^ip$|_ip$|ip_?addr", "", "fake ip", "named like a network address"),
     (r"birth|^dob$", "date", "shift 180 by {key}", "named like a date of birth"),
-    (r"latitude|longitude|^lat$|^l(o)?ng?$|salary|income", "", "null", "tells of a person"),
+    (r"latitude|longitude|(^|_)(lat|lon|lng|long)$|salary|income", "", "null", "tells of a person"),
     (
         r"note|comment|remark|message|body|bio|description_private|free_?text",
         "text",
@@ -53,7 +72,7 @@ def suggest(report: Report) -> tuple[Suggestion, ...]:
         if check.kind == "scan" and check.bad:
             found.setdefault(f"{check.table}.{check.column}", []).append(check.detail)
     keys = _keys(column.name for column in report.unlisted)
-    return tuple(_for_column(c.name, c.type, found.get(c.name, []), keys) for c in report.unlisted)
+    return tuple(_for_column(column, found.get(column.name, []), keys) for column in report.unlisted)
 
 
 def as_toml(suggestions: Iterable[Suggestion]) -> str:
@@ -63,9 +82,10 @@ def as_toml(suggestions: Iterable[Suggestion]) -> str:
         tables.setdefault(each.table, []).append(each)
     parts = []
     for table, columns in tables.items():
-        name = table if re.fullmatch(r"[A-Za-z0-9_-]+", table) else _quoted(table)
+        database, _, name = table.rpartition(":")
+        where = f"databases.{_key(database)}.tables" if database else "tables"
         lines = [f"{_quoted(c.column)} = {_quoted(c.treatment)}  # {c.reason}" for c in columns]
-        parts.append("\n".join([f"[tables.{name}]", *lines]))
+        parts.append("\n".join([f"[{where}.{_key(name)}]", *lines]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -79,30 +99,50 @@ def _keys(names: Iterable[str]) -> dict[str, str]:
     return keys
 
 
-def _for_column(name: str, type_: str, found: list[str], keys: dict[str, str]) -> Suggestion:
-    table, _, column = name.rpartition(".")
-    shown = table.removeprefix(f"{DEFAULT_SCHEMA}.")
+def _for_column(of: Column, found: list[str], keys: dict[str, str]) -> Suggestion:
+    table, _, column = of.name.rpartition(".")
+    database, colon, bare = table.rpartition(":")
+    shown = database + colon + bare.removeprefix("public.")
     if found:
-        treatment = _FOUND.get(found[0], "fake text") if _is_text(type_) else _emptied(type_)
+        treatment = _FOUND.get(found[0], "fake text") if _is(of.type, "text") else _emptied(of)
         return Suggestion(shown, column, treatment, f"holds what looks like {', '.join(sorted(found))}")
-    for pattern, kind, treatment, reason in _NAMED:
-        fits = not kind or (kind == "text" and _is_text(type_)) or (kind != "text" and kind in type_)
+    for pattern, kinds, treatment, reason in _NAMED:
+        fits = not kinds or any(_is(of.type, kind) for kind in kinds.split())
         if fits and re.search(pattern, column, re.IGNORECASE):
             by = keys.get(table)
             if "{key}" in treatment and not by:
                 treatment, reason = "null", f"{reason}, and the table has no key to shift by"
-            return Suggestion(shown, column, treatment.format(key=by), reason)
-    if "json" in type_:
+            if treatment == "null":
+                treatment = _emptied(of)
+            return Suggestion(shown, column, treatment.replace("{key}", by or ""), reason)
+    if "json" in of.type:
         return Suggestion(shown, column, "constant {}", "JSON may hold anything")
+    if of.type.startswith(_BYTES):
+        return Suggestion(shown, column, "keep", "bytes, which no scan reads: look at what they hold")
     return Suggestion(shown, column, "keep", "nothing speaks against it")
 
 
-def _is_text(type_: str) -> bool:
-    return type_.startswith(_TEXTS)
+def _is(type_: str, kind: str) -> bool:
+    if type_.endswith("[]"):
+        return False
+    return (
+        type_.startswith({"text": _TEXTS, "number": _NUMBERS}.get(kind, kind)) or kind in type_.split("(")[0]
+    )
 
 
-def _emptied(type_: str) -> str:
-    return "constant {}" if "json" in type_ else "null"
+def _emptied(column: Column) -> str:
+    """What says nothing: NULL, or what a column that must hold a value can hold."""
+    if "json" in column.type or column.type.endswith("[]"):
+        return "constant {}"
+    if not column.required:
+        return "null"
+    if _is(column.type, "number"):
+        return "constant 0"
+    return "constant 1970-01-01" if _is(column.type, "date") or _is(column.type, "time") else "constant "
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
 
 
 def _quoted(text: str) -> str:

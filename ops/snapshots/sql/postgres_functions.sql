@@ -66,16 +66,28 @@ BEGIN
     RETURN remainder = 1;
 END $$;
 
--- Whether any of the text's pieces that look like a card number is one.
+-- Digests and UUIDs hold digits that look like anything after a while.
+CREATE FUNCTION pg_temp.without_digests(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT regexp_replace(
+        value, '[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32,}', 'x', 'g')
+$$;
+
+-- Whether any of the text's pieces that look like a card number is one: with as many digits as there are, and
+-- as cards are written, for what follows may be a number as well.
 CREATE FUNCTION pg_temp.has_card(value text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT value ~ '[3-6][0-9](?:[ -]?[0-9]){11}' AND EXISTS (
-        SELECT FROM regexp_matches(value, '(?<![0-9])[3-6](?:[ -]?[0-9]){12,18}(?![0-9])', 'g') AS found,
+        SELECT FROM unnest(ARRAY[
+            '(?<![0-9])[3-6](?:[ -]?[0-9]){12,18}(?![0-9])',
+            '(?<![0-9])(?:[3-6][0-9]{12,18}|[3-6][0-9]{3}(?:(?: [0-9]{4}){3}|(?:-[0-9]{4}){3})'
+            '|3[0-9]{3}(?: [0-9]{6} [0-9]{5}|-[0-9]{6}-[0-9]{5}))(?![0-9])']) AS pattern,
+            regexp_matches(pg_temp.without_digests(value), pattern, 'g') AS found,
             regexp_replace(found[1], '[ -]', '', 'g') AS digits
         WHERE length(digits) BETWEEN 13 AND 19 AND pg_temp.luhn(digits))
 $$;
 
 CREATE FUNCTION pg_temp.has_iban(value text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT value ~ '[A-Z]{2}[0-9]{2}' AND EXISTS (
-        SELECT FROM regexp_matches(value, '\m[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\M', 'g') AS found
+        SELECT FROM regexp_matches(pg_temp.without_digests(value),
+            '\m[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\M', 'g') AS found
         WHERE pg_temp.iban(replace(found[1], ' ', '')))
 $$;

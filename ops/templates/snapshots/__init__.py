@@ -3,6 +3,7 @@
 parameters    what is asked for, in labelled groups
 network       where the temporary database and the task live
 task          the Fargate task that runs the SQL
+permissions   what the handler may do
 machine       handler, state machine, schedule, notices
 """
 
@@ -30,6 +31,8 @@ def template(definition: str, handler: str) -> Template:
 
 
 def _conditions(stack: Template) -> None:
+    stack.add_condition("IsPostgres", Equals(Ref("Engine"), "postgres"))
+    stack.add_condition("HasImage", Not(Equals(Ref("SanitizeImage"), "")))
     stack.add_condition("HasKey", Not(Equals(Ref("KmsKeyArn"), "")))
     stack.add_condition("HasEmail", Not(Equals(Ref("NotifyEmail"), "")))
     stack.add_condition("HasSchedule", Not(Equals(Ref("Schedule"), "")))

@@ -5,35 +5,20 @@ from typing import Any
 from troposphere import (
     AWSObject,
     GetAtt,
-    If,
     Join,
-    NoValue,
     Ref,
-    Select,
-    Split,
     Sub,
     awslambda,
     events,
     iam,
-    logs,
     sns,
-    stepfunctions,
 )
 
+from ops.templates import machines
 from ops.templates.policies import accepted, allow, arn, document, trusts
-from ops.templates.snapshots.task import RETENTION_DAYS
+from ops.templates.snapshots.permissions import HERE, PREFIX, handler_statements
 
 HANDLER_TIMEOUT_S = 60
-RUNTIME = "python3.13"
-
-# Eight hex digits of the stack's own id: two stacks never share a prefix, and a role is bound to its own.
-STACK_TOKEN = Select(0, Split("-", Select(2, Split("/", Ref("AWS::StackId")))))
-PREFIX = Join("", ["slipway-tmp-", STACK_TOKEN, "-"])
-
-_HERE = "${AWS::Region}:${AWS::AccountId}"
-_SNAPSHOTS = arn(f"rds:{_HERE}:snapshot:*")
-_OWN_REQUEST = {"StringEquals": {"aws:RequestTag/slipway:pipeline": Ref("AWS::StackName")}}
-_OWN_RESOURCE = {"StringEquals": {"aws:ResourceTag/slipway:pipeline": Ref("AWS::StackName")}}
 
 
 def resources(definition: str, handler: str) -> tuple[AWSObject, ...]:
@@ -41,35 +26,15 @@ def resources(definition: str, handler: str) -> tuple[AWSObject, ...]:
 
 
 def _function(source: str) -> tuple[AWSObject, ...]:
-    return (
-        logs.LogGroup(
-            "HandlerLogs",
-            RetentionInDays=RETENTION_DAYS,
-            Metadata=accepted(CKV_AWS_158="Holds identifiers, no data; encrypted by default"),
-        ),
-        iam.Role(
-            "HandlerRole",
-            AssumeRolePolicyDocument=trusts("lambda.amazonaws.com"),
-            Policies=[iam.Policy(PolicyName="run-pipeline", PolicyDocument=document(*_handler_statements()))],
-        ),
-        awslambda.Function(
-            "Handler",
-            Description="Does the work of the snapshot pipeline's state machine",
-            Runtime=RUNTIME,
-            Handler="index.handler",
-            Timeout=HANDLER_TIMEOUT_S,
-            MemorySize=256,
-            Role=GetAtt("HandlerRole", "Arn"),
-            Code=awslambda.Code(ZipFile=source),
-            Environment=awslambda.Environment(Variables=_handler_environment()),
-            LoggingConfig=awslambda.LoggingConfig(LogGroup=Ref("HandlerLogs")),
-            Metadata=accepted(
-                CKV_AWS_115="Called by one state machine; a reserve would take from the account's pool",
-                CKV_AWS_116="Called synchronously: errors go to the state machine, not to a queue",
-                CKV_AWS_117="Calls AWS APIs only; the database is reached by the task",
-                CKV_AWS_173="The environment holds no secret",
-            ),
-        ),
+    return machines.function(
+        awslambda.Code(ZipFile=source),
+        iam.Policy(PolicyName="run-pipeline", PolicyDocument=document(*handler_statements())),
+        network="Calls AWS APIs only; the database is reached by the task",
+        Description="Does the work of the snapshot pipeline's state machine",
+        Handler="index.handler",
+        Timeout=HANDLER_TIMEOUT_S,
+        MemorySize=256,
+        Environment=awslambda.Environment(Variables=_handler_environment()),
     )
 
 
@@ -95,116 +60,24 @@ def _handler_environment() -> dict[str, Any]:
     }
 
 
-def _handler_statements() -> tuple[Any, ...]:
-    """Temporary instances by prefix, snapshots by tag; production is read and never changed."""
-    own_instances = Sub(f"arn:${{AWS::Partition}}:rds:{_HERE}:db:${{Prefix}}*", Prefix=PREFIX)
-    source = arn(f"rds:{_HERE}:db:${{SourceDatabase}}")
-    groups = [arn(f"rds:{_HERE}:{kind}:*") for kind in ("og", "pg")]
-    subnet_group = arn(f"rds:{_HERE}:subgrp:${{SubnetGroup}}")
-    restore = [own_instances, _SNAPSHOTS, subnet_group, *groups]
-    return (
-        allow(["rds:DescribeDBInstances"], arn(f"rds:{_HERE}:db:*")),
-        allow(["rds:DescribeDBSnapshots"], [arn(f"rds:{_HERE}:db:*"), _SNAPSHOTS]),
-        allow(["rds:CreateDBSnapshot"], [source, own_instances, _SNAPSHOTS], _OWN_REQUEST),
-        allow(["rds:CopyDBSnapshot"], _SNAPSHOTS, _OWN_REQUEST),
-        allow(["rds:RestoreDBInstanceFromDBSnapshot"], restore, _OWN_REQUEST),
-        allow(["rds:AddTagsToResource"], [own_instances, _SNAPSHOTS], _OWN_REQUEST),
-        allow(["rds:AddTagsToResource", "rds:RemoveTagsFromResource"], _SNAPSHOTS, _OWN_RESOURCE),
-        allow(["rds:ModifyDBInstance", "rds:DeleteDBInstance"], [own_instances, *groups]),
-        allow(["rds:ModifyDBSnapshotAttribute", "rds:DeleteDBSnapshot"], _SNAPSHOTS, _OWN_RESOURCE),
-        allow(["secretsmanager:GetSecretValue"], Ref("Password")),
-        allow(
-            ["s3:ListBucket"],
-            arn("s3:::${ScriptBucket}"),
-            {"StringEquals": {"s3:prefix": Sub("${ScriptPrefix}/")}},
-        ),
-        allow(["s3:PutObject"], arn("s3:::${ScriptBucket}/snapshots/${SourceDatabase}/reports/*")),
-        allow(["logs:GetLogEvents"], GetAtt("TaskLogs", "Arn")),
-        allow(["kms:DescribeKey"], arn(f"kms:{_HERE}:key/*")),
-        If("HasKey", _use_key(), NoValue),
-        allow(["states:StartExecution"], arn(f"states:{_HERE}:stateMachine:${{AWS::StackName}}")),
-        allow(["sns:Publish"], Ref("Topic")),
-        allow(["states:DescribeExecution"], arn(f"states:{_HERE}:execution:${{AWS::StackName}}:*")),
-        allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("HandlerLogs", "Arn")),
-    )
-
-
-def _use_key() -> dict[str, Any]:
-    """RDS encrypts in the handler's name, and only through RDS."""
-    actions = ["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext"]
-    return allow(
-        [*actions, "kms:ReEncryptFrom", "kms:ReEncryptTo"],
-        Ref("KmsKeyArn"),
-        {"StringEquals": {"kms:ViaService": Sub("rds.${AWS::Region}.${AWS::URLSuffix}")}},
-    )
-
-
 def _machine(definition: str) -> tuple[AWSObject, ...]:
-    return (
-        logs.LogGroup(
-            "MachineLogs",
-            LogGroupName=Sub("/aws/vendedlogs/states/${AWS::StackName}"),
-            RetentionInDays=RETENTION_DAYS,
-            Metadata=accepted(CKV_AWS_158="Holds identifiers, no data; encrypted by default"),
-        ),
-        iam.Role(
-            "MachineRole",
-            AssumeRolePolicyDocument=trusts(
-                "states.amazonaws.com", {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}}
-            ),
-            Policies=[iam.Policy(PolicyName="orchestrate", PolicyDocument=document(*_machine_statements()))],
-        ),
-        stepfunctions.StateMachine(
-            "StateMachine",
-            StateMachineName=Ref("AWS::StackName"),
-            StateMachineType="STANDARD",
-            RoleArn=GetAtt("MachineRole", "Arn"),
-            DefinitionString=Sub(
-                definition,
-                Handler=GetAtt("Handler", "Arn"),
-                Cluster=GetAtt("Cluster", "Arn"),
-                TaskDefinition=Ref("TaskDefinition"),
-                TaskSecurityGroup=GetAtt("TaskSecurityGroup", "GroupId"),
-            ),
-            LoggingConfiguration=stepfunctions.LoggingConfiguration(
-                Level="ERROR",
-                IncludeExecutionData=False,
-                Destinations=[
-                    stepfunctions.LogDestination(
-                        CloudWatchLogsLogGroup=stepfunctions.CloudWatchLogsLogGroup(
-                            LogGroupArn=GetAtt("MachineLogs", "Arn")
-                        )
-                    )
-                ],
-            ),
-            TracingConfiguration=stepfunctions.TracingConfiguration(Enabled=True),
-        ),
-    )
+    names = {
+        "Cluster": GetAtt("Cluster", "Arn"),
+        "TaskDefinition": Ref("TaskDefinition"),
+        "TaskSecurityGroup": GetAtt("TaskSecurityGroup", "GroupId"),
+    }
+    return machines.machine(definition, names, _tasks())
 
 
-def _machine_statements() -> tuple[Any, ...]:
-    tasks = arn(f"ecs:{_HERE}:task/${{Cluster}}/*")
-    delivery = [f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")]
-    # None of these takes a resource: Step Functions Developer Guide, "Logging", "X-Ray".
-    unscoped = [
-        *delivery,
-        "logs:ListLogDeliveries",
-        "logs:PutResourcePolicy",
-        "logs:DescribeResourcePolicies",
-        "logs:DescribeLogGroups",
-        "xray:PutTraceSegments",
-        "xray:PutTelemetryRecords",
-        "xray:GetSamplingRules",
-        "xray:GetSamplingTargets",
-    ]
+def _tasks() -> tuple[Any, ...]:
+    """Running the sanitizing task and learning that it has ended."""
     return (
-        allow(["lambda:InvokeFunction"], GetAtt("Handler", "Arn")),
         allow(
             ["ecs:RunTask"],
             Ref("TaskDefinition"),
             {"ArnEquals": {"ecs:cluster": GetAtt("Cluster", "Arn")}},
         ),
-        allow(["ecs:StopTask", "ecs:DescribeTasks"], tasks),
+        allow(["ecs:StopTask", "ecs:DescribeTasks"], arn(f"ecs:{HERE}:task/${{Cluster}}/*")),
         allow(
             ["iam:PassRole"],
             [GetAtt("ExecutionRole", "Arn"), GetAtt("TaskRole", "Arn")],
@@ -213,21 +86,12 @@ def _machine_statements() -> tuple[Any, ...]:
         # How Step Functions learns that a .sync task has ended.
         allow(
             ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
-            arn(f"events:{_HERE}:rule/StepFunctionsGetEventsForECSTaskRule"),
+            arn(f"events:{HERE}:rule/StepFunctionsGetEventsForECSTaskRule"),
         ),
-        allow(unscoped, "*"),
     )
 
 
 def _notices() -> tuple[AWSObject, ...]:
-    ended = {
-        "source": ["aws.states"],
-        "detail-type": ["Step Functions Execution Status Change"],
-        "detail": {
-            "stateMachineArn": [Ref("StateMachine")],
-            "status": ["FAILED", "TIMED_OUT", "ABORTED"],
-        },
-    }
     return (
         sns.Topic(
             "Topic",
@@ -259,7 +123,7 @@ def _notices() -> tuple[AWSObject, ...]:
         events.Rule(
             "Ended",
             Description="Runs that did not succeed: tell, and clean up after those that could not themselves",
-            EventPattern=ended,
+            EventPattern=machines.KILLED,
             Targets=[
                 events.Target(
                     Id="tell",

@@ -3,8 +3,8 @@
 from troposphere import AWSObject, GetAtt, Ref, Tags, ec2, rds, secretsmanager
 
 from ops.templates.policies import accepted
+from ops.templates.snapshots.parameters import engine
 
-PORT = 5432
 NOWHERE = "127.0.0.1/32"  # EC2 adds "everything" where no egress rule is given
 
 
@@ -44,8 +44,8 @@ def resources() -> tuple[AWSObject, ...]:
             GroupId=GetAtt("DatabaseSecurityGroup", "GroupId"),
             SourceSecurityGroupId=GetAtt("TaskSecurityGroup", "GroupId"),
             IpProtocol="tcp",
-            FromPort=PORT,
-            ToPort=PORT,
+            FromPort=engine("Port"),
+            ToPort=engine("Port"),
             Description="SQL from the sanitizing task",
         ),
         ec2.SecurityGroupEgress(
@@ -53,8 +53,8 @@ def resources() -> tuple[AWSObject, ...]:
             GroupId=GetAtt("TaskSecurityGroup", "GroupId"),
             DestinationSecurityGroupId=GetAtt("DatabaseSecurityGroup", "GroupId"),
             IpProtocol="tcp",
-            FromPort=PORT,
-            ToPort=PORT,
+            FromPort=engine("Port"),
+            ToPort=engine("Port"),
             Description="SQL to the temporary database",
         ),
         secretsmanager.Secret(

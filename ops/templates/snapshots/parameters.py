@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from typing import Any
 
-from troposphere import Parameter, Template
+from troposphere import FindInMap, Parameter, Ref, Template
 
 JOB_TAG = "slipway:job"
 JOB = "snapshots"
 
 # Official images on ECR Public; docs/snapshots.md says how to mirror them for subnets without a route out.
 FETCH_IMAGE = "public.ecr.aws/aws-cli/aws-cli:2.31.18"
-SANITIZE_IMAGE = "public.ecr.aws/docker/library/postgres:18.1"
+# By engine, as a policy names it: the client's image and the port of the database.
+ENGINES = {
+    "postgres": {"Image": "public.ecr.aws/docker/library/postgres:18.1", "Port": 5432},
+    "mysql": {"Image": "public.ecr.aws/docker/library/mysql:8.4", "Port": 3306},
+    "mariadb": {"Image": "public.ecr.aws/docker/library/mariadb:11.8", "Port": 3306},
+}
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,8 @@ PARAMETERS = (
         "SourceDatabase",
         "Source",
         "Database",
-        "Identifier of the RDS instance to copy. It is only read.",
-        checks=_pattern("[a-zA-Z](-?[a-zA-Z0-9])*", "an RDS instance identifier"),
+        "Identifier of the RDS instance or Aurora cluster to copy. It is only read.",
+        checks=_pattern("[a-zA-Z](-?[a-zA-Z0-9])*", "an identifier of RDS"),
     ),
     Asked(
         "DatabaseName",
@@ -55,6 +60,14 @@ PARAMETERS = (
         "true starts from the newest finished snapshot; false takes a new one.",
         default="false",
         checks=_YES_NO,
+    ),
+    Asked(
+        "Engine",
+        "Source",
+        "Engine",
+        "Which client runs the scripts: of Aurora the one that it is compatible with.",
+        default="postgres",
+        checks=(("AllowedValues", list(ENGINES)),),
     ),
     Asked("ScriptBucket", "Sanitizing", "Script bucket", "Bucket that holds the SQL scripts."),
     Asked(
@@ -104,7 +117,12 @@ PARAMETERS = (
         "Schedule",
         "When to refresh, e.g. cron(0 3 ? * MON *) in UTC; empty for by hand only.",
         default="",
-        checks=_pattern(r"((cron|rate)\(.+\))?", "a cron(...) or rate(...) expression"),
+        # Amazon EventBridge User Guide, "Cron expressions reference", "Rate expressions".
+        checks=_pattern(
+            r"(cron\(\S+ \S+ (\? \S+ \S+|\S+ \S+ \?) \S+\)"
+            r"|rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\))?",
+            "a cron(...) of six fields, one of its two days a ?, or a rate(...)",
+        ),
     ),
     Asked(
         "NotifyEmail",
@@ -148,7 +166,13 @@ PARAMETERS = (
         checks=_pattern(r"(db\.[a-z0-9.-]+)?", "an instance class such as db.t4g.medium"),
     ),
     Asked("FetchImage", "Machines", "AWS CLI image", "Copies the scripts from S3.", default=FETCH_IMAGE),
-    Asked("SanitizeImage", "Machines", "PostgreSQL image", "Runs psql.", default=SANITIZE_IMAGE),
+    Asked(
+        "SanitizeImage",
+        "Machines",
+        "Database client image",
+        "Has psql, mariadb or mysql; empty for the engine's official image.",
+        default="",
+    ),
     Asked(
         "PollSeconds",
         "Machines",
@@ -161,8 +185,15 @@ PARAMETERS = (
 )
 
 
+def engine(what: str) -> FindInMap:
+    """What the template knows of the engine: Image or Port."""
+    return FindInMap("Engines", Ref("Engine"), what)
+
+
 def add(stack: Template) -> None:
     """Adds the parameters with the console's groups and labels."""
+    for name, known in ENGINES.items():
+        stack.add_mapping("Engines", {name: known})
     for asked in PARAMETERS:
         fields = {"Type": asked.type, "Description": asked.help, **dict(asked.checks)}
         if asked.default is not None:

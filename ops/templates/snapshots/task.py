@@ -1,4 +1,4 @@
-"""The Fargate task: one container fetches the scripts to a shared volume, the next runs them with psql.
+"""The Fargate task: one container fetches the scripts to a shared volume, the next runs them with a client.
 
 So scripts may have any length and no image of our own is needed. The password comes from Secrets Manager
 through the container's `secrets` and stands in no state, override or log.
@@ -6,42 +6,16 @@ through the container's `secrets` and stands in no state, override or log.
 
 from typing import Any
 
-from troposphere import AWSObject, GetAtt, Ref, Sub, ecs, iam, logs
+from troposphere import AWSObject, GetAtt, If, Ref, Sub, ecs, iam, logs
 
 from ops.templates.policies import accepted, allow, arn, document, trusts
+from ops.templates.snapshots.parameters import engine
+from ops.templates.snapshots.sanitize import program
 
 RETENTION_DAYS = 90
 SCRIPTS = "/scripts"
 
 FETCH = 'aws s3 cp --recursive --only-show-errors "$SOURCE" "$SCRIPTS"'
-
-# Each script runs as the end of its name says: see ops/snapshots/postgres.py. A transaction a script: it is
-# applied whole or not at all, and any error fails the task. After a check that failed nothing is run but
-# further checks. The report goes to the log, with its length, so that a reader knows that it is whole.
-SANITIZE = """\
-cd "$SCRIPTS"
-: > report
-sql() { psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 "$@"; }
-failed() { grep -q '"ok" : false' report; }
-for script in *.sql; do
-  [ -s "$script" ] || { echo "There is no SQL to run." >&2; exit 3; }
-  case $script in *.check.sql) ;; *) if failed; then continue; fi ;; esac
-  echo "Running $script"
-  case $script in
-    *.gen.check.sql) sql -At -f "$script" > "$script.made"; sql -At -f "$script.made" >> report ;;
-    *.check.sql) sql -At -f "$script" >> report ;;
-    *.gen.sql) sql -At -f "$script" > "$script.made"; sql --single-transaction -f "$script.made" ;;
-    *.save.sql) sql -At -f "$script" > saved ;;
-    *.saved.sql) sql --single-transaction -f saved ;;
-    *.plain.sql) sql -f "$script" ;;
-    *) sql --single-transaction -f "$script" ;;
-  esac
-done
-sed 's/^/REPORT /' report
-echo "REPORT-END $(wc -l < report)"
-if failed; then echo "The proof failed: see the report." >&2; exit 9; fi
-echo "Sanitized and proven."
-"""
 
 
 def resources() -> tuple[AWSObject, ...]:
@@ -87,14 +61,14 @@ def _fetch() -> ecs.ContainerDefinition:
 def _sanitize() -> ecs.ContainerDefinition:
     return ecs.ContainerDefinition(
         Name="sanitize",
-        Image=Ref("SanitizeImage"),
+        Image=If("HasImage", Ref("SanitizeImage"), engine("Image")),
         Essential=True,
         EntryPoint=["/bin/sh", "-ec"],
-        Command=[SANITIZE],
+        Command=[If("IsPostgres", program("psql"), program("mysql"))],
         DependsOn=[ecs.ContainerDependency(ContainerName="fetch", Condition="SUCCESS")],
-        Environment=_environment(SCRIPTS=SCRIPTS, PGAPPNAME="slipway", PGCONNECT_TIMEOUT="30"),
+        Environment=_environment(SCRIPTS=SCRIPTS),
         Secrets=[
-            ecs.Secret(Name="PGPASSWORD", ValueFrom=Sub("${Password}:password::")),
+            ecs.Secret(Name="DB_PASSWORD", ValueFrom=Sub("${Password}:password::")),
             ecs.Secret(Name="SALT", ValueFrom=Ref("Salt")),
         ],
         **_common(),

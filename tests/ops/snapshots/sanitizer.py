@@ -8,11 +8,41 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.embedded.postgres import BINARIES, Login
+from ops.embedded.postgres import BINARIES
+from ops.embedded.servers import Login
 from ops.snapshots.scripts import Script
-from ops.templates.snapshots.task import SANITIZE
+from ops.templates.snapshots.sanitize import program
 
 SALT = "a-salt-of-the-tests"
+
+# What the scan must find where example.com is allowed, and what it must not.
+ADDRESSES = (
+    "jane@example.com.corp.test",
+    "jane@example.com-corp.test",
+    "jane@example.comé",
+    "jane@example.com.é.test",
+    "josé@corp.test",
+    "jane@exämple.com",
+)
+NONE_OF_THEM = (
+    "User@Example.com. Or (user@example.com), please",
+    "“user@example.com” or user@example.com… or user@example.com — please",
+)
+# Card numbers that another number follows or comes before, and what only looks like one.
+CARDS = (
+    "4539 5787 6362 1486 12/27",
+    "4539578763621486 12/27",
+    "4539-5787-6362-1486 123",
+    "77 3782 822463 10005",
+    "x4539578763621486",
+)
+NO_CARDS = (
+    "9e4539578763621486ab0123456789ab",  # pragma: allowlist secret
+    "uuid 9e000000-4539-5787-6362-148600000000",
+    "4539578763621487",
+    "DE89370400440532013000ABCDEF0123",  # pragma: allowlist secret
+    "2021 2022 2023 2024 2025",
+)
 
 
 @dataclass(frozen=True)
@@ -27,13 +57,18 @@ class Sanitized:
         return [check for check in self.checks if not check["ok"]]
 
 
-def sanitize(login: Login, scripts: Sequence[Script]) -> Sanitized:
+def sanitize(login: Login, scripts: Sequence[Script], client: str = "psql") -> Sanitized:
     with tempfile.TemporaryDirectory() as folder:
         for number, script in enumerate(scripts, 1):
-            (Path(folder) / f"{number:02d}-{script.name}.sql").write_text(script.sql, "utf-8")
+            (Path(folder) / f"{number:02d}-{script.name}.sql").write_text(script.text, "utf-8")
         done = subprocess.run(
-            ["/bin/sh", "-ec", SANITIZE],
-            env={"PATH": f"{BINARIES}:/usr/bin:/bin", "SCRIPTS": folder, "SALT": SALT, **login.environment()},
+            ["/bin/sh", "-ec", program(client)],
+            env={
+                "PATH": f"{BINARIES}:/usr/bin:/bin",
+                "SCRIPTS": folder,
+                "SALT": SALT,
+                **login.task_environment(),
+            },
             capture_output=True,
             text=True,
         )

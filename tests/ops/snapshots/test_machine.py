@@ -105,4 +105,4 @@ def test_a_wait_looks_every_poll_interval_without_backoff() -> None:
 
 def test_the_task_is_told_the_address_and_the_names_but_no_secret() -> None:
     [override] = STATES["Sanitize"]["Parameters"]["Overrides"]["ContainerOverrides"]
-    assert {item["Name"] for item in override["Environment"]} == {"PGHOST", "PGPORT", "PGUSER", "PGDATABASE"}
+    assert {item["Name"] for item in override["Environment"]} == {"DB_HOST", "DB_PORT", "DB_USER", "DB_NAME"}

@@ -40,7 +40,10 @@ def test_every_parameter_has_a_group_a_label_and_help() -> None:
 def test_a_star_stands_only_where_the_service_takes_no_resource() -> None:
     """Service Authorization Reference: these actions have no resource types."""
     unscoped = {a for _, s in statements() if s["Resource"] == "*" for a in s["Action"]}
-    assert all(a.startswith(("logs:", "xray:")) or a == "ecr:GetAuthorizationToken" for a in unscoped)
+    assert {a for a in unscoped if not a.startswith(("logs:", "xray:"))} == {
+        "ecr:GetAuthorizationToken",
+        "rds:DescribeEvents",
+    }
     assert not {"logs:CreateLogStream", "logs:PutLogEvents"} & unscoped
     assert not any("*" in action for _, s in statements() for action in s["Action"])
 
@@ -66,7 +69,7 @@ def test_the_password_is_generated_and_reaches_the_task_as_a_secret() -> None:
     resources = TEMPLATE["Resources"]
     assert "GenerateSecretString" in resources["Password"]["Properties"]
     fetch, sanitize = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
-    assert [s["Name"] for s in sanitize["Secrets"]] == ["PGPASSWORD", "SALT"]
+    assert [s["Name"] for s in sanitize["Secrets"]] == ["DB_PASSWORD", "SALT"]
     assert "Secrets" not in fetch
     assert "assword" not in json.dumps([fetch["Environment"], sanitize["Environment"]])
 

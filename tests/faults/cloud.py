@@ -1,0 +1,266 @@
+"""The embedded cloud inside one process: its services and overlays, real botocore, no sockets, no waiting.
+
+What its databases hold is a word, `original` or `clean`, that copies take along: so it is plain to see what
+a snapshot would give away. Time passes when a state machine waits, and only then.
+"""
+
+import asyncio
+import contextvars
+import io
+import json
+import logging
+import sys
+import tempfile
+import time
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import boto3
+import botocore.endpoint
+import botocore.retries.bucket
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ReadTimeoutError
+from ministack import app
+from ministack.core.responses import request_scope
+from ministack.services import rds
+
+from ops.embedded import rds as databases
+from ops.embedded import rds_common
+from ops.embedded.context import Context
+from ops.embedded.rds_common import DATA, fail
+
+REGION = "eu-west-1"
+ORIGINAL, CLEAN = "original", "clean"
+ENDPOINT = "http://127.0.0.1:9"  # nobody listens there: what is not answered here fails
+
+Record = dict[str, Any]
+
+
+class Contents:
+    """In the place of the servers: what each folder of data holds, and which port serves it."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, str] = {}
+        self.ports: dict[int, str] = {}
+        self.root = Path(tempfile.gettempdir())
+
+    def version_of(self, engine: str, asked: str) -> str:
+        return asked or "18"
+
+    def create(self, name: str, user: str, password: str, database: str) -> int:
+        self.held[name] = ORIGINAL
+        return self.start(name)
+
+    def start(self, name: str, preferred_port: int = 0) -> int:
+        port = 10_000 + len(self.ports)
+        self.ports[port] = name
+        return port
+
+    def stop(self, name: str) -> None:
+        pass
+
+    def delete(self, name: str) -> None:
+        self.held.pop(name, None)
+
+    def back_up(self, port: int, copy: str) -> None:
+        self.held[copy] = self.held[self.ports[port]]
+
+    def copy(self, source: str, target: str) -> None:
+        self.held[target] = self.held[source]
+
+    def set_password(self, port: int, user: str, password: str) -> None:
+        pass
+
+
+class Storage(rds_common.Storage):
+    """Work that takes time is done when time passes."""
+
+    def __init__(self, context: Context) -> None:
+        self.paper = Contents()
+        self.delay_s = 0.0
+        self.waiting: list[Callable[[], None]] = []
+
+    def of(self, record: Record) -> Any:
+        return self.paper
+
+    def refusal(self, engine: str) -> None:
+        return None
+
+    def later(self, work: Callable[[], None], on: dict[str, Any] | None = None) -> None:
+        scope = contextvars.copy_context()
+
+        def run() -> None:
+            try:
+                work()
+            except Exception as error:
+                if on is not None:
+                    fail(on, error)
+
+        self.waiting.append(lambda: scope.run(run))
+
+    def pass_time(self) -> None:
+        due, self.waiting = self.waiting, []
+        for work in due:
+            work()
+
+
+@dataclass
+class Call:
+    """A call of AWS as it is about to be made."""
+
+    service: str
+    operation: str
+    parameters: Record
+
+    @property
+    def name(self) -> str:
+        return f"{self.service}:{self.operation}"
+
+
+# What becomes of a call: an answer (status, body) in the place of AWS's, an exception, or None: it is made.
+Interfere = Callable[[Call, Callable[[], None]], tuple[int, bytes] | None]
+
+
+@dataclass
+class Cloud:
+    """One process's cloud; accounts in it are apart from each other."""
+
+    storage: Storage
+    account: str = "111111111111"
+    interfere: Interfere = lambda call, make: None
+    started: list[tuple[str, Record]] = field(default_factory=list)
+    clients: dict[str, Any] = field(default_factory=dict)
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+
+    def client(self, service: str, **_more: Any) -> Any:
+        """As boto3.client: one a service, answered here whatever its account."""
+        if service not in self.clients:
+            self.clients[service] = made = _boto3_client(
+                service,
+                region_name=REGION,
+                endpoint_url=ENDPOINT,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+                config=_more.get("config"),
+            )
+            made.meta.events.register("before-parameter-build", self._note)
+            made.meta.events.register("before-send", self._answer)
+        return self.clients[service]
+
+    def _note(self, params: Record, model: Any, context: Record, **_more: Any) -> None:
+        context["asked"] = params
+
+    def _answer(self, request: Any, event_name: str, **_more: Any) -> AWSResponse:
+        _, service, operation = event_name.split(".")
+        call = Call(_NAMES.get(service, service), operation, _asked(request))
+        answered: list[tuple[int, Record, bytes]] = []
+
+        def make() -> None:
+            answered.append(self._serve(call, request))
+
+        changed = self.interfere(call, make)
+        if changed:
+            status, body = changed
+            return _response(request.url, status, {"content-type": _content_type(request)}, body)
+        if not answered:
+            make()
+        status, headers, body = answered[-1]
+        return _response(request.url, status, headers, body)
+
+    def _serve(self, call: Call, request: Any) -> tuple[int, Record, bytes]:
+        if call.service == "states":
+            return self._states(call, request)
+        split = urlsplit(request.url)
+        headers = {key.lower(): _text(value) for key, value in request.headers.items()}
+        body = request.body or b""
+        body = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else body.read()
+        query = parse_qs(split.query, keep_blank_values=True)
+        with request_scope(self.account, REGION):
+            if call.service == "rds":
+                answer: Any = rds._handle_request_sync(request.method, split.path, headers, body, query)
+                return answer  # type: ignore[no-any-return]
+            handler = app.SERVICE_HANDLERS[call.service]
+            answer = self.loop.run_until_complete(handler(request.method, split.path, headers, body, query))
+        return answer  # type: ignore[no-any-return]
+
+    def _states(self, call: Call, request: Any) -> tuple[int, Record, bytes]:
+        """Executions that the handler starts are kept for whoever drives this cloud."""
+        asked = json.loads(request.body)
+        if call.operation == "DescribeExecution":
+            return 200, {}, json.dumps({"status": "FAILED", "startDate": 0, **asked}).encode()
+        self.started.append((asked["name"], json.loads(asked["input"])))
+        return 200, {}, json.dumps({"executionArn": asked["name"], "startDate": 0}).encode()
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        with request_scope(self.account, REGION):
+            yield
+
+    def contents(self, record: Record) -> str:
+        return str(self.storage.paper.held[record[DATA]])
+
+
+_boto3_client: Any = boto3.client
+_NAMES = {"sfn": "states", "secrets-manager": "secretsmanager", "cloudwatch-logs": "logs"}
+
+
+def _asked(request: Any) -> Record:
+    """The parameters of a Query request, as far as an interference needs them."""
+    body = request.body
+    body = body.decode() if isinstance(body, bytes) else body
+    if not isinstance(body, str) or body.startswith("{"):
+        return {}
+    return {key: values[0] for key, values in parse_qs(body).items()}
+
+
+def _content_type(request: Any) -> str:
+    return _text(request.headers.get("Content-Type", "text/xml"))
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _response(url: str, status: int, headers: Record, body: bytes | str) -> AWSResponse:
+    content = body.encode() if isinstance(body, str) else body
+    return AWSResponse(url, status, HTTPHeaders.from_dict(headers), _Raw(content))
+
+
+class _Raw(io.BytesIO):
+    def stream(self, *_arguments: Any, **_more: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+def refused(call: Call, code: str, status: int = 400) -> tuple[int, bytes]:
+    """AWS's answer to a call that it refuses, in the protocol of the service."""
+    if call.service in ("rds", "sns"):
+        error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{code} on purpose</Message></Error>"
+        return status, f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>".encode()
+    if call.service == "s3":
+        return status, f"<Error><Code>{code}</Code><Message>{code} on purpose</Message></Error>".encode()
+    return status, json.dumps({"__type": code, "message": f"{code} on purpose"}).encode()
+
+
+def timed_out() -> ReadTimeoutError:
+    return ReadTimeoutError(endpoint_url=ENDPOINT)
+
+
+def start() -> Cloud:
+    """Installs the overlays of the databases, with paper in the place of their servers. Once a process."""
+    assert "pytest" not in sys.modules, "it changes the emulator: in a process of its own"
+    logging.disable()  # the emulator tells of every request
+    vars(databases)["Storage"] = Storage
+    made = databases.install(Context(Path(tempfile.gettempdir()), 0, 0.0))
+    storage = made.storage
+    assert isinstance(storage, Storage)
+    # Retries of botocore take place at once; what it waits for here is nobody.
+    still = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
+    botocore.endpoint.time = still  # type: ignore[attr-defined]
+    botocore.retries.bucket.time = still  # type: ignore[attr-defined]
+    return Cloud(storage)

@@ -1,0 +1,272 @@
+"""The pipeline's machine and handler, run for real on the cloud inside the process."""
+
+import json
+import os
+import time
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from ministack.services import rds
+from ministack.services import stepfunctions as sf
+
+from ops.aws.executions import Execution, read_execution
+from ops.embedded import stepfunctions_executions as executions
+from ops.embedded import stepfunctions_history, stepfunctions_language
+from ops.embedded.context import Context
+from ops.embedded.rds_common import DATA
+from ops.snapshots import machine
+from ops.templates.functions import function_source
+from tests.faults.cloud import CLEAN, REGION, Cloud
+
+Record = dict[str, Any]
+LAMBDA, ECS = "lambda:Invoke", "ecs:RunTask"
+CODE = compile(function_source("snapshots"), "snapshots.py", "exec")
+PREFIX = "slipway-tmp-00000000-"
+PIPELINE, GROUP = "snapshots-prod", "/slipway/snapshots/snapshots-prod"
+LOOKS = 25  # instead of some hundred: here nothing takes longer
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+# Around an integration of the machine: the call's name, the state, and how to make it.
+Around = Callable[[str, str, Callable[[], Any]], Any]
+
+
+def install(cloud: Cloud, pipelines: Callable[[], "Pipeline"]) -> None:
+    """The interpreter of the embedded cloud, at whose waits time passes. Once a process."""
+    nothing = Context(cloud.storage.paper.root, 0)
+    for overlay in (stepfunctions_history, executions, stepfunctions_language):
+        overlay.install(nothing)
+    sf.time = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
+    sf._SFN_WAIT_SCALE = 0
+    sf._emit_execution_status_event = lambda execution: None
+    sf._invoke_resource = lambda resource, data: pipelines().integrate(resource, data)
+    sf._invoke_resource_with_timeout = lambda resource, data, timeout: pipelines().integrate(resource, data)
+    pause = executions.pause
+
+    def pass_time(seconds: float) -> None:
+        cloud.storage.pass_time()
+        pause(0)
+
+    executions.pause = pass_time
+
+
+@dataclass
+class Pipeline:
+    """One pipeline in an account of its own."""
+
+    cloud: Cloud
+    kind: str
+    key: str = ""
+    latest: bool = False
+    encrypted: bool = False
+    around: Around = lambda name, state, make: make()
+    code: Record = field(default_factory=dict)
+    current: Record = field(default_factory=dict)
+    stop: bool = False
+    inside: bool = False  # the task: what it calls is no call of the machine
+    runs: int = 0
+
+    @property
+    def bucket(self) -> str:
+        return f"scripts-{self.cloud.account}"
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:states:{REGION}:{self.cloud.account}:stateMachine:{PIPELINE}"
+
+    def deploy(self, changed: dict[str, str] | None = None) -> None:
+        """Production, its scripts, secrets and topic; the machine; the handler with its environment."""
+        cloud = self.cloud
+        cloud.client("s3").create_bucket(
+            Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+        cloud.client("s3").put_object(Bucket=self.bucket, Key="snapshots/prod/1/01-x.sql", Body=b"SELECT 1")
+        secret = cloud.client("secretsmanager").create_secret(Name="s", SecretString='{"password": "p"}')
+        topic = cloud.client("sns").create_topic(Name="t")["TopicArn"]
+        cloud.client("logs").create_log_group(logGroupName=GROUP)
+        if self.key:
+            self.key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
+        self._make_production()
+        self._load({"SECRET": secret["ARN"], "TOPIC": topic, **(changed or {})})
+        text = machine.text().replace(machine.POLL, "1").replace("${AWS::Partition}", "aws")
+        text = text.replace(f'"MaxAttempts": {machine.POLL_ATTEMPTS}', f'"MaxAttempts": {LOOKS}')
+        with cloud.scope():
+            made = {"name": PIPELINE, "definition": text, "roleArn": "arn:aws:iam::1:role/x"}
+            sf._state_machines[self.arn] = {**made, "stateMachineArn": self.arn}
+
+    def _make_production(self) -> None:
+        client = self.cloud.client("rds")
+        with self.cloud.scope():
+            rds._subnet_groups["g"] = {"DBSubnetGroupName": "g", "VpcId": "vpc-1", "Subnets": []}
+        login: Record = {"MasterUsername": "master", "MasterUserPassword": "secret-1"}
+        login |= {"StorageEncrypted": True} if self.encrypted else {}
+        if self.kind == "cluster":
+            client.create_db_cluster(
+                DBClusterIdentifier="prod", Engine="aurora-postgresql", DatabaseName="app", **login
+            )
+            self.cloud.storage.pass_time()
+            client.create_db_instance(
+                DBInstanceIdentifier="prod-one",
+                DBClusterIdentifier="prod",
+                Engine="aurora-postgresql",
+                DBInstanceClass="db.t4g.medium",
+            )
+            self.cloud.storage.pass_time()
+            client.create_db_cluster_snapshot(
+                DBClusterSnapshotIdentifier="prod-by-hand", DBClusterIdentifier="prod"
+            )
+        else:
+            client.create_db_instance(
+                DBInstanceIdentifier="prod",
+                Engine="postgres",
+                DBInstanceClass="db.t4g.micro",
+                AllocatedStorage=20,
+                DBName="app",
+                **login,
+            )
+            self.cloud.storage.pass_time()
+            client.create_db_snapshot(DBSnapshotIdentifier="prod-by-hand", DBInstanceIdentifier="prod")
+        self.cloud.storage.pass_time()
+
+    def _load(self, more: dict[str, str]) -> None:
+        environment = {
+            "PIPELINE": PIPELINE,
+            "PREFIX": PREFIX,
+            "SOURCE": "prod",
+            "DATABASE": "",
+            "USE_LATEST_SNAPSHOT": str(self.latest).lower(),
+            "SCRIPT_BUCKET": self.bucket,
+            "SCRIPT_PREFIX": "snapshots/prod/1",
+            "NAME_FORMAT": "{database}-sanitized-{date}-{time}",
+            "SHARE_WITH": "222222222222",
+            "KMS_KEY": self.key,
+            "KEEP": "1",
+            "INSTANCE_CLASS": "",
+            "SUBNET_GROUP": "g",
+            "SECURITY_GROUP": "sg-1",
+            "LOG_GROUP": GROUP,
+            **more,
+        }
+        self.environment = environment
+        os.environ.update(environment)
+        boto3.client = self.cloud.client  # type: ignore[assignment]
+        exec(CODE, self.code)
+
+    def call(self, action: str, run: Record) -> Any:
+        os.environ.update(self.environment)
+        return self.code["handler"]({"action": action, "run": run}, None)
+
+    def state(self) -> str:
+        """The state that the execution is in."""
+        for event in reversed(self.current["events"]):
+            if event["type"].endswith("StateEntered"):
+                return str(event["stateEnteredEventDetails"]["name"])
+        return ""
+
+    def integrate(self, resource: str, data: Record) -> Any:
+        name, make = (ECS, self._task) if ":ecs:" in resource else (LAMBDA, self._invoke)
+        answer = self.around(name, self.state(), lambda: make(data))
+        if self.stop:  # what the call does is done; the machine goes no further
+            self.current.update(status="ABORTED", stopDate=sf.now_iso())
+            raise executions.Aborted
+        return answer
+
+    def _invoke(self, data: Record) -> Record:
+        payload = data["Payload"]
+        try:
+            return {"StatusCode": 200, "Payload": self.call(payload["action"], payload["run"])}
+        except Exception as error:
+            cause = {"errorType": type(error).__name__, "errorMessage": str(error)}
+            raise sf._ExecutionError(type(error).__name__, json.dumps(cause)) from error
+
+    def _task(self, data: Record) -> Record:
+        self.inside = True
+        try:
+            return self._sanitize(data)
+        finally:
+            self.inside = False
+
+    def _sanitize(self, data: Record) -> Record:
+        """The sanitizing task: what the temporary database holds is clean now, and its log says so."""
+        [override] = data["Overrides"]["ContainerOverrides"]
+        port = next(int(e["Value"]) for e in override["Environment"] if e["Name"] == "DB_PORT")
+        contents = self.cloud.storage.paper
+        contents.held[contents.ports[port]] = CLEAN
+        task = f"{len(self.current['events']):032x}"
+        stream = f"run/sanitize/{self.current['name']}{task}"
+        logs, moment = self.cloud.client("logs"), int(time.time() * 1000)
+        lines = ['REPORT {"check": "drift", "ok": true, "policy": 1}', "REPORT-END 1"]
+        logs.create_log_stream(logGroupName=GROUP, logStreamName=stream)
+        logs.put_log_events(
+            logGroupName=GROUP,
+            logStreamName=stream,
+            logEvents=[{"timestamp": moment, "message": line} for line in lines],
+        )
+        return {"TaskArn": f"arn:aws:ecs:{REGION}:1:task/cluster/{self.current['name']}{task}"}
+
+    def run(self, name: str, data: Record | None = None) -> Execution:
+        """A run to its end, and what AWS does when it ends badly."""
+        arn = self.arn.replace(":stateMachine:", ":execution:") + f":{name}"
+        self.stop, self.runs = False, self.runs + 1
+        started = BEGAN + timedelta(minutes=self.runs)  # no two runs begin in one second
+        execution: Record = {
+            "executionArn": arn,
+            "stateMachineArn": self.arn,
+            "name": name,
+            "status": "RUNNING",
+            "startDate": f"{started:%Y-%m-%dT%H:%M:%SZ}",
+            "input": json.dumps(data or {}),
+            "mockAttempts": {},
+            "testCase": "",
+        }
+        begun = {"input": execution["input"], "roleArn": "arn:aws:iam::1:role/x"}
+        details = {"executionStartedEventDetails": begun}
+        first = {"id": 1, "previousEventId": 0, "type": "ExecutionStarted", "timestamp": sf.now_iso()}
+        execution["events"] = [{**first, **details}]
+        self.current = execution
+        with self.cloud.scope():
+            sf._executions[arn] = execution
+            try:
+                sf._run_execution(arn)
+            except executions.Aborted:
+                pass
+            definition = json.loads(sf._state_machines[self.arn]["definition"])
+        self.cloud.storage.pass_time()
+        ended = read_execution(definition, execution["events"], _described(execution))
+        if ended.status != "SUCCEEDED":
+            self.call("abandoned", {"name": name, "stateMachineArn": self.arn})
+        return ended
+
+    def run_what_was_started(self) -> list[Execution]:
+        """The clean-ups that the handler has asked for."""
+        done = []
+        while self.cloud.started:
+            name, data = self.cloud.started.pop(0)
+            done.append(self.run(name, data))
+        return done
+
+    def databases(self) -> list[Record]:
+        with self.cloud.scope():
+            return [*rds._instances.values(), *rds._clusters.values()]
+
+    def snapshots(self) -> list[Record]:
+        with self.cloud.scope():
+            return [*rds._snapshots.values(), *rds._db_cluster_snapshots.values()]
+
+    def vanish(self, name: str) -> None:
+        """A thing that RDS said it made, or had, is not there."""
+        with self.cloud.scope():
+            rds._unregister_instance_from_clusters(name)
+            for records in (rds._instances, rds._clusters, rds._snapshots, rds._db_cluster_snapshots):
+                if record := records.pop(name, None):
+                    self.cloud.storage.paper.delete(record.get(DATA, ""))
+
+
+def _described(execution: Record) -> Record:
+    moment = execution["events"][-1]["timestamp"]
+    described = {key: execution.get(key) for key in ("executionArn", "name", "status", "input")}
+    more = {"error": execution.get("error") or "", "cause": execution.get("cause") or ""}
+    return {**described, **more, "startDate": moment, "stopDate": moment}
