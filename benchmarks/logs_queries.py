@@ -1,0 +1,304 @@
+"""Searching and compacting exported logs against zcat, ripgrep, chdb and polars: each bar with its ratio.
+
+    python benchmarks/logs_queries.py [EVENTS]
+
+A day of 50 groups; 6,000,000 events are the 1.1 GB of the documented bars, the default is smaller. Counts are
+compared before anything is timed. Each figure is the best of three, in seconds. For memory the objects stand
+under as many accounts as make 1.1 GB, and ten times as many.
+"""
+
+import gzip
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import _logs_data as logs_data
+import chdb
+import duckdb
+import polars
+from _logs_rivals import PATTERN, chdb_asks, chdb_raw_groups, polars_asks, shell
+
+from ops import embedded
+from ops.aws.cloud import Cloud
+from ops.aws.objects import Bucket, Listed
+from ops.embedded.accounts import endpoint
+from ops.logs import exploration
+from ops.logs.cache import FileCache
+from ops.logs.compaction import plan_compaction
+from ops.logs.dataset import HOUR, Kind, Location, Partition, Scope, folder
+from ops.logs.duckdb_engine import DuckDbEngine
+from ops.logs.listing import Lister
+from ops.logs.search import Search, Term
+from ops.logs.store import Folder, Store
+from ops.settings import Settings
+
+EVENTS = 1_200_000
+PLACE = Location("bench")
+MEMORY_BYTES = 1_100_000_000
+DAY = Scope(logs_data.DAY, logs_data.DAY + timedelta(hours=24))
+SEARCH = Search(DAY, (Term(PATTERN.removeprefix("(?i)"), "regex"),))
+GROUP = "/aws/lambda/service-07"
+NOON = Scope(logs_data.DAY + 12 * HOUR, logs_data.DAY + 13 * HOUR, (logs_data.ACCOUNT,), (), (GROUP,))
+DURATION = "CAST(regexp_extract(message, 'Duration: ([0-9.]+)', 1) AS DOUBLE)"
+SQL = {
+    "Q1": "SELECT log_group, count(*) AS n FROM events GROUP BY 1",
+    "Q3": f"SELECT quantile_cont({DURATION}, [0.5, 0.95, 0.99]) AS q FROM events "
+    "WHERE message LIKE 'REPORT%'",
+    "Q4": "SELECT time_bucket(INTERVAL 5 MINUTE, ts) AS t, log_group, count(*) AS n FROM events "
+    "WHERE level = 'ERROR' GROUP BY 1, 2",
+    "Q5": "SELECT template, count(*) AS n FROM events GROUP BY 1 ORDER BY 2 DESC LIMIT 20",
+}
+TITLES = {
+    "Q1": "count per group",
+    "Q2": "latest 100",
+    "Q3": "percentiles of REPORT lines, one group and hour",
+    "Q4": "errors per 5 minutes and group",
+    "Q5": "top 20 templates",
+}
+
+
+def best(work: Callable[[], object], times: int = 3) -> float:
+    """Seconds of the quickest run."""
+    return min(_seconds(work) for _ in range(times))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def engine(root: Path, cache: str = "cache", store: Store | None = None) -> DuckDbEngine:
+    place = Location(store.name if store else "bench")
+    return DuckDbEngine(store or Folder(root), place, FileCache(root.parent / cache, 1 << 36))
+
+
+def ask(where: DuckDbEngine, name: str) -> Any:
+    if name == "Q2":
+        return exploration.newest(where, SEARCH, 100)
+    return where.query(NOON if name == "Q3" else DAY, SQL[name])
+
+
+def spread(root: Path, first: int, last: int) -> None:
+    """The first account's objects as those of others too, without a copy."""
+    source = root / f"raw/account={logs_data.ACCOUNT}"
+    for number in range(first, last):
+        copy = root / f"raw/account={logs_data.account(number)}"
+        shutil.copytree(source, copy, copy_function=lambda old, new: Path(new).hardlink_to(old))
+
+
+def plain(root: Path, lake: Path) -> None:
+    for path in lake.rglob("*.gz"):
+        target = (root / path.relative_to(lake)).with_suffix("")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(gzip.decompress(path.read_bytes()))
+
+
+def row(what: str, ours: float, theirs: float, target: str, rival: str) -> None:
+    ratio = ours / theirs
+    limit = float(target[1:])
+    kept = ratio <= limit if target[0] == "≤" else ratio >= limit
+    print(
+        f"{what:58} {ours:8.2f} {theirs:8.2f}  {rival:14} {ratio:6.2f}  {target:6} "
+        f"{'kept' if kept else 'MISSED'}",
+        flush=True,
+    )
+
+
+def raw_bars(lake: Path, unpacked: Path) -> None:
+    files = f"find {lake}/raw -name '*.gz' -print0 | xargs -0 cat"
+    here, open_ = engine(lake), engine(unpacked, "cache-plain")
+    expected = int(shell(f"{files} | gzip -dc | rg -c '{PATTERN}'") or 0)
+    found = exploration.count(here, SEARCH)
+    assert found == expected, f"{found} found, ripgrep finds {expected}"
+    theirs = best(lambda: shell(f"{files} | gzip -dc | rg '{PATTERN}' | tail -100"))
+    row("raw gzip, latest 100", best(lambda: ask(here, "Q2")), theirs, "≤0.5", "zcat | rg")
+    row(
+        "raw gzip, all of them counted",
+        best(lambda: exploration.count(here, SEARCH)),
+        theirs,
+        "≤1.0",
+        "zcat | rg",
+    )
+    tsv = f"{unpacked}/raw/**/part-*"
+    assert _pairs(ask(open_, "Q1").to_pylist()) == _pairs(chdb_raw_groups(tsv))
+    theirs = best(lambda: chdb_raw_groups(tsv))
+    row("raw, count per group", best(lambda: ask(open_, "Q1")), theirs, "≤2.0", "chdb")
+
+
+def compaction_bar(lake: Path) -> None:
+    files = f"find {lake}/raw -name '*.gz' -print0 | xargs -0 cat"
+    theirs = best(lambda: shell(f"{files} | gzip -dc | wc -c"))
+    plan = plan_compaction(engine(lake), DAY)
+    ours = _seconds(lambda: [step.act(lambda message: None) for step in plan.steps])  # type: ignore[func-returns-value]
+    row("compaction: throughput", 1 / ours, 1 / theirs, "≥0.6", "gzip -dc")
+
+
+def compacted_bars(lake: Path, unpacked: Path) -> None:
+    here = engine(lake)
+    parts = sorted((lake / "compacted").rglob("part-*.parquet"))
+    hour = [
+        path
+        for path in parts
+        if f"account={logs_data.ACCOUNT}/" in str(path) and str(path.parent).endswith("hour=12")
+    ]
+    rivals = {
+        "polars": polars_asks(parts, hour, GROUP),
+        "chdb": chdb_asks(f"{lake}/compacted/**/part-*.parquet", f"{hour[0].parent}/part-*.parquet", GROUP),
+    }
+    assert not here.list(DAY, fresh=True).fresh
+    for name, title in TITLES.items():
+        counts = {rival: _rows(asks[name]()) for rival, asks in rivals.items()}
+        ours = _rows(ask(here, name))
+        assert all(count == ours for count in counts.values()), f"{name}: {ours} rows, {counts}"
+        times = {rival: best(asks[name]) for rival, asks in rivals.items()}
+        rival = min(times, key=lambda one: times[one])
+        seconds = best(lambda name=name: ask(here, name))  # type: ignore[misc]
+        row(f"compacted, {title}", seconds, times[rival], "≤0.2" if name == "Q5" else "≤1.0", rival)
+        if name == "Q2":
+            theirs = best(
+                lambda: shell(f"rg --threads 2 --no-filename '{PATTERN}' {unpacked}/raw | tail -100")
+            )
+            row(f"compacted, {title}", seconds, theirs, "≤1.0", "rg on raw")
+
+
+def first_rows(lake: Path) -> None:
+    """What a page waits for: the first 100 events of a search over 24 compacted hours."""
+    here = engine(lake)
+    here.list(DAY)
+    row("first 100 of a search, cache warm (bar: seconds)", best(lambda: ask(here, "Q2")), 1, "≤1.0", "1 s")
+    settings = Settings(data=lake.parent / "cloud")
+    running = embedded.start(settings.embedded_data, sample=False, owner=True)
+    try:
+        cloud = Cloud(settings, endpoint(running.endpoint))
+        s3 = cloud.client("s3", "", logs_data.REGION)
+        s3.create_bucket(Bucket="bench", CreateBucketConfiguration={"LocationConstraint": logs_data.REGION})
+        for path in (lake / "compacted").rglob("*.*"):
+            s3.upload_file(str(path), "bench", path.relative_to(lake).as_posix())
+        cold = engine(lake, "cache-cold", Bucket(cloud, "bench", "", logs_data.REGION))
+        row(
+            "first 100 of a search, nothing cached (bar: seconds)",
+            _seconds(lambda: ask(cold, "Q2")),
+            3,
+            "≤1.0",
+            "3 s",
+        )
+    finally:
+        embedded.stop(settings.embedded_data)
+
+
+class Keys:
+    """Stands where a bucket stands: its keys alone, 100 objects an hour of each account."""
+
+    name = "keys"
+
+    def __init__(self, accounts: int, hours: int) -> None:
+        self._accounts = [logs_data.account(number) for number in range(accounts)]
+        self._keys = sorted(
+            folder(PLACE, Kind.RAW, Partition(DAY.start + hour * HOUR, account, logs_data.REGION))
+            + f"{number:03}.gz"
+            for account in self._accounts
+            for hour in range(hours)
+            for number in range(100)
+        )
+
+    def folders(self, prefix: str) -> list[str]:
+        below = {"": ["raw"], "raw/": [f"account={one}" for one in self._accounts]}
+        return below.get(prefix, [f"region={logs_data.REGION}"])
+
+    def list(self, prefix: str, after: str = "", before: str = "") -> Iterator[Listed]:
+        first, end = bisect_left(self._keys, max(prefix, after)), bisect_left(self._keys, before)
+        return (Listed(key, 9, "etag") for key in self._keys[first:end])
+
+
+def listing() -> None:
+    """100,000 objects, and one hour out of them: what is spent on them here, beside S3's own time."""
+    keys, scope = Keys(10, 100), Scope(DAY.start, DAY.start + 100 * HOUR)
+    lister = Lister(keys, PLACE)  # type: ignore[arg-type]
+    assert len(lister.list_scope(scope).fresh) == 100_000
+    row(
+        "100,000 objects listed (bar: seconds)",
+        best(lambda: lister.list_scope(scope, fresh=True)),
+        3,
+        "≤1.0",
+        "3 s",
+    )
+    hour = Scope(DAY.start + HOUR, DAY.start + 2 * HOUR, (logs_data.ACCOUNT,))
+    assert len(lister.list_scope(hour).fresh) == 100
+    row(
+        "of them an hour of an account (bar: seconds)",
+        best(lambda: Lister(keys, PLACE).list_scope(hour)),  # type: ignore[arg-type]
+        3,
+        "≤1.0",
+        "3 s",
+    )
+
+
+def memory(lake: Path, size: int) -> None:
+    """Peak of a process that asks one question of raw objects, and of ten times as many."""
+    accounts = max(1, round(MEMORY_BYTES / size))
+    peaks = {}
+    for times, present in ((1, 1), (10, accounts)):
+        spread(lake, present, times * accounts)
+        for name in TITLES:
+            command = [sys.executable, __file__, "--peak", name, str(lake)]
+            peaks[name, times] = int(subprocess.check_output(command, text=True))
+    for name in TITLES:
+        first, more = peaks[name, 1], peaks[name, 10]
+        row(f"memory, raw gzip, {TITLES[name]} (MB)", first, 1000, "≤1.0", "1 GB")
+        row(f"memory, ten times the data, {TITLES[name]} (MB)", more, first, "≤1.1", "of the same")
+
+
+def peak(name: str, lake: Path) -> None:
+    ask(engine(lake), name)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+
+def _pairs(rows: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
+    return {tuple(one.values()) for one in rows}
+
+
+def _rows(table: Any) -> int:
+    return len(table)
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--peak"]:
+        peak(sys.argv[2], Path(sys.argv[3]))
+        return
+    events = int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS
+    with tempfile.TemporaryDirectory(prefix="slipway-bench-") as name:
+        Path(name).chmod(0o711)  # as root, the embedded cloud runs PostgreSQL as somebody else
+        lake, unpacked = Path(name, "lake"), Path(name, "plain")
+        size = logs_data.write(lake, Kind.RAW, events)
+        plain(unpacked, lake)
+        packed = sum(path.stat().st_size for path in lake.rglob("*.gz"))
+        rg = shell("rg --version").split("\n")[0] or sys.exit(
+            "ripgrep is not installed: make bench installs it"
+        )
+        print(
+            f"{events:,} events, {size / 1e6:,.0f} MB raw, {packed / 1e6:,.0f} MB gzip\n"
+            f"Slipway with duckdb {duckdb.__version__}; chdb {chdb.__version__}, "
+            f"polars {polars.__version__}, {rg}, {shell('gzip --version').splitlines()[0]}\n\n"
+            f"{'':58} {'ours':>8} {'theirs':>8}  {'against':14} {'ratio':>6}  target"
+        )
+        raw_bars(lake, unpacked)
+        memory_lake = Path(name, "memory")
+        shutil.copytree(lake, memory_lake, copy_function=lambda old, new: Path(new).hardlink_to(old))
+        compaction_bar(lake)
+        compacted_bars(lake, unpacked)
+        first_rows(lake)
+        listing()
+        memory(memory_lake, size)
+
+
+if __name__ == "__main__":
+    main()

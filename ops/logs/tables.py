@@ -1,0 +1,45 @@
+"""Results as files: CSV that no spreadsheet takes for formulas, and Parquet. Pure."""
+
+import csv
+import io
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+# A cell that begins so is run as a formula: OWASP, CSV Injection.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def to_csv(table: pa.Table) -> str:
+    """The table as CSV with a header; a text that a spreadsheet would run gets an apostrophe before it."""
+    output = io.StringIO(newline="")
+    writer = csv.writer(output)  # RFC 4180: lines end in CR LF, and a lone CR is quoted
+    writer.writerow([safe_cell(name) for name in table.column_names])
+    writer.writerows(csv_rows(table))
+    return output.getvalue()
+
+
+def csv_rows(table: pa.Table) -> Iterable[list[Any]]:
+    """The table's rows as cells for a CSV writer."""
+    for batch in table.to_batches(max_chunksize=10_000):
+        columns = [column.to_pylist() for column in batch.columns]
+        for row in zip(*columns, strict=True):
+            yield [safe_cell(cell) for cell in row]
+
+
+def safe_cell(cell: Any) -> Any:
+    """Texts that look like formulas quoted, times in ISO 8601, numbers and the rest as they are."""
+    if isinstance(cell, str):
+        return f"'{cell}" if cell.startswith(FORMULA) else cell
+    if isinstance(cell, datetime):
+        return cell.isoformat(timespec="milliseconds")
+    return cell.isoformat() if isinstance(cell, date) else cell
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    output = io.BytesIO()
+    pq.write_table(table, output, compression="zstd")
+    return output.getvalue()

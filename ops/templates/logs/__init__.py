@@ -1,0 +1,101 @@
+"""The stacks of the log export. Pure: the functions' sources in, templates out.
+
+parameters  what is asked for, in labelled groups
+pipeline    stream, delivery stream, processor, bucket
+destination where other accounts and regions send their logs, and who may
+subscriber  subscribes the log groups of its account and region
+tables      Glue tables with partition projection, for Athena
+alarms      what tells that the export lags, is throttled or fails
+"""
+
+from troposphere import Condition, Equals, GetAtt, Join, Not, Or, Output, Ref, Template
+
+from ops.templates.logs import alarms, destination, parameters, pipeline, subscriber, tables
+from ops.templates.logs.parameters import CENTRAL, JOB, JOB_TAG, MEMBER
+from ops.templates.policies import arn
+
+__all__ = [
+    "CENTRAL",
+    "CENTRAL_DESCRIPTION",
+    "JOB",
+    "JOB_TAG",
+    "MEMBER",
+    "MEMBER_DESCRIPTION",
+    "central",
+    "member",
+]
+
+# Only a destination of the central account's own may write to its stream.
+STREAM = arn("kinesis:${StreamRegion}:${AWS::AccountId}:stream/${StreamName}")
+# How the stacks are recognized, wherever they were deployed from.
+CENTRAL_DESCRIPTION = "Slipway: exports CloudWatch logs of many accounts to one S3 bucket."
+MEMBER_DESCRIPTION = "Slipway: sends the CloudWatch logs of this account and region to the log export."
+
+
+def central(processor: str, subscribing: str) -> Template:
+    """The account and region that hold the bucket. The texts are the functions' sources."""
+    stack = _begin(CENTRAL_DESCRIPTION, CENTRAL)
+    conditions = {
+        "IsRaw": Equals(Ref("LogFormat"), "Raw"),
+        "IsProcessed": Not(Equals(Ref("LogFormat"), "CloudWatch JSON (GZIP)")),
+        "IsAsItComes": Equals(Ref("LogFormat"), "CloudWatch JSON (GZIP)"),
+        "MakesBucket": Equals(Ref("BucketName"), ""),
+        "HasKey": Not(Equals(Ref("KeyArn"), "")),
+        "HasShards": Not(Equals(Ref("ShardCount"), "0")),
+        "HasPackage": Not(Equals(Ref("ProcessorPackage"), "")),
+        "Cools": Not(Equals(Ref("ColdAfterDays"), "0")),
+        "Expires": Not(Equals(Ref("ExpireAfterDays"), "0")),
+        "HasEmail": Not(Equals(Ref("NotifyEmail"), "")),
+    }
+    for name, condition in conditions.items():
+        stack.add_condition(name, condition)
+    _sharing(stack)
+    sends_to = GetAtt("LogDestination", "Arn")
+    parts = (
+        *pipeline.resources(processor),
+        *destination.resources(GetAtt("LogStream", "Arn")),
+        *subscriber.resources(subscribing, sends_to, after=("DeliveryReads",)),
+        *tables.resources(),
+        *alarms.resources(),
+    )
+    for part in parts:
+        stack.add_resource(part)
+    _output(stack, "LogDestination", sends_to, "What other accounts of this region subscribe to")
+    _output(stack, "Stream", Ref("LogStream"), "What destinations in other regions write to")
+    _output(stack, "Bucket", pipeline.BUCKET_ARN, "Where all logs are written")
+    _output(stack, "Database", Ref("Database"), "Glue database of the tables")
+    _output(stack, "DeliveryStream", pipeline.DELIVERY, "Delivery stream")
+    return stack
+
+
+def member(subscribing: str) -> Template:
+    """Another account, or another region. Without a destination it makes one, for the central account."""
+    stack = _begin(MEMBER_DESCRIPTION, MEMBER)
+    stack.add_condition("MakesDestination", Equals(Ref("LogDestination"), ""))
+    stack.add_condition("HasKey", Not(Equals(Ref("KeyArn"), "")))
+    _sharing(stack)
+    for part in destination.resources(STREAM, condition="MakesDestination"):
+        stack.add_resource(part)
+    for part in subscriber.resources(subscribing, destination.GIVEN_OR_MADE):
+        stack.add_resource(part)
+    _output(stack, "LogDestination", destination.GIVEN_OR_MADE, "What this region's log groups subscribe to")
+    return stack
+
+
+def _begin(description: str, asked: tuple[parameters.Asked, ...]) -> Template:
+    stack = Template(Description=description)
+    stack.set_version("2010-09-09")
+    parameters.add(stack, asked)
+    return stack
+
+
+def _sharing(stack: Template) -> None:
+    accounts = Join(",", Ref("AllowedAccounts"))
+    # The known exporter says 0 for nobody.
+    stack.add_condition("Nobody", Or(Equals(accounts, ""), Equals(accounts, "0")))
+    stack.add_condition("HasOrganization", Not(Equals(Ref("OrganizationId"), "")))
+    stack.add_condition("HasAccounts", Not(Condition("Nobody")))
+
+
+def _output(stack: Template, name: str, value: object, description: str) -> None:
+    stack.add_output(Output(name, Value=value, Description=description))

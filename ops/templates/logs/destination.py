@@ -1,0 +1,74 @@
+"""The log destination of a region, who may subscribe to it, and the role that writes to the stream."""
+
+from typing import Any
+
+from troposphere import AWSObject, GetAtt, If, Join, NoValue, Ref, Sub, iam, logs
+
+from ops.templates.policies import allow, document
+
+GIVEN_OR_MADE = If("MakesDestination", GetAtt("Destination", "Arn"), Ref("LogDestination"))
+
+
+def resources(stream: Any, condition: str = "") -> tuple[AWSObject, ...]:
+    """`stream`: ARN of the central stream, which may lie in another region of this account."""
+    more: dict[str, Any] = {"Condition": condition} if condition else {}
+    name = "Destination" if condition else "LogDestination"
+    writes = iam.PolicyType(
+        "WriterWrites",
+        PolicyName="write",
+        Roles=[Ref("Writer")],
+        PolicyDocument=document(
+            allow(["kinesis:PutRecord", "kinesis:PutRecords"], stream),
+            If("HasKey", allow(["kms:GenerateDataKey"], Ref("KeyArn")), NoValue),
+        ),
+        **more,
+    )
+    made = logs.Destination(
+        name,
+        DestinationName=Ref("DestinationName"),
+        RoleArn=GetAtt("Writer", "Arn"),
+        TargetArn=stream,
+        DestinationPolicy=_access(),
+        DependsOn=["WriterWrites"],  # CloudWatch Logs tries to write before it makes the destination
+        **more,
+    )
+    return iam.Role("Writer", AssumeRolePolicyDocument=_trust(), **more), writes, made
+
+
+def _trust() -> dict[str, Any]:
+    """CloudWatch Logs, for log groups of this account, of the allowed ones and of the organization.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CrossAccountSubscriptions.html
+    """
+    service = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logs.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    own = {**service, "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}}}
+    accounts = {**service, "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AllowedAccounts")}}}
+    everyone = {**service, "Condition": {"StringEquals": {"aws:SourceOrgID": Ref("OrganizationId")}}}
+    return document(own, If("HasAccounts", accounts, NoValue), If("HasOrganization", everyone, NoValue))
+
+
+def _access() -> Sub:
+    """A destination takes its policy as text."""
+    actions = '"Action": ["logs:PutSubscriptionFilter", "logs:PutAccountPolicy"]'
+    what = (
+        f'{actions}, "Resource": "arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:'
+        'destination:${DestinationName}"'
+    )
+    accounts = Sub(
+        f', {{"Effect": "Allow", "Principal": {{"AWS": ["${{Accounts}}"]}}, {what}}}',
+        Accounts=Join('", "', Ref("AllowedAccounts")),
+    )
+    everyone = Sub(
+        f', {{"Effect": "Allow", "Principal": "*", {what}, '
+        '"Condition": {"StringEquals": {"aws:PrincipalOrgID": "${OrganizationId}"}}}'
+    )
+    return Sub(
+        '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", '
+        f'"Principal": {{"AWS": "${{AWS::AccountId}}"}}, {what}}}${{More}}${{Everyone}}]}}',
+        More=If("HasAccounts", accounts, ""),
+        Everyone=If("HasOrganization", everyone, ""),
+    )

@@ -1,0 +1,27 @@
+-- title: 5xx by interval
+-- description: Requests and server errors from access logs, in the common or combined format or as JSON with a status.
+-- parameter: minutes integer = 5 -- Width of an interval in minutes
+-- parameter: status_field text = $.status -- Where a JSON message holds the status
+-- chart: line time percent log_group
+WITH requests AS (
+  SELECT
+    ts,
+    log_group,
+    try_cast(
+      CASE
+        WHEN json_valid(message) THEN json_extract_string(message, $status_field)
+        ELSE nullif(regexp_extract(message, '" ([1-5][0-9][0-9]) ([0-9]+|-)', 1), '')
+      END AS BIGINT
+    ) AS status
+  FROM events
+)
+SELECT
+  time_bucket(INTERVAL ($minutes) MINUTE, ts) AS time,
+  log_group,
+  count(*) AS requests,
+  count(*) FILTER (WHERE status >= 500) AS errors,
+  round(100.0 * count(*) FILTER (WHERE status >= 500) / count(*), 3) AS percent
+FROM requests
+WHERE status BETWEEN 100 AND 599
+GROUP BY time, log_group
+ORDER BY time, log_group

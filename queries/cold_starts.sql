@@ -1,0 +1,20 @@
+-- title: Cold starts by function
+-- description: How many invocations began cold and how long their initialization took, from the REPORT lines.
+-- chart: bar cold_starts log_group
+WITH reports AS (
+  SELECT
+    log_group,
+    try_cast(nullif(regexp_extract(message, 'Init Duration: ([0-9.]+) ms', 1), '') AS DOUBLE) AS init_ms
+  FROM events
+  WHERE message LIKE 'REPORT RequestId: %'
+)
+SELECT
+  log_group,
+  count(*) AS invocations,
+  count(init_ms) AS cold_starts,
+  round(100.0 * count(init_ms) / count(*), 2) AS cold_percent,
+  round(avg(init_ms), 1) AS average_init_ms,
+  max(init_ms) AS longest_init_ms
+FROM reports
+GROUP BY log_group
+ORDER BY cold_starts DESC, log_group

@@ -1,0 +1,12 @@
+-- title: Errors over time
+-- description: Events of level ERROR and FATAL by interval, for each log group.
+-- parameter: minutes integer = 5 -- Width of an interval in minutes
+-- chart: bar time errors log_group
+SELECT
+  time_bucket(INTERVAL ($minutes) MINUTE, ts) AS time,
+  log_group,
+  count(*) AS errors
+FROM events
+WHERE level IN ('ERROR', 'FATAL')
+GROUP BY time, log_group
+ORDER BY time, log_group

@@ -1,0 +1,29 @@
+-- title: Lambda cost by function
+-- description: GB-seconds and dollars from the REPORT lines: billed duration times memory, and the price of a request.
+-- parameter: gb_second number = 0.0000166667 -- Dollars a GB-second (x86, us-east-1; arm64: 0.0000133334)
+-- parameter: million_requests number = 0.20 -- Dollars a million requests
+-- chart: bar dollars log_group
+WITH reports AS (
+  SELECT
+    account,
+    region,
+    log_group,
+    try_cast(nullif(regexp_extract(message, 'Billed Duration: ([0-9.]+) ms', 1), '') AS DOUBLE) AS billed_ms,
+    try_cast(nullif(regexp_extract(message, 'Memory Size: ([0-9]+) MB', 1), '') AS DOUBLE) AS memory_mb,
+    try_cast(nullif(regexp_extract(message, 'Max Memory Used: ([0-9]+) MB', 1), '') AS BIGINT) AS used_mb
+  FROM events
+  WHERE message LIKE 'REPORT RequestId: %'
+)
+SELECT
+  account,
+  region,
+  log_group,
+  count(*) AS invocations,
+  round(sum(billed_ms * memory_mb) / 1024 / 1000, 3) AS gb_seconds,
+  round(sum(billed_ms * memory_mb) / 1024 / 1000 * $gb_second + count(*) * $million_requests / 1000000, 6) AS dollars,
+  max(memory_mb) AS memory_mb,
+  max(used_mb) AS most_used_mb
+FROM reports
+WHERE billed_ms IS NOT NULL
+GROUP BY account, region, log_group
+ORDER BY dollars DESC, log_group, account, region

@@ -1,0 +1,22 @@
+-- title: Slowest Lambda invocations
+-- description: Invocations by duration, from the REPORT lines, with memory and cold start.
+-- parameter: top integer = 100 -- How many
+WITH reports AS (
+  SELECT
+    ts,
+    log_group,
+    log_stream,
+    regexp_extract(message, 'RequestId: ([0-9a-f-]+)', 1) AS request_id,
+    try_cast(nullif(regexp_extract(message, 'RequestId: \S+\s+Duration: ([0-9.]+) ms', 1), '') AS DOUBLE) AS duration_ms,
+    try_cast(nullif(regexp_extract(message, 'Billed Duration: ([0-9.]+) ms', 1), '') AS DOUBLE) AS billed_ms,
+    try_cast(nullif(regexp_extract(message, 'Memory Size: ([0-9]+) MB', 1), '') AS BIGINT) AS memory_mb,
+    try_cast(nullif(regexp_extract(message, 'Max Memory Used: ([0-9]+) MB', 1), '') AS BIGINT) AS used_mb,
+    try_cast(nullif(regexp_extract(message, 'Init Duration: ([0-9.]+) ms', 1), '') AS DOUBLE) AS init_ms
+  FROM events
+  WHERE message LIKE 'REPORT RequestId: %'
+)
+SELECT ts, log_group, request_id, duration_ms, billed_ms, init_ms, init_ms IS NOT NULL AS cold_start, memory_mb, used_mb, log_stream
+FROM reports
+WHERE duration_ms IS NOT NULL
+QUALIFY row_number() OVER (ORDER BY duration_ms DESC, request_id) <= $top
+ORDER BY duration_ms DESC, request_id
