@@ -1,0 +1,1 @@
+"""Support stacks of CDK pipelines: found, judged, cleaned up, and made needless."""

@@ -1,0 +1,63 @@
+"""The shared buckets as a piece of CDK code, to be pasted into the stack of a pipeline. Pure."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from ops.support_stacks.replication import Shared
+
+
+def as_mapping(shared: Sequence[Shared]) -> dict[str, dict[str, str]]:
+    """Region → the bucket's name and the key's ARN."""
+    return {
+        item.region: {"bucketName": item.bucket, "keyArn": item.key_arn}
+        for item in sorted(shared, key=lambda item: item.region)
+    }
+
+
+def as_json(shared: Sequence[Shared]) -> str:
+    return json.dumps(as_mapping(shared), indent=2) + "\n"
+
+
+def as_typescript(mapping: Mapping[str, Mapping[str, str]]) -> str:
+    """For `new pipelines.CodePipeline(this, …, { crossRegionReplicationBuckets })`."""
+    entries = "".join(
+        f"""\
+  '{region}': s3.Bucket.fromBucketAttributes(this, 'Replication-{region}', {{
+    bucketName: '{item["bucketName"]}',
+    region: '{region}',
+    encryptionKey: kms.Key.fromKeyArn(this, 'ReplicationKey-{region}', '{item["keyArn"]}'),
+  }}),
+"""
+        for region, item in mapping.items()
+    )
+    return f"""\
+import {{ aws_kms as kms, aws_s3 as s3 }} from 'aws-cdk-lib';
+
+const crossRegionReplicationBuckets = {{
+{entries}}};
+"""
+
+
+def as_python(mapping: Mapping[str, Mapping[str, str]]) -> str:
+    """For `pipelines.CodePipeline(self, …, cross_region_replication_buckets=…)`."""
+    entries = "".join(
+        f"""\
+    "{region}": s3.Bucket.from_bucket_attributes(
+        self,
+        "Replication-{region}",
+        bucket_name="{item["bucketName"]}",
+        region="{region}",
+        encryption_key=kms.Key.from_key_arn(
+            self, "ReplicationKey-{region}", "{item["keyArn"]}"
+        ),
+    ),
+"""
+        for region, item in mapping.items()
+    )
+    return f"""\
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+
+cross_region_replication_buckets = {{
+{entries}}}
+"""

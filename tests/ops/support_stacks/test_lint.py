@@ -1,0 +1,85 @@
+"""Synthesized apps are read before they are deployed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.cli import main
+from ops.errors import InputError
+from ops.support_stacks.fingerprints import CONSTRUCT
+from ops.support_stacks.lint import lint, placeholders
+
+APPS = Path("../shared/data/cdk")
+real = pytest.mark.skipif(not APPS.exists(), reason=f"no synthesized apps in {APPS}")
+
+EXPECTED = {
+    "same": {"PipeA-support-us-west-2", "PipeA-support-eu-west-1"},
+    "samekeys": {"PipeA-support-us-west-2", "PipeA-support-eu-west-1"},
+    "cross": {"PipeA-support-us-west-2", "PipeA-support-eu-west-1"},
+    "two": {"PipeA-support-us-west-2", "PipeA-support-eu-west-1", "PipeB-support-ap-southeast-2"},
+    "avoid": set(),
+    "missing": {"PipeA-support-eu-west-1"},
+}
+
+
+@real
+@pytest.mark.parametrize("app", EXPECTED)
+def test_real_apps(app: str) -> None:
+    found = lint(APPS / app)
+    assert {finding.stack for finding in found} == EXPECTED[app]
+    assert all(finding.own_stack and finding.account == "111111111111" for finding in found)
+    assert {finding.key for finding in found} <= {app != "same"}
+
+
+@real
+def test_who_reuses_whose_stack_is_told() -> None:
+    users = {finding.stack: finding.pipelines for finding in lint(APPS / "two")}
+    assert users["PipeA-support-eu-west-1"] == ("PipeA", "PipeB")
+    assert users["PipeB-support-ap-southeast-2"] == ("PipeB",)
+
+
+def assembly(folder: Path, **artifacts: object) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "manifest.json").write_text(json.dumps({"version": "1", "artifacts": artifacts}))
+    return folder
+
+
+def stack(folder: Path, name: str, region: str, resources: Any) -> dict[str, object]:
+    (folder / f"{name}.json").write_text(json.dumps({"Resources": resources}))
+    return {
+        "type": "aws:cloudformation:stack",
+        "environment": f"aws://111111111111/{region}",
+        "properties": {"templateFile": f"{name}.json", "stackName": name},
+    }
+
+
+def test_a_stack_in_a_stage_is_found_and_the_exit_status_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inner = tmp_path / "assembly-Tools"
+    inner.mkdir()
+    bucket = {f"{CONSTRUCT}FC3227F2": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "b"}}}
+    assembly(inner, Support=stack(inner, "Tools-A-support-eu-west-1", "eu-west-1", bucket))
+    app = assembly(
+        tmp_path,
+        Tools={"type": "cdk:cloud-assembly", "properties": {"directoryName": "assembly-Tools"}},
+    )
+    (found,) = lint(app)
+    assert (found.stack, found.region, found.key) == ("Tools-A-support-eu-west-1", "eu-west-1", False)
+    assert placeholders([found])["eu-west-1"]["bucketName"] == "slipway-replication-111111111111-eu-west-1"
+    assert main(["support-stacks", "lint", str(app)]) == 1
+    assert "'eu-west-1': s3.Bucket.fromBucketAttributes(" in capsys.readouterr().out
+    assert main(["support-stacks", "lint", str(assembly(tmp_path / "clean"))]) == 0
+
+
+def test_a_folder_that_is_no_assembly_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no"):
+        lint(tmp_path)
+    (tmp_path / "manifest.json").write_text("[]")
+    with pytest.raises(InputError, match="is not an object"):
+        lint(tmp_path)
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(InputError, match="not that of a cloud assembly"):
+        lint(tmp_path)
