@@ -74,16 +74,20 @@ class _Closed:
 
 
 def may_start(
-    blockers: Blockers, now: datetime, *, frozen: bool = False, alarms: Collection[str] = ()
+    blockers: Blockers, now: datetime, *, frozen: str = "", alarms: Collection[str] = (), override: str = ""
 ) -> Verdict:
-    """May a deployment start now; if not, when at the earliest. `alarms` are those that are active."""
+    """May a deployment start now; if not, when at the earliest.
+
+    `frozen` is why the freeze switch is on, `alarms` are those that are active, `override` is the reason of
+    an emergency that the file does not know of.
+    """
     now = now.astimezone(UTC)
     reasons = (
-        *(["the freeze switch is on"] if frozen else []),
+        *([f"the freeze switch is on: {frozen}"] if frozen else []),
         *(f"alarm {name} is active" for name in sorted(alarms)),
         *(closed.words for closed in _closed_at(blockers, now)),
     )
-    if not reasons or blockers.override:
+    if not reasons or blockers.override or override:
         return Verdict(True, now, reasons)
     return Verdict(False, None if frozen or alarms else next_open(blockers, now), reasons)
 

@@ -37,6 +37,7 @@ class Seen:
     expected: tuple[str, ...] = ()
     states: Mapping[str, str] = field(default_factory=dict)
     fired: tuple[tuple[str, datetime], ...] = ()
+    is_target: bool = True
 
 
 class Health(StrEnum):

@@ -21,6 +21,14 @@ def wrong(file: str, line: int, message: str, hint: str) -> InputError:
     return InputError(f"{file}, line {line}: {message}", field="rollout", hint=hint)
 
 
+def length(text: Any) -> timedelta | None:
+    """The length of time that is written as `90m` or `1d12h`; None when it is none."""
+    parts = _DURATION.fullmatch(text) if isinstance(text, str) and text else None
+    if not parts:
+        return None
+    return timedelta(**{_UNITS[part[-1]]: int(part[:-1]) for part in parts.groups() if part})
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of the file. Every reader raises InputError when the key holds something else."""
@@ -85,10 +93,9 @@ class Table:
         if key not in self.values:
             return default
         found = self.values[key]
-        parts = _DURATION.fullmatch(found) if isinstance(found, str) else None
-        if not parts or not found:
+        if (read := length(found)) is None:
             raise self.wrong(key, f"is {found!r}, which is no length of time.", 'Write "90m" or "1d12h".')
-        return timedelta(**{_UNITS[part[-1]]: int(part[:-1]) for part in parts.groups() if part})
+        return read
 
     def pairs(self, key: str) -> dict[str, str]:
         """A table of texts; empty when the key is missing."""

@@ -1,18 +1,30 @@
-"""A rollout on a fake clock: what happens when, with the faults of a script.
+"""A rollout on a fake clock: what happens when, with the faults and orders of a script.
 
-Alarms are noticed as they fire. What is being deployed then is let finish, and everything is rolled back.
+The world is made up here; what is done in it is decided by `decisions`, as in the engine. Alarms and orders
+are noticed as they come. What is being deployed then is let finish.
 """
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from ops.rollouts.blockers import HORIZON, may_start
-from ops.rollouts.evidence import ALARM, OK, DataPoint, Health, Seen, judge
+from ops.rollouts.decisions import (
+    Decision,
+    Do,
+    Does,
+    Facts,
+    Orders,
+    State,
+    decide,
+    may_begin,
+    needed_points,
+    obeyed,
+)
+from ops.rollouts.evidence import ALARM, OK, DataPoint, Seen
 from ops.rollouts.rollout import Rollout
-from ops.rollouts.waves import Kind, Stage, Target, rollback_order
+from ops.rollouts.waves import Stage, Target
 
 
 @dataclass(frozen=True)
@@ -36,14 +48,23 @@ class Alarm:
 
 
 @dataclass(frozen=True)
+class Order:
+    at: datetime
+    does: Does
+    why: str
+
+
+@dataclass(frozen=True)
 class Script:
-    """What goes wrong. Targets by id; `late` is how long their evidence takes, timedelta.max for ever."""
+    """What goes wrong, and what people order. Targets by id; `late` is how long their evidence takes,
+    timedelta.max for ever."""
 
     fails: frozenset[str] = frozenset()
     stuck: frozenset[str] = frozenset()  # cannot roll back
     late: Mapping[str, timedelta] = field(default_factory=dict)
     alarms: tuple[Alarm, ...] = ()
     freezes: tuple[tuple[datetime, datetime], ...] = ()
+    orders: tuple[Order, ...] = ()
 
 
 NORMAL, CLEAN = Pace(), Script()
@@ -57,6 +78,7 @@ class Did(StrEnum):
     BAKING = "bakes"
     LOOKED = "looked"
     BAKED = "baked"
+    ORDERED = "ordered"
     STOPPED = "stops"
     ROLLING_BACK = "rolls back"
     ROLLED_BACK = "rolled back"
@@ -94,14 +116,6 @@ class Run:
         return {action.target: action.did for action in self.actions if action.target}
 
 
-class _Stop(Exception):
-    """Stop and roll back; says why."""
-
-
-class _Blocked(Exception):
-    """It may never go on."""
-
-
 def simulate(
     rollout: Rollout,
     stages: Sequence[Stage],
@@ -122,149 +136,166 @@ class _Simulation:
     pace: Pace
     script: Script
     actions: list[Action] = field(default_factory=list)
-    touched: dict[str, Target] = field(default_factory=dict)
+    begun: dict[str, datetime] = field(default_factory=dict)
+    states: dict[str, State] = field(default_factory=dict)
+    baking: dict[int, datetime] = field(default_factory=dict)
+    baked: set[int] = field(default_factory=set)
+    stopped: str = ""
+    orders: Orders = field(default_factory=Orders)
+    ordered: int = 0  # how many of the script's orders have come
+    stage: int = 0  # the one under way
     running: deque[tuple[datetime, Target]] = field(default_factory=deque)  # with its end, the next first
-    failed: set[str] = field(default_factory=set)
-    proven: bool = False
 
     def run(self) -> Run:
-        stage = self.stages[0]
-        try:
-            for stage in self.stages:
-                self._deploy(stage)
-                self._bake(stage)
-                self.proven = self.proven or stage.kind is Kind.FIRST
-        except _Blocked:
-            return self._end(Outcome.BLOCKED)
-        except _Stop as stop:
-            self._say(Did.STOPPED, stage, why=str(stop))
-            self._drain(stage)
-            self._roll_back()
-            return self._end(Outcome.ROLLED_BACK)
-        return self._end(Outcome.DONE)
+        while True:
+            self._obey()
+            decision = decide(self.rollout, self.stages, self._facts())
+            self.stage = decision.stage
+            if decision.do is Do.END:
+                return self._end(Outcome.ROLLED_BACK if self.stopped else Outcome.DONE)
+            if not self._carry_out(decision):
+                return self._end(Outcome.BLOCKED)
 
     def _end(self, outcome: Outcome) -> Run:
         ended = self.actions[-1].at if outcome is Outcome.BLOCKED else self.now
         return Run(outcome, ended, tuple(self.actions))
 
-    def _say(
-        self, did: Did, stage: Stage, target: str = "", why: str = "", until: datetime | None = None
-    ) -> None:
-        self.actions.append(Action(self.now, did, stage, target, why, until))
+    def _carry_out(self, decision: Decision) -> bool:
+        """Whether it goes on at all."""
+        why = "; ".join(decision.why)
+        if decision.do is Do.DEPLOY:
+            self._deploy(decision)
+        elif decision.do is Do.BAKE:
+            self._say(Did.BAKING, until=decision.until)
+            self.baking[decision.stage] = self.now
+        elif decision.do is Do.PASS:
+            self._say(Did.BAKED, why=why)
+            self.baked.add(decision.stage)
+        elif decision.do is Do.STOP:
+            self._say(Did.STOPPED, why=why)
+            self.stopped = why
+        elif decision.do is Do.ROLL_BACK:
+            self._roll_back(decision)
+        else:
+            return self._wait(decision)
+        return True
 
-    def _deploy(self, stage: Stage) -> None:
-        for target in stage.targets:
+    def _say(self, did: Did, target: str = "", why: str = "", until: datetime | None = None) -> None:
+        self.actions.append(Action(self.now, did, self.stages[self.stage], target, why, until))
+
+    def _wait(self, decision: Decision) -> bool:
+        """Until its end or the next thing that happens; False when neither ever comes."""
+        began = self.baking.get(decision.stage)
+        until = decision.until
+        if began is None or self.now > began:  # the begin of a bake was said
+            expected = until or min(self._ends(), default=None)
+            self._say(
+                Did.WAITED if began is None else Did.LOOKED, why="; ".join(decision.why), until=expected
+            )
+        moments = [moment for moment in self._happenings() if moment > self.now]
+        moment = min([*moments, *([until] if until else [])], default=None)
+        self.now = moment or self.now
+        return moment is not None
+
+    def _ends(self) -> list[datetime]:
+        """When what is in force now ends: freezes and alarms."""
+        alarms = [alarm.at + alarm.lasts for alarm in self.script.alarms if alarm.is_active(self.now)]
+        return alarms + [end for begin, end in self.script.freezes if begin <= self.now < end]
+
+    def _happenings(self) -> Iterator[datetime]:
+        """When something of the script happens that a decision may depend on."""
+        yield from (order.at for order in self.script.orders)
+        for alarm in self.script.alarms:
+            yield from (alarm.at, alarm.at + alarm.lasts)
+        yield from (moment for freeze in self.script.freezes for moment in freeze)
+
+    def _obey(self) -> None:
+        """The orders that have come by now."""
+        come = sorted(self.script.orders, key=lambda order: order.at)
+        while self.ordered < len(come) and come[self.ordered].at <= self.now:
+            order = come[self.ordered]
+            self.ordered += 1
+            self.orders = obeyed(self.orders, order.does, order.why, self.stage)
+            self._say(Did.ORDERED, why=f"{order.does}: {order.why}")
+
+    def _deploy(self, decision: Decision) -> None:
+        """Each target as soon as there is room and it may begin; those that may not are left for later."""
+        for target in decision.targets:
             if len(self.running) >= self.rollout.at_once:
-                self._finish_one(stage)
-            self._await_permission(stage, target)
-            self.touched[target.id] = target
-            self._say(Did.STARTED, stage, target.id)
+                self._finish_one()
+            self._obey()
+            if not may_begin(self.rollout, self.stages, self._facts(), target).allowed:
+                break
+            self.begun[target.id] = self.now
+            self.states[target.id] = State.DEPLOYING
+            self._say(Did.STARTED, target.id)
             self.running.append((self.now + self.pace.deploy, target))
         while self.running:
-            self._finish_one(stage)
-        if all(target.id in self.failed for target in stage.targets):
-            raise _Stop(f"no target of {stage.name} stands")
+            self._finish_one()
 
-    def _await_permission(self, stage: Stage, target: Target) -> None:
-        """Until nothing blocks the target; what is being deployed finishes meanwhile."""
-        while True:
-            frozen = any(begin <= self.now < end for begin, end in self.script.freezes)
-            active = [alarm for alarm in self._alarms(target) if alarm.is_active(self.now)]
-            names = [alarm.on for alarm in active]
-            verdict = may_start(self.rollout.blockers, self.now, frozen=frozen, alarms=names)
-            if verdict.allowed:
-                return
-            ends = [alarm.at + alarm.lasts for alarm in active]
-            ends += [end for begin, end in self.script.freezes if begin <= self.now < end]
-            until = verdict.opens or min(ends, default=None)
-            self._say(Did.WAITED, stage, why="; ".join(verdict.reasons), until=until)
-            limit = until or self.now + HORIZON
-            while self.running and self.running[0][0] <= limit:
-                self._finish_one(stage)
-            self._advance(limit)
-            if until is None:
-                raise _Blocked
-
-    def _finish_one(self, stage: Stage) -> None:
+    def _finish_one(self) -> None:
         """To the end of the deployment that ends next."""
-        self._advance(self.running[0][0])
-        target = self._take_finished(stage)
-        if target.id not in self.failed:
-            return
-        if not self.proven:
-            raise _Stop(f"{target.id} failed before the first wave has baked")
-        if len(self.failed) > self.rollout.failures:
-            raise _Stop(f"{target.id} failed; tolerated are {self.rollout.failures}")
-
-    def _take_finished(self, stage: Stage) -> Target:
         self.now, target = self.running.popleft()
-        if target.id in self.script.fails:
-            self.failed.add(target.id)
-        self._say(Did.FAILED if target.id in self.failed else Did.DEPLOYED, stage, target.id)
-        return target
+        failed = target.id in self.script.fails
+        self.states[target.id] = State.FAILED if failed else State.DEPLOYED
+        self._say(Did.FAILED if failed else Did.DEPLOYED, target.id)
 
-    def _bake(self, stage: Stage) -> None:
-        began = self.now
-        self._say(Did.BAKING, stage, until=began + stage.bake.time)
-        while True:
-            finding = judge(stage.bake, began, self.now, self._seen(stage, began))
-            if finding.health is Health.UNHEALTHY:
-                raise _Stop("; ".join(finding.reasons))
-            if finding.health is Health.HEALTHY:
-                return self._say(Did.BAKED, stage)
-            if self.now > began:
-                self._say(Did.LOOKED, stage, why="; ".join(finding.reasons), until=finding.again)
-            self._advance(finding.again or self.now)
-
-    def _seen(self, stage: Stage, began: datetime) -> Iterator[Seen]:
-        """What can be read now about every target so far and about the neighbours."""
-        here = {target.id for target in stage.targets} - self.failed
-        for target in self.touched.values():
-            needed = stage.points(target) if target.id in here else 0
-            came = self.now - began >= self.script.late.get(target.id, timedelta(0))
-            points = (DataPoint(self.now, needed),) if came else ()
-            yield self._seen_of(target.id, target.alarms, needed, points)
-        for neighbour in self.rollout.neighbours:
-            yield self._seen_of(neighbour.name, (neighbour.alarm,), 0, ())
-
-    def _seen_of(
-        self, name: str, alarms: tuple[str, ...], needed: int, points: tuple[DataPoint, ...]
-    ) -> Seen:
-        active = any(alarm.on == name and alarm.is_active(self.now) for alarm in self.script.alarms)
-        return Seen(name, needed, points, alarms, dict.fromkeys(alarms, ALARM if active else OK))
-
-    def _alarms(self, *also: Target) -> list[Alarm]:
-        """The script's alarms that matter: of every target so far, of `also`, and of the neighbours."""
-        names = {target.id for target in (*self.touched.values(), *also) if target.alarms}
-        names |= {neighbour.name for neighbour in self.rollout.neighbours}
-        return [alarm for alarm in self.script.alarms if alarm.on in names]
-
-    def _advance(self, to: datetime) -> None:
-        """Time passes, up to the first alarm."""
-        fired = [alarm for alarm in self._alarms() if self.now < alarm.at <= to] if self.touched else []
-        if fired:
-            first = min(fired, key=lambda alarm: alarm.at)
-            self.now = first.at
-            raise _Stop(f"alarm of {first.on}")
-        self.now = to
-
-    def _drain(self, stage: Stage) -> None:
+    def _roll_back(self, decision: Decision) -> None:
+        for target in decision.targets:
+            if len(self.running) >= self.rollout.at_once:
+                self._finish_rollback()
+            self.states[target.id] = State.ROLLING_BACK
+            self._say(Did.ROLLING_BACK, target.id)
+            self.running.append((self.now + self.pace.roll_back, target))
         while self.running:
-            self._take_finished(stage)
+            self._finish_rollback()
 
-    def _roll_back(self) -> None:
-        stage_of = {target.id: stage for stage in self.stages for target in stage.targets}
-        for group in rollback_order(self.stages, self.touched):
-            stage = stage_of[group[0].id]
-            for target in group:
-                if len(self.running) >= self.rollout.at_once:
-                    self._finish_rollback(stage)
-                self._say(Did.ROLLING_BACK, stage, target.id)
-                self.running.append((self.now + self.pace.roll_back, target))
-            while self.running:
-                self._finish_rollback(stage)
-
-    def _finish_rollback(self, stage: Stage) -> None:
+    def _finish_rollback(self) -> None:
         self.now, target = self.running.popleft()
         stuck = target.id in self.script.stuck
-        self._say(Did.STUCK if stuck else Did.ROLLED_BACK, stage, target.id)
+        self.states[target.id] = State.STUCK if stuck else State.ROLLED_BACK
+        self._say(Did.STUCK if stuck else Did.ROLLED_BACK, target.id)
+
+    def _facts(self) -> Facts:
+        frozen = any(begin <= self.now < end for begin, end in self.script.freezes)
+        facts = Facts(
+            now=self.now,
+            begun=self.begun,
+            states=self.states,
+            baking=self.baking,
+            baked=frozenset(self.baked),
+            stopped=self.stopped,
+            orders=replace(self.orders, freeze="as scripted" if frozen else ""),
+        )
+        return replace(facts, seen={each.name: each for each in self._seen(facts)})
+
+    def _seen(self, facts: Facts) -> Iterator[Seen]:
+        """What can be read now about the targets that matter and about the neighbours."""
+        began = self.baking.get(self.stage)
+        next_stage = next((n for n in range(len(self.stages)) if n not in self.baked), self.stage)
+        for number, stage in enumerate(self.stages):
+            for target in stage.targets:
+                if target.id in self.begun or number == next_stage:
+                    here = began is not None and number == self.stage
+                    needed = needed_points(stage, target, facts) if here else 0
+                    late = self.script.late.get(target.id, timedelta(0))
+                    came = began is not None and self.now - began >= late
+                    points = (DataPoint(self.now, needed),) if came else ()
+                    yield self._seen_of(target.id, target.alarms, needed, points, is_target=True)
+        for neighbour in self.rollout.neighbours:
+            yield self._seen_of(neighbour.name, (neighbour.alarm,), 0, (), is_target=False)
+
+    def _seen_of(
+        self,
+        name: str,
+        alarms: tuple[str, ...],
+        needed: int,
+        points: tuple[DataPoint, ...],
+        *,
+        is_target: bool,
+    ) -> Seen:
+        mine = [alarm for alarm in self.script.alarms if alarm.on == name and alarms]
+        active = any(alarm.is_active(self.now) for alarm in mine)
+        states = dict.fromkeys(alarms, ALARM if active else OK)
+        fired = tuple((alarms[0], alarm.at) for alarm in mine if alarm.at <= self.now)
+        return Seen(name, needed, points, alarms, states, fired, is_target)

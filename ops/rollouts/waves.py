@@ -172,6 +172,7 @@ def broken_rules(stages: Sequence[Stage]) -> tuple[str, ...]:
         *_too_much_at_once(stages),
         *_too_big_boxes(stages),
         *_shrinking(stages),
+        *_leaping(stages),
     )
 
 
@@ -228,4 +229,14 @@ def _shrinking(stages: Sequence[Stage]) -> list[str]:
         f"{after.name} is smaller than {before.name}: waves grow."
         for before, after in pairwise(waves)
         if len(after.regions) < len(before.regions)
+    ]
+
+
+def _leaping(stages: Sequence[Stage]) -> list[str]:
+    """A wave has at most twice as many regions as the one before it."""
+    waves = [stage for stage in stages if stage.kind is not Kind.ONE_BOX]
+    return [
+        f"{after.name} has {len(after.regions)} regions, {before.name} {len(before.regions)}: at most twice."
+        for before, after in pairwise(waves)
+        if len(after.regions) > 2 * len(before.regions)
     ]

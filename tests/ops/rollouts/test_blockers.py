@@ -73,22 +73,22 @@ def test_what_never_opens_says_so() -> None:
 
 
 def test_a_freeze_and_alarms_block_without_a_known_end() -> None:
-    verdict = may_start(FRIDAY, utc("2026-07-03 13:00"), frozen=True, alarms=["b", "a"])
+    verdict = may_start(FRIDAY, utc("2026-07-03 13:00"), frozen="sale", alarms=["b", "a"])
     assert (verdict.allowed, verdict.opens) == (False, None)
     assert verdict.reasons == (
-        "the freeze switch is on",
+        "the freeze switch is on: sale",
         "alarm a is active",
         "alarm b is active",
         "closed fri 14:00–24:00 (Europe/Berlin)",
     )
-    for one in (may_start(Blockers(), MONDAY, frozen=True), may_start(Blockers(), MONDAY, alarms=["a"])):
+    for one in (may_start(Blockers(), MONDAY, frozen="sale"), may_start(Blockers(), MONDAY, alarms=["a"])):
         assert (one.allowed, one.opens, len(one.reasons)) == (False, None, 1)
 
 
 def test_an_emergency_overrides_and_still_names_what_it_overrides() -> None:
     emergency = Blockers(weekly=FRIDAY.weekly, override="CVE")
     now = utc("2026-07-03 13:00")
-    verdict = may_start(emergency, now, frozen=True)
+    verdict = may_start(emergency, now, frozen="sale")
     assert (verdict.allowed, verdict.opens, len(verdict.reasons)) == (True, now, 2)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from ops.rollouts.blockers import Blockers, Weekly, may_start
 from ops.rollouts.calendar import expected
+from ops.rollouts.decisions import Does
 from ops.rollouts.rollout import Rollout, parse
-from ops.rollouts.simulator import Alarm, Did, Outcome, Pace, Run, Script, simulate
+from ops.rollouts.simulator import Alarm, Did, Order, Outcome, Pace, Run, Script, simulate
 from ops.rollouts.waves import Kind
 from tests.ops.rollouts.samples import FILE, SHOP, A, B, C, hours, relaxed, rollouts, some, stages_of
 
@@ -82,7 +84,7 @@ def test_failures_are_tolerated_up_to_the_limit() -> None:
     assert result.outcome is Outcome.DONE
     assert result.left == dict.fromkeys(EVERY, Did.DEPLOYED) | {WEST_A: Did.FAILED}
     result = run(Script(fails=frozenset({WEST_A, EAST_A})))
-    assert stops(result)[0][1] == f"{EAST_A} failed; tolerated are 1"
+    assert stops(result)[0][1] == f"{WEST_A} and {EAST_A} failed; tolerated are 1"
     assert_rolled_back(result, EAST_B, EAST_A, WEST_B, WEST_A, NORTH_B, NORTH_A, BOX)
 
 
@@ -108,7 +110,8 @@ ALARMS = {
 def test_an_alarm_stops_and_rolls_everything_back(name: str) -> None:
     on, at, deployed = ALARMS[name]
     result = run(Script(alarms=(Alarm(on, at, MINUTE),)))
-    assert stops(result) == [(at, f"alarm of {on}")]
+    name = "billing/health" if on == NEIGHBOUR else "shop-health-us" if on == EAST_B else "shop-health"
+    assert stops(result) == [(at, f"alarm {name} of {on} fired at {at:%Y-%m-%d %H:%M:%S} UTC")]
     assert_rolled_back(result, *reversed(EVERY[:deployed]))
 
 
@@ -116,7 +119,7 @@ def test_an_alarm_while_targets_deploy_lets_them_finish_and_starts_no_more() -> 
     one_by_one = replace(ROLLOUT, at_once=1)
     at = MONDAY + 75 * MINUTE  # the first wave's first target is being deployed
     result = run(Script(alarms=(Alarm(BOX, at, MINUTE),)), one_by_one)
-    assert stops(result) == [(at, f"alarm of {BOX}")]
+    assert [moment for moment, _ in stops(result)] == [MONDAY + 80 * MINUTE]
     done = [(action.at, action.target) for action in result.actions if action.did is Did.DEPLOYED]
     assert done[1:] == [(MONDAY + 80 * MINUTE, NORTH_A)]
     begun = [action.at for action in result.actions if action.did is Did.ROLLING_BACK]
@@ -138,7 +141,7 @@ def test_an_alarm_of_a_target_that_was_not_touched_only_keeps_it_waiting() -> No
     assert (result.outcome, result.ended) == (Outcome.DONE, END + 2 * HOUR)
     (wait,) = [action for action in result.actions if action.did is Did.WAITED]
     assert (wait.at, wait.until) == (THIRD_WAVE, THIRD_WAVE + 2 * HOUR)
-    assert wait.why == f"alarm {EAST_A} is active"
+    assert wait.why == f"alarm shop-health of {EAST_A} is active"
 
 
 def test_an_alarm_of_a_neighbour_before_the_start_only_delays_it() -> None:
@@ -200,6 +203,51 @@ def test_a_window_that_opens_later_is_awaited() -> None:
     assert result.ended == datetime(2026, 7, 8, 0, tzinfo=UTC) + (END - SECOND_WAVE)
 
 
+def order(does: Does, at: datetime, why: str = "Ada says so") -> Order:
+    return Order(at, does, why)
+
+
+def test_a_pause_keeps_the_next_wave_waiting_and_no_bake() -> None:
+    resumed = SECOND_WAVE + 2 * HOUR
+    result = run(Script(orders=(order(Does.PAUSE, MONDAY + 2 * HOUR), order(Does.RESUME, resumed))))
+    assert (result.outcome, result.ended) == (Outcome.DONE, END + 2 * HOUR)
+    (wait,) = [action for action in result.actions if action.did is Did.WAITED]
+    assert (wait.at, wait.why) == (SECOND_WAVE, "paused: Ada says so")
+
+
+def test_what_is_paused_and_never_resumed_waits_but_an_alarm_rolls_it_back() -> None:
+    pause = order(Does.PAUSE, MONDAY + 2 * HOUR)
+    assert run(Script(orders=(pause,))).outcome is Outcome.BLOCKED
+    alarm = Alarm(NORTH_A, SECOND_WAVE + HOUR, HOUR)
+    assert_rolled_back(run(Script(orders=(pause,), alarms=(alarm,))), NORTH_B, NORTH_A, BOX)
+
+
+def test_stop_and_roll_back_comes_at_once() -> None:
+    result = run(Script(orders=(order(Does.STOP, MONDAY + 5 * HOUR, "wrong version"),)))
+    assert stops(result) == [(MONDAY + 5 * HOUR, "wrong version")]
+    assert_rolled_back(result, NORTH_B, NORTH_A, BOX)
+
+
+def test_a_skipped_bake_ends_at_once_and_says_why() -> None:
+    at = MONDAY + 2 * HOUR
+    result = run(Script(orders=(order(Does.SKIP, at, "seen enough"),), late={NORTH_A: NEVER}))
+    baked = [(action.at, action.why) for action in result.actions if action.did is Did.BAKED]
+    assert baked[1] == (at, "bake skipped: seen enough")
+
+
+def test_no_skip_hides_an_alarm() -> None:
+    at = MONDAY + 2 * HOUR
+    script = Script(orders=(order(Does.SKIP, at),), alarms=(Alarm(NORTH_A, at, HOUR),))
+    assert_rolled_back(run(script), NORTH_B, NORTH_A, BOX)
+
+
+def test_an_override_opens_what_is_closed() -> None:
+    at = MONDAY + 3 * HOUR
+    result = run(Script(orders=(order(Does.OVERRIDE, at, "CVE"),)), replace(ROLLOUT, blockers=ALWAYS))
+    assert result.outcome is Outcome.DONE
+    assert next(action.at for action in result.actions if action.did is Did.STARTED) == at
+
+
 ALWAYS = Blockers(weekly=(Weekly(tuple(range(7)), datetime.min.time(), datetime.min.time(), "UTC"),))
 
 
@@ -235,21 +283,34 @@ def test_a_calendar_of_what_never_opens_is_empty() -> None:
     assert [entry.starts for entry in entries] == [None] * 4 and entries[0].waits
 
 
+MOMENTS = hours(-5, 200).map(lambda after: MONDAY + after)
+FREEZES = st.lists(st.tuples(MOMENTS, hours(0, 90)), max_size=1)
+ORDERS = st.lists(st.builds(Order, MOMENTS, st.sampled_from(Does), st.just("so it is")), max_size=3)
+
+
+@cache
+def alarms_on(count: int) -> st.SearchStrategy[list[tuple[int, datetime, timedelta]]]:
+    """On which of so many, by number. Kept: to make a strategy takes longer than to simulate a rollout."""
+    return st.lists(st.tuples(st.integers(0, count - 1), MOMENTS, hours(0, 90)), max_size=3)
+
+
+@cache
+def late_ones(count: int) -> st.SearchStrategy[dict[int, timedelta]]:
+    late = st.dictionaries(st.integers(0, count - 1), hours(0, 60) | st.just(NEVER), max_size=2)
+    return st.just(dict[int, timedelta]()) | late
+
+
 @st.composite
 def scripts(draw: st.DrawFn, rollout: Rollout) -> Script:
     names = [target.id for stage in stages_of(rollout) for target in stage.targets]
-    on = st.sampled_from([*names, rollout.neighbours[0].name])
-    moments = hours(-5, 200).map(lambda after: MONDAY + after)
-    late = st.dictionaries(st.sampled_from(names), hours(0, 60) | st.just(NEVER), max_size=2)
+    on = [*names, rollout.neighbours[0].name]
     return Script(
-        fails=draw(some(names)),
-        stuck=draw(some(names)),
-        late=draw(st.just({}) | late),
-        alarms=tuple(draw(st.lists(st.builds(Alarm, on, moments, hours(0, 90)), max_size=3))),
-        freezes=tuple(
-            (begin, begin + length)
-            for begin, length in draw(st.lists(st.tuples(moments, hours(0, 90)), max_size=1))
-        ),
+        fails=frozenset(names[each] for each in draw(some(len(names)))),
+        stuck=frozenset(names[each] for each in draw(some(len(names)))),
+        late={names[each]: late for each, late in draw(late_ones(len(names))).items()},
+        alarms=tuple(Alarm(on[each], at, lasts) for each, at, lasts in draw(alarms_on(len(on)))),
+        freezes=tuple((begin, begin + length) for begin, length in draw(FREEZES)),
+        orders=tuple(draw(ORDERS)),
     )
 
 
@@ -285,11 +346,18 @@ def assert_nothing_starts_that_must_not(rollout: Rollout, script: Script, result
     neighbour = rollout.neighbours[0].name
     touched: dict[str, datetime] = {}
     running: set[str] = set()
+    ordered: dict[str, str] = {}
     for action in result.actions:
-        if action.did is Did.STARTED:
-            frozen = any(begin <= action.at < end for begin, end in script.freezes)
+        if action.did is Did.ORDERED:
+            ordered |= {"pause": ""} if action.why.startswith("resume") else {action.why.split(":")[0]: "yes"}
+        elif action.did is Did.STARTED:
+            assert not ordered.get("pause") and not ordered.get("stop")
+            frozen = "yes" if any(begin <= action.at < end for begin, end in script.freezes) else ""
             alarms = active(script, action.at, [action.target, neighbour])
-            assert may_start(rollout.blockers, action.at, frozen=frozen, alarms=alarms).allowed
+            override = ordered.get("override", "")
+            assert may_start(
+                rollout.blockers, action.at, frozen=frozen, alarms=alarms, override=override
+            ).allowed
             for alarm in script.alarms:  # never forward after an alarm
                 since = (
                     min(touched.values(), default=None) if alarm.on == neighbour else touched.get(alarm.on)

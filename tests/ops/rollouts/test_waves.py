@@ -206,6 +206,13 @@ BROKEN = {
         [replace(FIRST, targets=FIRST.targets + BOX.targets)],
         "the wrong kind of stage, wave 1",
     ),
+    "a leap": (
+        [
+            FIRST,
+            replace(SECOND, targets=(*SECOND.targets, *THIRD.targets, replace(BOX.targets[0], region="x"))),
+        ],
+        "wave 2 has 3 regions, wave 1 1: at most twice",
+    ),
     "a fleet as a box": ([with_boxes(0), FIRST], "the wrong kind of stage, one-box of wave 1"),
 }
 

@@ -1,0 +1,89 @@
+"""The stacks of rollouts: as recorded, with roles that are no wider than meant."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.validate import validate_parameters
+
+from ops.rollouts import engine as engines
+from ops.templates.rollouts import EXECUTION_ROLE, TARGET_ROLE
+
+GOLDEN = Path("tests/data/templates")
+TEMPLATES = {
+    "engine": engines.engine_template,
+    "target": engines.target_template,
+    "organization": engines.fleet_template,
+}
+
+
+def resources(which: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(TEMPLATES[which]())["Resources"]
+    return found
+
+
+def stack_set() -> dict[str, Any]:
+    """The StackSet's properties, its parameters given."""
+    given = {"Units": ["ou-ab12-11111111"], "CallAs": "SELF", "AWS::Region": "eu-west-1"}
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            name = value.get("Ref")
+            return given.get(name, name) if name else {key: filled(each) for key, each in value.items()}
+        return [filled(each) for each in value] if isinstance(value, list) else value
+
+    found: dict[str, Any] = filled(resources("organization")["Targets"]["Properties"])
+    return found
+
+
+@pytest.mark.parametrize("which", TEMPLATES)
+def test_the_template_is_the_recorded_one(which: str) -> None:
+    recorded = json.loads((GOLDEN / f"rollouts-{which}.json").read_text())
+    assert json.loads(TEMPLATES[which]()) == recorded, "run `make golden` and look at the difference"
+
+
+def test_only_the_engines_role_may_assume_the_target_role() -> None:
+    trust = resources("target")["TargetRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust[0]["Condition"] == {"ArnEquals": {"aws:PrincipalArn": {"Ref": "EngineRoleArn"}}}
+
+
+def test_the_target_role_makes_nothing_by_itself() -> None:
+    policy = resources("target")["TargetRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    actions = {action for statement in policy["Statement"] for action in statement["Action"]}
+    services = {action.split(":")[0] for action in actions}
+    assert services == {"cloudformation", "cloudwatch", "s3", "iam"}
+    assert {action for action in actions if action.startswith("iam:")} == {"iam:PassRole"}
+
+
+def test_the_organizations_stack_set_brings_the_targets_own_template() -> None:
+    stack_set = resources("organization")["Targets"]["Properties"]
+    assert json.loads(stack_set["TemplateBody"]) == json.loads(engines.target_template())
+    assert stack_set["PermissionModel"] == "SERVICE_MANAGED" and stack_set["AutoDeployment"]["Enabled"]
+
+
+def test_the_requests_that_cloudformation_makes_of_the_stack_set_are_valid() -> None:
+    """No emulator has service-managed StackSets: botocore's model of the API is what there is to ask."""
+    asked = stack_set()
+    groups, preferences = asked.pop("StackInstancesGroup"), asked.pop("OperationPreferences")
+    api = botocore.session.Session().get_service_model("cloudformation")
+
+    def check(operation: str, request: dict[str, Any]) -> None:
+        shape = api.operation_model(operation).input_shape
+        assert shape
+        validate_parameters(request, shape)
+
+    check("CreateStackSet", asked)
+    for group in groups:
+        common = {"StackSetName": asked["StackSetName"], "CallAs": asked["CallAs"]}
+        check("CreateStackInstances", {**group, **common, "OperationPreferences": preferences})
+    given = {each["ParameterKey"] for each in asked["Parameters"]}
+    assert given == set(json.loads(asked["TemplateBody"])["Parameters"])
+
+
+def test_the_engine_names_the_roles_that_the_target_has() -> None:
+    variables = resources("engine")["Handler"]["Properties"]["Environment"]["Variables"]
+    target = resources("target")
+    assert variables["TARGET_ROLE"] == target["TargetRole"]["Properties"]["RoleName"] == TARGET_ROLE
+    assert variables["EXECUTION_ROLE"] == target["ExecutionRole"]["Properties"]["RoleName"] == EXECUTION_ROLE
