@@ -1,20 +1,24 @@
 """Pieces that every page shares: errors, empty states, plans, progress, choosing a place."""
 
+import re
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from app.session import Workbench
-from app.words import code
+from app.tables import show_table
+from app.words import code, visible
 from app.work import Work
 from ops.aws.cloud import Place
-from ops.errors import SlipwayError
+from ops.errors import AwsError, SlipwayError
+from ops.operations import Operation
 from ops.plan import Plan, Status
 
+MESSAGES_HEIGHT, PADDING, LINE = 180, 44, 23  # pixels
 ICONS = {
     None: ":material/schedule: waiting",
     Status.RUNNING: ":material/progress_activity: running",
@@ -35,8 +39,8 @@ def show_error(error: BaseException) -> None:
         return
     st.error(f"{plain(str(error))}\n\n{plain(error.hint)}", icon=":material/error:")
     if error.detail and error.detail not in str(error):
-        with st.expander("What AWS said"):
-            st.code(error.detail, language=None, wrap_lines=True)
+        with st.expander("What AWS said" if isinstance(error, AwsError) else "The whole message"):
+            st.code(visible(error.detail), language=None, wrap_lines=True)
 
 
 @contextmanager
@@ -48,9 +52,22 @@ def errors_shown() -> Iterator[None]:
         show_error(error)
 
 
+# After Markdown has taken the escapes away, Streamlit makes icons of :material/…: and :streamlit:, and links
+# of what begins like an address: a joiner that nobody sees keeps it from that.
+_TAKEN_LATER = re.compile(r"\\:(?=material/|streamlit)|https?(?=\\:)|www(?=\\\.)", re.IGNORECASE)
+
+
 def plain(text: str) -> str:
-    """Text from outside for a Markdown element: every character that Markdown gives a meaning is escaped."""
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|~:$&" else c for c in text)
+    """Text from outside for Markdown: what Markdown gives a meaning is escaped, hidden characters
+    are shown."""
+    escaped = "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|~:$&" else c for c in visible(text))
+    return _TAKEN_LATER.sub("\\g<0>\u2060", escaped)
+
+
+@st.cache_resource(max_entries=1000, show_spinner=False)
+def forget_once(what: str) -> None:
+    """Drops what the pages have read, once for all who watch: `what` names that which has ended, and when."""
+    st.cache_data.clear()
 
 
 def empty_state(title: str, text: str) -> None:
@@ -94,7 +111,7 @@ def show_plan(plan: Plan) -> None:
         }
         for step in plan.steps
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True)
+    show_table(rows)
     with st.expander("Permissions that this needs"):
         st.code("\n".join(plan.actions), language=None)
 
@@ -105,9 +122,16 @@ def show_work(work: Work) -> None:
         status = work.status(step.id)
         st.markdown(f"{ICONS[status]} · {plain(step.does)}")
         if messages := work.messages(step.id):
-            st.code("\n".join(messages[-200:]), language=None, height=180, wrap_lines=True)
+            show_lines("\n".join(messages[-200:]), MESSAGES_HEIGHT)
     if error := work.error or (work.outcome and work.outcome.error):
         show_error(error)
+
+
+def show_lines(text: str, most_height: int) -> None:
+    """Lines as they are, at most so many pixels high. A container scrolls, unlike code, by keyboard too."""
+    full = text.count("\n") * LINE > most_height - PADDING
+    with st.container(height=most_height if full else "content", border=False):
+        st.code(text, language=None, wrap_lines=True)
 
 
 def confirm_plan(bench: Workbench, plan: Plan, *, button: str) -> Work | None:
@@ -117,9 +141,25 @@ def confirm_plan(bench: Workbench, plan: Plan, *, button: str) -> Work | None:
     if plan.confirm:
         typed = st.text_input(f"Type {plain(plan.confirm)} to confirm", key=f"confirm-{plan.fingerprint}")
     ready = typed == plan.confirm
-    if not st.button(button, type="primary", disabled=not ready, key=f"execute-{plan.fingerprint}"):
+    if refusal := plan.operation.refusal(bench.actor.role):
+        st.caption(refusal)
+    off = not ready or bool(refusal)
+    if not st.button(button, type="primary", disabled=off, key=f"execute-{plan.fingerprint}"):
         return None
-    return bench.works.start(plan, actor=bench.actor, audit=bench.audit, confirmed=typed)
+    return start(bench, plan, confirmed=typed)
+
+
+def start(bench: Workbench, plan: Plan, *, confirmed: str = "") -> Work:
+    """The one way from a page to a change, as whoever is at the page. Raises NotAllowed."""
+    return bench.works.start(plan, actor=bench.actor, audit=bench.audit, confirmed=confirmed)
+
+
+def operation_button(bench: Workbench, operation: Operation, label: str, **look: Any) -> bool:
+    """A button of what changes something; off for those who may not, with the reason as its help."""
+    refusal = operation.refusal(bench.actor.role)
+    if refusal:
+        look |= {"disabled": True, "help": refusal}
+    return st.button(label, **look)
 
 
 def wait_for(work: Work, seconds: float) -> Work:

@@ -1,18 +1,20 @@
-"""The entry point: pages, navigation, the frame around every page."""
+"""The entry point: who is there, pages, navigation, the frame around every page."""
 
 import streamlit as st
 
 from app.components import show_error
 from app.navigation import menu
 from app.session import workbench
+from app.sign_in import guard, show_actor
+from ops import settings
 from ops.errors import SlipwayError
 
 st.set_page_config(page_title="Slipway", page_icon=":material/sailing:", layout="wide")
 
-
 navigation = st.navigation(menu())
 
 try:
+    person = guard(settings.load())
     bench = workbench()
 except SlipwayError as error:
     st.title("Slipway cannot connect")
@@ -20,8 +22,8 @@ except SlipwayError as error:
     st.stop()
 
 with st.sidebar:
-    where = "the embedded cloud on this machine" if bench.embedded else "AWS"
-    st.caption(f"Works with {where} as {bench.actor.name}")
+    st.caption(f"Works with {'the embedded cloud on this machine' if bench.embedded else 'AWS'}")
+    show_actor(person)
 
 try:
     navigation.run()

@@ -25,6 +25,42 @@ def snapshot_pipeline() -> st.Page:
     )
 
 
+def rollouts() -> st.Page:
+    return st.Page(PAGES / "rollouts.py", title="Rollouts", icon=":material/rocket_launch:")
+
+
+def log_export() -> st.Page:
+    return st.Page(PAGES / "log_export.py", title="Log export", icon=":material/move_up:")
+
+
+def logs() -> st.Page:
+    return st.Page(PAGES / "logs.py", title="Logs", icon=":material/manage_search:")
+
+
+def support_stacks() -> st.Page:
+    return st.Page(PAGES / "support_stacks.py", title="Support stacks", icon=":material/account_tree:")
+
+
+def audit() -> st.Page:
+    return st.Page(PAGES / "audit.py", title="Audit", icon=":material/history:")
+
+
+def settings() -> st.Page:
+    return st.Page(PAGES / "settings.py", title="Settings", icon=":material/settings:")
+
+
 def menu() -> dict[str, list[st.Page]]:
     """Sections and their pages, as `st.navigation` takes them."""
-    return {"": [overview()], "Databases": [snapshots(), snapshot_pipeline()]}
+    return {
+        "": [
+            overview(),
+            snapshots(),
+            snapshot_pipeline(),
+            rollouts(),
+            support_stacks(),
+            logs(),
+            log_export(),
+            audit(),
+            settings(),
+        ]
+    }

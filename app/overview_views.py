@@ -1,15 +1,18 @@
 """What the overview is made of: one reading of every place, then tables."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlencode
 
-import pandas as pd
 import streamlit as st
 
 from app import statuses
 from app.components import empty_state, plain
 from app.session import Workbench
+from app.tables import show_table
 from app.words import ago, count, listed
+from ops.audit import Record
 from ops.aws import rds
 from ops.aws.cloud import Place, Reading
 from ops.aws.stepfunctions import Summary
@@ -17,6 +20,7 @@ from ops.snapshots import catalogue, runs
 from ops.snapshots.catalogue import Deployed, Leftover
 
 READ_TTL_S = 30
+CHANGES_TTL_S = 10
 RECENT_CHANGES = 20
 
 
@@ -59,13 +63,13 @@ def _see(bench: Workbench, place: Place) -> Seen:
     lost = [
         item for item in temporary if (item.pipeline, item.run) not in under_way and item.run not in cleaned
     ]
-    shown = [database for database in databases if catalogue.TEMPORARY_TAG not in database.tags]
+    shown = [each for each in databases if catalogue.TEMPORARY_TAG not in each.tags and not each.cluster]
     return Seen(len(shown), tuple(pipelines), tuple(lost))
 
 
-def show_attention(state: State) -> None:
+def show_attention(state: State, others: Sequence[str]) -> None:
     """What somebody has to look at; silence when there is nothing."""
-    notes = [*_unreadable(state), *_failed(state), *_left(state)]
+    notes = [*_unreadable(state), *_failed(state), *_left(state), *others]
     if not notes:
         st.success("Nothing needs attention.", icon=":material/check_circle:")
         return
@@ -126,16 +130,16 @@ def show_pipelines(state: State, now: datetime) -> None:
         }
         for pipeline, last in state.pipelines
     ]
-    st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
+    show_table(
+        rows,
         column_config={"Open": st.column_config.LinkColumn("Open", display_text="open")},
     )
 
 
 def _link(pipeline: Deployed) -> str:
     place = pipeline.place
-    return f"/snapshots?account={place.account.name}&region={place.region}&database={pipeline.database}"
+    query = {"account": place.account.name, "region": place.region, "database": pipeline.database}
+    return f"/snapshots?{urlencode(query)}"
 
 
 def show_accounts(state: State) -> None:
@@ -152,13 +156,18 @@ def show_accounts(state: State) -> None:
         }
         for r in state.readings
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True)
+    show_table(rows)
+
+
+@st.cache_data(ttl=CHANGES_TTL_S, show_spinner=False)
+def _changes(_bench: Workbench) -> list[Record]:
+    return [record for record in _bench.audit.read(5 * RECENT_CHANGES) if record.result != "started"]
 
 
 def show_changes(bench: Workbench) -> None:
     """Who changed what, newest first."""
     st.markdown("#### Changes")
-    records = [record for record in bench.audit.read(5 * RECENT_CHANGES) if record.result != "started"]
+    records = _changes(bench)
     if not records:
         empty_state("Nothing was changed yet", "Whatever a page or the command line changes is listed here.")
         return
@@ -175,5 +184,5 @@ def show_changes(bench: Workbench) -> None:
         }
         for record in records[:RECENT_CHANGES]
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, key="audit")
+    show_table(rows, key="audit")
     st.caption(f"{count(len(rows), 'change')} of {listed(sorted({record.via for record in records}))}.")

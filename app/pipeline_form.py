@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import pandas as pd
 import streamlit as st
 
 from app.components import plain
 from app.session import Workbench
+from app.tables import show_table
 from ops.aws.cloud import Place
 from ops.aws.cloudformation import Change
 from ops.aws.network import Subnet
 from ops.errors import InputError
-from ops.snapshots.pipeline import NAME_FIELDS, NAME_FORMAT, Pipeline, snapshot_name
+from ops.operations import Operation
+from ops.snapshots.pipeline import COMPATIBLE, NAME_FIELDS, NAME_FORMAT, Pipeline, snapshot_name
 
 POLICY_HEIGHT = 360
 FIRST_POLICY = """\
@@ -21,7 +22,7 @@ FIRST_POLICY = """\
 # address, card, city, company, email, first_name, ip, last_name, name, phone, postcode, text, url, username.
 # A run stops, and lists them, when the database has columns that are not named here.
 version = 1
-engine = "postgres"
+engine = "{engine}"
 unlisted = "fail"
 
 # [tables.customers]
@@ -34,13 +35,13 @@ unlisted = "fail"
 """
 
 
-def fresh(database: str, subnets: Sequence[Subnet], poll_seconds: int) -> Pipeline:
+def fresh(database: str, engine: str, subnets: Sequence[Subnet], poll_seconds: int) -> Pipeline:
     """What the form begins with for a database without a pipeline."""
     first = subnets[0] if subnets else None
     pair = [subnet.id for subnet in subnets if first and subnet.vpc == first.vpc][:2]
     return Pipeline(
         database=database,
-        policy=FIRST_POLICY,
+        policy=FIRST_POLICY.replace("{engine}", COMPATIBLE.get(engine, engine)),
         vpc=first.vpc if first else "",
         subnets=(pair[0], pair[1]) if len(pair) == 2 else ("", ""),
         poll_seconds=poll_seconds,
@@ -57,7 +58,14 @@ def ask(bench: Workbench, place: Place, start: Pipeline, subnets: Sequence[Subne
         chosen = _ask_subnets(start, subnets)
         with st.expander("More settings"):
             more = _ask_more(start)
-        pressed = st.form_submit_button("Preview changes", type="primary", icon=":material/difference:")
+        refusal = Operation.PREPARE_STACK.refusal(bench.actor.role)
+        pressed = st.form_submit_button(
+            "Preview changes",
+            type="primary",
+            icon=":material/difference:",
+            disabled=bool(refusal),
+            help=refusal or None,
+        )
     if not pressed:
         return None
     if len(chosen) != 2:
@@ -148,7 +156,7 @@ def show_changes(changes: Sequence[Change]) -> None:
         }
         for change in sorted(changes, key=lambda change: (not change.loses, change.logical_id))
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, key="changes")
+    show_table(rows, key="changes")
 
 
 def _word(change: Change) -> str:

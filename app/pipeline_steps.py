@@ -1,12 +1,24 @@
 """From a pipeline that is asked for to one that is deployed: preview, deployment, deletion."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import streamlit as st
 
 from app import navigation, statuses
 from app import pipeline_form as form
-from app.components import confirm_plan, plain, show_error, show_work, wait_for
+from app.components import (
+    confirm_plan,
+    forget_once,
+    operation_button,
+    plain,
+    show_error,
+    show_work,
+    start,
+    wait_for,
+)
+from app.dialogs import close_dialog, dialog
 from app.session import Workbench
 from app.statuses import Look
 from app.words import count
@@ -15,17 +27,21 @@ from ops.aws import deploy, network
 from ops.aws.cloud import Place
 from ops.aws.deploy import Preview
 from ops.aws.network import Subnet
+from ops.operations import Operation
 from ops.snapshots import catalogue
 from ops.snapshots.catalogue import Deployed
 from ops.snapshots.pipeline import STACK_PREFIX, Pipeline, from_parameters
+from ops.snapshots.policy_text import with_suggestions
 from ops.snapshots.preflight import Verdict, preflight
 from ops.snapshots.setup import prepare
+from ops.snapshots.suggest import Suggestion
 
 LOOKS = {
     Verdict.FINE: Look("fine", "check_circle", "green"),
     Verdict.FAILS: Look("will fail", "error", "red"),
     Verdict.UNKNOWN: Look("cannot tell", "help", "orange"),
 }
+_PROPOSED = "proposed"  # a stack's name, and suggestions for its policy
 FOLLOW_S = 1
 PREVIEW_S = 120
 READ_TTL_S = 30
@@ -42,11 +58,44 @@ def find(bench: Workbench, place: Place, database: str) -> Deployed | None:
     return next((pipeline for pipeline in found if pipeline.database == database), None)
 
 
-def begin(bench: Workbench, deployed: Deployed | None, database: str, found: list[Subnet]) -> Pipeline:
+def begin(
+    bench: Workbench, place: Place, deployed: Deployed | None, database: str, found: list[Subnet]
+) -> Pipeline:
     """What the form begins with: the pipeline as it is, or sensible defaults."""
     if deployed is None or deployed.stack.status == "REVIEW_IN_PROGRESS":
-        return form.fresh(database, found, bench.settings.poll_seconds)
-    return _as_deployed(bench, deployed, deployed.stack.parameters["ScriptPrefix"])
+        there = catalogue.find_database(bench.cloud, place, database)
+        engine = there.engine if there else "postgres"
+        return form.fresh(database, engine, found, bench.settings.poll_seconds)
+    return _with_proposal(_as_deployed(bench, deployed, deployed.stack.parameters["ScriptPrefix"]))
+
+
+def propose(pipeline: Deployed, suggestions: Sequence[Suggestion]) -> None:
+    """Opens the form with the suggestions in the policy."""
+    st.session_state[_PROPOSED] = (pipeline.name, suggestions)
+    query = {
+        "account": pipeline.place.account.name,
+        "region": pipeline.place.region,
+        "database": pipeline.database,
+    }
+    st.switch_page(navigation.snapshot_pipeline(), query_params=query)
+
+
+def withdraw() -> None:
+    """Nothing is proposed any more."""
+    st.session_state.pop(_PROPOSED, None)
+
+
+def _with_proposal(pipeline: Pipeline) -> Pipeline:
+    """What was proposed stays in the form until it is left: a form's first value must not change."""
+    name, suggestions = st.session_state.get(_PROPOSED, ("", ()))
+    if name != pipeline.stack_name:
+        return pipeline
+    st.info(
+        f"The policy holds {count(len(suggestions), 'line')} that {'is' if len(suggestions) == 1 else 'are'} "
+        "suggested, each with its reason: read and correct them, then preview the changes.",
+        icon=":material/edit_note:",
+    )
+    return replace(pipeline, policy=with_suggestions(pipeline.policy, suggestions))
 
 
 @st.cache_data(ttl=READ_TTL_S, show_spinner="Reading the policy…")
@@ -67,7 +116,7 @@ def preview(bench: Workbench, place: Place, asked: Pipeline) -> None:
     """Makes the change set and keeps it for this browser's session."""
     prepared = prepare(bench.cloud, place, asked, datetime.now(UTC))
     with st.spinner("Asking CloudFormation what would change…"):
-        work = wait_for(bench.works.start(prepared.plan, actor=bench.actor, audit=bench.audit), PREVIEW_S)
+        work = wait_for(start(bench, prepared.plan), PREVIEW_S)
     if error := work.error or (work.outcome and work.outcome.error):
         show_error(error)
         return
@@ -95,18 +144,23 @@ def show_preview(bench: Workbench, place: Place, database: str) -> None:
     verb = "create the pipeline" if found.creates else "change the pipeline"
     st.markdown(f"This would {verb}: {count(len(found.changes), 'resource')}.")
     if found.lost:
-        st.warning(
-            f"{count(len(found.lost), 'resource')} would be removed or replaced.", icon=":material/warning:"
-        )
+        sure = [change for change in found.lost if "True" in change.replacement or change.action == "Remove"]
+        words = [f"{count(len(sure), 'resource')} would be removed or replaced"] if sure else []
+        if unsure := len(found.lost) - len(sure):
+            words.append(f"{count(unsure, 'resource')} may be replaced: CloudFormation knows once others are")
+        st.warning(f"{'; '.join(words)}.", icon=":material/warning:")
     form.show_changes(found.changes)
     with st.container(horizontal=True):
-        if st.button("Deploy", type="primary", icon=":material/rocket_launch:"):
-            bench.works.start(deploy.plan_deploy(bench.cloud, found), actor=bench.actor, audit=bench.audit)
+        if operation_button(
+            bench, Operation.DEPLOY_STACK, "Deploy", type="primary", icon=":material/rocket_launch:"
+        ):
+            start(bench, deploy.plan_deploy(bench.cloud, found))
             del st.session_state["preview"]
+            withdraw()
             st.rerun()
-        if st.button("Discard", icon=":material/delete:"):
+        if operation_button(bench, Operation.DISCARD_CHANGES, "Discard", icon=":material/delete:"):
             plan = deploy.plan_discard(bench.cloud, found)
-            wait_for(bench.works.start(plan, actor=bench.actor, audit=bench.audit), PREVIEW_S)
+            wait_for(start(bench, plan), PREVIEW_S)
             del st.session_state["preview"]
             st.rerun()
 
@@ -120,7 +174,7 @@ def show_deployment(bench: Workbench, place: Place, database: str) -> bool:
         _follow(work)
         return True
     ok = bool(work.outcome and work.outcome.ok)
-    with st.expander(f"{work.plan.title}: {'done' if ok else 'failed'}", expanded=not ok):
+    with st.expander(f"{plain(work.plan.title)}: {'done' if ok else 'failed'}", expanded=not ok):
         show_work(work)
     if ok:
         st.page_link(navigation.snapshots(), label="To its snapshots", icon=":material/database:")
@@ -134,7 +188,7 @@ def _follow(work: Work) -> None:
     def panel() -> None:
         show_work(work)
         if not work.running:
-            st.cache_data.clear()
+            forget_once(work.id)
             st.rerun()
 
     panel()
@@ -156,13 +210,15 @@ def offer_deletion(bench: Workbench, deployed: Deployed | None) -> None:
         return
     with st.expander("Delete this pipeline"):
         st.markdown("Sanitized snapshots stay, shared as they are. The scripts stay in the staging bucket.")
-        if st.button("Delete pipeline", icon=":material/delete_forever:"):
+        if operation_button(
+            bench, Operation.DELETE_STACK, "Delete pipeline", icon=":material/delete_forever:"
+        ):
             _confirm_deletion(bench, deployed)
 
 
-@st.dialog("Delete the pipeline", width="large")
+@dialog("Delete the pipeline")
 def _confirm_deletion(bench: Workbench, deployed: Deployed) -> None:
     where = (deployed.place.account.id, deployed.place.region)
     plan = deploy.plan_delete(bench.cloud, deployed.stack, *where)
     if confirm_plan(bench, plan, button="Delete pipeline"):
-        st.rerun()
+        close_dialog()

@@ -1,25 +1,38 @@
 """One run, live: its state machine as a graph, its timeline, what the task says, and stopping it."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
+from app import pipeline_steps as steps
 from app import statuses
 from app.charts import timeline
-from app.components import confirm_plan, errors_shown, plain, show_error, wait_for
+from app.components import (
+    confirm_plan,
+    errors_shown,
+    forget_once,
+    operation_button,
+    plain,
+    show_lines,
+)
+from app.dialogs import close_when_done, dialog
+from app.drawn import shared, show_chart
 from app.session import Workbench
 from app.statemachine import graph
 from app.words import ago, duration, utc
 from ops.aws.executions import Execution
+from ops.operations import Operation
 from ops.snapshots import runs
 from ops.snapshots.catalogue import Deployed
 from ops.snapshots.report import from_log
 from ops.snapshots.suggest import as_toml, suggest
 
 WATCH_S = 2
-PANEL_HEIGHT = 760
-LOG_HEIGHT = 260
+PANEL_HEIGHT = 900
+LOG_HEIGHT = 340
 SHOWN_ERRORS = 3
+_ERROR = re.compile(r"\bERROR(:| \d+ )")  # as psql and as MySQL's client say it
 SHOWN_CHECKS = 10
 
 
@@ -44,7 +57,7 @@ def show_run(bench: Workbench, pipeline: Deployed, name: str, *, live: bool, usu
             watched = _watched(bench, pipeline, runs.execution_arn(pipeline, name), name)
             _show(bench, pipeline, watched, usual)
             if live and watched.execution.status != "RUNNING":
-                st.cache_data.clear()
+                forget_once(f"{watched.execution.arn} {watched.execution.stopped}")
                 st.rerun()
 
     panel()
@@ -55,19 +68,14 @@ def _show(bench: Workbench, pipeline: Deployed, watched: runs.Watched, usual: ti
     log = _log(bench, pipeline, watched.task) if watched.task else ""
     _headline(bench, pipeline, execution, usual)
     if execution.status in ("FAILED", "TIMED_OUT"):
-        _failure(execution, log)
-    drawing, detail = st.columns(2, gap="medium")
+        _failure(pipeline, execution, log)
+    drawing, detail = st.columns([5, 4], gap="small")
     with drawing.container(height=PANEL_HEIGHT):
         st.graphviz_chart(graph(watched.definition, execution, datetime.now(UTC)), width="stretch")
     with detail.container(height=PANEL_HEIGHT):
-        st.altair_chart(timeline(execution, datetime.now(UTC)), width="stretch")
+        show_chart(timeline, execution, shared(datetime.now(UTC)), width="stretch")
         st.markdown("**What the task says**")
-        st.code(
-            log if watched.task else "The task has not started.",
-            language=None,
-            height=LOG_HEIGHT,
-            wrap_lines=True,
-        )
+        show_lines(log if watched.task else "The task has not started.", LOG_HEIGHT)
 
 
 def _headline(bench: Workbench, pipeline: Deployed, execution: Execution, usual: timedelta | None) -> None:
@@ -82,16 +90,27 @@ def _headline(bench: Workbench, pipeline: Deployed, execution: Execution, usual:
             f"started {ago(execution.started, now)} ({utc(execution.started)})",
             width="content",
         )
-        if execution.status == "RUNNING" and st.button("Stop run", icon=":material/stop_circle:"):
+        if execution.status == "RUNNING" and operation_button(
+            bench, Operation.STOP_REFRESH, "Stop run", icon=":material/stop_circle:"
+        ):
             _stop(bench, pipeline, execution.name)
+    if execution.status == "RUNNING" and usual:
+        st.progress(*_progress(now - execution.started, usual))
 
 
-def _failure(execution: Execution, log: str) -> None:
+def _progress(took: timedelta, usual: timedelta) -> tuple[float, str]:
+    """Against the last runs; a run that takes longer says so and does not pretend to be done."""
+    left = usual - took
+    words = f"about {duration(left)} left" if left > timedelta(0) else "longer than the last runs"
+    return min(took / usual if usual else 1.0, 0.99), words
+
+
+def _failure(pipeline: Deployed, execution: Execution, log: str) -> None:
     """The step that failed, why, and the errors that the task's own words name."""
     failed = execution.failed_step
     where = f"**{plain(failed.name)}** failed. " if failed else ""
-    reason = failed.cause or failed.error if failed else execution.cause or execution.error
-    said = [line for line in log.splitlines() if "ERROR:" in line][:SHOWN_ERRORS]
+    reason = runs.why(execution)
+    said = errors_of(log)
     report = from_log(line.partition("  ")[2] for line in log.splitlines())
     unproven = [check.words for check in report.failed][:SHOWN_CHECKS]
     st.error(
@@ -99,22 +118,21 @@ def _failure(execution: Execution, log: str) -> None:
     )
     if report.unlisted:
         with st.expander("Suggested policy for what is not listed"):
-            st.caption("Read each line, correct it, then put it into the policy: Change pipeline.")
+            st.caption("Read each line and correct it: the form shows all before anything is deployed.")
+            if st.button("Put it into the policy", icon=":material/edit_note:"):
+                steps.propose(pipeline, suggest(report))
             st.code(as_toml(suggest(report)), language="toml")
     if execution.cause:
         with st.expander("What Step Functions said"):
             st.code(f"{execution.error}\n{execution.cause}", language=None, wrap_lines=True)
 
 
-@st.dialog("Stop this run", width="large")
+def errors_of(log: str) -> list[str]:
+    """The first errors that a task's client has named: psql's and MySQL's."""
+    return [line for line in log.splitlines() if _ERROR.search(line)][:SHOWN_ERRORS]
+
+
+@dialog("Stop this run")
 def _stop(bench: Workbench, pipeline: Deployed, name: str) -> None:
     st.markdown("Nothing is shared. What the run has made is deleted by a clean-up of its own.")
-    work = confirm_plan(bench, runs.plan_stop(bench.cloud, pipeline, name), button="Stop run")
-    if work is None:
-        return
-    wait_for(work, 15)
-    if error := work.error or (work.outcome and work.outcome.error):
-        show_error(error)
-        return
-    st.cache_data.clear()
-    st.rerun()
+    close_when_done(confirm_plan(bench, runs.plan_stop(bench.cloud, pipeline, name), button="Stop run"))

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from app import access
 from app.work import Works
 from ops import settings
-from ops.audit import Actor, AuditLog, FileAudit
+from ops.audit import Actor, AuditLog
+from ops.aws.audit_trail import open_audit
 from ops.aws.cloud import Cloud
+from ops.connect import connect
 from ops.settings import Settings
 
 
@@ -23,19 +26,13 @@ class Workbench:
 
     @property
     def actor(self) -> Actor:
-        return Actor.local("page")
+        """Whoever is at the page that asks. Raises NotAllowed where nobody may act."""
+        return access.actor(self.settings)
 
 
 @st.cache_resource(show_spinner="Connecting…")
 def workbench() -> Workbench:
     """Connects: to the embedded cloud, started where it does not run yet, or to AWS."""
     wanted = settings.load()
-    embedded = wanted.cloud == "embedded"
-    if embedded:
-        from ops import embedded as emulator
-
-        cloud = emulator.connect(wanted)
-    else:
-        cloud = Cloud(wanted)
-    audit = FileAudit(cloud.settings.audit_file)
-    return Workbench(cloud.settings, cloud, audit, Works(), embedded)
+    cloud = connect(wanted)
+    return Workbench(cloud.settings, cloud, open_audit(cloud), Works(), wanted.cloud == "embedded")

@@ -1,23 +1,39 @@
 """What the page Snapshots is made of, in the order in which it shows it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-import pandas as pd
 import streamlit as st
 
 from app import navigation, statuses
-from app.components import confirm_plan, empty_state, errors_shown, plain, show_error, wait_for
+from app import pipeline_steps as steps
+from app.components import (
+    confirm_plan,
+    empty_state,
+    errors_shown,
+    operation_button,
+    plain,
+    show_error,
+    start,
+    wait_for,
+)
+from app.dialogs import close_when_done, dialog
+from app.restore_view import offer_restore, show_restores
 from app.run_view import show_run
 from app.session import Workbench
+from app.tables import show_table
 from app.words import ago, count, duration, listed, utc
 from ops.aws import rds
 from ops.aws.cloud import Place
 from ops.aws.rds import Database
 from ops.aws.stepfunctions import Summary
+from ops.errors import SlipwayError
+from ops.operations import Operation
 from ops.snapshots import catalogue, runs
 from ops.snapshots.catalogue import Deployed
-from ops.snapshots.pipeline import ENGINES
+from ops.snapshots.forecast import Forecast, forecast
+from ops.snapshots.pipeline import refusal, supported
+from ops.snapshots.policy import parse
 from ops.snapshots.report import Report
 
 CATALOGUE_TTL_S = 15
@@ -27,9 +43,9 @@ SHORT_PLAN_S = 10
 
 @st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner="Reading the databases…")
 def databases(_bench: Workbench, place: Place) -> list[Database]:
-    """Databases of the place without the pipelines' temporary ones."""
+    """Databases of the place without the pipelines' temporary ones; a cluster stands for its instances."""
     found = rds.list_databases(_bench.cloud, place)
-    return [database for database in found if catalogue.TEMPORARY_TAG not in database.tags]
+    return [item for item in found if catalogue.TEMPORARY_TAG not in item.tags and not item.cluster]
 
 
 @st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner="Reading the pipelines…")
@@ -48,6 +64,11 @@ def sanitized(_bench: Workbench, _pipeline: Deployed, machine: str) -> list[cata
     return catalogue.list_sanitized(_bench.cloud, _pipeline)
 
 
+@st.cache_data(ttl=RUNS_TTL_S, show_spinner=False)
+def _temporary(_bench: Workbench, place: Place) -> list[catalogue.Leftover]:
+    return catalogue.list_temporary(_bench.cloud, place)
+
+
 def choose_database(found: Sequence[Database], by_database: Mapping[str, Deployed]) -> Database:
     """A table of the databases; the chosen one stands in the address. First choice: one with a pipeline."""
     wanted = st.query_params.get("database", "")
@@ -56,9 +77,8 @@ def choose_database(found: Sequence[Database], by_database: Mapping[str, Deploye
         st.warning(f"There is no database {plain(wanted)} here; another one is shown.")
     if wanted not in ids:
         wanted = next((id for id in ids if id in by_database), ids[0])
-    event = st.dataframe(
-        pd.DataFrame([_database_row(database, by_database) for database in found]),
-        hide_index=True,
+    event = show_table(
+        [_database_row(database, by_database) for database in found],
         key="databases",
         on_select="rerun",
         selection_mode="single-row-required",
@@ -76,8 +96,9 @@ def _database_row(database: Database, by_database: Mapping[str, Deployed]) -> di
     return {
         "Database": database.id,
         "Engine": f"{database.engine} {database.version}",
+        "Kind": database.kind,
         "Status": database.status,
-        "Size": f"{database.size_gib} GiB",
+        "Size": f"{database.size_gib} GiB" if database.size_gib else "–",
         "Encrypted": "yes" if database.kms_key else "no",
         "Pipeline": statuses.stack(pipeline.stack.status).word if pipeline else "none",
     }
@@ -85,11 +106,8 @@ def _database_row(database: Database, by_database: Mapping[str, Deployed]) -> di
 
 def show_no_pipeline(place: Place, database: Database) -> None:
     """How to get one, or why there can be none."""
-    if database.engine not in ENGINES or database.cluster:
-        empty_state(
-            f"{database.engine} cannot be sanitized yet",
-            f"A pipeline copies single instances of {listed(list(ENGINES))}.",
-        )
+    if reason := refusal(database):
+        empty_state(plain(reason), f"A pipeline sanitizes {listed(supported())}.")
         return
     empty_state(
         "No pipeline makes sanitized snapshots of this database yet",
@@ -102,6 +120,7 @@ def show_no_pipeline(place: Place, database: Database) -> None:
 
 def open_form(place: Place, database: str) -> None:
     """Goes to the page where a pipeline is set up or changed."""
+    steps.withdraw()
     query = {"account": place.account.name, "region": place.region, "database": database}
     st.switch_page(navigation.snapshot_pipeline(), query_params=query)
 
@@ -122,6 +141,21 @@ def show_header(bench: Workbench, pipeline: Deployed) -> None:
                 _refresh_button(bench, pipeline, found)
                 if st.button("Change pipeline", icon=":material/tune:"):
                     open_form(pipeline.place, pipeline.database)
+        expected = _expected(bench, pipeline, found)
+        st.caption(plain(f"{_settings(pipeline)} {expected.words if expected else ''}"))
+        if _keeps_unlisted(bench, pipeline, pipeline.stack.parameters.get("ScriptPrefix", "")):
+            st.error(
+                'The policy says `unlisted = "keep"`: columns that it does not name pass untreated.',
+                icon=":material/warning:",
+            )
+
+
+@st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner=False)
+def _keeps_unlisted(_bench: Workbench, _pipeline: Deployed, prefix: str) -> bool:
+    try:
+        return parse(catalogue.read_policy(_bench.cloud, _pipeline)).unlisted == "keep"
+    except SlipwayError:
+        return False  # scripts of somebody's own have no policy
 
 
 def _state(bench: Workbench, pipeline: Deployed) -> str:
@@ -135,25 +169,47 @@ def _state(bench: Workbench, pipeline: Deployed) -> str:
     return f"The newest sanitized snapshot was made {ago(found[0].snapshot.created, now)}, {shared}."
 
 
-def _forecast(found: list[Summary]) -> str:
-    usual = runs.usual_duration(found)
-    return "Copies, sanitizes, proves, snapshots, shares" + (f": about {duration(usual)}" if usual else "")
+def _forecast(bench: Workbench, pipeline: Deployed, found: list[Summary]) -> str:
+    expected = _expected(bench, pipeline, found)
+    took = f": about {duration(expected.took)}" if expected and expected.took else ""
+    words = f" {expected.words}" if expected else ""
+    return f"Copies, sanitizes, proves, snapshots, shares{took}.{plain(words)}"
+
+
+def _expected(bench: Workbench, pipeline: Deployed, found: list[Summary]) -> Forecast | None:
+    asked = pipeline.stack.parameters
+    database = next((d for d in databases(bench, pipeline.place) if d.id == pipeline.database), None)
+    if database is None:
+        return None
+    usual, keep = runs.usual_duration(found), int(asked["KeepSnapshots"])
+    return forecast(database, usual, instance_class=asked["InstanceClass"], keep=keep)
+
+
+def _settings(pipeline: Deployed) -> str:
+    """What the pipeline does by itself: schedule, what is kept, who is told."""
+    asked = pipeline.stack.parameters
+    schedule, email = asked.get("Schedule", ""), asked.get("NotifyEmail", "")
+    when = f"refreshed by {schedule}, UTC" if schedule else "refreshed by hand only"
+    told = f"{email} is told of runs" if email else "nobody is told by e-mail of runs"
+    return f"Keeps the newest {asked.get('KeepSnapshots', '?')}; {when}; {told}."
 
 
 def _refresh_button(bench: Workbench, pipeline: Deployed, found: list[Summary]) -> None:
     under_way = runs.running(found)
-    clicked = st.button(
+    clicked = operation_button(
+        bench,
+        Operation.REFRESH_SNAPSHOT,
         "Refresh snapshot",
         key="refresh",  # one button, whatever its help says
         type="primary",
         icon=":material/refresh:",
         disabled=under_way is not None,
-        help=f"{under_way.name} is under way" if under_way else _forecast(found),
+        help=f"{plain(under_way.name)} is under way" if under_way else _forecast(bench, pipeline, found),
     )
     if not clicked:
         return
     plan = runs.plan_refresh(bench.cloud, pipeline, datetime.now(UTC))
-    work = wait_for(bench.works.start(plan, actor=bench.actor, audit=bench.audit), SHORT_PLAN_S)
+    work = wait_for(start(bench, plan), SHORT_PLAN_S)
     if error := work.error or (work.outcome and work.outcome.error):
         show_error(error)
         return
@@ -183,37 +239,33 @@ def show_leftovers(bench: Workbench, pipeline: Deployed) -> None:
         under_way = {s.name for s in summaries(bench, pipeline, pipeline.machine) if s.status == "RUNNING"}
         if under_way:
             return
-        left = [
-            item
-            for item in catalogue.list_temporary(bench.cloud, pipeline.place)
-            if item.pipeline == pipeline.name
-        ]
+        left = [item for item in _temporary(bench, pipeline.place) if item.pipeline == pipeline.name]
         for run in sorted({item.run for item in left}):
             things = listed([item.id for item in left if item.run == run])
             st.warning(f"{plain(run)} has left behind {plain(things)}.", icon=":material/warning:")
-            if st.button(f"Clean up after {plain(run)}", icon=":material/cleaning_services:"):
+            label = f"Clean up after {plain(run)}"
+            if operation_button(
+                bench, Operation.CLEAN_UP_REFRESH, label, icon=":material/cleaning_services:"
+            ):
                 _clean_up(bench, pipeline, run)
 
 
-@st.dialog("Clean up", width="large")
+@dialog("Clean up")
 def _clean_up(bench: Workbench, pipeline: Deployed, run: str) -> None:
     plan = runs.plan_clean_up(bench.cloud, pipeline, run, datetime.now(UTC))
-    work = confirm_plan(bench, plan, button="Clean up")
-    if work is None:
-        return
-    wait_for(work, SHORT_PLAN_S)
-    if error := work.error or (work.outcome and work.outcome.error):
-        show_error(error)
-        return
-    st.cache_data.clear()
-    st.rerun()
+    close_when_done(confirm_plan(bench, plan, button="Clean up"))
 
 
 def show_sanitized(bench: Workbench, pipeline: Deployed) -> None:
     """The pipeline's sanitized snapshots, newest first."""
-    st.markdown("#### Sanitized snapshots")
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown("#### Sanitized snapshots", width="content")
+        button = st.container(width="content")
+    show_restores(bench, pipeline)
     with errors_shown():
         found = sanitized(bench, pipeline, pipeline.machine)
+        with button:
+            offer_restore(bench, pipeline, possible=bool(found))
         if not found:
             empty_state("None yet", "The first run makes one: press Refresh snapshot.")
             return
@@ -224,14 +276,14 @@ def show_sanitized(bench: Workbench, pipeline: Deployed) -> None:
                 "Snapshot": item.snapshot.id,
                 "Made": ago(item.snapshot.created, now),
                 "At": utc(item.snapshot.created),
-                "Size": f"{item.snapshot.size_gib} GiB",
+                "Size": f"{item.snapshot.size_gib} GiB" if item.snapshot.size_gib else "–",
                 "Encrypted": "yes" if item.snapshot.kms_key else "no",
                 "Shared with": listed([names.get(id, id) for id in item.shared_with]) or "nobody",
                 "Run": item.run,
             }
             for item in found
         ]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, key="sanitized")
+        show_table(rows, key="sanitized")
 
 
 def show_proof(bench: Workbench, pipeline: Deployed) -> None:
@@ -243,13 +295,18 @@ def show_proof(bench: Workbench, pipeline: Deployed) -> None:
         newest = found[0]
         report = _report(bench, pipeline, newest, newest.snapshot.id)
         title = f"Proof of {newest.snapshot.id}: {count(len(report.checks), 'check')}, all passed"
+        if report.unlisted:
+            st.error(
+                f"{count(len(report.unlisted), 'column')} of {plain(newest.snapshot.id)} passed untreated: "
+                "the policy does not name what it keeps.",
+                icon=":material/warning:",
+            )
         with st.expander(title, icon=":material/verified:"):
-            st.caption(f"Policy version {plain(report.policy)}. Counts only: no datum leaves the database.")
-            if report.unlisted:
-                st.error(
-                    f"The policy lets {count(len(report.unlisted), 'unlisted column')} pass untreated.",
-                    icon=":material/warning:",
-                )
+            treating, proving = (duration(timedelta(seconds=each)) for each in report.took)
+            took = f" Treated in {treating}, proven in {proving}." if report.seconds else ""
+            st.caption(
+                f"Policy version {plain(report.policy)}.{took} Counts only: no datum leaves the database."
+            )
             rows = [
                 {
                     "Check": check.kind,
@@ -261,7 +318,7 @@ def show_proof(bench: Workbench, pipeline: Deployed) -> None:
                 }
                 for check in sorted(report.checks, key=lambda check: -check.bad)
             ]
-            st.dataframe(pd.DataFrame(rows), hide_index=True, key="proof")
+            show_table(rows, key="proof")
 
 
 @st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner=False)
@@ -279,9 +336,8 @@ def show_history(bench: Workbench, pipeline: Deployed) -> None:
             return
         now = datetime.now(UTC)
         shown = st.query_params.get("run", found[0].name)
-        event = st.dataframe(
-            pd.DataFrame([_run_row(summary, now) for summary in found]),
-            hide_index=True,
+        event = show_table(
+            [_run_row(summary, now) for summary in found],
             key="runs",
             on_select="rerun",
             selection_mode="single-row",

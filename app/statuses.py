@@ -62,3 +62,41 @@ STEPS = {
     "skipped": Fill("#b9c1cd", "#2b3342"),
     "aborted": Fill("#b35c00", "#ffffff"),
 }
+
+
+ROLLOUTS = {
+    "RUNNING": Look("under way", "progress_activity", "blue"),
+    "DONE": Look("done", "check_circle", "green"),
+    "ROLLED_BACK": Look("rolled back", "undo", "orange"),
+    "STUCK": Look("needs a person", "error", "red"),
+}
+
+# Targets of a rollout, in the order of a legend.
+ROLLOUT_TARGETS = {
+    "not begun": Fill("#e4e8ee", "#5b6474"),
+    "deploying": Fill("#1f6feb", "#ffffff"),
+    "deployed": Fill("#1a7f4b", "#ffffff"),
+    "failed": Fill("#c62f3b", "#ffffff"),
+    "rolling back": Fill("#e0a458", "#3a2500"),
+    "rolled back": Fill("#8a6d3b", "#ffffff"),
+    "cannot roll back": Fill("#7a0c1c", "#ffffff"),
+}
+ROLLOUT_STAGES = {
+    "waits": Fill("#c9ced8", "#3c4454"),
+    "deploys": Fill("#1f6feb", "#ffffff"),
+    "bakes": Fill("#1a7f4b", "#ffffff"),
+}
+
+
+def rollout(status: str) -> Look:
+    """A run's status as the engine names it."""
+    return ROLLOUTS.get(status, Look(status.lower().replace("_", " "), "help", "gray"))
+
+
+VERDICTS = {
+    "in use": (Look("in use", "check_circle", "green"), STEPS["succeeded"]),
+    "shared": (Look("shared", "group", "blue"), STEPS["running"]),
+    "orphaned": (Look("orphaned", "delete_sweep", "orange"), STEPS["aborted"]),
+    "unknown": (Look("unknown", "help", "gray"), STEPS["waiting"]),
+    "left alone": (Look("left alone", "do_not_touch", "gray"), STEPS["skipped"]),
+}

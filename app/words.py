@@ -45,9 +45,33 @@ def listed(words: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
+# What could hide or reorder text, as in the list of events: control and bidirectional characters.
+_HIDDEN = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff]"
+)
+
+
+def visible(text: str) -> str:
+    """Text from outside with its control and direction characters as `\\u{1b}`; lines and tabs stay."""
+    return _HIDDEN.sub(lambda match: f"\\u{{{ord(match[0]):x}}}", text)
+
+
 def code(text: str) -> str:
     """Text from outside as Markdown code: it is shown, never interpreted."""
     clean = "".join(character if character.isprintable() else "�" for character in text)
     longest = max((len(run) for run in re.findall("`+", clean)), default=0)
     fence = "`" * (longest + 1)
     return f"{fence} {clean} {fence}" if longest else f"`{clean}`"
+
+
+def money(dollars: float) -> str:
+    """`$1,234.50`; what is less than a cent is not nothing."""
+    return "< $0.01" if 0 < dollars < 0.005 else f"${dollars:,.2f}"
+
+
+def size(number: int) -> str:
+    """`512 B`, `1.5 MB`: decimal units, as S3 and Athena charge."""
+    for unit, each in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
+        if number >= each:
+            return f"{number / each:.3g} {unit}"
+    return f"{number} B"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ops.audit import Actor, AuditLog
 from ops.errors import SlipwayError
-from ops.plan import Outcome, Plan, Progress, Status, execute
+from ops.plan import Outcome, Plan, Progress, Status, check_role, execute
 
 
 @dataclass
@@ -24,6 +24,11 @@ class Work:
     @property
     def running(self) -> bool:
         return self.outcome is None and self.error is None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop and still runs."""
+        return self.running and self._stop.is_set()
 
     def status(self, step: str) -> Status | None:
         """The last status that the step reported; None before it has begun."""
@@ -48,7 +53,11 @@ class Works:
         self._works: dict[str, Work] = {}
 
     def start(self, plan: Plan, *, actor: Actor, audit: AuditLog, confirmed: str = "") -> Work:
-        """Runs the plan in a thread; the same plan, while it still runs, is joined and not started twice."""
+        """Runs the plan in a thread; the same plan, while it still runs, is joined and not started twice.
+
+        Raises NotAllowed at once when the actor may not.
+        """
+        check_role(plan, actor)
         with self._lock:
             for work in self._works.values():
                 if work.running and work.plan.fingerprint == plan.fingerprint:

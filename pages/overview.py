@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from app import overview_rollouts as rollouts
 from app import overview_views as views
+from app.components import errors_shown
 from app.session import workbench
 from app.words import count
 
@@ -16,7 +18,12 @@ st.caption(
     f"{count(len(bench.cloud.accounts), 'account')}, {count(len(state.readings), 'region')} read, "
     f"{count(len(state.pipelines), 'snapshot pipeline')}."
 )
-views.show_attention(state)
-views.show_pipelines(state, datetime.now(UTC))
+now = datetime.now(UTC)
+found = []
+with errors_shown():
+    found = rollouts.newest(bench)
+views.show_attention(state, rollouts.attention(found))
+views.show_pipelines(state, now)
+rollouts.show(found, now)
 views.show_accounts(state)
 views.show_changes(bench)

@@ -6,10 +6,12 @@ from app import navigation
 from app import pipeline_form as form
 from app import pipeline_steps as steps
 from app.components import choose_place, empty_state, plain, show_error
+from app.dialogs import show_dialog
 from app.session import workbench
 from ops.errors import SlipwayError
 
 bench = workbench()
+show_dialog()
 database = st.query_params.get("database", "")
 st.title("Snapshot pipeline")
 place = choose_place(bench)
@@ -23,7 +25,7 @@ st.subheader(plain(database), divider="gray")
 try:
     deployed = steps.find(bench, place, database)
     subnets = steps.subnets(bench, place)
-    start = steps.begin(bench, deployed, database, subnets)
+    start = steps.begin(bench, place, deployed, database, subnets)
     steps.show_stack(deployed)
     if not steps.show_deployment(bench, place, database):
         if asked := form.ask(bench, place, start, subnets):

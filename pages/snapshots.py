@@ -3,12 +3,14 @@
 import streamlit as st
 
 from app import snapshot_views as views
-from app.components import choose_place, empty_state, show_error
+from app.components import choose_place, empty_state, plain, show_error
+from app.dialogs import show_dialog
 from app.session import workbench
 from app.words import count
 from ops.errors import SlipwayError
 
 bench = workbench()
+show_dialog()
 st.title("Snapshots")
 
 place = choose_place(bench)
@@ -21,14 +23,14 @@ except SlipwayError as error:
 
 if not databases:
     empty_state(
-        f"{place.account.name} has no databases in {place.region}",
+        f"{plain(place.account.name)} has no databases in {place.region}",
         "RDS instances appear here. Choose another account or region above.",
     )
     st.stop()
 
 by_database = {pipeline.database: pipeline for pipeline in pipelines}
 st.caption(
-    f"{count(len(databases), 'database')} in {place.account.name}, {place.region}; "
+    f"{count(len(databases), 'database')} in {plain(place.account.name)}, {place.region}; "
     f"{count(len(by_database), 'has', 'have')} a snapshot pipeline."
 )
 database = views.choose_database(databases, by_database)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from ops import settings
-from ops.cli import embedded, run, snapshots
+from ops.cli import embedded, logs, operations, rollouts, run, setup, snapshots, support_stacks
 from ops.cli.context import Context
 from ops.errors import PlanRefused, SlipwayError
 
@@ -41,6 +41,6 @@ def parser() -> argparse.ArgumentParser:
     root = argparse.ArgumentParser(prog="python -m ops", description="Slipway from the command line.")
     root.add_argument("--json", action="store_true", help="print JSON for scripts")
     commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (run, embedded, snapshots):
+    for module in (run, embedded, snapshots, logs, rollouts, support_stacks, operations, setup):
         module.add(commands)
     return root

@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,8 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ops.audit import Actor, AuditLog, FileAudit
+from ops.audit import Actor, AuditLog
+from ops.aws.audit_trail import open_audit
 from ops.aws.cloud import Cloud, Place
+from ops.connect import connect
 from ops.errors import PlanRefused
 from ops.plan import Outcome, Plan, Progress, Status, execute
 from ops.settings import Settings
@@ -33,19 +36,15 @@ class Context:
 
     @cached_property
     def cloud(self) -> Cloud:
-        if self.wanted.cloud == "embedded":
-            from ops import embedded
-
-            return embedded.connect(self.wanted)
-        return Cloud(self.wanted)
+        return connect(self.wanted)
 
     @property
     def actor(self) -> Actor:
-        return Actor.local("cli")
+        return Actor.local("cli", self.wanted.local_role)
 
     @cached_property
     def audit(self) -> AuditLog:
-        return FileAudit(self.cloud.settings.audit_file)
+        return open_audit(self.cloud)
 
     def place(self, account: str, region: str) -> Place:
         """The account (name or id; the first for an empty one) and region (home for an empty one)."""
@@ -97,7 +96,8 @@ class Context:
     def _ask(self, plan: Plan) -> str:
         if not sys.stdin.isatty():
             raise PlanRefused(
-                f"{plan.title}: not confirmed, nothing was changed.", hint=f"Add --confirm {plan.confirm}"
+                f"{plan.title}: not confirmed, nothing was changed.",
+                hint=f"Add --confirm {shlex.quote(plan.confirm)}",
             )
         return input(f"Type {plan.confirm} to confirm: ").strip()
 
@@ -150,6 +150,8 @@ def _jsonable(value: Any) -> Any:
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, tuple | set | frozenset):

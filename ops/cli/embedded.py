@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
 def start(context: Context, options: argparse.Namespace) -> None:
     from ops import embedded
 
-    running = embedded.start(context.wanted.embedded_data, delay_s=context.wanted.embedded_delay)
+    running = embedded.start(context.wanted.embedded_data, delay_s=context.wanted.embedded_delay, live=True)
     context.show([_row(running)], empty="", value=_row(running))
 
 

@@ -33,7 +33,9 @@ def run(context: Context, options: argparse.Namespace) -> int:
         return _streamlit(context, options.port)
     from ops import embedded
 
-    running = embedded.start(context.wanted.embedded_data, delay_s=context.wanted.embedded_delay, owner=True)
+    running = embedded.start(
+        context.wanted.embedded_data, delay_s=context.wanted.embedded_delay, live=True, owner=True
+    )
     already = " (it was running already)" if running.joined else ""
     context.say(f"The embedded cloud answers at {running.endpoint}{already}.")
     try:

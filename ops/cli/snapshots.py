@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ops.aws import cloudformation, deploy, network, rds
-from ops.aws.cloud import Place
-from ops.cli.context import Context, plan_rows
+from ops.aws import deploy, network, rds
+from ops.aws.cloud import Cloud, Place
+from ops.cli import snapshots_restore
+from ops.cli.context import Context
+from ops.cli.stacks import deploy_stack
 from ops.errors import ExecutionFailed, InputError, NotFound
 from ops.snapshots import catalogue, runs
 from ops.snapshots.pipeline import NAME_FORMAT, Pipeline, from_parameters, template_body
@@ -47,6 +49,9 @@ def add(commands: Any) -> None:
         parser = _for_database(verbs, name, command, text)
         _run_argument(parser)
         _dry_run(parser)
+    restore_ = _for_database(verbs, "restore", restore, "restore the newest sanitized snapshot elsewhere")
+    snapshots_restore.add_arguments(restore_)
+    _dry_run(restore_)
     _deploy_parser(verbs)
     delete_ = _for_database(verbs, "delete", delete, "delete a database's pipeline; its snapshots stay")
     delete_.add_argument("--confirm", default="", metavar="STACK", help="the stack's name, instead of typing")
@@ -64,7 +69,7 @@ def _place(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentP
 
 def _for_database(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
     parser = _place(verbs, name, command, text)
-    parser.add_argument("database", help="identifier of the RDS instance")
+    parser.add_argument("database", help="identifier of the RDS instance or cluster")
     return parser
 
 
@@ -102,8 +107,9 @@ def databases(context: Context, options: Options) -> None:
         {
             "database": item.id,
             "engine": f"{item.engine} {item.version}",
+            "kind": item.kind,
             "status": item.status,
-            "GiB": item.size_gib,
+            "GiB": item.size_gib or None,
             "pipeline": made.get(item.id),
         }
         for item in found
@@ -144,7 +150,7 @@ def list_(context: Context, options: Options) -> None:
         {
             "snapshot": item.snapshot.id,
             "made": item.snapshot.created,
-            "GiB": item.snapshot.size_gib,
+            "GiB": item.snapshot.size_gib or None,
             "shared with": item.shared_with,
             "run": item.run,
         }
@@ -178,7 +184,7 @@ def refresh(context: Context, options: Options) -> None:
         _print_run(context, watched)
         return
     failed = watched.execution.failed_step
-    where = f"“{failed.name}”: {failed.cause or failed.error}" if failed else watched.execution.cause
+    where = f"“{failed.name}”: {runs.why(watched.execution)}" if failed else runs.why(watched.execution)
     raise ExecutionFailed(
         f"The run {name} is {watched.execution.status}. {where}",
         hint=f"Read its log: python -m ops snapshots log {options.database} {name}",
@@ -275,45 +281,25 @@ def clean_up(context: Context, options: Options) -> None:
     context.carry_out(plan, dry_run=options.dry_run, confirmed="")
 
 
+def restore(context: Context, options: Options) -> None:
+    snapshots_restore.restore(context, options, _pipeline(context, options))
+
+
 def deploy_(context: Context, options: Options) -> None:
     place = _where(context, options)
     pipeline = _asked(context, place, options)
     prepared = prepare(context.cloud, place, pipeline, datetime.now(UTC))
-    context.carry_out(prepared.plan, dry_run=False, confirmed="")  # changes no resource of the stack
-    preview = deploy.read_preview(context.cloud, prepared.spec)
-    if preview.up_to_date:
-        context.show([], empty=f"{prepared.spec.name} is up to date.", value={"up_to_date": True})
-        return
-    plan = deploy.plan_deploy(context.cloud, preview)
-    rows = [_change_row(change) for change in preview.changes]
-    if options.dry_run:
-        context.show(rows, empty="", value={"changes": preview.changes, "steps": plan_rows(plan)})
-        context.carry_out(deploy.plan_discard(context.cloud, preview), dry_run=False, confirmed="")
-        return
-    if not context.as_json:
-        context.show(rows, empty="")
-    context.carry_out(plan, dry_run=False, confirmed="")
-    made = cloudformation.read_stack(context.cloud, place.account.id, place.region, prepared.spec.name)
-    context.show([], empty=f"{prepared.spec.name} is deployed.", value=made)
-
-
-def _change_row(change: cloudformation.Change) -> dict[str, Any]:
-    return {
-        "action": change.action,
-        "resource": change.logical_id,
-        "type": change.kind,
-        "replacement": change.replacement or None,
-        "because of": change.properties or None,
-    }
+    ended = deploy_stack(context, prepared.spec, prepared.plan, dry_run=options.dry_run)
+    if context.as_json:
+        context.print_json(ended)
 
 
 def _asked(context: Context, place: Place, options: Options) -> Pipeline:
-    subnets = network.list_subnets(context.cloud, place)
-    chosen = _chosen_subnets(subnets, options.subnets)
+    chosen = _chosen_subnets(network.list_subnets(context.cloud, place), options.subnets)
     shares = tuple(_account_id(context, account) for account in options.share_with)
     return Pipeline(
         database=options.database,
-        policy=_read(options.policy),
+        policy=read_policy(options.policy),
         vpc=chosen[0].vpc,
         subnets=(chosen[0].id, chosen[1].id),
         database_name=options.database_name,
@@ -328,6 +314,11 @@ def _asked(context: Context, place: Place, options: Options) -> Pipeline:
         instance_class=options.instance_class,
         poll_seconds=options.poll_seconds or context.cloud.settings.poll_seconds,
     )
+
+
+def default_subnets(cloud: Cloud, place: Place) -> list[network.Subnet]:
+    """Two of the place's one VPC. Raises InputError where which ones is not clear."""
+    return _chosen_subnets(network.list_subnets(cloud, place), [])
 
 
 def _chosen_subnets(subnets: list[network.Subnet], ids: list[str]) -> list[network.Subnet]:
@@ -351,7 +342,7 @@ def _account_id(context: Context, name_or_id: str) -> str:
     return named.get(name_or_id, name_or_id)
 
 
-def _read(path: Path) -> str:
+def read_policy(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

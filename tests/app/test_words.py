@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.words import ago, code, count, duration, listed, utc
+from app.words import ago, code, count, duration, listed, money, utc
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -54,3 +54,11 @@ def test_code_cannot_be_left(text: str) -> None:
     assert fence not in shown[len(fence) : -len(fence)].replace("`" * (len(fence) + 1), "")
     assert shown.endswith(fence)
     assert shown.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("dollars", "words"),
+    [(0.0, "$0.00"), (0.004, "< $0.01"), (0.005, "$0.01"), (1234.5, "$1,234.50")],
+)
+def test_money(dollars: float, words: str) -> None:
+    assert money(dollars) == words

@@ -9,6 +9,7 @@ import pytest
 from app.work import Work, Works
 from ops.audit import Actor, FileAudit
 from ops.errors import Conflict
+from ops.operations import Operation
 from ops.plan import Plan, Resource, Say, Status, Step
 
 RESOURCE = Resource("AWS::Test::Thing", "thing", "111111111111", "eu-west-1")
@@ -22,7 +23,7 @@ def audit(tmp_path: Path) -> FileAudit:
 
 def plan(*acts: Callable[[Say], None]) -> Plan:
     steps = [Step(f"s{n}", f"Do {n}", RESOURCE, act) for n, act in enumerate(acts)]
-    return Plan("A test", tuple(steps))
+    return Plan("A test", tuple(steps), Operation.DELETE_STACK)
 
 
 def ended(work: Work) -> Work:
@@ -69,10 +70,12 @@ def test_progress_and_error_are_kept(audit: FileAudit) -> None:
 def test_stop_takes_effect_before_the_next_step(audit: FileAudit) -> None:
     holder: dict[str, Work] = {}
     started = threading.Event()
+    seen: list[bool] = []
 
     def first(say: Say) -> None:
         started.wait(10)
         holder["work"].stop()
+        seen.append(holder["work"].stopping)
 
     work = Works().start(plan(first, lambda say: None), actor=ACTOR, audit=audit)
     holder["work"] = work
@@ -80,6 +83,7 @@ def test_stop_takes_effect_before_the_next_step(audit: FileAudit) -> None:
     ended(work)
     assert work.outcome is not None
     assert [r.status for r in work.outcome.results] == [Status.DONE, Status.NOT_RUN]
+    assert (seen, work.stopping) == ([True], False)
 
 
 def test_old_ones_are_forgotten(audit: FileAudit, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +91,7 @@ def test_old_ones_are_forgotten(audit: FileAudit, monkeypatch: pytest.MonkeyPatc
     works = Works()
     ids = []
     for number in range(4):
-        work = works.start(Plan(f"Plan {number}", ()), actor=ACTOR, audit=audit)
+        work = works.start(Plan(f"Plan {number}", (), Operation.DELETE_STACK), actor=ACTOR, audit=audit)
         ids.append(ended(work).id)
     assert [work.id for work in works.recent()] == ids[:1:-1]
     assert works.get(ids[0]) is None

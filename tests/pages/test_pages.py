@@ -8,8 +8,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app.session import workbench
+from ops.aws.cloud import Cloud
 from ops.embedded.lifecycle import Running
 from ops.snapshots import catalogue, runs
+from ops.snapshots.suggest import Suggestion
 from tests.end_to_end.workbench import eventually
 
 PAGES = Path(__file__).parents[2] / "pages"
@@ -48,11 +50,12 @@ def test_the_overview_shows_accounts_pipelines_and_changes() -> None:
     test = page("overview")
     assert not test.exception
     assert "3 accounts, 6 regions read" in texts(test)
-    tables = [frame.value for frame in test.dataframe]
-    assert SHOP in set(tables[0]["Database"])
-    assert set(tables[1]["Account"]) == {"production", "qa", "development"}
-    assert set(tables[2]["Result"]) <= {"done", "failed", "skipped"}
-    assert all(who.endswith(")") for who in tables[2]["Who"])
+    pipelines, runs_, accounts, changes = [frame.value for frame in test.dataframe]
+    assert SHOP in set(pipelines["Database"])
+    assert not runs_.empty and set(runs_["State"])
+    assert set(accounts["Account"]) == {"production", "qa", "development"}
+    assert set(changes["Result"]) <= {"done", "failed", "skipped"}
+    assert all(who.endswith(")") for who in changes["Who"])
 
 
 def test_the_page_snapshots_shows_databases_and_their_pipeline() -> None:
@@ -61,6 +64,27 @@ def test_the_page_snapshots_shows_databases_and_their_pipeline() -> None:
     assert SHOP in set(test.dataframe[0].value["Database"])
     assert test.subheader[0].value == SHOP
     assert {found.label for found in test.button} >= {"Refresh snapshot", "Change pipeline"}
+
+
+def test_what_the_pipeline_does_by_itself_is_said() -> None:
+    said = texts(page("snapshots", database=SHOP)).replace("\\", "")
+    assert "Keeps the newest 3; refreshed by hand only; nobody is told by e-mail of runs." in said
+    assert "cost cannot be told" in said or "a run (instance" in said
+
+
+def test_a_restore_is_offered_with_its_plan(cloud: Cloud) -> None:
+    bench = workbench()
+    found = catalogue.find_pipeline(bench.cloud, bench.cloud.places[0], SHOP)
+    if not catalogue.list_sanitized(bench.cloud, found):
+        press(page("snapshots", database=SHOP), "Refresh snapshot")
+        eventually(lambda: catalogue.list_sanitized(bench.cloud, found))
+        eventually(lambda: not runs.running(runs.list_runs(bench.cloud, found)))
+        st.cache_data.clear()
+    test = press(page("snapshots", database=SHOP), "Restore in an account")
+    assert not test.exception
+    assert next(box for box in test.selectbox if box.label == "Account" and box.key).value
+    plans = [frame.value for frame in test.dataframe if "Step" in frame.value]
+    assert f"Restore it as {SHOP}-sanitized-next" in set(plans[0]["Step"])
 
 
 def test_the_button_starts_a_run_that_a_reload_shows_as_well() -> None:
@@ -104,6 +128,36 @@ def test_the_form_refuses_a_policy_that_does_nothing() -> None:
     press(test, "Preview changes")
     assert "treats nothing" in texts(test)
     assert "Name a treatment" in texts(test)
+
+
+def test_a_policy_that_keeps_what_it_does_not_name_is_shown_in_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not page("snapshots", database=SHOP).error
+    st.cache_data.clear()
+    loose = 'unlisted = "keep"\n[tables.customers]\nemail = "fake email"'
+    monkeypatch.setattr(catalogue, "read_policy", lambda cloud, pipeline: loose)
+    assert "pass untreated" in page("snapshots", database=SHOP).error[0].value
+
+
+def test_the_form_begins_with_what_a_run_has_suggested() -> None:
+    test = AppTest.from_file(str(PAGES / "snapshot_pipeline.py"), default_timeout=SLOW_S)
+    test.query_params["database"] = SHOP
+    suggested = Suggestion("customers", "nickname", "fake username", "named like a user's name")
+    test.session_state["proposed"] = (f"snapshots-{SHOP}", (suggested,))
+    test.run()
+    assert '"nickname" = "fake username"  # named like a user\'s name' in (
+        test.text_area(key="policy").value or ""
+    )
+    assert "1 line that is suggested" in test.info[0].value
+    press(test, "Preview changes")
+    assert not test.exception and "Changes" in texts(test)
+    press(test, "Discard")
+
+
+def test_a_setting_of_a_wrong_form_is_named_among_the_checks() -> None:
+    test = page("snapshot_pipeline", database=SHOP)
+    next(found for found in test.text_input if found.label == "Schedule (UTC)").set_value("every day")
+    said = texts(press(test, "Preview changes")).replace("\\", "")
+    assert "Schedule: 'every day' is not a cron(...)" in said and "Making a change set" not in said
 
 
 def test_a_preview_of_what_is_deployed_says_so() -> None:

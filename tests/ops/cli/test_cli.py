@@ -51,6 +51,11 @@ def test_refresh_waits_shows_and_logs(capsys: pytest.CaptureFixture[str]) -> Non
     assert run["name"] in [item["run"] for item in answer(capsys, "snapshots", "runs", SHOP)]
     (newest, *_) = answer(capsys, "snapshots", "list", SHOP)
     assert newest["shared_with"] == ["222222222222"]
+    (made,) = answer(capsys, "snapshots", "restore", SHOP, "--into", "qa", "--as", "shop-qa")
+    assert (made["account"], made["snapshot"]) == ("qa", newest["snapshot"]["id"])
+    assert made["password"].startswith("arn:aws:secretsmanager:eu-west-1:222222222222:secret:rds!db-")
+    assert main(["snapshots", "restore", SHOP, "--into", "qa", "--as", "shop-qa"]) == 3
+    assert "--confirm shop-qa" in capsys.readouterr().err
 
 
 def test_a_dry_run_shows_the_plan_and_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,6 +82,8 @@ WRONG = {
     "no such account": (["databases", "--account", "nobody"], 1, "No account 'nobody'"),
     "no such run": (["show", SHOP, "nope"], 1, "nope"),
     "no such file": (["deploy", SHOP, "--policy", "/no/file.toml"], 1, "/no/file.toml cannot be read"),
+    "nothing shared": (["restore", SHOP, "--into", "development"], 1, "shared with 333333333333"),
+    "no tag": (["restore", SHOP, "--into", "qa", "--tag", "x"], 1, "'x' is not a tag"),
     "no such subnet": (["deploy", SHOP, "--policy", "x.toml", "--subnets", "a", "b"], 1, "no subnet a"),
 }
 
@@ -106,3 +113,13 @@ def test_control_characters_of_names_do_not_reach_the_terminal() -> None:
     assert readable("a\x1b[31mb\x07") == "a�[31mb�"
     assert readable(None) == "–"
     assert readable(("a", "b")) == "a, b"
+
+
+def test_a_viewer_changes_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLIPWAY_LOCAL_ROLE", "viewer")
+    assert main(["snapshots", "refresh", SHOP]) == 1
+    said = capsys.readouterr().err
+    assert "is viewer. Nothing was changed." in said
+    assert "Next: Ask somebody who is operator" in said

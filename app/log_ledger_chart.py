@@ -1,0 +1,41 @@
+"""The ledger as a chart: what became of the events of each hour. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import altair as alt
+
+# Exported, failed, missing: told apart without colour too, by their order and the tooltip.
+OUTCOMES = {"exported": "#4c78a8", "failed": "#f2a900", "missing": "#c0392b"}
+
+Hour = tuple[datetime, int, int, int, int]  # hour, taken in, exported, failed, missing
+
+
+def ledger_chart(hours: Sequence[Hour]) -> alt.Chart:
+    """A stacked bar an hour."""
+    rows = [
+        {"Hour": f"{hour:%Y-%m-%dT%H:%M:%SZ}", "Outcome": outcome, "Events": count}
+        for hour, _, *counts in hours
+        for outcome, count in zip(OUTCOMES, counts, strict=True)
+        if count
+    ]
+    scale = alt.Scale(domain=list(OUTCOMES), range=list(OUTCOMES.values()))
+    tooltip: list[Any] = [
+        alt.Tooltip("Hour:T", format="%Y-%m-%d %H:%M", title="Hour, UTC"),
+        "Outcome:N",
+        alt.Tooltip("Events:Q", format=","),
+    ]
+    chart: alt.Chart = (
+        alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
+        .mark_bar()
+        .encode(
+            x=alt.X("utchours(Hour):T", title="UTC", scale=alt.Scale(type="utc")),
+            y=alt.Y("Events:Q", title="Events"),
+            color=alt.Color("Outcome:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
+            order=alt.Order("Outcome:N"),
+            tooltip=tooltip,
+        )
+        .properties(height=220)
+    )
+    return chart

@@ -1,0 +1,146 @@
+"""`python -m ops logs coverage|subscribe|unsubscribe`: which log groups are exported, and why not."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ops.aws.cloud import Place
+from ops.cli.context import Context
+from ops.errors import InputError
+from ops.logs.coverage import Coverage, read_coverage
+from ops.logs.coverage_verdicts import GAPS, Covered, State
+from ops.logs.datasets import Dataset, location_of
+from ops.logs.known_exports import only_known
+from ops.logs.last_events import last_events
+from ops.logs.ledger import Group
+from ops.logs.subscribing import CAN_SUBSCRIBE, plan_subscribe, plan_unsubscribe
+
+ONLY = "only"
+INCOMPLETE = 1  # exit status where a wanted group is not exported, or something could not be read
+
+Options = argparse.Namespace
+
+
+def add(verbs: Any) -> None:
+    parser = _verb(verbs, "coverage", coverage, "every log group: whether it is exported, and why not")
+    parser.add_argument(
+        "--state", choices=list(State), action="append", help="show only these; may be given several times"
+    )
+    parser.add_argument(
+        "--last",
+        nargs="?",
+        const=ONLY,
+        metavar="S3URL",
+        help="also when the last exported event of each group was; reads up to 1 GB of the newest hours "
+        "(default: of the only export known)",
+    )
+    parser = _verb(verbs, "subscribe", subscribe, "export log groups from now on")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done, do nothing")
+    parser = _verb(verbs, "unsubscribe", unsubscribe, "end the export of log groups")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done, do nothing")
+    parser.add_argument("--confirm", default="", metavar="TEXT", help="the confirmation, instead of typing")
+
+
+def _verb(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text)
+    parser.add_argument("groups", nargs="*", default=["*"], help="log groups, also patterns like '/aws/*'")
+    parser.add_argument("--account", default="", help="name or id of the account (default: all)")
+    parser.add_argument("--region", default="", help="the region (default: all)")
+    parser.set_defaults(command=command)
+    return parser
+
+
+def coverage(context: Context, options: Options) -> int:
+    """Exit status 1 where a wanted group is not exported, or a place could not be read."""
+    found = _read(context, options)
+    shown = [each for each in _named(found, options) if not options.state or each.state in options.state]
+    unread = [
+        {"account": each.place.account.name, "region": each.place.region, "error": str(each.error)}
+        for each in found.unread
+    ]
+    rows = [_row(each) for each in shown]
+    if options.last:
+        last = _last(context, options.last)
+        rows = [
+            {**row, "last exported": last.get(each.group.key)} for row, each in zip(rows, shown, strict=True)
+        ]
+    context.show(rows, empty="There is no such log group.", value={"groups": rows, "unread": unread})
+    for row in unread:
+        context.say(f"Not read: {row['account']}, {row['region']}: {row['error']}")
+    for note in found.notes:
+        context.say(f"Note: {note}")
+    missing = len(found.of(*GAPS))
+    exported = len(found.of(State.SUBSCRIBED))
+    context.say(
+        f"{exported:,} of {len(found.groups):,} log groups are exported; {missing:,} are wanted and are not."
+    )
+    return 0 if found.complete else INCOMPLETE
+
+
+def _last(context: Context, wanted: str) -> Mapping[Group, datetime]:
+    cloud = context.cloud
+    location = only_known(cloud)[0] if wanted == ONLY else location_of(cloud, wanted)
+    return last_events(Dataset(cloud, location).duckdb, datetime.now(UTC)).by_group
+
+
+def subscribe(context: Context, options: Options) -> None:
+    """Patterns choose of the groups that can be subscribed; a whole name is refused with the reason."""
+    chosen = [
+        each
+        for each in _named(_read(context, options), options)
+        if each.state in CAN_SUBSCRIBE or each.group.name in options.groups
+    ]
+    if not chosen:
+        context.say("No such log group is wanted and not exported.")
+        return
+    context.carry_out(plan_subscribe(context.cloud, chosen), dry_run=options.dry_run, confirmed="")
+
+
+def unsubscribe(context: Context, options: Options) -> None:
+    if options.groups == ["*"]:
+        raise InputError("No log group was named.", field="groups", hint="Name the groups to unsubscribe.")
+    chosen = [
+        each
+        for each in _named(_read(context, options), options)
+        if each.state is State.SUBSCRIBED or each.group.name in options.groups
+    ]
+    plan = plan_unsubscribe(context.cloud, chosen)
+    context.carry_out(plan, dry_run=options.dry_run, confirmed=options.confirm)
+
+
+def _read(context: Context, options: Options) -> Coverage:
+    return read_coverage(context.cloud, datetime.now(UTC), _places(context, options))
+
+
+def _places(context: Context, options: Options) -> Sequence[Place]:
+    wanted = context.cloud.account(options.account) if options.account else None
+    return [
+        place
+        for place in context.cloud.places
+        if wanted in (None, place.account) and options.region in ("", place.region)
+    ]
+
+
+def _named(found: Coverage, options: Options) -> list[Covered]:
+    return [
+        each
+        for each in found.groups
+        if any(fnmatchcase(each.group.name, pattern) for pattern in options.groups)
+    ]
+
+
+def _row(covered: Covered) -> dict[str, Any]:
+    group = covered.group
+    return {
+        "account": group.place.account.name,
+        "region": group.place.region,
+        "group": group.name,
+        "state": covered.state.value,
+        "by": covered.by,
+        "since": covered.since,
+        "bytes a day": None if covered.bytes_a_day is None else round(covered.bytes_a_day),
+        "retention days": group.retention_days,
+        "why": covered.reason,
+    }

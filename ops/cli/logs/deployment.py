@@ -1,0 +1,97 @@
+"""`python -m ops logs deploy|remove|export-template`: the export's stacks in many accounts and regions."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from ops.aws.cloud import Place
+from ops.cli.context import Context
+from ops.cli.stacks import parameters_of
+from ops.logs.deployment import Wish, plan_deploy, plan_remove
+from ops.logs.stacks import central_body, member_body
+from ops.logs.standing import Standing, find_central, read_standing
+
+Options = argparse.Namespace
+BODIES = {"central": central_body, "member": member_body}
+
+
+def add(verbs: Any) -> None:
+    deploys = verbs.add_parser("deploy", help="deploy or change the export in many accounts and regions")
+    _places(deploys)
+    deploys.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="parameters of the central template; what is not named stays as it is",
+    )
+    deploys.add_argument("--dry-run", action="store_true", help="show what would change, do nothing")
+    deploys.set_defaults(command=deploy)
+    removes = verbs.add_parser("remove", help="unsubscribe and remove the export; the data stay")
+    _places(removes)
+    removes.add_argument("--confirm", default="", metavar="TEXT", help="instead of typing it when asked")
+    removes.add_argument("--dry-run", action="store_true", help="show what would go, do nothing")
+    removes.set_defaults(command=remove)
+    printed = verbs.add_parser("export-template", help="print a CloudFormation template of the export")
+    printed.add_argument("which", choices=BODIES, help="central has the bucket, member sends to it")
+    printed.set_defaults(command=template)
+
+
+def _places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--accounts", nargs="+", default=[], metavar="ACCOUNT", help="default: all configured"
+    )
+    parser.add_argument("--regions", nargs="+", default=[], metavar="REGION", help="default: each account's")
+    parser.add_argument(
+        "--central",
+        default="",
+        metavar="ACCOUNT[/REGION]",
+        help="where the bucket is (default: where it stands, else the first account and home region)",
+    )
+
+
+def template(context: Context, options: Options) -> None:
+    print(BODIES[options.which]())
+
+
+def deploy(context: Context, options: Options) -> None:
+    cloud = context.cloud
+    places = _chosen(context, options)
+    named = _central(context, options)
+    standings = read_standing(cloud, dict.fromkeys([*cloud.places, *places, *([named] if named else [])]))
+    central = named or _standing_central(standings) or context.place("", "")
+    if central not in {each.place for each in standings}:
+        standings += read_standing(cloud, [central])
+    wish = Wish(central, places, parameters_of(options.set))
+    context.carry_out(plan_deploy(cloud, standings, wish), dry_run=options.dry_run, confirmed="")
+
+
+def remove(context: Context, options: Options) -> None:
+    cloud = context.cloud
+    named = _central(context, options)
+    places = _chosen(context, options)
+    standings = read_standing(cloud, dict.fromkeys([*cloud.places, *places, *([named] if named else [])]))
+    plan = plan_remove(cloud, standings, named, places)
+    context.carry_out(plan, dry_run=options.dry_run, confirmed=options.confirm)
+
+
+def _standing_central(standings: Sequence[Standing]) -> Place | None:
+    found = find_central(standings)
+    return found.place if found else None
+
+
+def _central(context: Context, options: Options) -> Place | None:
+    account, _, region = options.central.partition("/")
+    return context.place(account, region) if account else None
+
+
+def _chosen(context: Context, options: Options) -> tuple[Place, ...]:
+    """Each account in each region; without names those that are configured."""
+    cloud = context.cloud
+    accounts = [cloud.account(name) for name in options.accounts] or list(cloud.accounts)
+    return tuple(
+        Place(account, region)
+        for account in accounts
+        for region in options.regions or account.regions or cloud.settings.regions
+    )

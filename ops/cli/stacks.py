@@ -1,0 +1,51 @@
+"""What every command that deploys a stack shares: the change set is shown, then executed or forgotten."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ops.aws import cloudformation, deploy
+from ops.aws.cloudformation import StackSpec
+from ops.cli.context import Context, plan_rows
+from ops.errors import InputError
+from ops.plan import Plan
+
+
+def deploy_stack(context: Context, spec: StackSpec, preparation: Plan, *, dry_run: bool) -> Any:
+    """What has become of it, for JSON; people are told on the way."""
+    cloud = context.cloud
+    context.carry_out(preparation, dry_run=False, confirmed="")  # changes no resource of the stack
+    preview = deploy.read_preview(cloud, spec)
+    where = f"{spec.name} in {spec.account}, {spec.region}"
+    if preview.up_to_date:
+        context.say(f"{where} is up to date.")
+        return {"up_to_date": True}
+    plan = deploy.plan_deploy(cloud, preview)
+    if not context.as_json:
+        context.show([_change_row(change) for change in preview.changes], empty="")
+    if dry_run:
+        context.carry_out(deploy.plan_discard(cloud, preview), dry_run=False, confirmed="")
+        return {"changes": preview.changes, "steps": plan_rows(plan)}
+    context.carry_out(plan, dry_run=False, confirmed="")
+    context.say(f"{where} is deployed.")
+    return cloudformation.read_stack(cloud, spec.account, spec.region, spec.name)
+
+
+def _change_row(change: cloudformation.Change) -> dict[str, Any]:
+    return {
+        "action": change.action,
+        "resource": change.logical_id,
+        "type": change.kind,
+        "replacement": change.replacement or None,
+        "because of": change.properties or None,
+    }
+
+
+def parameters_of(given: Sequence[str]) -> dict[str, str]:
+    """Of what was written as NAME=VALUE. Raises InputError."""
+    found = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise InputError(f"{each!r} sets nothing.", field="set", hint="Write NAME=VALUE.")
+        found[name] = value
+    return found

@@ -1,0 +1,48 @@
+"""Log export: the pipeline as it runs, what it covers, whether anything was lost, what keeping logs costs."""
+
+import streamlit as st
+
+from app import log_coverage_views as coverage
+from app import log_deployment_views as deployment
+from app import log_export_views as views
+from app import log_ledger_views as ledger
+from app import log_pipeline_view as pipeline
+from app.components import show_error
+from app.dialogs import show_dialog
+from app.session import workbench
+from ops.errors import SlipwayError
+
+bench = workbench()
+show_dialog()
+st.title("Log export")
+st.caption("CloudWatch logs of every account in one bucket: how it flows, what it covers, what it lost.")
+chosen = views.choose(bench)
+
+names = ["Pipeline", "Coverage", "Ledger", "Failed", "Backfill", "Retention", "Deployment"]
+tabs = dict(zip(names, st.tabs(names, key="view", bind="query-params"), strict=True))
+open_tab = next((name for name, tab in tabs.items() if tab.open), names[0])
+with tabs[open_tab]:
+    if open_tab == "Pipeline" and chosen.export:
+        pipeline.show_pipeline(bench, chosen.export)
+    elif open_tab == "Pipeline":
+        pipeline.show_no_pipeline()
+    elif open_tab == "Coverage":
+        coverage.show_coverage(bench, chosen.location)
+    elif open_tab == "Deployment":
+        deployment.show_deployment(bench)
+    elif chosen.location is None:
+        views.show_no_bucket()
+    elif open_tab == "Failed":
+        ledger.show_failed(bench, chosen.location, chosen.stream)
+    else:
+        try:
+            found = ledger.stock(bench, chosen.location)
+        except SlipwayError as error:
+            show_error(error)
+            st.stop()
+        if open_tab == "Ledger":
+            ledger.show_ledger(found)
+        elif open_tab == "Backfill":
+            ledger.show_backfill(bench, chosen.location, found)
+        else:
+            ledger.show_retention(bench, found)

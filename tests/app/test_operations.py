@@ -1,0 +1,172 @@
+"""Every operation, tried by every role, through `ops`, the command line and a page; and no way past them."""
+
+import ast
+import io
+import re
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.work import Works
+from ops.audit import Actor, FileAudit
+from ops.cli import parser
+from ops.cli.context import Context
+from ops.errors import NotAllowed
+from ops.operations import Operation, markdown
+from ops.plan import Plan, Resource, Step, execute
+from ops.roles import Role
+from ops.settings import Settings
+from tests.end_to_end.workbench import eventually
+
+ROOT = Path(__file__).parents[2]
+CELLS = [(operation, role) for operation in Operation for role in Role]
+WHERE = Resource("AWS::Test::Thing", "thing", "111111111111", "eu-west-1")
+cells = pytest.mark.parametrize(
+    "operation, role", CELLS, ids=lambda each: each.name.lower() if hasattr(each, "name") else str(each)
+)
+
+
+def plan(operation: Operation, acted: list[str]) -> Plan:
+    return Plan("A plan", (Step("a", "Act", WHERE, lambda say: acted.append("acted")),), operation)
+
+
+@cells
+def test_ops_lets_do_what_the_table_says(operation: Operation, role: Role, tmp_path: Path) -> None:
+    audit, acted, actor = FileAudit(tmp_path / "audit"), list[str](), Actor("ada", "test", role)
+    if operation.may(role):
+        assert execute(plan(operation, acted), actor=actor, audit=audit).ok
+    else:
+        with pytest.raises(NotAllowed, match=f"needs the role {operation.role}; ada is {role}"):
+            execute(plan(operation, acted), actor=actor, audit=audit)
+    assert bool(acted) is bool(audit.read(9)) is operation.may(role)
+
+
+@cells
+def test_the_command_line_lets_do_what_the_table_says(
+    operation: Operation, role: Role, tmp_path: Path
+) -> None:
+    context, acted = Context(Settings(local_role=role), as_json=False), list[str]()
+    context.__dict__["audit"] = FileAudit(tmp_path / "audit")
+    if operation.may(role):
+        assert context.carry_out(plan(operation, acted), dry_run=False, confirmed="")
+    else:
+        with pytest.raises(NotAllowed):
+            context.carry_out(plan(operation, acted), dry_run=False, confirmed="")
+    assert bool(acted) is operation.may(role)
+
+
+def small_page(role: str, folder: str) -> None:
+    """A page with one button of each kind, for every operation."""
+    from pathlib import Path
+
+    from app.components import confirm_plan, operation_button, show_error, start, wait_for
+    from app.session import Workbench
+    from app.work import Works
+    from ops.audit import FileAudit
+    from ops.aws.cloud import Cloud
+    from ops.errors import NotAllowed
+    from ops.operations import Operation
+    from ops.plan import Plan, Resource, Say, Step
+    from ops.roles import Role
+    from ops.settings import Settings
+
+    settings = Settings(local_role=Role(role))
+    place = Path(folder)
+    bench = Workbench(settings, Cloud(settings), FileAudit(place / "audit"), Works(), True)
+
+    def made(operation: Operation, kind: str) -> Plan:
+        where = Resource("AWS::Test::Thing", kind, "111111111111", "eu-west-1")
+
+        def act(say: Say) -> None:
+            (place / f"{operation.name} {kind}").touch()
+
+        return Plan(f"{operation.name} {kind}", (Step(kind, kind, where, act),), operation)
+
+    for operation in Operation:
+        try:
+            if work := confirm_plan(bench, made(operation, "confirm"), button=f"{operation.name} confirm"):
+                wait_for(work, 10)
+        except NotAllowed as error:
+            show_error(error)
+        try:
+            if operation_button(bench, operation, f"{operation.name} click"):
+                wait_for(start(bench, made(operation, "click")), 10)
+        except NotAllowed as error:
+            show_error(error)
+
+
+@pytest.mark.parametrize("role", Role, ids=str)
+def test_a_page_lets_do_what_the_table_says(role: Role, tmp_path: Path) -> None:
+    test = AppTest.from_function(small_page, args=(str(role), str(tmp_path)), default_timeout=60).run()
+    assert not test.exception
+    buttons = {each.label: each for each in test.button}
+    said = [each.value for each in test.caption]
+    for operation in Operation:
+        click = buttons[f"{operation.name} click"]
+        assert click.disabled is buttons[f"{operation.name} confirm"].disabled is not operation.may(role)
+        if not operation.may(role):
+            refusal = f"Needs the role {operation.role}; you are {role}."
+            assert click.help == refusal and said.count(refusal) == sum(
+                each.role is operation.role for each in Operation
+            )
+    for button in test.button:  # a message that no button of the page sends, as a forged one would be
+        button.proto.disabled = False
+        button.click()
+    test.run()
+    assert not test.exception
+    done = {each.name for each in tmp_path.iterdir()} - {"audit"}
+    kinds = ("confirm", "click")
+    assert done == {f"{each.name} {kind}" for each in Operation if each.may(role) for kind in kinds}
+
+
+@cells
+def test_what_no_button_guards_is_refused_as_well(operation: Operation, role: Role, tmp_path: Path) -> None:
+    audit, acted, works = FileAudit(tmp_path / "audit"), list[str](), Works()
+    actor = Actor("ada", "page", role)
+    if operation.may(role):
+        work = works.start(plan(operation, acted), actor=actor, audit=audit)
+        eventually(lambda: not work.running)
+    else:
+        with pytest.raises(NotAllowed):
+            works.start(plan(operation, acted), actor=actor, audit=audit)
+    assert bool(acted) is operation.may(role)
+
+
+def test_the_docs_hold_the_table() -> None:
+    assert (ROOT / "docs/operations.md").read_text() == markdown()
+
+
+@pytest.mark.parametrize("operation", Operation, ids=lambda each: each.name.lower())
+def test_command_and_page_exist(operation: Operation) -> None:
+    for command in operation.commands:
+        with pytest.raises(SystemExit) as ended, redirect_stdout(io.StringIO()):
+            parser().parse_args([*command.split(), "--help"])
+        assert ended.value.code == 0, command
+    titles = re.findall(r'title="([^"]+)"', (ROOT / "app/navigation.py").read_text())
+    assert operation.page in [*titles, ""]
+
+
+def calls(folder: str) -> Iterator[tuple[str, str]]:
+    """Every call in the folder's modules: the module, what is called."""
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                yield str(path.relative_to(ROOT)), ast.unparse(node.func)
+
+
+def test_pages_have_one_door_to_a_change() -> None:
+    found = {(path, call) for folder in ("app", "pages") for path, call in calls(folder)}
+    assert {path for path, call in found if call.endswith("works.start")} == {"app/components.py"}
+    assert {path for path, call in found if call == "execute"} == {"app/work.py"}
+
+
+def test_the_command_line_has_one_door_to_a_change() -> None:
+    assert {path for path, call in calls("ops/cli") if call == "execute"} == {"ops/cli/context.py"}
+
+
+def test_every_operation_is_planned_somewhere() -> None:
+    text = "".join(path.read_text() for path in sorted((ROOT / "ops").rglob("*.py")))
+    assert [each.name for each in Operation if f"Operation.{each.name}" not in text] == []

@@ -1,0 +1,125 @@
+"""Exported logs on the command line: JSON and CSV on a pipe, mistakes marked."""
+
+import csv
+import gzip
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ops.aws.cloud import Cloud
+from ops.cli import main
+from ops.cli.logs.explore import progress
+from ops.embedded.lifecycle import Running
+from ops.logs.dataset import hour_folder
+from ops.logs.tables import FORMULA
+from ops.logs.watching import Standing
+from tests.ops.logs import hostile
+
+
+@pytest.fixture(autouse=True)
+def connected(embedded: Running, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLIPWAY_DATA", str(data))
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> str:
+    assert main(["logs", *arguments]) == status
+    return capsys.readouterr().out
+
+
+def test_a_search_prints_an_event_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = said(capsys, "search", "level:error", "--last", "1d", "--limit", "3").splitlines()
+    events = [json.loads(line) for line in lines]
+    assert len(events) == 3
+    assert {event["level"] for event in events} == {"ERROR"}
+    assert [event["ts"] for event in events] == sorted((event["ts"] for event in events), reverse=True)
+
+
+def test_a_table_has_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = said(capsys, "search", "--last", "1d", "--format", "table", "--full", "--limit", "2000")
+    assert len(shown.splitlines()) > 500
+    assert not [char for char in shown if not char.isprintable() and char != "\n"]
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "athena"])
+def test_a_saved_query_as_csv_is_the_same_on_both_engines(
+    capsys: pytest.CaptureFixture[str], engine: str
+) -> None:
+    text = said(capsys, "sql", "cold_starts", "--last", "1d", "--engine", engine, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert {row["log_group"] for row in rows} == {"/aws/lambda/checkout", "/aws/lambda/thumbnails"}
+
+
+def test_an_estimate_names_both_engines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json", "logs", "estimate", "--last", "1d"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["engine"] for row in found["engines"]] == ["DuckDB", "Athena"]
+    assert found["chosen"] == "duckdb"
+
+
+def test_a_mistake_is_marked_at_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["logs", "search", "ok levl:error"]) == 1
+    assert "ok levl:error\n   ^\nFailed: There is no field 'levl'" in capsys.readouterr().err
+
+
+def test_what_is_not_known_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for arguments, words in (
+        (["sql", "nope"], "no saved query 'nope'"),
+        (["sql", str(tmp_path / "x.sql")], "cannot be read"),
+        (["sql", "cold_starts", "--set", "x"], "sets nothing"),
+        (["search", "--last", "soon"], "no range of time"),
+    ):
+        assert main(["logs", *arguments]) == 1
+        assert words in capsys.readouterr().err
+
+
+def test_logs_in_s3_are_compacted_after_a_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
+    everything = ("SELECT account, log_group, count(*) AS n FROM events GROUP BY ALL ORDER BY ALL", "--last")
+    now = datetime.now(UTC)
+    yesterday = f"{now - timedelta(days=2):%Y-%m-%dT00:00}/{now:%Y-%m-%dT%H:00}"
+    before = said(capsys, "sql", *everything, yesterday)
+    assert before
+    planned = said(capsys, "compact", "--last", yesterday, "--dry-run")
+    assert "Compact " in planned
+    assert said(capsys, "compact", "--last", yesterday, "--dry-run") == planned
+    assert "events in part-" in said(capsys, "compact", "--last", yesterday)
+    assert "Nothing to compact" in said(capsys, "compact", "--last", yesterday)
+    assert said(capsys, "sql", *everything, yesterday) == before
+
+
+def test_hostile_logs_are_plain_lines_on_a_terminal_and_no_formulas_in_csv(
+    capsys: pytest.CaptureFixture[str], cloud: Cloud
+) -> None:
+    hostile.put(cloud.client("s3", "111111111111", "eu-west-1"), "hostile-cli", "111111111111", "eu-west-1")
+    where = ("--dataset", "production=s3://hostile-cli/", "--last", "1d")
+    select = 'SELECT message AS "=n\x1b[31m", log_group, log_stream, [message] AS many FROM events'
+    for command in (["search"], ["search", "--full"], ["templates"], ["sql", select]):
+        shown = said(capsys, *command, *where, "--format", "table")
+        assert "<script>window.pwned=" in shown
+        assert not [char for char in shown if not char.isprintable() and char != "\n"]
+    for command in (["search"], ["templates"], ["sql", select]):
+        text = said(capsys, *command, *where, "--format", "csv")
+        cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
+        assert "'+1+2" in cells or "'+*+*" in cells
+        assert not [cell for cell in cells if cell.startswith(FORMULA)]
+    events = [json.loads(line) for line in said(capsys, "search", *where, "--format", "json").splitlines()]
+    assert [event["message"] for event in reversed(events)] == list(hostile.MESSAGES)
+
+
+def test_how_far_a_query_is_and_what_was_remarked_are_told_beside_the_answer(
+    capsys: pytest.CaptureFixture[str], cloud: Cloud
+) -> None:
+    assert progress(Standing("Reading 3 of 12 objects", 0.25)) == " 25% Reading 3 of 12 objects"
+    assert progress(Standing("Athena has queued the query")) == "Athena has queued the query"
+    s3 = cloud.client("s3", "111111111111", "eu-west-1")
+    s3.create_bucket(Bucket="cut-off", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    hour = datetime.now(UTC) - timedelta(hours=1)
+    text = "".join(f"/app:s\t{round(hour.timestamp() * 1000)}\tline {n * 7919}\n" for n in range(5000))
+    where = f"raw/account=111111111111/region=eu-west-1/{hour_folder(hour)}"
+    s3.put_object(Bucket="cut-off", Key=f"{where}1.gz", Body=gzip.compress(text.encode())[:-2000])
+    assert main(["logs", "search", "--last", "1d", "--dataset", "production=s3://cut-off/"]) == 0
+    answer = capsys.readouterr()
+    assert json.loads(answer.out.splitlines()[0])["log_group"] == "/app"
+    assert "cut off" in answer.err

@@ -1,0 +1,122 @@
+"""Ledger, replay, backfill and retention from the command line, on the embedded cloud."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.cli import main
+from ops.embedded.lifecycle import Running
+from ops.logs import stocktaking
+from ops.logs.subscribed import Exported, list_exported
+from tests.embedded.log_pipeline import LogPipeline, make_group, write_logs
+from tests.embedded.overlay import REGION, client, eventually
+from tests.end_to_end.test_log_flow import make_pipeline
+
+# The hour under way is judged as if it had ended two hours ago.
+JUDGED = ("--delay", "-120", "--hours", "3")
+
+
+@pytest.fixture(autouse=True)
+def connected(embedded: Running, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SLIPWAY_DATA", str(data))
+    monkeypatch.setenv("SLIPWAY_EMBEDDED_DELAY", "0.2")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def pipeline(embedded: Running, monkeypatch: pytest.MonkeyPatch) -> LogPipeline:
+    """Writes JSON lines; its one group counts as subscribed since yesterday, no other one counts."""
+    made = make_pipeline(embedded, "json")
+    group = make_group(embedded)
+    made.subscribe(group, f"slipway-{REGION}")
+    made.environment["group"] = group
+
+    def only_ours(*arguments: Any) -> list[Exported]:
+        ours = [each for each in list_exported(*arguments) if each.group.name == group]
+        day = timedelta(days=1)
+        return [
+            replace(each, since=each.since - day, group=replace(each.group, created=each.since - day))
+            for each in ours
+            if each.since
+        ]
+
+    monkeypatch.setattr(stocktaking, "list_exported", only_ours)
+    write_logs(embedded, group, "one", "two", "three")
+    eventually(lambda: made.keys("json/"))
+    return made
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
+    """Exit status, and what is printed with --json."""
+    status = main(["--json", "logs", *arguments])
+    out = capsys.readouterr().out
+    return status, json.loads(out) if out else None
+
+
+def test_ledger_is_complete_until_an_object_is_lost(
+    pipeline: LogPipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ("ledger", "--bucket", pipeline.bucket, *JUDGED)
+    status, found = run(capsys, *where, "--all")
+    assert (status, found["missing"], found["failed"]) == (0, 0, 0)
+    (row,) = found["rows"]
+    assert (row["taken in"], row["exported"], row["status"]) == (3, 3, "complete")
+    for key in pipeline.keys("json/"):
+        pipeline.s3.delete_object(Bucket=pipeline.bucket, Key=key)
+    status, found = run(capsys, *where)
+    assert (status, found["missing"]) == (1, 3)
+    assert found["rows"][0]["status"] == "missing"
+
+
+def test_retention_is_set_only_for_what_is_proven(
+    pipeline: LogPipeline, capsys: pytest.CaptureFixture[str], embedded: Running
+) -> None:
+    group = pipeline.environment["group"]
+    where = ("retention", group, "--bucket", pipeline.bucket, *JUDGED)
+    status, (row,) = run(capsys, *where)
+    assert (status, row["export"]) == (0, "proven")
+    confirm = ("--set", "7", "--confirm", "delete logs older than 7 days")
+    assert run(capsys, *where, *confirm)[0] == 0
+    (shown,) = client(embedded, "logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert shown["retentionInDays"] == 7
+    assert run(capsys, *where)[1] == []
+
+
+def test_retention_of_what_lost_events_is_refused(
+    pipeline: LogPipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key in pipeline.keys("json/"):
+        pipeline.s3.delete_object(Bucket=pipeline.bucket, Key=key)
+    group = pipeline.environment["group"]
+    arguments = ("retention", group, "--bucket", pipeline.bucket, *JUDGED, "--set", "7")
+    assert main(["logs", *arguments]) == 1
+    assert "3 events are missing in the export" in capsys.readouterr().err
+    assert main(["logs", "retention", "--bucket", pipeline.bucket, *JUDGED, "--set", "7"]) == 1
+    assert "No log group was named" in capsys.readouterr().err
+
+
+def test_replay_of_nothing_says_so(pipeline: LogPipeline, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["logs", "replay", "--bucket", pipeline.bucket, "--stream", pipeline.name]) == 0
+    assert "Nothing lies under" in capsys.readouterr().out
+
+
+def test_backfill_fetches_and_shows_how_far_it_is(
+    embedded: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_pipeline(embedded, "json")
+    group = make_group(embedded)
+    write_logs(embedded, group, "before the subscription")
+    made.subscribe(group, f"slipway-{REGION}")
+    where = ("backfill", "--bucket", made.bucket)
+    status, plan = run(capsys, *where, group, "--dry-run")
+    assert status == 0 and len(plan["steps"]) == 1
+    assert main(["logs", *where, group]) == 0
+    capsys.readouterr()
+    status, (row,) = run(capsys, *where, "--status")
+    assert (row["group"], row["done"], row["events"]) == (group, "100%", 1)
+    assert main(["logs", *where, group]) == 1
+    assert "No log group has events from before its subscription" in capsys.readouterr().err

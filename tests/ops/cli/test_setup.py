@@ -1,0 +1,71 @@
+"""`setup deploy`: the roles of an account, by a change set that is shown, audited, or forgotten again."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ops.aws.audit_trail import open_audit
+from ops.aws.cloud import Cloud
+from ops.aws.cloudformation import read_stack
+from ops.cli import main
+from ops.embedded.accounts import WORKBENCH
+from ops.embedded.lifecycle import Running
+from ops.own_stacks import ROLES
+
+WHO = f"WorkbenchArn=arn:aws:iam::{WORKBENCH}:root"
+ROLES_OF_QA = ("setup", "deploy", "roles", "--accounts", "qa")
+
+
+@pytest.fixture(autouse=True)
+def connected(embedded: Running, cloud: Cloud, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In accounts that have no roles of ours yet: other tests deploy them as well."""
+    monkeypatch.setenv("SLIPWAY_DATA", str(data))
+    for account in cloud.accounts:
+        stacks = cloud.client("cloudformation", account.id, cloud.settings.home_region)
+        stacks.delete_stack(StackName=ROLES.name)
+        stacks.get_waiter("stack_delete_complete").wait(StackName=ROLES.name, WaiterConfig={"Delay": 1})
+
+
+def test_the_roles_are_previewed_deployed_and_changed(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    qa = (cloud.account("qa").id, cloud.settings.home_region)
+    assert main([*ROLES_OF_QA, "--set", WHO, "--dry-run"]) == 0
+    assert "AWS::IAM::Role" in capsys.readouterr().out
+    assert read_stack(cloud, *qa, ROLES.name) is None
+
+    assert main([*ROLES_OF_QA, "--set", WHO, "Rollouts=no"]) == 0
+    made = read_stack(cloud, *qa, ROLES.name)
+    assert made and made.status == "CREATE_COMPLETE" and made.parameters["Rollouts"] == "no"
+    records = [each for each in open_audit(cloud).read(50) if ROLES.name in each.resource]
+    assert {each.result for each in records} >= {"started", "done"}
+    capsys.readouterr()
+
+    assert main([*ROLES_OF_QA]) == 0  # what is not named stays
+    assert "is up to date" in capsys.readouterr().out
+    assert main(["--json", *ROLES_OF_QA, "--set", "Rollouts=yes", "--dry-run"]) == 0
+    (would,) = json.loads(capsys.readouterr().out)
+    assert {change["logical_id"] for change in would["changes"]} >= {"Role"}
+
+
+def test_what_is_missing_or_not_known_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("setup", "deploy", "app", "--accounts", "qa")
+    for arguments, words in (
+        ((), "slipway-app needs Vpc, BalancerSubnets, TaskSubnets, DomainName"),
+        (("--set", "Vpcs=x"), "slipway-app has no parameter Vpcs"),
+        (("--set", "Vpc"), "'Vpc' sets nothing"),
+    ):
+        assert main([*asked, *arguments]) == 1
+        assert words in capsys.readouterr().err
+
+
+def test_who_may_not_deploy_changes_nothing(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SLIPWAY_LOCAL_ROLE", "operator")
+    asked = ("setup", "deploy", "roles", "--accounts", "development", "--set", WHO)
+    assert main([*asked]) == 1
+    assert "needs the role administrator" in capsys.readouterr().err
+    where = (cloud.account("development").id, cloud.settings.home_region)
+    assert read_stack(cloud, *where, ROLES.name) is None

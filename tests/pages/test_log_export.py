@@ -1,0 +1,186 @@
+"""The page Log export on the embedded cloud, run by Streamlit's own tester."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+
+from app import log_export_data
+from app.log_ledger_views import _backfill_stops
+from app.session import workbench
+from ops.audit import Actor, FileAudit
+from ops.aws.alarms import Alarm
+from ops.aws.cloud import Place, Reading
+from ops.aws.cloudformation import Stack
+from ops.embedded.lifecycle import Running
+from ops.errors import AccessDenied
+from ops.logs.coverage import Coverage, PlaceCoverage
+from ops.logs.installed import Export, find_exports
+from ops.logs.last_events import LastEvents
+from ops.logs.pipeline import Parts, Pipeline, judge_stages
+from ops.operations import Operation
+from ops.plan import Plan, Resource, Say, Step
+from ops.settings import Account
+from ops.templates.logs import CENTRAL_DESCRIPTION
+from tests.embedded.log_pipeline import LogPipeline, make_group, write_logs
+from tests.embedded.overlay import ACCOUNT, REGION, eventually
+from tests.end_to_end.test_log_flow import make_pipeline
+from tests.ops.logs.test_coverage_verdicts import OURS, facts, verdict
+from tests.pages.test_pages import page, press, texts
+
+NOW = datetime.now(UTC)
+PLACE = Place(Account("production", ACCOUNT), REGION)
+HOSTILE = "<b>x</b> `y` [z](javascript:1)"
+
+
+@pytest.fixture(autouse=True)
+def connected(embedded: Running, data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("SLIPWAY_DATA", str(data))
+    monkeypatch.setenv("SLIPWAY_EMBEDDED_DELAY", "0.2")
+    yield
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+@pytest.fixture
+def pipeline(embedded: Any, monkeypatch: pytest.MonkeyPatch) -> LogPipeline:
+    """Made through the API, so that its bucket is known by the settings only."""
+    made = make_pipeline(embedded, "json")
+    monkeypatch.setenv("SLIPWAY_LOGS", f"production=s3://{made.bucket}")
+    group = make_group(embedded)
+    write_logs(embedded, group, "before the subscription")
+    made.subscribe(group, f"slipway-{REGION}")
+    write_logs(embedded, group, "one", "two")
+    eventually(lambda: made.keys("json/"))
+    return made
+
+
+def central(**outputs: str) -> Export:
+    found = {"Bucket": "arn:aws:s3:::central-logs", "LogDestination": "arn:destination", **outputs}
+    stack = Stack("exp", "id", "CREATE_COMPLETE", "", CENTRAL_DESCRIPTION, found, {}, {}, NOW, None)
+    return Export(PLACE, stack, True)
+
+
+def exports_are(monkeypatch: pytest.MonkeyPatch, *found: Export, unread: tuple[Any, ...] = ()) -> None:
+    monkeypatch.setattr(
+        log_export_data, "find_exports", lambda _, place: found if place.region == REGION else ()
+    )
+    if unread:
+
+        def refused(cloud: Any, place: Place) -> tuple[Export, ...]:
+            if place.account.name == "qa":
+                raise AccessDenied("Listing the stacks of qa: access denied.", hint="Allow it.")
+            return find_exports(cloud, place)
+
+        monkeypatch.setattr(log_export_data, "find_exports", refused)
+
+
+def test_without_an_export_the_page_says_what_would_be_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    exports_are(monkeypatch)
+    test = page("log_export")
+    assert not test.exception
+    assert "No log export is deployed" in texts(test)
+    assert "Nothing is done before you confirm it" in texts(press(test, "Deploy the export"))
+    assert "Nothing is done before you confirm it" in texts(page("log_export", view="Deployment"))
+
+
+def test_a_place_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    exports_are(monkeypatch, unread=("qa",))
+    test = page("log_export")
+    assert not test.exception
+    assert "access denied" in texts(test) and "qa, " in texts(test)
+
+
+def test_a_failing_stage_and_its_alarm_are_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    exports_are(monkeypatch, central())
+    parts = Parts("stream", "delivery", "processor", ())
+    now = datetime.now(UTC)
+    stages = judge_stages(central(), parts, {}, 3, now)
+    alarm = Alarm("a", "ALARM", f"Objects come late {HOSTILE}", "", now - timedelta(minutes=7, seconds=2))
+    found = Pipeline(central(), now, stages, (alarm,), 3, ("Metrics: denied",))
+    monkeypatch.setattr(log_export_data, "read_pipeline", lambda *_: found)
+    test = page("log_export")
+    assert not test.exception
+    said = texts(test).replace("\\", "")
+    assert "The export fails." in said and "3 objects under errors/: replay them" in said
+    assert "(for 7 min" in said and "Metrics: denied" in said
+    assert "<b>x</b>" not in texts(test), "hostile text is escaped"
+
+
+def test_coverage_says_why_and_offers_to_subscribe(monkeypatch: pytest.MonkeyPatch) -> None:
+    exports_are(monkeypatch, central())
+    groups = (verdict(facts(), [OURS]), verdict(facts()))
+    unread = Reading[PlaceCoverage](PLACE, error=AccessDenied("Listing: access denied."))
+    found = Coverage(NOW, (PlaceCoverage(PLACE, (), groups),), (unread,))
+    monkeypatch.setattr(log_export_data, "read_coverage", lambda *_, **__: found)
+    monkeypatch.setattr(log_export_data, "last_events", lambda *_: LastEvents(NOW))
+    test = page("log_export", view="Coverage")
+    assert not test.exception
+    assert "1 of 2 wanted log groups is not exported" in texts(test)
+    assert "could not be read" in texts(test)
+    table = test.dataframe[0].value
+    assert list(table["State"]) == ["not subscribed", "subscribed"], "gaps first"
+    assert "has not come to it" in table["Why not"][0]
+    test = press(test, "Subscribe all 1 now")
+    assert not test.exception
+    plans = [frame.value for frame in test.dataframe if "Step" in frame.value]
+    assert list(plans[0]["Step"]) == ["Subscribe /app/a"]
+
+
+def test_coverage_of_the_sample_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    test = page("log_export", view="Coverage")
+    eventually(lambda: not log_export_data.scan(None).running, within_s=60)  # type: ignore[arg-type]
+    test = test.run()
+    assert not test.exception
+    assert "log groups read" in texts(test) or "wanted log group" in texts(test)
+    assert {"/ecs/shop-web", "/shop/orders"} <= set(test.dataframe[0].value["Log group"])
+
+
+def test_ledger_backfill_and_retention_are_shown(pipeline: LogPipeline, monkeypatch: Any) -> None:
+    exports_are(monkeypatch)
+    ledger = page("log_export", view="Ledger")
+    assert not ledger.exception
+    assert {metric.label for metric in ledger.metric} == {"Taken in", "Exported", "Failed", "Missing"}
+    assert "Nothing has failed" in texts(page("log_export", view="Failed"))
+    retention = page("log_export", view="Retention")
+    assert "logs for ever, for" in texts(retention)
+    assert {"Saved at 7 d", "Export"} <= set(retention.dataframe[0].value.columns)
+    test = page("log_export", view="Backfill")
+    assert "than their subscription" in texts(test) or "than its subscription" in texts(test)
+    test = press(press(test, "Backfill"), "Fetch")
+    assert not test.exception
+    assert "Backfill" in texts(test) and "ended" in texts(test), "in view after a reload as well"
+    eventually(lambda: "Done." in texts(test.run()), within_s=60)
+    assert set(test.run().dataframe[0].value["Done"]) == {1.0}
+
+
+def test_a_bucket_that_does_not_exist_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    exports_are(monkeypatch)
+    monkeypatch.setenv("SLIPWAY_LOGS", "production=s3://no-such-bucket-anywhere")
+    test = page("log_export", view="Ledger")
+    assert not test.exception
+    assert test.error or "exported yet" in texts(test)
+
+
+def test_a_backfill_is_stopped_within_a_group(
+    pipeline: LogPipeline, monkeypatch: Any, tmp_path: Path
+) -> None:
+    exports_are(monkeypatch)
+    bench, stopped = workbench(), threading.Event()
+
+    def fetch(say: Say) -> None:
+        eventually(lambda: _backfill_stops(bench), within_s=60)
+        stopped.set()
+
+    group = Resource("AWS::Logs::LogGroup", "/app/large", ACCOUNT, REGION)
+    plan = Plan("Backfill 1 log group", (Step("s", "Fetch", group, fetch),), Operation.BACKFILL_LOGS)
+    bench.works.start(plan, actor=Actor("tester", "page"), audit=FileAudit(tmp_path / "audit.jsonl"))
+    test = page("log_export", view="Backfill")
+    assert "0 of 1 log group ended" in texts(test)
+    assert test.button(key="backfill").disabled
+    press(test, "Stop")
+    assert stopped.wait(60)

@@ -1,0 +1,301 @@
+"""The page Logs while an engine is slow, fails, is stopped, or has something to remark."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from app import logs_data, logs_progress
+from app import session as session_module
+from ops.audit import Actor
+from ops.errors import SlipwayError, Throttled
+from ops.logs.dataset import Kind, Scope
+from ops.logs.estimate import Cost, Estimate
+from ops.logs.loading import Cancelled, Loading
+from ops.settings import Settings
+from tests.ops.logs.lake import Lake, Made
+
+PAGE = Path(__file__).parents[2] / "pages" / "logs.py"
+DAY = "2026-11-24T00:00Z/2026-11-25T00:00Z"
+
+
+class Engine:
+    """DuckDB over a folder, which waits before every query until it is let go."""
+
+    masks = True
+
+    def __init__(self, lake: Lake, name: str = "duckdb") -> None:
+        self.name = name
+        self.go = threading.Event()
+        self.error: SlipwayError | None = None
+        self._lake = lake
+
+    def sql(
+        self,
+        scope: Scope,
+        sql: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        report: Callable[[Any], None],
+        cancelled: Callable[[], bool],
+        needles: Sequence[str] = (),
+    ) -> Any:
+        report(Loading(3, 12, 1_500_000, 6_000_000))
+        while not self.go.wait(0.01):
+            if cancelled():
+                raise Cancelled("Stopped.")
+        if self.error:
+            raise self.error
+        self.needles = tuple(needles)
+        return self._lake.engine.sql(
+            scope, sql, parameters, report=report, cancelled=cancelled, needles=needles
+        )
+
+
+class Source:
+    name = "s3://lake/"
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.engines = {name: Engine(lake, name) for name in ("duckdb", "athena")}
+
+    def engine(self, name: str) -> Engine:
+        return self.engines[name]
+
+    def estimate(self, scope: Scope, wanted: str = "auto") -> Estimate:
+        cost = Cost(12, 6_000_000, 8.0, 0.01)
+        return Estimate(cost, cost, "duckdb" if wanted == "auto" else wanted, "for the test")
+
+
+@pytest.fixture
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
+    source = Source(Lake(tmp_path))
+    source.lake.put(Kind.JSON, [Made("ERROR timeout", n, id=str(n)) for n in range(3)])
+    bench = SimpleNamespace(
+        settings=Settings(data=tmp_path), actor=Actor.local("page"), cloud=None, embedded=False
+    )
+    monkeypatch.setattr(session_module, "workbench", lambda: bench)
+    monkeypatch.setattr(logs_data, "source", lambda bench, wanted: source)
+    monkeypatch.setattr(logs_progress, "AT_ONCE_S", 0.05)
+    yield source
+    for engine in source.engines.values():
+        engine.error = None
+        engine.go.set()
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def page(**query: str) -> AppTest:
+    test = AppTest.from_file(str(PAGE), default_timeout=60)
+    for key, value in {"t": DAY, **query}.items():
+        test.query_params[key] = value
+    return test.run()
+
+
+def texts(test: AppTest) -> str:
+    elements = [*test.markdown, *test.caption, *test.error, *test.warning, *test.code]
+    return "\n".join(str(element.value) for element in elements).replace("\\", "")
+
+
+def buttons(test: AppTest) -> set[str]:
+    return {str(button.key) for button in test.button}
+
+
+def answered(test: AppTest, monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The page once its questions have ended: its next look."""
+    monkeypatch.setattr(logs_progress, "AT_ONCE_S", 60)
+    return test.run()
+
+
+@pytest.mark.parametrize("view", ["events", "templates", "sql"])
+def test_a_slow_query_shows_how_far_it_is_and_can_be_stopped(
+    source: Source, view: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = page(view=view, sql="SELECT count(*) AS n FROM events")
+    assert not test.exception
+    assert "logs_stop" in buttons(test)
+    assert progress(test) == "Reading 3 of 12 objects, 1.5 of 6.0 MB · 0 s of about 8 s"
+    test.button(key="logs_stop").click().run()
+    assert not test.exception
+    assert "logs_stop" not in buttons(test)
+    assert "Stopped. What was read is kept." in texts(test)
+    source.engine("duckdb").go.set()
+    test.button(key="logs_again").click()
+    assert not answered(test, monkeypatch).exception
+    assert "Answered in" in texts(test)
+    assert "logs_again" not in buttons(test)
+
+
+def test_a_file_is_prepared_behind_the_page_and_tells_how_far_it_is(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = source.engine("duckdb")
+    engine.go.set()
+    test = answered(page(q="timeout"), monkeypatch)
+    assert engine.needles == ("meout",)  # what cannot hold the word is not read
+    assert "logs_csv" not in downloads(test)
+    engine.go.clear()
+    monkeypatch.setattr(logs_progress, "AT_ONCE_S", 0.05)
+    test.button(key="logs_prepare").click().run()
+    assert "logs_stop" in buttons(test)
+    assert progress(test).startswith("Reading 3 of 12 objects")
+    engine.go.set()
+    test = answered(test, monkeypatch)
+    assert not test.exception
+    assert {"logs_csv", "logs_parquet"} <= downloads(test)
+
+
+def downloads(test: AppTest) -> set[str]:
+    return {str(one.proto.id).rpartition("-")[2] for one in test.get("download_button")}
+
+
+def test_recent_holds_searches_and_queries(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    source.engine("duckdb").go.set()
+    answered(page(q="timeout"), monkeypatch)
+    test = answered(page(view="sql", sql="SELECT count(*)\nFROM events"), monkeypatch)
+    listed = [one.label for one in test.button if str(one.key).startswith("logs_recent_")]
+    assert [label.rpartition(" · ")[0].replace("\\", "") for label in listed] == [
+        "SQL · SELECT count(*) FROM events",
+        "timeout",
+    ]
+    test.button(key="logs_recent_1").click().run()
+    assert dict(test.query_params)["q"] in ("timeout", ["timeout"])
+
+
+def progress(test: AppTest) -> str:
+    [bar] = test.get("progress")
+    return str(bar.proto.text).replace("\\", "")
+
+
+def test_a_reload_finds_the_query_still_running(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    page()
+    again = page()
+    assert "logs_stop" in buttons(again)
+    asked = len(logs_data.questions()._found)
+    assert asked == 3
+    source.engine("duckdb").go.set()
+    assert "**3** events" in texts(answered(again, monkeypatch))
+
+
+def test_what_fails_is_told_and_tried_again(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = source.engine("athena")
+    engine.error = Throttled("Athena throttled the query.", code="ThrottlingException", hint="Wait a minute.")
+    engine.go.set()
+    test = answered(page(engine="athena", view="sql", sql="SELECT 1 AS n"), monkeypatch)
+    assert "Athena throttled the query.\n\nWait a minute." in texts(test)
+    engine.error = None
+    test.button(key="logs_again").click().run()
+    assert "Athena throttled" not in texts(test)
+    assert list(test.dataframe[-1].value["n"]) == [1]
+
+
+def test_athena_is_not_followed_and_says_why(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    for engine, off in (("athena", True), ("duckdb", False)):
+        source.engine(engine).go.set()
+        test = answered(page(engine=engine, t="1h"), monkeypatch)
+        follow = test.toggle(key="logs_follow")
+        assert follow.disabled is off
+        assert ("charges for every look" in follow.help) is off
+
+
+def test_a_followed_search_stays_shown_until_the_next_is_answered(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.lake.put(Kind.JSON, [Made("now", (datetime.now(UTC) - Made("").ts).total_seconds() - 60, id="n")])
+    engine = source.engine("duckdb")
+    engine.go.set()
+    test = answered(page(t="1h"), monkeypatch)
+    assert "**1** event" in texts(test)
+    test.toggle(key="logs_follow").set_value(True).run()
+    assert "**1** event" in texts(test)
+    engine.go.clear()
+    monkeypatch.setattr("app.logs_views.FOLLOWS_S", 0.05)
+    monkeypatch.setattr(logs_progress, "AT_ONCE_S", 0.05)
+    assert "**1** event" in texts(test.run())
+    assert not test.exception
+
+
+def test_what_was_wrong_with_an_object_is_remarked(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    source.lake.put_bytes(Kind.JSON, b"\x1b[31mno JSON", name="x.gz")
+    source.engine("duckdb").go.set()
+    test = answered(page(), monkeypatch)
+    assert "**3** events" in texts(test)
+    assert "1 lines are not events in JSON" in texts(test)
+
+
+def test_more_rows_than_fit_are_told(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.questions.ANSWER_BYTES", 100_000)
+    source.engine("duckdb").go.set()
+    test = answered(page(view="sql", sql="SELECT range FROM range(10_000_000)"), monkeypatch)
+    assert "there are more than fit" in texts(test)
+
+
+def test_the_list_holds_a_window_of_pages(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs_data, "PAGE", 1)
+    monkeypatch.setattr("app.logs_views.WINDOW", 2)
+    shown: list[dict[str, Any]] = []
+
+    def events(found: Any, search: Any, **others: Any) -> dict[str, Any]:
+        shown.append({"keys": [event.id for event in found], **others})
+        return {}
+
+    monkeypatch.setattr("app.logs_views.show_events", events)
+    source.engine("duckdb").go.set()
+    test = answered(page(), monkeypatch)
+    for pages, ids, newer in ((1, ["2"], False), (2, ["2", "1"], False), (3, ["1", "0"], True)):
+        test.session_state["logs_pages"] = pages
+        test.run()
+        assert (shown[-1]["keys"], shown[-1]["newer"], shown[-1]["more"]) == (ids, newer, True)
+    test.session_state["logs_pages"] = 4
+    test.run()
+    assert shown[-1]["more"] is False
+
+
+def test_a_query_of_one_s_own_with_a_wrong_header_is_told_beside_the_others(
+    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source.engine("duckdb").go.set()
+    folder = tmp_path / "queries"
+    folder.mkdir()
+    (folder / "good.sql").write_text("-- chart: bar n nowhere\nSELECT 1 AS n")
+    (folder / "bad.sql").write_text("-- parameter: n whole = 1\nSELECT $n AS n")
+    (folder / "odd.sql").write_bytes(b"-- title: \xff\nSELECT 1")
+    test = answered(page(view="sql", saved="good"), monkeypatch)
+    assert not test.exception
+    labels = [str(one.label).replace("\\", "") for one in test.expander]
+    assert labels == ["bad.sql: Line 1 is no parameter.", "odd.sql cannot be read."]
+    assert "-- parameter: name text|integer|number = default" in texts(test)
+    assert "-- parameter: n whole = 1\n^" in texts(test)
+    assert "No chart: it needs the columns n and nowhere" in texts(test)
+    assert list(test.dataframe[-1].value["n"]) == [1]
+
+
+@pytest.mark.parametrize(
+    ("sql", "place"),
+    [
+        ("SELECT id FROM FROM", "SELECT id FROM FROM\n               ^"),
+        ("SELECT\n id, nope FROM events", " id, nope FROM events\n     ^"),
+        ("SELECT nope(id) FROM events", "SELECT nope(id) FROM events\n       ^"),
+    ],
+)
+def test_a_mistake_in_sql_is_shown_at_its_place_each_time(
+    source: Source, monkeypatch: pytest.MonkeyPatch, sql: str, place: str
+) -> None:
+    source.engine("duckdb").go.set()
+    test = answered(page(view="sql", sql=sql), monkeypatch)
+    assert place in texts(test)
+    assert place in texts(test.run())
+
+
+def test_fields_of_json_messages_become_columns(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    source.lake.put(Kind.JSON, [Made('{"status": 500}', 9, id="j")])
+    source.engine("duckdb").go.set()
+    test = answered(page(view="sql", sql="SELECT message FROM events"), monkeypatch)
+    test.multiselect(key="logs_fields_chosen").select("$.status").run()
+    assert test.dataframe[-1].value["$.status"].dropna().tolist() == [500]

@@ -1,0 +1,270 @@
+"""The page Rollouts on the embedded cloud: the example's run, its plan, its simulation, orders."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import rollout_plan
+from app.rollout_charts import Bar, Cell, calendar, grid
+from app.rollout_views import logs_link
+from app.session import workbench
+from ops.plan import execute
+from ops.rollouts import engine as engines
+from ops.rollouts import runs
+from ops.rollouts.decisions import State
+from ops.rollouts.runs import Watched
+from tests.end_to_end.workbench import eventually
+from tests.pages.test_pages import connected, page, texts
+
+__all__ = ["connected"]  # the fixture that connects every page here
+
+TARGET = "111111111111/us-east-1/welcome"
+
+
+def watch(run: str) -> Watched:
+    cloud = workbench().cloud
+    return runs.watch(cloud, engines.find(cloud), run)
+
+
+def example() -> str:
+    """The run that the embedded cloud begins with, once it bakes."""
+    cloud = workbench().cloud
+
+    def look() -> str:
+        found = runs.list_runs(cloud, engines.find(cloud))
+        run = next(each.run for each in found if each.rollout == "welcome")
+        return run if watch(run).baking else ""
+
+    return eventually(look)
+
+
+def test_the_run_of_the_example_bakes_its_one_box() -> None:
+    test = page("rollouts", run=example())
+    assert not test.exception
+    assert re.search(r"One-box of wave 1\*\* waits: bakes until", texts(test).replace("\\", ""))
+    assert {found.label for found in test.button} >= {"Pause", "Skip bake", "Roll back"}
+    (log,) = [frame.value for frame in test.dataframe]
+    assert {"started", "starts", "deployed", "bakes"} <= set(log["What"])
+    assert str(test.query_params["run"]).startswith("welcome-")
+
+
+def test_the_plan_shows_stages_and_their_times() -> None:
+    test = page("rollouts", view="Plan")
+    assert not test.exception
+    assert "13 targets in 4 stages" in texts(test)
+    assert list(test.dataframe[0].value["Targets"]) == [1, 3, 3, 6]
+
+
+def test_a_mistake_in_the_file_is_told_with_its_line() -> None:
+    test = page("rollouts", view="Plan")
+    area = next(found for found in test.text_area if found.label == "Rollout")
+    area.set_value(str(area.value).replace('first = "eu-west-1"', 'first = "mars"')).run()
+    assert "line 20" in texts(test) and not test.exception
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (f"fail {TARGET}", "Rolled back after"),
+        ("stop +15m wrong version", "wrong version"),
+        ("freeze +5m 2h", "Done after"),
+        ("pause +5m", "something that never comes"),
+        ("explode", "is not known"),
+    ],
+)
+def test_the_simulator_plays_faults_and_orders(fault: str, said: str) -> None:
+    test = page("rollouts", view="Simulate")
+    area = next(found for found in test.text_area if found.label == "Faults and orders")
+    area.set_value(fault).run()
+    assert not test.exception and said in texts(test)
+
+
+FILE = """
+[what]
+stack = "{name}"
+template = "stack.json"
+[[where]]
+accounts = ["111111111111"]
+regions = ["eu-west-1", "us-east-1"]
+[order]
+first = "eu-west-1"
+[bake.first]
+time = "1h"
+[bake.later]
+time = "1h"
+[evidence]
+none = "a test"
+"""
+
+
+def begin(folder: Path, name: str, more: str = "") -> str:
+    """A run of two waves that bake for an hour."""
+    bench, path = workbench(), folder / f"{name}.toml"
+    (folder / "stack.json").write_text(Path("rollouts/welcome.template.json").read_text())
+    path.write_text(FILE.format(name=name) + more)
+    engine = engines.find(bench.cloud)
+    document = runs.prepare(path, lambda kind, name: (), bench.actor, datetime.now(UTC))
+    plan = runs.plan_start(bench.cloud, engine, document, ())
+    assert not execute(plan, actor=bench.actor, audit=bench.audit, confirmed=name).error
+    eventually(lambda: watch(document.run).baking)
+    return document.run
+
+
+def give(opener: str, run: str, *, why: str = "", typed: str = "") -> AppTest:
+    """An order as a person gives it. AppTest runs the whole page each time: the dialog's button is held."""
+
+    def again(test: AppTest) -> AppTest:
+        next(found for found in test.button if found.label == opener).click()
+        return test
+
+    def shown() -> AppTest | None:  # what the page read a moment ago may be older than the last order
+        test = page("rollouts", run=run)
+        return test if any(found.label == opener for found in test.button) else None
+
+    test = again(eventually(shown)).run()
+    if why:
+        assert not [found for found in test.button if str(found.key).startswith("execute-")]
+        next(found for found in test.text_input if str(found.key).startswith("why-")).set_value(why)
+        test = again(test).run()
+    (execute_,) = [found for found in test.button if str(found.key).startswith("execute-")]
+    if typed:
+        assert execute_.disabled
+        next(found for found in test.text_input if str(found.key).startswith("confirm-")).set_value(typed)
+        test = again(test).run()
+        (execute_,) = [found for found in test.button if str(found.key).startswith("execute-")]
+    assert not execute_.disabled
+    execute_.click()
+    test = again(test).run()
+    assert not test.exception and not test.error
+    return test
+
+
+def test_every_order_is_given_on_the_page_and_obeyed(tmp_path: Path) -> None:
+    orders = begin(tmp_path, "orders")
+
+    def until(look: Callable[[Watched], object]) -> None:
+        eventually(lambda: look(watch(orders)))
+
+    give("Pause", orders, why="lunch")
+    until(lambda run: run.paused.startswith("lunch"))
+    give("Resume", orders, why="back")
+    until(lambda run: not run.paused)
+    assert "Every rollout is frozen: a fair" in texts(give("Freeze every rollout", orders, why="a fair"))
+    give("Skip bake", orders, why="seen enough", typed=orders)
+    until(lambda run: 0 in run.baked and "freeze switch is on: a fair" in run.why)
+    give("Override blockers", orders, why="CVE", typed=orders)
+    until(lambda run: 1 in run.baking)
+    assert "is frozen" not in texts(give("Lift the freeze", orders))
+    give("Roll back", orders, why="wrong version", typed=orders)
+    until(lambda run: run.summary.status == "ROLLED_BACK")
+    done = page("rollouts", run=orders)
+    assert "Stopped: wrong version" in texts(done)
+    assert {each.state for each in watch(orders).targets} == {State.ROLLED_BACK}
+    (log,) = [frame.value for frame in done.dataframe]
+    given = {row.What: (row.Why, row.Who) for row in log.itertuples() if row.What.startswith("ordered")}
+    me = workbench().actor.name
+    assert given == {
+        "ordered: pause": ("lunch", me),
+        "ordered: resume": ("back", me),
+        "ordered: skip": ("seen enough", me),
+        "ordered: override": ("CVE", me),
+        "ordered: stop": ("wrong version", me),
+    }
+    assert {"Pause", "Resume", "Skip bake", "Roll back"}.isdisjoint(found.label for found in done.button)
+
+
+class Stopped(datetime):
+    """A clock that stands still: AppTest runs the whole page for each key that a dialog gets."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> "Stopped":
+        return cls(2026, 7, 6, 8, tzinfo=tz)
+
+
+def test_a_file_is_drafted_planned_and_started_on_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollout_plan, "FOLDER", tmp_path)
+    monkeypatch.setattr(rollout_plan, "datetime", Stopped)
+    test = page("rollouts", view="Plan")
+    assert "There is no rollout file in" in texts(test)
+    test.text_input(key="draft-stack").set_value("drafted")
+    test.multiselect(key="draft-accounts").set_value(["qa"])
+    test.multiselect(key="draft-regions").set_value(["us-east-1", "eu-west-1"])
+    body = Path("rollouts/welcome.template.json").read_bytes()
+    test.file_uploader(key="draft-template").set_value(("t.json", body, "application/json"))
+    next(found for found in test.button if found.label == "Draft the file").click().run()
+    assert not test.exception and not test.error
+    assert 'first = "us-east-1"' in (tmp_path / "drafted.toml").read_text()
+    assert "2 targets in 2 stages" in texts(test)
+    next(found for found in test.button if found.label == "Preview every target").click().run()
+    changes = test.dataframe[-1].value
+    assert list(changes["Stack"]) == ["new"] * 2
+    assert set(changes["Changes"]) == {"adds Greets (AWS::SSM::Parameter)"}
+
+    def again() -> None:
+        next(found for found in test.button if found.label == "Start rollout").click()
+
+    again()
+    test.run()
+    next(found for found in test.text_input if str(found.key).startswith("confirm-")).set_value("drafted")
+    again()
+    test.run()
+    next(found for found in test.button if str(found.key).startswith("execute-")).click()
+    again()
+    test.run()
+    assert not test.exception and not test.error
+    run = "drafted-20260706-080000"
+    assert str(test.query_params["run"]) == run
+    eventually(lambda: watch(run).baking)
+    give("Roll back", run, why="a test", typed=run)
+    eventually(lambda: watch(run).summary.status == "ROLLED_BACK")
+
+
+def test_an_alarm_stops_the_run_and_leads_to_the_logs_around_it(tmp_path: Path) -> None:
+    cloud = workbench().cloud
+    alarms = cloud.client("cloudwatch", "qa", "eu-west-1")
+    alarms.put_metric_alarm(
+        AlarmName="billing",
+        Namespace="Billing",
+        MetricName="Faults",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    alarms.set_alarm_state(AlarmName="billing", StateValue="OK", StateReason="a test")
+    run = begin(tmp_path, "alarmed", '[alarms]\nneighbours = ["222222222222/eu-west-1/billing"]\n')
+    alarms.set_alarm_state(AlarmName="billing", StateValue="ALARM", StateReason="a test")
+    engines.call(cloud, engines.find(cloud), "watch", {})  # what happens every minute
+    eventually(lambda: watch(run).summary.status == "ROLLED_BACK")
+    test = page("rollouts", run=run)
+    # Whether it is seen by its state or by its history is a matter of which second it is.
+    neighbour = "222222222222/eu-west-1/billing"
+    said = texts(test).replace("\\", "")
+    seen = f"alarm billing of {neighbour} fired at|{neighbour}: alarm billing is active"
+    assert re.search(rf"fired\] ({seen})", said)
+    (link,) = test.get("link_button")
+    assert link.proto.label == "Logs of qa, eu-west-1 around it"
+    assert link.proto.url.startswith("/logs?q=account%3A222222222222+region%3Aeu-west-1&t=")
+
+
+def test_a_link_to_logs_names__its_account_region_and_time() -> None:
+    at = datetime(2026, 7, 6, 8, tzinfo=UTC)
+    assert logs_link("111111111111", "eu-west-1", at) == (
+        "/logs?q=account%3A111111111111+region%3Aeu-west-1"
+        "&t=2026-07-06T07%3A45%3A00Z%2F2026-07-06T08%3A15%3A00Z"
+    )
+
+
+def test_charts_hold_hostile_names_as_data() -> None:
+    name = "<script>alert(1)</script>"
+    drawn = grid([Cell(name, "eu-west-1", "s", "wave 1", "deployed")]).to_dict()
+    assert name in str(drawn["data"] if "data" in drawn else drawn)
+    moment = datetime(2026, 7, 6, 8, tzinfo=UTC)
+    assert name in str(calendar([Bar(name, "bakes", moment, moment)]).to_dict())

@@ -1,0 +1,66 @@
+"""The page Settings on the embedded cloud: what is connected, what may be done, what is missing."""
+
+import json
+
+import pytest
+
+from app.session import workbench
+from ops.access import Verdict, read_rights
+from ops.aws import iam
+from ops.aws.cloud import Cloud, Place
+from ops.errors import AccessDenied
+from tests.pages.test_pages import connected, page, texts
+
+__all__ = ["connected"]
+
+
+def test_the_page_says_what_is_connected_and_who_is_here() -> None:
+    test = page("settings")
+    assert not test.exception
+    said = texts(test)
+    assert "3 accounts, each answers." in said
+    assert "in the role **administrator**" in said
+    assert "ministack" not in said and "moto" not in said
+    accounts = test.dataframe[0].value
+    assert set(accounts["Account"]) == {"production", "qa", "development"}
+    values = next(frame.value for frame in test.dataframe if "Setting" in frame.value)
+    assert dict(zip(values["Setting"], values["Value"], strict=True))["audit_group"] == "/slipway/audit"
+
+
+def test_what_is_missing_is_told_with_the_statement_to_add(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = {"rds:CopyDBSnapshot", "kms:DescribeKey"}
+
+    def simulate(
+        cloud: Cloud, place: Place, principal: str, actions: tuple[str, ...], resource: str
+    ) -> list[str]:
+        return [action for action in actions if action in denied]
+
+    monkeypatch.setattr(iam, "denied_actions", simulate)
+    test = page("settings")
+    assert not test.exception
+    assert "snapshots: change" in texts(test) and "lacks something" in texts(test)
+    policies = [json.loads(code.value) for code in test.code]
+    added = {action for policy in policies for item in policy["Statement"] for action in item["Action"]}
+    assert added == denied
+    copy = next(p["Statement"][0] for p in policies if "rds:CopyDBSnapshot" in p["Statement"][0]["Action"])
+    assert "arn:aws:rds:*:111111111111:snapshot:*" in copy["Resource"]
+
+
+def test_where_simulation_is_denied_nobody_guesses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> list[str]:
+        raise AccessDenied("Simulating is not allowed.", hint="Allow iam:SimulatePrincipalPolicy.")
+
+    monkeypatch.setattr(iam, "denied_actions", refuse)
+    test = page("settings")
+    assert not test.exception
+    assert texts(test).count("cannot tell") >= 12
+    assert any("iam:SimulatePrincipalPolicy" in code.value for code in test.code)
+
+
+def test_a_right_is_simulated_for_real() -> None:
+    bench = workbench()
+    found = read_rights(bench.cloud, bench.cloud.places[0])
+    assert found.principal.startswith("arn:aws:iam::111111111111:role/")
+    assert {right.verdict for right in found.rights} == {Verdict.MAY}

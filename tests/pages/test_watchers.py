@@ -1,0 +1,152 @@
+"""However many watch, AWS is asked once: pages on the embedded cloud, caches on a clock that stands still."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import streamlit as st
+from botocore.client import BaseClient
+from streamlit.runtime.caching import cache_utils
+
+from app import overview_views, run_view
+from app.components import forget_once
+from app.session import workbench
+from ops.plan import execute
+from ops.snapshots import catalogue, runs
+from ops.snapshots.catalogue import Deployed
+from tests.end_to_end.workbench import eventually
+from tests.pages.test_pages import SHOP, connected, page, texts
+
+__all__ = ["connected"]  # the fixture that connects every page here
+
+WATCHERS = 5
+AN_HOUR_S = 3600.0  # nothing that the overview reads is kept for longer
+READING = "the audit is read"
+
+
+class Clock:
+    """The caches' own."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(connected: None, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(cache_utils, "TTLCACHE_TIMER", clock)
+    st.cache_data.clear()  # a cache takes its clock when it is made
+    st.cache_resource.clear()
+    return clock
+
+
+@pytest.fixture
+def calls(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Every call of this process to AWS, by its name; the audit is a file here and a log group there."""
+    found: Counter[str] = Counter()
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+    audit = workbench().audit
+    read = audit.read
+
+    def counted_call(self: Any, operation: str, parameters: Any) -> Any:
+        found[operation] += 1
+        return call(self, operation, parameters)
+
+    def counted_read(limit: int) -> Any:
+        found[READING] += 1
+        return read(limit)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", counted_call)
+    monkeypatch.setattr(audit, "read", counted_read)
+    return found
+
+
+@pytest.fixture
+def idle(clock: Clock) -> Deployed:
+    """The shop's pipeline, no run of it under way."""
+    cloud = workbench().cloud
+    pipeline = catalogue.find_pipeline(cloud, cloud.places[0], SHOP)
+    _until_idle(pipeline)
+    return pipeline
+
+
+@pytest.fixture
+def run(idle: Deployed) -> Iterator[str]:
+    """A run under way; stopped and cleaned up after in the end."""
+    bench = workbench()
+    plan = runs.plan_refresh(bench.cloud, idle, datetime.now(UTC))
+    name = plan.steps[0].id
+    assert not execute(plan, actor=bench.actor, audit=bench.audit).error
+    yield name
+    plan = runs.plan_stop(bench.cloud, idle, name)
+    assert not execute(plan, actor=bench.actor, audit=bench.audit).error
+    _until_idle(idle)
+
+
+def _until_idle(pipeline: Deployed) -> None:
+    cloud = workbench().cloud
+    eventually(lambda: all(each.status != "RUNNING" for each in runs.list_runs(cloud, pipeline)))
+
+
+@pytest.mark.parametrize("name", ["overview", "snapshots", "rollouts", "log_export", "audit", "settings"])
+def test_many_sessions_make_the_calls_of_one(name: str, idle: Deployed, calls: Counter[str]) -> None:
+    assert not page(name).exception
+    one = Counter(calls)
+    assert one
+    for _ in range(WATCHERS - 1):
+        assert not page(name).exception
+    assert calls == one
+
+
+def test_a_run_under_way_is_asked_for_once_an_interval(run: str, clock: Clock, calls: Counter[str]) -> None:
+    for _ in range(3):
+        clock.now += run_view.WATCH_S
+        calls.clear()
+        assert run.replace("-", "\\-") in texts(page("snapshots", database=SHOP, run=run))
+        one = Counter(calls)
+        assert one["GetExecutionHistory"] and one["ListExecutions"]
+        for _ in range(WATCHERS - 1):
+            page("snapshots", database=SHOP, run=run)
+        assert calls == one
+
+
+def test_those_who_come_at_once_wait_for_one_answer(
+    idle: Deployed, clock: Clock, calls: Counter[str]
+) -> None:
+    bench = workbench()
+    overview_views.read(bench)  # roles are assumed now
+    clock.now += AN_HOUR_S
+    calls.clear()
+    overview_views.read(bench)
+    one = Counter(calls)
+    assert one["DescribeDBInstances"]
+    clock.now += AN_HOUR_S
+    calls.clear()
+    with ThreadPoolExecutor(WATCHERS) as pool:
+        found = list(pool.map(lambda _: overview_views.read(bench), range(WATCHERS)))
+    assert len(found) == WATCHERS
+    assert calls == one
+
+
+def test_what_has_ended_is_read_anew_once_and_not_by_each_who_sees_it(clock: Clock) -> None:
+    read: list[str] = []
+
+    @st.cache_data
+    def state() -> str:
+        read.append("once more")
+        return "as it is"
+
+    for _ in range(WATCHERS):
+        state()
+        forget_once("a run, and when it ended")
+    state()
+    assert len(read) == 2
+    forget_once("another run")
+    state()
+    assert len(read) == 3
