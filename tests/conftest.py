@@ -5,7 +5,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from ops import embedded as emulator
 from ops.aws.cloud import Cloud
@@ -14,6 +16,16 @@ from ops.embedded.lifecycle import Running
 from ops.settings import Settings
 
 DELAY_S = 0.2
+
+# How long an example takes tells of the machine, not of the code.
+hypothesis_settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+# `--hypothesis-profile thorough`: 10,000 examples of each property, for the rules of rollouts above all.
+hypothesis_settings.register_profile(
+    "thorough", hypothesis_settings.get_profile("untimed"), max_examples=10_000
+)
+hypothesis_settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The docs name every setting with its default and help, and only commands that exist."""
 
+import json
 import re
 from pathlib import Path
 
@@ -29,5 +30,38 @@ def test_every_command_exists(path: Path) -> None:
 
 @pytest.mark.parametrize("path", DOCS, ids=str)
 def test_every_link_leads_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
-        assert (path.parent / target).exists(), target
+    for name, part in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", path.read_text()):
+        target = path.parent / name if name else path
+        assert target.exists(), name
+        assert not part or part in parts(target), f"{name}#{part}"
+
+
+def parts(page: Path) -> set[str]:
+    """Of a page, as its headings are linked to."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_every_picture_is_shown_and_taken_by_a_test() -> None:
+    pictures = re.compile(r"!\[[^]]+\]\((?:docs/)?([^)]+)\)")
+    shown = {name for path in DOCS for name in pictures.findall(path.read_text())}
+    assert shown == {path.name for path in Path("docs").glob("*.png")}
+    tests = "".join(path.read_text() for path in Path("tests/browser").glob("test_*.py"))
+    assert [name for name in shown if f'"{name.removesuffix(".png")}"' not in tests] == []
+
+
+def test_what_is_shipped_is_listed_with_its_licence() -> None:
+    pinned = set(re.findall(r"^([\w.-]+)==([^ \\]+)", Path("requirements.txt").read_text(), re.MULTILINE))
+    components = json.loads(Path("docs/sbom.json").read_text())["components"]
+    assert {(each["name"], each["version"]) for each in components} == pinned
+    rows = re.findall(r"^\| ([\w.-]+) +\| ([^ ]+)", Path("docs/licences.md").read_text(), re.MULTILINE)
+    listed = {(canonical(name), version) for name, version in rows if name != "Name"}
+    # What is for other systems or Pythons only is pinned, and not installed here.
+    assert listed <= {(canonical(name), version) for name, version in pinned}
+    named = {name for name, _ in listed}
+    assert {"streamlit", "boto3", "duckdb", "pandas", "pyarrow", "awswrangler"} <= named
+
+
+def canonical(name: str) -> str:
+    """PyPA, "Package name normalization"."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,6 +1,7 @@
 """A sanitized snapshot from one click, end to end: real state machine, tasks, PostgreSQL, and IAM on."""
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -60,7 +61,10 @@ def checksums(workbench: Workbench) -> dict[str, str]:
 def test_one_click_gives_qa_a_database_without_people(workbench: Workbench) -> None:
     before = checksums(workbench)
     with workbench.connect_inside(workbench.production, SHOP, "shop") as connection:
-        originals = {value for query in PERSONAL.values() for value in values(connection, query)}
+        found = {value for query in PERSONAL.values() for value in values(connection, query)}
+        # A short word of hexadecimal digits may stand in a digest by chance.
+        originals = {value for value in found if not re.fullmatch("[0-9a-f]{1,8}", value.casefold())}
+        assert len(originals) > 0.99 * len(found)
         assert read_contents(connection).found(originals) == {value.casefold() for value in originals}
         rows = read_contents(connection).counts
     pipeline = workbench.deployed(SHOP)

@@ -86,6 +86,52 @@ class Workbench:
             with self.connect(self.production, name, "master", PASSWORD, "app") as connection:
                 connection.execute(sql.encode())
 
+    def make_cluster(self, name: str, sql: str = "", **more: Any) -> None:
+        """An Aurora cluster of production's with one instance, filled by its master user."""
+        rds = self.rds(self.production)
+        request = {
+            "DBClusterIdentifier": name,
+            "Engine": "aurora-postgresql",
+            "DatabaseName": "app",
+            "MasterUsername": "master",
+            "MasterUserPassword": PASSWORD,
+            **more,
+        }
+        rds.create_db_cluster(**request)
+        self.available_cluster(self.production, name)
+        self.add_instance(self.production, name, request["Engine"])
+        if sql:
+            with self.connect_cluster(self.production, name, PASSWORD) as connection:
+                connection.execute(sql.encode())
+
+    def add_instance(self, place: Place, cluster: str, engine: str = "aurora-postgresql") -> None:
+        self.rds(place).create_db_instance(
+            DBInstanceIdentifier=f"{cluster}-one",
+            DBClusterIdentifier=cluster,
+            Engine=engine,
+            DBInstanceClass="db.t4g.medium",
+        )
+        self.available(place, f"{cluster}-one")
+
+    def available_cluster(self, place: Place, name: str) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            found = self.rds(place).describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
+            ready = found["Status"] == "available" and not found.get("PendingModifiedValues")
+            return found if ready else None
+
+        return eventually(look)
+
+    def connect_cluster(self, place: Place, name: str, password: str) -> psycopg.Connection[Any]:
+        found = self.available_cluster(place, name)
+        address = {"host": found["Endpoint"], "port": found["Port"]}
+        return psycopg.connect(**address, user="master", password=password, dbname="app", autocommit=True)
+
+    def delete_cluster(self, place: Place, name: str) -> None:
+        rds = self.rds(place)
+        rds.delete_db_instance(DBInstanceIdentifier=f"{name}-one", SkipFinalSnapshot=True)
+        eventually(lambda: not self.available_cluster(place, name)["DBClusterMembers"])
+        rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
+
     def available(self, place: Place, name: str) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
             found = self.rds(place).describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
@@ -140,15 +186,15 @@ class Workbench:
     def watch(self, pipeline: Deployed, name: str) -> runs.Watched:
         return runs.watch(self.cloud, pipeline, name)
 
-    def ended(self, pipeline: Deployed, name: str) -> runs.Watched:
+    def ended(self, pipeline: Deployed, name: str, within_s: float = PATIENCE_S) -> runs.Watched:
         def look() -> runs.Watched | None:
             watched = self.watch(pipeline, name)
             return None if watched.execution.status == "RUNNING" else watched
 
-        return eventually(look)
+        return eventually(look, within_s)
 
-    def run(self, pipeline: Deployed) -> runs.Watched:
-        return self.ended(pipeline, self.refresh(pipeline))
+    def run(self, pipeline: Deployed, within_s: float = PATIENCE_S) -> runs.Watched:
+        return self.ended(pipeline, self.refresh(pipeline), within_s)
 
     def log(self, pipeline: Deployed, watched: runs.Watched) -> list[str]:
         return [line.message for line in runs.task_log(self.cloud, pipeline, watched.task)]

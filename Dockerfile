@@ -1,0 +1,20 @@
+# The pages as an image, for `python -m ops setup template app`. Files that change lie in /run/slipway, a volume.
+FROM python:3.11-slim
+WORKDIR /slipway
+COPY requirements.txt .
+RUN pip install --no-cache-dir --require-hashes -r requirements.txt
+COPY .streamlit/config.toml .streamlit/
+COPY app app
+COPY ops ops
+COPY pages pages
+COPY queries queries
+COPY rollouts rollouts
+RUN useradd --uid 10001 --no-create-home slipway \
+ && mkdir /run/slipway && chown slipway /run/slipway \
+ && ln -s /run/slipway/secrets.toml .streamlit/secrets.toml \
+ && ln -s /run/slipway/slipway.toml slipway.toml
+VOLUME ["/run/slipway", "/tmp"]
+USER slipway
+ENV HOME=/tmp SLIPWAY_CLOUD=aws SLIPWAY_DATA=/run/slipway/data
+EXPOSE 8501
+CMD ["python", "-m", "streamlit", "run", "app/main.py", "--server.port", "8501", "--server.address", "0.0.0.0", "--server.headless", "true"]

@@ -1,0 +1,131 @@
+"""A browser's part of Streamlit's protocol, without a browser: a websocket, the script's runs, the fragments
+that draw themselves anew. https://docs.streamlit.io/develop/concepts/architecture/architecture
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+import websockets
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+LOOKS_S = 1.0  # what draws itself anew more often than this waits for something, and is part of the answer
+PATIENCE_S = 60.0
+ERROR = 1  # of an alert's formats
+
+
+@dataclass
+class Session:
+    """One browser tab. `took` holds the seconds of each interaction, by its name."""
+
+    address: str  # 127.0.0.1:8501
+    took: dict[str, list[float]] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    _socket: Any = None
+    _url: str = ""
+    _fragments: dict[str, float] = field(default_factory=dict)
+    _timers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _asked: dict[str, float] = field(default_factory=dict)  # fragment → when
+    _page: asyncio.Event = field(default_factory=asyncio.Event)
+    _reader: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Session":
+        self._socket = await websockets.connect(
+            f"ws://{self.address}/_stcore/stream",
+            origin=f"http://{self.address}",  # type: ignore[arg-type]
+            subprotocols=["streamlit"],  # type: ignore[list-item]
+            max_size=None,
+            compression=None,
+        )
+        self._reader = asyncio.create_task(self._read())
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        for task in filter(None, [*self._timers.values(), self._reader]):
+            task.cancel()
+        await self._socket.close()
+
+    async def open(self, name: str, page: str, **query: str) -> None:
+        """Opens the page and waits until it has been drawn and has got its answers."""
+        self._url = f"http://{self.address}/{page}"
+        began = time.monotonic()
+        await self._run(page, urlencode(query))
+        self.took.setdefault(name, []).append(time.monotonic() - began)
+
+    async def _run(self, page: str, query: str) -> None:
+        self._page.clear()
+        message = BackMsg()
+        message.rerun_script.page_name = page
+        message.rerun_script.query_string = query
+        message.rerun_script.context_info.url = self._url
+        await self._socket.send(message.SerializeToString())
+        try:
+            await asyncio.wait_for(self._page.wait(), PATIENCE_S)
+        except TimeoutError:
+            self.errors.append(f"{page}: no answer within {PATIENCE_S} s")
+
+    async def _read(self) -> None:
+        with suppress(websockets.ConnectionClosedOK):
+            async for data in self._socket:
+                message = ForwardMsg()
+                message.ParseFromString(data)
+                self._take(message)
+
+    def _take(self, message: ForwardMsg) -> None:
+        kind = message.WhichOneof("type")
+        if kind == "new_session" and not message.metadata.run.fragment_ids:
+            self._forget()
+        elif kind == "auto_rerun":
+            self._follow(message.auto_rerun.fragment_id, message.auto_rerun.interval)
+        elif kind == "stop_auto_rerun":
+            self._forget(message.stop_auto_rerun.fragment_ids)
+        elif kind == "delta":
+            self._look(message.delta)
+        elif kind == "script_finished":
+            self._finished(message.script_finished, message.metadata.run.fragment_ids)
+
+    def _finished(self, status: int, fragments: Iterable[str]) -> None:
+        if status == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
+            for asked in filter(None, (self._asked.pop(fragment, None) for fragment in fragments)):
+                self.took.setdefault("a look at what goes on", []).append(time.monotonic() - asked)
+        elif status == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
+            self.errors.append("the script does not compile")
+        if status != ForwardMsg.FINISHED_EARLY_FOR_RERUN and not any(
+            each < LOOKS_S for each in self._fragments.values()
+        ):
+            self._page.set()
+
+    def _look(self, delta: Any) -> None:
+        element = delta.new_element
+        if element.WhichOneof("type") == "exception":
+            self.errors.append(f"{self._url}: {element.exception.type}: {element.exception.message}")
+        elif element.WhichOneof("type") == "alert" and element.alert.format == ERROR:
+            self.errors.append(f"{self._url}: {element.alert.body}")
+
+    def _forget(self, fragments: Iterable[str] = ()) -> None:
+        """Those, or all of them."""
+        for fragment in list(fragments) or list(self._timers):
+            if timer := self._timers.pop(fragment, None):
+                timer.cancel()
+            self._fragments.pop(fragment, None)
+            self._asked.pop(fragment, None)
+
+    def _follow(self, fragment: str, interval: float) -> None:
+        self._fragments[fragment] = interval
+        if fragment not in self._timers:
+            self._timers[fragment] = asyncio.create_task(self._draw_anew(fragment, interval))
+
+    async def _draw_anew(self, fragment: str, interval: float) -> None:
+        while True:
+            await asyncio.sleep(interval)
+            message = BackMsg()
+            message.rerun_script.fragment_id = fragment
+            message.rerun_script.is_auto_rerun = True
+            message.rerun_script.context_info.url = self._url
+            self._asked.setdefault(fragment, time.monotonic())
+            await self._socket.send(message.SerializeToString())

@@ -1,0 +1,79 @@
+"""A real browser in front of `python -m ops run`, as `make run` starts it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from ops.embedded.lifecycle import Running
+from ops.embedded.ports import free_port
+from tests.end_to_end.workbench import eventually
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ROOT = Path(__file__).parents[2]
+QUIET = (  # nothing but the page is asked for: a closed network would be tried again and again
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@contextmanager
+def serving(data: Path, port: int, **environment: str) -> Iterator[str]:
+    """The address of a workbench that finds the embedded cloud running below `data`."""
+    log = data / f"run-{port}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ops", "run", "--port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "SLIPWAY_DATA": str(data), "SLIPWAY_EMBEDDED_DELAY": "0.2", **environment},
+            stdout=output,
+            stderr=output,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        eventually(
+            lambda: f"Slipway is at {url}" in log.read_text() and "it was running already" in log.read_text()
+        )
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+@pytest.fixture(scope="session")
+def address(embedded: Running, data: Path) -> Iterator[str]:
+    with serving(data, free_port()) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM:
+        pytest.skip("no Chromium on the PATH: apt-get install chromium")
+    flags = [*QUIET, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a browser that knows nothing yet."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1400})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    expect.set_options(timeout=30_000)
+    yield page
+    context.close()

@@ -1,0 +1,63 @@
+"""A database with a stack that is listed as its pipeline, around a state machine of the test's own."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ops.templates.snapshots import DESCRIPTION
+from tests.embedded.overlay import ACCOUNT, eventually
+
+Client = Callable[..., Any]
+Undo = Callable[..., Any]
+
+PARAMETERS = {
+    "KeepSnapshots": "7",
+    "PollSeconds": "1",
+    "AssignPublicIp": "ENABLED",
+    "UseLatestSnapshot": "false",
+    "InstanceClass": "db.t4g.micro",
+}
+
+
+def make_database(client: Client, undo: Undo, name: str, tags: Mapping[str, str]) -> None:
+    rds = client("rds")
+    rds.create_db_instance(
+        DBInstanceIdentifier=name,
+        Engine="postgres",
+        DBInstanceClass="db.t4g.micro",
+        AllocatedStorage=20,
+        DBName="app",
+        MasterUsername="master",
+        MasterUserPassword="correct-horse-1",
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+    )
+    undo(rds.delete_db_instance, DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+
+    def is_available() -> bool:
+        (found,) = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+        return bool(found["DBInstanceStatus"] == "available")
+
+    eventually(is_available)
+
+
+def make_machine(client: Client, undo: Undo, name: str, definition: Mapping[str, Any]) -> str:
+    """Its ARN."""
+    machines, role = client("stepfunctions"), f"arn:aws:iam::{ACCOUNT}:role/Slipway"
+    made = machines.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)
+    undo(machines.delete_state_machine, stateMachineArn=made["stateMachineArn"])
+    return str(made["stateMachineArn"])
+
+
+def make_stack(client: Client, undo: Undo, name: str, machine: str, parameters: Mapping[str, str]) -> None:
+    stacks = client("cloudformation")
+    given = {**PARAMETERS, **parameters}
+    template = {
+        "Description": DESCRIPTION,
+        "Parameters": {key: {"Type": "String", "Default": value} for key, value in given.items()},
+        "Resources": {"P": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}},
+        "Outputs": {"StateMachineArn": {"Value": machine}},
+    }
+    stacks.create_stack(StackName=name, TemplateBody=json.dumps(template))
+    undo(stacks.delete_stack, StackName=name)
+    is_made = {"CREATE_COMPLETE"}
+    eventually(lambda: stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] in is_made)

@@ -1,0 +1,157 @@
+"""Hostile names and texts on every page, in a real browser: they are shown as text, and do nothing.
+
+One browser session walks through all of it.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Request
+
+from ops.aws.audit_trail import open_audit
+from ops.aws.cloud import Cloud
+from ops.embedded.lifecycle import Running
+from ops.embedded.ports import free_port
+from ops.logs.tables import FORMULA as FORMULA_STARTS
+from tests.browser.conftest import serving
+from tests.browser.hostile_cloud import DATABASE, DATASET, MARKUP, RUN, hostile_cloud
+from tests.browser.test_walk import STILL
+
+# What there is once a text was taken for more: from all roots, shadow roots too.
+LOOK = """() => {
+  const roots = [document], found = window.pwned ? ["a script ran"] : [];
+  let text = "";
+  const look = (root) => {
+    const made = 'a[href*="evil.example"], img[src*="evil"], img[src="x"], [onerror], [srcdoc], .katex';
+    for (const each of root.querySelectorAll(made)) found.push(each.outerHTML.slice(0, 200));
+    for (const each of root.querySelectorAll("b, strong, em, a, span")) {
+      const alone = ["bold-mark", "strong-mark", "link-mark", "red-mark"].includes(each.textContent.trim());
+      const icon = each.dataset.testid === "stIconMaterial" && each.textContent.trim() === "skull";
+      if (alone || icon) found.push(each.outerHTML.slice(0, 200));
+    }
+    for (const each of root.querySelectorAll("*")) if (each.shadowRoot) look(each.shadowRoot);
+    text += [...(root.body || root).childNodes].map((each) => each.textContent).join(" ");
+  };
+  look(document);
+  if (document.body.innerText.includes("😄")) found.push("a smile");
+  for (const each of document.querySelectorAll("input, textarea")) text += " " + each.value;
+  return [found, text];
+}"""
+PATIENCE_S = 30
+MARK, LINE = "strong-mark", "window.pwned="  # of a name; of a log line
+HERE = quote(MARKUP, safe="")
+# Where, what to click there, and which hostile text must be seen, if any.
+PLACES = (
+    ("/", (), MARK),
+    (f"/snapshots?database={DATABASE}", (), MARK),
+    (f"/snapshots?database={HERE}&run={HERE}&account={HERE}&region={HERE}", (), MARK),
+    (f"/snapshots?database={DATABASE}&run={HERE}", (), MARK),
+    (f"/snapshot_pipeline?database={HERE}", (), MARK),
+    (f"/snapshot_pipeline?database={DATABASE}", (), MARK),
+    (f"/rollouts?view=Runs&run={quote(RUN)}", (), MARK),
+    ("/rollouts?view=Plan", (), ""),
+    (f"/rollouts?view={HERE}&run={HERE}", (), ""),
+    ("/support_stacks", ("Graph", "Clean-up", "Cure", "Migration"), MARK),
+    ("/logs?t=1d", (), LINE),
+    ("/logs?t=1d&view=templates", (), LINE),
+    (f"/logs?t=1d&q={HERE}", (), MARK),
+    (f"/logs?t={HERE}&zone={HERE}&view={HERE}&open={HERE}&dataset={HERE}", (), ""),
+    ("/log_export?view=Pipeline", (), ""),
+    ("/log_export?view=Coverage", (), ""),
+    ("/log_export?view=Ledger", (), ""),
+    ("/log_export?view=Failed", (), MARK),
+    ("/log_export?view=Backfill", (), ""),
+    ("/log_export?view=Retention", (), ""),
+    ("/log_export?view=Deployment", (), ""),
+    ("/audit?text=bold-mark", (), MARK),
+    (f"/audit?text={HERE}", (), MARK),
+    (f"/settings?account={HERE}", ("Permissions", "Values"), ""),
+)
+
+
+@pytest.fixture(scope="module")
+def address(embedded: Running, cloud: Cloud, data: Path) -> Iterator[str]:
+    with (
+        hostile_cloud(embedded, open_audit(cloud)),
+        serving(data, free_port(), SLIPWAY_LOGS=DATASET) as url,
+    ):
+        yield url
+
+
+@pytest.fixture(scope="module")
+def strangers() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def view(browser: Browser, strangers: list[str]) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 2400}, accept_downloads=True)
+
+    def note(request: Request) -> None:
+        if urlsplit(request.url).hostname == "evil.example":
+            strangers.append(request.url)
+
+    context.on("request", note)
+    page = context.new_page()
+    page.add_init_script("delete window.showSaveFilePicker")  # a file that is saved is downloaded instead
+    page.set_default_timeout(30_000)
+    yield page
+    context.close()
+
+
+def taken_for_more(page: Page, seen: str) -> list[str]:
+    """What a text was taken for, once `seen` is there: charts and tables are drawn after the script's end."""
+    for _ in range(PATIENCE_S * 10):
+        page.wait_for_selector(STILL)
+        page.wait_for_timeout(100)
+        found, text = page.evaluate(LOOK)
+        if seen in text:
+            return list(found)
+    raise AssertionError(f"{seen} is not seen in: {text}")
+
+
+@pytest.mark.parametrize("where, tabs, seen", PLACES, ids=[place[0].replace(HERE, "…") for place in PLACES])
+def test_a_hostile_text_is_text(
+    view: Page, address: str, strangers: list[str], where: str, tabs: tuple[str, ...], seen: str
+) -> None:
+    view.goto(address + where)
+    view.wait_for_selector("h1")
+    found = taken_for_more(view, seen)
+    for tab in tabs:
+        view.get_by_role("tab", name=tab).click()
+        found += taken_for_more(view, "")
+    assert view.get_by_test_id("stException").all_inner_texts() == []
+    assert found == []
+    assert strangers == []
+
+
+def test_a_hostile_log_group_is_text(view: Page, address: str) -> None:
+    view.goto(f"{address}/log_export?view=Coverage")
+    word = view.get_by_label("Log group contains")
+    word.fill(MARK)
+    word.press("Enter")
+    assert taken_for_more(view, f"**{MARK}**") == []
+
+
+def cells(page: Page, button: Locator) -> list[str]:
+    """Of the CSV that the button gives."""
+    with page.expect_download() as waiting:
+        button.click()
+    text = waiting.value.path().read_text("utf-8-sig")
+    return [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+
+
+def test_no_file_holds_a_formula(view: Page, address: str) -> None:
+    view.goto(f"{address}/logs?t=1d")
+    view.get_by_role("button", name="Download", exact=True).click()
+    view.get_by_role("button", name="Prepare the file").click()
+    files = cells(view, view.get_by_role("button", name="CSV", exact=True))
+    view.goto(f"{address}/audit?text=calc")
+    view.get_by_test_id("stDataFrame").hover()
+    files += cells(view, view.get_by_role("button", name="Download as CSV"))
+    assert sum(MARK in cell for cell in files) > 1 and any(cell.startswith("'=") for cell in files)
+    assert [cell for cell in files if cell.startswith(FORMULA_STARTS)] == []

@@ -1,0 +1,153 @@
+"""The main action of each job by keyboard alone."""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from ops.aws.cloud import Cloud
+from ops.embedded.lifecycle import Running
+from ops.rollouts import engine, runs
+from tests.browser.keys import STILL, Keys
+from tests.browser.made_pipeline import make_database, make_machine, make_stack
+from tests.embedded.overlay import REGION, client
+
+REDRAWS = 3
+DATABASE = "slow"
+# What it is told to clean up after is nothing; else it goes on until it is stopped.
+SLOW = {
+    "StartAt": "Clean up only?",
+    "States": {
+        "Clean up only?": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$.clean_up", "IsPresent": True, "Next": "Done"}],
+            "Default": "Copy",
+        },
+        "Copy": {"Type": "Wait", "Seconds": 600, "Next": "Done"},
+        "Done": {"Type": "Succeed"},
+    },
+}
+
+
+@pytest.fixture
+def keys(page: Page) -> Keys:
+    return Keys(page)
+
+
+@pytest.fixture
+def slow_pipeline(embedded: Running) -> Iterator[None]:
+    def connect(service: str, region: str = REGION) -> Any:
+        return client(embedded, service, region=region)
+
+    with ExitStack() as undo:
+        make_database(connect, undo.callback, DATABASE, {})
+        machine = make_machine(connect, undo.callback, DATABASE, SLOW)
+        make_stack(connect, undo.callback, DATABASE, machine, {"SourceDatabase": DATABASE})
+        yield
+
+
+def open_page(page: Page, address: str) -> None:
+    page.goto(address)
+    page.wait_for_selector("h1")
+    page.wait_for_selector(STILL)
+
+
+def wait_for_redraws(page: Page, counter: Locator) -> None:
+    """Until what counts the seconds behind the dialog has changed so often."""
+    for _ in range(REDRAWS):
+        expect(counter).not_to_have_text(counter.inner_text())
+
+
+def test_a_snapshot_is_refreshed_and_the_run_stopped(
+    page: Page, keys: Keys, address: str, slow_pipeline: None
+) -> None:
+    open_page(page, f"{address}/snapshots?database={DATABASE}")
+    keys.push("Refresh snapshot")
+    expect(page.get_by_role("button", name="Stop run")).to_be_visible()
+    run = page.url.partition("run=")[2].partition("&")[0]
+    keys.push("Stop run")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    wait_for_redraws(page, page.get_by_text(re.compile(rf"{run} · .* · started")))
+    keys.push("Stop run", within=dialog)
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_text(re.compile(rf"stopped.*{run}"))).to_be_visible()
+
+
+@pytest.fixture
+def baking(cloud: Cloud) -> str:
+    """The run that the embedded cloud begins with, among those of other tests."""
+    found = runs.list_runs(cloud, engine.find(cloud))
+    return next(each.run for each in found if each.rollout == "welcome")
+
+
+def test_a_rollout_is_paused_and_resumed(page: Page, keys: Keys, address: str, baking: str) -> None:
+    open_page(page, f"{address}/rollouts?run={baking}")
+    for order, seen in (("Pause", True), ("Resume", False)):
+        keys.push(order)
+        dialog = page.get_by_role("dialog")
+        keys.reach(dialog.get_by_label("Reason, for those who read the log later"))
+        keys.write("by keyboard")
+        keys.press("Enter")
+        keys.push(order, within=dialog)
+        expect(dialog).to_have_count(0)
+        expect(page.get_by_text("Paused: by keyboard")).to_have_count(int(seen))
+
+
+def test_what_is_written_in_a_dialog_stays_while_the_page_behind_is_drawn_anew(
+    page: Page, keys: Keys, address: str, baking: str
+) -> None:
+    open_page(page, f"{address}/rollouts?run={baking}")
+    keys.push("Skip bake")
+    dialog = page.get_by_role("dialog")
+    reason = dialog.get_by_label("Reason, for those who read the log later")
+    keys.reach(reason)
+    keys.write("half a sen")
+    took = page.get_by_text(re.compile("· started .* by embedded cloud ·"))
+    wait_for_redraws(page, took)
+    expect(reason).to_have_value("half a sen")
+    expect(reason).to_be_focused()
+    keys.write("tence")
+    keys.press("Enter")
+    name = dialog.get_by_label(re.compile("^Type .* to confirm$"))
+    keys.reach(name)
+    keys.write("welcome-")
+    wait_for_redraws(page, took)
+    expect(name).to_have_value("welcome-")
+    expect(reason).to_have_value("half a sentence")
+    expect(dialog.get_by_role("button", name="Skip", exact=True)).to_be_disabled()
+    keys.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_a_clean_up_is_planned(page: Page, keys: Keys, address: str) -> None:
+    open_page(page, f"{address}/support_stacks")
+    keys.reach(page.get_by_role("tab", name="Inventory"))
+    keys.press("ArrowRight", "ArrowRight")
+    expect(page.get_by_role("tab", name="Clean-up")).to_have_attribute("aria-selected", "true")
+    keys.push("Show plan")
+    dialog = page.get_by_role("dialog")
+    typed = dialog.get_by_label(re.compile("^Type .* to confirm$"))
+    keys.reach(typed)
+    keys.write("something else")
+    keys.press("Enter")
+    expect(dialog.get_by_role("button", name="Clean up", exact=True)).to_be_disabled()
+    keys.press("Escape")
+    expect(dialog).to_have_count(0)
+
+
+def test_logs_are_searched_and_an_event_opened(page: Page, keys: Keys, address: str) -> None:
+    open_page(page, f"{address}/logs?t=1d")
+    keys.reach(page.get_by_placeholder("timeout"))
+    keys.write("order")
+    keys.press("Enter")
+    expect(page).to_have_url(re.compile("q=order"))
+    line = page.locator(".list > .item > .line").first
+    expect(line.locator("mark").first).to_be_visible()
+    page.wait_for_selector(STILL)
+    keys.reach(line)
+    keys.press("Enter")
+    expect(page.locator(".item.open .whole").first).to_be_visible()

@@ -1,0 +1,49 @@
+"""The pages as the guides show them, from the embedded cloud's sample."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.pictures import STILL, WIDTH, take
+
+PAGES = {
+    "overview": ("/", "Snapshot pipelines", 1000),
+    "snapshot-pipeline": ("/snapshot_pipeline?database=shop-production", "Preview changes", 860),
+    "rollouts": ("/rollouts", "Decision log", 1000),
+    "support-stacks": ("/support_stacks", "nobody needs", 760),
+    "audit": ("/audit", "of the newest", 760),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_the_guides(page: Page, address: str, name: str) -> None:
+    where, seen, height = PAGES[name]
+    page.goto(address + where)
+    expect(page.get_by_text(seen).first).to_be_visible(timeout=60_000)
+    page.wait_for_selector(STILL)
+    take(page, name, height=height)
+
+
+def test_the_logs_with_an_open_event(page: Page, address: str) -> None:
+    page.goto(f"{address}/logs?t=1d&q=failed")
+    page.locator(".list > .item > .line").nth(1).click()
+    expect(page.locator(".around .here")).to_be_visible()
+    page.wait_for_selector(STILL)
+    take(page, "logs", height=1000)
+
+
+def test_what_may_be_done_in_an_account(page: Page, address: str) -> None:
+    page.goto(f"{address}/settings")
+    page.get_by_role("tab", name="Permissions").click()
+    expect(page.get_by_text("by simulation of its policies")).to_be_visible(timeout=60_000)
+    page.wait_for_selector(STILL)
+    take(page, "settings", height=860)
+
+
+def test_a_run_step_by_step(page: Page, address: str) -> None:
+    page.set_viewport_size({"width": WIDTH, "height": 1400})
+    page.goto(f"{address}/snapshots?database=shop-production")
+    page.get_by_role("button", name="Refresh snapshot").click()
+    expect(page.get_by_role("button", name="Stop run")).to_be_visible()
+    expect(page.get_by_text("newest sanitized snapshot was made just now")).to_be_visible(timeout=60_000)
+    page.wait_for_selector(STILL)
+    take(page, "snapshots", height=1400)

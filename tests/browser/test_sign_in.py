@@ -1,0 +1,93 @@
+"""Signing in through an OpenID Connect provider, in a real browser; and what a stranger gets without."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from ops.embedded.lifecycle import Running
+from ops.embedded.ports import free_port
+from tests.browser.conftest import serving
+from tests.browser.provider import Provider, provider
+
+SECRETS = """\
+[auth]
+redirect_uri = "http://127.0.0.1:{port}/oauth2callback"
+cookie_secret = "a-secret-of-the-tests-that-is-long-enough"
+client_id = "{client}"
+client_secret = "client-secret"
+server_metadata_url = "{issuer}/.well-known/openid-configuration"
+"""
+ADA = {"sub": "1", "email": "ada@example.com", "email_verified": True}
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[Provider]:
+    with provider() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def signed(issuer: Provider, embedded: Running, data: Path) -> Iterator[str]:
+    port = free_port()
+    secrets = data / "secrets.toml"
+    secrets.write_text(SECRETS.format(port=port, client=Provider.CLIENT, issuer=issuer.issuer))
+    roles = {"SLIPWAY_OPERATORS": "ada@example.com", "SLIPWAY_VIEWERS": "readers"}
+    with serving(data, port, STREAMLIT_SECRETS_FILES=str(secrets), **roles) as url:
+        yield url
+
+
+def sign_in(page: Page, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_nothing_is_shown_before_somebody_has_signed_in(page: Page, signed: str) -> None:
+    page.goto(f"{signed}/snapshots")
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(page.get_by_text("shop-production")).to_have_count(0)
+
+
+def test_an_operator_signs_in_works_and_signs_out(page: Page, signed: str, issuer: Provider) -> None:
+    issuer.person = ADA
+    sign_in(page, signed)
+    expect(page.get_by_text("ada@example.com, operator")).to_be_visible()
+    page.get_by_role("link", name="Snapshots").click()
+    expect(page.get_by_role("button", name="Refresh snapshot")).to_be_enabled()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert issuer.signed_out == 1
+
+
+def test_somebody_without_a_role_is_told_whom_to_ask(page: Page, signed: str, issuer: Provider) -> None:
+    issuer.person = {"sub": "2", "email": "<b>eve</b>@example.com", "email_verified": True}
+    sign_in(page, signed)
+    expect(page.get_by_text("<b>eve</b>@example.com has no role in Slipway")).to_be_visible()
+    expect(page.get_by_text("Ask an administrator to name you")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def test_an_address_that_nobody_has_verified_gives_no_role(page: Page, signed: str, issuer: Provider) -> None:
+    issuer.person = {**ADA, "email_verified": False}
+    sign_in(page, signed)
+    expect(page.get_by_text("ada@example.com has no role in Slipway")).to_be_visible()
+
+
+def test_an_old_sign_in_is_asked_for_anew(page: Page, signed: str, issuer: Provider) -> None:
+    issuer.person = {**ADA, "iat": 1_700_000_000, "exp": 4_000_000_000}
+    sign_in(page, signed)
+    expect(page.get_by_text("The sign-in is older than 12 hours")).to_be_visible()
+    issuer.person = ADA
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("ada@example.com, operator")).to_be_visible()
+
+
+def test_without_sign_in_another_name_of_this_machine_gets_an_explanation_only(
+    page: Page, address: str
+) -> None:
+    page.set_extra_http_headers({"X-Forwarded-For": "203.0.113.7"})
+    page.goto(f"{address}/snapshots")
+    expect(page.get_by_text("Slipway is not open to the network")).to_be_visible()
+    expect(page.get_by_text("Sign-in is not configured")).to_be_visible()
+    expect(page.get_by_text("shop-production")).to_have_count(0)

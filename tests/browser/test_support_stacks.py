@@ -1,0 +1,77 @@
+"""Support stacks in a real browser: a clean-up is stopped and taken up again, then the cure is set up."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from ops.embedded.accounts import PRODUCTION
+from ops.embedded.ports import free_port
+from ops.embedded.sample.pipelines import support
+from ops.settings import Settings
+from tests.browser.conftest import serving
+from tests.browser.test_walk import STILL
+from tests.end_to_end import sample_pipelines
+
+MORE = 8  # stacks that nobody needs: deleting them takes long enough to be stopped meanwhile
+ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
+
+
+@pytest.fixture(scope="module")
+def own(data: Path) -> Iterator[str]:
+    """A workbench with an embedded cloud of its own: what is cleaned up here, other tests look at."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    settings = Settings(data=data / "clean-up")
+    with sample_pipelines.serving(settings.embedded_data) as running:
+        for number in range(MORE):
+            sample_pipelines.deploy(running, support(f"Old{number}", PRODUCTION.id, "us-east-1", artifacts=1))
+        with serving(settings.data, free_port()) as address:
+            yield address
+
+
+def plan(page: Page) -> Locator:
+    """The dialog with the plan of what is orphaned."""
+    page.get_by_role("spinbutton", name="Quiet days").fill("0")
+    page.get_by_role("spinbutton", name="Quiet days").press("Enter")
+    page.get_by_role("tab", name="Clean-up").click()
+    page.get_by_role("button", name="Show plan").first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    return dialog
+
+
+def confirm(dialog: Locator) -> None:
+    box = dialog.get_by_role("textbox")
+    word = (box.get_attribute("aria-label") or "").removeprefix("Type ").removesuffix(" to confirm")
+    box.fill(word)
+    box.press("Enter")
+    dialog.get_by_role("button", name="Clean up").click()
+
+
+def test_a_clean_up_is_stopped_and_taken_up_again(page: Page, own: str) -> None:
+    page.goto(f"{own}/support_stacks")
+    expect(page.get_by_role("tab", name="Clean-up")).to_be_visible(timeout=60_000)
+    confirm(plan(page))
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("It was stopped.")).to_be_visible(timeout=60_000)
+    page.wait_for_selector(STILL)
+    page.screenshot(path=ARTIFACTS / "support stacks-stopped.png", full_page=True)
+    confirm(plan(page))
+    expect(page.get_by_text("Nothing is orphaned")).to_be_visible(timeout=60_000)
+    page.screenshot(path=ARTIFACTS / "support stacks-clean.png", full_page=True)
+
+
+def test_the_cure_is_set_up_and_gives_its_code(page: Page, own: str) -> None:
+    page.goto(f"{own}/support_stacks")
+    page.get_by_role("tab", name="Cure").click()
+    for region in ("eu-west-1", "us-east-1"):
+        page.get_by_label("Regions").fill(region)
+        page.get_by_label("Regions").press("Enter")
+    page.get_by_label("Regions").press("Escape")
+    page.get_by_role("tabpanel", name="Cure").get_by_role("button", name="Show plan").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Set up").click()
+    expect(page.get_by_text("crossRegionReplicationBuckets").first).to_be_visible(timeout=60_000)
+    page.wait_for_selector(STILL)
+    page.screenshot(path=ARTIFACTS / "support stacks-cured.png", full_page=True)

@@ -1,0 +1,79 @@
+"""Every page of the menu in a real browser, light and dark, wide and narrow: it comes up without an error,
+axe-core finds nothing serious, and a screenshot is kept in test-artifacts/."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
+PAGES = {
+    "overview": "/",
+    "snapshots": "/snapshots",
+    "snapshot pipeline": "/snapshot_pipeline?database=shop-production",
+    "log export": "/log_export",
+    "log coverage": "/log_export?view=Coverage",
+    "log ledger": "/log_export?view=Ledger",
+    "log retention": "/log_export?view=Retention",
+    "logs": "/logs?t=1d",
+    "rollouts": "/rollouts",
+    "support stacks": "/support_stacks",
+    "audit": "/audit",
+    "settings": "/settings",
+    # where there is nothing, or something is wrong
+    "snapshots without databases": "/snapshots?account=development&region=us-east-1",
+    "logs without events": "/logs?t=1d&q=nothing-of-that-kind",
+    "logs with a mistake": "/logs?t=1d&q=%22open",
+    "logs of no bucket": "/logs?dataset=s3%3A%2F%2Fno-such-bucket-anywhere%2F",
+    "rollouts plan": "/rollouts?view=Plan",
+    "rollouts simulation": "/rollouts?view=Simulate",
+    "audit without records": "/audit?text=nothing-of-that-kind",
+}
+# The rectangle that one drags over a chart: Vega draws it and gives it no name.
+OF_VEGA = {"exclude": [['[class*="brush_brush"]']]}
+SERIOUS = ("serious", "critical")
+STILL = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def theme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module", params=[1280, 400])
+def width(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture(scope="module")
+def view(browser: Browser, theme: str, width: int) -> Iterator[Page]:
+    context = browser.new_context(
+        viewport={"width": width, "height": 1000},
+        color_scheme="dark" if theme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    yield page
+    context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_comes_up_readable_for_everybody(
+    view: Page, address: str, name: str, theme: str, width: int
+) -> None:
+    view.goto(address + PAGES[name])
+    view.wait_for_selector("h1")
+    view.wait_for_selector(STILL)
+    view.wait_for_timeout(500)  # charts are drawn after the script has ended
+    ARTIFACTS.mkdir(exist_ok=True)
+    view.screenshot(path=ARTIFACTS / f"{name}-{theme}-{width}.png", full_page=True)
+    assert view.get_by_test_id("stException").count() == 0
+    found = [
+        f"{violation['id']}: {violation['help']}: {violation['nodes'][0]['html']}"
+        for violation in Axe().run(view, context=OF_VEGA).response["violations"]
+        if violation["impact"] in SERIOUS
+    ]
+    assert not found

@@ -1,0 +1,46 @@
+"""An embedded cloud that holds only the sample's CDK pipelines: up in seconds, everything in it new."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ops import embedded as emulator
+from ops.embedded.accounts import ACCOUNTS, DEVELOPMENT, PRODUCTION
+from ops.embedded.lifecycle import Running
+from ops.embedded.sample.pipelines import CONSTRUCT, SampleStack, sample_stacks
+from tests.end_to_end import assemblies
+from tests.end_to_end.assemblies import CdkStack
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[Running]:
+    """Live, shared and orphaned stacks, and a bucket that its stack has retained."""
+    running = emulator.start(data, sample=False, owner=True)
+    try:
+        for account in ACCOUNTS:
+            assemblies.make_role(running.endpoint, account.id)
+        for stack in sample_stacks(PRODUCTION.id, DEVELOPMENT.id):
+            deploy(running, stack)
+            if stack.gone:
+                assemblies.undeploy(running.endpoint, as_cdk(stack))
+        yield running
+    finally:
+        emulator.stop(data)
+
+
+def deploy(running: Running, stack: SampleStack) -> None:
+    """Deploys the stack and puts an artifact into its bucket, where it has one of its own."""
+    assemblies.deploy(running.endpoint, as_cdk(stack))
+    if stack.artifacts:
+        s3 = assemblies.client(running.endpoint, "s3", stack.account, stack.region)
+        folder = stack.name.split("-")[0]
+        s3.put_object(Bucket=bucket_of(stack), Key=f"{folder}/Artifact_S/1", Body=b"x")
+
+
+def bucket_of(stack: SampleStack) -> str:
+    return str(stack.template["Resources"][f"{CONSTRUCT}FC3227F2"]["Properties"]["BucketName"])
+
+
+def as_cdk(stack: SampleStack) -> CdkStack:
+    return CdkStack(stack.name, stack.account, stack.region, json.dumps(stack.template))

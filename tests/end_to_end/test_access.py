@@ -1,0 +1,94 @@
+"""The roles' stack on the embedded cloud, with IAM enforced: who looks may read all and change nothing."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ops.audit import Actor, FileAudit
+from ops.aws import deploy, log_groups, rds
+from ops.aws.cloud import Cloud, Place
+from ops.aws.cloudformation import StackSpec
+from ops.embedded.accounts import ACCOUNTS, WORKBENCH
+from ops.errors import AccessDenied
+from ops.plan import Plan, execute
+from ops.snapshots import catalogue, runs
+from ops.support_stacks.inventory import read_inventory
+from ops.templates.access import READ_ROLE, ROLE, roles
+from tests.end_to_end.workbench import eventually
+
+SHOP = "shop-production"
+STACK = "slipway-access"
+
+
+@pytest.fixture(scope="module")
+def carry_out(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Plan], None]:
+    audit = FileAudit(tmp_path_factory.mktemp("audit") / "audit.jsonl")
+
+    def carry_out(plan: Plan) -> None:
+        outcome = execute(plan, actor=Actor("ada", "test"), audit=audit, confirmed=plan.confirm)
+        if outcome.error:
+            raise outcome.error
+
+    return carry_out
+
+
+@pytest.fixture(scope="module")
+def deployed(cloud: Cloud, carry_out: Callable[[Plan], None]) -> None:
+    for account in ACCOUNTS:
+        spec = StackSpec(
+            name=STACK,
+            template_body=roles().to_json(),
+            parameters={"WorkbenchArn": f"arn:aws:iam::{WORKBENCH}:root"},
+            tags={},
+            capabilities=("CAPABILITY_NAMED_IAM",),
+            account=account.id,
+            region=cloud.settings.home_region,
+        )
+        carry_out(deploy.plan_preview(cloud, spec, ()))
+        carry_out(deploy.plan_deploy(cloud, deploy.read_preview(cloud, spec)))
+
+
+def as_role(cloud: Cloud, role: str) -> Cloud:
+    accounts = tuple(replace(each, role=f"arn:aws:iam::{each.id}:role/{role}") for each in ACCOUNTS)
+    return Cloud(replace(cloud.settings, accounts=accounts), cloud.endpoint)
+
+
+@pytest.mark.usefixtures("deployed")
+def test_who_only_looks_sees_everything_and_changes_nothing(
+    cloud: Cloud, carry_out: Callable[[Plan], None]
+) -> None:
+    looking = as_role(cloud, READ_ROLE)
+    place = looking.places[0]
+    assert rds.list_databases(looking, place)
+    pipeline = catalogue.find_pipeline(looking, place, SHOP)
+    catalogue.list_sanitized(looking, pipeline)
+    runs.list_runs(looking, pipeline)
+    assert [
+        r.error for r in looking.read(lambda each: log_groups.list_groups(looking, each)) if r.error
+    ] == []
+    inventory = read_inventory(looking, datetime.now(UTC))
+    assert [(gap.what, str(gap.error)) for gap in inventory.gaps] == []
+    with pytest.raises(AccessDenied):
+        carry_out(runs.plan_refresh(looking, pipeline, datetime.now(UTC)))
+    with pytest.raises(AccessDenied):
+        log_groups.set_retention(looking, Place(place.account, place.region), "/any", 30)
+
+
+@pytest.mark.usefixtures("deployed")
+def test_a_snapshot_is_refreshed_in_the_working_role(cloud: Cloud, carry_out: Callable[[Plan], None]) -> None:
+    working = as_role(cloud, ROLE)
+    pipeline = catalogue.find_pipeline(working, working.places[0], SHOP)
+    eventually(lambda: not runs.running(runs.list_runs(working, pipeline)), 120)
+    plan = runs.plan_refresh(working, pipeline, datetime.now(UTC))
+    carry_out(plan)
+    name = plan.steps[0].id
+    eventually(lambda: runs.watch(working, pipeline, name).execution.status != "RUNNING", 120)
+    assert runs.watch(working, pipeline, name).execution.status == "SUCCEEDED"
+
+
+def test_no_file_of_the_stack_is_left_out_of_the_docs() -> None:
+    text = Path("docs/real-aws.md").read_text()
+    assert "setup deploy roles" in text and "setup deploy app" in text

@@ -1,0 +1,138 @@
+"""Real runs that are disturbed: permissions taken away while they go on, and another run beside them."""
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.aws import stepfunctions
+from ops.aws.cloud import Cloud
+from ops.snapshots import runs
+from ops.snapshots.catalogue import Deployed
+from tests.end_to_end.workbench import Workbench, eventually
+
+PEOPLE = """
+    CREATE TABLE people (id int PRIMARY KEY, email text);
+    INSERT INTO people SELECT n, 'person' || n || '@real.test' FROM generate_series(1, 50) n"""
+POLICY = "[tables.people]\nid = 'keep'\nemail = 'fake email'\n"
+SLOWER = "before = 'SELECT pg_sleep(4)'\n" + POLICY
+
+
+@pytest.fixture(scope="session")
+def workbench(cloud: Cloud, data: Path) -> Workbench:
+    return Workbench(cloud, data)
+
+
+@pytest.fixture
+def database(workbench: Workbench) -> Iterator[str]:
+    name = f"people-{uuid.uuid4().hex[:6]}"
+    workbench.make_database(name, PEOPLE)
+    yield name
+    workbench.rds(workbench.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+
+
+class Role:
+    """The handler's role, from which an action is taken away and given back."""
+
+    def __init__(self, workbench: Workbench, pipeline: Deployed) -> None:
+        place = workbench.production
+        self._iam = workbench.cloud.client("iam", place.account.id)
+        stacks = workbench.cloud.client("cloudformation", place.account.id, place.region)
+        found = stacks.describe_stack_resource(StackName=pipeline.name, LogicalResourceId="HandlerRole")
+        name = found["StackResourceDetail"]["PhysicalResourceId"]
+        self._policy = {"RoleName": name, "PolicyName": "take-away"}
+
+    def take_away(self, action: str) -> None:
+        statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self._iam.put_role_policy(**self._policy, PolicyDocument=document)
+
+    def give_back(self) -> None:
+        self._iam.delete_role_policy(**self._policy)
+
+
+# What is taken away, and the state that must say so.
+TAKEN = {
+    "rds:RestoreDBInstanceFromDBSnapshot": "Restore temporary database",
+    "rds:ModifyDBSnapshotAttribute": "Share",
+    "rds:DeleteDBInstance": "Clean up",
+}
+
+
+def test_what_is_not_allowed_is_said_and_the_next_run_succeeds(workbench: Workbench, database: str) -> None:
+    pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
+    role = Role(workbench, pipeline)
+    for action, state in TAKEN.items():
+        role.take_away(action)
+        execution = workbench.run(pipeline).execution
+        role.give_back()
+        failed = execution.failed_step
+        assert execution.status == "FAILED" and failed
+        assert (failed.name, action in failed.cause) == (state, True), failed.cause
+        invoke(workbench, pipeline, {"action": "sweep", "run": {"stateMachineArn": pipeline.machine}})
+        eventually(lambda: not workbench.left(pipeline))
+        attributes = [item.shared_with for item in workbench.sanitized(pipeline)]
+        assert all(shared == (workbench.qa.account.id,) for shared in attributes)
+        if state != "Clean up":
+            assert attributes == []  # what was not finished is not kept
+    assert workbench.run(pipeline).execution.status == "SUCCEEDED"
+    assert workbench.left(pipeline) == []
+
+
+def invoke(workbench: Workbench, pipeline: Deployed, event: dict[str, Any]) -> None:
+    place = workbench.production
+    stacks = workbench.cloud.client("cloudformation", place.account.id, place.region)
+    found = stacks.describe_stack_resource(StackName=pipeline.name, LogicalResourceId="Handler")
+    answer = workbench.cloud.client("lambda", place.account.id, place.region).invoke(
+        FunctionName=found["StackResourceDetail"]["PhysicalResourceId"], Payload=json.dumps(event)
+    )
+    assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def test_two_runs_at_once_do_not_disturb_each_other(workbench: Workbench, database: str) -> None:
+    """A schedule and a person: the page refuses the second, Step Functions does not."""
+    pipeline = workbench.deploy(workbench.pipeline(database, SLOWER))
+    place = workbench.production
+    client = workbench.cloud.client("stepfunctions", place.account.id, place.region)
+    names = ["first", "second", "third"]
+    for name in names:
+        stepfunctions.start_execution(client, pipeline.machine, name, {})
+        time.sleep(1.1)  # the name format tells seconds apart
+    workbench.must(runs.plan_stop(workbench.cloud, pipeline, "second"))
+    ended = {name: workbench.ended(pipeline, name).execution for name in names}
+    assert {name: run.status for name, run in ended.items()} == {
+        "first": "SUCCEEDED",
+        "second": "ABORTED",
+        "third": "SUCCEEDED",
+    }, [run.cause for run in ended.values()]
+    eventually(lambda: not workbench.left(pipeline))
+    assert sorted(item.run for item in workbench.sanitized(pipeline)) == ["first", "third"]
+
+
+def test_why_a_database_has_failed_is_told(workbench: Workbench, database: str) -> None:
+    """The latest snapshot's data are broken: PostgreSQL does not start on the copy, and says why."""
+    workbench.rds(workbench.production).create_db_snapshot(
+        DBSnapshotIdentifier=f"{database}-broken", DBInstanceIdentifier=database
+    )
+
+    def finished() -> bool:
+        found = workbench.rds(workbench.production).describe_db_snapshots(
+            DBSnapshotIdentifier=f"{database}-broken"
+        )
+        return bool(found["DBSnapshots"][0]["Status"] == "available")
+
+    eventually(finished)
+    folders = (workbench.data / "embedded/postgres").glob("*/PG_VERSION")
+    max(folders, key=lambda path: path.parent.stat().st_ctime).write_text("7\n")
+    pipeline = workbench.deploy(workbench.pipeline(database, POLICY, use_latest_snapshot=True))
+    execution = workbench.run(pipeline).execution
+    failed = execution.failed_step
+    assert execution.status == "FAILED" and failed
+    assert failed.name == "Wait for database" and "is failed. It was put into failed state" in failed.cause
+    assert "The data directory was initialized by PostgreSQL version 7" in failed.cause
+    assert workbench.left(pipeline) == []
+    workbench.rds(workbench.production).delete_db_snapshot(DBSnapshotIdentifier=f"{database}-broken")

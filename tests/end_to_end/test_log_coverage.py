@@ -1,0 +1,170 @@
+"""Coverage with a deployed export: every reason, subscribing and unsubscribing that lasts."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from ops.aws.cloud import Cloud, Place
+from ops.aws.cloudformation import read_stack
+from ops.aws.deploy import plan_delete, plan_preview
+from ops.aws.stack_resources import list_resources
+from ops.cli import main
+from ops.errors import InputError
+from ops.logs.coverage import Coverage, read_coverage
+from ops.logs.coverage_verdicts import Covered, State
+from ops.logs.stacks import STACK, central_spec
+from ops.logs.subscribing import plan_subscribe, plan_unsubscribe
+from ops.roles import Role
+from tests.end_to_end.workbench import Workbench, eventually
+
+STEM = f"/covered-{uuid4().hex[:6]}"
+REGION = "us-east-1"
+
+
+@pytest.fixture(scope="module")
+def bench(cloud: Cloud, data: Path) -> Workbench:
+    return Workbench(cloud, data)
+
+
+@pytest.fixture(scope="module")
+def place(bench: Workbench) -> Place:
+    return Place(bench.cloud.account("qa"), REGION)
+
+
+@pytest.fixture(scope="module", params=["group", "account"])
+def mode(bench: Workbench, place: Place, request: pytest.FixtureRequest) -> Any:
+    """An export of the groups below STEM, deployed in a place of its own, and taken away at the end."""
+    logs = bench.cloud.client("logs", place.account.id, place.region)
+    for name in ("a", "b", "c", "left/x"):
+        if f"{STEM}/{name}" not in {each["logGroupName"] for each in logs.describe_log_groups()["logGroups"]}:
+            logs.create_log_group(logGroupName=f"{STEM}/{name}")
+    parameters = {
+        "SubscribeBy": request.param,
+        "LogGroupNamePrefix": STEM,
+        "ExcludePatterns": f"{STEM}/left/*",
+        "BufferIntervalHint": "1",
+    }
+    spec = central_spec(place, parameters)
+    bench.deploy_stack(spec, plan_preview(bench.cloud, spec, ()))
+    yield request.param
+    stack = read_stack(bench.cloud, place.account.id, place.region, STACK)
+    assert stack
+    bench.must(plan_delete(bench.cloud, stack, place.account.id, place.region))
+
+
+def read(bench: Workbench, place: Place) -> Coverage:
+    return read_coverage(bench.cloud, datetime.now(UTC), [place])
+
+
+def covered(bench: Workbench, place: Place, name: str) -> Covered:
+    return next(each for each in read(bench, place).groups if each.group.name == f"{STEM}/{name}")
+
+
+def state(bench: Workbench, place: Place, name: str, wanted: State) -> Covered | None:
+    found = covered(bench, place, name)
+    return found if found.state is wanted else None
+
+
+def call_subscriber(bench: Workbench, place: Place, work: str) -> None:
+    functions = list_resources(bench.cloud, place, STACK)
+    name = next(each.physical_id for each in functions if each.logical_id == "Subscriber")
+    lambda_ = bench.cloud.client("lambda", place.account.id, place.region)
+    answer = lambda_.invoke(FunctionName=name, Payload=json.dumps({"work": work}).encode())
+    assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def test_each_group_is_covered_or_the_reason_is_said(bench: Workbench, place: Place, mode: str) -> None:
+    found = eventually(lambda: state(bench, place, "a", State.SUBSCRIBED))
+    by = {"group": f"filter slipway-{REGION}", "account": f"account policy slipway-{REGION}"}
+    assert found.by == by[mode] and found.since
+    assert covered(bench, place, "left/x").state is State.EXCLUDED
+    whole = read(bench, place)
+    own = [each for each in whole.groups if each.group.name.startswith("/slipway/logs/")]
+    assert own and {each.state for each in own} == {State.OWN}
+    assert whole.places[0].exports[0].central and not whole.notes and not whole.unread
+
+
+def test_unsubscribing_lasts_and_subscribing_ends_it(bench: Workbench, place: Place, mode: str) -> None:
+    found = eventually(lambda: state(bench, place, "b", State.SUBSCRIBED))
+    plan = plan_unsubscribe(bench.cloud, [found])
+    assert plan.confirm and plan.role is Role.ADMINISTRATOR
+    bench.must(plan)
+    assert covered(bench, place, "b").state is State.LEFT_OUT
+    call_subscriber(bench, place, "check")
+    call_subscriber(bench, place, "reconcile")
+    left_out = covered(bench, place, "b")
+    assert left_out.state is State.LEFT_OUT
+    assert covered(bench, place, "a").state is State.SUBSCRIBED
+    again = bench.carry_out(plan)
+    assert [result.status.value for result in again.results] == ["already done"]
+
+    plan = plan_subscribe(bench.cloud, [left_out])
+    assert plan.role is Role.OPERATOR and not plan.confirm
+    bench.must(plan)
+    assert covered(bench, place, "b").state is State.SUBSCRIBED
+    call_subscriber(bench, place, "reconcile")
+    assert covered(bench, place, "b").state is State.SUBSCRIBED
+
+
+def test_what_is_excluded_is_not_subscribed_behind_the_patterns_back(
+    bench: Workbench, place: Place, mode: str
+) -> None:
+    with pytest.raises(InputError, match="ExcludePatterns") as caught:
+        plan_subscribe(bench.cloud, [covered(bench, place, "left/x")])
+    assert "update" in caught.value.hint
+
+
+def test_two_filters_of_others_and_a_class_without_subscriptions(
+    bench: Workbench, place: Place, mode: str
+) -> None:
+    if mode == "account":
+        pytest.skip("an account policy needs no free filter")
+    logs = bench.cloud.client("logs", place.account.id, place.region)
+    found = eventually(lambda: state(bench, place, "c", State.SUBSCRIBED))
+    assert found.export
+    logs.delete_subscription_filter(logGroupName=found.group.name, filterName=found.export.rules.filter)
+    for name in ("one", "two"):
+        logs.put_subscription_filter(
+            logGroupName=found.group.name,
+            filterName=name,
+            filterPattern="",
+            destinationArn=found.export.rules.destination,
+        )
+    full = covered(bench, place, "c")
+    assert full.state is State.FULL and "one, two" in full.reason
+    with pytest.raises(InputError, match="two filters of others"):
+        plan_subscribe(bench.cloud, [full])
+    changed = bench.carry_out(plan_unsubscribe(bench.cloud, [found])).results[0]
+    assert changed.status.value == "done", "what is not there is marked all the same"
+    assert len(logs.describe_subscription_filters(logGroupName=found.group.name)["subscriptionFilters"]) == 2
+    logs.create_log_group(logGroupName=f"{STEM}/rare", logGroupClass="INFREQUENT_ACCESS")
+    assert covered(bench, place, "rare").state is State.UNSUPPORTED
+
+
+def test_the_command_line_tells_what_is_missing_and_mends_it(
+    bench: Workbench,
+    place: Place,
+    mode: str,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    if mode == "account":
+        pytest.skip("told above")
+    monkeypatch.setenv("SLIPWAY_DATA", str(data))
+    monkeypatch.chdir(tmp_path)
+    where = ("--account", "qa", "--region", REGION)
+    assert main(["--json", "logs", "unsubscribe", f"{STEM}/a", *where, "--confirm", "stop exporting"]) == 0
+    capsys.readouterr()
+    main(["--json", "logs", "coverage", f"{STEM}/*", *where])
+    rows = {row["group"]: row for row in json.loads(capsys.readouterr().out)["groups"]}
+    assert rows[f"{STEM}/a"]["state"] == "unsubscribed" and "by hand" in rows[f"{STEM}/a"]["why"]
+    assert main(["--json", "logs", "subscribe", f"{STEM}/a", *where]) == 0
+    assert covered(bench, place, "a").state is State.SUBSCRIBED
+    assert main(["--json", "logs", "subscribe", f"{STEM}/left/x", *where]) == 1
+    assert "ExcludePatterns" in capsys.readouterr().err

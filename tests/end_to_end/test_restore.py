@@ -1,0 +1,130 @@
+"""The newest sanitized snapshot in another account, under a name that stays, on real servers with IAM on."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from ops.aws.cloud import Cloud
+from ops.errors import Conflict, InputError, NotFound
+from ops.plan import Status
+from ops.snapshots.catalogue import Deployed
+from ops.snapshots.restore import Restore
+from ops.snapshots.restore_choice import Asked, restore_of
+from ops.snapshots.restore_plan import plan_restore
+from tests.end_to_end.workbench import Workbench
+
+PEOPLE = """
+    CREATE TABLE people (id int PRIMARY KEY, email text);
+    INSERT INTO people SELECT n, 'person' || n || '@real.test' FROM generate_series(1, 50) n"""
+POLICY = "[tables.people]\nid = 'keep'\nemail = 'fake email'\n"
+
+
+@pytest.fixture(scope="session")
+def workbench(cloud: Cloud, data: Path) -> Workbench:
+    return Workbench(cloud, data)
+
+
+@pytest.fixture
+def pipeline(workbench: Workbench) -> Iterator[Deployed]:
+    name = f"people-{uuid.uuid4().hex[:6]}"
+    workbench.make_database(name, PEOPLE)
+    yield workbench.deploy(workbench.pipeline(name, POLICY))
+    workbench.rds(workbench.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+
+
+def asked(workbench: Workbench, pipeline: Deployed, **more: Any) -> Restore:
+    return restore_of(workbench.cloud, pipeline, Asked("qa", **more), look_s=0.1)
+
+
+def connected(workbench: Workbench, restore: Restore) -> psycopg.Connection[Any]:
+    """As a user does it: with the password that RDS keeps."""
+    found = restore.find(restore.name)
+    assert found and found.secret
+    secrets = workbench.cloud.client("secretsmanager", restore.place.account.id, restore.place.region)
+    login = json.loads(secrets.get_secret_value(SecretId=found.secret)["SecretString"])
+    return psycopg.connect(
+        host=found.host, port=found.port, user=login["username"], password=login["password"], dbname="app"
+    )
+
+
+def emails(workbench: Workbench, restore: Restore) -> list[str]:
+    with connected(workbench, restore) as connection:
+        return [row[0] for row in connection.execute("SELECT email FROM people ORDER BY id")]
+
+
+def names(workbench: Workbench, stem: str) -> list[str]:
+    found = workbench.rds(workbench.qa).describe_db_instances()["DBInstances"]
+    return sorted(i["DBInstanceIdentifier"] for i in found if i["DBInstanceIdentifier"].startswith(stem))
+
+
+def test_a_newer_snapshot_takes_the_place_of_the_older(workbench: Workbench, pipeline: Deployed) -> None:
+    name = f"qa-{pipeline.database}"
+    with pytest.raises(NotFound, match="shared with"):
+        asked(workbench, pipeline, name=name)
+    workbench.run(pipeline)
+    first = asked(workbench, pipeline, name=name, tags={"team": "qa"}, security_groups=("sg-1",))
+    plan = plan_restore(first)
+    assert plan.confirm == ""
+    workbench.must(plan)
+    assert len(emails(workbench, first)) == 50
+    assert not any("real.test" in email for email in emails(workbench, first))
+    described = workbench.available(workbench.qa, name)
+    assert {"Key": "team", "Value": "qa"} in described["TagList"]
+    assert [g["VpcSecurityGroupId"] for g in described["VpcSecurityGroups"]] == ["sg-1"]
+    assert {r.status for r in workbench.carry_out(plan_restore(first)).results} == {Status.ALREADY}
+
+    with workbench.connect_inside(workbench.production, pipeline.database, "app") as connection:
+        connection.execute("DELETE FROM people WHERE id > 10")
+    workbench.run(pipeline)
+    second = asked(workbench, pipeline, name=name)
+    plan = plan_restore(second)
+    assert plan.confirm == name  # it replaces one
+    workbench.must(plan)
+    assert len(emails(workbench, second)) == 10
+    assert names(workbench, name) == [name]
+    workbench.rds(workbench.qa).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+
+
+def test_an_encrypted_snapshot_is_copied_under_the_targets_key(workbench: Workbench) -> None:
+    source, place = f"people-{uuid.uuid4().hex[:6]}", workbench.production
+    workbench.make_cluster(source, PEOPLE)
+    key = workbench.cloud.client("kms", place.account.id, place.region).create_key()["KeyMetadata"]["Arn"]
+    pipeline = workbench.deploy(workbench.pipeline(source, POLICY, kms_key=key))
+    workbench.run(pipeline)
+    restore = asked(workbench, pipeline, name=f"qa-{source}")
+    plan = plan_restore(restore)
+    assert [step.id for step in plan.steps][:3] == ["copy", "restore", "instance"]
+    workbench.must(plan)
+    rds = workbench.rds(workbench.qa)
+    (cluster,) = rds.describe_db_clusters(DBClusterIdentifier=restore.name)["DBClusters"]
+    assert cluster["StorageEncrypted"] and cluster["KmsKeyId"].split(":")[4] == workbench.qa.account.id
+    assert len(emails(workbench, restore)) == 50
+    left = rds.describe_db_cluster_snapshots(SnapshotType="manual")["DBClusterSnapshots"]
+    assert restore.token not in {snapshot["DBClusterSnapshotIdentifier"] for snapshot in left}
+    rds.delete_db_instance(DBInstanceIdentifier=restore.token, SkipFinalSnapshot=True)
+    workbench.delete_cluster(place, source)
+
+
+def test_what_was_not_restored_here_is_never_replaced(workbench: Workbench, pipeline: Deployed) -> None:
+    workbench.run(pipeline)
+    name = f"theirs-{uuid.uuid4().hex[:6]}"
+    workbench.rds(workbench.qa).create_db_instance(
+        DBInstanceIdentifier=name,
+        Engine="postgres",
+        DBInstanceClass="db.t4g.micro",
+        AllocatedStorage=20,
+        MasterUsername="master",
+        MasterUserPassword="password-1",
+    )
+    with pytest.raises(Conflict, match="not restored here"):
+        plan_restore(asked(workbench, pipeline, name=name))
+    for bad in ("9x", "a--b", "x" * 60, "-a", "A B"):
+        with pytest.raises(InputError, match="not a name"):
+            plan_restore(asked(workbench, pipeline, name=bad))
+    workbench.available(workbench.qa, name)
+    workbench.rds(workbench.qa).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
