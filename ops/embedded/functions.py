@@ -1,5 +1,6 @@
 """Lambda: handlers run in a worker of our own, which keeps what AWS shows of an error and of a log."""
 
+import json
 import os
 import queue
 import sys
@@ -8,7 +9,7 @@ from typing import Any
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import lambda_svc
+from ministack.services import eventbridge, lambda_svc
 
 from ops.embedded.context import Context
 from ops.embedded.runtime.function_worker import END_OF_LOG
@@ -20,6 +21,10 @@ SEAMS = (
     "ministack.core.lambda_runtime._detect_runtime_binary",
     "ministack.services.lambda_svc._execute_function_warm",
     "ministack.services.lambda_svc.invalidate_worker",
+    "ministack.services.lambda_svc.invoke_async_with_retry",
+    "ministack.services.lambda_svc._get_func_record_for_ref",
+    "ministack.services.lambda_svc._execution_record_for_config",
+    "ministack.services.eventbridge._dispatch_to_lambda",
 )
 
 _RUNTIME = Path(__file__).with_name("runtime")
@@ -86,6 +91,18 @@ def install(context: Context) -> None:
         account or get_account_id(),
         region or get_region(),
     )
+    eventbridge._dispatch_to_lambda = _deliver
+
+
+def _deliver(arn: str, payload: str) -> None:
+    """An event to the function that is a rule's target: asynchronous, so it comes again after a failure.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    """
+    function, config, _ = lambda_svc._get_func_record_for_ref(arn)
+    if function and config:
+        record = lambda_svc._execution_record_for_config(function, config)
+        lambda_svc.invoke_async_with_retry(record, json.loads(payload))
 
 
 def _is_python(runtime: str) -> bool:

@@ -144,6 +144,7 @@ class Server:
         """Seeds a new cloud, says that it is ready, then saves whenever something has happened."""
         try:
             _wait_until_answering(self._context.port)
+            stepfunctions_executions.resume()
             if self._sample and not (self._context.data / SEEDED).exists():
                 from ops.embedded.seed import seed  # the jobs are imported only where they are needed
 
@@ -232,7 +233,6 @@ def _install(context: Context) -> Databases:
         load()
         databases.resume()
         cloudformation.resume()
-        stepfunctions_executions.resume()
         firehose.resume()
 
     app._load_persisted_state = load_and_resume

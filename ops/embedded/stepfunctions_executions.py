@@ -68,7 +68,10 @@ def install(context: Context) -> None:
 
 
 def resume() -> None:
-    """Executions that ran when the cloud ended have failed: tells whoever listens, to clean up."""
+    """Executions that ran when the cloud ended have failed: tells whoever listens, to clean up.
+
+    Only once the cloud answers: who listens calls it.
+    """
     for (account, region, _), execution in list(sf._executions._data.items()):
         unheard = execution["events"] and execution["events"][-1]["type"] != "ExecutionFailed"
         if execution.get("error") == "States.ServiceRestart" and unheard:

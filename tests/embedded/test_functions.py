@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +69,33 @@ def test_error_is_the_exceptions_class_with_its_message(functions: Functions) ->
     assert kind == "Unhandled"
     assert (answer["errorType"], answer["errorMessage"]) == ("NotReady", "still creating:\nlook later")
     assert "in handler" in answer["stackTrace"][0]
+
+
+def test_an_event_that_a_function_fails_on_comes_again(
+    embedded: Any, functions: Functions, tmp_path: Path
+) -> None:
+    name = functions.create(
+        """
+        def handler(event, context):
+            with open(event["path"], "a+") as seen:
+                seen.write("seen ")
+                seen.seek(0)
+                if seen.read() == "seen ":
+                    raise ValueError("not yet")
+        """
+    )
+    arn = functions.client.get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+    events = client(embedded, "events")
+    rule, source, seen = unique("rule"), unique("source"), tmp_path / "seen"
+    permit = {"Action": "lambda:InvokeFunction", "Principal": "events.amazonaws.com"}
+    made = events.put_rule(Name=rule, EventPattern=json.dumps({"source": [source]}))["RuleArn"]
+    functions.client.add_permission(FunctionName=name, StatementId="rule", SourceArn=made, **permit)
+    target = {"Id": "one", "Arn": arn, "Input": json.dumps({"path": str(seen)})}
+    events.put_targets(Rule=rule, Targets=[target])
+
+    events.put_events(Entries=[{"Source": source, "DetailType": "test", "Detail": "{}"}])
+
+    eventually(lambda: seen.exists() and seen.read_text() == "seen seen ")
 
 
 def test_sandbox_outlives_an_error(functions: Functions) -> None:
