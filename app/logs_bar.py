@@ -1,5 +1,6 @@
 """The head of the page Logs: search bar, time range, zone, recent searches and queries, link."""
 
+import math
 import re
 from collections import deque
 from dataclasses import replace
@@ -14,6 +15,7 @@ from app.session import Workbench
 from app.words import count, size, visible
 from ops.errors import InputError, QueryError
 from ops.logs.estimate import Estimate
+from ops.logs.listing import REMEMBERED_S
 from ops.logs.time_ranges import between
 
 RANGES = {
@@ -52,13 +54,19 @@ def go(view: View, *, afresh: bool = True) -> None:
     """Makes the address hold the view; `afresh` moves relative ranges to now."""
     st.query_params.from_dict(logs_state.to_address(view))
     if afresh:
-        st.session_state[NOW] = datetime.now(UTC)
+        st.session_state[NOW] = together(datetime.now(UTC))
 
 
 def now() -> datetime:
     """The moment that relative ranges end at: it stays while the results are looked at."""
-    moment: datetime = st.session_state.setdefault(NOW, datetime.now(UTC))
+    moment: datetime = st.session_state.setdefault(NOW, together(datetime.now(UTC)))
     return moment
+
+
+def together(moment: datetime, step_s: float = REMEMBERED_S) -> datetime:
+    """The end of the step that the moment is in: who searches the same within it asks the same, which is
+    answered once. New objects are not seen sooner either."""
+    return datetime.fromtimestamp(math.ceil(moment.timestamp() / step_s) * step_s, UTC)
 
 
 def show_bar(bench: Workbench, view: View) -> None:

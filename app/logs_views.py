@@ -103,7 +103,7 @@ def _ask(asking: Asking, view: View, search: Search) -> Found:
 
 def _followed(asking: Asking, view: View, search: Search) -> Found:
     """The search up to now, once it is answered; until then as it was answered last."""
-    st.session_state[logs_bar.NOW] = datetime.now(UTC)
+    st.session_state[logs_bar.NOW] = logs_bar.together(datetime.now(UTC), FOLLOW_S)
     last: Search = st.session_state.get("logs_followed") or search
     following: Search = st.session_state.pop("logs_following", None) or view.search(now())
     ahead = Asking(asking.source, asking.engine)

@@ -1,6 +1,6 @@
 """Fresh objects → events, a batch at a time: quick readers first, the exact ones for what those refuse."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -103,7 +103,7 @@ def _stock_batch(
 
 
 def usable(
-    parts: Mapping[Path, PartFacts], fresh: set[tuple[str, str]], given: set[str]
+    parts: Mapping[Path, PartFacts], fresh: Set[tuple[str, str]], given: Set[str]
 ) -> dict[Path, PartFacts]:
     """Of the parts made before, those that hold fresh objects only, none twice, and whose needs are met.
 

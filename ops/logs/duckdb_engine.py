@@ -132,7 +132,7 @@ class DuckDbEngine:
                 if attempt < 3 and not cancelled() and self._worth_repeating(error, listing):
                     continue
                 raise _failure(error, cancelled) from error
-            batches = _watched(session, first, reader, cancelled, lambda: self.loader.refuse(listing))
+            batches = _watched(session, first, reader, cancelled, lambda: self._refuse(listing))
             return Answer(reader.schema, batches, listing, tuple(loaded.notes))
         raise AssertionError("the loop returns or raises")
 
@@ -176,12 +176,17 @@ class DuckDbEngine:
                 self._known.pop(next(iter(self._known)))
         return found
 
+    def _refuse(self, listing: Listing) -> bool:
+        """Whether some file cannot be read as it was; the next load does it another way."""
+        lost = self.loader.look_again()
+        return self.loader.refuse(listing) or lost
+
     def _worth_repeating(self, error: Exception, listing: Listing) -> bool:
         """A file was evicted meanwhile, or DuckDB's reader refuses one: both are mended by loading again."""
         gone = isinstance(error, duckdb.IOException | OSError)
         if isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException):
             return False
-        return self.loader.refuse(listing) or gone
+        return self._refuse(listing) or gone
 
     def _checked(self, sql: str) -> str:
         """The one SELECT in the text. Raises InputError."""

@@ -29,6 +29,7 @@ from ops.logs.parts import (
     without_doubles,
     write_part,
 )
+from ops.logs.ready_hours import Names, ReadyHours
 from ops.logs.scanning import Scan
 from ops.logs.stock import named_right
 from ops.logs.store import Store
@@ -74,6 +75,7 @@ class Loader:
     def __init__(self, store: Store, cache: FileCache) -> None:
         self.store = store
         self.cache = cache
+        self.ready = ReadyHours()
         self.connection = duckdb.connect(config={"threads": MAKERS, "memory_limit": "400MB"})
         self._home = hashlib.sha256(store.name.encode()).hexdigest()[:16]
         self._facts: dict[Path, tuple[int, PartFacts]] = {}  # with the file's size: another one is no more
@@ -102,8 +104,19 @@ class Loader:
         for obj in listing.fresh:
             if not self._direct(obj):
                 rest.setdefault(obj.partition, []).append(obj)
-        _in_parallel(MAKERS, [partial(work.hour, *item) for item in rest.items()])
+        _in_parallel(MAKERS, [partial(work.hour, *item) for item in rest.items() if not work.is_ready(*item)])
         return work.loaded
+
+    def look_again(self) -> bool:
+        """The next load looks for the files of hours that have lost one; whether any has."""
+        return self.ready.forget_lost(self._is_whole)
+
+    def _is_whole(self, path: Path) -> bool:
+        known = self._facts.get(path)
+        try:
+            return known is not None and path.stat().st_size == known[0]
+        except OSError:
+            return False
 
     def refuse(self, listing: Listing) -> bool:
         """Finds raw objects that DuckDB's reader refuses; the next load reads them exactly. Whether any."""
@@ -192,6 +205,10 @@ def _in_parallel(workers: int, jobs: Sequence[Callable[[], None]]) -> None:
             list(pool.map(lambda job: job(), jobs))
 
 
+def _names(objects: Iterable[LogObject]) -> Names:
+    return frozenset((obj.key, obj.etag) for obj in objects)
+
+
 class _Work:
     """One load: adds to `loaded` and tells the progress."""
 
@@ -258,16 +275,28 @@ class _Work:
         if self._scan:
             self.loaded.tables += self._scan.tables()
 
+    def is_ready(self, partition: Partition, objects: list[LogObject]) -> bool:
+        """Takes the hour's parts where it is known which they are."""
+        ready = self.loader.ready.get(partition, _names(objects), self._given(partition))
+        if ready is None:
+            return False
+        self.loaded.parts += ready.parts
+        self.loaded.notes += ready.notes
+        self._advance(len(objects), sum(obj.size for obj in objects))
+        return True
+
+    def _given(self, partition: Partition) -> frozenset[str]:
+        return frozenset(path.name for path in self._compacted.get(partition, ()))
+
     def hour(self, partition: Partition, objects: list[LogObject]) -> None:
         """The hour's objects as parts: those made before, and new ones for the rest."""
         with self.loader.building(partition):
-            fresh = {(obj.key, obj.etag) for obj in objects}
+            fresh, given = _names(objects), self._given(partition)
             compacted = self._compacted.get(partition, [])
-            given = {path.name for path in compacted}
             parts = usable(self.loader.known_parts(partition), fresh, given)
             done = frozenset().union(*(facts.sources for facts in parts.values()))
-            for facts in parts.values():
-                self.loaded.notes += facts.notes
+            notes = [note for facts in parts.values() for note in facts.notes]
+            self.loaded.notes += notes
             left = [obj for obj in objects if (obj.key, obj.etag) not in done]
             ready = [obj for obj in objects if (obj.key, obj.etag) in done]
             self._advance(len(ready), sum(obj.size for obj in ready))
@@ -277,6 +306,8 @@ class _Work:
                 self._make(partition, batch, others)
                 self._advance(len(batch), sum(obj.size for obj in batch))
             self.loaded.parts += parts
+            if not left:
+                self.loader.ready.keep(partition, fresh, given, list(parts), notes)
 
     def _make(self, partition: Partition, batch: list[LogObject], others: list[Path]) -> None:
         events, read, notes = read_batch(self.loader, self.loader.connection, batch)

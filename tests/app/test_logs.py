@@ -7,6 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from app.logs_bar import together
 from app.logs_chart import BRUSH, brushed, histogram, result_chart
 from app.logs_list import marks, short
 from app.logs_state import View, from_address, link, to_address
@@ -49,6 +50,13 @@ def test_a_link_has_fixed_times_that_hold_the_last_event() -> None:
     frozen = View(time="1h").frozen(NOW)
     assert frozen.time == "2026-11-24T11:30:15Z/2026-11-24T12:30:16Z"
     assert link("http://h/logs?old=1", frozen).startswith("http://h/logs?t=2026-11-24T11%3A30")
+
+
+def test_who_searches_within_one_step_asks_the_same() -> None:
+    end = datetime(2026, 11, 24, 12, 30, 30, tzinfo=UTC)
+    assert together(NOW) == together(end) == together(end - timedelta(seconds=29.999)) == end
+    assert together(end + timedelta(milliseconds=1)) == end + timedelta(seconds=30)
+    assert together(NOW, 5) == datetime(2026, 11, 24, 12, 30, 20, tzinfo=UTC)
 
 
 def test_a_click_on_a_value_adds_it_and_a_second_takes_it_away() -> None:

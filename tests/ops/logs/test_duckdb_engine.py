@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ops.errors import InputError
 from ops.logs.dataset import Kind, Partition, Scope
 from ops.logs.loading import Cancelled
+from ops.logs.parts import PartFacts
 from ops.logs.readers import read_object
 from tests.ops.logs.lake import DAY, START, Lake, Made, encode
 
@@ -209,3 +210,45 @@ def test_many_threads_query_at_once(lake: Lake) -> None:
     for thread in threads:
         thread.join()
     assert found == [500] * 8
+
+
+class Looks:
+    """Counts how often the parts of an hour are looked for."""
+
+    def __init__(self, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+        loader = lake.engine.loader
+        self.number, look = 0, loader.known_parts
+
+        def counted(partition: Partition) -> dict[Path, PartFacts]:
+            self.number += 1
+            return look(partition)
+
+        monkeypatch.setattr(loader, "known_parts", counted)
+
+
+@pytest.fixture
+def searched(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> tuple[Lake, Looks]:
+    """A lake whose one hour has been made into a part and found again."""
+    looks = Looks(lake, monkeypatch)
+    lake.put(Kind.JSON, [Made("first", 1, id="1")])
+    for _ in range(2):
+        assert lake.messages() == ["first"]
+    assert looks.number == 2
+    return lake, looks
+
+
+def test_who_asks_again_at_once_looks_for_no_file(searched: tuple[Lake, Looks]) -> None:
+    lake, looks = searched
+    assert lake.messages() == ["first"]
+    assert looks.number == 2
+    lake.put(Kind.JSON, [Made("second", 2, id="2")])
+    assert lake.messages() == ["first", "second"]
+    assert looks.number == 3
+
+
+@pytest.mark.parametrize("harm", ["gone", "broken off"])
+def test_a_part_that_was_lost_meanwhile_is_made_again(searched: tuple[Lake, Looks], harm: str) -> None:
+    lake, _ = searched
+    (part,) = (lake.cache.root / "parts").rglob("*.parquet")
+    part.unlink() if harm == "gone" else part.write_bytes(part.read_bytes()[:50])
+    assert lake.messages() == ["first"]
