@@ -100,16 +100,31 @@ class FileAudit:
         return records
 
 
-_SECRET = re.compile("password|passwd|secret|token|credential", re.IGNORECASE)
+REDACTED = "redacted"
 LONGEST = 1000  # characters of a parameter's value
+_SECRET = re.compile(  # a parameter's name
+    "password|passwd|passphrase|secret|token|credential|webhook|authorization|(api|access|private)[-_]?key",
+    re.IGNORECASE,
+)
+_SECRETS = re.compile(  # within a value
+    r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # name and password of an address
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|(?i:(?<=\bbearer )\S+)"
+    r"|(?i:(?<=password=)[^\s;,&]+|(?<=secret=)[^\s;,&]+|(?<=token=)[^\s;,&]+)",
+    re.DOTALL,
+)
 
 
 def redacted(parameters: Mapping[str, str]) -> dict[str, str]:
     """The parameters as the audit keeps them: long values cut, no secret; where one lies is none."""
-    return {
-        name: "redacted" if _SECRET.search(name) and not value.startswith("arn:") else value[:LONGEST]
-        for name, value in parameters.items()
-    }
+    return {name: _redacted(name, value) for name, value in parameters.items()}
+
+
+def _redacted(name: str, value: str) -> str:
+    if value.startswith("arn:"):
+        return value[:LONGEST]
+    return REDACTED if _SECRET.search(name) else _SECRETS.sub(REDACTED, value)[:LONGEST]
 
 
 def timestamp(moment: datetime) -> str:

@@ -58,15 +58,16 @@ class Step:
     """One change: in words, on what, why, with which IAM actions, checked how, done how.
 
     `act` gets a function to tell its progress and must be safe to run twice. A step runs only after those
-    that it `needs` are done. The audit keeps the `parameters`, without secrets.
+    that it `needs` are done. `parameters` are what is asked for besides the resource; the audit keeps them,
+    without secrets.
     """
 
     id: str
     does: str
     resource: Resource
     act: Callable[[Say], None] = field(repr=False)
+    parameters: Mapping[str, str]
     evidence: str = ""
-    parameters: Mapping[str, str] = field(default_factory=dict)
     actions: tuple[str, ...] = ()
     check: Callable[[], Check] = field(default=always_ready, repr=False)
     needs: tuple[str, ...] = ()

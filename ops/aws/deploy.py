@@ -114,6 +114,7 @@ def _bucket_step(cloud: Cloud, spec: StackSpec, bucket: str) -> Step:
         act=lambda say: s3.create_private_bucket(
             client, bucket, spec.region, keep_old_versions_days=OLD_VERSIONS_DAYS
         ),
+        parameters={"bucket": bucket, "keep_old_versions_days": str(OLD_VERSIONS_DAYS)},
         check=check,
         evidence="CloudFormation reads larger templates from S3 only",
         actions=(
@@ -142,6 +143,7 @@ def _upload_step(cloud: Cloud, spec: StackSpec, bucket: str, uploads: tuple[Uplo
         does=f"Stage the template{f' and {len(uploads) - 1} more' if len(uploads) > 1 else ''}",
         resource=_resource(spec, "AWS::S3::Bucket", bucket),
         act=act,
+        parameters={"bucket": bucket, "keys": ", ".join(upload.key for upload in uploads)},
         needs=("bucket",),
         actions=("s3:GetObject", "s3:PutObject"),
     )
@@ -171,6 +173,7 @@ def _leftover_step(cloud: Cloud, spec: StackSpec) -> Step:
         does="Delete what a failed creation has left, if there is any",
         resource=_resource(spec, "AWS::CloudFormation::Stack", spec.name),
         act=act,
+        parameters={"stack": spec.name, "only_if": ", ".join(LEFTOVER)},
         check=check,
         evidence="Only a stack in ROLLBACK_COMPLETE or ROLLBACK_FAILED: it never was complete",
         actions=(
@@ -366,6 +369,7 @@ def plan_discard(cloud: Cloud, preview: Preview) -> Plan:
         does=f"Discard the change set of {spec.name}",
         resource=_resource(spec, "AWS::CloudFormation::Stack", spec.name),
         act=act,
+        parameters={"change_set": change_set_name(spec)},
         actions=(
             "cloudformation:DeleteChangeSet",
             "cloudformation:DeleteStack",
@@ -393,6 +397,7 @@ def plan_delete(cloud: Cloud, stack: Stack, account: str, region: str) -> Plan:
         does=f"Delete the stack {stack.name} and everything in it",
         resource=Resource("AWS::CloudFormation::Stack", stack.name, account, region),
         act=lambda say: delete_stack(client, stack, say),
+        parameters={"stack": stack.id},
         check=check,
         evidence=f"{stack.status.lower()}, created {stack.created:%Y-%m-%d}",
         actions=(

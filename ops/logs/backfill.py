@@ -104,6 +104,12 @@ def _step(work: Work, wanted: Wanted) -> Step:
         id="/".join(group.key),
         does=f"Fetch the events of {group.name} {'by an export task' if task else 'page by page'}",
         resource=Resource("AWS::Logs::LogGroup", group.name, place.account.id, place.region),
+        parameters={
+            "from": wanted.start.isoformat(),
+            "to": wanted.cut.isoformat(),
+            "into": str(work.location),
+            "by": "an export task" if task else "pages",
+        },
         evidence=f"from {wanted.start:%Y-%m-%d %H:%M} to its subscription, {wanted.cut:%Y-%m-%d %H:%M} UTC",
         actions=TASK_ACTIONS if task else READ_ACTIONS,
         check=partial(_check, work, wanted),

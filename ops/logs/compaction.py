@@ -205,6 +205,7 @@ def _step(engine: DuckDbEngine, day: tuple[date, str, str], hours: Hours) -> Ste
         id=f"{on:%Y%m%d}-{account}-{region}",
         does=f"Compact {account}/{region} {on}",
         resource=Resource("AWS::S3::Bucket", location.bucket, location.account, location.region),
+        parameters={"dataset": str(location), "hours": ", ".join(sorted(f"{one.hour:%H}" for one in hours))},
         evidence=f"{len(sizes):,} objects of {len(hours)} hours, {sum(sizes) / 1e6:,.1f} MB, are in no part",
         actions=ACTIONS,
         check=check,

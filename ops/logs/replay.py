@@ -81,6 +81,7 @@ def _step(cloud: Cloud, location: Location, stream: Stream, found: ErrorObject) 
         id=found.key,
         does=f"Put {found.records - found.unreadable:,} records into {stream.name} again{left}",
         resource=Resource("AWS::S3::Object", f"{location.bucket}/{found.key}", stream.account, stream.region),
+        parameters={"stream": stream.name, "records": str(found.records - found.unreadable)},
         evidence=f"failed with {', '.join(found.reasons)}",
         actions=ACTIONS,
         check=partial(_check, bucket, found.key),

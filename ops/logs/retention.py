@@ -129,6 +129,7 @@ def _step(cloud: Cloud, advice: Advice, days: int, clock: Callable[[], datetime]
         id="/".join(group.key),
         does=f"Keep the events of {group.name} for {days} days, delete older ones",
         resource=Resource("AWS::Logs::LogGroup", group.name, place.account.id, place.region),
+        parameters={"retention_days": str(days), "before": str(group.retention_days or "for ever")},
         evidence=f"kept for ever, export {advice.proof.reason}",
         actions=ACTIONS,
         check=partial(_check, cloud, advice, days, clock),

@@ -119,6 +119,7 @@ def _subscribe_step(cloud: Cloud, export: Export, covered: Covered) -> Step:
         id="/".join(group.key),
         does=f"Subscribe {group.name}",
         resource=_resource(FILTER, group),
+        parameters={"filter": rules.filter, "destination": rules.destination},
         evidence=covered.reason,
         actions=(*READS, "logs:PutSubscriptionFilter", "logs:UntagResource"),
         check=check,
@@ -147,6 +148,7 @@ def _unsubscribe_step(cloud: Cloud, export: Export, covered: Covered) -> Step:
         id="/".join(group.key),
         does=f"Unsubscribe {group.name}, and mark it so that it stays so",
         resource=_resource(FILTER, group),
+        parameters={"filter": rules.filter, "tag": f"{EXPORT_TAG}={LEFT_OUT}"},
         evidence=covered.by or covered.reason,
         actions=(*READS, "logs:DeleteSubscriptionFilter", "logs:TagResource"),
         check=check,
@@ -184,6 +186,7 @@ def _policy_step(cloud: Cloud, export: Export, groups: Sequence[Covered], *, lea
         id=f"{place.account.id}/{place.region}/{rules.filter}",
         does=f"Let the account policy {'leave out' if leave_out else 'cover'} {shown}",
         resource=Resource(POLICY, rules.filter, place.account.id, place.region),
+        parameters={"leave_out" if leave_out else "cover": ", ".join(sorted(names))},
         evidence=groups[0].by or groups[0].reason,
         actions=(
             "logs:DescribeAccountPolicies",

@@ -1,5 +1,6 @@
 """Runs of rollouts from the workbench: prepared, previewed, started, watched, and given orders."""
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -144,6 +145,7 @@ def plan_previews(cloud: Cloud, engine: Engine, document: Document, found: list[
         does=f"Make a change set in {len(targets)} targets, and delete it again",
         resource=_machine(engine),
         act=act,
+        parameters=_parameters(engine, document),
         evidence="Changes no resource of a stack",
         actions=("s3:GetObject", "s3:PutObject", *INVOKE),
     )
@@ -194,6 +196,7 @@ def plan_start(cloud: Cloud, engine: Engine, document: Document, found: tuple[Pr
         + (f", an emergency: {override}" if override else ""),
         resource=_machine(engine),
         act=lambda say: _start(cloud, engine, document),
+        parameters={**_parameters(engine, document), "approved": "; ".join(document.approved)},
         evidence=f"{len(document.stages)} stages; {sum(bool(each.changes) for each in found)} targets change",
         actions=("s3:GetObject", "s3:PutObject", *INVOKE),
         destructive=bool(document.approved),
@@ -205,6 +208,16 @@ def plan_start(cloud: Cloud, engine: Engine, document: Document, found: tuple[Pr
 def _start(cloud: Cloud, engine: Engine, document: Document) -> None:
     _keep(cloud, engine, document)
     call(cloud, engine, "start", {"run": document.run})
+
+
+def _parameters(engine: Engine, document: Document) -> dict[str, str]:
+    """Which document: it holds every stack's parameters and stays where it is."""
+    return {
+        "file": document.file,
+        "document": f"s3://{engine.bucket}/runs/{document.run}/document.json",
+        "sha256": hashlib.sha256(document.to_json().encode()).hexdigest(),
+        "targets": ", ".join(document.targets),
+    }
 
 
 def _machine(engine: Engine) -> Resource:
@@ -230,6 +243,7 @@ def plan_order(cloud: Cloud, engine: Engine, run: str, does: Does, why: str, act
         does=words[does],
         resource=_machine(engine),
         act=lambda say: call(cloud, engine, "order", on) and None,
+        parameters=on,
         evidence=why.strip(),
         actions=INVOKE,
         destructive=does is Does.STOP,
@@ -241,11 +255,13 @@ def plan_order(cloud: Cloud, engine: Engine, run: str, does: Does, why: str, act
 def plan_freeze(cloud: Cloud, engine: Engine, why: str, actor: Actor) -> Plan:
     """Turns the freeze switch on, for every rollout; an empty reason turns it off."""
     does = "Freeze every rollout: nothing new is begun" if why else "Lift the freeze"
+    on = {"why": why, "who": actor.name}
     step = Step(
         id="freeze",
         does=does,
         resource=_machine(engine),
-        act=lambda say: call(cloud, engine, "freeze", {"why": why, "who": actor.name}) and None,
+        act=lambda say: call(cloud, engine, "freeze", on) and None,
+        parameters=on,
         evidence=why,
         actions=INVOKE,
     )

@@ -123,6 +123,7 @@ def plan_refresh(cloud: Cloud, pipeline: Deployed, now: datetime) -> Plan:
         does=f"Start the run {name}: copy {pipeline.database}, sanitize the copy, snapshot and share it",
         resource=_machine(pipeline),
         act=act,
+        parameters={"name": name, "database": pipeline.database, "share_with": ",".join(pipeline.shares)},
         evidence=f"{pipeline.database} itself is only read",
         actions=("states:ListExecutions", "states:StartExecution"),
     )
@@ -131,7 +132,7 @@ def plan_refresh(cloud: Cloud, pipeline: Deployed, now: datetime) -> Plan:
 
 def plan_stop(cloud: Cloud, pipeline: Deployed, name: str) -> Plan:
     """Stops a run and starts another that deletes what it had made."""
-    client, arn = _client(cloud, pipeline), execution_arn(pipeline, name)
+    client, arn, cause = _client(cloud, pipeline), execution_arn(pipeline, name), "Stopped by hand"
 
     def still_running() -> Check:
         status = stepfunctions.describe_execution(client, arn)["status"]
@@ -141,7 +142,8 @@ def plan_stop(cloud: Cloud, pipeline: Deployed, name: str) -> Plan:
         id="stop",
         does=f"Stop the run {name}",
         resource=_machine(pipeline),
-        act=lambda say: stepfunctions.stop_execution(client, arn, "Stopped by hand"),
+        act=lambda say: stepfunctions.stop_execution(client, arn, cause),
+        parameters={"execution": arn, "cause": cause},
         check=still_running,
         actions=("states:DescribeExecution", "states:StopExecution"),
     )
@@ -167,6 +169,7 @@ def _clean_up_step(cloud: Cloud, pipeline: Deployed, name: str, again: str = "")
         does=f"Delete what {name} has made: temporary database and snapshots, by their tags",
         resource=_machine(pipeline),
         act=act,
+        parameters={"name": clean_up, "clean_up": name},
         needs=() if again else ("stop",),
         actions=("states:StartExecution",),
         destructive=True,

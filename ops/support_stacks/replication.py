@@ -160,9 +160,9 @@ def _stack_steps(cloud: Cloud, spec: StackSpec) -> list[Step]:
         does=f"Deploy the shared bucket and key in {spec.region}",
         resource=Resource("AWS::CloudFormation::Stack", spec.name, spec.account, spec.region),
         act=lambda say: whole_stacks.execute_prepared(cloud, spec, say, may_go=_is_parameter),
+        parameters=spec.parameters,
         needs=(steps[-1].id,),
         evidence="about $1 a month for the key, and what the artifacts take",
-        parameters=spec.parameters,
         actions=(*whole_stacks.EXECUTES, *MAKES),
     )
     return [*steps, execution]
@@ -209,6 +209,7 @@ def _directory_step(
         does=f"Name every shared bucket and key in parameters of {region}",
         resource=Resource("AWS::CloudFormation::Stack", DIRECTORY, account.id, region),
         act=act,
+        parameters={"regions": ",".join(regions)},
         needs=needs,
         actions=(*whole_stacks.BRINGS_UP, "ssm:PutParameter", "ssm:DeleteParameter"),
     )

@@ -58,8 +58,8 @@ def test_a_deployment_is_stopped_after_the_place_under_way(tmp_path: Path) -> No
 
     place = Resource("AWS::CloudFormation::Stack", "log-export", "111111111111", "eu-west-1")
     steps = (
-        Step("first", "Create the centre", place, wait),
-        Step("second", "Create the export elsewhere", place, lambda say: None, needs=("first",)),
+        Step("first", "Create the centre", place, wait, {}),
+        Step("second", "Create the export elsewhere", place, lambda say: None, {}, needs=("first",)),
     )
     plan = Plan(f"{DEPLOY} to 2 places", steps, Operation.DEPLOY_EXPORT)
     try:

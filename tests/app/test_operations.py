@@ -30,7 +30,7 @@ cells = pytest.mark.parametrize(
 
 
 def plan(operation: Operation, acted: list[str]) -> Plan:
-    return Plan("A plan", (Step("a", "Act", WHERE, lambda say: acted.append("acted")),), operation)
+    return Plan("A plan", (Step("a", "Act", WHERE, lambda say: acted.append("acted"), {}),), operation)
 
 
 @cells
@@ -83,7 +83,7 @@ def small_page(role: str, folder: str) -> None:
         def act(say: Say) -> None:
             (place / f"{operation.name} {kind}").touch()
 
-        return Plan(f"{operation.name} {kind}", (Step(kind, kind, where, act),), operation)
+        return Plan(f"{operation.name} {kind}", (Step(kind, kind, where, act, {}),), operation)
 
     for operation in Operation:
         try:
@@ -170,3 +170,14 @@ def test_the_command_line_has_one_door_to_a_change() -> None:
 def test_every_operation_is_planned_somewhere() -> None:
     text = "".join(path.read_text() for path in sorted((ROOT / "ops").rglob("*.py")))
     assert [each.name for each in Operation if f"Operation.{each.name}" not in text] == []
+
+
+def test_every_step_tells_the_audit_what_it_asks_for() -> None:
+    silent = []
+    for path in sorted((ROOT / "ops").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Step":
+                given = {each.arg: ast.unparse(each.value) for each in node.keywords}
+                if given.get("parameters", "{}") == "{}":
+                    silent.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert silent == []

@@ -21,7 +21,7 @@ def started(works: Works, folder: Path, title: str, go: threading.Event) -> Work
     def act(say: Say) -> None:
         go.wait()
 
-    step = Step("one", "Deletes it", Resource("AWS::S3::Bucket", "b", "111111111111", "eu-west-1"), act)
+    step = Step("one", "Deletes it", Resource("AWS::S3::Bucket", "b", "111111111111", "eu-west-1"), act, {})
     return works.start(
         Plan(title, (step,), Operation.CLEAN_UP_SUPPORT),
         actor=Actor.local("t"),

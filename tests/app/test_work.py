@@ -22,7 +22,7 @@ def audit(tmp_path: Path) -> FileAudit:
 
 
 def plan(*acts: Callable[[Say], None]) -> Plan:
-    steps = [Step(f"s{n}", f"Do {n}", RESOURCE, act) for n, act in enumerate(acts)]
+    steps = [Step(f"s{n}", f"Do {n}", RESOURCE, act, {}) for n, act in enumerate(acts)]
     return Plan("A test", tuple(steps), Operation.DELETE_STACK)
 
 

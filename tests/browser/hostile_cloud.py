@@ -161,6 +161,6 @@ def _rollout(client: Client, undo: Undo) -> None:
 
 def _change(audit: AuditLog) -> None:
     """A change that somebody with a hostile name has made, on something with one."""
-    step = Step(FORMULA, FORMULA, Resource(MARKUP, ESCAPES, ACCOUNT, REGION), lambda say: say(MARKUP))
+    step = Step(FORMULA, FORMULA, Resource(MARKUP, ESCAPES, ACCOUNT, REGION), lambda say: say(MARKUP), {})
     plan = Plan(MARKUP, (step,), Operation.COMPACT_LOGS)
     assert execute(plan, actor=Actor(FORMULA, "page", origin=MARKUP), audit=audit).ok

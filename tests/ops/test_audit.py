@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.audit import FileAudit, Record
+from ops.audit import REDACTED, FileAudit, Record, redacted
 from ops.errors import AuditUnavailable
 
 RECORD = Record("2026-01-01T00:00:00Z", "me", "test", "plan", "s", "Do it", "q", "1", "r", "done", "")
@@ -58,3 +58,27 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(AuditUnavailable) as caught:
         FileAudit(tmp_path / "file/audit.jsonl").write(RECORD)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "name", ["DbPassword", "passphrase", "CLIENT_SECRET", "ApiKey", "private-key", "Token", "WebhookUrl"]
+)
+def test_a_parameter_with_the_name_of_a_secret_is_not_kept(name: str) -> None:
+    assert redacted({name: "hunter2"}) == {name: REDACTED}
+
+
+@pytest.mark.parametrize(
+    "value, kept",
+    [
+        ("mysql://ada:hunter2@db/shop", f"mysql://{REDACTED}@db/shop"),  # pragma: allowlist secret
+        ("host=db password=hunter2 user=ada", f"host=db password={REDACTED} user=ada"),
+        ("run it with AKIAIOSFODNN7EXAMPLE", f"run it with {REDACTED}"),  # pragma: allowlist secret
+        ("Authorization: Bearer hunter2", f"Authorization: Bearer {REDACTED}"),
+        ("-----BEGIN PRIVATE KEY-----\nhunter2\n", REDACTED),  # pragma: allowlist secret
+        ("https://example.org/a:b@c", "https://example.org/a:b@c"),
+        ("arn:aws:secretsmanager:eu-west-1:1:secret:shop", "arn:aws:secretsmanager:eu-west-1:1:secret:shop"),
+        ("s3://bucket/a, s3://bucket/b", "s3://bucket/a, s3://bucket/b"),
+    ],
+)
+def test_a_secret_within_a_value_is_not_kept(value: str, kept: str) -> None:
+    assert redacted({"value": value}) == {"value": kept}

@@ -43,7 +43,7 @@ class Trail:
             if error:
                 raise error
 
-        return Step(id_, f"Do {id_}", WHERE, act, **more)
+        return Step(id_, f"Do {id_}", WHERE, act, **{"parameters": {}, **more})
 
 
 @pytest.fixture
@@ -110,7 +110,8 @@ def test_what_needs_not_wait_runs_at_once(trail: Trail, audit: FileAudit) -> Non
     def act(say: Say) -> None:
         meet.wait()
 
-    steps = (Step("a", "Do a", WHERE, act), Step("b", "Do b", WHERE, act), trail.step("c", needs=("a", "b")))
+    both = [Step(id, f"Do {id}", WHERE, act, {}) for id in "ab"]
+    steps = (*both, trail.step("c", needs=("a", "b")))
     outcome = execute(Plan("A plan", steps, OPERATION, at_once=2), actor=ACTOR, audit=audit)
     assert outcome.ok
     assert [result.step.id for result in outcome.results] == ["a", "b", "c"]

@@ -177,7 +177,7 @@ def test_a_backfill_is_stopped_within_a_group(
         stopped.set()
 
     group = Resource("AWS::Logs::LogGroup", "/app/large", ACCOUNT, REGION)
-    plan = Plan("Backfill 1 log group", (Step("s", "Fetch", group, fetch),), Operation.BACKFILL_LOGS)
+    plan = Plan("Backfill 1 log group", (Step("s", "Fetch", group, fetch, {}),), Operation.BACKFILL_LOGS)
     bench.works.start(plan, actor=Actor("tester", "page"), audit=FileAudit(tmp_path / "audit.jsonl"))
     test = page("log_export", view="Backfill")
     assert "0 of 1 log group ended" in texts(test)

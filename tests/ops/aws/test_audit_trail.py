@@ -97,7 +97,7 @@ def test_a_change_that_cannot_be_recorded_does_not_happen(cloud: Cloud, embedded
     def act(say: Say) -> None:
         acted.append("acted")
 
-    plan = Plan("A plan", (Step("a", "Act", Resource("k", "i", "1", "r"), act),), Operation.DELETE_STACK)
+    plan = Plan("A plan", (Step("a", "Act", Resource("k", "i", "1", "r"), act, {}),), Operation.DELETE_STACK)
     outcome = execute(plan, actor=Actor("me", "test"), audit=GroupAudit(limited, "/slipway/audit"))
     assert not acted
     assert isinstance(outcome.error, AuditUnavailable)
