@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ops.embedded.lifecycle import Running
 from ops.embedded.ports import free_port
+from tests.browser.provider import Provider, provider
 from tests.end_to_end.workbench import eventually
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -26,6 +27,17 @@ QUIET = (  # nothing but the page is asked for: a closed network would be tried 
     "--disable-sync",
     "--no-first-run",
 )
+
+SECRETS = """\
+[auth]
+redirect_uri = "http://127.0.0.1:{port}/oauth2callback"
+cookie_secret = "a-secret-of-the-tests-that-is-long-enough"
+client_id = "{client}"
+client_secret = "client-secret"
+server_metadata_url = "{issuer}/.well-known/openid-configuration"
+"""
+
+ROLES = {"SLIPWAY_OPERATORS": "ada@example.com", "SLIPWAY_VIEWERS": "readers"}
 
 
 @contextmanager
@@ -54,6 +66,22 @@ def serving(data: Path, port: int, **environment: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def address(embedded: Running, data: Path) -> Iterator[str]:
     with serving(data, free_port()) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[Provider]:
+    with provider() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def signed(issuer: Provider, embedded: Running, data: Path) -> Iterator[str]:
+    """The address of a workbench with sign-in: the provider's `person` is who signs in."""
+    port = free_port()
+    secrets = data / "secrets.toml"
+    secrets.write_text(SECRETS.format(port=port, client=Provider.CLIENT, issuer=issuer.issuer))
+    with serving(data, port, STREAMLIT_SECRETS_FILES=str(secrets), **ROLES) as url:
         yield url
 
 

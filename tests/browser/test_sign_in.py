@@ -1,41 +1,10 @@
 """Signing in through an OpenID Connect provider, in a real browser; and what a stranger gets without."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from playwright.sync_api import Page, expect
 
-from ops.embedded.lifecycle import Running
-from ops.embedded.ports import free_port
-from tests.browser.conftest import serving
-from tests.browser.provider import Provider, provider
+from tests.browser.provider import Provider
 
-SECRETS = """\
-[auth]
-redirect_uri = "http://127.0.0.1:{port}/oauth2callback"
-cookie_secret = "a-secret-of-the-tests-that-is-long-enough"
-client_id = "{client}"
-client_secret = "client-secret"
-server_metadata_url = "{issuer}/.well-known/openid-configuration"
-"""
 ADA = {"sub": "1", "email": "ada@example.com", "email_verified": True}
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[Provider]:
-    with provider() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def signed(issuer: Provider, embedded: Running, data: Path) -> Iterator[str]:
-    port = free_port()
-    secrets = data / "secrets.toml"
-    secrets.write_text(SECRETS.format(port=port, client=Provider.CLIENT, issuer=issuer.issuer))
-    roles = {"SLIPWAY_OPERATORS": "ada@example.com", "SLIPWAY_VIEWERS": "readers"}
-    with serving(data, port, STREAMLIT_SECRETS_FILES=str(secrets), **roles) as url:
-        yield url
 
 
 def sign_in(page: Page, address: str) -> None:
