@@ -19,7 +19,7 @@ from ops.aws.audit_trail import open_audit
 from ops.aws.cloud import Cloud, Place
 from ops.connect import connect
 from ops.errors import PlanRefused
-from ops.plan import Outcome, Plan, Progress, Status, execute
+from ops.plan import Outcome, Plan, Progress, Status, check_role, execute
 from ops.settings import Settings
 
 PIPE_WIDTH = 400
@@ -75,6 +75,7 @@ class Context:
         self._preview(plan, dry_run=dry_run)
         if dry_run:
             return None
+        check_role(plan, self.actor)  # before anything is typed
         if plan.confirm and not confirmed:
             confirmed = self._ask(plan)
         outcome = execute(
