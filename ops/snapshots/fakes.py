@@ -1,4 +1,6 @@
-"""Words that fakes are made of: plain data for every engine's SQL."""
+"""What fakes are made of, and how many there are of a kind: plain data for every engine's SQL."""
+
+from dataclasses import dataclass
 
 FIRST_NAMES = (
     "Ada", "Alex", "Amir", "Ana", "Ben", "Bo", "Chen", "Clara", "Dana", "Dev", "Elif", "Emil", "Eva", "Femi",
@@ -38,3 +40,52 @@ LISTED: dict[str, tuple[str, ...]] = {
     "first_name": FIRST_NAMES,
     "last_name": LAST_NAMES,
 }
+HOUSES = 199  # a fake address has one of these numbers
+
+
+@dataclass(frozen=True)
+class Room:
+    """How many fakes of a kind a column holds: `base` to the power of `width`, or of what fits.
+
+    `start` letters come before the `width` digits. Words are one digit that is read only whole.
+    """
+
+    start: int
+    base: int
+    width: int
+
+
+def _words(words: tuple[str, ...]) -> Room:
+    return Room(max(map(len, words)) - 1, len(words), 1)
+
+
+ROOMS = {
+    "address": Room(len("199 ") + max(map(len, STREETS)) - 1, HOUSES * len(STREETS), 1),
+    "card": Room(6, 10, 9),
+    "email": Room(1, 16, 16),
+    "hash": Room(0, 16, 32),
+    "ip": Room(len("192.0.2.255") - 1, 256, 1),
+    "name": Room(
+        max(map(len, FIRST_NAMES)) + max(map(len, LAST_NAMES)), len(FIRST_NAMES) * len(LAST_NAMES), 1
+    ),
+    "phone": Room(4, 10, 10),
+    "postcode": Room(0, 10, 5),
+    "text": Room(5, 16, 16),
+    "url": Room(20, 16, 16),
+    "username": Room(5, 16, 16),
+    **{kind: _words(words) for kind, words in LISTED.items()},
+}
+# What stands before the digits.
+PREFIXES = {
+    "card": "400000",
+    "email": "u",
+    "hash": "",
+    "phone": "+999",
+    "postcode": "",
+    "text": "Text ",
+    "url": "https://example.com/",
+    "username": "user_",
+}
+# With so many fakes, none is drawn twice: by chance in one of 10,000 runs of 15 million rows, and then the
+# run fails. Below it, unique columns need care.
+ENOUGH = 2**60

@@ -6,6 +6,7 @@ one failed is thrown away. Nothing needs more than RDS's master user, and nothin
 
 from ops.snapshots import mysql_proof as proof
 from ops.snapshots import mysql_treat as treat
+from ops.snapshots import mysql_unique as unique
 from ops.snapshots.mysql_scan import scan
 from ops.snapshots.policy import Policy
 from ops.snapshots.scripts import Script
@@ -13,12 +14,15 @@ from ops.snapshots.scripts import Script
 
 def compile_policy(policy: Policy) -> tuple[Script, ...]:
     """The scripts, in the order in which they run."""
+    emptied = any(table.rows != "keep" for table in policy.tables)
     scripts = [
         Script("drift.check", proof.drift(policy)),
         Script("definers.check", proof.definers()),
         *([Script("before", policy.before)] if policy.before.strip() else []),
         Script("undo.save", treat.undo()),
         Script("relax.gen", treat.relax()),
+        *([Script("rows.gen", treat.rows_of(policy))] if emptied else []),
+        Script("space.gen.check", unique.space(policy)),
         Script("treat.gen.tell", treat.treat(policy)),
         Script("undo.saved", "-- What undo.save has printed runs here.\n"),
         *([Script("after", policy.after)] if policy.after.strip() else []),

@@ -43,6 +43,7 @@ COLUMNS = f"""\
 SELECT {exact("c.TABLE_SCHEMA")} AS schema_name, {exact("c.TABLE_NAME")} AS table_name,
     {exact("c.COLUMN_NAME")} AS column_name, c.ORDINAL_POSITION AS place, c.COLUMN_TYPE AS type,
     CASE c.DATA_TYPE WHEN 'tinyint' THEN 127 WHEN 'smallint' THEN 32767 WHEN 'mediumint' THEN 8388607
+        WHEN 'float' THEN 16777216
         WHEN 'decimal' THEN CAST(LEAST(2147483647, POW(10, c.NUMERIC_PRECISION - c.NUMERIC_SCALE))
         AS UNSIGNED)
         ELSE 2147483647 END AS modulus,

@@ -5,7 +5,8 @@ MySQL has no switch for triggers: they are dropped, and made again as they were 
 
 from collections.abc import Sequence
 
-from ops.snapshots import fakes
+from ops.snapshots import mysql_unique as unique
+from ops.snapshots.mysql_fakes import CHECK_DIGIT, SEED, choice, digest, fake, number, value_of
 from ops.snapshots.mysql_text import (
     HEAD,
     SYSTEM,
@@ -56,28 +57,33 @@ FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN {SYSTEM};
 """
 
 
-def treat(policy: Policy) -> str:
-    """Rows go first, then each table's columns change in one statement, with a check of what it leaves."""
+def rows_of(policy: Policy) -> str:
+    """What is emptied, then what is sampled, with the rows that lose their parent by it."""
     truncated = [table for table in policy.tables if table.rows == "truncate"]
     sampled = [table for table in policy.tables if table.rows == "sample"]
-    treated = [table for table in policy.tables if table.treated and table.rows != "truncate"]
     parts = [
         HEAD,
-        f"SELECT {literal(HEAD + _SEED)};",
+        f"SELECT {literal(HEAD + SEED)};",
         *([_truncate(truncated)] if truncated else []),
         *(_sample(table) for table in sampled),
         *([_orphans()] if sampled else []),
-        *(_update(table, policy.case) for table in treated),
-        f"SELECT CONCAT('DELETE HISTORY FROM ', qualified, ';') FROM ({TABLES}) t WHERE has_history;",
     ]
     return "\n".join(parts)
 
 
-# Numbers that only the salt's owner knows, for `choice`.
-_SEED = """\
-SET @factor = 1 + CAST(CONV(LEFT(MD5(CONCAT(@salt, 'factor')), 7), 16, 10) AS UNSIGNED),
-    @summand = CAST(CONV(LEFT(MD5(CONCAT(@salt, 'summand')), 7), 16, 10) AS UNSIGNED);
-"""
+def treat(policy: Policy) -> str:
+    """Each table's columns change in one statement, with a check of what it leaves."""
+    treated = [table for table in policy.tables if table.treated and table.rows != "truncate"]
+    parts = [
+        HEAD,
+        f"SELECT {literal(HEAD + SEED)};",
+        unique.rooms(policy),
+        unique.draw(),
+        *(_update(table, policy.case) for table in treated),
+        unique.DROP,
+        f"SELECT CONCAT('DELETE HISTORY FROM ', qualified, ';') FROM ({TABLES}) t WHERE has_history;",
+    ]
+    return "\n".join(parts)
 
 
 def _truncate(found: Sequence[Table]) -> str:
@@ -131,13 +137,6 @@ FROM (SELECT CONCAT({quoted("MIN(schema_name)")}, '.slipway_orphans') AS place,
 WHERE statements IS NOT NULL;"""
 
 
-# Beside NULL, what a value is to a digest: the same text for the same value, whatever the column's type.
-_VALUE = """\
-CASE b.family WHEN 'text' THEN CONCAT('{fold}(CONVERT(', b.quoted, ' USING utf8mb4))')
-        WHEN 'bytes' THEN CONCAT('HEX(', b.quoted, ')')
-        ELSE CONCAT('CAST(', b.quoted, ' AS CHAR CHARACTER SET utf8mb4)') END"""
-
-
 def _update(table: Table, case: str) -> str:
     """One statement writes every row; before and after it, what looks like any other value is summed.
 
@@ -160,11 +159,12 @@ SELECT CONCAT(
         GROUP_CONCAT(IF(is_exact, {_exact_check()}, NULL) ORDER BY turn_ SEPARATOR ', '),
         ') FROM ', qualified, ';'), ''))
 FROM (SELECT p.*, v.turn_, v.then_, v.treatment_,
-        IF(v.turn_ IS NULL, p.quoted, {_cut("p", _new(case))}) AS new,
+        IF(v.turn_ IS NULL, p.quoted, {_cut("p", f"COALESCE(r.new, {_new(case)})")}) AS new,
         p.family = 'number' AND v.treatment_ = 'hash' OR v.treatment_ LIKE 'shift %' AS is_exact,
         {_FREE} AS is_free
     FROM ({columns_of(table)}) p
     LEFT JOIN {given} v ON {same("v", "p", *_COLUMN)}
+    LEFT JOIN slipway_rooms r ON {same("r", "p", *_COLUMN)}
     JOIN ({columns_of(table)}) b ON b.column_name = COALESCE(v.by_name_, p.column_name)
     WHERE NOT p.is_generated) u
 GROUP BY qualified, schema_name HAVING COUNT(turn_) > 0;"""
@@ -201,11 +201,10 @@ CONCAT('UPDATE ', qualified, ' SET ', GROUP_CONCAT(
 
 def _new(case: str) -> str:
     """The new value's SQL: <value> is the column, or the one that it is shifted by, as a text."""
-    value = _VALUE.format(fold="LOWER" if case == "fold" else "")
     return f"""\
 REPLACE(REPLACE(IF(p.family IN ('number', 'float') AND v.numeric_ <> '',
         REPLACE(v.numeric_, '<modulus>', p.modulus), v.plain_),
-        '<value>', {value}), '<column>', p.quoted)"""
+        '<value>', {value_of("b", case)}), '<column>', p.quoted)"""
 
 
 def _cut(source: str, sql: str) -> str:
@@ -237,21 +236,6 @@ def _in_turn(table: Table) -> list[tuple[str, Treatment]]:
     return found
 
 
-def digest(kind: str, value: str = "<value>") -> str:
-    """128 bits that nobody turns back without the salt."""
-    return f"MD5(CONCAT(@salt, '{kind}-', {value}))"
-
-
-def number(kind: str, value: str = "<value>") -> str:
-    """60 bits of the digest."""
-    return f"CAST(CONV(LEFT({digest(kind, value)}, 15), 16, 10) AS UNSIGNED)"
-
-
-def choice(kind: str, value: str = "<value>") -> str:
-    """Which of a few words or days a value gets: quick, and tells too little to be turned back."""
-    return f"((CRC32(CONCAT('{kind}-', {value})) * @factor + @summand) % 2147483647)"
-
-
 def _expressions(treatment: Treatment) -> tuple[str, str, str]:
     """The new value, that of a column of numbers where it differs, and what is made of the new value then."""
     if treatment.kind == "null":
@@ -262,49 +246,13 @@ def _expressions(treatment: Treatment) -> tuple[str, str, str]:
         return digest("hash"), f"{number('hash')} % <modulus>", ""
     if treatment.kind == "shift":
         return _shift(int(treatment.argument)), "", ""
-    return _fake(treatment.argument), "", _CHECK_DIGIT if treatment.argument == "card" else ""
+    return fake(treatment.argument), "", CHECK_DIGIT if treatment.argument == "card" else ""
 
 
 def _shift(days: int) -> str:
     """Never zero, to either side: halves are rounded away from it. A date of zeros stays one."""
     shift = f"ROUND({choice('shift')} % {2 * days} - {days - 0.5})"
     return f"IF(YEAR(<column>) = 0, <column>, DATE_ADD(<column>, INTERVAL {shift} DAY))"
-
-
-def _fake(kind: str) -> str:
-    def pick(words: Sequence[str], salted: str = kind) -> str:
-        return f"ELT(1 + {choice(salted)} % {len(words)}, {', '.join(map(literal, words))})"
-
-    short, first = f"LEFT({digest(kind)}, 16)", pick(fakes.FIRST_NAMES, "first_name")
-    return {
-        "address": f"CONCAT(1 + {choice('house')} % 199, ' ', {pick(fakes.STREETS)})",
-        "card": f"CONCAT('400000', LPAD({number(kind)} % 1000000000, 9, '0'))",
-        "city": pick(fakes.CITIES),
-        "company": f"CONCAT({pick(fakes.COMPANIES)}, ' Ltd')",
-        "email": f"CONCAT('u', {short}, '@example.com')",
-        "first_name": pick(fakes.FIRST_NAMES),
-        "ip": f"CONCAT('192.0.2.', {choice(kind)} % 256)",
-        "last_name": pick(fakes.LAST_NAMES),
-        "name": f"CONCAT({first}, ' ', {pick(fakes.LAST_NAMES, 'last_name')})",
-        "phone": f"CONCAT('+999', LPAD({number(kind)} % 10000000000, 10, '0'))",
-        "postcode": f"LPAD({choice(kind)} % 100000, 5, '0')",
-        "text": f"CONCAT('Text ', {short})",
-        "url": f"CONCAT('https://example.com/', {short})",
-        "username": f"CONCAT('user_', {short})",
-    }[kind]
-
-
-def _digit(place: int) -> str:
-    """ISO/IEC 7812-1: every second digit from the right is doubled, and the sum of its digits counts."""
-    digit = f"SUBSTR(<column>, {place}, 1)"
-    return f"ELT(1 + {digit}, 0, 2, 4, 6, 8, 1, 3, 5, 7, 9)" if place % 2 else digit
-
-
-# The 4 in front, doubled, is 8. A number that was cut gets none.
-_CHECK_DIGIT = (
-    "IF(CHAR_LENGTH(<column>) < 15, <column>, CONCAT(<column>, "
-    f"(10 - CAST(8 + {' + '.join(_digit(place) for place in range(7, 16))} AS UNSIGNED) % 10) % 10))"
-)
 
 
 def rebuild() -> str:

@@ -18,6 +18,7 @@ from dataclasses import replace
 
 from ops.snapshots import postgres_proof as proof
 from ops.snapshots import postgres_treat as treat
+from ops.snapshots import postgres_unique as unique
 from ops.snapshots.policy import Policy
 from ops.snapshots.scripts import Script
 
@@ -38,10 +39,13 @@ def compile_policy(policy: Policy) -> tuple[Script, ...]:
 
 
 def _treated(policy: Policy) -> list[Script]:
+    emptied = any(table.rows != "keep" for table in policy.tables)
     return [
         *([Script("before", policy.before)] if policy.before.strip() else []),
         Script("undo.save", treat.undo()),
         Script("relax.gen", treat.relax()),
+        *([Script("rows.gen", treat.rows(policy))] if emptied else []),
+        Script("space.gen.check", unique.space(policy)),
         Script("treat.gen.tell", treat.treat(policy)),
         Script("undo.saved", "-- What undo.save has printed runs here.\n"),
         *([Script("after", policy.after)] if policy.after.strip() else []),

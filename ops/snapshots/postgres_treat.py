@@ -1,13 +1,11 @@
 """What changes a PostgreSQL database by policy: rows go, columns change, what was relaxed is put back."""
 
-from collections.abc import Sequence
-
-from ops.snapshots import fakes
+from ops.snapshots import postgres_unique as unique
 from ops.snapshots.policy import Policy, Table, Treatment
+from ops.snapshots.postgres_fakes import MODULUS, choice, digest, fake, number, value_of
 from ops.snapshots.postgres_text import (
     COLUMNS,
     OURS,
-    array,
     functions,
     identifier,
     literal,
@@ -51,8 +49,8 @@ SELECT format('ALTER TABLE %s ALTER CONSTRAINT %I DEFERRABLE INITIALLY DEFERRED;
 """
 
 
-def treat(policy: Policy) -> str:
-    """One transaction: rows go first, then each table's columns change in one statement."""
+def rows(policy: Policy) -> str:
+    """What is emptied, then what is sampled, with the rows that lose their parent by it."""
     truncated = [name(table) for table in policy.tables if table.rows == "truncate"]
     sampled = [table for table in policy.tables if table.rows == "sample"]
     parts = [
@@ -60,18 +58,20 @@ def treat(policy: Policy) -> str:
         *([print_(f"TRUNCATE {', '.join(truncated)};")] if truncated else []),
         *(_sample(table) for table in sampled),
         *([print_(_ORPHANS)] if sampled else []),
-        *(
-            _update(table, policy.case)
-            for table in policy.tables
-            if table.treated and table.rows != "truncate"
-        ),
     ]
     return "\n".join(parts)
 
 
+def treat(policy: Policy) -> str:
+    """One transaction: each table's columns change in one statement."""
+    treated = [table for table in policy.tables if table.treated and table.rows != "truncate"]
+    updates = [_update(table, policy.case) for table in treated]
+    return "\n".join([print_(functions()), unique.rooms(policy), unique.draw(), *updates])
+
+
 def _sample(table: Table) -> str:
     """Which rows stay follows from their key: the same in every run."""
-    sampled = _choice("sample", "concat_ws('-', %s)").replace("'", "''")
+    sampled = choice("sample", "concat_ws('-', %s)").replace("'", "''")
     return f"""\
 SELECT format('DELETE FROM %s WHERE {sampled} %% 10000 >= %s;',
     {literal(name(table))}, string_agg(format('%I::text', a.attname), ', ' ORDER BY a.attnum),
@@ -118,7 +118,7 @@ def _update(table: Table, case: str) -> str:
     """One statement a table. What cannot be told from another value is summed before it and after."""
     rows = []
     for column, treatment in table.treated.items():
-        value = _value(treatment.by or column, case)
+        value = value_of(treatment.by or column, case)
         plain = _expression(column, treatment, value)
         rows.append((column, str(treatment), plain, _plainer(column, treatment, value) or plain))
     return f"""\
@@ -134,9 +134,10 @@ SELECT concat(
         FILTER (WHERE v.is_exact) || format(']) FROM %s;', p.target))
 FROM ({values(rows, 4)}) AS r (column_name, treatment, plain, plainer)
 JOIN ({COLUMNS}) p ON p.column_name = r.column_name
+LEFT JOIN slipway_rooms a ON (a.schema, a.name, a.column_name) = (p.schema, p.name, p.column_name)
 CROSS JOIN LATERAL (SELECT r.column_name, r.treatment,
-    format('CAST(%s AS %s)', CASE WHEN p.category = 'N' OR p.plain_type = 'date'
-        THEN replace(r.plainer, '<modulus>', {_MODULUS}) ELSE r.plain END, p.type),
+    format('CAST(%s AS %s)', coalesce(a.new, CASE WHEN p.category = 'N' OR p.plain_type = 'date'
+        THEN replace(r.plainer, '<modulus>', {MODULUS}) ELSE r.plain END), p.type),
     format('{_sum("%I")}', r.column_name),
     r.treatment LIKE 'shift %' OR r.treatment = 'hash' AND p.category <> 'S')
     AS v (column_name, treatment, new, stored, is_exact)
@@ -150,12 +151,6 @@ def _sum(sql: str) -> str:
     return f"coalesce(sum(hashtextextended({sql}::text, 0)), 0)"
 
 
-def _value(column: str, case: str) -> str:
-    """What a fake follows from."""
-    text = f"{identifier(column)}::text"
-    return f"lower({text})" if case == "fold" else text
-
-
 def _expression(column: str, treatment: Treatment, value: str) -> str:
     """The new value, from the old one; NULL stays NULL but where a constant replaces it."""
     if treatment.kind == "null":
@@ -163,78 +158,26 @@ def _expression(column: str, treatment: Treatment, value: str) -> str:
     if treatment.kind == "constant":
         return literal(treatment.argument)
     if treatment.kind == "hash":
-        return _digest("hash", value)
+        return digest("hash", value)
     if treatment.kind == "shift":
         return f"{identifier(column)} + make_interval(days => {_days(treatment, value)})"
-    return _fake(treatment.argument, value)
+    return fake(treatment.argument, value)
 
 
 def _days(treatment: Treatment, value: str) -> str:
     """Never zero, to either side: the halves -0.5 and 0.5, -1.5 and 1.5, … are rounded away from it."""
     days = int(treatment.argument)
-    number = _choice("shift", value)
+    number = choice("shift", value)
     return f"(({number} % {2 * days} - {days - 0.5}::float8) * {1 + 1 / (2 * days)!r}::float8)::int"
 
 
 def _plainer(column: str, treatment: Treatment, value: str) -> str:
     """A hash for a column of numbers, or a shift for one of dates."""
     if treatment.kind == "hash":
-        return f"{_number('hash', value)} % <modulus>"
+        return f"{number('hash', value)} % <modulus>"
     if treatment.kind == "shift":
         return f"{identifier(column)} + {_days(treatment, value)}"
     return ""
-
-
-# Of what a column of numbers can hold: 31 bits fit an integer. A modifier holds a numeric's digits, and those
-# of them behind the point.
-_MODULUS = """\
-CASE WHEN p.plain_type = 'smallint' THEN '32767'
-            WHEN p.plain_type LIKE 'numeric(%' THEN least(2147483647,
-                trunc(10::numeric ^ ((p.modifier - 4 >> 16) - (p.modifier - 4 & 2047))))::text
-            ELSE '2147483647' END"""
-
-
-def _digest(kind: str, value: str) -> str:
-    """128 bits that nobody turns back without the salt. The inner SELECT runs once a statement."""
-    return f"md5((SELECT current_setting('slipway.salt') || '{kind}-') || {value})"
-
-
-def _number(kind: str, value: str) -> str:
-    """63 bits that follow from the digest."""
-    return f'(hashtextextended({_digest(kind, value)} COLLATE "C", 0) & 9223372036854775807)'
-
-
-def _choice(kind: str, value: str) -> str:
-    """Which of a few words or days a value gets: quick, and tells too little to be turned back."""
-    seed = f"(SELECT hashtextextended('{kind}', current_setting('slipway.seed')::bigint))"
-    return f"(hashtextextended({value}, {seed}) & 9223372036854775807)"
-
-
-def _fake(kind: str, value: str) -> str:
-    def choice(salted: str = kind) -> str:
-        return _choice(salted, value)
-
-    def pick(words: Sequence[str], salted: str = kind) -> str:
-        return f"pg_temp.pick({array(words)}, {choice(salted)})"
-
-    number = _number(kind, value)
-    short = f"substr({_digest(kind, value)}, 1, 16)"
-    return {
-        "address": f"(1 + {choice()} % 199) || ' ' || {pick(fakes.STREETS)}",
-        "card": f"pg_temp.card({number})",
-        "city": pick(fakes.CITIES),
-        "company": f"{pick(fakes.COMPANIES)} || ' Ltd'",
-        "email": f"'u' || {short} || '@example.com'",
-        "first_name": pick(fakes.FIRST_NAMES),
-        "ip": f"'192.0.2.' || {choice()} % 256",
-        "last_name": pick(fakes.LAST_NAMES),
-        "name": f"{pick(fakes.FIRST_NAMES, 'first_name')} || ' ' || {pick(fakes.LAST_NAMES, 'last_name')}",
-        "phone": f"'+999' || lpad(({number} % 10000000000)::text, 10, '0')",
-        "postcode": f"lpad(({choice()} % 100000)::text, 5, '0')",
-        "text": f"'Text ' || {short}",
-        "url": f"'https://example.com/' || {short}",
-        "username": f"'user_' || {short}",
-    }[kind]
 
 
 def refresh() -> str:

@@ -37,6 +37,10 @@ class Check:
             return (
                 f"the trigger {self.column} of {self.table} runs as a user whom the master user may not name"
             )
+        if self.kind == "space":
+            if not self.bad:
+                return f"{where}: {self.detail} suffices for its {self.rows} different values"
+            return f"{where} is unique: of its {self.rows} values {self.bad} are too many for {self.detail}"
         if self.kind == "scan":
             return f"{where}: {self.bad} of {self.rows} rows hold what looks like {self.detail}"
         return f"{where}: {self.bad} of {self.rows} rows are not as {self.detail or self.kind} leaves them"
@@ -67,7 +71,10 @@ class Report:
     def failed(self) -> tuple[Check, ...]:
         """What did not pass; after drift nothing was treated, so that the rest follows from it."""
         failed = tuple(check for check in self.checks if not check.ok)
-        return tuple(check for check in failed if check.kind in ("drift", "database", "definer")) or failed
+        return (
+            tuple(check for check in failed if check.kind in ("drift", "database", "definer", "space"))
+            or failed
+        )
 
     @property
     def took(self) -> tuple[float, float]:

@@ -196,7 +196,7 @@ def test_a_table_that_no_key_holds_is_as_it_was_but_for_what_is_treated(database
 
 def test_every_check_of_the_report_is_told(database: Database) -> None:
     report = from_log(database.sanitize(POLICY).log.splitlines())
-    kinds = {"drift", "exact", "treated", "truncated", "statistics", "foreign key", "scan"}
+    kinds = {"drift", "exact", "treated", "truncated", "statistics", "foreign key", "space", "scan"}
     assert {check.kind for check in report.checks} == kinds
     assert {check.column for check in report.treated if check.table == "shop.people"} >= {"email", "card"}
     assert report.failed == () and report.unlisted == ()

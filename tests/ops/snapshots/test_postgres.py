@@ -145,6 +145,7 @@ def test_every_check_of_the_report_is_told(database: Database) -> None:
         "database",
         "statistics",
         "foreign key",
+        "space",
         "scan",
     }
     assert {check.column for check in report.treated if check.table == "public.people"} >= {"email", "card"}

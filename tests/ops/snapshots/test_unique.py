@@ -1,0 +1,179 @@
+"""Unique columns on real servers: what is told apart stays so, up to the last fake, and joins still join."""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ops.embedded import mariadb
+from ops.embedded.mariadb import MariaDb
+from ops.embedded.postgres import Postgres
+from ops.embedded.servers import Login
+from ops.snapshots.compiler import compile_policy
+from ops.snapshots.policy import parse
+from ops.snapshots.report import from_log
+from tests.ops.snapshots import test_mysql, test_postgres
+from tests.ops.snapshots.sanitizer import Sanitized, sanitize
+
+PASSWORD = "correct-horse-1"
+ENGINES = ["postgres", *(["mariadb"] if mariadb.find_server() else [])]
+
+Database = test_postgres.Database | test_mysql.Database
+Start = Callable[[], Database]
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def start(request: pytest.FixtureRequest) -> Iterator[Start]:
+    """Gives an empty database."""
+    folder = Path(tempfile.mkdtemp(prefix="slipway-unique-"))
+    folder.chmod(0o755)
+    servers: Postgres | MariaDb = (
+        Postgres(folder / "servers", {}) if request.param == "postgres" else MariaDb(folder / "servers", {})
+    )
+    port = servers.create("unique", "master", PASSWORD, "shop")
+    if isinstance(servers, MariaDb):  # keys of so many rows lie in it
+        servers.execute(port, "SET GLOBAL innodb_buffer_pool_size = 134217728")
+
+    def start() -> Database:
+        if isinstance(servers, Postgres):
+            servers.execute(port, "DROP DATABASE shop")
+            servers.execute(port, "CREATE DATABASE shop OWNER master")
+            made = test_postgres.Database(servers, port, "shop")
+            made.login = Login(port, "master", PASSWORD, "shop")
+            return made
+        servers.execute(port, "SET foreign_key_checks = 0; DROP DATABASE shop; CREATE DATABASE shop")
+        return test_mysql.Database(servers, port)
+
+    yield start
+    servers.delete("unique")
+    shutil.rmtree(folder)
+
+
+def numbers(database: Database, count: int) -> str:
+    """A table expression of the numbers `n` from 1 to `count`."""
+    if isinstance(database, test_postgres.Database):
+        return f"(SELECT n FROM generate_series(1, {count}) n) s"
+    return f"(SELECT seq AS n FROM seq_1_to_{count}) s"
+
+
+def treated(database: Database, policy: str, case: str = "fold") -> Sanitized:
+    is_postgres = isinstance(database, test_postgres.Database)
+    head = f'engine = "{"postgres" if is_postgres else "mariadb"}"\ncase = "{case}"\n'
+    scripts = compile_policy(parse(head + policy))
+    return sanitize(database.login, scripts, "psql" if is_postgres else "mysql")
+
+
+def passes(done: Sanitized) -> None:
+    assert (done.status, done.failed()) == (0, []), done.log
+
+
+ACCOUNTS = """
+    CREATE TABLE accounts (id INT PRIMARY KEY, phone VARCHAR(20) UNIQUE, card VARCHAR(19) UNIQUE,
+        code INT UNIQUE);
+    INSERT INTO accounts SELECT n, CONCAT('+43 660 ', 1000000 + n), 4539000000000000 + n, n FROM {numbers};
+    INSERT INTO accounts (id) VALUES (0), (-1);
+    CREATE TABLE calls (id INT PRIMARY KEY, phone VARCHAR(20), code INT, card TEXT);
+    INSERT INTO calls SELECT id, phone, code, card FROM accounts WHERE id > 180000;"""
+ACCOUNT_POLICY = """
+    [tables.accounts]
+    id = "keep"
+    phone = "fake phone"
+    card = "fake card"
+    code = "hash"
+    [tables.calls]
+    id = "keep"
+    phone = "fake phone"
+    code = "hash"
+    card = "fake card"
+    """
+
+
+def test_hundreds_of_thousands_of_numbers_stay_unique_and_joined(start: Start) -> None:
+    """By chance alone some 30 codes, 20 cards and 2 phones would meet another."""
+    database, count = start(), 200_000
+    database.run(ACCOUNTS.format(numbers=numbers(database, count)))
+    passes(done := treated(database, ACCOUNT_POLICY))
+    counted = database.rows(
+        "SELECT COUNT(DISTINCT phone), COUNT(DISTINCT card), COUNT(DISTINCT code), "
+        "COUNT(*), SUM(CASE WHEN phone IS NULL AND card IS NULL AND code IS NULL THEN 1 END) FROM accounts"
+    )
+    assert counted == [(count, count, count, count + 2, 2)]
+    for column in ("phone", "code", "card"):
+        joined = f"SELECT COUNT(*) FROM calls c JOIN accounts a ON a.id = c.id AND a.{column} = c.{column}"
+        assert database.one(joined) == 20_000
+    assert database.one(f"SELECT COUNT(*) FROM accounts WHERE code BETWEEN 1 AND {count}") == 0
+    told = {(check["column"], check["rows"]) for check in done.checks if check["check"] == "space"}
+    assert told == {(column, count) for column in ("phone", "card", "code")}
+
+
+def test_what_a_short_column_cuts_stays_unique(start: Start) -> None:
+    """By chance 200 pagers and 190 marks would meet another; of a mark a unique column is computed."""
+    database, count = start(), 20_000
+    database.run(f"""
+        CREATE TABLE pagers (id INT PRIMARY KEY, pager VARCHAR(10) NOT NULL, mark VARCHAR(5) NOT NULL,
+            same VARCHAR(5) GENERATED ALWAYS AS (left(mark, 5)) STORED UNIQUE, UNIQUE (pager));
+        INSERT INTO pagers (id, pager, mark) SELECT n, CONCAT('0660', n), CONCAT(n)
+            FROM {numbers(database, count)};
+        CREATE TABLE copies (id INT PRIMARY KEY, pager VARCHAR(10), mark VARCHAR(5),
+            FOREIGN KEY (pager) REFERENCES pagers (pager));
+        CREATE INDEX of_pager ON copies (pager);
+        INSERT INTO copies SELECT id, pager, mark FROM pagers WHERE id <= 5000;""")
+    if isinstance(database, test_postgres.Database):
+        database.run("ANALYZE")  # else it looks for foreign keys as in empty tables
+    policy = "".join(
+        f'[tables.{table}]\nid = "keep"\npager = "fake phone"\nmark = "hash"\n'
+        for table in ("pagers", "copies")
+    )
+    passes(treated(database, policy))
+    assert database.rows("SELECT COUNT(DISTINCT pager), COUNT(DISTINCT mark) FROM pagers") == [(count, count)]
+    joined = (
+        "SELECT COUNT(*) FROM copies c JOIN pagers p ON p.id = c.id AND p.pager = c.pager AND p.mark = c.mark"
+    )
+    assert database.one(joined) == 5000
+
+
+def test_the_last_fake_is_found(start: Start) -> None:
+    """All hundred postcodes of two digits, all eight cities, and all fifty numbers that were none before."""
+    database = start()
+    database.run(f"""
+        CREATE TABLE towns (id INT PRIMARY KEY, postcode CHAR(2) UNIQUE, city VARCHAR(20) UNIQUE);
+        INSERT INTO towns SELECT n, CONCAT('p', n), CASE WHEN n < 9 THEN CONCAT('City ', n) END
+            FROM {numbers(database, 9)};
+        INSERT INTO towns SELECT 9 + n, CONCAT(CHR(96 + n), 'x'), NULL FROM {numbers(database, 26)};
+        INSERT INTO towns SELECT 35 + n, CONCAT(CHR(96 + n), 'y'), NULL FROM {numbers(database, 26)};
+        INSERT INTO towns SELECT 61 + n, CONCAT(CHR(96 + n), 'z'), NULL FROM {numbers(database, 26)};
+        INSERT INTO towns SELECT 87 + n, CONCAT(CHR(96 + n), 'w'), NULL FROM {numbers(database, 13)};
+        CREATE TABLE levels (level DECIMAL(2, 0) PRIMARY KEY);
+        INSERT INTO levels SELECT 2 * n - 1 FROM {numbers(database, 50)};""")
+    policy = '[tables.towns]\nid = "keep"\npostcode = "fake postcode"\ncity = "fake city"\n'
+    passes(treated(database, policy + '[tables.levels]\nlevel = "hash"\n'))
+    assert database.one("SELECT COUNT(DISTINCT postcode) FROM towns") == 100
+    assert database.one("SELECT COUNT(DISTINCT city) FROM towns") == 8
+    assert [level for (level,) in database.rows("SELECT level FROM levels ORDER BY level")] == list(
+        range(0, 100, 2)
+    ), "all that were no level before"
+
+
+def test_too_many_values_are_told_before_anything_is_treated(start: Start) -> None:
+    database = start()
+    database.run(f"""
+        CREATE TABLE towns (id INT PRIMARY KEY, code CHAR(1) UNIQUE, city VARCHAR(20) UNIQUE, mail TEXT);
+        INSERT INTO towns SELECT n, CHR(70 + n), CONCAT('City ', n), 'jane@corp.test'
+            FROM {numbers(database, 17)};
+        CREATE TABLE levels (level DECIMAL(2, 0) PRIMARY KEY);
+        INSERT INTO levels SELECT n FROM {numbers(database, 51)};""")
+    done = treated(
+        database,
+        '[tables.towns]\nid = "keep"\ncode = "hash"\ncity = "fake city"\nmail = "fake email"\n'
+        '[tables.levels]\nlevel = "hash"\n',
+    )
+    assert done.status == 9, done.log
+    told = {(c["column"], c["rows"], c["bad"]) for c in done.failed() if c["check"] == "space"}
+    assert told == {("code", 17, 1), ("city", 17, 9), ("level", 51, 2)}
+    assert database.one("SELECT COUNT(*) FROM towns WHERE mail = 'jane@corp.test'") == 17
+    words = [check.words for check in from_log(done.log.splitlines()).failed]
+    assert any(
+        "towns.city is unique: of its 17 values 9 are too many for fake city" in each for each in words
+    )
