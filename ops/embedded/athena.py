@@ -13,6 +13,7 @@ from urllib.parse import urlparse
 
 from ministack.services import athena, glue, s3
 
+from ops.embedded.athena_access import demand_object
 from ops.embedded.athena_queries import Query, Result, Written
 from ops.embedded.athena_tables import QueryFailed
 from ops.embedded.context import Context
@@ -159,7 +160,8 @@ async def _result(execution: Record, sql: str, database: str, ddl: Any) -> Resul
     settings = athena._workgroups.get(execution["WorkGroup"], {}).get("Configuration", {})
     id_ = execution["QueryExecutionId"]
     folder = execution["ResultConfiguration"]["OutputLocation"].rpartition("/")[0]
-    query = Query(sql, database, settings.get("BytesScannedCutoffPerQuery"), f"{folder}/tables/{id_}/")
+    limit = int(settings.get("BytesScannedCutoffPerQuery") or 0)  # a text where CloudFormation joined it
+    query = Query(sql, database, limit, f"{folder}/tables/{id_}/")
     _running[id_] = query
     return await asyncio.to_thread(query.run)
 
@@ -209,6 +211,7 @@ def _write_files(id_: str, written: Written) -> list[str]:
 
 def _put(address: str, data: bytes) -> None:
     parsed = urlparse(address)
+    demand_object("PutObject", parsed.netloc, parsed.path.lstrip("/"))
     status = s3._put_object(parsed.netloc, parsed.path.lstrip("/"), data, {"content-length": str(len(data))})
     if status[0] >= 300:
         raise QueryFailed(f"Unable to write to the output location {address}.")

@@ -17,9 +17,11 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from ops.embedded.athena_access import demand_object, demand_table
 from ops.embedded.athena_relations import format_of, make_view
 from ops.embedded.athena_tables import QueryFailed, Source, Table, find
 
+PATH = "$path"  # a hidden column: the object that a row comes from
 _UNLOAD = re.compile(r"\s*UNLOAD\s*\((.*)\)\s*TO\s*'([^']+)'\s*(?:WITH\s*\((.*)\))?\s*;?\s*", re.I | re.S)
 
 
@@ -47,8 +49,8 @@ class Result:
 class Query:
     """One statement; `interrupt` may come from another thread."""
 
-    def __init__(self, sql: str, database: str, cutoff_bytes: int | None, tables: str) -> None:
-        """`tables` is where a table goes that names no location of its own."""
+    def __init__(self, sql: str, database: str, cutoff_bytes: int, tables: str) -> None:
+        """`tables` is where a table goes that names no location of its own; a cutoff of 0 is none."""
         self._sql = sql
         self._database = database
         self._tables = tables
@@ -65,6 +67,8 @@ class Query:
             try:
                 self._connection.execute("SET TimeZone = 'UTC'")
                 return self._run(Path(folder))
+            except duckdb.IOException as error:
+                raise QueryFailed(f"HIVE_CURSOR_ERROR: {_first_line(str(error))}") from error
             except (duckdb.Error, SqlglotError) as error:
                 raise QueryFailed(_first_line(str(error))) from error
             finally:
@@ -166,29 +170,38 @@ class Query:
                 raise QueryFailed(
                     f"TABLE_NOT_FOUND: Table '{node.db or self._database}.{node.name}' does not exist"
                 )
+            demand_table(node.db or self._database, node.name)
             view = f"athena_{number}"
-            self._read(view, table, _conditions(node), folder / view)
+            shown = any(column.name == PATH for column in statement.find_all(exp.Column))
+            self._read(view, table, _conditions(node), folder / view, with_path=shown)
             replaced = exp.to_table(view)
             replaced.set("alias", exp.TableAlias(this=exp.to_identifier(node.alias or node.name)))
             node.replace(replaced)
         for length in list(statement.find_all(exp.Length)):
             if isinstance(length.this, exp.Encode):  # Trino's length of bytes; DuckDB has another name for it
                 length.replace(exp.Anonymous(this="octet_length", expressions=[length.this]))
+        for replacing in statement.find_all(exp.RegexpReplace):
+            if (text := replacing.args.get("replacement")) and text.is_string:
+                text.set("this", re.sub(r"\$(\d)", r"\\\1", text.name))  # how DuckDB names a group
         return statement.sql(dialect="duckdb")
 
-    def _read(self, view: str, table: Table, conditions: list[exp.Expr], folder: Path) -> None:
+    def _read(
+        self, view: str, table: Table, conditions: list[exp.Expr], folder: Path, *, with_path: bool
+    ) -> None:
         sources = self._pruned(view, table, conditions)
         self._scanned += sum(each.size for each in sources)
+        for key in {each.key.rpartition("/")[0]: each.key for each in sources}.values():  # one a folder
+            demand_object("GetObject", table.location[0], key)
         if self._cutoff_bytes and self._scanned > self._cutoff_bytes:
             raise QueryFailed(
                 f"Query exhausted resources: bytes scanned limit of {self._cutoff_bytes} was exceeded"
             )
         folder.mkdir(parents=True)
-        make_view(self._connection, view, table, sources, folder)
+        make_view(self._connection, view, table, sources, folder, PATH if with_path else "")
 
     def _pruned(self, view: str, table: Table, conditions: list[exp.Expr]) -> list[Source]:
         """The objects of the partitions that the query's own predicates leave."""
-        names = {name for name, _ in table.partitions}
+        names = {PATH, *(name for name, _ in table.partitions)}
         usable = [each for each in conditions if _columns(each) and _columns(each) <= names]
         for name in table.injected:
             if not any(name in _columns(each) for each in usable):
@@ -201,9 +214,12 @@ class Query:
         if not usable or not sources:
             return sources
         listed = [name for name, _ in table.partitions]
-        rows = pa.table({name: [each.values[at] for each in sources] for at, name in enumerate(listed)})
-        self._connection.register(f"{view}_given", rows)
-        typed = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in table.partitions)
+        columns = {name: [each.values[at] for each in sources] for at, name in enumerate(listed)}
+        columns[PATH] = [table.address(each.key) for each in sources]
+        self._connection.register(f"{view}_given", pa.table(columns))
+        typed = ", ".join(
+            f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in [*table.partitions, (PATH, "VARCHAR")]
+        )
         where = " AND ".join(f"({_bare(each).sql('duckdb')})" for each in usable)
         found = self._connection.execute(
             f"SELECT nth FROM (SELECT {typed}, row_number() OVER () - 1 AS nth FROM {view}_given) "

@@ -17,13 +17,20 @@ _MAX_OBJECT = 1 << 30  # bytes of one JSON document
 
 
 def make_view(
-    connection: duckdb.DuckDBPyConnection, view: str, table: Table, sources: list[Source], folder: Path
+    connection: duckdb.DuckDBPyConnection,
+    view: str,
+    table: Table,
+    sources: list[Source],
+    folder: Path,
+    path_column: str = "",
 ) -> None:
+    """`path_column`: the name under which the view shows each row's object, empty for not at all."""
     library, parameters = table.serde
     parse = athena_serde.parser(library, parameters, len(table.columns))
     if not sources:
+        hidden = [(path_column, "VARCHAR")] if path_column else []
         made = ", ".join(
-            f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in [*table.columns, *table.partitions]
+            f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in [*table.columns, *table.partitions, *hidden]
         )
         connection.execute(f"CREATE VIEW {view} AS SELECT {made} WHERE false")
         return
@@ -31,20 +38,12 @@ def make_view(
     if not reader:
         paths = _on_disk(table, sources, folder)
         reader = _read_files(table, paths)
-        keyed = pa.table(
-            {
-                "filename": paths,
-                **{
-                    name: [each.values[at] for each in sources]
-                    for at, (name, _) in enumerate(table.partitions)
-                },
-            }
-        )
-        connection.register(f"{view}_sources", keyed)
+        _register_sources(connection, view, table, sources, paths)
     columns = ", ".join(f'TRY_CAST(r."{name}" AS {kind}) AS "{name}"' for name, kind in table.columns)
     partitions = "".join(f', CAST(s."{name}" AS {kind}) AS "{name}"' for name, kind in table.partitions)
+    hidden_column = f', s.address AS "{path_column}"' if path_column else ""
     connection.execute(
-        f"CREATE VIEW {view} AS SELECT {columns}{partitions} "
+        f"CREATE VIEW {view} AS SELECT {columns}{partitions}{hidden_column} "
         f"FROM {reader} r JOIN {view}_sources s USING (filename)"
     )
 
@@ -72,11 +71,18 @@ def _read_lines(
             }
         ),
     )
-    keyed: dict[str, list[str]] = {"filename": [each.key for each in sources]}
-    for at, (name, _) in enumerate(table.partitions):
-        keyed[name] = [each.values[at] for each in sources]
-    connection.register(f"{view}_sources", pa.table(keyed))
+    _register_sources(connection, view, table, sources, [each.key for each in sources])
     return f"{view}_lines"
+
+
+def _register_sources(
+    connection: duckdb.DuckDBPyConnection, view: str, table: Table, sources: list[Source], names: list[str]
+) -> None:
+    """What the name of each object, as the reader gives it, stands for: address and partition."""
+    columns = {"filename": names, "address": [table.address(each.key) for each in sources]}
+    for at, (name, _) in enumerate(table.partitions):
+        columns[name] = [each.values[at] for each in sources]
+    connection.register(f"{view}_sources", pa.table(columns))
 
 
 def _inflated(data: bytes) -> bytes:

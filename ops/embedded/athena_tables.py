@@ -154,6 +154,9 @@ class Table:
             return False
         return first.strftime(form) <= at.strftime(form) <= last.strftime(form)
 
+    def address(self, key: str) -> str:
+        return f"s3://{self.location[0]}/{key}"
+
     def data(self, key: str) -> bytes:
         found = s3._get_object_data(self.location[0], key)
         if found is None:

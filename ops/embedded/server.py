@@ -24,6 +24,7 @@ from ministack.core import persistence
 from ops.embedded import (
     account_policies,
     athena,
+    athena_access,
     athena_parameters,
     cloudformation,
     cloudformation_operations,
@@ -88,6 +89,7 @@ OVERLAYS = (
     log_tags,
     trail,
     athena,
+    athena_access,
     athena_parameters,
 )
 SEAMS = (

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.embedded.overlay import ACCOUNT, REGION, client, eventually, unique
+from tests.embedded.overlay import ACCOUNT, REGION, allow, client, eventually, role, unique
 
 PROJECTION = {
     "projection.enabled": "true",
@@ -163,6 +163,62 @@ def test_injected_column_must_be_given(lake: Lake) -> None:
     lake.put(f"{hour(1)}/a.gz", json_lines(["here"]))
     assert "CONSTRAINT_VIOLATION" in lake.failure("SELECT message FROM events")
     assert lake.rows(f"SELECT message FROM events WHERE account = '{ACCOUNT}'") == [["here"]]
+
+
+def test_a_row_tells_its_object_and_only_those_that_are_asked_for_are_scanned(json_lake: Lake) -> None:
+    path = f"s3://{json_lake.bucket}/{hour(2)}/b.gz"
+    assert json_lake.rows("SELECT \"$path\", message FROM events WHERE hour = '02'") == [[path, "later"]]
+    found = json_lake.run(f"SELECT count(*) FROM events WHERE \"$path\" IN ('{path}', 's3://other/one')")
+    assert found["Statistics"]["DataScannedInBytes"] == len(json_lines(["later"]))
+    assert "$path" not in str(json_lake.run("SELECT * FROM events"))
+    assert json_lake.rows('SELECT "$path" FROM events WHERE "$path" = \'s3://other/one\'') == []
+
+
+def test_a_replacement_names_groups_as_trino_does(json_lake: Lake) -> None:
+    sql = "SELECT regexp_replace(message, '(la)(ter)', '$2-$1') FROM events WHERE hour = '02'"
+    assert json_lake.rows(sql) == [["ter-la"]]
+
+
+GLUE, READ, WRITE = "glue:GetTable", "s3:GetObject", "s3:PutObject"
+SELECT = "SELECT message FROM events WHERE hour = '02'"
+
+
+@pytest.mark.parametrize(
+    ("sql", "actions", "lacks"),
+    [
+        (SELECT, [GLUE, READ, WRITE], ""),
+        (SELECT, [READ, WRITE], GLUE),
+        (SELECT, [GLUE, WRITE], READ),
+        (SELECT, [GLUE, READ], WRITE),
+        (f"UNLOAD ({SELECT}) TO 's3://BUCKET/unloaded/' WITH (format = 'PARQUET')", [GLUE, READ], WRITE),
+    ],
+)
+def test_a_query_has_the_rights_of_who_starts_it(
+    embedded: Any, json_lake: Lake, sql: str, actions: list[str], lacks: str
+) -> None:
+    on_group = allow(
+        ["athena:StartQueryExecution", "athena:GetQueryExecution", "athena:GetQueryResults"],
+        f"arn:aws:athena:{REGION}:{ACCOUNT}:workgroup/{json_lake.group}",
+    )
+    arn = role(embedded, "lambda.amazonaws.com", on_group, *(allow(action) for action in actions))
+    trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
+    client(embedded, "iam").update_assume_role_policy(
+        RoleName=arn.rpartition("/")[2], PolicyDocument=json.dumps({"Statement": [trust]})
+    )
+    keys = client(embedded, "sts").assume_role(RoleArn=arn, RoleSessionName="asks")["Credentials"]
+    json_lake.athena = boto3.client(
+        "athena",
+        region_name=REGION,
+        endpoint_url=embedded.endpoint,
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+    sql = sql.replace("BUCKET", json_lake.bucket)
+    if lacks:
+        assert f"perform: {lacks}" in json_lake.failure(sql)
+    else:
+        assert json_lake.rows(sql) == [["later"]]
 
 
 def test_parquet_is_exact(lake: Lake) -> None:
