@@ -18,6 +18,7 @@ from ops.errors import NotFound, SettingsError, SlipwayError
 from ops.settings import Account, Settings
 
 R = TypeVar("R")
+READ_S = 60  # for an answer, as a rule
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Cloud:
         self.settings = settings
         self.endpoint = endpoint
         self._lock = threading.RLock()
-        self._clients: dict[tuple[str, str, str], Any] = {}
+        self._clients: dict[tuple[str, str, str, int], Any] = {}
         self._sessions: dict[str, boto3.Session] = {}
         self._accounts = settings.accounts
         self._loader = get_session().get_component("data_loader")
@@ -68,7 +69,7 @@ class Cloud:
             retries={"mode": "adaptive", "max_attempts": 5},
             max_pool_connections=max(10, 2 * settings.concurrency),
             connect_timeout=5,
-            read_timeout=60,
+            read_timeout=READ_S,
             user_agent_extra="slipway",
         )
 
@@ -105,14 +106,22 @@ class Cloud:
 
     def client(self, service: str, account: str = "", region: str = "") -> Any:
         """A client in the account (name or id) and region; by default the first one, the home region."""
+        return self._client(service, account, region, READ_S)
+
+    def patient_client(self, service: str, account: str, region: str, answer_s: int) -> Any:
+        """The same for calls that take longer: each has `answer_s` for its answer, and is not repeated."""
+        return self._client(service, account, region, answer_s)
+
+    def _client(self, service: str, account: str, region: str, answer_s: int) -> Any:
         where = self.account(account)
-        key = (service, where.id, region or self.settings.home_region)
+        key = (service, where.id, region or self.settings.home_region, answer_s)
         if made := self._clients.get(key):
             return made
         with self._lock:
             if key not in self._clients:
                 session = self._session(where.role)
-                self._clients[key] = session.client(service, region_name=key[2], **self._options())  # type: ignore[call-overload]
+                options = self._options(answer_s)
+                self._clients[key] = session.client(service, region_name=key[2], **options)  # type: ignore[call-overload]
             return self._clients[key]
 
     def session(self, account: str = "", region: str = "") -> "PlacedSession":
@@ -131,8 +140,11 @@ class Cloud:
         with ThreadPoolExecutor(self.settings.concurrency) as pool:
             return list(pool.map(one, self.places if places is None else places))
 
-    def _options(self) -> dict[str, Any]:
-        return {"config": self._config, "endpoint_url": self.endpoint.url if self.endpoint else None}
+    def _options(self, answer_s: int = READ_S) -> dict[str, Any]:
+        config = self._config
+        if answer_s != READ_S:
+            config = config.merge(Config(read_timeout=answer_s, retries={"total_max_attempts": 1}))
+        return {"config": config, "endpoint_url": self.endpoint.url if self.endpoint else None}
 
     def _session(self, role: str) -> boto3.Session:
         with self._lock:

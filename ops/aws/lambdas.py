@@ -22,7 +22,18 @@ class FunctionFailed(ExecutionFailed):
 
 def invoke(cloud: Cloud, place: Place, function: str, payload: Mapping[str, Any]) -> Any:
     """What the function answers. Raises FunctionFailed."""
-    client: LambdaClient = cloud.client("lambda", place.account.id, place.region)
+    return _answer(cloud.client("lambda", place.account.id, place.region), function, payload)
+
+
+def invoke_patiently(
+    cloud: Cloud, place: Place, function: str, payload: Mapping[str, Any], answer_s: int
+) -> Any:
+    """The same, for one that takes minutes."""
+    client = cloud.patient_client("lambda", place.account.id, place.region, answer_s)
+    return _answer(client, function, payload)
+
+
+def _answer(client: "LambdaClient", function: str, payload: Mapping[str, Any]) -> Any:
     with translated(f"Calling {function.rpartition(':')[2]}"):
         answer = client.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
         value = json.loads(answer["Payload"].read() or b"null")

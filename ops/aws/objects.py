@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 CHUNK = 1 << 20
+# S3 User Guide, "How to prevent object overwrites with conditional writes".
+OTHER_BY_NOW = (404, 409, 412)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,22 @@ class Bucket:
     def put(self, key: str, body: bytes) -> None:
         with translated(f"Writing s3://{self.name}/{key}"):
             self._s3.put_object(Bucket=self.name, Key=key, Body=body)
+
+    def replace(self, key: str, body: bytes, etag: str) -> None:
+        """Puts it if the object is still the one with that `etag`; if there is none, for an empty one.
+
+        Raises Conflict.
+        """
+        condition: Any = {"IfMatch": f'"{etag}"'} if etag else {"IfNoneMatch": "*"}
+        with translated(f"Writing s3://{self.name}/{key}"):
+            try:
+                self._s3.put_object(Bucket=self.name, Key=key, Body=body, **condition)
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] not in OTHER_BY_NOW:
+                    raise
+                raise Conflict(
+                    f"s3://{self.name}/{key} was written anew since it was read.", hint="Do it again."
+                ) from error
 
     def upload(self, path: Path, key: str) -> None:
         """Puts a file of any size."""

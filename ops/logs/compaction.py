@@ -10,25 +10,35 @@ import hashlib
 import os
 import tempfile
 import threading
-from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Protocol
 
-from ops.errors import SlipwayError
+from ops.errors import Conflict, NotFound, SlipwayError
 from ops.logs.batches import batches, read_batch
-from ops.logs.dataset import HOUR, LATENESS, MANIFEST, Kind, Location, LogObject, Partition, Scope, folder
+from ops.logs.dataset import (
+    HOUR,
+    LATENESS,
+    MANIFEST,
+    SOURCES,
+    Kind,
+    Location,
+    LogObject,
+    Partition,
+    Scope,
+    folder,
+    is_being_made,
+)
 from ops.logs.duckdb_engine import DuckDbEngine
-from ops.logs.listing import read_manifest
 from ops.logs.loading import Loader
-from ops.logs.manifest import MadePart, Manifest, manifest_key
+from ops.logs.manifest import MadePart, Manifest, manifest_from_json, manifest_key
 from ops.logs.parts import PartFacts, finish, read_facts, without_doubles, write_part
 from ops.operations import Operation
 from ops.plan import READY, Check, Plan, Readiness, Resource, Say, Step
 
-ACTIONS = ("s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject")
 PART_BYTES = 8 << 20  # of compressed sources a part: some 50 MB of text, several times that while it is made
 MAKERS = os.cpu_count() or 2  # parts that are made at once, of whatever hours
 HOURS = 2 * MAKERS  # hours that are under way at once: some are read and uploaded while others are made
@@ -53,17 +63,47 @@ class Compacted:
         return sum(part.rows for part in self.parts)
 
 
-def plan_compaction(engine: DuckDbEngine, scope: Scope, now: datetime | None = None) -> Plan:
+class Maker(Protocol):
+    """Makes the parts of hours of one day and place."""
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]: ...
+
+    @property
+    def actions(self) -> tuple[str, ...]: ...
+
+    def make(self, hours: Hours, say: Say) -> None: ...
+
+
+class Here:
+    """Makes them on this machine."""
+
+    kinds = SOURCES
+    actions = ("s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject")
+
+    def __init__(self, engine: DuckDbEngine) -> None:
+        self._engine = engine
+
+    def make(self, hours: Hours, say: Say) -> None:
+        compact_hours(self._engine.loader, self._engine.lister.location, hours, say)
+
+
+def plan_compaction(
+    engine: DuckDbEngine, scope: Scope, now: datetime | None = None, maker: Maker | None = None
+) -> Plan:
     """A step for each day and place with hours in the scope that are over and have objects in no part yet."""
+    maker = maker or Here(engine)
     location = engine.lister.location
     over = (now or datetime.now(UTC)) - HOUR - LATENESS
     days: dict[tuple[date, str, str], Hours] = {}
     for obj in engine.list(scope, fresh=True).fresh:
         place = obj.partition
-        if place.hour <= over:
+        if place.hour <= over and obj.kind in maker.kinds:
             day = days.setdefault((place.hour.date(), place.account, place.region), {})
             day.setdefault(place, []).append(obj)
-    steps = [_step(engine, day, hours) for day, hours in sorted(days.items(), key=lambda item: item[0])]
+    steps = [
+        _step(engine, maker, day, hours) for day, hours in sorted(days.items(), key=lambda item: item[0])
+    ]
     return Plan(f"Compact the logs in {location}", tuple(steps), Operation.COMPACT_LOGS)
 
 
@@ -93,10 +133,10 @@ def compact_hour(
     makers: Executor,
 ) -> Compacted:
     """Compacts the objects of one hour that no part holds. Safe to run again, also after a crash anywhere."""
-    before, unnamed = _state(loader, location, partition)
-    wanted = [obj for obj in objects if not before.covers(obj)]
+    before = _state(loader, location, partition)
+    wanted = [obj for obj in objects if not before.manifest.covers(obj)]
     where = folder(location, Kind.COMPACTED, partition)
-    others = [loader.fetch(f"{where}{part.name}", "", part.size) for part in before.parts]
+    others = [loader.fetch(f"{where}{part.name}", "", part.size) for part in before.manifest.parts]
     with tempfile.TemporaryDirectory(prefix="slipway-compact-") as name:
         work = _Hour(loader, Path(name), others)
         made = [part for part in makers.map(work.make, batches(wanted, PART_BYTES)) if part]
@@ -105,27 +145,60 @@ def compact_hour(
     try:
         if made:
             _verify_uploaded(loader, where, made)
-            # Somebody else may have compacted meanwhile: theirs stays, ours adds what theirs does not hold.
-            names = {part.name for part in made}  # whose are the same are made of the same
-            found = _state(loader, location, partition)[0].parts
-            current = Manifest(tuple(part for part in found if part.name not in names))
-            if current.sources & {source for part in made for source in part.sources}:
-                raise CompactionFailed(
-                    f"{where} was compacted by somebody else meanwhile.", hint="Nothing is left to do there."
-                )
-            loader.store.put(manifest_key(where), current.with_parts(tuple(made)).to_json())
+            _switch(loader, location, partition, before.manifest, tuple(made))
     finally:
-        _sweep(loader, location, partition, unnamed | {part.name for part in made})
+        _sweep(loader, location, partition, before.unnamed | {part.name for part in made})
     return Compacted(tuple(made), tuple(work.notes))
 
 
-def _state(loader: Loader, location: Location, partition: Partition) -> tuple[Manifest, frozenset[str]]:
-    """The manifest without parts that are gone, and the names of parts that it does not name."""
+def _switch(
+    loader: Loader, location: Location, partition: Partition, before: Manifest, made: tuple[MadePart, ...]
+) -> None:
+    """Adds the parts to the manifest if it still is as it was `before`. Raises CompactionFailed.
+
+    What somebody else has added meanwhile may hold the same events.
+    """
     where = folder(location, Kind.COMPACTED, partition)
-    there = {one.key.removeprefix(where) for one in loader.store.list(where)} - {MANIFEST}
-    manifest = read_manifest(loader.store, location, partition)
+    overtaken = CompactionFailed(
+        f"{where} was compacted by somebody else meanwhile.", hint="Run it again: it makes what is left."
+    )
+    names = {part.name for part in made}  # whose are the same are made of the same
+    found = _state(loader, location, partition)
+    current = Manifest(tuple(part for part in found.manifest.parts if part.name not in names))
+    if set(current.parts) - set(before.parts):
+        raise overtaken
+    try:
+        loader.store.replace(manifest_key(where), current.with_parts(made).to_json(), found.etag)
+    except Conflict as error:
+        by_now = {part.name for part in _state(loader, location, partition).manifest.parts}
+        if not names <= by_now:  # else it was our own put, whose answer was lost
+            raise overtaken from error
+
+
+@dataclass(frozen=True)
+class _State:
+    """The manifest without parts that are gone, its etag (empty for none), names of what it does not name."""
+
+    manifest: Manifest
+    etag: str
+    unnamed: frozenset[str]
+
+
+def _state(loader: Loader, location: Location, partition: Partition) -> _State:
+    where = folder(location, Kind.COMPACTED, partition)
+    there = {one.key.removeprefix(where): one.etag for one in loader.store.list(where)}
+    etag = there.pop(MANIFEST, "")
+    manifest = Manifest()
+    if etag:
+        key = manifest_key(where)
+        try:
+            manifest = manifest_from_json(loader.store.read(key), key)  # of that etag, or a later one
+        except NotFound:
+            etag = ""
     named = {part.name for part in manifest.parts}
-    return Manifest(tuple(part for part in manifest.parts if part.name in there)), frozenset(there - named)
+    now = datetime.now(UTC)
+    unnamed = frozenset(name for name in there if name not in named and not is_being_made(name, now))
+    return _State(manifest.present(there), etag, unnamed)
 
 
 def _sweep(loader: Loader, location: Location, partition: Partition, suspects: frozenset[str]) -> None:
@@ -134,7 +207,7 @@ def _sweep(loader: Loader, location: Location, partition: Partition, suspects: f
     No reader knows of such a part. Should another run name it just then, its sources are read instead.
     """
     where = folder(location, Kind.COMPACTED, partition)
-    for name in sorted(suspects & _state(loader, location, partition)[1]):
+    for name in sorted(suspects & _state(loader, location, partition).unnamed):
         loader.store.delete(f"{where}{name}")
 
 
@@ -187,19 +260,16 @@ def _verify_uploaded(loader: Loader, where: str, made: list[MadePart]) -> None:
             )
 
 
-def _step(engine: DuckDbEngine, day: tuple[date, str, str], hours: Hours) -> Step:
+def _step(engine: DuckDbEngine, maker: Maker, day: tuple[date, str, str], hours: Hours) -> Step:
     location, loader = engine.lister.location, engine.loader
     on, account, region = day
     sizes = [obj.size for objects in hours.values() for obj in objects]
 
     def check() -> Check:
-        manifests = {place: _state(loader, location, place)[0] for place in hours}
+        manifests = {place: _state(loader, location, place).manifest for place in hours}
         if all(manifests[place].covers(obj) for place, objects in hours.items() for obj in objects):
             return Check(Readiness.DONE, "it is compacted already")
         return READY
-
-    def act(say: Callable[[str], None]) -> None:
-        compact_hours(loader, location, hours, say)
 
     return Step(
         id=f"{on:%Y%m%d}-{account}-{region}",
@@ -207,7 +277,7 @@ def _step(engine: DuckDbEngine, day: tuple[date, str, str], hours: Hours) -> Ste
         resource=Resource("AWS::S3::Bucket", location.bucket, location.account, location.region),
         parameters={"dataset": str(location), "hours": ", ".join(sorted(f"{one.hour:%H}" for one in hours))},
         evidence=f"{len(sizes):,} objects of {len(hours)} hours, {sum(sizes) / 1e6:,.1f} MB, are in no part",
-        actions=ACTIONS,
+        actions=maker.actions,
         check=check,
-        act=act,
+        act=lambda say: maker.make(hours, say),
     )

@@ -9,8 +9,10 @@ Below the user's prefix (`<hour>` is `date=YYYY-MM-DD/hour=HH`, in UTC):
     compacted/account=<id>/region=<r>/<hour>/…  Parquet, and the manifest that names what it was made of
     errors/<type>/<hour>/…                      what Firehose could not process or deliver
     large/…                                     events that are too large for a record
+    results/…                                   what Athena answered
 
-Raw and JSON are partitioned by the hour of the event, compacted parts as their sources are.
+Raw and JSON are partitioned by the hour of the event, compacted parts as their sources are. Parts that Athena
+made lie in a folder of their hour that names the attempt: one attempt's parts are complete or worth nothing.
 """
 
 import re
@@ -29,6 +31,9 @@ LATENESS = timedelta(hours=1)
 EARLINESS = timedelta(hours=2)
 UNKNOWN = "unknown"  # account or region that the data does not name
 MANIFEST = "_manifest.json"  # Athena and Glue skip names that begin with an underscore
+# An attempt of Athena's; it is over a while after that, a query and the function that waits for it at most.
+_ATTEMPT = re.compile(r"athena-(\d{8}T\d{6}Z)-[0-9a-f]{8}/")
+ATTEMPT_TAKES = timedelta(hours=2)
 
 
 class Kind(StrEnum):
@@ -44,7 +49,6 @@ class Kind(StrEnum):
 SOURCES = (Kind.RAW, Kind.JSON, Kind.CLOUDWATCH, Kind.OLDER)
 PLACED = (Kind.RAW, Kind.JSON, Kind.COMPACTED)  # account and region are in the key
 BY_ARRIVAL = (Kind.CLOUDWATCH, Kind.OLDER)
-OTHER_FOLDERS = ("errors/", "large/")
 
 _HOUR = r"date=(?P<date>\d{4}-\d\d-\d\d)/hour=(?P<hour>\d\d)/"
 _PLACED = re.compile(
@@ -234,6 +238,12 @@ def _hour_at(date: str, hour: str) -> datetime | None:
         return datetime.strptime(date.replace("/", "-"), "%Y-%m-%d").replace(hour=int(hour), tzinfo=UTC)
     except ValueError:
         return None
+
+
+def is_being_made(name: str, now: datetime) -> bool:
+    """Whether the part of that name, beside a manifest, may be of an attempt that is not over."""
+    found = _ATTEMPT.match(name)
+    return bool(found and now - datetime.strptime(found[1], "%Y%m%dT%H%M%S%z") < ATTEMPT_TAKES)
 
 
 def spans(location: Location, scope: Scope, places: Iterable[tuple[Kind, str, str]]) -> Iterator[Span]:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 from ops.aws.objects import Listed
-from ops.errors import NotFound, SlipwayError
+from ops.errors import SlipwayError
 from ops.logs.dataset import (
     BY_ARRIVAL,
     MANIFEST,
@@ -26,7 +26,7 @@ from ops.logs.dataset import (
     parse,
     spans,
 )
-from ops.logs.manifest import Manifest, manifest_from_json, manifest_key, parts_of
+from ops.logs.manifest import Manifest, manifest_from_json, parts_of
 from ops.logs.store import Store
 
 REMEMBERED_S = 30.0  # a listing is repeated after this long: new objects appear in any hour
@@ -181,7 +181,7 @@ class Lister:
             manifest = self._read(listed)
         except SlipwayError as error:
             return [], Manifest(), f"{error} {error.hint}"
-        manifest = Manifest(tuple(part for part in manifest.parts if part.name in beside))
+        manifest = manifest.present(beside)
         where = folder(self.location, Kind.COMPACTED, partition)
         return parts_of(manifest, where, partition), manifest, ""
 
@@ -198,15 +198,6 @@ class Lister:
                 self._manifests.clear()
             self._manifests[key] = manifest
         return manifest
-
-
-def read_manifest(store: Store, location: Location, partition: Partition) -> Manifest:
-    """The manifest of the hour as it is now; an empty one where there is none."""
-    key = manifest_key(folder(location, Kind.COMPACTED, partition))
-    try:
-        return manifest_from_json(store.read(key), key)
-    except NotFound:
-        return Manifest()
 
 
 def _key(listed: Listed) -> str:

@@ -5,6 +5,7 @@ A source that came later, or was written anew since, is in no part and is read b
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from ops.errors import SlipwayError
@@ -19,7 +20,10 @@ class ManifestUnreadable(SlipwayError):
 
 @dataclass(frozen=True)
 class MadePart:
-    """A part: its name beside the manifest, its size and rows, its sources as (key, etag)."""
+    """A part: its name beside the manifest, its size and rows, its sources as (key, etag).
+
+    Of parts that were made together one names the sources.
+    """
 
     name: str
     size: int
@@ -43,6 +47,14 @@ class Manifest:
     def covers(self, obj: LogObject) -> bool:
         return (obj.key, obj.etag) in self.sources
 
+    def present(self, there: Collection[str]) -> "Manifest":
+        """Without the parts that are gone: `there` names what lies beside it.
+
+        Parts of one folder were made together, hold their sources together, and fall together.
+        """
+        gone = {_together(part.name) for part in self.parts if part.name not in there}
+        return Manifest(tuple(part for part in self.parts if _together(part.name) not in gone))
+
     def to_json(self) -> bytes:
         parts = [
             {
@@ -56,6 +68,10 @@ class Manifest:
             for part in self.parts
         ]
         return json.dumps({"version": VERSION, "parts": parts}, separators=(",", ":")).encode()
+
+
+def _together(name: str) -> str:
+    return name.rpartition("/")[0] or name
 
 
 def manifest_from_json(body: bytes, where: str) -> Manifest:

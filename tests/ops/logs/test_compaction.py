@@ -1,7 +1,8 @@
 """Compaction never changes what is found: before, during, after a crash, with late and doubled events."""
 
 import re
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ from ops.errors import Throttled
 from ops.logs import exploration
 from ops.logs.compaction import plan_compaction
 from ops.logs.dataset import HOUR, Kind, Scope
+from ops.logs.manifest import MadePart, Manifest
 from ops.logs.search import Search, Term
 from ops.plan import Outcome, Status, execute
 from tests.ops.logs.lake import DAY, START, Lake, Made
@@ -191,6 +193,52 @@ def test_what_a_killed_run_has_left_is_swept_by_the_next(lake: Lake) -> None:
     compact(lake)
     assert len(parts_of(lake)) == 1
     assert "part-left.parquet" not in parts_of(lake)
+    assert lake.messages() == ["one"]
+
+
+@pytest.mark.parametrize(("age_h", "stays"), [(1, True), (3, False)])
+def test_what_athena_may_be_writing_is_left_and_what_it_abandoned_is_swept(
+    lake: Lake, age_h: int, stays: bool
+) -> None:
+    key = lake.put(Kind.JSON, [Made("one", 1, id="1")])
+    where = key.replace("json/", "compacted/").rsplit("/", 1)[0]
+    begun = datetime.now(UTC) - age_h * HOUR
+    lake.store.put(f"{where}/athena-{begun:%Y%m%dT%H%M%SZ}-0123abcd/part", b"half")
+    before = lake.messages()
+    compact(lake)
+    assert bool(list(lake.store.root.rglob("athena-*/part"))) == stays
+    assert lake.messages() == before == ["one"]
+
+
+def test_parts_of_one_folder_are_read_only_if_all_of_them_are_there() -> None:
+    source = frozenset({("key", "etag")})
+    parts = [MadePart(name, 1, 1, 0, Kind.JSON, frozenset()) for name in ("athena-1/a", "athena-1/b", "c")]
+    manifest = Manifest((replace(parts[0], sources=source), *parts[1:]))
+    assert manifest.present({"athena-1/a", "athena-1/b", "c", "else"}) == manifest
+    assert manifest.present({"athena-1/a", "c"}) == Manifest((parts[2],))
+    assert manifest.present({"athena-1/b", "c"}).sources == frozenset()
+
+
+@pytest.mark.parametrize("ours_came", [True, False])
+def test_a_manifest_that_changed_between_reading_and_writing_is_not_overwritten(
+    lake: Lake, ours_came: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.put(Kind.JSON, [Made("one", 1, id="1")])
+    replace_ = lake.store.replace
+
+    def meanwhile(key: str, body: bytes, etag: str) -> None:
+        if ours_came:  # the answer to the first put was lost, and it is repeated
+            replace_(key, body, etag)
+        else:
+            lake.store.put(key, Manifest().to_json())
+        replace_(key, body, etag)
+
+    with monkeypatch.context() as race:
+        race.setattr(lake.store, "replace", meanwhile)
+        assert statuses(compact(lake)) == [Status.DONE if ours_came else Status.FAILED]
+    assert len(parts_of(lake)) == ours_came
+    compact(lake)
+    assert len(parts_of(lake)) == 1
     assert lake.messages() == ["one"]
 
 
