@@ -1,6 +1,7 @@
 """The relation `events` in Athena's SQL: the export stack's tables as one, cut to a scope. Pure.
 
 Each table's location says which format it holds (`ops.logs.dataset`); its partitions bound what is scanned.
+Words are bounded by hand: ours (`ops.logs.templates`) are of ASCII, Athena's `\\b` may know other letters.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,12 +10,17 @@ from datetime import timedelta
 from ops.aws.athena import Table
 from ops.errors import NotFound
 from ops.logs.dataset import HOUR, LATENESS, Kind, Scope, hour_of
-from ops.logs.templates import LEVEL_HEAD, LEVEL_OF, MASK, MASKED
+from ops.logs.lines import MILLIS
+from ops.logs.templates import LEVEL_HEAD, LEVEL_OF, MASK
 
 READ = (Kind.JSON, Kind.RAW, Kind.CLOUDWATCH)
 FILTER_NAME = "slipway-([a-z0-9-]+)"  # a subscription filter's name tells the region
 INSTANT = timedelta(microseconds=1)
 COLUMNS = "account, region, log_group, log_stream, ts, message, id"
+_WORD = "0-9A-Za-z_"
+HEX_WORD = f"([^{_WORD}]|^)[0-9a-fA-F]*[0-9][0-9a-fA-F]*([^{_WORD}]|$)"
+DIGITS = "[0-9]+"
+ORIGIN = "^[0-9A-Za-z_/.#-]+:[^:*]+$"  # as `lines.HEAD` has it
 LEVEL = rf"(?:^|[^0-9A-Za-z_])((?i:{'|'.join(LEVEL_OF)}))(?:[^0-9A-Za-z_]|$)"
 
 
@@ -34,16 +40,71 @@ def events(tables: Iterable[Table], scope: Scope, accounts: Sequence[str], regio
             "The Athena database has no table of exported logs.",
             hint="Update the export stack on the page Log export, or choose DuckDB.",
         )
-    # A level is read in the template, whose first characters are those that DuckDB looks at.
-    words = " ".join(f"WHEN {_text(word)} THEN {_text(level)}" for word, level in LEVEL_OF.items())
-    found = f"REGEXP_EXTRACT(SUBSTR(template, 1, {LEVEL_HEAD}), {_text(LEVEL)}, 1)"
-    masked = f"REGEXP_REPLACE(message, {_text(MASKED)}, {_text(MASK)})"
     bounds = f"ts >= {_moment(scope.start)} AND ts < {_moment(scope.end)}{_places(scope)}"
     return (
-        f"SELECT {COLUMNS}, template, CASE LOWER({found}) {words} END AS level FROM ("
-        f"SELECT {COLUMNS}, {masked} AS template FROM ({' UNION ALL '.join(parts)}) AS delivered "
+        f"SELECT {COLUMNS}, template, {level_sql()} AS level FROM ("
+        f"SELECT {COLUMNS}, {template_sql()} AS template FROM ({' UNION ALL '.join(parts)}) AS delivered "
         f"WHERE {bounds}) AS masked"
     )
+
+
+def template_sql() -> str:
+    """The template of `message`. Neighbours share what parts them: hexadecimal words take two turns."""
+    masked = "message"
+    for _ in range(2):
+        masked = f"REGEXP_REPLACE({masked}, {_text(HEX_WORD)}, {_text(f'$1{MASK}$2')})"
+    return f"REGEXP_REPLACE({masked}, {_text(DIGITS)}, {_text(MASK)})"
+
+
+def level_sql() -> str:
+    """The level in `template`, whose first characters are those that DuckDB looks at."""
+    words = " ".join(f"WHEN {_text(word)} THEN {_text(level)}" for word, level in LEVEL_OF.items())
+    found = f"REGEXP_EXTRACT(SUBSTR(template, 1, {LEVEL_HEAD}), {_text(LEVEL)}, 1)"
+    return f"CASE LOWER({found}) {words} END"
+
+
+def json_columns() -> str:
+    """The columns of an event out of a table of JSON lines."""
+    time = _time(_quoted("timestamp"))
+    return f'account, region, "group" AS log_group, stream AS log_stream, {time} AS ts, message, id'
+
+
+def raw_columns(origin: str, at: str, message: str) -> str:
+    """The columns of an event out of a table of raw lines, from its three columns."""
+    stream = f"SUBSTR({_quoted(origin)}, STRPOS({_quoted(origin)}, ':') + 1)"
+    return (
+        f"account, region, SPLIT_PART({_quoted(origin)}, ':', 1) AS log_group, "
+        f"{_unescaped(stream)} AS log_stream, {_time(_quoted(at))} AS ts, "
+        f"{_unescaped(_quoted(message))} AS message, CAST(NULL AS VARCHAR) AS id"
+    )
+
+
+def source_events() -> dict[str, str]:
+    """For each kind that the compactor reads: columns, `fault`, `path` of an event, from the stack's table.
+
+    A fault is what the exact readers (`readers`, `lines`) leave out or repair: its object is left as it is.
+    """
+    names = ("origin", "timestamp", "message")
+    lost = " OR ".join(f"{_quoted(name)} IS NULL" for name in ("group", "stream", "timestamp", "message"))
+    times = f"{10 ** (MILLIS - 1)} AND {10**MILLIS - 1}"
+    wrong = (
+        f"NOT REGEXP_LIKE(origin, {_text(ORIGIN)}) OR {_quoted('timestamp')} NOT BETWEEN {times} OR "
+        + _spoilt("origin", "message")
+    )
+    return {
+        Kind.JSON.value: f"SELECT {json_columns()}, {_fault(f'{lost} OR ' + _spoilt('stream', 'message'))}, "
+        f'"$path" AS path FROM "logs_json"',
+        Kind.RAW.value: f'SELECT {raw_columns(*names)}, {_fault(wrong)}, "$path" AS path FROM "logs_raw"',
+    }
+
+
+def _fault(condition: str) -> str:
+    return f"COALESCE({condition}, TRUE) AS fault"
+
+
+def _spoilt(*columns: str) -> str:
+    """Whether a text is not UTF-8: Athena would write it as it is, and no reader take the whole file."""
+    return " OR ".join(f"FROM_UTF8(TO_UTF8({name})) <> {name}" for name in columns)
 
 
 def kind_of(table: Table) -> Kind | None:
@@ -54,21 +115,12 @@ def kind_of(table: Table) -> Kind | None:
 
 def _json(table: Table, where: str) -> str:
     """Events that were delivered twice are the same in every column."""
-    return (
-        'SELECT DISTINCT account, region, "group" AS log_group, stream AS log_stream, '
-        f"{_time(_quoted('timestamp'))} AS ts, message, id FROM {_quoted(table.name)} WHERE {where}"
-    )
+    return f"SELECT DISTINCT {json_columns()} FROM {_quoted(table.name)} WHERE {where}"
 
 
 def _raw(table: Table, where: str) -> str:
-    origin, at, message = (_quoted(name) for name in table.columns[:3])
-    stream = f"SUBSTR({origin}, STRPOS({origin}, ':') + 1)"
-    return (
-        f"SELECT account, region, SPLIT_PART({origin}, ':', 1) AS log_group, "
-        f"{_unescaped(stream)} AS log_stream, {_time(at)} AS ts, "
-        f"{_unescaped(message)} AS message, CAST(NULL AS VARCHAR) AS id "
-        f"FROM {_quoted(table.name)} WHERE {where}"
-    )
+    origin, at, message = table.columns[:3]
+    return f"SELECT {raw_columns(origin, at, message)} FROM {_quoted(table.name)} WHERE {where}"
 
 
 def _unescaped(field: str) -> str:

@@ -32,6 +32,10 @@ MEMBER_MAKES = (
 )
 CENTRAL_MAKES = (
     *MEMBER_MAKES,
+    "athena:CreateWorkGroup",
+    "athena:DeleteWorkGroup",
+    "athena:GetWorkGroup",
+    "athena:UpdateWorkGroup",
     "cloudwatch:DeleteAlarms",
     "cloudwatch:DescribeAlarms",
     "cloudwatch:PutMetricAlarm",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ops.aws.cloud import Place
 from ops.aws.cloudformation import StackSpec
+from ops.logs.athena_relation import level_sql, source_events, template_sql
 from ops.templates import logs as stacks
 from ops.templates.functions import function_source
 
@@ -12,8 +13,19 @@ STACK = "log-export"
 
 def central_body() -> str:
     """The central template as it is deployed."""
-    made = stacks.central(function_source("log_processor"), function_source("log_subscriber"))
+    made = stacks.central(
+        function_source("log_processor"),
+        function_source("log_subscriber"),
+        function_source("log_compactor"),
+        relation(),
+    )
     return str(made.to_json(indent=1))
+
+
+def relation() -> dict[str, str]:
+    """The SQL that the compactor is given, by the name of the variable: one definition for all readers."""
+    events = {f"{kind.upper()}_EVENTS": sql for kind, sql in source_events().items()}
+    return {**events, "TEMPLATE": template_sql(), "LEVEL": level_sql()}
 
 
 def member_body() -> str:

@@ -18,6 +18,7 @@ from ops.errors import InputError, QueryError
 from ops.logs import exploration
 from ops.logs.api import table_of
 from ops.logs.compaction import plan_compaction
+from ops.logs.compaction_in_aws import find_compactor
 from ops.logs.dataset import Scope
 from ops.logs.datasets import Dataset, open_dataset
 from ops.logs.estimate import Cost, Estimate
@@ -52,7 +53,8 @@ def add(verbs: Any) -> None:
 
 def compact(context: Context, options: Options) -> None:
     dataset = open_dataset(context.cloud, options.dataset)
-    plan = plan_compaction(dataset.duckdb, _scope(context, options))
+    maker = find_compactor(context.cloud, dataset.location) if options.engine == "athena" else None
+    plan = plan_compaction(dataset.duckdb, _scope(context, options), maker=maker)
     if not plan.steps:
         context.say("Nothing to compact: every hour of the range that is over has its parts.")
         return

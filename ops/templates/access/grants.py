@@ -139,11 +139,16 @@ LOGS = Job(
                 "StartQueryExecution StopQueryExecution GetQueryExecution GetQueryResults GetWorkGroup",
             )
         ),
+        Grant(
+            _of("s3", "AbortMultipartUpload PutObject"),  # Athena keeps results with its caller's rights
+            (_arn("s3:::${LogBucket}/results/*"), _arn("s3:::${LogBucket}/*/results/*")),
+        ),
         Grant(_of("glue", "GetDatabases GetDatabase GetTables GetTable GetPartitions")),
     ),
     (
         Grant(_of("s3", "PutObject DeleteObject"), (_arn("s3:::${LogBucket}/*"),)),
         Grant(_of("kinesis", "PutRecords"), (_arn("kinesis:*:${AWS::AccountId}:stream/*"),)),
+        Grant(_of("lambda", "InvokeFunction"), (_arn("lambda:*:${AWS::AccountId}:function:*-Compactor-*"),)),
         Grant(
             _of(
                 "logs",

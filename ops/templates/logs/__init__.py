@@ -4,13 +4,16 @@ parameters  what is asked for, in labelled groups
 pipeline    stream, delivery stream, processor, bucket
 destination where other accounts and regions send their logs, and who may
 subscriber  subscribes the log groups of its account and region
-tables      Glue tables with partition projection, for Athena
+tables      Glue tables with partition projection, and the work group that queries them, for Athena
+compactor   makes Parquet of the hours that are over, by schedule
 alarms      what tells that the export lags, is throttled or fails
 """
 
-from troposphere import Condition, Equals, GetAtt, Join, Not, Or, Output, Ref, Template
+from collections.abc import Mapping
 
-from ops.templates.logs import alarms, destination, parameters, pipeline, subscriber, tables
+from troposphere import And, Condition, Equals, GetAtt, Join, Not, Or, Output, Ref, Template
+
+from ops.templates.logs import alarms, compactor, destination, parameters, pipeline, subscriber, tables
 from ops.templates.logs.parameters import CENTRAL, JOB, JOB_TAG, MEMBER
 from ops.templates.policies import arn
 
@@ -32,8 +35,11 @@ CENTRAL_DESCRIPTION = "Slipway: exports CloudWatch logs of many accounts to one 
 MEMBER_DESCRIPTION = "Slipway: sends the CloudWatch logs of this account and region to the log export."
 
 
-def central(processor: str, subscribing: str) -> Template:
-    """The account and region that hold the bucket. The texts are the functions' sources."""
+def central(processor: str, subscribing: str, compacting: str, relation: Mapping[str, str]) -> Template:
+    """The account and region that hold the bucket. The texts are the functions' sources.
+
+    `relation`: the variables of the compactor that hold SQL.
+    """
     stack = _begin(CENTRAL_DESCRIPTION, CENTRAL)
     conditions = {
         "IsRaw": Equals(Ref("LogFormat"), "Raw"),
@@ -45,6 +51,7 @@ def central(processor: str, subscribing: str) -> Template:
         "HasPackage": Not(Equals(Ref("ProcessorPackage"), "")),
         "Cools": Not(Equals(Ref("ColdAfterDays"), "0")),
         "Expires": Not(Equals(Ref("ExpireAfterDays"), "0")),
+        "Compacts": And(Condition("IsProcessed"), Not(Equals(Ref("CompactDays"), "0"))),
         "HasEmail": Not(Equals(Ref("NotifyEmail"), "")),
     }
     for name, condition in conditions.items():
@@ -56,6 +63,7 @@ def central(processor: str, subscribing: str) -> Template:
         *destination.resources(GetAtt("LogStream", "Arn")),
         *subscriber.resources(subscribing, sends_to, after=("DeliveryReads",)),
         *tables.resources(),
+        *compactor.resources(compacting, relation),
         *alarms.resources(),
     )
     for part in parts:
@@ -64,6 +72,7 @@ def central(processor: str, subscribing: str) -> Template:
     _output(stack, "Stream", Ref("LogStream"), "What destinations in other regions write to")
     _output(stack, "Bucket", pipeline.BUCKET_ARN, "Where all logs are written")
     _output(stack, "Database", Ref("Database"), "Glue database of the tables")
+    _output(stack, "Compactor", Ref("Compactor"), "Function that makes Parquet", "IsProcessed")
     _output(stack, "DeliveryStream", pipeline.DELIVERY, "Delivery stream")
     return stack
 
@@ -97,5 +106,6 @@ def _sharing(stack: Template) -> None:
     stack.add_condition("HasAccounts", Not(Condition("Nobody")))
 
 
-def _output(stack: Template, name: str, value: object, description: str) -> None:
-    stack.add_output(Output(name, Value=value, Description=description))
+def _output(stack: Template, name: str, value: object, description: str, condition: str = "") -> None:
+    more = {"Condition": condition} if condition else {}
+    stack.add_output(Output(name, Value=value, Description=description, **more))

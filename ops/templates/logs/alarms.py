@@ -41,6 +41,8 @@ WATCHES = (
           "Errors", "FunctionName", Ref("Processor"), "Sum", 0, "IsProcessed"),
     Watch("SubscriberFails", "Log groups may not be subscribed: see the subscriber's log", "AWS/Lambda",
           "Errors", "FunctionName", Ref("Subscriber"), "Sum", 0),
+    Watch("CompactorFails", "Hours stay as they were delivered: see the compactor's log", "AWS/Lambda",
+          "Errors", "FunctionName", Ref("Compactor"), "Sum", 0, "IsProcessed"),
 )  # fmt: skip
 
 

@@ -27,6 +27,9 @@ TIMEOUT_S = 300  # Firehose waits for its processor five minutes at most
 MEMORY_MB = 1769  # one vCPU
 ARCHITECTURE = "arm64"
 
+RESULTS = "results/"  # of Athena, below the prefix of all keys
+RESULTS_DAYS = 7  # a result is used again for an hour
+
 BUCKET_ARN = If("MakesBucket", GetAtt("LogBucket", "Arn"), Ref("BucketName"))
 BUCKET = Select(5, Split(":", BUCKET_ARN))
 FOLDER = If("IsRaw", "raw", "json")
@@ -54,7 +57,13 @@ def _bucket() -> tuple[AWSObject, ...]:
                 AbortIncompleteMultipartUpload=s3.AbortIncompleteMultipartUpload(DaysAfterInitiation=1),
                 Transitions=If("Cools", [cool], NoValue),
                 ExpirationInDays=If("Expires", Ref("ExpireAfterDays"), NoValue),
-            )
+            ),
+            s3.LifecycleRule(
+                Id="results",
+                Status="Enabled",
+                Prefix=Join("", [Ref("BucketPrefix"), RESULTS]),
+                ExpirationInDays=RESULTS_DAYS,
+            ),
         ]
     )
     by_key = s3.ServerSideEncryptionByDefault(SSEAlgorithm="aws:kms", KMSMasterKeyID=Ref("KeyArn"))

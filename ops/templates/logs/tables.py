@@ -1,19 +1,30 @@
-"""Glue tables of every format with partition projection: Athena reads new hours without a crawler."""
+"""Glue tables of every format with partition projection, and the work group that queries them.
+
+Athena reads new hours without a crawler. The work group has the database's name: so the explorer finds it.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
-from troposphere import AWSObject, Join, Ref, glue
+from troposphere import AWSObject, If, Join, Ref, athena, glue
 
-from ops.templates.logs.pipeline import BUCKET
+from ops.templates.logs.pipeline import BUCKET, RESULTS
 
 FIRST_DATE = "2020-01-01"
 TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
 TEXT_OUTPUT = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
 JSON = "org.openx.data.jsonserde.JsonSerDe"
 LINES = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
+PARQUET_INPUT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
+PARQUET_OUTPUT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
+PARQUET = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 PLACED = ("account", "region", "date", "hour")
+TEXTS = ("account", "region", "log_group", "log_stream", "message", "id", "template", "level")
 EVENT = "struct<id:string,timestamp:bigint,message:string>"
+
+
+# A line that is cut off, as the exact readers have it: it is no event, and no reason to read nothing at all.
+LENIENT = {"ignore.malformed.json": "true"}
 
 
 def resources() -> tuple[AWSObject, ...]:
@@ -27,7 +38,7 @@ def resources() -> tuple[AWSObject, ...]:
     lists = {"subscriptionfilters": "array<string>", "logevents": f"array<{EVENT}>"}
     return (
         database,
-        _table("JsonTable", "json", PLACED, {**json_columns, "message": "string"}, JSON, {}),
+        _table("JsonTable", "json", PLACED, {**json_columns, "message": "string"}, JSON, LENIENT),
         _table(
             "RawTable",
             "raw",
@@ -37,6 +48,38 @@ def resources() -> tuple[AWSObject, ...]:
             {"field.delim": "\t", "serialization.format": "\t"},
         ),
         _table("CloudWatchTable", "cloudwatch", PLACED[2:], {**arrived, **lists}, JSON, {}),
+        # What lies by arrival is of many accounts: the place in the key has names of its own.
+        _table(
+            "CompactedTable",
+            "compacted",
+            ("in_account", "in_region", *PLACED[2:]),
+            {**dict.fromkeys(TEXTS, "string"), "ts": "timestamp"},
+            PARQUET,
+            {},
+        ),
+        _work_group(),
+    )
+
+
+def _work_group() -> athena.WorkGroup:
+    by_key = {"EncryptionOption": "SSE_KMS", "KmsKey": Ref("KeyArn")}
+    encryption = athena.EncryptionConfiguration
+    return athena.WorkGroup(
+        "WorkGroup",
+        Name=Ref("Database"),
+        Description="Queries of exported CloudWatch logs",
+        RecursiveDeleteOption=True,
+        WorkGroupConfiguration=athena.WorkGroupConfiguration(
+            EnforceWorkGroupConfiguration=True,
+            PublishCloudWatchMetricsEnabled=True,
+            BytesScannedCutoffPerQuery=Join("", [Ref("ScanLimitGB"), "000000000"]),
+            ResultConfiguration=athena.ResultConfiguration(
+                OutputLocation=Join("", ["s3://", BUCKET, "/", Ref("BucketPrefix"), RESULTS]),
+                EncryptionConfiguration=If(
+                    "HasKey", encryption(**by_key), encryption(EncryptionOption="SSE_S3")
+                ),
+            ),
+        ),
     )
 
 
@@ -49,7 +92,8 @@ def _table(
     settings: Mapping[str, Any],
 ) -> glue.Table:
     location = Join("", ["s3://", BUCKET, "/", Ref("BucketPrefix"), folder, "/"])
-    template = "/".join(f"{name}=${{{name}}}" for name in partitions)
+    template = "/".join(f"{name.removeprefix('in_')}=${{{name}}}" for name in partitions)
+    form = {LINES: "csv", JSON: "json", PARQUET: "parquet"}[library]
     projection = {
         "projection.date.type": "date",
         "projection.date.format": "yyyy-MM-dd",
@@ -57,7 +101,7 @@ def _table(
         "projection.hour.type": "integer",
         "projection.hour.range": "0,23",
         "projection.hour.digits": "2",
-        **{f"projection.{name}.type": "injected" for name in partitions if name in PLACED[:2]},
+        **{f"projection.{name}.type": "injected" for name in partitions if name not in PLACED[2:]},
     }
     return glue.Table(
         title,
@@ -68,7 +112,7 @@ def _table(
             TableType="EXTERNAL_TABLE",
             Parameters={
                 "EXTERNAL": "TRUE",
-                "classification": "csv" if library == LINES else "json",
+                "classification": form,
                 "projection.enabled": "true",
                 "storage.location.template": Join("", [location, template, "/"]),
                 **projection,
@@ -76,8 +120,8 @@ def _table(
             PartitionKeys=[glue.Column(Name=name, Type="string") for name in partitions],
             StorageDescriptor=glue.StorageDescriptor(
                 Location=location,
-                InputFormat=TEXT_INPUT,
-                OutputFormat=TEXT_OUTPUT,
+                InputFormat=PARQUET_INPUT if library == PARQUET else TEXT_INPUT,
+                OutputFormat=PARQUET_OUTPUT if library == PARQUET else TEXT_OUTPUT,
                 Columns=[glue.Column(Name=name, Type=kind) for name, kind in columns.items()],
                 SerdeInfo=glue.SerdeInfo(SerializationLibrary=library, Parameters=dict(settings)),
             ),

@@ -83,7 +83,14 @@ def test_whatever_the_code_calls_is_granted() -> None:
 
 
 def test_what_only_looks_changes_nothing() -> None:
-    verbs = {action.split(":")[1] for action in actions("reads")}
+    grants = [grant for job in JOBS for grant in job.reads]
+    # Athena keeps what it answers with the rights of who asks.
+    answers = [one for one in grants if all(name.endswith("/results/*") for name in one.resources)]
+    assert {action for one in answers for action in one.actions} == {
+        "s3:AbortMultipartUpload",
+        "s3:PutObject",
+    }
+    verbs = {action.split(":")[1] for one in grants if one not in answers for action in one.actions}
     reads = re.compile("Get|List|Describe|Filter|Query$|Simulate|StartQueryExecution|StopQueryExecution")
     assert [verb for verb in sorted(verbs) if not reads.match(verb)] == []
 
