@@ -12,6 +12,7 @@ from ops.embedded.mariadb import MariaDb
 from ops.embedded.postgres import Postgres
 from ops.embedded.servers import Login
 from ops.snapshots.compiler import compile_policy
+from ops.snapshots.fakes import ENOUGH, ROOMS
 from ops.snapshots.policy import parse
 from ops.snapshots.report import from_log
 from tests.ops.snapshots import test_mysql, test_postgres
@@ -156,6 +157,23 @@ def test_the_last_fake_is_found(start: Start) -> None:
     ), "all that were no level before"
 
 
+WORDS = {kind: ROOMS[kind].base for kind in ("address", "name", "ip", "first_name", "last_name", "company")}
+
+
+def test_every_fake_that_is_made_of_words_is_had_by_one(start: Start) -> None:
+    """As many values as there are fakes: each fake is made once, and looks as it should."""
+    database = start()
+    columns = ", ".join(f"{kind} VARCHAR(60) UNIQUE" for kind in WORDS)
+    values = ", ".join(f"CASE WHEN n <= {count} THEN CONCAT('v', n) END" for count in WORDS.values())
+    database.run(f"""
+        CREATE TABLE words (id INT PRIMARY KEY, {columns});
+        INSERT INTO words SELECT n, {values} FROM {numbers(database, max(WORDS.values()))};""")
+    treatments = "\n".join(f'{kind} = "fake {kind}"' for kind in WORDS)
+    passes(treated(database, f'[tables.words]\nid = "keep"\n{treatments}\n'))
+    for kind, count in WORDS.items():
+        assert database.one(f"SELECT COUNT(DISTINCT {kind}) FROM words") == count
+
+
 def test_too_many_values_are_told_before_anything_is_treated(start: Start) -> None:
     database = start()
     database.run(f"""
@@ -177,3 +195,10 @@ def test_too_many_values_are_told_before_anything_is_treated(start: Start) -> No
     assert any(
         "towns.city is unique: of its 17 values 9 are too many for fake city" in each for each in words
     )
+
+
+def test_the_guide_says_how_many_fakes_there_are() -> None:
+    guide = Path("docs/snapshots.md").read_text("utf-8")
+    counts = {kind: room.base**room.width for kind, room in ROOMS.items() if room.base**room.width < ENOUGH}
+    assert {"phone", "card", "postcode", "name"} <= set(counts)
+    assert [kind for kind, number in counts.items() if f" {number:,} " not in guide] == []
