@@ -17,7 +17,8 @@ WIDTHS = (1280, 400)
 HEIGHT = 1000
 VIC = {"sub": "3", "email": "vic@example.com", "email_verified": True, "groups": ["readers"]}
 # Where, and what is switched off there for a viewer, with who may.
-VIEWED = {
+VIEWED: dict[str, tuple[str, dict[str, str]]] = {
+    "overview": ("/", {}),
     "snapshots": (
         "/snapshots?database=shop-production",
         {"Refresh snapshot": "operator", "Restore in an account": "administrator"},
@@ -29,6 +30,9 @@ VIEWED = {
     "rollouts": ("/rollouts", {"Freeze every rollout|Lift the freeze": "operator"}),
     "rollouts plan": ("/rollouts?view=Plan", {"Preview every target": "operator"}),
     "log coverage": ("/log_export?view=Coverage", {"Unsubscribe": "administrator"}),
+    "support stacks": ("/support_stacks", {}),
+    "logs": ("/logs?q=timeout&t=1d", {}),
+    "audit": ("/audit", {}),
     "settings": ("/settings", {}),
 }
 
