@@ -73,6 +73,7 @@ class DuckDbEngine:
         self.lister = Lister(store, location, concurrency=concurrency)
         self.loader = Loader(store, cache)
         self._known: dict[Path, frozenset[str]] = {}
+        self._many: set[Path] = set()  # parts of Athena's whose templates are too many
         self._statements: dict[str, str] = {}
         self._lock = threading.Lock()
         self._database = _database(cache.root, store, memory_mb, threads)
@@ -163,10 +164,11 @@ class DuckDbEngine:
         """The templates of each part that has not too many, from memory where it was asked before."""
         extents = self.loader.extents(parts)
         few = [path for path, extent in extents.items() if extent.templates <= MANY_TEMPLATES]
+        few += self._counted(cursor, [path for path in parts if path not in extents])
         with self._lock:
             found = {path: self._known[path] for path in few if path in self._known}
         if new := [path for path in few if path not in found]:
-            files = f"read_parquet({path_list(new)}, hive_partitioning = false, filename = true)"
+            files = _with_names(new)
             query = f"SELECT filename, list(DISTINCT template) AS templates FROM {files} GROUP BY filename"
             for row in cursor.sql(query).to_arrow_table().to_pylist():
                 found[Path(row["filename"])] = frozenset(row["templates"])
@@ -180,6 +182,18 @@ class DuckDbEngine:
         """Whether some file cannot be read as it was; the next load does it another way."""
         lost = self.loader.look_again()
         return self.loader.refuse(listing) or lost
+
+    def _counted(self, cursor: duckdb.DuckDBPyConnection, parts: Sequence[Path]) -> Sequence[Path]:
+        """Those of the parts with not too many templates, for parts that do not say it: Athena's."""
+        with self._lock:
+            new = [path for path in parts if path not in self._known and path not in self._many]
+        if new:
+            query = "SELECT filename, approx_count_distinct(template) AS n FROM {} GROUP BY filename"
+            counts = cursor.sql(query.format(_with_names(new))).to_arrow_table().to_pylist()
+            many = {Path(row["filename"]) for row in counts if row["n"] > MANY_TEMPLATES}
+            with self._lock:
+                self._many |= many
+        return [path for path in parts if path not in self._many]
 
     def _worth_repeating(self, error: Exception, listing: Listing) -> bool:
         """A file was evicted meanwhile, or DuckDB's reader refuses one: both are mended by loading again."""
@@ -213,6 +227,10 @@ class DuckDbEngine:
                 self._statements.clear()
             self._statements[sql] = text
         return text
+
+
+def _with_names(parts: Sequence[Path]) -> str:
+    return f"read_parquet({path_list(parts)}, hive_partitioning = false, filename = true)"
 
 
 def _database(root: Path, store: Store, memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection:

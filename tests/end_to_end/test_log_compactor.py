@@ -13,10 +13,13 @@ from botocore.exceptions import ClientError
 from ops.aws.cloud import Cloud
 from ops.embedded.lifecycle import Running
 from ops.errors import NotFound
+from ops.logs import duckdb_engine, exploration
 from ops.logs.compaction import CompactionFailed, compact_hours, plan_compaction
 from ops.logs.compaction_in_aws import find_compactor
 from ops.logs.dataset import Kind
+from ops.logs.query_language import parse
 from ops.logs.saved_queries import FOLDER, load_queries
+from ops.logs.search import Search
 from ops.plan import Readiness
 from tests.embedded.overlay import client
 from tests.end_to_end.compacting import BEGINS, Disturbed, Export, Hour, Killed, Put, an_hour
@@ -29,6 +32,10 @@ NASTY = [
     "größe12 é1a 1aé ab12é", "12 34 56 78 deadbeef 7 x9f a_1b", "3f2a-17 took 0x1F ms", "ERROR é 12",
 ]  # fmt: skip
 LONG = Context(900)
+SEARCHES = [
+    "cannot -11", "level:error", "group:/app* -level:fatal", "/reach \\d+/", '"took 0x1F"', "12ab",
+    "/(?i)REACH/c", "größe12", 'template:"ERROR cannot reach *"', "3f2a", "deadbeef", "id:n3", "a_1b",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +92,27 @@ def test_what_the_schedule_calls_changes_no_reader(hour: Hour, kind: Kind) -> No
 
     answer, failed = hour.export.call(hour.event)
     assert (failed, answer["hours"], answer["events"]) == (False, 0, 0), "nothing is left to do"
+
+
+@pytest.mark.parametrize("many", [20_000, 0], ids=["by templates", "directly"])
+def test_a_search_finds_the_same_before_and_after(
+    hour: Hour, module: Any, many: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(duckdb_engine, "MANY_TEMPLATES", many)
+    for start in (0, 12):
+        hour.put(Kind.JSON, made()[start : start + 12])
+    hour.put(Kind.JSON, made()[24:])
+    before = {text: found(hour, text) for text in SEARCHES}
+    assert all(before.values())
+    module.handler(hour.event, LONG)
+    assert hour.standing() == (3, 0)
+    assert {text: found(hour, text) for text in SEARCHES} == before
+
+
+def found(hour: Hour, text: str) -> list[str]:
+    query = parse(text)
+    events = exploration.newest(hour.engine, Search(hour.scope, query.terms, query.filters), 100)
+    return [event.key for event in events]
 
 
 def test_the_schedule_calls_it_and_its_role_may_touch_no_source(embedded: Running, hour: Hour) -> None:
