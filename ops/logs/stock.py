@@ -58,10 +58,13 @@ def template_sql(message: str) -> str:
 
 
 def level_sql(template: str) -> str:
-    """`templates.levels` as an expression of SQL."""
-    cases = " ".join(f"WHEN {quoted(word)} THEN {quoted(level)}" for word, level in LEVEL_OF.items())
+    """`templates.levels` as an expression of SQL.
+
+    By the word's place in a list: of a CASE, DuckDB repeats the expression in every branch once it filters.
+    """
+    words, levels = (", ".join(map(quoted, names)) for names in (LEVEL_OF, LEVEL_OF.values()))
     found = f"regexp_extract(left({template}, {LEVEL_HEAD}), {quoted(LEVEL.replace('?P<word>', ''))}, 1)"
-    return f"CASE lower({found}) {cases} END"
+    return f"list_extract([{levels}], list_position([{words}], lower({found})))"
 
 
 def named_right(path: Path) -> bool:
