@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from app.components import show_error
-from app.navigation import menu
-from app.session import workbench
-from app.sign_in import guard, show_actor
+from app.shared.components import show_error
+from app.shared.navigation import menu
+from app.shared.session import workbench
+from app.shared.sign_in import guard, show_actor
 from ops import settings
 from ops.errors import SlipwayError
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ops.logs.dataset import Kind, Location, Partition, folder
+from ops.logs.lake.layout import Kind, Location, Partition, folder
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
 HOURS = 24

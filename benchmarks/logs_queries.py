@@ -28,16 +28,16 @@ from _logs_rivals import PATTERN, chdb_asks, chdb_raw_groups, polars_asks, shell
 
 from ops import embedded
 from ops.aws.cloud import Cloud
-from ops.aws.objects import Bucket, Listed
+from ops.aws.s3.objects import Bucket, Listed
 from ops.embedded.accounts import endpoint
-from ops.logs import exploration
-from ops.logs.cache import FileCache
-from ops.logs.compaction import plan_compaction
-from ops.logs.dataset import HOUR, Kind, Location, Partition, Scope, folder
-from ops.logs.duckdb_engine import DuckDbEngine
-from ops.logs.listing import Lister
-from ops.logs.search import Search, Term
-from ops.logs.store import Folder, Store
+from ops.logs.compaction.local import plan_compaction
+from ops.logs.engines.duckdb import DuckDbEngine
+from ops.logs.lake.cache import FileCache
+from ops.logs.lake.layout import HOUR, Kind, Location, Partition, Scope, folder
+from ops.logs.lake.listing import Lister
+from ops.logs.lake.store import Folder, Store
+from ops.logs.search import exploration
+from ops.logs.search.model import Search, Term
 from ops.settings import Settings
 
 EVENTS = 1_200_000

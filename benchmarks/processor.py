@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-SOURCE = Path("ops/functions/log_processor.py")
+SOURCE = Path("ops/functions/log_processor/handler.py")
 SAMPLES = Path("../shared/data/logs")
 MEGABYTES = 64
 INVOCATION_BYTES = 1_200_000  # of messages in one invocation: fits the reply in every variant

@@ -11,12 +11,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from ops.embedded import mariadb
-from ops.embedded.mariadb import MariaDb
-from ops.embedded.postgres import BINARIES, Postgres, environment
-from ops.embedded.servers import Login, Servers
-from ops.snapshots import mysql_treat, postgres_treat
-from ops.snapshots.policy import parse
+from ops.embedded.rds import mariadb
+from ops.embedded.rds.mariadb import MariaDb
+from ops.embedded.rds.postgres import BINARIES, Postgres, environment
+from ops.embedded.rds.servers import Login, Servers
+from ops.snapshots.mysql import treat as mysql_treat
+from ops.snapshots.policy.model import parse
+from ops.snapshots.postgres import treat as postgres_treat
 
 ROWS = 1_000_000
 PASSWORD = "correct-horse-1"

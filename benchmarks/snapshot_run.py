@@ -13,12 +13,13 @@ from ops import embedded
 from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Cloud, Place
 from ops.embedded.accounts import HOME, PRODUCTION
-from ops.embedded.postgres import Postgres
+from ops.embedded.rds.postgres import Postgres
+from ops.embedded.rds.servers import Login
 from ops.embedded.sample import SampleDatabase, production_databases
-from ops.embedded.servers import Login
 from ops.plan import execute
 from ops.settings import Settings
-from ops.snapshots import catalogue, runs
+from ops.snapshots.runs import catalogue
+from ops.snapshots.runs import control as runs
 
 VACUUM = "VACUUM (FULL, ANALYZE);"
 PASSWORD = "correct-horse-1"

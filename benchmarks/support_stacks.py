@@ -27,8 +27,8 @@ from typing import Any
 import boto3
 
 from ops import embedded
-from ops.aws import buckets, emptying
 from ops.aws.cloud import Cloud
+from ops.aws.s3 import buckets, emptying
 from ops.embedded.accounts import ROLE, WORKBENCH, endpoint
 from ops.settings import Account, Settings
 from ops.support_stacks.inventory import read_inventory

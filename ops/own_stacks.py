@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from troposphere import Template
 
 from ops.aws.cloud import Cloud, Place
-from ops.aws.cloudformation import StackSpec, read_stack
+from ops.aws.cloudformation.stacks import StackSpec, read_stack
 from ops.errors import InputError
 from ops.templates.access import fargate, roles
 

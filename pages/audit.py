@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from app import audit_views as views
-from app.components import plain
-from app.session import workbench
+from app.audit import views
+from app.shared.components import plain
+from app.shared.session import workbench
 
 bench = workbench()
 st.title("Audit")

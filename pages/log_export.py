@@ -2,14 +2,10 @@
 
 import streamlit as st
 
-from app import log_coverage_views as coverage
-from app import log_deployment_views as deployment
-from app import log_export_views as views
-from app import log_ledger_views as ledger
-from app import log_pipeline_view as pipeline
-from app.components import show_error
-from app.dialogs import show_dialog
-from app.session import workbench
+from app.log_export import coverage, deployment, ledger, pipeline, views
+from app.shared.components import show_error
+from app.shared.dialogs import show_dialog
+from app.shared.session import workbench
 from ops.errors import SlipwayError
 
 bench = workbench()

@@ -2,15 +2,17 @@
 
 import streamlit as st
 
-from app import logs_bar, logs_data, logs_sql, logs_views
-from app.components import empty_state, plain, show_error
-from app.session import workbench
+from app.logs import data as logs_data
+from app.logs import search_bar, sql_mode
+from app.logs import views as logs_views
+from app.shared.components import empty_state, plain, show_error
+from app.shared.session import workbench
 from ops.errors import InputError, NotFound, SlipwayError
 
 bench = workbench()
-view = logs_bar.current()
+view = search_bar.current()
 st.title("Logs")
-logs_bar.hide_plain_export()
+search_bar.hide_plain_export()
 
 try:
     source = logs_data.source(bench, view.dataset)
@@ -19,21 +21,21 @@ except NotFound as error:
     st.stop()
 st.caption(f"Exported to {plain(source.name)}")
 
-logs_bar.show_bar(bench, view)
+search_bar.show_bar(bench, view)
 try:
-    search = view.search(logs_bar.now())
+    search = view.search(search_bar.now())
     with st.spinner("Listing what there is…", show_time=True):
         estimate = logs_data.estimate(source, source.name, search.scope, view.engine)
 except InputError as error:
-    logs_bar.show_query_error(error)
+    search_bar.show_query_error(error)
     st.stop()
 except SlipwayError as error:
     show_error(error)
     st.stop()
 
-logs_bar.show_engine(view, estimate)
+search_bar.show_engine(view, estimate)
 if view.view == "sql":
-    logs_sql.show_sql(bench, source, estimate, view, search)
+    sql_mode.show_sql(bench, source, estimate, view, search)
 elif view.view == "templates":
     logs_views.show_templates(source, estimate, view, search)
 else:

@@ -4,11 +4,10 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from app import overview_rollouts as rollouts
-from app import overview_views as views
-from app.components import errors_shown
-from app.session import workbench
-from app.words import count
+from app.overview import rollouts, views
+from app.shared.components import errors_shown
+from app.shared.session import workbench
+from app.shared.words import count
 
 bench = workbench()
 st.title("Overview")

@@ -2,13 +2,12 @@
 
 import streamlit as st
 
-from app import rollout_form as form
-from app import rollout_plan as plan
-from app import rollout_views as views
-from app.components import empty_state, show_error
-from app.dialogs import show_dialog
-from app.session import workbench
-from app.words import count
+from app.rollouts import form, views
+from app.rollouts import planning as plan
+from app.shared.components import empty_state, show_error
+from app.shared.dialogs import show_dialog
+from app.shared.session import workbench
+from app.shared.words import count
 from ops.errors import SlipwayError
 
 VIEWS = ("Runs", "Plan", "Simulate")

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from app import settings_views as views
-from app.session import workbench
+from app.settings import views
+from app.shared.session import workbench
 
 bench = workbench()
 st.title("Settings")

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from app import navigation
-from app import pipeline_form as form
-from app import pipeline_steps as steps
-from app.components import choose_place, empty_state, plain, show_error
-from app.dialogs import show_dialog
-from app.session import workbench
+from app.shared import navigation
+from app.shared.components import choose_place, empty_state, plain, show_error
+from app.shared.dialogs import show_dialog
+from app.shared.session import workbench
+from app.snapshots import pipeline_form as form
+from app.snapshots import pipeline_steps as steps
 from ops.errors import SlipwayError
 
 bench = workbench()

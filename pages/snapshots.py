@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from app import snapshot_views as views
-from app.components import choose_place, empty_state, plain, show_error
-from app.dialogs import show_dialog
-from app.session import workbench
-from app.words import count
+from app.shared.components import choose_place, empty_state, plain, show_error
+from app.shared.dialogs import show_dialog
+from app.shared.session import workbench
+from app.shared.words import count
+from app.snapshots import views
 from ops.errors import SlipwayError
 
 bench = workbench()

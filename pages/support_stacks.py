@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from app import support_actions as actions
-from app import support_views as views
-from app.dialogs import show_dialog
-from app.session import workbench
+from app.shared.dialogs import show_dialog
+from app.shared.session import workbench
+from app.support_stacks import actions, views
 
 bench = workbench()
 show_dialog()

@@ -1,7 +1,6 @@
 """Lambda sources as Lambda takes them: one self-contained file, the runtime's own modules, one handler."""
 
 import ast
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,15 +9,16 @@ import pytest
 
 from ops.templates.functions import function_source
 
-PARTS = [path.stem for path in Path("ops/functions").glob("*.py") if path.stem != "__init__"]
-HANDLER = re.compile(r"^def handler\(", re.MULTILINE)
+FOLDERS = sorted(path.parent for path in Path("ops/functions").glob("*/handler.py"))
 PACKED = {
     "rollouts"
 }  # no inline function: its zip is made and checked by `ops.rollouts.package` and its test
-FUNCTIONS = [
-    name
-    for name in PARTS
-    if name not in PACKED and HANDLER.search(Path(f"ops/functions/{name}.py").read_text())
+FUNCTIONS = [folder.name for folder in FOLDERS if folder.name not in PACKED]
+PARTS = [
+    (name, path.stem)
+    for name in FUNCTIONS
+    for path in sorted(Path("ops/functions", name).glob("*.py"))
+    if path.stem not in ("__init__", "handler")
 ]
 ALLOWED = {
     *sys.stdlib_module_names,
@@ -64,9 +64,15 @@ def test_is_one_file_with_one_handler_and_no_name_twice(name: str) -> None:
     assert len(source.encode()) < MAXIMUM_SOURCE
 
 
-@pytest.mark.parametrize("part", sorted(set(PARTS) - set(FUNCTIONS) - PACKED))
-def test_every_part_belongs_to_a_function(part: str) -> None:
-    assert any(f"ops.functions.{part} import" in Path(f"ops/functions/{p}.py").read_text() for p in PARTS)
+@pytest.mark.parametrize(("name", "part"), PARTS)
+def test_every_part_belongs_to_its_function(name: str, part: str) -> None:
+    sources = [path.read_text() for path in Path("ops/functions", name).glob("*.py")]
+    assert any(f"from ops.functions.{name}.{part} import" in source for source in sources)
+
+
+def test_every_folder_of_functions_has_a_handler() -> None:
+    folders = {path.parent for path in Path("ops/functions").glob("*/__init__.py")}
+    assert folders == set(FOLDERS)
 
 
 def test_there_is_something_to_check() -> None:

@@ -10,10 +10,10 @@ import pytest
 import sqlglot
 
 from ops.errors import InputError, NotFound
-from ops.logs.dataset import COLUMNS
-from ops.logs.saved_queries import FOLDER, SavedQuery, find_query, load_queries, parse_query
-from ops.logs.translation import to_athena
-from tests.ops.logs.athena_on_duckdb import run_translated
+from ops.logs.engines.translation import to_athena
+from ops.logs.lake.layout import COLUMNS
+from ops.logs.search.saved_queries import FOLDER, SavedQuery, find_query, load_queries, parse_query
+from tests.ops.logs.engines.athena_on_duckdb import run_translated
 from tests.ops.logs.made_events import APP, LAMBDA, START, WEB, rows
 
 QUERIES, ERRORS = load_queries([FOLDER])

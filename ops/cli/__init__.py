@@ -2,6 +2,15 @@
 
 Prints for people on a terminal and JSON with `--json`. Exit status: 0 done, 1 failed, 2 called wrongly,
 3 refused because it was not confirmed.
+
+context            settings, Cloud and audit of a command, and how it prints
+stacks             what commands that deploy a stack share
+run, embedded      the pages, and the cloud on this machine
+snapshots          sanitized snapshots; snapshots_restore: restoring them
+logs/              log export and exploration
+support_stacks     inventory and clean-up; replication: the shared buckets
+rollouts/          rollouts
+setup, operations  Slipway's own stacks, and who may do what
 """
 
 import argparse

@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ops.audit import Actor, AuditLog
-from ops.aws.audit_trail import open_audit
 from ops.aws.cloud import Cloud, Place
+from ops.aws.logs.audit_trail import open_audit
 from ops.connect import connect
 from ops.errors import PlanRefused
 from ops.plan import Outcome, Plan, Progress, Status, check_role, execute

@@ -3,8 +3,8 @@
 import argparse
 from typing import Any
 
-from ops.aws import deploy
 from ops.aws.cloud import Place
+from ops.aws.cloudformation import deploy
 from ops.cli.context import Context
 from ops.cli.stacks import deploy_stack, parameters_of
 from ops.own_stacks import OWN, ROLES, spec_of

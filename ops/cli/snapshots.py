@@ -6,18 +6,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ops.aws import deploy, network, rds
+from ops.aws import network
 from ops.aws.cloud import Cloud, Place
+from ops.aws.cloudformation import deploy
+from ops.aws.rds import databases as rds
 from ops.cli import snapshots_restore
 from ops.cli.context import Context
 from ops.cli.stacks import deploy_stack
 from ops.errors import ExecutionFailed, InputError, NotFound
-from ops.snapshots import catalogue, runs
-from ops.snapshots.pipeline import NAME_FORMAT, Pipeline, from_parameters, template_body
-from ops.snapshots.preflight import preflight
-from ops.snapshots.report import Report
-from ops.snapshots.setup import prepare
-from ops.snapshots.suggest import as_toml, suggest
+from ops.snapshots.pipeline.model import NAME_FORMAT, Pipeline, from_parameters, template_body
+from ops.snapshots.pipeline.preflight import preflight
+from ops.snapshots.pipeline.setup import prepare
+from ops.snapshots.policy.suggest import as_toml, suggest
+from ops.snapshots.runs import catalogue
+from ops.snapshots.runs import control as runs
+from ops.snapshots.runs.report import Report
 
 WATCH_S = 1.0
 

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from ops.aws import cloudformation, deploy
-from ops.aws.cloudformation import StackSpec
+from ops.aws.cloudformation import deploy
+from ops.aws.cloudformation import stacks as cloudformation
+from ops.aws.cloudformation.stacks import StackSpec
 from ops.cli.context import Context, plan_rows
 from ops.errors import InputError
 from ops.plan import Plan

@@ -21,48 +21,33 @@ from hypercorn.config import Config
 from ministack import app
 from ministack.core import persistence
 
-from ops.embedded import (
-    account_policies,
-    athena,
-    athena_access,
-    athena_parameters,
-    cloudformation,
-    cloudformation_operations,
-    codepipeline,
-    ecs,
-    firehose,
-    functions,
-    identity,
-    kinesis,
-    log_destinations,
-    log_events,
-    log_exports,
-    log_reads,
-    log_tags,
-    logs_access,
-    network,
-    rds,
-    regions,
-    s3_copy,
-    saving,
-    seed_pipelines,
-    stepfunctions_calls,
-    stepfunctions_executions,
-    stepfunctions_history,
-    stepfunctions_language,
-    stepfunctions_waits,
-    subscriptions,
-    trail,
-)
+from ops.embedded import network, saving
+from ops.embedded.athena import access as athena_access
+from ops.embedded.athena import parameters as athena_parameters
+from ops.embedded.athena import service as athena
+from ops.embedded.cloudformation import operations as cloudformation_operations
+from ops.embedded.cloudformation import resource_types
 from ops.embedded.context import Context
+from ops.embedded.ecs import service as ecs
+from ops.embedded.firehose import service as firehose
+from ops.embedded.iam import identity
 from ops.embedded.lifecycle import BUSY, announce, locked
+from ops.embedded.logs import access as logs_access
+from ops.embedded.logs import account_policies, destinations, exports, reads, subscriptions, tags
+from ops.embedded.logs import events as log_events
 from ops.embedded.ports import HOST
 from ops.embedded.processes import MARKER, end_marked
-from ops.embedded.rds import Databases
+from ops.embedded.rds import service as rds
+from ops.embedded.rds.service import Databases
+from ops.embedded.sample import seed_pipelines
 from ops.embedded.seams import check, declared
+from ops.embedded.services import codepipeline, functions, kinesis, regions, s3_copy, trail
+from ops.embedded.stepfunctions import calls, language, waits
+from ops.embedded.stepfunctions import executions as stepfunctions_executions
+from ops.embedded.stepfunctions import history as stepfunctions_history
 
 OVERLAYS = (
-    cloudformation,
+    resource_types,
     codepipeline,
     cloudformation_operations,
     network,
@@ -74,19 +59,19 @@ OVERLAYS = (
     ecs,
     stepfunctions_history,
     stepfunctions_executions,
-    stepfunctions_language,
-    stepfunctions_waits,
-    stepfunctions_calls,
+    language,
+    waits,
+    calls,
     saving,
     kinesis,
     firehose,
     log_events,
-    log_destinations,
+    destinations,
     account_policies,
     subscriptions,
-    log_exports,
-    log_reads,
-    log_tags,
+    exports,
+    reads,
+    tags,
     trail,
     athena,
     athena_access,
@@ -148,7 +133,7 @@ class Server:
             _wait_until_answering(self._context.port)
             stepfunctions_executions.resume()
             if self._sample and not (self._context.data / SEEDED).exists():
-                from ops.embedded.seed import seed  # the jobs are imported only where they are needed
+                from ops.embedded.sample.seed import seed  # the jobs are imported only where they are needed
 
                 seed(self._context, self._databases)
             (self._context.data / SEEDED).touch()
@@ -171,7 +156,7 @@ class Server:
 
 
 def _live(context: Context) -> None:
-    from ops.embedded.seed import live
+    from ops.embedded.sample.seed import live
 
     live(context)
 
@@ -234,7 +219,7 @@ def _install(context: Context) -> Databases:
     def load_and_resume() -> None:
         load()
         databases.resume()
-        cloudformation.resume()
+        resource_types.resume()
         firehose.resume()
 
     app._load_persisted_state = load_and_resume

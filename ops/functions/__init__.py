@@ -1,1 +1,8 @@
-"""Lambda sources: one self-contained file each with one `handler`; read as text, never imported."""
+"""Lambda sources, one folder a function; deployed as text or zip, never imported by the workbench.
+
+snapshots/       runs the states of a snapshot pipeline
+log_processor/   transforms Firehose batches of the log export
+log_subscriber/  subscribes log groups to the export
+log_compactor/   compacts exported logs with Athena
+rollouts/        the controller of rollouts
+"""

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from ops.aws.cloud import Cloud
-from ops.logs import exploration, saved_queries
-from ops.logs.dataset import Scope
 from ops.logs.datasets import Dataset, open_dataset
-from ops.logs.estimate import Estimate
-from ops.logs.exploration import Event
-from ops.logs.query_language import parse
-from ops.logs.saved_queries import FOLDER, SavedQuery
-from ops.logs.search import Search
-from ops.logs.time_ranges import parse_range, zone_of
+from ops.logs.lake.layout import Scope
+from ops.logs.search import exploration, saved_queries
+from ops.logs.search.estimate import Estimate
+from ops.logs.search.exploration import Event
+from ops.logs.search.model import Search
+from ops.logs.search.query_parser import parse
+from ops.logs.search.saved_queries import FOLDER, SavedQuery
+from ops.logs.search.time_ranges import parse_range, zone_of
 
 if TYPE_CHECKING:
     import pandas as pd  # takes longer to import than all the rest of a command

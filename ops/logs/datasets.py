@@ -5,13 +5,13 @@ from functools import cached_property
 
 from ops.aws import athena
 from ops.aws.cloud import Cloud
-from ops.aws.objects import Bucket
+from ops.aws.s3.objects import Bucket
 from ops.errors import AwsError, NotFound, SettingsError
-from ops.logs.athena_engine import AthenaEngine
-from ops.logs.cache import FileCache
-from ops.logs.dataset import Location, Scope
-from ops.logs.duckdb_engine import DuckDbEngine
-from ops.logs.estimate import Estimate, estimate
+from ops.logs.engines.athena import AthenaEngine
+from ops.logs.engines.duckdb import DuckDbEngine
+from ops.logs.lake.cache import FileCache
+from ops.logs.lake.layout import Location, Scope
+from ops.logs.search.estimate import Estimate, estimate
 
 GB = 10**9
 _ADDRESS = re.compile(r"(?:([^=]+)=)?s3://([a-z0-9.-]{3,63})(?:/(.*))?")

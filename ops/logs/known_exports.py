@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from ops.aws.cloud import Cloud
 from ops.errors import InputError, NotFound
-from ops.logs.dataset import Location
 from ops.logs.datasets import known
-from ops.logs.installed import Export, find_exports
-from ops.logs.replay import Stream
+from ops.logs.export.installed import Export, find_exports
+from ops.logs.export.replay import Stream
+from ops.logs.lake.layout import Location
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ops.rollouts.rollout import Rollout
+from ops.rollouts.rules.rollout import Rollout
+from ops.rollouts.rules.waves import Stage
 from ops.rollouts.simulator import NORMAL, Action, Did, Pace, simulate
-from ops.rollouts.waves import Stage
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ops.rollouts.evidence import LOOKS
-from ops.rollouts.waves import Stage
+from ops.rollouts.rules.evidence import LOOKS
+from ops.rollouts.rules.waves import Stage
 
 MOST_EVENTS = 25_000  # in the history of one execution
 MOST_STATE = 256 * 1024  # bytes of input or output of a state

@@ -7,18 +7,6 @@ from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-# The rules; what talks to AWS from the workbench stays out.
-RULES = (
-    "__init__",
-    "blockers",
-    "changes",
-    "decisions",
-    "document",
-    "evidence",
-    "reader",
-    "rollout",
-    "waves",
-)
 _MOMENT = (1980, 1, 1, 0, 0, 0)  # the same content is the same zip
 
 
@@ -42,11 +30,10 @@ def _entries() -> Iterator[tuple[str, bytes]]:
     ops = files("ops")
     yield "ops/__init__.py", ops.joinpath("__init__.py").read_bytes()
     yield "ops/errors.py", ops.joinpath("errors.py").read_bytes()
-    for name in RULES:
-        yield f"ops/rollouts/{name}.py", ops.joinpath("rollouts", f"{name}.py").read_bytes()
+    yield "ops/rollouts/__init__.py", ops.joinpath("rollouts", "__init__.py").read_bytes()
+    yield from _tree(ops.joinpath("rollouts", "rules"), "ops/rollouts/rules")
     yield "ops/functions/__init__.py", ops.joinpath("functions", "__init__.py").read_bytes()
-    yield "ops/functions/rollouts.py", ops.joinpath("functions", "rollouts.py").read_bytes()
-    yield from _tree(ops.joinpath("functions", "rollouts_engine"), "ops/functions/rollouts_engine")
+    yield from _tree(ops.joinpath("functions", "rollouts"), "ops/functions/rollouts")
     yield from _tree(files("tzdata"), "tzdata")  # Lambda's Python has no time zones
 
 

@@ -11,19 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from ops.audit import Actor
-from ops.aws import s3, tables
+from ops.aws import dynamodb
 from ops.aws.cloud import Cloud
 from ops.aws.lambdas import FunctionFailed
+from ops.aws.s3 import staging as s3
 from ops.errors import InputError, NotFound, SlipwayError
 from ops.operations import Operation
 from ops.plan import Plan, Resource, Say, Step
-from ops.rollouts import document as documents
-from ops.rollouts.decisions import Does, State
-from ops.rollouts.document import Document
-from ops.rollouts.engine import Engine, call
-from ops.rollouts.rollout import parse
+from ops.rollouts.controller import Engine, call
+from ops.rollouts.rules import document as documents
+from ops.rollouts.rules.decisions import Does, State
+from ops.rollouts.rules.document import Document
+from ops.rollouts.rules.rollout import parse
+from ops.rollouts.rules.waves import Resolve, Target
 from ops.rollouts.source import read_file, read_template
-from ops.rollouts.waves import Resolve, Target
 
 MACHINE = "AWS::StepFunctions::StateMachine"
 INVOKE = ("lambda:InvokeFunction",)
@@ -270,13 +271,13 @@ def plan_freeze(cloud: Cloud, engine: Engine, why: str, actor: Actor) -> Plan:
 
 def frozen(cloud: Cloud, engine: Engine) -> str:
     """Why the freeze switch is on; empty when it is off."""
-    found = tables.items(cloud, engine.place, engine.table, "run", "#freeze")
+    found = dynamodb.items(cloud, engine.place, engine.table, "run", "#freeze")
     return found[0]["why"] if found else ""
 
 
 def list_runs(cloud: Cloud, engine: Engine) -> list[Summary]:
     """Every run that was started, newest first."""
-    found = tables.items(cloud, engine.place, engine.table, "run", "#runs")
+    found = dynamodb.items(cloud, engine.place, engine.table, "run", "#runs")
     return sorted((_summary(item) for item in found), key=lambda each: each.started, reverse=True)
 
 
@@ -288,7 +289,7 @@ def _summary(item: Mapping[str, str]) -> Summary:
 
 def watch(cloud: Cloud, engine: Engine, run: str) -> Watched:
     """The run as it stands. Raises NotFound."""
-    found = tables.items(cloud, engine.place, engine.table, "run", run)
+    found = dynamodb.items(cloud, engine.place, engine.table, "run", run)
     meta = next((item for item in found if item["item"] == "run"), None)
     if meta is None:
         raise NotFound(f"There is no run {run}.", hint="List them: python -m ops rollouts list")

@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ops.errors import InputError
-from ops.rollouts.decisions import Does
-from ops.rollouts.reader import length
-from ops.rollouts.rollout import Rollout
+from ops.rollouts.rules.decisions import Does
+from ops.rollouts.rules.reader import length
+from ops.rollouts.rules.rollout import Rollout
 from ops.rollouts.simulator import Alarm, Order, Script
 
 HINT = "Write for instance: alarm 111111111111/eu-west-1/shop +5h 30m"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from ops.rollouts.decisions import (
+from ops.rollouts.rules.decisions import (
     Decision,
     Do,
     Does,
@@ -22,9 +22,9 @@ from ops.rollouts.decisions import (
     needed_points,
     obeyed,
 )
-from ops.rollouts.evidence import ALARM, OK, DataPoint, Seen
-from ops.rollouts.rollout import Rollout
-from ops.rollouts.waves import Stage, Target
+from ops.rollouts.rules.evidence import ALARM, OK, DataPoint, Seen
+from ops.rollouts.rules.rollout import Rollout
+from ops.rollouts.rules.waves import Stage, Target
 
 
 @dataclass(frozen=True)

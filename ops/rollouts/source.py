@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import InputError
-from ops.rollouts.rollout import Rollout, What, parse
+from ops.rollouts.rules.rollout import Rollout, What, parse
 
 
 def read_file(path: Path) -> tuple[str, Rollout]:

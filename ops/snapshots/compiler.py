@@ -1,8 +1,9 @@
 """A policy as scripts in the SQL of its engine."""
 
-from ops.snapshots import mysql, postgres
-from ops.snapshots.policy import Policy
-from ops.snapshots.scripts import Script
+from ops.snapshots.mysql import compiler as mysql
+from ops.snapshots.policy.model import Policy
+from ops.snapshots.policy.scripts import Script
+from ops.snapshots.postgres import compiler as postgres
 
 _COMPILERS = {
     "postgres": postgres.compile_policy,

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from ops.aws.buckets import exists
 from ops.aws.cloud import Cloud
-from ops.aws.s3 import client_of
+from ops.aws.s3.buckets import exists
+from ops.aws.s3.staging import client_of
 from ops.errors import InputError, NotFound
 from ops.operations import Operation
 from ops.plan import Plan

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from ops.aws import buckets as s3
-from ops.aws import cloudformation, emptying, kms, stack_resources
-from ops.aws.buckets import Version
+from ops.aws import kms
 from ops.aws.cloud import Cloud
-from ops.aws.s3 import client_of
-from ops.aws.stack_operations import delete_stack
+from ops.aws.cloudformation import resources as stack_resources
+from ops.aws.cloudformation import stacks as cloudformation
+from ops.aws.cloudformation.operations import delete_stack
+from ops.aws.s3 import buckets as s3
+from ops.aws.s3 import emptying
+from ops.aws.s3.buckets import Version
+from ops.aws.s3.staging import client_of
 from ops.plan import READY, Check, Readiness, Resource, Say, Step
 from ops.support_stacks.facts import Alias, Bucket, Stack
 from ops.support_stacks.liveness import SOON_GONE, Graph, Kind

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ops.aws.buckets import Contents
+from ops.aws.cloudformation.resources import StackResource
 from ops.aws.codepipeline import Pipeline
 from ops.aws.kms import Key
-from ops.aws.stack_resources import StackResource
+from ops.aws.s3.buckets import Contents
 from ops.errors import SlipwayError
 from ops.support_stacks.fingerprints import StackKind
 

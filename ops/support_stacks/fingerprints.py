@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from ops.aws.stack_resources import StackResource
+from ops.aws.cloudformation.resources import StackResource
 
 CONSTRUCT = "CrossRegionCodePipelineReplicationBucket"
 ALIAS_CONSTRUCT = f"{CONSTRUCT}EncryptionAlias"

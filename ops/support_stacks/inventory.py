@@ -11,14 +11,15 @@ from datetime import datetime
 from threading import Lock
 from typing import Any, TypeVar
 
-from ops.aws import buckets as s3
-from ops.aws import kms, stack_resources
-from ops.aws.buckets import BucketName
+from ops.aws import kms
 from ops.aws.cloud import Cloud, Place
+from ops.aws.cloudformation import resources as stack_resources
+from ops.aws.cloudformation.resources import Listed
 from ops.aws.codepipeline import Pipeline, PipelineReader
 from ops.aws.regions import list_regions
-from ops.aws.s3 import client_of
-from ops.aws.stack_resources import Listed
+from ops.aws.s3 import buckets as s3
+from ops.aws.s3.buckets import BucketName
+from ops.aws.s3.staging import client_of
 from ops.errors import NotFound, SlipwayError
 from ops.settings import Account
 from ops.support_stacks import facts, fingerprints

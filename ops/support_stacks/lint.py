@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.aws.stack_resources import StackResource
+from ops.aws.cloudformation.resources import StackResource
 from ops.errors import InputError
 from ops.support_stacks.fingerprints import CONSTRUCT, StackKind, stack_kind
 from ops.support_stacks.replication import bucket_name

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from functools import partial
 
-from ops.aws import buckets as s3
-from ops.aws import kms, stack_resources
+from ops.aws import kms
 from ops.aws.cloud import Cloud, Place
-from ops.aws.cloudformation import read_stack
+from ops.aws.cloudformation import resources as stack_resources
+from ops.aws.cloudformation.stacks import read_stack
 from ops.aws.codepipeline import Pipeline, PipelineReader
-from ops.aws.s3 import client_of
+from ops.aws.s3 import buckets as s3
+from ops.aws.s3.staging import client_of
 from ops.plan import READY, Check, Readiness
 from ops.support_stacks.facts import Alias, Bucket, Inventory, Stack
 from ops.support_stacks.fingerprints import StackKind, stack_kind

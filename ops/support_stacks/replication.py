@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ops.aws import cloudformation, deploy, whole_stacks
 from ops.aws.cloud import Cloud, Place
-from ops.aws.cloudformation import Change, StackSpec
+from ops.aws.cloudformation import deploy, whole_stacks
+from ops.aws.cloudformation import stacks as cloudformation
+from ops.aws.cloudformation.stacks import Change, StackSpec
 from ops.aws.regions import list_regions
 from ops.errors import InputError, NotFound
 from ops.operations import Operation

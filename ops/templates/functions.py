@@ -3,19 +3,19 @@
 import re
 from importlib.resources import files
 
-_IMPORT = re.compile(r"^from ops\.functions\.(\w+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
+_IMPORT = re.compile(r"^from ops\.functions\.(\w+)\.(\w+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
 
 
 def function_source(name: str) -> str:
-    """The text of `ops/functions/<name>.py` with each part of ours in place of its first import."""
-    return _put_together(name, set())
+    """The text of `ops/functions/<name>/handler.py` with each part of ours in place of its first import."""
+    return _put_together(name, "handler", set())
 
 
-def _put_together(name: str, taken: set[str]) -> str:
-    taken.add(name)
-    text = files("ops.functions").joinpath(f"{name}.py").read_text("utf-8")
+def _put_together(name: str, part: str, taken: set[str]) -> str:
+    taken.add(part)
+    text = files(f"ops.functions.{name}").joinpath(f"{part}.py").read_text("utf-8")
 
-    def part(found: re.Match[str]) -> str:
-        return "" if found[1] in taken else _put_together(found[1], taken)
+    def source(found: re.Match[str]) -> str:
+        return "" if found[2] in taken else _put_together(found[1], found[2], taken)
 
-    return _IMPORT.sub(part, text)
+    return _IMPORT.sub(source, text)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.work import Works
+from app.shared.work import Works
 from ops.audit import Actor, FileAudit
 from ops.cli import parser
 from ops.cli.context import Context
@@ -62,9 +62,9 @@ def small_page(role: str, folder: str) -> None:
     """A page with one button of each kind, for every operation."""
     from pathlib import Path
 
-    from app.components import confirm_plan, operation_button, show_error, start, wait_for
-    from app.session import Workbench
-    from app.work import Works
+    from app.shared.components import confirm_plan, operation_button, show_error, start, wait_for
+    from app.shared.session import Workbench
+    from app.shared.work import Works
     from ops.audit import FileAudit
     from ops.aws.cloud import Cloud
     from ops.errors import NotAllowed
@@ -145,7 +145,7 @@ def test_command_and_page_exist(operation: Operation) -> None:
         with pytest.raises(SystemExit) as ended, redirect_stdout(io.StringIO()):
             parser().parse_args([*command.split(), "--help"])
         assert ended.value.code == 0, command
-    titles = re.findall(r'title="([^"]+)"', (ROOT / "app/navigation.py").read_text())
+    titles = re.findall(r'title="([^"]+)"', (ROOT / "app/shared/navigation.py").read_text())
     assert operation.page in [*titles, ""]
 
 
@@ -159,8 +159,8 @@ def calls(folder: str) -> Iterator[tuple[str, str]]:
 
 def test_pages_have_one_door_to_a_change() -> None:
     found = {(path, call) for folder in ("app", "pages") for path, call in calls(folder)}
-    assert {path for path, call in found if call.endswith("works.start")} == {"app/components.py"}
-    assert {path for path, call in found if call == "execute"} == {"app/work.py"}
+    assert {path for path, call in found if call.endswith("works.start")} == {"app/shared/components.py"}
+    assert {path for path, call in found if call == "execute"} == {"app/shared/work.py"}
 
 
 def test_the_command_line_has_one_door_to_a_change() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ops.templates.snapshots import DESCRIPTION
-from tests.embedded.overlay import ACCOUNT, eventually
+from tests.ops.embedded.overlay import ACCOUNT, eventually
 
 Client = Callable[..., Any]
 Undo = Callable[..., Any]

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Download, Page, expect
 
 from ops.aws.cloud import Cloud
-from ops.logs.tables import FORMULA
+from ops.logs.search.output import FORMULA
 from tests.ops.logs import hostile
 
 BUCKET, ACCOUNT, REGION = "hostile-page", "111111111111", "eu-west-1"

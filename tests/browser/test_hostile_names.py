@@ -12,11 +12,11 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Request
 
-from ops.aws.audit_trail import open_audit
 from ops.aws.cloud import Cloud
+from ops.aws.logs.audit_trail import open_audit
 from ops.embedded.lifecycle import Running
 from ops.embedded.ports import free_port
-from ops.logs.tables import FORMULA as FORMULA_STARTS
+from ops.logs.search.output import FORMULA as FORMULA_STARTS
 from tests.browser.conftest import serving
 from tests.browser.hostile_cloud import DATABASE, DATASET, MARKUP, RUN, hostile_cloud
 from tests.browser.test_walk import STILL

@@ -10,10 +10,10 @@ from playwright.sync_api import Locator, Page, expect
 
 from ops.aws.cloud import Cloud
 from ops.embedded.lifecycle import Running
-from ops.rollouts import engine, runs
+from ops.rollouts import controller, runs
 from tests.browser.keys import STILL, Keys
 from tests.browser.made_pipeline import make_database, make_machine, make_stack
-from tests.embedded.overlay import REGION, client
+from tests.ops.embedded.overlay import REGION, client
 
 REDRAWS = 3
 DATABASE = "slow"
@@ -80,7 +80,7 @@ def test_a_snapshot_is_refreshed_and_the_run_stopped(
 @pytest.fixture
 def baking(cloud: Cloud) -> str:
     """The run that the embedded cloud begins with, among those of other tests."""
-    found = runs.list_runs(cloud, engine.find(cloud))
+    found = runs.list_runs(cloud, controller.find(cloud))
     return next(each.run for each in found if each.rollout == "welcome")
 
 

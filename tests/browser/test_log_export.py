@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from ops.aws.cloud import Cloud, Place
-from ops.aws.cloudformation import read_stack
-from ops.aws.deploy import plan_delete, plan_preview
-from ops.logs.stacks import STACK, central_spec
+from ops.aws.cloudformation.deploy import plan_delete, plan_preview
+from ops.aws.cloudformation.stacks import read_stack
+from ops.logs.export.deployment.stacks import STACK, central_spec
 from tests.browser.pictures import take
 from tests.browser.test_walk import STILL
 from tests.end_to_end.workbench import Workbench, eventually

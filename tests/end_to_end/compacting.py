@@ -15,16 +15,16 @@ import boto3
 
 from ops.aws.athena import Place
 from ops.aws.cloud import Cloud
-from ops.aws.objects import Bucket
+from ops.aws.s3.objects import Bucket
 from ops.embedded.lifecycle import Running
-from ops.logs.athena_engine import AthenaEngine
-from ops.logs.cache import FileCache
-from ops.logs.dataset import HOUR, Kind, Location, Partition, Scope, folder, hour_of
-from ops.logs.duckdb_engine import DuckDbEngine
-from ops.logs.stacks import central_body
-from tests.embedded.overlay import ACCOUNT, REGION, client, eventually, unique
-from tests.functions.source import load
-from tests.ops.logs.lake import escape
+from ops.logs.engines.athena import AthenaEngine
+from ops.logs.engines.duckdb import DuckDbEngine
+from ops.logs.export.deployment.stacks import central_body
+from ops.logs.lake.cache import FileCache
+from ops.logs.lake.layout import HOUR, Kind, Location, Partition, Scope, folder, hour_of
+from tests.ops.embedded.overlay import ACCOUNT, REGION, client, eventually, unique
+from tests.ops.functions.source import load
+from tests.ops.logs.sample_lake import escape
 
 BEGINS = hour_of(datetime.now(UTC)) - 30 * HOUR
 

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ops.functions import rollouts
-from ops.functions.rollouts_engine.aws import Denied, TargetFailed, Throttled, Unreachable
+from ops.functions.rollouts import handler as rollouts
+from ops.functions.rollouts.aws import Denied, TargetFailed, Throttled, Unreachable
 
 FOLDER = Path(os.environ.get("FAULTS", "/nonexistent"))
 PATIENCE_S = 200.0  # less than the function's time limit

@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from ops.audit import Actor, FileAudit
-from ops.aws import deploy
 from ops.aws.cloud import Cloud
-from ops.aws.cloudformation import StackSpec
-from ops.aws.deploy import Upload
+from ops.aws.cloudformation import deploy
+from ops.aws.cloudformation.deploy import Upload
+from ops.aws.cloudformation.stacks import StackSpec
 from ops.aws.organizations import accounts_of
 from ops.embedded.accounts import ACCOUNTS
 from ops.embedded.lifecycle import Running
 from ops.plan import Plan, execute
-from ops.rollouts import engine as engines
+from ops.rollouts import controller as engines
 from ops.rollouts import runs
-from ops.rollouts.decisions import Does
-from ops.rollouts.document import Document
-from ops.rollouts.engine import Engine
+from ops.rollouts.controller import Engine
+from ops.rollouts.rules.decisions import Does
+from ops.rollouts.rules.document import Document
 from ops.rollouts.runs import Preview, Watched
-from tests.embedded.overlay import client, eventually
+from tests.ops.embedded.overlay import client, eventually
 
 REGIONS = ("eu-west-1", "us-east-1", "eu-central-1", "ap-southeast-2")
 ADA = Actor("Ada", "test")

@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from ops.audit import Actor, FileAudit
-from ops.aws import deploy, log_groups, rds
 from ops.aws.cloud import Cloud, Place
-from ops.aws.cloudformation import StackSpec
+from ops.aws.cloudformation import deploy
+from ops.aws.cloudformation.stacks import StackSpec
+from ops.aws.logs import groups as log_groups
+from ops.aws.rds import databases as rds
 from ops.embedded.accounts import ACCOUNTS, WORKBENCH
 from ops.errors import AccessDenied
 from ops.plan import Plan, execute
-from ops.snapshots import catalogue, runs
+from ops.snapshots.runs import catalogue
+from ops.snapshots.runs import control as runs
 from ops.support_stacks.inventory import read_inventory
 from ops.templates.access import READ_ROLE, ROLE, roles
 from tests.end_to_end.workbench import eventually

@@ -11,18 +11,18 @@ import pytest
 
 from ops.aws.athena import Place, Running, Stopped, list_tables
 from ops.aws.cloud import Cloud
-from ops.aws.objects import Bucket
+from ops.aws.s3.objects import Bucket
 from ops.errors import InputError, NotFound, QueryError, SlipwayError
-from ops.logs import exploration
-from ops.logs.athena_engine import AthenaEngine
-from ops.logs.cache import FileCache
-from ops.logs.dataset import Location, Scope
-from ops.logs.duckdb_engine import DuckDbEngine
-from ops.logs.exploration import Event
-from ops.logs.query_language import parse
-from ops.logs.saved_queries import FOLDER, SavedQuery, load_queries
-from ops.logs.search import Search
-from tests.embedded.overlay import unique
+from ops.logs.engines.athena import AthenaEngine
+from ops.logs.engines.duckdb import DuckDbEngine
+from ops.logs.lake.cache import FileCache
+from ops.logs.lake.layout import Location, Scope
+from ops.logs.search import exploration
+from ops.logs.search.exploration import Event
+from ops.logs.search.model import Search
+from ops.logs.search.query_parser import parse
+from ops.logs.search.saved_queries import FOLDER, SavedQuery, load_queries
+from tests.ops.embedded.overlay import unique
 from tests.ops.logs.made_events import START, rows
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"

@@ -12,13 +12,14 @@ import pymysql
 import pytest
 
 from ops.aws.cloud import Cloud
-from ops.embedded import mariadb
+from ops.embedded.rds import mariadb
 from ops.errors import InputError
-from ops.snapshots import catalogue, runs
-from ops.snapshots.preflight import Verdict, preflight
-from ops.snapshots.restore_choice import Asked, restore_of
-from ops.snapshots.restore_plan import plan_restore
-from ops.snapshots.setup import prepare
+from ops.snapshots.pipeline.preflight import Verdict, preflight
+from ops.snapshots.pipeline.setup import prepare
+from ops.snapshots.restore.choice import Asked, restore_of
+from ops.snapshots.restore.plan import plan_restore
+from ops.snapshots.runs import catalogue
+from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import PASSWORD, Workbench, eventually, statuses
 
 PEOPLE = """

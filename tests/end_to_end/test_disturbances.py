@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ops.aws import stepfunctions
 from ops.aws.cloud import Cloud
-from ops.snapshots import runs
-from ops.snapshots.catalogue import Deployed
+from ops.aws.stepfunctions import executions as stepfunctions
+from ops.snapshots.runs import control as runs
+from ops.snapshots.runs.catalogue import Deployed
 from tests.end_to_end.workbench import Workbench, eventually
 
 PEOPLE = """

@@ -13,17 +13,18 @@ from botocore.exceptions import ClientError
 from ops.aws.cloud import Cloud
 from ops.embedded.lifecycle import Running
 from ops.errors import NotFound
-from ops.logs import duckdb_engine, exploration
-from ops.logs.compaction import CompactionFailed, compact_hours, plan_compaction
-from ops.logs.compaction_in_aws import find_compactor
-from ops.logs.dataset import Kind
-from ops.logs.query_language import parse
-from ops.logs.saved_queries import FOLDER, load_queries
-from ops.logs.search import Search
+from ops.logs.compaction.athena import find_compactor
+from ops.logs.compaction.local import CompactionFailed, compact_hours, plan_compaction
+from ops.logs.engines import duckdb as duckdb_engine
+from ops.logs.lake.layout import Kind
+from ops.logs.search import exploration
+from ops.logs.search.model import Search
+from ops.logs.search.query_parser import parse
+from ops.logs.search.saved_queries import FOLDER, load_queries
 from ops.plan import Readiness
-from tests.embedded.overlay import client
 from tests.end_to_end.compacting import BEGINS, Disturbed, Export, Hour, Killed, Put, an_hour
-from tests.functions.source import Context
+from tests.ops.embedded.overlay import client
+from tests.ops.functions.source import Context
 from tests.ops.logs.made_events import rows
 
 QUERIES, _ = load_queries([FOLDER])

@@ -9,15 +9,15 @@ from uuid import uuid4
 import pytest
 
 from ops.aws.cloud import Cloud, Place
-from ops.aws.cloudformation import read_stack
-from ops.aws.deploy import plan_delete, plan_preview
-from ops.aws.stack_resources import list_resources
+from ops.aws.cloudformation.deploy import plan_delete, plan_preview
+from ops.aws.cloudformation.resources import list_resources
+from ops.aws.cloudformation.stacks import read_stack
 from ops.cli import main
 from ops.errors import InputError
-from ops.logs.coverage import Coverage, read_coverage
-from ops.logs.coverage_verdicts import Covered, State
-from ops.logs.stacks import STACK, central_spec
-from ops.logs.subscribing import plan_subscribe, plan_unsubscribe
+from ops.logs.export.coverage.reading import Coverage, read_coverage
+from ops.logs.export.coverage.subscriptions import plan_subscribe, plan_unsubscribe
+from ops.logs.export.coverage.verdicts import Covered, State
+from ops.logs.export.deployment.stacks import STACK, central_spec
 from ops.roles import Role
 from tests.end_to_end.workbench import Workbench, eventually
 

@@ -24,8 +24,6 @@ import pytest
 from botocore.config import Config
 
 from ops.cli import main
-from tests.embedded.log_pipeline import LogPipeline
-from tests.embedded.overlay import allow, client, eventually, unique
 from tests.end_to_end.log_events import (
     Event,
     make_batches,
@@ -34,12 +32,14 @@ from tests.end_to_end.log_events import (
     read_json,
     read_raw,
 )
+from tests.ops.embedded.log_pipeline import LogPipeline
+from tests.ops.embedded.overlay import allow, client, eventually, unique
 
 EVENTS = int(os.environ.get("SLIPWAY_LOG_EVENTS", "6000"))
 GROUPS = min(300, EVENTS // 100)
 PLACES = [(account * 12, region) for account in "123" for region in ("eu-west-1", "us-east-1")]
 PATIENCE_S = 300
-PROCESSOR = Path(__file__).parents[2] / "ops/functions/log_processor.py"
+PROCESSOR = Path(__file__).parents[2] / "ops/functions/log_processor/handler.py"
 PARTITIONS = (
     "account=!{partitionKeyFromLambda:account}/region=!{partitionKeyFromLambda:region}/"
     "date=!{partitionKeyFromLambda:date}/hour=!{partitionKeyFromLambda:hour}/!{timestamp:'at'yyyyMMddHH'-'}"

@@ -7,25 +7,26 @@ from typing import Any
 
 import pytest
 
-from ops.aws import log_groups
 from ops.aws.cloud import Cloud, Endpoint, Place
+from ops.aws.logs import groups as log_groups
 from ops.aws.pace import Pace
 from ops.embedded.lifecycle import Running
 from ops.errors import Throttled
-from ops.logs import coverage
-from ops.logs.coverage import Tick, read_coverage
-from ops.logs.coverage_facts import EXPORT_TAG, LEFT_OUT, Facts
-from ops.logs.coverage_verdicts import State
+from ops.logs.export.coverage import reading as coverage
+from ops.logs.export.coverage.facts import EXPORT_TAG, LEFT_OUT, Facts
+from ops.logs.export.coverage.reading import Tick, read_coverage
+from ops.logs.export.coverage.verdicts import State
 from ops.settings import Account, Settings
-from tests.embedded.many_groups import ACCOUNT, Throttling, make_groups
-from tests.embedded.overlay import REGION, allow, client
-from tests.functions.source import Context, load
-from tests.ops.logs.test_coverage_verdicts import export
+from tests.ops.embedded.many_groups import ACCOUNT, Throttling, make_groups
+from tests.ops.embedded.overlay import REGION, allow, client
+from tests.ops.functions.source import Context, load
+from tests.ops.logs.export.coverage.test_verdicts import export
 
 GROUPS = 1000
 FILTER = f"slipway-{REGION}"
 QUICK = 2000.0  # calls a second, in place of the service's few: what is asked is how many there are
-# The time that AWS's own rates leave is measured, on a clock, by tests/functions/test_log_subscriber.py.
+# The time that AWS's own rates leave is measured, on a clock:
+# tests/ops/functions/log_subscriber/test_handler.py.
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,14 @@ import pymysql
 import pytest
 
 from ops.aws.cloud import Cloud
-from ops.embedded import mariadb
-from ops.embedded.mariadb import MariaDb
-from ops.embedded.servers import Login
+from ops.embedded.rds import mariadb
+from ops.embedded.rds.mariadb import MariaDb
+from ops.embedded.rds.servers import Login
 from ops.errors import InputError
-from ops.snapshots import catalogue, runs
-from ops.snapshots.policy import parse
-from ops.snapshots.suggest import as_toml, suggest
+from ops.snapshots.policy.model import parse
+from ops.snapshots.policy.suggest import as_toml, suggest
+from ops.snapshots.runs import catalogue
+from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import PASSWORD, Workbench
 
 SAKILA = Path("../shared/data/databases/mysql")

@@ -13,7 +13,7 @@ from ops import embedded
 from ops.embedded.accounts import cloud
 from ops.embedded.lifecycle import is_locked
 from ops.settings import Settings
-from ops.snapshots import runs
+from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import Workbench, eventually, statuses
 
 SHOP = "shop-production"

@@ -20,12 +20,12 @@ import pytest
 from ops.aws.cloud import Cloud
 from ops.embedded.accounts import PRODUCTION
 from ops.errors import Conflict
-from ops.rollouts import engine as engines
+from ops.rollouts import controller as engines
 from ops.rollouts import package
-from ops.rollouts.decisions import State
+from ops.rollouts.rules.decisions import State
 from ops.rollouts.runs import TargetState, Watched
-from tests.embedded.overlay import client, eventually
 from tests.end_to_end.fleet import PATIENCE_S, REGIONS, Fleet, Place, set_up, template
+from tests.ops.embedded.overlay import client, eventually
 
 HERE = REGIONS[:2]
 TAKEN = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "y"}}
@@ -338,7 +338,7 @@ def faulty(cloud: Cloud, embedded: Any, tmp_path_factory: pytest.TempPathFactory
     yield folder
     functions.update_function_code(FunctionName=engine.handler, ZipFile=package.build())
     functions.update_function_configuration(
-        FunctionName=engine.handler, Handler="ops.functions.rollouts.handler", Environment=was
+        FunctionName=engine.handler, Handler="ops.functions.rollouts.handler.handler", Environment=was
     )
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from ops.aws.cloud import Cloud
 from ops.errors import InputError
-from ops.rollouts import engine as engines
+from ops.rollouts import controller as engines
 from ops.rollouts import runs
 from ops.rollouts.runs import Watched
-from tests.embedded.overlay import eventually
 from tests.end_to_end.fleet import ADA, REGIONS, Place, Small, set_up, template
+from tests.ops.embedded.overlay import eventually
 
 OLD, NEW, THEIRS = template(1), template(2), template(3)
 QUICK, LONG = 'time = "1s"\nwait = "1s"', 'time = "60s"\nwait = "1s"'

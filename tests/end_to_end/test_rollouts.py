@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from ops.aws.cloud import Cloud
-from ops.rollouts import engine as engines
-from ops.rollouts.decisions import State
+from ops.rollouts import controller as engines
+from ops.rollouts.rules.decisions import State
 from ops.rollouts.runs import Watched
-from tests.embedded.overlay import eventually
 from tests.end_to_end.fleet import REGIONS, Fleet, Place, Small, set_up, template
+from tests.ops.embedded.overlay import eventually
 
 OLD, NEW = template(1), template(2)
 LONG = 'time = "60s"\nwait = "3s"'  # a bake in which something happens

@@ -12,15 +12,18 @@ from typing import Any
 import psutil
 import pytest
 
-from ops.aws import cloudformation, deploy, stepfunctions
 from ops.aws.cloud import Cloud, Endpoint
+from ops.aws.cloudformation import deploy
+from ops.aws.cloudformation import stacks as cloudformation
+from ops.aws.stepfunctions import executions as stepfunctions
 from ops.embedded.processes import MARKER
 from ops.errors import Conflict, ExpiredCredentials, InputError, SlipwayError, Unreachable
 from ops.plan import Status
-from ops.snapshots import catalogue, runs
-from ops.snapshots.catalogue import Deployed
-from ops.snapshots.pipeline import stack_spec, uploads
-from ops.snapshots.setup import prepare
+from ops.snapshots.pipeline.model import stack_spec, uploads
+from ops.snapshots.pipeline.setup import prepare
+from ops.snapshots.runs import catalogue
+from ops.snapshots.runs import control as runs
+from ops.snapshots.runs.catalogue import Deployed
 from tests.contents import PERSONAL, read_contents, values
 from tests.end_to_end.workbench import Workbench, eventually, statuses
 

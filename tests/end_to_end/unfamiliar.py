@@ -12,12 +12,13 @@ import pymysql
 import pytest
 
 from ops.aws.cloud import Place
-from ops.embedded import mariadb
-from ops.embedded.mariadb import MariaDb
-from ops.embedded.servers import Login
-from ops.snapshots import catalogue, runs
-from ops.snapshots.policy import Table, parse
-from ops.snapshots.suggest import Suggestion, as_toml, suggest
+from ops.embedded.rds import mariadb
+from ops.embedded.rds.mariadb import MariaDb
+from ops.embedded.rds.servers import Login
+from ops.snapshots.policy.model import Table, parse
+from ops.snapshots.policy.suggest import Suggestion, as_toml, suggest
+from ops.snapshots.runs import catalogue
+from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import PASSWORD, Workbench
 
 PATIENCE_S = 600.0  # for many tables on a busy machine

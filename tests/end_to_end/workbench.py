@@ -13,15 +13,16 @@ import psycopg
 from ops.audit import Actor, FileAudit
 from ops.aws import network
 from ops.aws.cloud import Cloud, Place
-from ops.aws.cloudformation import StackSpec
-from ops.aws.deploy import plan_deploy, read_preview
-from ops.aws.executions import Execution
+from ops.aws.cloudformation.deploy import plan_deploy, read_preview
+from ops.aws.cloudformation.stacks import StackSpec
+from ops.aws.stepfunctions.history import Execution
 from ops.embedded.accounts import HOME
 from ops.plan import Outcome, Plan, execute
-from ops.snapshots import catalogue, runs
-from ops.snapshots.catalogue import Deployed
-from ops.snapshots.pipeline import Pipeline
-from ops.snapshots.setup import prepare
+from ops.snapshots.pipeline.model import Pipeline
+from ops.snapshots.pipeline.setup import prepare
+from ops.snapshots.runs import catalogue
+from ops.snapshots.runs import control as runs
+from ops.snapshots.runs.catalogue import Deployed
 
 PATIENCE_S = 60.0
 PASSWORD = "correct-horse-1"

@@ -30,10 +30,10 @@ from ministack import app
 from ministack.core.responses import request_scope
 from ministack.services import rds
 
-from ops.embedded import rds as databases
-from ops.embedded import rds_common
 from ops.embedded.context import Context
-from ops.embedded.rds_common import DATA, fail
+from ops.embedded.rds import common as rds_common
+from ops.embedded.rds import service as databases
+from ops.embedded.rds.common import DATA, fail
 
 REGION = "eu-west-1"
 ORIGINAL, CLEAN = "original", "clean"

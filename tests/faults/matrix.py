@@ -11,7 +11,7 @@ from typing import Any
 
 from ministack.services import stepfunctions as sf
 
-from ops.aws.executions import Execution
+from ops.aws.stepfunctions.history import Execution
 from tests.faults.cloud import CLEAN, ORIGINAL, Call, Cloud, refused, start, timed_out
 from tests.faults.runs import LAMBDA, PREFIX, Pipeline, install
 

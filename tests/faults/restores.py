@@ -13,13 +13,13 @@ from ministack.services import rds
 
 from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Place
-from ops.aws.rds import CLUSTER, INSTANCE, Snapshot
-from ops.aws.rds_changes import Wanted
-from ops.embedded.rds_common import DATA
+from ops.aws.rds.changes import Wanted
+from ops.aws.rds.databases import CLUSTER, INSTANCE, Snapshot
+from ops.embedded.rds.common import DATA
 from ops.plan import Outcome, Plan, execute
 from ops.settings import Account
-from ops.snapshots.restore import Restore
-from ops.snapshots.restore_plan import plan_restore
+from ops.snapshots.restore.model import Restore
+from ops.snapshots.restore.plan import plan_restore
 from tests.faults.cloud import REGION, Call, Cloud, start
 
 ACTOR = Actor("test", "test")

@@ -13,12 +13,12 @@ import boto3
 from ministack.services import rds
 from ministack.services import stepfunctions as sf
 
-from ops.aws.executions import Execution, read_execution
-from ops.embedded import stepfunctions_executions as executions
-from ops.embedded import stepfunctions_history, stepfunctions_language
+from ops.aws.stepfunctions.history import Execution, read_execution
 from ops.embedded.context import Context
-from ops.embedded.rds_common import DATA
-from ops.snapshots import machine
+from ops.embedded.rds.common import DATA
+from ops.embedded.stepfunctions import executions, language
+from ops.embedded.stepfunctions import history as stepfunctions_history
+from ops.snapshots.pipeline import machine
 from ops.templates.functions import function_source
 from tests.faults.cloud import CLEAN, REGION, Cloud
 
@@ -37,7 +37,7 @@ Around = Callable[[str, str, Callable[[], Any]], Any]
 def install(cloud: Cloud, pipelines: Callable[[], "Pipeline"]) -> None:
     """The interpreter of the embedded cloud, at whose waits time passes. Once a process."""
     nothing = Context(cloud.storage.paper.root, 0)
-    for overlay in (stepfunctions_history, executions, stepfunctions_language):
+    for overlay in (stepfunctions_history, executions, language):
         overlay.install(nothing)
     sf.time = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
     sf._SFN_WAIT_SCALE = 0

@@ -22,8 +22,8 @@ READS = re.compile(
 OF_BOTO3 = {"upload_file", "upload_fileobj", "copy", "invoke"}
 # What changes something without a plan, and why it may.
 ALLOWED = {
-    "ops.aws.audit_trail.GroupAudit._put": "the record of a plan's step itself",
-    "ops.aws.audit_trail.GroupAudit._make": "the group of those records",
+    "ops.aws.logs.audit_trail.GroupAudit._put": "the record of a plan's step itself",
+    "ops.aws.logs.audit_trail.GroupAudit._make": "the group of those records",
 }
 
 

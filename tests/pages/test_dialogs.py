@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 def script() -> None:
     import streamlit as st
 
-    from app.dialogs import close_dialog, dialog, show_dialog
+    from app.shared.dialogs import close_dialog, dialog, show_dialog
     from ops.errors import SlipwayError
 
     @dialog("Ask")

@@ -9,27 +9,27 @@ from typing import Any
 import pytest
 import streamlit as st
 
-from app import log_export_data
-from app.log_ledger_views import _backfill_stops
-from app.session import workbench
+from app.log_export import data as log_export_data
+from app.log_export.ledger import _backfill_stops
+from app.shared.session import workbench
 from ops.audit import Actor, FileAudit
-from ops.aws.alarms import Alarm
 from ops.aws.cloud import Place, Reading
-from ops.aws.cloudformation import Stack
+from ops.aws.cloudformation.stacks import Stack
+from ops.aws.cloudwatch.alarms import Alarm
 from ops.embedded.lifecycle import Running
 from ops.errors import AccessDenied
-from ops.logs.coverage import Coverage, PlaceCoverage
-from ops.logs.installed import Export, find_exports
-from ops.logs.last_events import LastEvents
-from ops.logs.pipeline import Parts, Pipeline, judge_stages
+from ops.logs.export.coverage.last_events import LastEvents
+from ops.logs.export.coverage.reading import Coverage, PlaceCoverage
+from ops.logs.export.health import Parts, Pipeline, judge_stages
+from ops.logs.export.installed import Export, find_exports
 from ops.operations import Operation
 from ops.plan import Plan, Resource, Say, Step
 from ops.settings import Account
 from ops.templates.logs import CENTRAL_DESCRIPTION
-from tests.embedded.log_pipeline import LogPipeline, make_group, write_logs
-from tests.embedded.overlay import ACCOUNT, REGION, eventually
 from tests.end_to_end.test_log_flow import make_pipeline
-from tests.ops.logs.test_coverage_verdicts import OURS, facts, verdict
+from tests.ops.embedded.log_pipeline import LogPipeline, make_group, write_logs
+from tests.ops.embedded.overlay import ACCOUNT, REGION, eventually
+from tests.ops.logs.export.coverage.test_verdicts import OURS, facts, verdict
 from tests.pages.test_pages import page, press, texts
 
 NOW = datetime.now(UTC)

@@ -7,7 +7,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import logs_progress
+from app.logs import progress as logs_progress
 from ops.embedded.lifecycle import Running
 
 PAGE = Path(__file__).parents[2] / "pages" / "logs.py"

@@ -11,15 +11,16 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import logs_data, logs_progress
-from app import session as session_module
+from app.logs import data as logs_data
+from app.logs import progress as logs_progress
+from app.shared import session as session_module
 from ops.audit import Actor
 from ops.errors import SlipwayError, Throttled
-from ops.logs.dataset import Kind, Scope
-from ops.logs.estimate import Cost, Estimate
-from ops.logs.loading import Cancelled, Loading
+from ops.logs.engines.loading import Cancelled, Loading
+from ops.logs.lake.layout import Kind, Scope
+from ops.logs.search.estimate import Cost, Estimate
 from ops.settings import Settings
-from tests.ops.logs.lake import Lake, Made
+from tests.ops.logs.sample_lake import Lake, Made
 
 PAGE = Path(__file__).parents[2] / "pages" / "logs.py"
 DAY = "2026-11-24T00:00Z/2026-11-25T00:00Z"
@@ -215,7 +216,7 @@ def test_a_followed_search_stays_shown_until_the_next_is_answered(
     test.toggle(key="logs_follow").set_value(True).run()
     assert "**1** event" in texts(test)
     engine.go.clear()
-    monkeypatch.setattr("app.logs_views.FOLLOWS_S", 0.05)
+    monkeypatch.setattr("app.logs.views.FOLLOWS_S", 0.05)
     monkeypatch.setattr(logs_progress, "AT_ONCE_S", 0.05)
     assert "**1** event" in texts(test.run())
     assert not test.exception
@@ -230,7 +231,7 @@ def test_what_was_wrong_with_an_object_is_remarked(source: Source, monkeypatch: 
 
 
 def test_more_rows_than_fit_are_told(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.questions.ANSWER_BYTES", 100_000)
+    monkeypatch.setattr("app.logs.questions.ANSWER_BYTES", 100_000)
     source.engine("duckdb").go.set()
     test = answered(page(view="sql", sql="SELECT range FROM range(10_000_000)"), monkeypatch)
     assert "there are more than fit" in texts(test)
@@ -238,14 +239,14 @@ def test_more_rows_than_fit_are_told(source: Source, monkeypatch: pytest.MonkeyP
 
 def test_the_list_holds_a_window_of_pages(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs_data, "PAGE", 1)
-    monkeypatch.setattr("app.logs_views.WINDOW", 2)
+    monkeypatch.setattr("app.logs.views.WINDOW", 2)
     shown: list[dict[str, Any]] = []
 
     def events(found: Any, search: Any, **others: Any) -> dict[str, Any]:
         shown.append({"keys": [event.id for event in found], **others})
         return {}
 
-    monkeypatch.setattr("app.logs_views.show_events", events)
+    monkeypatch.setattr("app.logs.views.show_events", events)
     source.engine("duckdb").go.set()
     test = answered(page(), monkeypatch)
     for pages, ids, newer in ((1, ["2"], False), (2, ["2", "1"], False), (3, ["1", "0"], True)):

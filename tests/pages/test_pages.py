@@ -7,11 +7,12 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.session import workbench
+from app.shared.session import workbench
 from ops.aws.cloud import Cloud
 from ops.embedded.lifecycle import Running
-from ops.snapshots import catalogue, runs
-from ops.snapshots.suggest import Suggestion
+from ops.snapshots.policy.suggest import Suggestion
+from ops.snapshots.runs import catalogue
+from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import eventually
 
 PAGES = Path(__file__).parents[2] / "pages"

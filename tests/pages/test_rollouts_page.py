@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import rollout_plan
-from app.rollout_charts import Bar, Cell, calendar, grid
-from app.rollout_views import logs_link
-from app.session import workbench
+from app.rollouts import planning
+from app.rollouts.charts import Bar, Cell, calendar, grid
+from app.rollouts.views import logs_link
+from app.shared.session import workbench
 from ops.plan import execute
-from ops.rollouts import engine as engines
+from ops.rollouts import controller as engines
 from ops.rollouts import runs
-from ops.rollouts.decisions import State
+from ops.rollouts.rules.decisions import State
 from ops.rollouts.runs import Watched
 from tests.end_to_end.workbench import eventually
 from tests.pages.test_pages import connected, page, texts
@@ -188,8 +188,8 @@ class Stopped(datetime):
 def test_a_file_is_drafted_planned_and_started_on_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollout_plan, "FOLDER", tmp_path)
-    monkeypatch.setattr(rollout_plan, "datetime", Stopped)
+    monkeypatch.setattr(planning, "FOLDER", tmp_path)
+    monkeypatch.setattr(planning, "datetime", Stopped)
     test = page("rollouts", view="Plan")
     assert "There is no rollout file in" in texts(test)
     test.text_input(key="draft-stack").set_value("drafted")

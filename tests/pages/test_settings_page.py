@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.session import workbench
+from app.shared.session import workbench
 from ops.access import Verdict, read_rights
 from ops.aws import iam
 from ops.aws.cloud import Cloud, Place

@@ -11,12 +11,14 @@ import streamlit as st
 from botocore.client import BaseClient
 from streamlit.runtime.caching import cache_utils
 
-from app import overview_views, run_view
-from app.components import forget_once
-from app.session import workbench
+from app.overview import views as overview_views
+from app.shared.components import forget_once
+from app.shared.session import workbench
+from app.snapshots import run as run_view
 from ops.plan import execute
-from ops.snapshots import catalogue, runs
-from ops.snapshots.catalogue import Deployed
+from ops.snapshots.runs import catalogue
+from ops.snapshots.runs import control as runs
+from ops.snapshots.runs.catalogue import Deployed
 from tests.end_to_end.workbench import eventually
 from tests.pages.test_pages import SHOP, connected, page, texts
 

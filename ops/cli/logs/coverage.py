@@ -9,13 +9,13 @@ from typing import Any
 from ops.aws.cloud import Place
 from ops.cli.context import Context
 from ops.errors import InputError
-from ops.logs.coverage import Coverage, read_coverage
-from ops.logs.coverage_verdicts import GAPS, Covered, State
 from ops.logs.datasets import Dataset, location_of
+from ops.logs.export.coverage.last_events import last_events
+from ops.logs.export.coverage.reading import Coverage, read_coverage
+from ops.logs.export.coverage.subscriptions import CAN_SUBSCRIBE, plan_subscribe, plan_unsubscribe
+from ops.logs.export.coverage.verdicts import GAPS, Covered, State
+from ops.logs.export.ledger.model import Group
 from ops.logs.known_exports import only_known
-from ops.logs.last_events import last_events
-from ops.logs.ledger import Group
-from ops.logs.subscribing import CAN_SUBSCRIBE, plan_subscribe, plan_unsubscribe
 
 ONLY = "only"
 INCOMPLETE = 1  # exit status where a wanted group is not exported, or something could not be read

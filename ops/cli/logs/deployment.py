@@ -7,9 +7,9 @@ from typing import Any
 from ops.aws.cloud import Place
 from ops.cli.context import Context
 from ops.cli.stacks import parameters_of
-from ops.logs.deployment import Wish, plan_deploy, plan_remove
-from ops.logs.stacks import central_body, member_body
-from ops.logs.standing import Standing, find_central, read_standing
+from ops.logs.export.deployment.deployed import Standing, find_central, read_standing
+from ops.logs.export.deployment.plan import Wish, plan_deploy, plan_remove
+from ops.logs.export.deployment.stacks import central_body, member_body
 
 Options = argparse.Namespace
 BODIES = {"central": central_body, "member": member_body}

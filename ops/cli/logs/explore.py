@@ -15,19 +15,19 @@ from rich.text import Text
 
 from ops.cli.context import Context, readable
 from ops.errors import InputError, QueryError
-from ops.logs import exploration
 from ops.logs.api import table_of
-from ops.logs.compaction import plan_compaction
-from ops.logs.compaction_in_aws import find_compactor
-from ops.logs.dataset import Scope
+from ops.logs.compaction.athena import find_compactor
+from ops.logs.compaction.local import plan_compaction
 from ops.logs.datasets import Dataset, open_dataset
-from ops.logs.estimate import Cost, Estimate
-from ops.logs.query_language import parse
-from ops.logs.saved_queries import FOLDER, SavedQuery, find_query, load_queries, parse_query
-from ops.logs.search import Search
-from ops.logs.tables import csv_rows, safe_cell
-from ops.logs.time_ranges import parse_range, zone_of
-from ops.logs.watching import Standing, Watched
+from ops.logs.engines.progress import Standing, Watched
+from ops.logs.lake.layout import Scope
+from ops.logs.search import exploration
+from ops.logs.search.estimate import Cost, Estimate
+from ops.logs.search.model import Search
+from ops.logs.search.output import csv_rows, safe_cell
+from ops.logs.search.query_parser import parse
+from ops.logs.search.saved_queries import FOLDER, SavedQuery, find_query, load_queries, parse_query
+from ops.logs.search.time_ranges import parse_range, zone_of
 
 Options = argparse.Namespace
 COLOURS = {"FATAL": "bold red", "ERROR": "red", "WARN": "yellow", "INFO": "blue"}

@@ -9,21 +9,23 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ops.aws.log_bucket import LogBucket
-from ops.aws.objects import Bucket
+from ops.aws.s3.log_bucket import LogBucket
+from ops.aws.s3.objects import Bucket
 from ops.cli.context import Context
 from ops.errors import InputError
-from ops.logs import backfill_state, exported, replay
-from ops.logs.backfill import plan_backfill
-from ops.logs.cache import FileCache
-from ops.logs.dataset import HOUR, Location, hour_of
-from ops.logs.duckdb_engine import DuckDbEngine
+from ops.logs.engines.duckdb import DuckDbEngine
+from ops.logs.export import replay
+from ops.logs.export.backfill import state as backfill_state
+from ops.logs.export.backfill.plan import plan_backfill
+from ops.logs.export.coverage.subscribed import list_exported
+from ops.logs.export.ledger import exported
+from ops.logs.export.ledger.model import DELAY, Ledger, Row
+from ops.logs.export.ledger.reader import Stock, take_stock
+from ops.logs.export.replay import Stream, plan_replay
+from ops.logs.export.retention import CHOICES_DAYS, Advice, plan_retention
 from ops.logs.known_exports import only_known
-from ops.logs.ledger import DELAY, Ledger, Row
-from ops.logs.replay import Stream, plan_replay
-from ops.logs.retention import CHOICES_DAYS, Advice, plan_retention
-from ops.logs.stocktaking import Stock, take_stock
-from ops.logs.subscribed import list_exported
+from ops.logs.lake.cache import FileCache
+from ops.logs.lake.layout import HOUR, Location, hour_of
 
 LOST = 1  # exit status of a ledger that is not complete
 GB = 1 << 30

@@ -11,9 +11,9 @@ from ops.cli.context import Context
 from ops.errors import InputError
 from ops.rollouts import runs
 from ops.rollouts.calendar import expected
-from ops.rollouts.document import Document
-from ops.rollouts.engine import Engine, find
+from ops.rollouts.controller import Engine, find
 from ops.rollouts.limits import uses
+from ops.rollouts.rules.document import Document
 from ops.rollouts.runs import Preview
 from ops.rollouts.scripts import parse_script
 from ops.rollouts.simulator import Outcome, simulate

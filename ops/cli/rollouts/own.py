@@ -9,10 +9,10 @@ from ops.aws.cloud import Place
 from ops.cli.context import Context
 from ops.cli.rollouts.own_snapshots import per_place
 from ops.errors import Conflict, InputError
-from ops.logs.stacks import central_body, member_body
+from ops.logs.export.deployment.stacks import central_body, member_body
 from ops.rollouts.draft import Draft
-from ops.rollouts.rollout import parse
-from ops.snapshots.pipeline import template_body as snapshots_template
+from ops.rollouts.rules.rollout import parse
+from ops.snapshots.pipeline.model import template_body as snapshots_template
 from ops.templates.support_stacks import replication
 
 Options = argparse.Namespace

@@ -11,8 +11,8 @@ from ops.cli.snapshots import default_subnets, read_policy
 from ops.errors import InputError
 from ops.operations import Operation
 from ops.plan import Plan, Step
-from ops.snapshots.pipeline import Pipeline
-from ops.snapshots.setup import Prepared, prepare
+from ops.snapshots.pipeline.model import Pipeline
+from ops.snapshots.pipeline.setup import Prepared, prepare
 
 STAGES = ("bucket", "upload")  # the steps of a preparation that change no stack
 

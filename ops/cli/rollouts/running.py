@@ -10,8 +10,8 @@ from ops.cli.context import Context
 from ops.cli.rollouts.files import prepare, preview, show_previews
 from ops.errors import ExecutionFailed, NotFound
 from ops.rollouts import runs
-from ops.rollouts.decisions import Does
-from ops.rollouts.engine import Engine, find
+from ops.rollouts.controller import Engine, find
+from ops.rollouts.rules.decisions import Does
 from ops.rollouts.runs import LogLine, Watched
 
 Options = argparse.Namespace

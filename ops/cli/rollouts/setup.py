@@ -3,12 +3,12 @@
 import argparse
 from typing import Any
 
-from ops.aws import deploy
-from ops.aws.cloudformation import StackSpec
-from ops.aws.deploy import Upload
+from ops.aws.cloudformation import deploy
+from ops.aws.cloudformation.deploy import Upload
+from ops.aws.cloudformation.stacks import StackSpec
 from ops.cli.context import Context
 from ops.cli.stacks import deploy_stack
-from ops.rollouts import engine as engines
+from ops.rollouts import controller as engines
 
 Options = argparse.Namespace
 

@@ -1,4 +1,15 @@
-"""The databases that the embedded cloud starts with, as plain data: nothing is started or written here."""
+"""The sample data of a new embedded cloud.
+
+seed            fills a new cloud with everything below
+seed_logs       log groups with a day of events
+seed_exported   the same logs as an export delivers them
+seed_pipelines  CDK pipelines and their support stacks
+live_logs       new log lines while the cloud runs
+shop            the shop's database: trade, people, source
+logs            the sample's log groups: log_lines, traces
+pipelines       the sample's pipelines
+rollout         the sample's rollout
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ops.audit import Actor
-from ops.aws import deploy
 from ops.aws.cloud import Cloud
-from ops.aws.cloudformation import StackSpec
-from ops.aws.deploy import Upload
+from ops.aws.cloudformation import deploy
+from ops.aws.cloudformation.deploy import Upload
+from ops.aws.cloudformation.stacks import StackSpec
 from ops.plan import Plan
-from ops.rollouts import engine as engines
+from ops.rollouts import controller as engines
 from ops.rollouts import runs
 
 EXAMPLE = Path(__file__).parents[3] / "rollouts" / "welcome.toml"

@@ -5,7 +5,7 @@ target    a target account's: the role that the engine assumes, the role that Cl
 fleet     the target's template for every account of an organization, as a service-managed StackSet
 """
 
-from ops.templates.rollouts.engine import engine
+from ops.templates.rollouts.controller import engine
 from ops.templates.rollouts.fleet import fleet
 from ops.templates.rollouts.target import EXECUTION_ROLE, TARGET_ROLE, target
 

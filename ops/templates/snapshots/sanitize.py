@@ -1,8 +1,8 @@
 """What the sanitizing container runs: a shell program an engine, which differ in how a script is handed over.
 
-Each script runs as the end of its name says: see ops/snapshots/postgres.py. Any error fails the task. After a
-check that failed nothing is run but further checks. The report goes to the log, with its length, so that a
-reader knows that it is whole.
+Each script runs as the end of its name says: see ops/snapshots/postgres/compiler.py. Any error fails the
+task. After a check that failed nothing is run but further checks. The report goes to the log, with its
+length, so that a reader knows that it is whole.
 """
 
 # `run` runs SQL, all of it or none where the server can; `show` prints what it gives, `plain` takes no care.

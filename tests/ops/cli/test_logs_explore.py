@@ -13,9 +13,9 @@ from ops.aws.cloud import Cloud
 from ops.cli import main
 from ops.cli.logs.explore import progress
 from ops.embedded.lifecycle import Running
-from ops.logs.dataset import hour_folder
-from ops.logs.tables import FORMULA
-from ops.logs.watching import Standing
+from ops.logs.engines.progress import Standing
+from ops.logs.lake.layout import hour_folder
+from ops.logs.search.output import FORMULA
 from tests.ops.logs import hostile
 
 

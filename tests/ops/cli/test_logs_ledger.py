@@ -10,11 +10,11 @@ import pytest
 
 from ops.cli import main
 from ops.embedded.lifecycle import Running
-from ops.logs import stocktaking
-from ops.logs.subscribed import Exported, list_exported
-from tests.embedded.log_pipeline import LogPipeline, make_group, write_logs
-from tests.embedded.overlay import REGION, client, eventually
+from ops.logs.export.coverage.subscribed import Exported, list_exported
+from ops.logs.export.ledger import reader
 from tests.end_to_end.test_log_flow import make_pipeline
+from tests.ops.embedded.log_pipeline import LogPipeline, make_group, write_logs
+from tests.ops.embedded.overlay import REGION, client, eventually
 
 # The hour under way is judged as if it had ended two hours ago.
 JUDGED = ("--delay", "-120", "--hours", "3")
@@ -44,7 +44,7 @@ def pipeline(embedded: Running, monkeypatch: pytest.MonkeyPatch) -> LogPipeline:
             if each.since
         ]
 
-    monkeypatch.setattr(stocktaking, "list_exported", only_ours)
+    monkeypatch.setattr(reader, "list_exported", only_ours)
     write_logs(embedded, group, "one", "two", "three")
     eventually(lambda: made.keys("json/"))
     return made

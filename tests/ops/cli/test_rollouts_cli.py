@@ -8,7 +8,7 @@ import pytest
 
 from ops import cli
 from ops.embedded.lifecycle import Running
-from ops.rollouts.rollout import parse
+from ops.rollouts.rules.rollout import parse
 
 EXAMPLE = str(Path("rollouts/welcome.toml").absolute())
 

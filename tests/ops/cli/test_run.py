@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from ops.embedded.ports import free_port
-from tests.embedded.test_lifecycle import marked
 from tests.end_to_end.workbench import eventually
+from tests.ops.embedded.test_lifecycle import marked
 
 ROOT = Path(__file__).parents[3]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.aws.audit_trail import open_audit
 from ops.aws.cloud import Cloud
-from ops.aws.cloudformation import read_stack
+from ops.aws.cloudformation.stacks import read_stack
+from ops.aws.logs.audit_trail import open_audit
 from ops.cli import main
 from ops.embedded.accounts import WORKBENCH
 from ops.embedded.lifecycle import Running

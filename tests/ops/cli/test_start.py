@@ -9,5 +9,5 @@ LATER = {"awswrangler", "pandas", "streamlit", "ministack"}
 def test_a_command_starts_without_what_it_may_not_need() -> None:
     code = "import sys, ops.cli; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert "ops.logs.athena_engine" in loaded.split()
+    assert "ops.logs.engines.athena" in loaded.split()
     assert not LATER & set(loaded.split())

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from ops.aws.cloud import Cloud, Place
-from ops.aws.cloudformation import Stack
+from ops.aws.cloudformation.stacks import Stack
 from ops.errors import InputError, NotFound
 from ops.logs import known_exports
-from ops.logs.dataset import Location
-from ops.logs.installed import Export
+from ops.logs.export.installed import Export
+from ops.logs.export.replay import Stream
 from ops.logs.known_exports import list_known, only_known
-from ops.logs.replay import Stream
+from ops.logs.lake.layout import Location
 from ops.settings import Account, Settings
 from ops.templates.logs import CENTRAL_DESCRIPTION
 

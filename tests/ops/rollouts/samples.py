@@ -7,8 +7,8 @@ from functools import cache
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from ops.rollouts.rollout import Rollout, parse
-from ops.rollouts.waves import Stage, make_stages, make_targets
+from ops.rollouts.rules.rollout import Rollout, parse
+from ops.rollouts.rules.waves import Stage, make_stages, make_targets
 
 relaxed = settings(deadline=None)
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.rollouts.draft import Draft
-from ops.rollouts.rollout import parse
+from ops.rollouts.rules.rollout import parse
 from tests.ops.rollouts.samples import FILE, A, B
 
 texts = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1)

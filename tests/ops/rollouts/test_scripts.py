@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ops.errors import InputError
-from ops.rollouts.decisions import Does
-from ops.rollouts.rollout import parse
+from ops.rollouts.rules.decisions import Does
+from ops.rollouts.rules.rollout import parse
 from ops.rollouts.scripts import parse_script
 from ops.rollouts.simulator import Alarm, Order, Script
 from tests.ops.rollouts.samples import FILE, SHOP, C

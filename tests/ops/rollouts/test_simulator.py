@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.rollouts.blockers import Blockers, Weekly, may_start
 from ops.rollouts.calendar import expected
-from ops.rollouts.decisions import Does
-from ops.rollouts.rollout import Rollout, parse
+from ops.rollouts.rules.blockers import Blockers, Weekly, may_start
+from ops.rollouts.rules.decisions import Does
+from ops.rollouts.rules.rollout import Rollout, parse
+from ops.rollouts.rules.waves import Kind
 from ops.rollouts.simulator import Alarm, Did, Order, Outcome, Pace, Run, Script, simulate
-from ops.rollouts.waves import Kind
 from tests.ops.rollouts.samples import FILE, SHOP, A, B, C, hours, relaxed, rollouts, some, stages_of
 
 MONDAY = datetime(2026, 7, 6, 8, tzinfo=UTC)

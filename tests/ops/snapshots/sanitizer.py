@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.embedded.postgres import BINARIES
-from ops.embedded.servers import Login
-from ops.snapshots.scripts import Script
+from ops.embedded.rds.postgres import BINARIES
+from ops.embedded.rds.servers import Login
+from ops.snapshots.policy.scripts import Script
 from ops.templates.snapshots.sanitize import program
 
 SALT = "a-salt-of-the-tests"

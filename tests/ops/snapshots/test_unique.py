@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from ops.embedded import mariadb
-from ops.embedded.mariadb import MariaDb
-from ops.embedded.postgres import Postgres
-from ops.embedded.servers import Login
+from ops.embedded.rds import mariadb
+from ops.embedded.rds.mariadb import MariaDb
+from ops.embedded.rds.postgres import Postgres
+from ops.embedded.rds.servers import Login
 from ops.snapshots.compiler import compile_policy
-from ops.snapshots.fakes import ENOUGH, ROOMS
-from ops.snapshots.policy import parse
-from ops.snapshots.report import from_log
-from tests.ops.snapshots import test_mysql, test_postgres
+from ops.snapshots.policy.fakes import ENOUGH, ROOMS
+from ops.snapshots.policy.model import parse
+from ops.snapshots.runs.report import from_log
+from tests.ops.snapshots.mysql import test_compiler as test_mysql
+from tests.ops.snapshots.postgres import test_compiler as test_postgres
 from tests.ops.snapshots.sanitizer import Sanitized, sanitize
 
 PASSWORD = "correct-horse-1"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ops.aws.stack_resources import StackResource
+from ops.aws.cloudformation.resources import StackResource
 from ops.support_stacks.fingerprints import (
     ALIAS_CONSTRUCT,
     CONSTRUCT,

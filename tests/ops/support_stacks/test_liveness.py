@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ops.aws.buckets import Contents
+from ops.aws.s3.buckets import Contents
 from ops.errors import AccessDenied
 from ops.support_stacks import facts
 from ops.support_stacks.facts import Gap

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ops.aws.buckets import Contents
+from ops.aws.cloudformation.resources import StackResource
 from ops.aws.codepipeline import Pipeline, Store
 from ops.aws.kms import Key
-from ops.aws.stack_resources import StackResource
+from ops.aws.s3.buckets import Contents
 from ops.support_stacks.facts import Alias, Bucket, Inventory, Stack
 from ops.support_stacks.fingerprints import CONSTRUCT, StackKind
 

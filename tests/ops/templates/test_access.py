@@ -50,7 +50,7 @@ def actions(*kinds: str) -> set[str]:
 def called() -> set[str]:
     """The names of all methods and paginators that ops/aws asks of clients."""
     names = set()
-    for path in sorted((ROOT / "ops/aws").glob("*.py")):
+    for path in sorted((ROOT / "ops/aws").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute):
                 names.add(node.attr)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.logs.stacks import central_body, member_body
+from ops.logs.export.deployment.stacks import central_body, member_body
 
 BODIES = {"logs": central_body, "logs_member": member_body}
 KNOWN = {

@@ -8,7 +8,7 @@ import botocore.session
 import pytest
 from botocore.validate import validate_parameters
 
-from ops.rollouts import engine as engines
+from ops.rollouts import controller as engines
 from ops.templates.rollouts import EXECUTION_ROLE, TARGET_ROLE
 
 GOLDEN = Path("tests/data/templates")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ops.snapshots.pipeline import template_body
+from ops.snapshots.pipeline.model import template_body
 from ops.templates.snapshots import PARAMETERS
 
 GOLDEN = Path("tests/data/templates/snapshots.json")

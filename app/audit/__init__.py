@@ -1,0 +1,4 @@
+"""The page Audit.
+
+views  the records, and their search
+"""

@@ -1,0 +1,45 @@
+"""Which log export the page is about, and how one is deployed."""
+
+import streamlit as st
+
+from app.log_export import data
+from app.shared.components import empty_state, plain
+from app.shared.session import Workbench
+from ops.logs.known_exports import KnownExport, list_known
+
+
+def choose(bench: Workbench) -> KnownExport:
+    """Asks only where there are several; kept in the address."""
+    found = data.exports(bench)
+    for reading in found.unread:
+        where = f"{reading.place.account.name}, {reading.place.region}"
+        st.warning(
+            f"{plain(where)} could not be read: {plain(str(reading.error))}", icon=":material/visibility_off:"
+        )
+    options = {_label(each): each for each in list_known(bench.cloud, found.central)}
+    if not options:
+        return KnownExport()
+    names = list(options)
+    wanted = st.query_params.get("export", names[0])
+    if len(names) == 1:
+        return options[names[0]]
+    if st.session_state.get("log-export") not in names:
+        st.session_state["log-export"] = wanted if wanted in names else names[0]
+    name = st.selectbox("Export", names, key="log-export")
+    if st.query_params.get("export") != name:
+        st.query_params["export"] = name
+    return options[name]
+
+
+def _label(known: KnownExport) -> str:
+    if known.export is None:
+        return f"{known.location} (no pipeline among the accounts)"
+    where = f"{known.export.place.account.name}, {known.export.place.region}"
+    return f"{known.export.stack.name} in {where} → {known.location or 'being made'}"
+
+
+def show_no_bucket() -> None:
+    empty_state(
+        "No exported logs are known",
+        "Deploy the export, or name the bucket of another exporter in slipway.toml as `logs`.",
+    )

@@ -1,0 +1,159 @@
+"""The histogram of a search, and charts of saved queries. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from ops.logs.search.saved_queries import Chart
+
+Row = Mapping[str, Any]
+
+BRUSH = "brush"
+OTHER = "no level"
+COLOURS = {
+    "FATAL": "#8f1d2c",
+    "ERROR": "#d03f4b",
+    "WARN": "#d99a2b",
+    "INFO": "#3178c6",
+    "DEBUG": "#8a94a6",
+    "TRACE": "#b6bdc9",
+    OTHER: "#9fb3b0",
+}
+HEIGHT = 150
+MOST_SERIES = 12
+MOST_BARS = 30
+
+
+def histogram(
+    found: Sequence[Row], width: timedelta, start: datetime, end: datetime, zone: tzinfo
+) -> alt.Chart:
+    """Bars of events by level over the whole range; dragging over them is the selection BRUSH."""
+    rows = _stacked(found, width, zone)
+    levels = [level for level in COLOURS if any(row["level"] == level for row in rows)]
+    domain = [_local(start.replace(tzinfo=None), zone), _local(end.replace(tzinfo=None), zone)]
+    brush = alt.selection_interval(name=BRUSH, encodings=["x"])
+    chart: alt.Chart = (
+        alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
+        .mark_rect(clip=True, aria=bool(rows))  # of no bars nobody can be told
+        .encode(
+            # The texts hold the zone's own time; Vega reads them as UTC and changes nothing.
+            x=alt.X(
+                "from:T",
+                title=None,
+                scale=alt.Scale(type="utc", domain=domain),
+                axis=alt.Axis(format=_time_format(end - start), labelOverlap=True, tickCount=8),
+            ),
+            x2="to:T",
+            y2="base:Q",
+            y=alt.Y("top:Q", title=None, axis=alt.Axis(tickCount=3, format="~s")),
+            color=alt.Color(
+                "level:N",
+                scale=alt.Scale(domain=levels, range=[COLOURS[level] for level in levels]),
+                legend=alt.Legend(title=None, orient="top", offset=0) if levels else None,
+            ),
+            tooltip=[
+                alt.Tooltip("from:T", title="from", timeUnit="utcyearmonthdatehoursminutesseconds"),
+                "level:N",
+                alt.Tooltip("events:Q", format=","),
+            ],
+        )
+        .add_params(brush)
+        .properties(height=HEIGHT, padding={"left": 0, "right": 4, "top": 0, "bottom": 0})
+    )
+    return chart
+
+
+def _stacked(counted: Sequence[Row], width: timedelta, zone: tzinfo) -> list[dict[str, Any]]:
+    """A rectangle for every interval and level, the gravest at the bottom."""
+    order = list(COLOURS)
+    found = sorted(counted, key=lambda row: (row["time"], order.index(row["level"] or OTHER)))
+    rows, tops = [], dict[datetime, int]()
+    for row in found:
+        base = tops.get(row["time"], 0)
+        tops[row["time"]] = base + row["events"]
+        rows.append(
+            {
+                "from": _local(row["time"], zone),
+                "to": _local(row["time"] + width * 0.92, zone),
+                "level": row["level"] or OTHER,
+                "events": row["events"],
+                "base": base,
+                "top": base + row["events"],
+            }
+        )
+    return rows
+
+
+def brushed(selection: Any, zone: tzinfo) -> tuple[datetime, datetime] | None:
+    """The range that was dragged over, in UTC; None without one."""
+    found = (selection or {}).get(BRUSH, {})
+    ends = found.get("from") or found.get("from:T") or next(iter(found.values()), None)
+    if not ends or len(ends) != 2:
+        return None
+    first, last = sorted(float(end) for end in ends)
+    start, end = (
+        datetime.fromtimestamp(moment / 1000, UTC).replace(tzinfo=zone).astimezone(UTC)
+        for moment in (first, last)
+    )
+    start, end = start.replace(microsecond=0), end.replace(microsecond=0)
+    return (start, end) if end > start else (start, start + timedelta(seconds=1))
+
+
+def result_chart(frame: pd.DataFrame, chart: Chart) -> alt.Chart | None:
+    """A saved query's chart; None where the result lacks its columns or holds nothing.
+
+    Over time the columns are x and y; else the numbers lie along x, as bars with their names.
+    """
+    wanted = [name for name in (chart.x, chart.y, chart.colour) if name]
+    if frame.empty or not set(wanted) <= set(frame.columns):
+        return None
+    if not pd.api.types.is_datetime64_any_dtype(frame[chart.x]):
+        return _bars(frame, chart)
+    shown = frame[wanted]
+    if chart.colour:
+        most = shown.groupby(chart.colour)[chart.y].sum().nlargest(MOST_SERIES).index
+        shown = shown[shown[chart.colour].isin(most)]
+    base = alt.Chart(shown)
+    marked = {"line": base.mark_line(point=True), "area": base.mark_area(), "bar": base.mark_bar()}[
+        chart.kind
+    ]
+    encoding: dict[str, Any] = {
+        "x": alt.X(field=chart.x, type="temporal", title=None, scale=alt.Scale(type="utc")),
+        "y": alt.Y(field=chart.y, type="quantitative"),
+    }
+    if chart.colour:
+        encoding["color"] = alt.Color(field=chart.colour, type="nominal", legend=alt.Legend(title=None))
+    made: alt.Chart = marked.encode(**encoding)
+    return made
+
+
+def _bars(frame: pd.DataFrame, chart: Chart) -> alt.Chart | None:
+    numbers = [name for name in (chart.x, chart.y) if pd.api.types.is_numeric_dtype(frame[name])]
+    if not numbers:
+        return None
+    number = numbers[0]
+    name = chart.y if number == chart.x else chart.x
+    made: alt.Chart = (
+        alt.Chart(frame[[number, name]].nlargest(MOST_BARS, number))
+        .mark_bar()
+        .encode(
+            x=alt.X(field=number, type="quantitative"),
+            y=alt.Y(field=name, type="nominal", title=None, sort=None, axis=alt.Axis(labelLimit=320)),
+        )
+    )
+    return made
+
+
+def _time_format(span: timedelta) -> str:
+    if span <= timedelta(minutes=10):
+        return "%H:%M:%S"
+    return "%H:%M" if span <= timedelta(days=1) else "%d %b %H:%M" if span <= timedelta(days=4) else "%d %b"
+
+
+def _local(moment: datetime, zone: tzinfo) -> str:
+    """A UTC time without its zone, as the zone's own time for a UTC scale."""
+    local = moment.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
+    return f"{local.isoformat(timespec='milliseconds')}Z"

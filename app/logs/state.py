@@ -1,0 +1,137 @@
+"""What the page Logs shows, as its address holds it: a link, a reload and the back button show the same."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
+from urllib.parse import urlencode
+
+from ops.errors import InputError
+from ops.logs.lake.layout import Scope
+from ops.logs.search.model import Filter, Search
+from ops.logs.search.query_parser import Query, parse, text_of
+from ops.logs.search.time_ranges import TimeRange, between, parse_range, zone_of
+
+VIEWS = ("events", "templates", "sql")
+ENGINES = ("auto", "duckdb", "athena")
+DEFAULT_TIME = "1h"
+PARAMETER = "p."  # before the name of a saved query's parameter
+
+
+@dataclass(frozen=True)
+class View:
+    """Everything that a link holds. Texts are as they were typed; what is wrong with them is told later."""
+
+    query: str = ""
+    time: str = DEFAULT_TIME
+    zone: str = "UTC"
+    view: str = "events"
+    engine: str = "auto"
+    wrap: bool = False
+    open: str = ""
+    sql: str = ""
+    saved: str = ""
+    dataset: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tz(self) -> tzinfo:
+        return zone_of(self.zone)
+
+    @property
+    def range(self) -> TimeRange:
+        """Raises InputError."""
+        return parse_range(self.time, self.tz)
+
+    def search(self, now: datetime) -> Search:
+        """What is searched for. Raises QueryError, InputError."""
+        query = parse(self.query)
+        start, end = self.range.at(now)
+        return Search(Scope(start, end), query.terms, query.filters)
+
+    def with_filter(self, one: Filter) -> "View":
+        """The view with the filter added in place of its opposite; without it where it is there already."""
+        query = parse(self.query)
+        opposite = replace(one, negated=not one.negated)
+        kept = tuple(other for other in query.filters if other not in (one, opposite))
+        added = () if one in query.filters else (one,)
+        return replace(self, query=text_of(Query(query.terms, (*kept, *added))), open="")
+
+    def with_range(self, start: datetime, end: datetime) -> "View":
+        return replace(self, time=between(start, end).text, open="")
+
+    def frozen(self, now: datetime) -> "View":
+        """The view with absolute times: a link to it shows the same tomorrow."""
+        start, end = self.range.at(now)
+        return replace(self, time=between(start.replace(microsecond=0), _up(end)).text)
+
+
+def from_address(parameters: Mapping[str, str]) -> View:
+    """The view of an address. What it does not know or cannot be falls back to the default."""
+    view = View(
+        query=parameters.get("q", ""),
+        time=parameters.get("t", DEFAULT_TIME),
+        zone=parameters.get("zone", "UTC"),
+        view=_one_of(VIEWS, parameters.get("view", "")),
+        engine=_one_of(ENGINES, parameters.get("engine", "")),
+        wrap=parameters.get("wrap", "") == "1",
+        open=parameters.get("open", ""),
+        sql=parameters.get("sql", ""),
+        saved=parameters.get("saved", ""),
+        dataset=parameters.get("dataset", ""),
+        values={
+            name.removeprefix(PARAMETER): value
+            for name, value in parameters.items()
+            if name.startswith(PARAMETER)
+        },
+    )
+    try:
+        zone_of(view.zone)
+    except InputError:
+        view = replace(view, zone="UTC")
+    try:
+        view.range.at(datetime.now(UTC))
+    except InputError:
+        view = replace(view, time=DEFAULT_TIME)
+    return view
+
+
+def to_address(view: View) -> dict[str, str]:
+    """The parameters of the address, without those that have their default."""
+    found = {
+        "q": view.query,
+        "t": "" if view.time == DEFAULT_TIME else view.time,
+        "zone": "" if view.zone == "UTC" else view.zone,
+        "view": "" if view.view == VIEWS[0] else view.view,
+        "engine": "" if view.engine == ENGINES[0] else view.engine,
+        "wrap": "1" if view.wrap else "",
+        "open": view.open,
+        "sql": view.sql if view.view == "sql" else "",
+        "saved": view.saved if view.view == "sql" else "",
+        "dataset": view.dataset,
+        **{f"{PARAMETER}{name}": value for name, value in view.values.items()},
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def asked(view: View) -> View | None:
+    """What the view asks, apart from how it is shown; None where that is nothing of one's own."""
+    mine = View(time=view.time, dataset=view.dataset)
+    if view.view != "sql":
+        return replace(mine, query=view.query) if view.query else None
+    query = replace(mine, view="sql", sql=view.sql, saved=view.saved, values=view.values)
+    return query if view.sql or view.saved else None
+
+
+def link(base: str, view: View) -> str:
+    """The whole address of the view."""
+    return f"{base.partition('?')[0]}?{urlencode(to_address(view))}"
+
+
+def _one_of(options: tuple[str, ...], wanted: str) -> str:
+    return wanted if wanted in options else options[0]
+
+
+def _up(moment: datetime) -> datetime:
+    """The next whole second: the last events stay inside."""
+    whole = moment.replace(microsecond=0)
+    return whole if whole == moment else datetime.fromtimestamp(whole.timestamp() + 1, UTC)

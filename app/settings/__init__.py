@@ -1,0 +1,4 @@
+"""The page Settings.
+
+views  connection, roles and permissions
+"""

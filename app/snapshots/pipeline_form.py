@@ -1,0 +1,166 @@
+"""The form that asks for a snapshot pipeline, and what a preview of it shows."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from app.shared.components import plain
+from app.shared.session import Workbench
+from app.shared.tables import show_table
+from ops.aws.cloud import Place
+from ops.aws.cloudformation.stacks import Change
+from ops.aws.network import Subnet
+from ops.errors import InputError
+from ops.operations import Operation
+from ops.snapshots.pipeline.model import COMPATIBLE, NAME_FIELDS, NAME_FORMAT, Pipeline, snapshot_name
+
+POLICY_HEIGHT = 360
+FIRST_POLICY = """\
+# Classify every table and column: keep, null, hash, constant TEXT, shift DAYS by COLUMN, or fake with one of
+# address, card, city, company, email, first_name, ip, last_name, name, phone, postcode, text, url, username.
+# A run stops, and lists them, when the database has columns that are not named here.
+version = 1
+engine = "{engine}"
+unlisted = "fail"
+
+# [tables.customers]
+# id = "keep"
+# email = "fake email"
+# notes = "null"
+
+# [tables.audit_log]
+# "*" = "truncate"
+"""
+
+
+def fresh(database: str, engine: str, subnets: Sequence[Subnet], poll_seconds: int) -> Pipeline:
+    """What the form begins with for a database without a pipeline."""
+    first = subnets[0] if subnets else None
+    pair = [subnet.id for subnet in subnets if first and subnet.vpc == first.vpc][:2]
+    return Pipeline(
+        database=database,
+        policy=FIRST_POLICY.replace("{engine}", COMPATIBLE.get(engine, engine)),
+        vpc=first.vpc if first else "",
+        subnets=(pair[0], pair[1]) if len(pair) == 2 else ("", ""),
+        poll_seconds=poll_seconds,
+    )
+
+
+def ask(bench: Workbench, place: Place, start: Pipeline, subnets: Sequence[Subnet]) -> Pipeline | None:
+    """The form; what was asked for, once *Preview changes* is pressed. Raises InputError."""
+    with st.form("pipeline", border=False):
+        policy = st.text_area(
+            "Policy: what becomes of each column", start.policy, height=POLICY_HEIGHT, key="policy"
+        )
+        shares = _ask_shares(bench, place, start)
+        chosen = _ask_subnets(start, subnets)
+        with st.expander("More settings"):
+            more = _ask_more(start)
+        refusal = Operation.PREPARE_STACK.refusal(bench.actor.role)
+        pressed = st.form_submit_button(
+            "Preview changes",
+            type="primary",
+            icon=":material/difference:",
+            disabled=bool(refusal),
+            help=refusal or None,
+        )
+    if not pressed:
+        return None
+    if len(chosen) != 2:
+        raise InputError("Two subnets are needed.", field="subnets", hint="Choose two in different zones.")
+    vpc = next(subnet.vpc for subnet in subnets if subnet.id == chosen[0])
+    return replace(more, policy=policy, share_with=shares, vpc=vpc, subnets=(chosen[0], chosen[1]))
+
+
+def _ask_shares(bench: Workbench, place: Place, start: Pipeline) -> tuple[str, ...]:
+    names = {account.name: account.id for account in bench.cloud.accounts if account != place.account}
+    known = [name for name, id_ in names.items() if id_ in start.share_with]
+    others = [id_ for id_ in start.share_with if id_ not in names.values()]
+    left, right = st.columns(2)
+    picked = left.multiselect("Share with", list(names), default=known, placeholder="nobody")
+    typed = right.text_input(
+        "Other account ids", ", ".join(others), placeholder="12 digits each, separated by commas"
+    )
+    return tuple(dict.fromkeys([*(names[name] for name in picked), *typed.replace(",", " ").split()]))
+
+
+def _ask_subnets(start: Pipeline, subnets: Sequence[Subnet]) -> list[str]:
+    labels = {subnet.id: _subnet_label(subnet) for subnet in subnets}
+    return st.multiselect(
+        "Subnets of the temporary database and the task",
+        list(labels),
+        default=[id_ for id_ in start.subnets if id_ in labels],
+        format_func=lambda id_: labels[id_],
+        max_selections=2,
+    )
+
+
+def _subnet_label(subnet: Subnet) -> str:
+    name = f"{subnet.name} · " if subnet.name else ""
+    return f"{name}{subnet.id} · {subnet.zone} · {subnet.vpc}{' · public' if subnet.public else ''}"
+
+
+def _ask_more(start: Pipeline) -> Pipeline:
+    left, right = st.columns(2)
+    with left:
+        latest = st.checkbox(
+            "Use the latest snapshot instead of taking a new one", value=start.use_latest_snapshot
+        )
+        database_name = st.text_input("Database name", start.database_name, placeholder="the instance's own")
+        name_format = st.text_input(
+            "Name of the snapshot", start.name_format, help=f"May hold {', '.join(NAME_FIELDS)} in braces."
+        )
+        st.caption(_example(name_format, start.database))
+        keep = st.number_input("Sanitized snapshots to keep", 1, 100, start.keep)
+        kms_key = st.text_input("KMS key", start.kms_key, placeholder="ARN; the source's key where empty")
+    with right:
+        schedule = st.text_input("Schedule (UTC)", start.schedule, placeholder="cron(0 3 ? * MON *)")
+        email = st.text_input("Tell of runs", start.notify_email, placeholder="e-mail address")
+        instance_class = st.text_input(
+            "Instance class of the copy", start.instance_class, placeholder="the source's"
+        )
+        poll = st.number_input("Seconds between looks", 1, 600, start.poll_seconds)
+        public = st.checkbox("Give the task a public address", value=start.assign_public_ip)
+    return replace(
+        start,
+        database_name=database_name.strip(),
+        use_latest_snapshot=latest,
+        name_format=name_format.strip() or NAME_FORMAT,
+        kms_key=kms_key.strip(),
+        keep=int(keep),
+        schedule=schedule.strip(),
+        notify_email=email.strip(),
+        assign_public_ip=public,
+        instance_class=instance_class.strip(),
+        poll_seconds=int(poll),
+    )
+
+
+def _example(name_format: str, database: str) -> str:
+    try:
+        return f"For instance {plain(snapshot_name(name_format, database, datetime.now(UTC)))}"
+    except InputError as error:
+        return f":red[{plain(str(error))}]"
+
+
+def show_changes(changes: Sequence[Change]) -> None:
+    """A change set as a table; what loses something comes first."""
+    rows = [
+        {
+            "Change": _word(change),
+            "Resource": change.logical_id,
+            "Type": change.kind,
+            "Because of": ", ".join(change.properties),
+        }
+        for change in sorted(changes, key=lambda change: (not change.loses, change.logical_id))
+    ]
+    show_table(rows, key="changes")
+
+
+def _word(change: Change) -> str:
+    words = {"Add": "add", "Modify": "change in place", "Remove": "REMOVE"}
+    if change.action == "Modify" and change.loses:
+        return "REPLACE" if change.replacement == "True" else "may REPLACE"
+    return words.get(change.action, change.action.lower())

@@ -1,0 +1,53 @@
+"""Log destinations: where a region's subscriptions lead, and who may subscribe."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ops.aws.calls import translated
+from ops.aws.cloud import Cloud, Place
+from ops.aws.logs.groups import client_of
+
+SUBSCRIBE = "logs:PutSubscriptionFilter"
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A destination; `policy` is its access policy, empty where it has none."""
+
+    arn: str
+    policy: dict[str, Any]
+
+    def may_subscribe(self, account: str) -> bool:
+        """Whether the policy speaks for the account. An organization's condition is taken to hold."""
+        return any(_allows(each, account) for each in _listed(self.policy.get("Statement", [])))
+
+
+def read_destination(cloud: Cloud, arn: str) -> Destination | None:
+    """The destination, asked in its own account; None where there is none. Raises NotFound for an account
+    that is not configured."""
+    _, _, _, region, account, _, name = arn.split(":", 6)
+    place = Place(cloud.account(account), region)
+    pages = client_of(cloud, place).get_paginator("describe_destinations")
+    with translated(f"Reading the log destination {name} of {place.account.name}"):
+        for page in pages.paginate(DestinationNamePrefix=name):
+            for each in page["destinations"]:
+                if each["arn"] == arn:
+                    return Destination(arn, json.loads(each.get("accessPolicy") or "{}"))
+    return None
+
+
+def _allows(statement: dict[str, Any], account: str) -> bool:
+    if statement.get("Effect") != "Allow" or SUBSCRIBE not in _listed(statement.get("Action", [])):
+        return False
+    principal = statement.get("Principal", {})
+    named = [
+        str(each) for each in _listed(principal.get("AWS", []) if isinstance(principal, dict) else principal)
+    ]
+    return any(
+        each == "*" or each == account or each.startswith(f"arn:aws:iam::{account}:") for each in named
+    )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

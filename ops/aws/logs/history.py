@@ -1,0 +1,112 @@
+"""Old events of a log group: read page by page, or exported by CloudWatch Logs into a bucket."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ops.aws.calls import code, translated
+from ops.aws.cloud import Cloud, Place
+from ops.aws.logs.groups import client_of
+from ops.errors import AwsError, Conflict
+
+POLL_S = 5.0
+ENDED = ("CANCELLED", "COMPLETED", "FAILED")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event as FilterLogEvents gives it; times in milliseconds."""
+
+    stream: str
+    timestamp: int
+    ingested: int
+    id: str
+    message: str
+
+
+def read_events(
+    cloud: Cloud, place: Place, group: str, start_ms: int, end_ms: int, pattern: str = ""
+) -> Iterator[Event]:
+    """The group's events from `start_ms` on and before `end_ms`, in the order of the service's pages.
+
+    `pattern` is one of CloudWatch's; empty for all events.
+    """
+    more: Any = {"filterPattern": pattern} if pattern else {}
+    pages = client_of(cloud, place).get_paginator("filter_log_events")
+    with translated(f"Reading the events of {group}"):
+        for page in pages.paginate(logGroupName=group, startTime=start_ms, endTime=end_ms - 1, **more):
+            for each in page["events"]:
+                yield Event(
+                    each["logStreamName"],
+                    each["timestamp"],
+                    each.get("ingestionTime", each["timestamp"]),
+                    each.get("eventId", ""),
+                    each["message"],
+                )
+
+
+def stream_names(cloud: Cloud, place: Place, group: str) -> Iterator[str]:
+    """The names of the group's streams."""
+    pages = client_of(cloud, place).get_paginator("describe_log_streams")
+    with translated(f"Listing the streams of {group}"):
+        for page in pages.paginate(logGroupName=group):
+            for each in page["logStreams"]:
+                yield each["logStreamName"]
+
+
+def start_export(
+    cloud: Cloud, place: Place, group: str, span_ms: tuple[int, int], bucket: str, prefix: str
+) -> str:
+    """Starts the export of a half-open span; returns the task's id. Raises Conflict while another runs."""
+    with translated(f"Starting the export of {group}"):
+        try:
+            made = client_of(cloud, place).create_export_task(
+                taskName="slipway",
+                logGroupName=group,
+                fromTime=span_ms[0],
+                to=span_ms[1] - 1,
+                destination=bucket,
+                destinationPrefix=prefix.rstrip("/"),
+            )
+        except ClientError as error:
+            if code(error) == "LimitExceededException":
+                raise Conflict(
+                    f"Another export runs in {place.account.name}, {place.region}.",
+                    hint="AWS allows one at a time in an account and region: wait for its end.",
+                ) from error
+            raise
+    return made["taskId"]
+
+
+def wait_for_export(
+    cloud: Cloud,
+    place: Place,
+    task: str,
+    *,
+    stopped: Callable[[], bool],
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Whether the task has completed; False when stopped before. Raises AwsError when it has failed."""
+    client: Any = client_of(cloud, place)
+    while not stopped():
+        with translated(f"Looking at the export {task}"):
+            (found,) = client.describe_export_tasks(taskId=task)["exportTasks"]
+        status = found["status"]
+        if status["code"] == "COMPLETED":
+            return True
+        if status["code"] in ENDED:
+            raise AwsError(
+                f"The export {task} ended as {status['code']}: {status.get('message', '')}",
+                hint="See whether the bucket's policy lets CloudWatch Logs write to it, then start again.",
+            )
+        sleep(POLL_S)
+    return False
+
+
+def milliseconds(moment: datetime) -> int:
+    """CloudWatch's time of a moment."""
+    return round(moment.timestamp() * 1000)

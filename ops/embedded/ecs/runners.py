@@ -1,0 +1,54 @@
+"""What stands in for a container image on this machine: programs of the same names, put on the PATH."""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.embedded.rds.postgres import BINARIES
+
+SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin")
+
+
+class NoRunner(Exception):
+    """Nothing on this machine can run the image."""
+
+
+@dataclass(frozen=True)
+class Runner:
+    """`entry_point` is the image's own, used where the task definition names none."""
+
+    directories: tuple[str, ...]
+    entry_point: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        return ":".join((*self.directories, *SYSTEM))
+
+
+def runner(image: str, programs: Path) -> Runner:
+    """The runner for an image of any registry and tag; `programs` holds what `write_programs` wrote."""
+    repository = image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0]
+    if repository == "postgres":
+        return Runner((str(BINARIES),))
+    if repository in ("mariadb", "mysql"):
+        if client := shutil.which("mariadb"):
+            return Runner((str(Path(client).parent),))
+        raise NoRunner(
+            f"{image} needs the MariaDB client: install it, on Debian with: apt-get install mariadb-client"
+        )
+    if repository == "aws-cli":
+        return Runner((str(programs),), ("aws",))
+    raise NoRunner(
+        f"nothing on this machine can run {image}; the embedded cloud runs images named "
+        "aws-cli, mariadb, mysql and postgres"
+    )
+
+
+def write_programs(directory: Path) -> None:
+    """Writes the `aws` that stands for the AWS CLI."""
+    directory.mkdir(parents=True, exist_ok=True)
+    program = Path(__file__).parents[1] / "runtime" / "aws_cli.py"
+    command = directory / "aws"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I "{program}" "$@"\n', "utf-8")
+    command.chmod(0o755)

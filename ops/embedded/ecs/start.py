@@ -1,0 +1,211 @@
+"""What Fargate does before a task's containers run: roles, secrets, volumes, log streams, images.
+
+Turns a task definition into containers of this machine, or says in ECS's words why the task cannot start.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.services import ecs
+
+from ops.embedded.context import Context
+from ops.embedded.ecs import runners
+from ops.embedded.ecs.containers import STOP_TIMEOUT_S, Container, TaskRun
+from ops.embedded.iam import identity
+
+SEAMS = (
+    "ministack.services.ecs._awslogs_config",
+    "ministack.services.ecs._ensure_awslogs_stream",
+    "ministack.services.ecs._emit_awslogs_event",
+    "ministack.services.ecs._resolve_container_secrets",
+    "ministack.services.ecs._SecretResolutionError",
+)
+
+Record = dict[str, Any]
+
+_NO_SECRET = (
+    "ResourceInitializationError: unable to pull secrets or registry auth: "
+    "execution resource retrieval failed: "
+)
+_NO_STREAM = (
+    "ResourceInitializationError: failed to validate logger args: failed to create Cloudwatch log stream: "
+)
+
+
+class CannotStart(Exception):
+    """The task ends before any container ran; the text is ECS's stopped reason."""
+
+
+def prepare(
+    context: Context, task: Record, definition: Record, overrides: list[Record], directory: Path
+) -> TaskRun:
+    arn = task["taskArn"]
+    session_name = arn.rsplit("/", 1)[-1]
+    roles = _roles(definition, task["overrides"])
+    execution, role = (_assume(roles[kind], session_name) for kind in ("executionRoleArn", "taskRoleArn"))
+    volumes = _make_volumes(definition, directory)
+    containers, loggers = [], {}
+    for declared in definition["containerDefinitions"]:
+        override = next((each for each in overrides if each.get("name") == declared["name"]), {})
+        environment = {
+            **_plain_environment(declared, override),
+            **_secrets(declared, execution),
+            **(role.environment() if role else {}),
+        }
+        containers.append(_container(context, declared, override, environment, volumes))
+        loggers[declared["name"]] = _logger(declared, session_name, execution)
+    index = {container["name"]: container for container in task["containers"]}
+
+    def changed(name: str, exit_code: int | None) -> None:
+        index[name]["lastStatus"] = "RUNNING" if exit_code is None else "STOPPED"
+        index[name]["exitCode"] = exit_code
+
+    return TaskRun(tuple(containers), directory, lambda name, line: loggers[name](line), changed)
+
+
+def _roles(definition: Record, overrides: Record) -> dict[str, str]:
+    return {
+        kind: overrides.get(kind) or definition.get(kind) or ""
+        for kind in ("executionRoleArn", "taskRoleArn")
+    }
+
+
+def _assume(role: str, session_name: str) -> identity.Session | None:
+    if not role:
+        return None
+    if not identity.trusts(role, "ecs-tasks.amazonaws.com"):
+        raise CannotStart(
+            f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify that "
+            "the role being passed has the proper trust relationship and permissions"
+        )
+    return identity.assume(role, session_name)
+
+
+def _make_volumes(definition: Record, directory: Path) -> dict[str, Path]:
+    directory.mkdir(parents=True, exist_ok=True)
+    volumes = {}
+    for volume in definition.get("volumes", []):
+        path = directory / "volumes" / volume["name"]
+        path.mkdir(parents=True)
+        volumes[volume["name"]] = path
+    return volumes
+
+
+def _plain_environment(declared: Record, override: Record) -> dict[str, str]:
+    pairs = [*declared.get("environment", []), *override.get("environment", [])]
+    return {pair["name"]: pair["value"] for pair in pairs}
+
+
+def _secrets(declared: Record, execution: identity.Session | None) -> dict[str, str]:
+    """The container's secrets, read with the execution role's permissions; no record ever holds them."""
+    wanted = declared.get("secrets", [])
+    if wanted and execution is None:
+        raise CannotStart(f"{_NO_SECRET}the task definition names secrets but no execution role")
+    for secret in wanted:
+        assert execution is not None
+        if message := identity.denial(execution, *_secret_access(secret["valueFrom"])):
+            raise CannotStart(
+                f"{_NO_SECRET}failed to fetch secret {secret['valueFrom']}: AccessDeniedException: {message}"
+            )
+    try:
+        return dict(ecs._resolve_container_secrets(declared))
+    except ecs._SecretResolutionError as error:
+        raise CannotStart(f"{_NO_SECRET}{error}") from error
+
+
+def _secret_access(value_from: str) -> tuple[str, str]:
+    """The action and the resource that reading `valueFrom` needs."""
+    if ":secretsmanager:" in value_from:
+        return "secretsmanager:GetSecretValue", ":".join(value_from.split(":")[:7])
+    if value_from.startswith("arn:"):
+        return "ssm:GetParameters", value_from
+    region = get_region()
+    return "ssm:GetParameters", f"arn:aws:ssm:{region}:{get_account_id()}:parameter/{value_from.lstrip('/')}"
+
+
+def _container(
+    context: Context,
+    declared: Record,
+    override: Record,
+    environment: dict[str, str],
+    volumes: dict[str, Path],
+) -> Container:
+    try:
+        runner = runners.runner(declared["image"], context.data / "programs")
+    except runners.NoRunner as error:
+        raise CannotStart(f"CannotPullContainerError: {error}") from error
+    command = (
+        *(declared.get("entryPoint") or runner.entry_point),
+        *(override.get("command") or declared.get("command") or ()),
+    )
+    if not command:
+        raise CannotStart(
+            f"CannotStartContainerError: {declared['name']}: no command is given for {declared['image']}"
+        )
+    mounts = {
+        mount["containerPath"]: volumes[mount["sourceVolume"]] for mount in declared.get("mountPoints", [])
+    }
+    after = tuple((each["containerName"], each["condition"]) for each in declared.get("dependsOn", []))
+    if any(condition == "HEALTHY" for _, condition in after):
+        raise CannotStart(
+            f"Task failed to start: {declared['name']} waits for a health check, which is not emulated"
+        )
+    return Container(
+        name=declared["name"],
+        command=command,
+        environment={
+            "PATH": runner.path,
+            "LANG": "C.UTF-8",
+            **context.child_environment,
+            **_aws_environment(context),
+            **{name: _mapped(value, mounts) for name, value in environment.items()},
+        },
+        essential=declared.get("essential", True),
+        after=after,
+        stop_timeout_s=float(declared.get("stopTimeout") or STOP_TIMEOUT_S),
+    )
+
+
+def _aws_environment(context: Context) -> dict[str, str]:
+    """What Fargate gives every container, and the address of this cloud."""
+    return {
+        "AWS_REGION": get_region(),
+        "AWS_DEFAULT_REGION": get_region(),
+        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE",
+        "AWS_ENDPOINT_URL": context.endpoint,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _mapped(value: str, mounts: dict[str, Path]) -> str:
+    """A path in a mounted volume becomes the local folder's: processes share this machine's root."""
+    for path, local in mounts.items():
+        if value == path or value.startswith(path.rstrip("/") + "/"):
+            return f"{local}{value[len(path.rstrip('/')) :]}"
+    return value
+
+
+def _logger(declared: Record, task_id: str, execution: identity.Session | None) -> Callable[[str], None]:
+    """Writes lines to the container's stream, which is made first as Fargate does."""
+    config = ecs._awslogs_config(declared, task_id, task_id)
+    if not config:
+        return lambda line: None
+    account, region = get_account_id(), config["region"] or get_region()
+    group = f"arn:aws:logs:{region}:{account}:log-group:{config['group']}:log-stream:{config['stream']}"
+    if execution is None:
+        raise CannotStart(f"{_NO_STREAM}the task definition names no execution role")
+    if message := identity.denial(execution, "logs:CreateLogStream", group):
+        raise CannotStart(f"{_NO_STREAM}AccessDeniedException: {message}")
+    with request_scope(account, region):
+        if not ecs._ensure_awslogs_stream(config):
+            raise CannotStart(
+                f"{_NO_STREAM}ResourceNotFoundException: The specified log group does not exist."
+            )
+
+    def write(line: str) -> None:
+        with request_scope(account, region):
+            ecs._emit_awslogs_event(config, line)
+
+    return write

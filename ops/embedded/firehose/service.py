@@ -1,0 +1,111 @@
+"""Firehose: streams with a Kinesis source or direct puts, delivered to S3 by threads of their own.
+
+The emulator delivers record by record within the call that puts it, passes on what a processor cannot take,
+and writes no error output.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import firehose
+
+from ops.embedded.context import Context
+from ops.embedded.firehose.delivery import Delivery
+from ops.embedded.firehose.objects import EXTENSIONS
+
+SEAMS = (
+    "ministack.services.firehose._streams",
+    "ministack.services.firehose._validate_s3_destination_config",
+    "ministack.services.firehose._deliver_records_to_s3",
+    "ministack.services.firehose.ingest_from_kinesis_source",
+)
+SIZES_MB = (1, 128)
+INTERVALS_S = (0, 900)
+
+Stream = dict[str, Any]
+Answer = tuple[int, dict[str, str], bytes]
+
+_deliveries: dict[tuple[str, str, str], Delivery] = {}
+_delay: list[float] = []
+
+
+def install(context: Context) -> None:
+    _delay[:] = [context.delay_s]
+    validate = firehose._validate_s3_destination_config
+    firehose._validate_s3_destination_config = lambda kind, given: (
+        validate(kind, given) or _refusal(kind, given)
+    )
+    convert = firehose._deliver_records_to_s3
+    firehose._deliver_records_to_s3 = lambda stream, destination, records: _put_directly(
+        convert, stream, destination, records
+    )
+    firehose.ingest_from_kinesis_source = _wake_readers
+
+
+def resume() -> None:
+    """After a restart: what lies in the sources is delivered."""
+    for (account, region, name), stream in firehose._streams.all_items():
+        if _is_ours(stream):
+            _wake(account, region, name)
+
+
+def _put_directly(
+    convert: Callable[..., None], stream: Stream, destination: Stream, records: Sequence[Any]
+) -> None:
+    """The emulator has noted the records in the destination; those to be converted it delivers itself."""
+    if _is_ours(stream):
+        _wake(get_account_id(), get_region(), stream["name"])
+    else:
+        convert(stream, destination, records)
+
+
+def _wake_readers(stream_arn: str, records: Sequence[Any]) -> None:
+    for stream in firehose._streams.values():
+        source = stream.get("kinesis_source") or {}
+        if source.get("KinesisStreamARN") == stream_arn and _is_ours(stream):
+            _wake(get_account_id(), get_region(), stream["name"])
+
+
+def _is_ours(stream: Stream) -> bool:
+    for destination in stream.get("destinations", []):
+        conversion = destination["config"].get("DataFormatConversionConfiguration") or {}
+        return destination["type"] in ("ExtendedS3", "S3") and not conversion.get("Enabled")
+    return False
+
+
+def _wake(account: str, region: str, name: str) -> None:
+    key = (account, region, name)
+    if key not in _deliveries:
+        _deliveries[key] = Delivery(account, region, name, _delay[0])
+    _deliveries[key].wake()
+
+
+def _refusal(kind: str, given: Stream) -> Answer | None:
+    if kind not in ("ExtendedS3", "S3"):
+        return None
+    problem = _problem(given)
+    if not problem:
+        return None
+    refused: Answer = firehose._invalid(problem)
+    return refused
+
+
+def _problem(given: Stream) -> str:
+    hints = given.get("BufferingHints") or {}
+    for name, (least, most) in (("SizeInMBs", SIZES_MB), ("IntervalInSeconds", INTERVALS_S)):
+        if name in hints and not least <= int(hints[name]) <= most:
+            return f"{name} must be between {least} and {most}."
+    if given.get("CompressionFormat", "UNCOMPRESSED") not in EXTENSIONS:
+        return f"The embedded cloud compresses with: {', '.join(EXTENSIONS)}."
+    expressions, errors = "!{" in given.get("Prefix", ""), given.get("ErrorOutputPrefix", "")
+    if expressions and not errors:
+        return "ErrorOutputPrefix cannot be null or empty when Prefix contains expressions."
+    if "!{" in errors and "!{firehose:error-output-type}" not in errors:
+        return "ErrorOutputPrefix must contain !{firehose:error-output-type}."
+    if "!{firehose:error-output-type}" in given.get("Prefix", ""):
+        return "Prefix cannot contain !{firehose:error-output-type}."
+    partitioned = (given.get("DynamicPartitioningConfiguration") or {}).get("Enabled")
+    if "!{partitionKeyFrom" in given.get("Prefix", "") and not partitioned:
+        return "Prefix names partition keys, so DynamicPartitioningConfiguration must be enabled."
+    return ""

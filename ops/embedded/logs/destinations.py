@@ -1,0 +1,182 @@
+"""Destinations of CloudWatch Logs: who may subscribe, and whether what stands behind them takes a record."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ministack import app
+from ministack.core import iam_evaluator
+from ministack.core.responses import error_response_json, get_account_id, get_region, request_scope
+from ministack.services import cloudwatch_logs, firehose, lambda_svc
+
+from ops.embedded.context import Context
+from ops.embedded.iam import service_roles
+from ops.embedded.logs.filter_pattern import UnknownPattern, matcher
+from ops.embedded.logs.subscription_records import control_record
+from ops.embedded.services import kinesis
+
+SEAMS = (
+    "ministack.services.cloudwatch_logs._destinations",
+    "ministack.services.cloudwatch_logs._put_destination",
+    "ministack.services.firehose._streams",
+    "ministack.services.firehose._put_record_batch",
+    "ministack.services.lambda_svc._get_func_record_for_ref_in_scope",
+    "ministack.services.lambda_svc._execution_record_for_config",
+    "ministack.services.lambda_svc._execute_function_with_config_scope",
+    "ministack.core.iam_evaluator.resource_policy_allows",
+)
+Answer = tuple[int, dict[str, str], bytes]
+NEEDS = {"kinesis": "kinesis:PutRecord", "firehose": "firehose:PutRecord"}
+
+
+class NotDelivered(Exception):
+    """The target did not take the record now; trying again may help."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where records go: the resource, and the role under which CloudWatch Logs writes to it."""
+
+    arn: str
+    role: str
+    kind: str  # Kinesis, Firehose or Lambda: the DestinationType of the metrics
+
+    @property
+    def scope(self) -> tuple[str, str]:
+        """Account and region of the resource."""
+        return self.arn.split(":")[4], self.arn.split(":")[3]
+
+
+def install(context: Context) -> None:
+    put = cloudwatch_logs._put_destination
+    cloudwatch_logs._put_destination = lambda data: _put_destination(put, data)
+
+
+def resolve(destination_arn: str, role: str) -> Target:
+    """The resource behind a subscription's destination. Raises LookupError."""
+    service = destination_arn.split(":")[2] if destination_arn.count(":") >= 5 else ""
+    if service == "logs":
+        account, region, name = (destination_arn.split(":")[n] for n in (4, 3, 6))
+        found = cloudwatch_logs._destinations.get_scoped(account, region, name)
+        if found is None:
+            raise LookupError(f"Destination {destination_arn} does not exist.")
+        return resolve(found["targetArn"], found["roleArn"])
+    kinds = {"kinesis": "Kinesis", "firehose": "Firehose", "lambda": "Lambda"}
+    if service not in kinds:
+        raise LookupError(f"{destination_arn} is not a destination of logs.")
+    return Target(destination_arn, role, kinds[service])
+
+
+def may_subscribe(destination_arn: str, action: str) -> bool:
+    """Whether the current account may subscribe: the destination's access policy decides."""
+    _, _, service, region, owner, _, *rest = destination_arn.split(":")
+    account = get_account_id()
+    if service != "logs" or not app.AUTH:
+        return True
+    found = cloudwatch_logs._destinations.get_scoped(owner, region, rest[0])
+    request = iam_evaluator.EvalContext(
+        principal_arn=f"arn:aws:iam::{account}:root",
+        principal_type="Root",
+        principal_account=account,
+        action=action,
+        resource_arn=destination_arn,
+        region=region,
+    )
+    policy = found["accessPolicy"] if found else None
+    return bool(iam_evaluator.resource_policy_allows(policy, request, owner == account))
+
+
+def deliver(target: Target, record: bytes, key: str, source_arn: str) -> None:
+    """Gives one record to the target. Raises NotDelivered, with the reason in words."""
+    account, region = target.scope
+    service = target.arn.split(":")[2]
+    try:
+        if service in NEEDS:
+            needs = [(NEEDS[service], target.arn)]
+            service_roles.demand(target.role, "logs", needs, region=region, source_arn=source_arn)
+        with request_scope(account, region):
+            _SENDERS[service](target, record, key)
+    except (service_roles.Refused, LookupError) as error:
+        raise NotDelivered(str(error)) from error
+
+
+def check(target: Target) -> str:
+    """Sends the control message; the reason when it does not arrive."""
+    if target.kind == "Lambda":
+        return ""
+    source = f"arn:aws:logs:{get_region()}:{get_account_id()}:*"
+    try:
+        deliver(target, control_record(int(time.time() * 1000)), "control", source)
+    except NotDelivered as error:
+        return (
+            f"Could not deliver test message to specified {target.kind} stream. "
+            f"Check if the given {target.kind} stream is in ACTIVE state. ({error})"
+        )
+    return ""
+
+
+def problem_of(destination_arn: str, role: str, pattern: str, action: str) -> tuple[str, str]:
+    """Code and message of what speaks against a subscription; empty when nothing does."""
+    try:
+        matcher(pattern)
+        target = resolve(destination_arn, role)
+    except (UnknownPattern, LookupError) as error:
+        return "InvalidParameterException", str(error)
+    if not may_subscribe(destination_arn, action):
+        message = (
+            f"User with accountId: {get_account_id()} is not authorized to perform: {action} "
+            f"on resource {destination_arn}"
+        )
+        return "AccessDeniedException", message
+    if ":logs:" in destination_arn:
+        if destination_arn.split(":")[3] != get_region():
+            return "InvalidParameterException", "The destination must be in the region of the log group."
+        return "", ""
+    problem = check(target)
+    return ("InvalidParameterException", problem) if problem else ("", "")
+
+
+def _put_destination(original: Callable[[dict[str, Any]], Answer], data: dict[str, Any]) -> Answer:
+    name = data.get("destinationName", "")
+    try:
+        problem = check(resolve(data["targetArn"], data["roleArn"]))
+    except LookupError as error:
+        problem = str(error)
+    if problem:
+        refused: Answer = error_response_json("InvalidParameterException", problem, 400)
+        return refused
+    policy = cloudwatch_logs._destinations.get(name, {}).get("accessPolicy", "")
+    return original({"accessPolicy": policy, **data})
+
+
+def _to_kinesis(target: Target, record: bytes, key: str) -> None:
+    if not all(kinesis.put(target.arn, [(key, record)])):
+        raise NotDelivered("Rate exceeded for a shard of the stream.")
+
+
+def _to_firehose(target: Target, record: bytes, key: str) -> None:
+    name = target.arn.rsplit("/", 1)[-1]
+    request = {"DeliveryStreamName": name, "Records": [{"Data": base64.b64encode(record).decode()}]}
+    status, _, body = firehose._put_record_batch(request)
+    if status != 200 or json.loads(body)["FailedPutCount"]:
+        raise NotDelivered(f"Firehose {name} did not take the record.")
+
+
+def _to_lambda(target: Target, record: bytes, key: str) -> None:
+    function, config, name = lambda_svc._get_func_record_for_ref_in_scope(
+        target.arn, account_id=target.scope[0], region=target.scope[1]
+    )
+    if not function or not config:
+        raise LookupError(f"Function {name} does not exist.")
+    event = {"awslogs": {"data": base64.b64encode(record).decode()}}
+    work = lambda_svc._execution_record_for_config(function, config)
+    threading.Thread(
+        target=lambda_svc._execute_function_with_config_scope, args=(work, event), daemon=True
+    ).start()
+
+
+_SENDERS = {"kinesis": _to_kinesis, "firehose": _to_firehose, "lambda": _to_lambda}

@@ -1,0 +1,226 @@
+"""MariaDB servers, for instances of MariaDB and of MySQL: the programs are the machine's own."""
+
+import re
+import shutil
+import signal
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import psutil
+
+from ops.embedded.ports import HOST
+from ops.embedded.rds.servers import SUPERUSER, Login, Servers
+from ops.errors import EmbeddedError
+
+PATIENCE_S = 180.0  # a busy machine recovers a copy slowly
+SYSTEM_PATH = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
+MYSQL_VERSIONS = {"mysql": "8.4.7", "aurora-mysql": "8.0.mysql_aurora.3.10.1"}
+_MISSING = (
+    "The embedded cloud runs MariaDB and MySQL instances on the machine's own MariaDB, and there is no "
+    "mariadbd: install it, on Debian with: apt-get install mariadb-server"
+)
+
+# What RDS gives: RDS User Guide, "Master user account privileges".
+_PRIVILEGES = (
+    "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, PROCESS, REFERENCES, INDEX, ALTER, "
+    "SHOW DATABASES, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, REPLICATION CLIENT, CREATE VIEW, "
+    "SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, CREATE USER, EVENT, TRIGGER, REPLICATION SLAVE"
+)
+# RDS's own procedures that the sanitizing scripts call: RDS User Guide, "MySQL stored procedure reference".
+_ROTATE = """\
+CREATE PROCEDURE mysql.rds_rotate_{log}() BEGIN
+    DROP TABLE IF EXISTS mysql.{log}_backup;
+    CREATE TABLE mysql.{log}_new LIKE mysql.{log};
+    RENAME TABLE mysql.{log} TO mysql.{log}_backup, mysql.{log}_new TO mysql.{log};
+END//
+"""
+_OPTIONS = (
+    f"--bind-address={HOST}",
+    "--socket=server.sock",  # below the data, whose path may be longer than a socket's can be
+    "--pid-file=server.pid",
+    "--skip-name-resolve",
+    "--character-set-server=utf8mb4",
+    "--innodb-flush-log-at-trx-commit=2",
+    "--innodb-buffer-pool-size=16M",
+    "--innodb-log-file-size=16M",
+    "--aria-pagecache-buffer-size=1M",
+    "--key-buffer-size=1M",
+    "--max-connections=30",
+    "--performance-schema=OFF",
+    "--log-output=TABLE",  # RDS's default
+)
+
+
+# The shell ends at once, so the server is nobody's child; it says the server's process id.
+_IN_BACKGROUND = 'log=$1; shift; "$@" >>"$log" 2>&1 </dev/null & echo $!'
+
+
+def find_server() -> Path | None:
+    """The server's program, where it is installed."""
+    found = shutil.which("mariadbd", path=SYSTEM_PATH)
+    return Path(found) if found else None
+
+
+def find_client() -> Path | None:
+    found = shutil.which("mariadb", path=SYSTEM_PATH)
+    return Path(found) if found else None
+
+
+class MariaDb(Servers):
+    product = "MariaDB"
+    version = "1"
+
+    def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
+        super().__init__(root, environment, SYSTEM_PATH)
+
+    def missing(self) -> str:
+        return "" if find_server() else _MISSING
+
+    def version_of(self, engine: str, asked: str) -> str:
+        """MariaDB tells its own; for MySQL, for which it stands in, there is nothing true to tell."""
+        if engine != "mariadb":
+            return asked or MYSQL_VERSIONS[engine]
+        found = re.search(r"Ver ([0-9.]+)-MariaDB", self._run(_server(), "--version"))
+        return found[1] if found else asked
+
+    def create(self, name: str, user: str, password: str, database: str) -> int:
+        self.copy(self._template(), name)
+        port = self.start(name)
+        account = f"{_literal(user)}@'%'"
+        self.execute(
+            port,
+            f"CREATE USER {account} IDENTIFIED BY {_literal(password)}; "
+            f"GRANT {_PRIVILEGES} ON *.* TO {account} WITH GRANT OPTION",
+        )
+        if database:
+            self.execute(port, f"CREATE DATABASE {_quoted(database)}")
+        return port
+
+    def _start_on(self, name: str, port: int) -> int:
+        directory = self.root / name
+        (directory / "server.pid").unlink(missing_ok=True)
+        log = directory / "server.log"
+        # A temporary folder of its own: a server that starts deletes what others have in a shared one.
+        own = (f"--datadir={directory}", f"--tmpdir={directory}", f"--port={port}")
+        arguments = (_server(), "--no-defaults", *own, *_OPTIONS)
+        pid = int(self._run("/bin/sh", "-c", _IN_BACKGROUND, "sh", log, *arguments))
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._answers(port, directory):
+            if not psutil.pid_exists(pid) or time.monotonic() > deadline:
+                self.stop(name)
+                said = log.read_text("utf-8", "replace")[-2000:]
+                raise EmbeddedError(f"MariaDB did not start: {said}", hint="Repeat, or reset the cloud.")
+            time.sleep(0.05)
+        return port
+
+    def _answers(self, port: int, directory: Path) -> bool:
+        """The answer must be this server's, not another's that has taken the port."""
+        if not (directory / "server.pid").exists():
+            return False
+        said = self._client(self._login(port), stdin="SELECT @@datadir", check=False)
+        return said.strip().rstrip("/") == str(directory)
+
+    def stop(self, name: str) -> None:
+        self._end(name, gently=True)
+
+    def delete(self, name: str) -> None:
+        self._end(name, gently=False)  # an orderly end would write what is deleted next
+        super().delete(name)
+
+    def _end(self, name: str, *, gently: bool) -> None:
+        process = self._process(name)
+        if process and gently:
+            process.terminate()
+            if _has_ended(process, PATIENCE_S):
+                return
+        if process:
+            process.kill()
+            _has_ended(process, PATIENCE_S)
+
+    def _process(self, name: str) -> psutil.Process | None:
+        try:
+            process = psutil.Process(int((self.root / name / "server.pid").read_text()))
+            return process if str(self.root / name) in " ".join(process.cmdline()) else None
+        except (FileNotFoundError, ValueError, psutil.Error):
+            return None
+
+    def back_up(self, port: int, copy: str) -> None:
+        """As a snapshot of a volume does it: the server stands still, and recovers when the copy starts."""
+        source = Path(self.execute(port, "SELECT @@datadir").strip())
+        process = self._process(source.name)
+        if process is None:
+            raise EmbeddedError(f"The server on port {port} has ended.", hint="Start the cloud again.")
+        process.send_signal(signal.SIGSTOP)
+        try:
+            self.copy(source.name, copy)
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+    def set_password(self, port: int, user: str, password: str) -> None:
+        self.execute(port, f"ALTER USER {_literal(user)}@'%' IDENTIFIED BY {_literal(password)}")
+
+    def execute(self, port: int, sql: str) -> str:
+        return self._client(self._login(port), stdin=sql)
+
+    def load(self, login: Login, script: Iterable[str]) -> None:
+        self._client(login, stdin="".join(script))
+
+    def _client(self, login: Login, *, stdin: str, check: bool = True) -> str:
+        return self._run(
+            "mariadb", "--no-defaults", "--batch", "--raw", "--skip-column-names", "--binary-mode",
+            "--comments",
+            "--default-character-set=utf8mb4", f"--host={HOST}", f"--port={login.port}",
+            f"--user={login.user}",
+            *([f"--database={login.database}"] if login.database else []),
+            environment={"MYSQL_PWD": login.password},
+            stdin=stdin,
+            check=check,
+        )  # fmt: skip
+
+    def _initialize(self, directory: Path) -> None:
+        _server()
+        self._run("mkdir", directory)
+        self._run(
+            "mariadb-install-db", "--no-defaults", f"--datadir={directory}", "--skip-test-db",
+            "--skip-name-resolve", "--auth-root-authentication-method=normal", "--innodb-log-file-size=16M",
+        )  # fmt: skip
+        superuser = f"{SUPERUSER}@'%'"
+        self._run(
+            _server(),
+            "--no-defaults",
+            "--bootstrap",
+            f"--datadir={directory}",
+            "--innodb-log-file-size=16M",
+            stdin=f"FLUSH PRIVILEGES;\nCREATE USER {superuser} IDENTIFIED BY {_literal(self._superuser)};\n"
+            f"GRANT ALL ON *.* TO {superuser} WITH GRANT OPTION;\n"
+            f"DELETE FROM mysql.global_priv WHERE User = 'root' OR User = '';\n",
+        )
+        port = self.start(directory.name)
+        definitions = "".join(_ROTATE.format(log=log) for log in ("general_log", "slow_log"))
+        self.execute(port, f"DELIMITER //\n{definitions}")
+        self.stop(directory.name)
+
+
+def _has_ended(process: psutil.Process, within_s: float) -> bool:
+    """It is nobody's child: until somebody has read its exit status it counts as there, and has ended."""
+    deadline = time.monotonic() + within_s
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _server() -> Path:
+    if found := find_server():
+        return found
+    raise EmbeddedError(_MISSING)
+
+
+def _quoted(identifier: str) -> str:
+    return "`" + identifier.replace("`", "``") + "`"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -1,0 +1,205 @@
+"""What a new embedded cloud holds: roles, logs, a shop's database with its pipeline, a rollout under way.
+
+The log export comes when the cloud is ready already: whoever starts it does not wait for it.
+"""
+
+import json
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import boto3
+from ministack.core.responses import request_scope
+
+from ops.audit import Actor
+from ops.aws.cloud import Place
+from ops.aws.cloudformation.deploy import plan_deploy, read_preview
+from ops.aws.logs.audit_trail import open_audit
+from ops.aws.network import list_subnets
+from ops.embedded.accounts import (
+    ACCOUNTS,
+    DEVELOPMENT,
+    EXPORTED_BUCKET,
+    HOME,
+    PRODUCTION,
+    QA,
+    REGIONS,
+    ROLE,
+    WORKBENCH,
+    cloud,
+    endpoint,
+)
+from ops.embedded.context import Context
+from ops.embedded.rds.service import Databases
+from ops.embedded.sample import SampleDatabase, production_databases, seed_pipelines
+from ops.embedded.sample.live_logs import keep_writing
+from ops.embedded.sample.pipelines import sample_stacks
+from ops.embedded.sample.rollout import begin_rollout
+from ops.embedded.sample.seed_exported import seed_exported
+from ops.embedded.sample.seed_logs import backdate_subscriptions, seed_logs
+from ops.errors import EmbeddedError
+from ops.logs.export.deployment import plan as export
+from ops.logs.export.deployment.deployed import read_standing
+from ops.logs.export.deployment.plan import Wish
+from ops.plan import Outcome, Plan, execute
+from ops.settings import Account, Settings
+from ops.snapshots.pipeline.model import Pipeline
+from ops.snapshots.pipeline.setup import prepare
+
+SEED = Actor("embedded cloud", "start")
+PATIENCE_S = 60.0
+EXPORTED = "exported"
+EXPORT = {
+    "BucketName": f"arn:aws:s3:::{EXPORTED_BUCKET}",
+    "BucketPrefix": "",
+    "BufferIntervalHint": "900",  # few objects: there is little in each
+    "ProcessorBufferIntervalHint": "300",
+    "ProcessorPackage": "",  # it is made for Lambda's platform
+}
+
+log = logging.getLogger("slipway.embedded")
+
+
+def seed(context: Context, databases: Databases) -> None:
+    """Fills the cloud, through its own API but for the databases' rows."""
+    for account in ACCOUNTS:
+        _make_role(context, account)
+        for region in REGIONS:
+            _make_way_out(context, account, region)
+    now = datetime.now(UTC)
+    seed_logs(now)
+    seed_exported(lambda service: _client(context, service, PRODUCTION), now)
+    for database in production_databases():
+        _make_database(context, databases, database)
+        _make_pipeline(context, database)
+    _begin_rollout(context)
+    for stack in sample_stacks(PRODUCTION.id, DEVELOPMENT.id):
+        seed_pipelines.deploy(partial(_client_of, context), _until, stack)
+
+
+def live(context: Context) -> None:
+    """Deploys the sample's log export to a new cloud, then new lines come into its groups for a while."""
+    try:
+        if not (context.data / EXPORTED).exists():
+            _deploy_export(context)
+            (context.data / EXPORTED).touch()
+        keep_writing(partial(_client_of, context))
+    except Exception:
+        log.exception("the sample's log export is not there")
+
+
+def _deploy_export(context: Context) -> None:
+    """From everywhere into the bucket that holds the sample logs, as if it had done so all the time."""
+    workbench = cloud(Settings(data=context.data.parent), context.endpoint)
+    wish = Wish(Place(PRODUCTION, HOME), workbench.places, EXPORT)
+    plan = export.plan_deploy(workbench, read_standing(workbench, workbench.places), wish)
+    _checked(execute(plan, actor=SEED, audit=open_audit(workbench), confirmed=plan.confirm))
+    backdate_subscriptions()
+
+
+def _client_of(context: Context, service: str, account: str, region: str) -> Any:
+    return _client(context, service, next(a for a in ACCOUNTS if a.id == account), region)
+
+
+def _client(context: Context, service: str, account: Account, region: str = HOME) -> Any:
+    root = endpoint(context.endpoint, account.id)
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        region_name=region,
+        endpoint_url=root.url,
+        aws_access_key_id=root.access_key_id,
+        aws_secret_access_key=root.secret_access_key,
+    )
+
+
+def _make_role(context: Context, account: Account) -> None:
+    """The role that the workbench assumes in the account."""
+    iam = _client(context, "iam", account)
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Principal": {"AWS": WORKBENCH}, "Action": "sts:AssumeRole"},
+    }
+    everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+    iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName=ROLE, PolicyName="administer", PolicyDocument=json.dumps(everything))
+
+
+def _make_way_out(context: Context, account: Account, region: str) -> None:
+    """A default VPC has an internet gateway on AWS; the emulator's has none."""
+    ec2 = _client(context, "ec2", account, region)
+    (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    (table,) = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])[
+        "RouteTables"
+    ]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc["VpcId"])
+    ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+
+
+def _make_database(context: Context, databases: Databases, database: SampleDatabase) -> None:
+    rds = _client(context, "rds", PRODUCTION)
+    password = secrets.token_urlsafe(20)
+    rds.create_db_instance(
+        DBInstanceIdentifier=database.identifier,
+        Engine=database.engine,
+        DBInstanceClass="db.t4g.micro",
+        AllocatedStorage=20,
+        DBName=database.db_name,
+        MasterUsername=database.master_user,
+        MasterUserPassword=password,
+    )
+
+    def is_available() -> bool:
+        found = rds.describe_db_instances(DBInstanceIdentifier=database.identifier)["DBInstances"][0]
+        return bool(found["DBInstanceStatus"] == "available")
+
+    _until(is_available)
+    with request_scope(PRODUCTION.id, HOME):
+        databases.load(database.identifier, password, database.sql())
+
+
+def _make_pipeline(context: Context, database: SampleDatabase) -> None:
+    """Deployed as a user does it, and audited beside the user's own changes."""
+    workbench = cloud(Settings(data=context.data.parent), context.endpoint)
+    place = Place(PRODUCTION, HOME)
+    first, second = list_subnets(workbench, place)[:2]
+    pipeline = Pipeline(
+        database=database.identifier,
+        policy=database.policy,
+        vpc=first.vpc,
+        subnets=(first.id, second.id),
+        share_with=(QA.id,),
+        assign_public_ip=True,
+        poll_seconds=workbench.settings.poll_seconds,
+    )
+    prepared = prepare(workbench, place, pipeline, datetime.now(UTC))
+    run = partial(execute, actor=SEED, audit=open_audit(workbench))
+    _checked(run(prepared.plan))
+    _checked(run(plan_deploy(workbench, read_preview(workbench, prepared.spec))))
+
+
+def _begin_rollout(context: Context) -> None:
+    workbench = cloud(Settings(data=context.data.parent), context.endpoint)
+    audit = open_audit(workbench)
+
+    def carry_out(plan: Plan) -> None:
+        _checked(execute(plan, actor=SEED, audit=audit, confirmed=plan.confirm))
+
+    begin_rollout(workbench, SEED, carry_out)
+
+
+def _checked(outcome: Outcome) -> None:
+    if outcome.error:
+        raise outcome.error
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > deadline:
+            raise EmbeddedError("The embedded cloud does not answer itself.", hint="See its server.log.")
+        time.sleep(0.05)

@@ -1,0 +1,122 @@
+"""Lambda: handlers run in a worker of our own, which keeps what AWS shows of an error and of a log."""
+
+import json
+import os
+import queue
+import sys
+from pathlib import Path
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import eventbridge, lambda_svc
+
+from ops.embedded.context import Context
+from ops.embedded.runtime.function_worker import END_OF_LOG
+
+SEAMS = (
+    "ministack.core.lambda_runtime.Worker.invoke",
+    "ministack.core.lambda_runtime.Worker._drain_stderr_bounded",
+    "ministack.core.lambda_runtime._worker_class_for",
+    "ministack.core.lambda_runtime._detect_runtime_binary",
+    "ministack.services.lambda_svc._execute_function_warm",
+    "ministack.services.lambda_svc.invalidate_worker",
+    "ministack.services.lambda_svc.invoke_async_with_retry",
+    "ministack.services.lambda_svc._get_func_record_for_ref",
+    "ministack.services.lambda_svc._execution_record_for_config",
+    "ministack.services.eventbridge._dispatch_to_lambda",
+)
+
+_RUNTIME = Path(__file__).parents[1] / "runtime"
+_BOOTSTRAP = f"""\
+import sys
+sys.path.append({str(_RUNTIME)!r})
+from guard import refuse_outside
+refuse_outside()
+import function_worker
+function_worker.main()
+"""
+_LAST_LINES_S = 5.0  # how long the end of a log may take to arrive after the answer
+
+Result = dict[str, Any]
+
+
+class HandlerFailed(str):
+    """The emulator passes an error on as a string; this one carries what Lambda answers as well."""
+
+    answer: Result
+
+    def __new__(cls, answer: Result) -> "HandlerFailed":
+        made = super().__new__(cls, answer["errorMessage"])
+        made.answer = answer
+        return made
+
+
+class Worker(lambda_runtime.Worker):  # type: ignore[misc]
+    """A sandbox that outlives a handler's error, as on AWS: a poll that says NotReady stays cheap."""
+
+    def invoke(self, *arguments: Any, **more: Any) -> Result:
+        response: Result = super().invoke(*arguments, **more)
+        if failure := response.get("failure"):
+            return {**response, "status": "error", "error": HandlerFailed(failure), "trace": ""}
+        return response
+
+    def _drain_stderr_bounded(self, *_arguments: Any) -> str:
+        lines = []
+        try:
+            while (line := self._stderr_queue.get(timeout=_LAST_LINES_S)) != END_OF_LOG:
+                lines.append(line)
+        except queue.Empty:
+            pass  # the worker died before it could say that its log ends
+        return "\n".join(lines)
+
+
+def install(context: Context) -> None:
+    os.environ["AWS_ENDPOINT_URL"] = context.endpoint
+    worker_class, binary = lambda_runtime._worker_class_for, lambda_runtime._detect_runtime_binary
+    lambda_runtime._worker_class_for = lambda config: (
+        Worker if _is_python(config.get("Runtime", "python")) else worker_class(config)
+    )
+    lambda_runtime._detect_runtime_binary = lambda runtime: (
+        (sys.executable, _BOOTSTRAP) if _is_python(runtime) else binary(runtime)
+    )
+    execute = lambda_svc._execute_function_warm
+    lambda_svc._execute_function_warm = lambda *arguments: _as_lambda_answers(execute(*arguments))
+    invalidate = lambda_svc.invalidate_worker
+    lambda_svc.invalidate_worker = lambda name, qualifier=None, account=None, region=None: invalidate(
+        # Where the emulator names no place it would kill the workers of every function of that name, in
+        # the middle of their work: a stack that is deployed to many places has one in each.
+        name,
+        qualifier,
+        account or get_account_id(),
+        region or get_region(),
+    )
+    eventbridge._dispatch_to_lambda = _deliver
+
+
+def _deliver(arn: str, payload: str) -> None:
+    """An event to the function that is a rule's target: asynchronous, so it comes again after a failure.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    """
+    function, config, _ = lambda_svc._get_func_record_for_ref(arn)
+    if function and config:
+        record = lambda_svc._execution_record_for_config(function, config)
+        lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+
+def _is_python(runtime: str) -> bool:
+    return runtime.startswith("python")
+
+
+def _as_lambda_answers(result: Result) -> Result:
+    body = result.get("body")
+    if not result.get("error") or not isinstance(body, dict):
+        return result
+    message = body.get("errorMessage")
+    if isinstance(message, HandlerFailed):
+        return {**result, "body": message.answer}
+    if message == "Worker process died":
+        died = {"errorType": "Runtime.ExitError", "errorMessage": "Runtime exited without providing a reason"}
+        return {**result, "body": died}
+    return result

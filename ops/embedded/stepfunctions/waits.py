@@ -1,0 +1,85 @@
+"""Step Functions' waits for a token, and distributed Maps, as AWS does them.
+
+A time limit and a concurrency may come from the state's input; a function that is called with a token and
+fails, fails the task; a wait ends with its execution.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any
+
+from ministack.services import stepfunctions as sf
+
+from ops.embedded.context import Context
+from ops.embedded.stepfunctions import executions
+
+SEAMS = (
+    "ministack.services.stepfunctions._execute_task",
+    "ministack.services.stepfunctions._invoke_with_callback",
+    "ministack.services.stepfunctions._run_distributed_map",
+    "ministack.services.stepfunctions._resolve_path_or_ctx",
+    "ministack.services.stepfunctions._resolve_lambda_function_ref",
+    "ministack.services.stepfunctions._call_lambda",
+    "ministack.services.stepfunctions._task_tokens",
+    "ministack.services.stepfunctions._ExecutionError",
+)
+
+Record = dict[str, Any]
+
+LAMBDA = "arn:aws:states:::lambda:invoke.waitForTaskToken"
+LOOK_S = 0.2
+FOREVER_S = 365 * 86400.0
+
+_input: ContextVar[Any] = ContextVar("input", default=None)
+
+
+def install(context: Context) -> None:
+    task = sf._execute_task
+    sf._execute_task = lambda state, data, execution, ctx: task(
+        _with_path(state, "TimeoutSeconds", data, ctx), data, execution, ctx
+    )
+    each = sf._run_distributed_map
+    sf._run_distributed_map = lambda state, data, effective, *rest: each(
+        _with_path(state, "MaxConcurrency", data, rest[-1]), data, effective, *rest
+    )
+    call = sf._invoke_with_callback
+    sf._invoke_with_callback = lambda *arguments: _call_back(call, *arguments)
+
+
+def _with_path(state: Record, field: str, data: Any, ctx: Record) -> Record:
+    path = state.get(f"{field}Path")
+    return {**state, field: sf._resolve_path_or_ctx(path, data, ctx)} if path else state
+
+
+def _call_back(
+    original: Callable[..., Any], resource: str, parameters: Record, token: str, state: Record
+) -> Any:
+    if resource != LAMBDA:
+        return original(resource, parameters, token, state)
+    event = threading.Event()
+    sf._task_tokens[token] = {"event": event, "result": None, "error": None, "heartbeat": None}
+    try:
+        function = sf._resolve_lambda_function_ref(parameters["FunctionName"], optimized=True)
+        sf._call_lambda(function, parameters.get("Payload", {}))
+        _wait(event, float(state.get("TimeoutSeconds", FOREVER_S)))
+        return _answer(sf._task_tokens[token])
+    finally:
+        sf._task_tokens.pop(token, None)
+
+
+def _wait(event: threading.Event, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not event.wait(min(LOOK_S, max(0.0, deadline - time.monotonic()))):
+        if time.monotonic() >= deadline:
+            raise sf._ExecutionError("States.Timeout", "")
+        if execution := executions.current():
+            executions.check(execution)
+
+
+def _answer(task: Record) -> Any:
+    if failure := task["error"]:
+        raise sf._ExecutionError(failure["Error"], failure["Cause"])
+    return json.loads(task["result"])

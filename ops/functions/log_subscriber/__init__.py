@@ -1,0 +1,4 @@
+"""The Lambda function that subscribes log groups to the export.
+
+handler  subscribes, and repairs subscriptions
+"""

@@ -1,0 +1,349 @@
+"""From a listing to what DuckDB reads: cached files, parts made of fresh objects; tables on a full disk.
+
+Raw objects are read as they are; the other formats become parts, once: what was read is not read again.
+"""
+
+import contextlib
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from ops.errors import SlipwayError
+from ops.logs.engines.batches import batches, read_batch, readable, usable
+from ops.logs.engines.scanning import Scan
+from ops.logs.engines.stock import named_right
+from ops.logs.lake.cache import FileCache, NotCached
+from ops.logs.lake.layout import Kind, Listing, LogObject, Part, Partition, hour_folder
+from ops.logs.lake.parts import (
+    Extent,
+    PartFacts,
+    finish,
+    read_extent,
+    read_facts,
+    without_doubles,
+    write_part,
+)
+from ops.logs.lake.ready_hours import Names, ReadyHours
+from ops.logs.lake.store import Store
+
+T = TypeVar("T")
+FETCHES = 16
+FOOTERS = 100_000  # of which what was read is remembered
+MAKERS = 2
+
+
+def never() -> bool:
+    """For what nobody stops."""
+    return False
+
+
+class Cancelled(SlipwayError):
+    """The user stopped it."""
+
+
+@dataclass
+class Loaded:
+    """What to query: parts, raw files, tables; and what could not be had, in words."""
+
+    parts: list[Path] = field(default_factory=list)
+    raw: list[Path] = field(default_factory=list)
+    tables: list[pa.Table] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How far loading is."""
+
+    done: int
+    total: int
+    bytes_done: int
+    bytes_total: int
+
+
+class Loader:
+    """Loads from one dataset into a cache; safe for many threads and processes."""
+
+    def __init__(self, store: Store, cache: FileCache) -> None:
+        self.store = store
+        self.cache = cache
+        self.ready = ReadyHours()
+        self.connection = duckdb.connect(config={"threads": MAKERS, "memory_limit": "400MB"})
+        self._home = hashlib.sha256(store.name.encode()).hexdigest()[:16]
+        self._facts: dict[Path, tuple[int, PartFacts]] = {}  # with the file's size: another one is no more
+        self._extents: dict[Path, tuple[int, Extent]] = {}
+        self._unfit: set[tuple[str, str]] = set()  # raw objects that DuckDB's reader refuses
+        self._building: dict[Partition, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def load(
+        self,
+        listing: Listing,
+        report: Callable[[Loading], None] = lambda loading: None,
+        cancelled: Callable[[], bool] = never,
+        needles: Sequence[str] = (),
+    ) -> Loaded:
+        """Makes everything of the listing ready. Raises Cancelled; what is missing is a note.
+
+        With `needles` (`pattern.needles`) events of raw objects that hold not all of them may be left out.
+        """
+        work = _Work(self, listing, report, cancelled, needles)
+        jobs = [partial(work.part, part) for part in listing.parts if not work.has(part)]
+        jobs += [partial(work.raw, obj) for obj in listing.fresh if self._direct(obj)]
+        _in_parallel(FETCHES, jobs)
+        work.scanned()
+        rest: dict[Partition, list[LogObject]] = {}
+        for obj in listing.fresh:
+            if not self._direct(obj):
+                rest.setdefault(obj.partition, []).append(obj)
+        _in_parallel(MAKERS, [partial(work.hour, *item) for item in rest.items() if not work.is_ready(*item)])
+        return work.loaded
+
+    def look_again(self) -> bool:
+        """The next load looks for the files of hours that have lost one; whether any has."""
+        return self.ready.forget_lost(self._is_whole)
+
+    def _is_whole(self, path: Path) -> bool:
+        known = self._facts.get(path)
+        try:
+            return known is not None and path.stat().st_size == known[0]
+        except OSError:
+            return False
+
+    def refuse(self, listing: Listing) -> bool:
+        """Finds raw objects that DuckDB's reader refuses; the next load reads them exactly. Whether any."""
+        found = False
+        for obj in listing.fresh:
+            path = self.find(obj.key, obj.etag, obj.size) if self._direct(obj) else None
+            if path and not readable(self.connection, Kind.RAW, path):
+                self._unfit.add((obj.key, obj.etag))
+                found = True
+        return found
+
+    def _direct(self, obj: LogObject) -> bool:
+        return obj.kind is Kind.RAW and (obj.key, obj.etag) not in self._unfit
+
+    def find(self, key: str, etag: str, size: int) -> Path | None:
+        """The object's file, where it is on this machine."""
+        return self.store.local(key) or self.cache.find(self._name(key, etag), size)
+
+    def fetch(self, key: str, etag: str, size: int) -> Path:
+        """The object's file. Raises NotFound, Conflict, NotCached."""
+        local = self.store.local(key)
+        if local is not None:
+            return local
+        return self.cache.add(self._name(key, etag), lambda path: self.store.fetch(key, etag, path), size)
+
+    def content(self, obj: LogObject) -> bytes:
+        """The object's bytes, from this machine if they are here. Raises NotFound, Conflict, OSError."""
+        path = None if self.store.local(obj.key) else self.find(obj.key, obj.etag, obj.size)
+        return path.read_bytes() if path else self.store.read(obj.key, obj.etag)
+
+    def _name(self, key: str, etag: str) -> str:
+        """Keeps the folders that tell account, region and hour: DuckDB prunes by them."""
+        folders = [piece for piece in key.split("/")[:-1] if "=" in piece and len(piece) < 200]
+        digest = hashlib.sha256(f"{key}\n{etag}".encode()).hexdigest()[:32]
+        suffix = ".gz" if key.endswith(".gz") else ".parquet" if key.endswith(".parquet") else ""
+        return "/".join(["objects", self._home, *folders, digest + suffix])
+
+    def known_parts(self, partition: Partition) -> dict[Path, PartFacts]:
+        """The parts made of that hour's fresh objects so far."""
+        folder = self.cache.root / self.folder(partition)
+        found: dict[Path, PartFacts] = {}
+        for path in sorted(folder.glob("*.parquet")):
+            facts = _remembered(self._facts, path, read_facts)
+            if facts is None:
+                with contextlib.suppress(OSError):  # broken: it is made again
+                    path.unlink()
+            elif self.cache.find(path.relative_to(self.cache.root).as_posix()):
+                found[path] = facts
+        return found
+
+    def extents(self, parts: Iterable[Path]) -> dict[Path, Extent]:
+        """How far each of the parts reaches that say so."""
+        found = ((path, _remembered(self._extents, path, read_extent)) for path in parts)
+        return {path: extent for path, extent in found if extent}
+
+    def folder(self, partition: Partition) -> str:
+        """Where in the cache the parts of that hour lie."""
+        place = f"account={partition.account}/region={partition.region}/{hour_folder(partition.hour)}"
+        return f"parts/{self._home}/{place}"
+
+    def building(self, partition: Partition) -> threading.Lock:
+        with self._lock:
+            return self._building.setdefault(partition, threading.Lock())
+
+
+def _remembered(memory: dict[Path, tuple[int, T]], path: Path, read: Callable[[Path], T | None]) -> T | None:
+    """What the file says, read once."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return None
+    known = memory.get(path)
+    if known and known[0] == size:
+        return known[1]
+    found = read(path)
+    if found is not None:
+        if len(memory) >= FOOTERS:
+            memory.clear()
+        memory[path] = (size, found)
+    return found
+
+
+def _in_parallel(workers: int, jobs: Sequence[Callable[[], None]]) -> None:
+    if jobs:
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(lambda job: job(), jobs))
+
+
+def _names(objects: Iterable[LogObject]) -> Names:
+    return frozenset((obj.key, obj.etag) for obj in objects)
+
+
+class _Work:
+    """One load: adds to `loaded` and tells the progress."""
+
+    def __init__(
+        self,
+        loader: Loader,
+        listing: Listing,
+        report: Callable[[Loading], None],
+        cancelled: Callable[[], bool],
+        needles: Sequence[str],
+    ) -> None:
+        self.loader = loader
+        self._scan = Scan(needles) if needles else None
+        self.loaded = Loaded(notes=list(listing.notes))
+        self._total = (listing.objects, listing.size_bytes)
+        self._done = (0, 0)
+        self._report = report
+        self._cancelled = cancelled
+        self._lock = threading.Lock()
+        self._compacted: dict[Partition, list[Path]] = {}
+
+    def has(self, part: Part) -> bool:
+        """Whether the part is on this machine: then nothing else is to do."""
+        path = self.loader.find(part.key, "", part.size)
+        if path:
+            self._take(part, path)
+        return path is not None
+
+    def part(self, part: Part) -> None:
+        self._check()
+        try:
+            self._take(part, self.loader.fetch(part.key, "", part.size))
+        except SlipwayError as error:
+            self._note(f"{part.key}: {error}")
+            self._advance(1, part.size)
+
+    def _take(self, part: Part, path: Path) -> None:
+        with self._lock:
+            self.loaded.parts.append(path)
+            self._compacted.setdefault(part.partition, []).append(path)
+        self._advance(1, part.size)
+
+    def raw(self, obj: LogObject) -> None:
+        self._check()
+        try:
+            path = self.loader.fetch(obj.key, obj.etag, obj.size)
+            if self._scan and self._scan.take(path, obj.partition):
+                pass
+            elif named_right(path):
+                self.loaded.raw.append(path)
+            else:
+                self._exact([obj])
+        except NotCached as error:
+            self._note(f"{error} {error.hint}")
+            self._exact([obj])
+        except SlipwayError as error:
+            self._note(str(error))
+        except OSError as error:
+            self._note(f"{obj.key}: {error.strerror or error}")
+        self._advance(1, obj.size)
+
+    def scanned(self) -> None:
+        """What was found in the raw objects that were looked through."""
+        if self._scan:
+            self.loaded.tables += self._scan.tables()
+
+    def is_ready(self, partition: Partition, objects: list[LogObject]) -> bool:
+        """Takes the hour's parts where it is known which they are."""
+        ready = self.loader.ready.get(partition, _names(objects), self._given(partition))
+        if ready is None:
+            return False
+        self.loaded.parts += ready.parts
+        self.loaded.notes += ready.notes
+        self._advance(len(objects), sum(obj.size for obj in objects))
+        return True
+
+    def _given(self, partition: Partition) -> frozenset[str]:
+        return frozenset(path.name for path in self._compacted.get(partition, ()))
+
+    def hour(self, partition: Partition, objects: list[LogObject]) -> None:
+        """The hour's objects as parts: those made before, and new ones for the rest."""
+        with self.loader.building(partition):
+            fresh, given = _names(objects), self._given(partition)
+            compacted = self._compacted.get(partition, [])
+            parts = usable(self.loader.known_parts(partition), fresh, given)
+            done = frozenset().union(*(facts.sources for facts in parts.values()))
+            notes = [note for facts in parts.values() for note in facts.notes]
+            self.loaded.notes += notes
+            left = [obj for obj in objects if (obj.key, obj.etag) not in done]
+            ready = [obj for obj in objects if (obj.key, obj.etag) in done]
+            self._advance(len(ready), sum(obj.size for obj in ready))
+            others = [*compacted, *parts]
+            for batch in batches(left):
+                self._check()
+                self._make(partition, batch, others)
+                self._advance(len(batch), sum(obj.size for obj in batch))
+            self.loaded.parts += parts
+            if not left:
+                self.loader.ready.keep(partition, fresh, given, list(parts), notes)
+
+    def _make(self, partition: Partition, batch: list[LogObject], others: list[Path]) -> None:
+        events, read, notes = read_batch(self.loader, self.loader.connection, batch)
+        events, holders = without_doubles(events, others)
+        finished = finish(events)
+        needs = frozenset(path.name for path in holders)
+        facts = PartFacts(frozenset((obj.key, obj.etag) for obj in read), len(finished), needs, tuple(notes))
+        self.loaded.notes += notes
+        if not read:
+            return
+        digest = hashlib.sha256(facts.to_json()).hexdigest()[:32]
+        name = f"{self.loader.folder(partition)}{digest}.parquet"
+        try:
+            path = self.loader.cache.add(name, lambda half: write_part(finished, facts, half))
+            others.append(path)
+            self.loaded.parts.append(path)
+        except NotCached as error:
+            self._note(f"{error} {error.hint}")
+            self.loaded.tables.append(finished)
+
+    def _exact(self, objects: list[LogObject]) -> None:
+        events, _, notes = read_batch(self.loader, self.loader.connection, objects)
+        self.loaded.notes += notes
+        self.loaded.tables.append(finish(events))
+
+    def _note(self, note: str) -> None:
+        with self._lock:
+            if note not in self.loaded.notes:
+                self.loaded.notes.append(note)
+
+    def _advance(self, objects: int, size: int) -> None:
+        with self._lock:
+            self._done = (self._done[0] + objects, self._done[1] + size)
+            loading = Loading(self._done[0], self._total[0], self._done[1], self._total[1])
+        self._report(loading)
+
+    def _check(self) -> None:
+        if self._cancelled():
+            raise Cancelled("Stopped.", hint="What was loaded is kept; the next search is quicker.")

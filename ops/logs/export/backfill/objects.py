@@ -1,0 +1,102 @@
+"""Old events as objects of the dataset: JSON lines by hour, under names that the same work gives again.
+
+So a window that was cut off is simply done again: it overwrites what it wrote.
+"""
+
+import gzip
+import hashlib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+
+from ops.aws.logs.history import Event
+from ops.logs.export.ledger.model import Group
+from ops.logs.lake import layout
+from ops.logs.lake.layout import Kind, Location, Partition
+
+PART_BYTES = 32 << 20  # of lines held before they are written
+_HEADER = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ")
+
+
+class Writer:
+    """Collects events and writes them in parts; `name` tells this window's objects from all others."""
+
+    def __init__(
+        self, location: Location, group: Group, name: str, write: Callable[[str, bytes], None]
+    ) -> None:
+        self._location = location
+        self._group = group
+        self._name = hashlib.sha256(f"{'/'.join(group)} {name}".encode()).hexdigest()[:24]
+        self._write = write
+        self._lines: dict[datetime, list[bytes]] = defaultdict(list)
+        self._held = 0
+        self._part = 0
+        self.events = 0
+
+    def add(self, event: Event) -> None:
+        line = _line(self._group, event)
+        self._lines[_hour(event.timestamp)].append(line)
+        self._held += len(line)
+        self.events += 1
+        if self._held >= PART_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what is held, an object an hour."""
+        account, region, _ = self._group
+        for hour, lines in sorted(self._lines.items()):
+            folder = layout.folder(self._location, Kind.JSON, Partition(hour, account, region))
+            key = f"{folder}backfill-{self._name}-{self._part:05d}.gz"
+            self._write(key, gzip.compress(b"".join(lines), 6, mtime=0))
+        self._lines.clear()
+        self._held = 0
+        self._part += 1
+
+
+def exported_events(text: str, stream: str, source: str) -> Iterator[Event]:
+    """The events of one object of an export task.
+
+    An event begins at a line with a time before its message; lines without one go on with the event before.
+    They carry no ids: one is made of where the event stands, so that it is always the same.
+    """
+    at, message, number = "", "", 0
+    for line in [*text.split("\n")[:-1], None]:
+        header = _HEADER.match(line) if line is not None else None
+        if header or line is None:
+            if at:
+                id_ = hashlib.sha256(f"{source} {number}".encode()).hexdigest()[:56]
+                moment = round(datetime.fromisoformat(at).timestamp() * 1000)
+                yield Event(stream, moment, moment, f"x{id_}", message)
+                number += 1
+            if header and line is not None:
+                at, message = header[1], line[header.end() :]
+        else:
+            message += f"\n{line}"
+
+
+def by_folder(streams: Iterable[str]) -> dict[str, str]:
+    """Stream names by the folder that an export gives them; a folder of several names stands for itself."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in streams:
+        found[name.replace("/", "-")].append(name)
+    return {folder: names[0] if len(names) == 1 else folder for folder, names in found.items()}
+
+
+def _line(group: Group, event: Event) -> bytes:
+    account, region, name = group
+    shown = {
+        "account": account,
+        "region": region,
+        "group": name,
+        "stream": event.stream,
+        "timestamp": event.timestamp,
+        "id": event.id,
+        "message": event.message,
+    }
+    return json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _hour(timestamp: int) -> datetime:
+    return layout.hour_of(datetime.fromtimestamp(timestamp / 1000, UTC))

@@ -1,0 +1,98 @@
+"""Which stacks of the export are installed in an account and region, and which groups each wants."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from ops.aws.cloud import Cloud, Place
+from ops.aws.cloudformation.stacks import Stack, list_stacks
+from ops.logs.lake.layout import Location
+from ops.templates.logs import CENTRAL_DESCRIPTION, MEMBER_DESCRIPTION
+from ops.templates.logs.subscriber import OWN_GROUPS
+
+NEVER = ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")  # was never complete
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a stack's subscriber goes by: its parameters."""
+
+    filter: str
+    destination: str
+    by_account: bool = False
+    prefix: str = ""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    own: tuple[str, ...] = (OWN_GROUPS,)
+
+    def is_own(self, group: str) -> bool:
+        """Whether it is a group of the export itself: exporting it would never end."""
+        return group.startswith(self.own)
+
+    def objection(self, group: str) -> str:
+        """Why the parameters leave the group out; empty where they want it."""
+        if not group.startswith(self.prefix):
+            return f"its name does not begin with {self.prefix} (LogGroupNamePrefix)"
+        if self.include and not any(fnmatchcase(group, pattern) for pattern in self.include):
+            return f"its name matches none of {', '.join(self.include)} (IncludePatterns)"
+        for pattern in self.exclude:
+            if fnmatchcase(group, pattern):
+                return f"its name matches {pattern} (ExcludePatterns)"
+        return ""
+
+    def wants(self, group: str) -> bool:
+        return not self.is_own(group) and not self.objection(group)
+
+
+@dataclass(frozen=True)
+class Export:
+    """A stack of the export: the central one has the bucket, a member sends to it."""
+
+    place: Place
+    stack: Stack
+    central: bool
+
+    @property
+    def rules(self) -> Rules:
+        given = self.stack.parameters
+        return Rules(
+            filter=filter_name(self.place.region),
+            destination=self.stack.outputs.get("LogDestination", ""),
+            by_account=given.get("SubscribeBy") == "account",
+            prefix=given.get("LogGroupNamePrefix", ""),
+            include=_patterns(given.get("IncludePatterns", "")),
+            exclude=_patterns(given.get("ExcludePatterns", "")),
+            own=(OWN_GROUPS, f"/aws/lambda/{self.stack.name}-"),
+        )
+
+    @property
+    def schedule(self) -> str:
+        """When the subscriber looks at all groups."""
+        return self.stack.parameters.get("SubscribeSchedule", "")
+
+    @property
+    def location(self) -> Location | None:
+        """Where a central stack's logs lie; None for a member, and while the stack is being made."""
+        bucket = self.stack.outputs.get("Bucket", "").rpartition(":")[2]
+        if not self.central or not bucket:
+            return None
+        prefix = self.stack.parameters.get("BucketPrefix", "")
+        return Location(bucket, prefix, self.place.account.id, self.place.region)
+
+
+def find_exports(cloud: Cloud, place: Place) -> tuple[Export, ...]:
+    """The export's stacks of the place, recognized by their description, wherever they were deployed from."""
+    central = {CENTRAL_DESCRIPTION: True, MEMBER_DESCRIPTION: False}
+    return tuple(
+        Export(place, stack, central[stack.description])
+        for stack in list_stacks(cloud, place.account.id, place.region)
+        if stack.description in central and stack.status not in NEVER
+    )
+
+
+def filter_name(region: str) -> str:
+    """What the subscriber calls its filters and its account policy."""
+    return f"slipway-{region}"
+
+
+def _patterns(text: str) -> tuple[str, ...]:
+    return tuple(pattern.strip() for pattern in text.split(",") if pattern.strip())

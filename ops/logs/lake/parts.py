@@ -1,0 +1,228 @@
+"""Events → one Parquet part: doubles dropped, template and level added, sorted by group, template and time.
+
+A part says in its own metadata of which sources it was made, so that one file is all there is to keep right.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ops.logs.lake.buffers import Positions
+from ops.logs.lake.patterns import levels, templates
+
+ROW_GROUP = 122_880  # rows: DuckDB's own row group, so that each is one unit of work
+NOTES = b"slipway"
+CODED = ("account", "region", "log_group", "log_stream", "template", "level")
+ADDED = ("template", "level")
+IDENTITY = ("account", "region", "log_group", "log_stream", "id")
+
+
+@dataclass(frozen=True)
+class PartFacts:
+    """What a part says of itself: its sources as (key, etag), and the parts whose doubles it leaves out."""
+
+    sources: frozenset[tuple[str, str]]
+    rows: int = 0
+    needs: frozenset[str] = field(default=frozenset())
+    notes: tuple[str, ...] = ()
+    templates: int = 0  # distinct ones
+
+    def to_json(self) -> bytes:
+        """Without what the footer says itself."""
+        facts: dict[str, object] = {
+            "sources": sorted(self.sources),
+            "needs": sorted(self.needs),
+            "notes": self.notes,
+        }
+        facts["templates"] = self.templates
+        return json.dumps(facts).encode()
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What a part's footer says of all its events: account and region where there is but one."""
+
+    first: datetime
+    last: datetime
+    account: str | None
+    region: str | None
+    templates: int
+
+
+def finish(events: pa.Table) -> pa.Table:
+    """The events by group, template and time, in the order they had where these are equal; with levels.
+
+    What is alike lies together: that is smaller, and a search for a kind of message reads less.
+    """
+    messages = events["message"].chunks or [pa.array([], pa.string())]
+    masked = templates(*messages)
+    columns = {name: _one(events[name]) for name in events.column_names if name != "message"}
+    columns |= {"message": _together(messages), "template": masked, "level": levels(masked)}
+    for name in CODED:
+        if not pa.types.is_dictionary(columns[name].type):
+            columns[name] = columns[name].dictionary_encode()
+    kinds = _ranks(columns["log_group"]) * len(masked.dictionary) + _ranks(masked)
+    order = pa.array(_order(kinds, columns["ts"].cast(pa.int64()).to_numpy()))
+    ordered = {name: columns[name].take(order) for name in [*events.column_names, *ADDED]}
+    if pa.types.is_dictionary(ordered["message"].type):
+        ordered["message"] = ordered["message"].dictionary_decode().cast(pa.string())
+    return pa.table(ordered)
+
+
+def _together(messages: list[pa.Array]) -> pa.Array:
+    """Messages in one piece; what is `picked` stays so, without a look at the values."""
+    if not pa.types.is_dictionary(messages[0].type):
+        return pa.concat_arrays(messages)
+    sizes = [len(chunk.dictionary) for chunk in messages]
+    before = np.cumsum([0, *sizes[:-1]])
+    numbers = [chunk.indices.to_numpy() + at for chunk, at in zip(messages, before, strict=True)]
+    return pa.DictionaryArray.from_arrays(
+        np.concatenate(numbers), pa.concat_arrays([chunk.dictionary for chunk in messages])
+    )
+
+
+def _order(kinds: Positions, times: Positions) -> Positions:
+    """The rows by kind, then time, then as they are: sorted as one number each where that has room for it."""
+    rows = len(kinds)
+    if not rows:
+        return np.zeros(0, np.int64)
+    span = int(times.max()) - int(times.min()) + 1
+    if (int(kinds.max()) + 1) * span * rows >= 1 << 63:
+        return np.asarray(np.lexsort((times, kinds)), np.int64)
+    numbers: Positions = (kinds * span + (times - times.min())) * rows + np.arange(rows)
+    numbers.sort()
+    return numbers % rows
+
+
+def _ranks(column: pa.DictionaryArray) -> Positions:
+    """The place of each row's value among all in order."""
+    ranks = pc.rank(column.dictionary, tiebreaker="dense").to_numpy().astype(np.int64)
+    found: Positions = ranks[column.indices.to_numpy()]
+    return found
+
+
+def write_part(events: pa.Table, facts: PartFacts, path: Path) -> None:
+    """Writes finished events, and with them the facts."""
+    facts = replace(facts, templates=len(_one(events["template"]).dictionary))
+    with pq.ParquetWriter(
+        path,
+        events.schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=list(CODED),
+        column_encoding={"ts": "DELTA_BINARY_PACKED", "message": "DELTA_LENGTH_BYTE_ARRAY"},
+        write_statistics=[name for name in events.column_names if name not in ("message", "id")],
+        store_schema=False,
+        coerce_timestamps="ms",
+    ) as writer:
+        writer.write_table(events, row_group_size=ROW_GROUP)
+        writer.add_key_value_metadata({NOTES: facts.to_json()})
+
+
+def read_facts(path: Path) -> PartFacts | None:
+    """What the part says of itself; None for a file that is not a whole part."""
+    try:
+        footer = pq.read_metadata(path)
+        facts = json.loads((footer.metadata or {})[NOTES])
+        return PartFacts(
+            frozenset((key, etag) for key, etag in facts["sources"]),
+            footer.num_rows,
+            frozenset(facts["needs"]),
+            tuple(facts["notes"]),
+            int(facts["templates"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
+
+
+def read_extent(path: Path) -> Extent | None:
+    """How far the part's events reach; None for one without events, and for what is not a whole part."""
+    try:
+        footer = pq.read_metadata(path)
+        facts = json.loads((footer.metadata or {})[NOTES])
+        place = {footer.schema.column(n).name: n for n in range(footer.num_columns)}
+        bounds = {
+            name: _bounds([footer.row_group(n).column(place[name]) for n in range(footer.num_row_groups)])
+            for name in ("ts", "account", "region")
+        }
+        (first, last), (account, other), (region, another) = (
+            bounds[name] for name in ("ts", "account", "region")
+        )
+        return Extent(
+            first.replace(tzinfo=UTC),
+            last.replace(tzinfo=UTC),
+            account if account == other else None,
+            region if region == another else None,
+            int(facts["templates"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException):
+        return None
+
+
+def _bounds(columns: list[pq.ColumnChunkMetaData]) -> tuple[Any, Any]:
+    """The least and the greatest value; ValueError where that is not known."""
+    found = [column.statistics for column in columns]
+    if not all(one and one.has_min_max and not one.null_count for one in found):
+        raise ValueError
+    return min(one.min for one in found), max(one.max for one in found)
+
+
+def without_doubles(events: pa.Table, others: Iterable[Path] = ()) -> tuple[pa.Table, frozenset[Path]]:
+    """The events without those that are there twice, or in one of the parts `others`; and which of these.
+
+    Events without an id cannot be told from their twins, and all stay.
+    """
+    ids = _one(events["id"])
+    if ids.null_count == len(ids):
+        return events, frozenset()
+    seen: set[tuple[str, ...]] = set()
+    holders: set[Path] = set()
+    suspects = _repeated(ids)
+    for other in others:
+        theirs = pq.read_table(other, columns=list(IDENTITY))
+        common = pc.and_(pc.is_valid(ids), pc.is_in(ids, _one(theirs["id"])))
+        if not pc.any(common).as_py():
+            continue
+        both = theirs.filter(pc.is_in(_one(theirs["id"]), ids.filter(common)))
+        rows = set(_identities(both))
+        if rows & set(_identities(events.filter(common))):
+            holders.add(other)
+            seen |= rows
+            suspects = pc.or_(suspects, common)
+    if not pc.any(suspects).as_py():
+        return events, frozenset()
+    drop = []
+    positions = pc.indices_nonzero(suspects).to_pylist()
+    for position, identity in zip(positions, _identities(events.filter(suspects)), strict=True):
+        if identity in seen:
+            drop.append(position)
+        seen.add(identity)
+    keep = pc.invert(pc.is_in(pa.array(range(len(ids)), pa.int64()), pa.array(drop, pa.int64())))
+    return events.filter(keep), frozenset(holders)
+
+
+def _repeated(ids: pa.Array) -> pa.Array:
+    """Which rows have an id that another row has too."""
+    coded = ids.dictionary_encode()
+    if len(coded.dictionary) + ids.null_count == len(ids):
+        return pa.repeat(pa.scalar(False), len(ids))
+    counts = pc.value_counts(coded.indices.drop_null())
+    twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+    return pc.and_(pc.is_valid(ids), pc.is_in(coded.indices, twice))
+
+
+def _identities(events: pa.Table) -> Iterable[tuple[str, ...]]:
+    return zip(*(events[name].to_pylist() for name in IDENTITY), strict=True)
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)

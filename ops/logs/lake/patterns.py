@@ -1,0 +1,128 @@
+"""Templates: a message with what varies masked, and the level that it tells.
+
+A word (a run of letters, digits and underscores) that is a hexadecimal number with a digit becomes `*`; in
+any other word each run of digits does. So `req-3f2a took 17ms` becomes `req-* took *ms`. Nothing else is
+touched: whatever stands in a template between two stars stands so in the message (`pattern` builds on it).
+"""
+
+import re
+import string
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ops.logs.lake.buffers import Flags, Positions, as_text, parts_of, pieces, translated, without
+
+MASK = "*"
+# RE2 and Python agree on it; RE2 takes linear time, Python's own engine may not.
+MASKED = r"\b[0-9a-fA-F]*[0-9][0-9a-fA-F]*\b|[0-9]+"
+# The first of these words near a message's beginning tells its level.
+LEVEL_WORDS = {
+    "FATAL": ("fatal", "critical", "emerg", "panic"),
+    "ERROR": ("error", "err", "severe"),
+    "WARN": ("warning", "warn"),
+    "INFO": ("info", "notice"),
+    "DEBUG": ("debug",),
+    "TRACE": ("trace", "finest"),
+}
+LEVEL_OF = {word: level for level, words in LEVEL_WORDS.items() for word in words}
+LEVEL = rf"(?:^|[^0-9A-Za-z_])(?i:(?P<word>{'|'.join(LEVEL_OF)}))(?:[^0-9A-Za-z_]|$)"
+LEVEL_HEAD = 200  # characters in which it is looked for
+_SKELETON = bytes.maketrans(b"123456789", b"000000000")
+_LETTERS = string.ascii_letters
+_HEX_LETTER, _DIGIT, _OTHER = 1, 2, 4
+_KIND = bytes(  # of the characters of words; 0 for others
+    _DIGIT * (48 <= n <= 57)
+    or _HEX_LETTER * (n in b"abcdefABCDEF")
+    or _OTHER * (n == 95 or chr(n) in _LETTERS)
+    for n in range(256)
+)
+
+
+def template_of(message: str) -> str:
+    """The template of one message."""
+    array = pa.array([message], pa.string())
+    return str(templates(array).to_pylist()[0])
+
+
+def templates(*messages: pa.Array) -> pa.DictionaryArray:
+    """The messages' templates, dictionary encoded; of messages as they are, or as `buffers.picked` has them.
+
+    Messages that differ in digits only share a skeleton, and only skeletons are masked: every digit is as
+    good as 0 to it.
+    """
+    skeletons = pa.concat_arrays([_skeletons(chunk) for chunk in messages])
+    masked = _masked(skeletons.dictionary).dictionary_encode()
+    codes = masked.indices.to_numpy()[skeletons.indices.to_numpy()]
+    used = np.flatnonzero(np.bincount(codes, minlength=len(masked.dictionary)))
+    place = np.zeros(len(masked.dictionary), np.int32)
+    place[used] = np.arange(len(used))
+    return pa.DictionaryArray.from_arrays(place[codes], masked.dictionary.take(pa.array(used)))
+
+
+def _skeletons(messages: pa.Array) -> pa.DictionaryArray:
+    if not pa.types.is_dictionary(messages.type):
+        data, borders = parts_of(messages)
+        return pieces(translated(data, _SKELETON), borders).dictionary_encode()
+    # With what lies between them: that is much the same everywhere, and cheaper to look up than to leave out.
+    data, borders = parts_of(messages.dictionary)
+    numbers = messages.indices.to_numpy()
+    borders = np.column_stack((borders[numbers], borders[numbers + 1])).ravel()
+    found = pieces(translated(data, _SKELETON), borders).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(found.indices.to_numpy()[::2], found.dictionary)
+
+
+def levels(templates: pa.DictionaryArray) -> pa.DictionaryArray:
+    """The level of each template; a level is never masked, so the template tells it."""
+    head = pc.utf8_slice_codeunits(templates.dictionary, 0, LEVEL_HEAD)
+    words = pc.utf8_lower(pc.struct_field(pc.extract_regex(head, LEVEL), "word"))
+    known = pc.index_in(words, pa.array(LEVEL_OF))
+    level = pa.array(LEVEL_OF.values()).take(known).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(level.indices.take(templates.indices), level.dictionary)
+
+
+def masked_by_rule(message: str) -> str:
+    """What `template_of` answers, in plain Python: the rule to read and to test against."""
+
+    def word(match: re.Match[str]) -> str:
+        text = match.group()
+        if re.fullmatch("[0-9a-fA-F]+", text) and re.search("[0-9]", text):
+            return MASK
+        return re.sub("[0-9]+", MASK, text)
+
+    return re.sub("[0-9A-Za-z_]+", word, message)
+
+
+def _masked(values: pa.Array) -> pa.Array:
+    """Each value with its words masked; the rule as `masked_by_rule` has it, for all bytes at once."""
+    data, borders = parts_of(values)
+    kinds = translated(data, _KIND)
+    starts, ends = _runs(kinds > 0, borders)
+    in_word = np.bitwise_or.reduceat(kinds, starts) if len(starts) else kinds[:0]
+    numbers = (in_word & (_OTHER | _DIGIT)) == _DIGIT  # words that are hexadecimal numbers
+    inside = np.zeros(len(data) + 1, np.int8)
+    inside[starts[numbers]] = 1
+    inside[ends[numbers]] -= 1  # a word that begins at once where another value's has ended adds up to 0
+    taken = np.cumsum(inside[:-1], dtype=np.int8) > 0
+    starts, ends = _runs(taken | (kinds == _DIGIT), borders)
+    data = data.copy()
+    data[starts] = ord(MASK)
+    longer = ends - starts > 1
+    return as_text(without(data, borders, starts[longer] + 1, ends[longer]))
+
+
+def _runs(flags: Flags, borders: Positions) -> tuple[Positions, Positions]:
+    """Where runs of flagged bytes begin and end; a border ends one as well."""
+    padded = np.zeros(len(flags) + 2, bool)
+    padded[1:-1] = flags
+    changes = np.flatnonzero(padded[1:] != padded[:-1])
+    inside = borders[padded[borders] & padded[borders + 1]]
+    inside = inside[np.append(True, inside[1:] != inside[:-1])] if len(inside) else inside
+    return _merged(changes[::2], inside), _merged(changes[1::2], inside)
+
+
+def _merged(first: Positions, second: Positions) -> Positions:
+    both = np.concatenate((first, second))
+    both.sort(kind="stable")  # of two that are in order that is quick
+    return both

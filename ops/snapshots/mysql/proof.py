@@ -1,0 +1,190 @@
+"""What proves a MySQL or MariaDB database clean: the policy fits, treatments hold, keys lead somewhere."""
+
+from collections.abc import Sequence
+
+from ops.snapshots.mysql.text import (
+    COLUMNS,
+    HEAD,
+    SYSTEM,
+    TABLES,
+    columns_of,
+    exact,
+    literal,
+    rows,
+    same,
+    tables,
+    told,
+    truth,
+    unwrapped,
+)
+from ops.snapshots.mysql.treat import KEYS
+from ops.snapshots.policy import fakes
+from ops.snapshots.policy.model import Policy, Table, Treatment
+
+_TABLE = ("schema_name", "table_name")
+_COLUMN = (*_TABLE, "column_name")
+
+# SQL that writes the SQL of a column's value as a text, letter by letter.
+VALUE = "CONCAT('(CONVERT(', {source}.quoted, ' USING utf8mb4) COLLATE utf8mb4_bin)')"
+
+
+def drift(policy: Policy) -> str:
+    """One line: columns that the policy does not list, and what it lists and the server lacks.
+
+    All databases of the server are looked at: one that the policy does not name is not listed either.
+    """
+    ok = "TRUE" if policy.unlisted == "keep" else "unlisted IS NULL"
+    listed = [(table.schema, table.name, column) for table in policy.tables for column in table.columns]
+    truncated = tables([table for table in policy.tables if table.rows == "truncate"])
+    shown = "CONCAT_WS('.', {0}.schema_name, {0}.table_name, {0}.column_name)"
+    return f"""\
+{HEAD}
+WITH present AS ({COLUMNS}),
+listed AS {rows(listed, *_COLUMN)},
+truncated AS {truncated},
+found AS (
+    SELECT
+        (SELECT GROUP_CONCAT(JSON_OBJECT('column', {shown.format("p")}, 'type',
+                IF(p.family = 'json', 'json', p.type), 'required', {truth("p.is_required")})
+                ORDER BY p.schema_name, p.table_name, p.place)
+         FROM present p
+         LEFT JOIN listed l ON {same("l", "p", *_COLUMN)}
+         LEFT JOIN truncated t ON {same("t", "p", *_TABLE)}
+         WHERE NOT p.is_generated AND l.column_name IS NULL AND t.table_name IS NULL) AS unlisted,
+        (SELECT GROUP_CONCAT(JSON_QUOTE({shown.format("l")}) ORDER BY l.schema_name, l.table_name)
+         FROM (SELECT * FROM listed UNION SELECT t.*, NULL FROM truncated t) l
+         LEFT JOIN present p ON {same("p", "l", *_TABLE)}
+             AND p.column_name = COALESCE(l.column_name, p.column_name)
+         WHERE p.table_name IS NULL) AS missing
+)
+SELECT JSON_OBJECT('check', 'drift', 'policy', {policy.version},
+    'ok', {truth(f"({ok}) AND missing IS NULL")},
+    'unlisted', JSON_EXTRACT(CONCAT('[', COALESCE(unlisted, ''), ']'), '$'),
+    'missing', JSON_EXTRACT(CONCAT('[', COALESCE(missing, ''), ']'), '$'))
+FROM found;
+"""
+
+
+def definers() -> str:
+    """Triggers are made again as who they ran as: who may not name another user is told before all else."""
+    grantee = "CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@%')"
+    return f"""\
+{HEAD}
+SELECT JSON_OBJECT('check', 'definer', 'table', CONCAT(t.EVENT_OBJECT_SCHEMA, '.', t.EVENT_OBJECT_TABLE),
+    'column', t.TRIGGER_NAME, 'rows', 1, 'bad', 1, 'ok', {truth("FALSE")})
+FROM information_schema.TRIGGERS t
+WHERE t.TRIGGER_SCHEMA NOT IN {SYSTEM} AND {exact("t.DEFINER")} <> {exact("CURRENT_USER()")}
+    AND NOT EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES p
+        WHERE p.PRIVILEGE_TYPE IN ('SUPER', 'SET USER', 'SET_USER_ID', 'SET_ANY_DEFINER')
+        AND (p.GRANTEE LIKE {grantee} OR p.GRANTEE LIKE '''rds_superuser_role''%'));
+"""
+
+
+def assertions(policy: Policy) -> str:
+    """Per treated column, over all rows: does each value look as its treatment leaves it?"""
+    truncated = tables([table for table in policy.tables if table.rows == "truncate"])
+    parts = [
+        HEAD,
+        f"SELECT {literal(HEAD)};",
+        f"""\
+SELECT CONCAT('SELECT JSON_OBJECT(''check'', ''truncated'', ''table'', ', QUOTE(CONCAT(p.schema_name, '.',
+    p.table_name)), ', ''column'', ''*'', ''rows'', COUNT(*), ''bad'', COUNT(*), ''ok'', ',
+    {literal(truth("COUNT(*) = 0"))}, ') FROM ', p.qualified, ';')
+FROM ({TABLES}) p JOIN {truncated} t ON {same("t", "p", *_TABLE)};""",
+        *(_asserted(table) for table in policy.tables if table.treated and table.rows != "truncate"),
+    ]
+    return "\n".join(parts)
+
+
+def _asserted(table: Table) -> str:
+    """One pass over the table, whatever the number of its columns."""
+    wanted = [
+        (table.schema, table.name, column, str(each), _holds(each), literal(each.argument))
+        for column, each in table.treated.items()
+    ]
+    given = rows(wanted, *_COLUMN, "treatment", "holds", "constant_")
+    check = told(
+        "treated",
+        "u",
+        detail=("treatment", "u.treatment"),
+        bad="CONCAT('COALESCE(SUM(NOT (', u.holds, ')), 0)')",
+        ok="CONCAT('COALESCE(SUM(NOT (', u.holds, ')), 0) = 0')",
+    )
+    same_json = "JSON_CONTAINS(', p.quoted, ', ', v.constant_, ') AND JSON_CONTAINS(', v.constant_, ', '"
+    return f"""\
+SELECT CONCAT('SELECT CONCAT_WS(CHAR(10 USING utf8mb4), ',
+    GROUP_CONCAT({check} ORDER BY place SEPARATOR ', '), ') FROM ', qualified, ';')
+FROM (SELECT p.*, v.treatment, CASE
+        WHEN v.treatment LIKE 'constant%' AND p.family = 'json'
+            THEN CONCAT('COALESCE({same_json}, p.quoted, '), FALSE)')
+        WHEN v.treatment LIKE 'constant%' AND p.family = 'text'
+            THEN CONCAT(p.quoted, ' <=> LEFT(', v.constant_, ', ', p.longest, ')')
+        WHEN v.treatment LIKE 'constant%' THEN CONCAT(p.quoted, ' <=> ', v.constant_)
+        WHEN v.treatment LIKE 'shift %' OR (v.treatment = 'hash' AND p.family <> 'text') THEN 'TRUE'
+        ELSE REPLACE(REPLACE(v.holds, '<value>', {VALUE.format(source="p")}), '<longest>',
+            COALESCE(p.longest, 0)) END AS holds
+    FROM ({columns_of(table)}) p JOIN {given} v ON {same("v", "p", *_COLUMN)}
+    WHERE NOT p.is_generated) u
+GROUP BY qualified;"""
+
+
+def _holds(treatment: Treatment) -> str:
+    """The condition on <value>, which may have been cut to <longest>."""
+    if treatment.kind == "null":
+        return "<value> IS NULL"
+    if treatment.kind == "hash":
+        return "COALESCE(<value> REGEXP '^[0-9a-f]{1,32}$', TRUE)"
+    pattern = fakes.SHAPES.get(treatment.argument)
+    if pattern:
+        return f"COALESCE(<value> REGEXP {literal(pattern)}, TRUE)"
+    words = fakes.LISTED.get(treatment.argument)
+    if words:
+        return f"COALESCE({_one_of('<value>', words)}, TRUE)"
+    if treatment.argument == "name":
+        first, last = "SUBSTRING_INDEX(<value>, ' ', 1)", "SUBSTR(<value>, LOCATE(' ', <value>) + 1)"
+        both = f"LOCATE(' ', <value>) = 0 OR {last} = '' OR {_one_of(last, fakes.LAST_NAMES)}"
+        return f"COALESCE({_one_of(first, fakes.FIRST_NAMES)} AND ({both}), TRUE)"
+    return "TRUE"
+
+
+def _one_of(value: str, words: Sequence[str]) -> str:
+    """Whether it is one of the words, or begins one and fills the column: then it was cut."""
+    end = "IF(CHAR_LENGTH(<value>) < <longest>, '|', '')"
+    return f"LOCATE(CONCAT('|', {value}, {end}), {literal('|' + '|'.join(words) + '|')}) > 0"
+
+
+def foreign_keys() -> str:
+    """Every foreign key, checked by joining: rows may have come in while keys were not checked."""
+    return f"""\
+{HEAD}
+SELECT CONCAT('SELECT JSON_OBJECT(''check'', ''foreign key'', ''table'', ', QUOTE(CONCAT(schema_name, '.',
+    table_name)), ', ''column'', ', QUOTE(constraint_name), ', ''rows'', (SELECT COUNT(*) FROM ', child,
+    '), ''bad'', COUNT(*), ''ok'', ', {literal(truth("COUNT(*) = 0"))}, ') FROM ', child, ' c LEFT JOIN ',
+    parent, ' p ON ', joined, ' WHERE ', given, ' AND p.', one_column, ' IS NULL;')
+FROM ({KEYS}) k;
+"""
+
+
+def statistics() -> str:
+    """Statistics that hold values hold none that the table lacks; MySQL's histograms are younger than it."""
+    lacks = "NOT EXISTS (SELECT 1 FROM ', p.qualified, ' WHERE LEFT(CAST(', p.quoted, ' AS BINARY), 255) = X'"
+    made = "STR_TO_DATE(s.HISTOGRAM->>'$.\"last-updated\"', '%Y-%m-%d %H:%i:%s.%f')"
+    return f"""\
+{HEAD}
+SELECT sql_text FROM (
+    SELECT NULL AS sql_text FROM DUAL
+    /*M! UNION ALL SELECT CONCAT('SELECT JSON_OBJECT(''check'', ''statistics'', ''table'', ',
+        QUOTE(CONCAT(p.schema_name, '.', p.table_name)), ', ''column'', ', QUOTE(p.column_name),
+        ', ''rows'', 1, ''bad'', bad, ''ok'', JSON_EXTRACT(IF(bad, ''false'', ''true''), ''$'')) FROM ',
+        '(SELECT {lacks}, QUOTE(HEX(s.min_value)), ') OR {lacks}, QUOTE(HEX(s.max_value)), ') AS bad) b;')
+    FROM ({unwrapped(COLUMNS)}) p JOIN mysql.column_stats s ON {exact("s.db_name")} = p.schema_name
+        AND {exact("s.table_name")} = p.table_name AND {exact("s.column_name")} = p.column_name
+    WHERE p.family = 'text' AND s.min_value IS NOT NULL */
+    /*!80000 UNION ALL SELECT CONCAT('SELECT JSON_OBJECT(''check'', ''statistics'', ''table'', ',
+        QUOTE(CONCAT(t.schema_name, '.', t.table_name)), ', ''column'', ', QUOTE(s.COLUMN_NAME),
+        ', ''rows'', 1, ''bad'', ', {made} < t.made,
+        ', ''ok'', JSON_EXTRACT(''', IF({made} < t.made, 'false', 'true'), ''', ''$''));')
+    FROM ({TABLES}) t JOIN information_schema.COLUMN_STATISTICS s
+        ON {exact("s.SCHEMA_NAME")} = t.schema_name AND {exact("s.TABLE_NAME")} = t.table_name */
+) s WHERE sql_text IS NOT NULL;
+"""

@@ -1,0 +1,146 @@
+"""The scan of a MySQL or MariaDB database: what looks personal in columns of text that were not treated."""
+
+from collections.abc import Sequence
+
+from ops.snapshots.mysql.proof import VALUE
+from ops.snapshots.mysql.text import COLUMNS, HEAD, literal, rows, same, told
+from ops.snapshots.policy.model import Policy
+
+_COLUMN = ("schema_name", "table_name", "column_name")
+
+# Letters and digits beyond ASCII, of names of people and of domains.
+_LETTERS = (
+    "\\x{C0}-\\x{1FFF}\\x{2C00}-\\x{2DFF}\\x{3040}-\\x{D7FF}\\x{F900}-\\x{FDFF}"
+    "\\x{FE70}-\\x{FEFE}\\x{FF10}-\\x{FF19}\\x{FF21}-\\x{FF3A}\\x{FF41}-\\x{FF5A}\\x{FF66}-\\x{FFDC}"
+)
+_NAME = f"[A-Za-z0-9._%+{_LETTERS}-]"
+
+# Conditions on <value>. Nothing is tried again from the middle of a run of letters: a long text stays quick.
+_FINDINGS = {
+    "email": "LOCATE('@', <value>) > 0 AND <bare> REGEXP "
+    + literal(f"(?<!{_NAME}){_NAME}++@(?:[A-Za-z0-9{_LETTERS}-]+\\.)+[A-Za-z{_LETTERS}]{{2,}}"),
+    "phone": "<value> REGEXP "
+    + literal(
+        "(?<![0-9A-Za-z])(?:\\+[1-9][0-9]{0,2}[ (.-]*(?:[0-9][ ().-]*){6,12}[0-9]"
+        "|\\(?[0-9]{3}\\)?[ .-][0-9]{3}[ .-][0-9]{4})(?![0-9A-Za-z])"
+    ),
+    "national_id": "<value> REGEXP " + literal("(?<![0-9-])[0-9]{3}-[0-9]{2}-[0-9]{4}(?![0-9-])"),
+    "key": "<value> REGEXP "
+    + literal(
+        "AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|gh[pousr]_[A-Za-z0-9]{36}"
+        "|eyJ[A-Za-z0-9_-]{10,}\\.eyJ|xox[abprs]-[0-9A-Za-z-]{10,}|sk_live_[0-9A-Za-z]{16,}"
+    ),
+}
+# A card number with as many digits as there are, and as cards are written: a number may follow it.
+_CARDS = (
+    "(?<![0-9])[3-6](?:[ -]?[0-9]){12,18}(?![0-9])",
+    "(?<![0-9])(?:[3-6][0-9]{12,18}|[3-6][0-9]{3}(?:(?: [0-9]{4}){3}|(?:-[0-9]{4}){3})"
+    "|3[0-9]{3}(?: [0-9]{6} [0-9]{5}|-[0-9]{6}-[0-9]{5}))(?![0-9])",
+)
+_IBAN = "(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])"
+# They hold digits that look like anything after a while.
+_DIGESTS = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32,}"
+_LONGEST_CARD = 20
+
+
+def scan(policy: Policy) -> str:
+    """Every column of text that was not treated: in how many rows does it hold what looks personal?"""
+    treated = rows([(t.schema, t.name, c) for t in policy.tables for c in t.treated], *_COLUMN)
+    allowed = rows(
+        [(*_split(name), kind) for name, kinds in policy.allow.items() for kind in kinds], *_COLUMN, "kind"
+    )
+    held = [(kind, condition.replace("<bare>", _bare(policy))) for kind, condition in _FINDINGS.items()]
+    piecewise = [
+        ("card", _pieces("[3-6](?:[ -]?[0-9]){12}", _CARDS, "[ -]", _luhn())),
+        ("iban", _pieces("[A-Z]{2}[0-9]{2}", (_IBAN,), " ", _mod_97())),
+    ]
+    share = f"CONCAT(' WHERE RAND() < ', {policy.scan_rows} / p.estimate)"
+    sample = f"IF(p.estimate > {policy.scan_rows}, {share}, '')"
+    columns = f"""\
+SELECT p.*, k.kind, {sample} AS sampled, IF(a.kind IS NULL, 'FALSE', 'TRUE') AS is_allowed,
+        REPLACE(REPLACE(k.found, '<value>', {VALUE.format(source="p")}), '<table>',
+            CONCAT(p.qualified, {sample})) AS found
+    FROM ({COLUMNS}) p
+    JOIN {{kinds}} k
+    LEFT JOIN {treated} t ON {same("t", "p", *_COLUMN)}
+    LEFT JOIN {allowed} a ON {same("a", "p", *_COLUMN)} AND a.kind = k.kind
+    WHERE t.column_name IS NULL AND p.family IN ('text', 'json')"""
+    bad = "CONCAT('COALESCE(SUM(', u.found, '), 0)')"
+    check = told("scan", "u", detail=("kind", "u.kind"), bad=bad, ok=_ok(bad))
+    piece = told(
+        "scan",
+        "u",
+        detail=("kind", "u.kind"),
+        bad="'COALESCE(MAX(bad), 0)'",
+        ok=_ok("'COALESCE(MAX(bad), 0)'"),
+    )
+    return f"""\
+{HEAD}
+SELECT {literal(HEAD)};
+SELECT CONCAT('SELECT CONCAT_WS(CHAR(10 USING utf8mb4), ',
+    GROUP_CONCAT({check} ORDER BY place, kind SEPARATOR ', '), ') FROM ', qualified, sampled, ';')
+FROM ({columns.format(kinds=rows(held, "kind", "found"))}) u GROUP BY qualified, sampled;
+SELECT CONCAT(REPLACE(u.found, '<check>', {piece}), ';')
+FROM ({columns.format(kinds=rows(piecewise, "kind", "found"))}) u;
+"""
+
+
+def _ok(bad: str) -> str:
+    return f"CONCAT(u.is_allowed, ' OR ', {bad}, ' = 0')"
+
+
+def _split(name: str) -> tuple[str, ...]:
+    """The schema, which may be empty, table and column of a full name."""
+    return tuple(name.split("."))
+
+
+def _bare(policy: Policy) -> str:
+    """The value without the addresses that are allowed."""
+    domains = "|".join(domain.replace(".", "\\.") for domain in policy.allow_domains)
+    pattern = literal(f"@({domains.lower()})(?!-|\\.?[a-z0-9_{_LETTERS}])")
+    return f"REGEXP_REPLACE(LOWER(<value>), {pattern}, '')"
+
+
+def _pieces(first: str, patterns: Sequence[str], between: str, holds: str) -> str:
+    """How many rows hold a piece that has a pattern and, without what stands between, is one by its digits.
+
+    Rows that lack what every piece has are left out first; the others are taken apart piece by piece.
+    """
+
+    def step(pattern: str, text: str, source: str) -> str:
+        found = f"REGEXP_SUBSTR({text}, {literal(pattern)})"
+        rest = f"SUBSTR({text}, REGEXP_INSTR({text}, {literal(pattern)}) + CHAR_LENGTH({found}))"
+        return f"SELECT n, {found}, {rest} FROM {source} WHERE {text} REGEXP {literal(pattern)}"
+
+    def pieces(place: int, pattern: str) -> str:
+        taken = f"{step(pattern, 'held', 'looked')} UNION ALL {step(pattern, 'rest', f'piece{place}')}"
+        return f"piece{place} (n, found, rest) AS ({taken}),\n"
+
+    either = " UNION ALL ".join(f"SELECT n, found FROM piece{place}" for place in range(len(patterns)))
+    held = f"IF(<value> REGEXP {literal(first)}, REGEXP_REPLACE(<value>, {literal(_DIGESTS)}, 'x'), '')"
+    return f"""\
+WITH RECURSIVE looked AS (SELECT ROW_NUMBER() OVER () AS n, {held} AS held FROM <table>),
+{"".join(pieces(place, pattern) for place, pattern in enumerate(patterns))}\
+bare AS (SELECT n, REGEXP_REPLACE(found, {literal(between)}, '') AS d FROM ({either}) f),
+bads AS (SELECT COUNT(DISTINCT n) AS bad FROM bare WHERE {holds})
+SELECT <check> FROM looked JOIN bads"""
+
+
+def _luhn() -> str:
+    """ISO/IEC 7812-1: every second digit from the right is doubled."""
+    digits = f"LPAD(d, {_LONGEST_CARD}, '0')"
+    doubled = "ELT(1 + SUBSTR({0}, {1}, 1), 0, 2, 4, 6, 8, 1, 3, 5, 7, 9)"
+    single = "SUBSTR({0}, {1}, 1)"
+    terms = (
+        (doubled if place % 2 else single).format(digits, place) for place in range(1, _LONGEST_CARD + 1)
+    )
+    return f"CHAR_LENGTH(d) BETWEEN 13 AND 19 AND ({' + '.join(terms)}) % 10 = 0"
+
+
+def _mod_97() -> str:
+    """ISO 13616: the rearranged number, letters as 10 to 35, is 1 modulo 97; in two steps, for it is long."""
+    turned = "CONCAT(SUBSTR(d, 5), LEFT(d, 4))"
+    for code in range(26):
+        turned = f"REPLACE({turned}, '{chr(ord('A') + code)}', '{10 + code}')"
+    first = f"CAST(LEFT({turned}, 30) AS DECIMAL(40)) % 97"
+    return f"CAST(CONCAT({first}, SUBSTR({turned}, 31)) AS DECIMAL(60)) % 97 = 1"

@@ -1,0 +1,130 @@
+"""Pieces of SQL that MySQL 8 and MariaDB 10.6 both take: names, literals, lists, and the catalogue.
+
+What only one of them takes stands in comments that only that one reads: `/*!80000 MySQL */`,
+`/*M! MariaDB */`.
+"""
+
+import json
+from collections.abc import Sequence
+
+from ops.snapshots.policy.model import Table
+
+# The server's own; whatever else there is, is looked at.
+SYSTEM = "('information_schema', 'mysql', 'performance_schema', 'sys')"
+
+# Every script of ours begins with it: literals and dates mean the same whatever the server's settings.
+# Reports are long lines, and a text may hold many things that look like a card's number.
+HEAD = """\
+SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO', SESSION time_zone = '+00:00',
+    SESSION group_concat_max_len = 1000000000, SESSION foreign_key_checks = 0
+    /*!80000 , SESSION information_schema_stats_expiry = 0, SESSION cte_max_recursion_depth = 1000000 */
+    /*M! , SESSION max_recursive_iterations = 1000000 */;
+"""
+
+_TEXTS = "('char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext', 'enum', 'set')"
+_BYTES = "('binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob', 'bit')"
+_INTEGERS = "('tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'decimal')"
+
+
+def exact(sql: str) -> str:
+    """A name, compared letter by letter."""
+    return f"(CONVERT({sql} USING utf8mb4) COLLATE utf8mb4_bin)"
+
+
+def quoted(sql: str) -> str:
+    """SQL that gives an identifier in backquotes, from SQL that gives a name."""
+    return f"CONCAT('`', REPLACE({sql}, '`', '``'), '`')"
+
+
+# `family` is how a treatment sees the column, which holds each number below `modulus`; `qualified` and
+# `quoted` are names as a statement writes them.
+# MariaDB's JSON is a text with a check. Generated columns and views follow what they are made of.
+COLUMNS = f"""\
+SELECT {exact("c.TABLE_SCHEMA")} AS schema_name, {exact("c.TABLE_NAME")} AS table_name,
+    {exact("c.COLUMN_NAME")} AS column_name, c.ORDINAL_POSITION AS place, c.COLUMN_TYPE AS type,
+    CASE c.DATA_TYPE WHEN 'tinyint' THEN 127 WHEN 'smallint' THEN 32767 WHEN 'mediumint' THEN 8388607
+        WHEN 'float' THEN 16777216
+        WHEN 'decimal' THEN CAST(LEAST(2147483647, POW(10, c.NUMERIC_PRECISION - c.NUMERIC_SCALE))
+        AS UNSIGNED)
+        ELSE 2147483647 END AS modulus,
+    c.CHARACTER_MAXIMUM_LENGTH AS longest, COALESCE(t.TABLE_ROWS, 0) AS estimate,
+    COALESCE(c.GENERATION_EXPRESSION, '') <> '' AS is_generated, c.EXTRA LIKE '%on update%' AS is_touched,
+    c.IS_NULLABLE = 'NO' AS is_required,
+    CONCAT({quoted("c.TABLE_SCHEMA")}, '.', {quoted("c.TABLE_NAME")}) AS qualified,
+    {quoted("c.COLUMN_NAME")} AS quoted, t.ENGINE AS engine, t.TABLE_TYPE = 'SYSTEM VERSIONED' AS has_history,
+    CASE WHEN c.DATA_TYPE = 'json' /*M! OR k.CHECK_CLAUSE IS NOT NULL */ THEN 'json'
+        WHEN c.DATA_TYPE IN {_TEXTS} THEN 'text'
+        WHEN c.DATA_TYPE IN {_BYTES} THEN 'bytes'
+        WHEN c.DATA_TYPE IN {_INTEGERS} THEN 'number'
+        WHEN c.DATA_TYPE IN ('float', 'double') THEN 'float'
+        ELSE c.DATA_TYPE END AS family
+FROM information_schema.COLUMNS c
+JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME
+/*M! LEFT JOIN information_schema.CHECK_CONSTRAINTS k ON k.CONSTRAINT_SCHEMA = c.TABLE_SCHEMA
+    AND k.TABLE_NAME = c.TABLE_NAME AND k.CONSTRAINT_NAME = c.COLUMN_NAME
+    AND k.CHECK_CLAUSE LIKE 'json\\_valid(%' */
+WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND t.TABLE_SCHEMA NOT IN {SYSTEM}"""
+
+TABLES = f"""\
+SELECT {exact("t.TABLE_SCHEMA")} AS schema_name, {exact("t.TABLE_NAME")} AS table_name,
+    CONCAT({quoted("t.TABLE_SCHEMA")}, '.', {quoted("t.TABLE_NAME")}) AS qualified,
+    t.TABLE_TYPE = 'SYSTEM VERSIONED' AS has_history, t.CREATE_TIME AS made
+FROM information_schema.TABLES t
+WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND t.TABLE_SCHEMA NOT IN {SYSTEM}"""
+
+
+def columns_of(table: Table) -> str:
+    """The columns of one table: MariaDB opens every table of the server for those of all."""
+    schema = literal(table.schema) if table.schema else "DATABASE()"
+    names = (
+        f"{source}.TABLE_SCHEMA = {schema} AND {source}.TABLE_NAME = {literal(table.name)}" for source in "ct"
+    )
+    return f"{COLUMNS}\n    AND {' AND '.join(names)}"
+
+
+def unwrapped(sql: str) -> str:
+    """What MariaDB reads of it, for use within a comment that only MariaDB reads: these do not nest."""
+    return sql.replace("/*M!", "").replace("*/", "")
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def rows(cells: Sequence[Sequence[str]], *names: str) -> str:
+    """A table of texts. Its column `schema_name` is the database of the connection where it is empty."""
+    columns = ", ".join(f"{name} LONGTEXT PATH '$[{place}]'" for place, name in enumerate(names))
+    table = f"JSON_TABLE({literal(json.dumps(cells, ensure_ascii=False))}, '$[*]' COLUMNS ({columns})) AS j"
+    schema = "COALESCE(NULLIF(j.schema_name, ''), DATABASE())"
+    chosen = ", ".join(
+        f"{exact(schema if name == 'schema_name' else f'j.{name}')} AS {name}" for name in names
+    )
+    return f"(SELECT {chosen} FROM {table})"
+
+
+def tables(found: Sequence[Table]) -> str:
+    return rows([(table.schema, table.name) for table in found], "schema_name", "table_name")
+
+
+def same(left: str, right: str, *names: str) -> str:
+    return " AND ".join(f"{left}.{name} = {right}.{name}" for name in names)
+
+
+def truth(condition: str) -> str:
+    """A condition as JSON's true or false; by itself it would be 1 or 0."""
+    return f"JSON_EXTRACT(IF({condition}, 'true', 'false'), '$')"
+
+
+def told(check: str, source: str, *, detail: tuple[str, str], bad: str, ok: str) -> str:
+    """SQL that writes the SQL of one check of a column, of `source` as the catalogue reads it.
+
+    `detail` is a key and its value, `bad` and `ok` are what the check counts and holds: each but the key is
+    SQL that gives SQL.
+    """
+    key, value = detail
+    return (
+        f"CONCAT('JSON_OBJECT(''check'', ''{check}'', ''table'', ', "
+        f"QUOTE(CONCAT({source}.schema_name, '.', {source}.table_name)), ', ''column'', ', "
+        f"QUOTE({source}.column_name), ', ''{key}'', ', QUOTE({value}), ', ''rows'', COUNT(*), ''bad'', ', "
+        f"{bad}, ', ''ok'', JSON_EXTRACT(IF(', {ok}, ', ''true'', ''false''), ''$''))')"
+    )

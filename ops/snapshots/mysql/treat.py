@@ -1,0 +1,296 @@
+"""What changes a MySQL or MariaDB database by policy: rows go, columns change, triggers are put back.
+
+MySQL has no switch for triggers: they are dropped, and made again as they were from the catalogue.
+"""
+
+from collections.abc import Sequence
+
+from ops.snapshots.mysql import unique
+from ops.snapshots.mysql.fakes import CHECK_DIGIT, SEED, choice, digest, fake, number, value_of
+from ops.snapshots.mysql.text import (
+    HEAD,
+    SYSTEM,
+    TABLES,
+    columns_of,
+    exact,
+    literal,
+    quoted,
+    rows,
+    same,
+    tables,
+    told,
+)
+from ops.snapshots.policy.model import Policy, Table, Treatment
+
+_TABLE = ("schema_name", "table_name")
+_COLUMN = (*_TABLE, "column_name")
+_DELIMITER = "//slipway//"  # stands in no trigger
+
+# The definer's name may hold an @; its host does not.
+_HOST = "SUBSTRING_INDEX(DEFINER, '@', -1)"
+_USER = f"LEFT(DEFINER, CHAR_LENGTH(DEFINER) - CHAR_LENGTH({_HOST}) - 1)"
+# A body with other letters is sent as it was read: in utf8mb4.
+_CHARACTERS = """\
+IF(LENGTH(ACTION_STATEMENT) = CHAR_LENGTH(ACTION_STATEMENT), CHARACTER_SET_CLIENT, 'utf8mb4')"""
+
+
+def undo() -> str:
+    """What makes the triggers again as they are now, in their order; run before `relax`."""
+    return f"""\
+{HEAD}
+SELECT CONCAT('SET SESSION sql_mode = ', QUOTE(SQL_MODE), ', character_set_client = ', {_CHARACTERS},
+    ', collation_connection = ', COLLATION_CONNECTION, ';\\nDELIMITER {_DELIMITER}\\nCREATE DEFINER = ',
+    {quoted(_USER)}, '@', {quoted(_HOST)}, ' TRIGGER ', {quoted("TRIGGER_SCHEMA")}, '.',
+    {quoted("TRIGGER_NAME")}, ' ', ACTION_TIMING, ' ', EVENT_MANIPULATION, ' ON ',
+    {quoted("EVENT_OBJECT_SCHEMA")}, '.', {quoted("EVENT_OBJECT_TABLE")}, ' FOR EACH ROW ', ACTION_STATEMENT,
+    '\\n{_DELIMITER}\\nDELIMITER ;')
+FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN {SYSTEM}
+ORDER BY EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE, EVENT_MANIPULATION, ACTION_TIMING, ACTION_ORDER;
+"""
+
+
+def relax() -> str:
+    return f"""\
+{HEAD}
+SELECT CONCAT('DROP TRIGGER ', {quoted("TRIGGER_SCHEMA")}, '.', {quoted("TRIGGER_NAME")}, ';')
+FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN {SYSTEM};
+"""
+
+
+def rows_of(policy: Policy) -> str:
+    """What is emptied, then what is sampled, with the rows that lose their parent by it."""
+    truncated = [table for table in policy.tables if table.rows == "truncate"]
+    sampled = [table for table in policy.tables if table.rows == "sample"]
+    parts = [
+        HEAD,
+        f"SELECT {literal(HEAD + SEED)};",
+        *([_truncate(truncated)] if truncated else []),
+        *(_sample(table) for table in sampled),
+        *([_orphans()] if sampled else []),
+    ]
+    return "\n".join(parts)
+
+
+def treat(policy: Policy) -> str:
+    """Each table's columns change in one statement, with a check of what it leaves."""
+    treated = [table for table in policy.tables if table.treated and table.rows != "truncate"]
+    parts = [
+        HEAD,
+        f"SELECT {literal(HEAD + SEED)};",
+        unique.rooms(policy),
+        unique.draw(),
+        *(_update(table, policy.case) for table in treated),
+        unique.DROP,
+        f"SELECT CONCAT('DELETE HISTORY FROM ', qualified, ';') FROM ({TABLES}) t WHERE has_history;",
+    ]
+    return "\n".join(parts)
+
+
+def _truncate(found: Sequence[Table]) -> str:
+    return f"""\
+SELECT CONCAT(IF(p.has_history, 'DELETE FROM ', 'TRUNCATE TABLE '), p.qualified, ';')
+FROM ({TABLES}) p JOIN {tables(found)} t ON {same("t", "p", *_TABLE)};"""
+
+
+def _sample(table: Table) -> str:
+    """Which rows stay follows from their key, or all columns: the same in every run."""
+    sampled = choice("sample", "CONCAT_WS('-', <key>)").replace("'", "''")
+    return f"""\
+SELECT CONCAT('DELETE FROM ', p.qualified, ' WHERE ', REPLACE('{sampled}', '<key>',
+    GROUP_CONCAT(p.quoted ORDER BY p.place SEPARATOR ', ')), ' % 10000 >= {int(table.percent * 100)};')
+FROM ({columns_of(table)}) p
+LEFT JOIN information_schema.STATISTICS k ON k.INDEX_NAME = 'PRIMARY' AND k.TABLE_SCHEMA = p.schema_name
+    AND k.TABLE_NAME = p.table_name AND k.COLUMN_NAME = p.column_name
+WHERE k.COLUMN_NAME IS NOT NULL OR NOT EXISTS (
+    SELECT 1 FROM information_schema.STATISTICS n WHERE n.INDEX_NAME = 'PRIMARY'
+    AND n.TABLE_SCHEMA = p.schema_name AND n.TABLE_NAME = p.table_name)
+GROUP BY p.qualified;"""
+
+
+# How a row of a child finds its parent; `one_column` is a column of the parent's that a found row has.
+KEYS = f"""\
+SELECT k.CONSTRAINT_SCHEMA AS schema_name, k.TABLE_NAME AS table_name, k.CONSTRAINT_NAME AS constraint_name,
+    CONCAT({quoted("k.TABLE_SCHEMA")}, '.', {quoted("k.TABLE_NAME")}) AS child,
+    CONCAT({quoted("k.REFERENCED_TABLE_SCHEMA")}, '.', {quoted("k.REFERENCED_TABLE_NAME")}) AS parent,
+    GROUP_CONCAT('c.', {quoted("k.COLUMN_NAME")}, ' = p.', {quoted("k.REFERENCED_COLUMN_NAME")}
+        SEPARATOR ' AND ') AS joined,
+    GROUP_CONCAT('c.', {quoted("k.COLUMN_NAME")}, ' IS NOT NULL' SEPARATOR ' AND ') AS given,
+    MIN({quoted("k.REFERENCED_COLUMN_NAME")}) AS one_column
+FROM information_schema.KEY_COLUMN_USAGE k
+WHERE k.REFERENCED_TABLE_NAME IS NOT NULL AND k.TABLE_SCHEMA NOT IN {SYSTEM}
+GROUP BY k.CONSTRAINT_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, child, parent"""
+
+
+def _orphans() -> str:
+    """Until no row is left whose parent is gone: a loop, which only a procedure may have; it goes at once.
+
+    A self-reference and a circle of tables end as well: each round deletes rows or is the last.
+    """
+    return f"""\
+SELECT CONCAT('DELIMITER {_DELIMITER}\\nCREATE PROCEDURE ', place, '() BEGIN\\nDECLARE gone BIGINT;\\n',
+    'REPEAT\\nSET gone = 0;\\n', statements, 'UNTIL gone = 0 END REPEAT;\\nEND{_DELIMITER}\\nDELIMITER ;\\n',
+    'CALL ', place, '();\\nDROP PROCEDURE ', place, ';')
+FROM (SELECT CONCAT({quoted("MIN(schema_name)")}, '.slipway_orphans') AS place,
+    GROUP_CONCAT('DELETE c FROM ', child, ' c LEFT JOIN ', parent, ' p ON ', joined, ' WHERE ', given,
+        ' AND p.', one_column, ' IS NULL;\\nSET gone = gone + ROW_COUNT();\\n' SEPARATOR '') AS statements
+    FROM ({KEYS}) k) s
+WHERE statements IS NOT NULL;"""
+
+
+def _update(table: Table, case: str) -> str:
+    """One statement writes every row; before and after it, what looks like any other value is summed.
+
+    Where nothing forbids it, a copy takes the table's place: InnoDB fills new pages quicker than it changes
+    full ones, and keeps no old row. Else it is an UPDATE.
+    """
+    wanted = [
+        (table.schema, table.name, column, each.by or column, f"{turn:06}", str(each), *_expressions(each))
+        for turn, (column, each) in enumerate(_in_turn(table))
+    ]
+    names = ("by_name", "turn", "treatment", "plain", "numeric", "then")
+    given = rows(wanted, *_COLUMN, *(f"{name}_" for name in names))
+    return f"""\
+SELECT CONCAT(
+    COALESCE(CONCAT('SELECT ', GROUP_CONCAT(IF(is_exact, {_sum("new")}, NULL) ORDER BY turn_ SEPARATOR ', '),
+        ' INTO ', GROUP_CONCAT(IF(is_exact, CONCAT('@x', place), NULL) ORDER BY turn_ SEPARATOR ', '),
+        ' FROM ', qualified, ';\\n'), ''),
+    IF(MIN(is_free) AND MAX(COALESCE(then_, '')) = '', {_copied()}, {_updated()}),
+    COALESCE(CONCAT('\\nSELECT CONCAT_WS(CHAR(10 USING utf8mb4), ',
+        GROUP_CONCAT(IF(is_exact, {_exact_check()}, NULL) ORDER BY turn_ SEPARATOR ', '),
+        ') FROM ', qualified, ';'), ''))
+FROM (SELECT p.*, v.turn_, v.then_, v.treatment_,
+        IF(v.turn_ IS NULL, p.quoted, {_cut("p", f"COALESCE(r.new, {_new(case)})")}) AS new,
+        p.family = 'number' AND v.treatment_ = 'hash' OR v.treatment_ LIKE 'shift %' AS is_exact,
+        {_FREE} AS is_free
+    FROM ({columns_of(table)}) p
+    LEFT JOIN {given} v ON {same("v", "p", *_COLUMN)}
+    LEFT JOIN slipway_rooms r ON {same("r", "p", *_COLUMN)}
+    JOIN ({columns_of(table)}) b ON b.column_name = COALESCE(v.by_name_, p.column_name)
+    WHERE NOT p.is_generated) u
+GROUP BY qualified, schema_name HAVING COUNT(turn_) > 0;"""
+
+
+# Whether a table may give its place to a copy: no foreign key holds it there.
+_FREE = f"""\
+(p.engine = 'InnoDB' AND NOT p.has_history AND NOT EXISTS (
+            SELECT 1 FROM information_schema.KEY_COLUMN_USAGE k WHERE k.REFERENCED_TABLE_NAME IS NOT NULL
+            AND ({exact("k.TABLE_SCHEMA")} = p.schema_name AND {exact("k.TABLE_NAME")} = p.table_name
+                OR {exact("k.REFERENCED_TABLE_SCHEMA")} = p.schema_name
+                AND {exact("k.REFERENCED_TABLE_NAME")} = p.table_name)))"""
+
+
+def _copied() -> str:
+    """Privileges, views and triggers go by the name, which the copy takes."""
+    new = f"CONCAT({quoted('schema_name')}, '.slipway_new')"
+    return f"""\
+CONCAT('CREATE TABLE ', {new}, ' LIKE ', qualified, ';\\nINSERT INTO ', {new}, ' (',
+        GROUP_CONCAT(quoted ORDER BY place SEPARATOR ', '), ') SELECT ',
+        GROUP_CONCAT(new ORDER BY place SEPARATOR ', '), ' FROM ', qualified, ';\\nDROP TABLE ', qualified,
+        ';\\nRENAME TABLE ', {new}, ' TO ', qualified, ';')"""
+
+
+def _updated() -> str:
+    """A column that is set to the time of every change is set to itself."""
+    cut = _cut("u", "REPLACE(then_, '<column>', quoted)")
+    then = f"IF(COALESCE(then_, '') = '', '', CONCAT(', ', quoted, ' = ', {cut}))"
+    return f"""\
+CONCAT('UPDATE ', qualified, ' SET ', GROUP_CONCAT(
+        IF(turn_ IS NULL AND NOT is_touched, NULL, CONCAT(quoted, ' = ', new, {then}))
+        ORDER BY turn_ IS NULL, turn_ SEPARATOR ', '), ';')"""
+
+
+def _new(case: str) -> str:
+    """The new value's SQL: <value> is the column, or the one that it is shifted by, as a text."""
+    return f"""\
+REPLACE(REPLACE(IF(p.family IN ('number', 'float') AND v.numeric_ <> '',
+        REPLACE(v.numeric_, '<modulus>', p.modulus), v.plain_),
+        '<value>', {value_of("b", case)}), '<column>', p.quoted)"""
+
+
+def _cut(source: str, sql: str) -> str:
+    """To the column's length; a JSON or a blob is not cut."""
+    return f"IF({source}.family = 'text', CONCAT('LEFT(', {sql}, ', ', {source}.longest, ')'), {sql})"
+
+
+def _sum(sql: str) -> str:
+    """Of all values, as each reads before and after it was stored."""
+    number = f"CONCAT('CAST(CAST(', {sql}, ' AS DECIMAL(20, 0)) AS CHAR)')"
+    plain = f"IF(u.family = 'number', {number}, CONCAT('CAST(', {sql}, ' AS CHAR)'))"
+    return f"CONCAT('SUM(CRC32(', {plain}, '))')"
+
+
+def _exact_check() -> str:
+    """Whether the column holds what its treatment makes of what it held: by a sum over all rows."""
+    ok = f"CONCAT({_sum('quoted')}, ' <=> @x', place)"
+    bad = f"CONCAT('IF(', {ok}, ', 0, COUNT(*))')"
+    return told("exact", "u", detail=("treatment", "treatment_"), bad=bad, ok=ok)
+
+
+def _in_turn(table: Table) -> list[tuple[str, Treatment]]:
+    """MySQL sets columns from left to right: one that others go by is set after them."""
+    left, found = dict(table.treated), []
+    while left:
+        free = [name for name in left if not any(t.by == name for other, t in left.items() if other != name)]
+        name = (free or list(left))[0]
+        found.append((name, left.pop(name)))
+    return found
+
+
+def _expressions(treatment: Treatment) -> tuple[str, str, str]:
+    """The new value, that of a column of numbers where it differs, and what is made of the new value then."""
+    if treatment.kind == "null":
+        return "NULL", "", ""
+    if treatment.kind == "constant":
+        return literal(treatment.argument), "", ""
+    if treatment.kind == "hash":
+        return digest("hash"), f"{number('hash')} % <modulus>", ""
+    if treatment.kind == "shift":
+        return _shift(int(treatment.argument)), "", ""
+    return fake(treatment.argument), "", CHECK_DIGIT if treatment.argument == "card" else ""
+
+
+def _shift(days: int) -> str:
+    """Never zero, to either side: halves are rounded away from it. A date of zeros stays one."""
+    shift = f"ROUND({choice('shift')} % {2 * days} - {days - 0.5})"
+    return f"IF(YEAR(<column>) = 0, <column>, DATE_ADD(<column>, INTERVAL {shift} DAY))"
+
+
+def rebuild() -> str:
+    """An UPDATE leaves the old row in the table's file: every table gets a new one."""
+    return f"""\
+{HEAD}
+SELECT {literal(HEAD + "SET @unread = 0 /*M! , SESSION system_versioning_alter_history = KEEP */;")};
+SELECT CONCAT('ALTER TABLE ', qualified, ' FORCE;') FROM ({TABLES}) t ORDER BY qualified;
+"""
+
+
+def statistics() -> str:
+    """Histograms and MariaDB's own statistics hold sample values: those that there are are made anew.
+
+    MySQL tells an error of ANALYZE in a row that fails nothing: so a histogram is dropped before it is made.
+    """
+    return f"""\
+{HEAD}
+SELECT sql_text FROM (
+    SELECT NULL AS sql_text FROM DUAL
+    /*M! UNION SELECT CONCAT('ANALYZE TABLE ', qualified, ' PERSISTENT FOR ALL;') FROM ({TABLES}) t
+    WHERE EXISTS (SELECT 1 FROM mysql.column_stats s
+        WHERE {exact("s.db_name")} = t.schema_name AND {exact("s.table_name")} = t.table_name) */
+    /*!80000 UNION SELECT CONCAT('ANALYZE TABLE ', qualified, ' DROP HISTOGRAM ON ',
+        {quoted("s.COLUMN_NAME")}, ';\\nANALYZE TABLE ', qualified, ' UPDATE HISTOGRAM ON ',
+        {quoted("s.COLUMN_NAME")}, ' WITH ', s.HISTOGRAM->>'$."number-of-buckets-specified"', ' BUCKETS',
+        IF(s.HISTOGRAM->>'$."auto-update"' = 'true', ' AUTO UPDATE', ''), ';')
+    FROM ({TABLES}) t JOIN information_schema.COLUMN_STATISTICS s
+        ON {exact("s.SCHEMA_NAME")} = t.schema_name AND {exact("s.TABLE_NAME")} = t.table_name */
+) s WHERE sql_text IS NOT NULL;
+"""
+
+
+def logs() -> str:
+    """RDS keeps the general and the slow log in tables, statements and all: twice empties both copies."""
+    return f"""\
+{HEAD}
+SELECT CONCAT('CALL mysql.', ROUTINE_NAME, '();')
+FROM information_schema.ROUTINES JOIN (SELECT 1 UNION ALL SELECT 2) twice
+WHERE ROUTINE_SCHEMA = 'mysql' AND ROUTINE_NAME IN ('rds_rotate_general_log', 'rds_rotate_slow_log');
+"""

@@ -1,0 +1,154 @@
+"""How unique columns of MySQL and MariaDB stay unique, however few fakes there are: see `postgres_unique`.
+
+What values have got other fakes stands in tables that are dropped when every column has looked into them:
+MySQL reads a temporary one only once in a statement.
+"""
+
+from ops.snapshots.mysql.fakes import numbered, value_of
+from ops.snapshots.mysql.text import HEAD, columns_of, literal, quoted, rows, same, truth
+from ops.snapshots.policy import fakes
+from ops.snapshots.policy.model import Policy, Table
+
+_COLUMN = ("schema_name", "table_name", "column_name")
+_ALL = f"CONCAT({quoted('DATABASE()')}, '.slipway_all')"
+_NOBODY = "X'00000000000000000000000000000000'"  # the digest of a number that is a value itself
+
+# The generator's session: columns whose fakes must be told apart, with what they become.
+_ROOMS = """\
+CREATE TEMPORARY TABLE slipway_rooms (
+    schema_name VARCHAR(64), table_name VARCHAR(64), column_name VARCHAR(64), qualified TEXT, quoted TEXT,
+    treatment TEXT, kind VARCHAR(20), space BIGINT, is_unique BOOLEAN, moved TEXT, value TEXT, digest TEXT,
+    drawn TEXT, taken TEXT, new LONGTEXT
+) DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+"""
+_ONLY_NEEDED = """\
+SET @needed = (SELECT GROUP_CONCAT(',', kind, ' ', space, ',' SEPARATOR '')
+    FROM slipway_rooms WHERE is_unique);
+DELETE FROM slipway_rooms WHERE COALESCE(LOCATE(CONCAT(',', kind, ' ', space, ','), @needed), 0) = 0;
+"""
+DROP = "SELECT DISTINCT CONCAT('DROP TABLE ', moved, ';') FROM slipway_rooms;"
+
+
+def rooms(policy: Policy) -> str:
+    """Makes a table, for the generator's session, of the columns whose fakes must be told apart.
+
+    `moved` is the table that says which values have got another fake, `new` what a value becomes.
+    """
+    treated = [table for table in policy.tables if table.treated and table.rows != "truncate"]
+    found = [_rooms(table, policy.case) for table in treated]
+    return "\n".join([_ROOMS, *filter(None, found), _ONLY_NEEDED])
+
+
+def _rooms(table: Table, case: str) -> str:
+    wanted = [
+        (
+            table.schema, table.name, column, str(treatment), way.family, way.kind, str(way.room.start),
+            str(way.room.base), str(way.room.width), way.digest, way.drawn, way.fake, way.taken,
+        )
+        for column, treatment in table.treated.items()
+        for way in numbered(treatment)
+    ]  # fmt: skip
+    if not wanted:
+        return ""
+    names = ("treatment", "family", "kind", "start", "base", "most", "digest", "drawn", "fake", "taken")
+    given = rows(wanted, *_COLUMN, *(f"{name}_" for name in names))
+
+    def filled(sql: str) -> str:
+        for name, value in (("space", "space"), ("width", "width"), ("tail", "tail"), ("column", "quoted")):
+            sql = f"REPLACE({sql}, '<{name}>', {value})"
+        return f"REPLACE({sql}, '<value>', value)"
+
+    looked = (
+        "CONCAT('COALESCE((SELECT m.slipway_drawn FROM ', moved, ' m WHERE m.slipway_digest = UNHEX(', "
+        "digest_, ')), ', drawn_, ')')"
+    )
+    return f"""\
+INSERT INTO slipway_rooms
+SELECT schema_name, table_name, column_name, qualified, quoted, treatment_, kind_, space, is_unique, moved,
+    value, {filled("digest_")}, {filled("drawn_")}, {filled("taken_")},
+    {filled(f"REPLACE(fake_, '<drawn>', {looked})")}
+FROM (SELECT w.*, CONCAT({quoted("DATABASE()")}, '.slipway_', kind_, '_', space) AS moved
+    FROM (SELECT w.*, POW(10, most_ - width) AS tail, CAST(LEAST({fakes.ENOUGH},
+            IF(family_ = 'number', modulus, POW(base_, width))) AS UNSIGNED) AS space
+        FROM (SELECT p.*, v.treatment_, v.kind_, v.family_, v.base_, v.most_ + 0 AS most_, v.digest_,
+                v.drawn_, v.fake_, v.taken_, {value_of("p", case)} AS value,
+                INSTR(u.names, p.quoted) > 0 AS is_unique, GREATEST(0, IF(p.family = 'text',
+                    LEAST(v.most_ + 0, p.longest - v.start_), v.most_ + 0)) AS width
+            FROM ({columns_of(table)}) p JOIN {given} v ON {same("v", "p", *_COLUMN)}
+                AND (v.family_ = '' OR (v.family_ = 'number') = (p.family IN ('number', 'float')))
+            JOIN ({_unique(table)}) u
+            WHERE NOT p.is_generated) w
+        ) w
+    WHERE space < {fakes.ENOUGH}) w;
+"""
+
+
+def _unique(table: Table) -> str:
+    """The columns of all unique keys in one text, with the expressions of those that are computed."""
+    schema = literal(table.schema) if table.schema else "DATABASE()"
+    return f"""\
+SELECT COALESCE(GROUP_CONCAT(COALESCE({quoted("s.COLUMN_NAME")}, ''), ' ',
+                COALESCE(g.GENERATION_EXPRESSION, '') /*!80013 , ' ', COALESCE(s.EXPRESSION, '') */), '')
+                AS names
+            FROM information_schema.STATISTICS s LEFT JOIN information_schema.COLUMNS g
+                ON g.TABLE_SCHEMA = {schema} AND g.TABLE_NAME = {literal(table.name)}
+                AND g.COLUMN_NAME = s.COLUMN_NAME
+            WHERE s.NON_UNIQUE = 0 AND s.TABLE_SCHEMA = {schema} AND s.TABLE_NAME = {literal(table.name)}"""
+
+
+def draw() -> str:
+    """For each kind and number of fakes: which values get another fake than they have drawn.
+
+    They are given the lowest that are free. Of as many numbers as were drawn or taken, at least as many are
+    free as are needed, so no more are looked at.
+    """
+    moved = (
+        "SELECT m.digest, f.number FROM (SELECT a.digest, ROW_NUMBER() OVER (ORDER BY a.digest) AS place "
+        "FROM <all> a JOIN (SELECT drawn, MIN(digest) AS stays FROM <all> GROUP BY drawn "
+        "HAVING COUNT(*) > 1) s ON s.drawn = a.drawn AND a.digest > s.stays) m "
+        "JOIN (SELECT number, ROW_NUMBER() OVER (ORDER BY number) AS place "
+        "FROM (SELECT ROW_NUMBER() OVER () - 1 AS number FROM <all>) n "
+        "WHERE NOT EXISTS (SELECT 1 FROM <all> a WHERE a.drawn = n.number)) f ON f.place = m.place;"
+    )
+    return f"""\
+SELECT CONCAT('CREATE TABLE ', {_ALL}, ' (drawn BIGINT NOT NULL, digest BINARY(16) NOT NULL, '
+    'PRIMARY KEY (drawn, digest));\\n', GROUP_CONCAT('INSERT IGNORE INTO ', {_ALL}, ' SELECT ', drawn,
+        ', UNHEX(', digest, ') FROM ', qualified, ' WHERE ', quoted, ' IS NOT NULL ORDER BY 1, 2;\\n',
+        'INSERT IGNORE INTO ', {_ALL}, ' SELECT ', taken, ', {_quoted(_NOBODY)} FROM ', qualified,
+        ' WHERE ', taken, ' IS NOT NULL ORDER BY 1;\\n' SEPARATOR ''),
+    'CREATE TABLE ', moved, ' (slipway_digest BINARY(16) PRIMARY KEY, slipway_drawn BIGINT NOT NULL);\\n',
+    'INSERT INTO ', moved, ' ', REPLACE({literal(moved)}, '<all>', {_ALL}),
+    '\\nDROP TABLE ', {_ALL}, ';')
+FROM slipway_rooms WHERE is_unique GROUP BY kind, space, moved ORDER BY kind, space;
+"""
+
+
+def _quoted(sql: str) -> str:
+    return sql.replace("'", "''")
+
+
+def space(policy: Policy) -> str:
+    """Whether the fakes suffice: for as many values as the unique columns that share them hold, and for those
+    of them that are fakes themselves.
+
+    Values are told apart only where there may be too many.
+    """
+    ok = _quoted(truth("many + taken <= <space>"))
+    return f"""\
+{HEAD}
+SELECT {literal(HEAD)};
+{rooms(policy)}
+SELECT REPLACE(CONCAT('SELECT CONCAT_WS(CHAR(10 USING utf8mb4), ',
+    GROUP_CONCAT('JSON_OBJECT(''check'', ''space'', ''table'', ',
+        QUOTE(CONCAT(schema_name, '.', table_name)), ', ''column'', ', QUOTE(column_name),
+        ', ''treatment'', ', QUOTE(treatment), ', ''rows'', many, ''bad'', ',
+        'GREATEST(0, many + taken - <space>), ''ok'', {ok})' SEPARATOR ', '),
+    ') FROM (SELECT IF(many * 2 <= <space>, many, (SELECT COUNT(*) FROM (',
+    GROUP_CONCAT('SELECT DISTINCT MD5(', value, ') FROM ', qualified, ' WHERE ', quoted, ' IS NOT NULL'
+        SEPARATOR ' UNION '), ') d)) AS many, IF(many * 2 <= <space>, 0, (SELECT COUNT(*) FROM (',
+    GROUP_CONCAT('SELECT DISTINCT ', taken, ' FROM ', qualified, ' WHERE ', taken, ' IS NOT NULL'
+        SEPARATOR ' UNION '), ') d)) AS taken FROM (SELECT ',
+    GROUP_CONCAT('(SELECT COUNT(', quoted, ') FROM ', qualified, ')' SEPARATOR ' + '), ' AS many) m) f;'),
+    '<space>', space)
+FROM slipway_rooms WHERE is_unique GROUP BY kind, space ORDER BY kind, space;
+"""

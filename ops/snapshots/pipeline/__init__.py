@@ -1,0 +1,8 @@
+"""The pipeline: its settings, its state machine, and the checks before it is set up.
+
+model      a pipeline's settings, their checks, and its stack
+machine    the state machine, in Amazon States Language
+preflight  what would work and what would fail, before a run
+forecast   how long a run will take and what it will cost
+setup      sets up or changes a pipeline
+"""

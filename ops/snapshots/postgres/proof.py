@@ -1,0 +1,224 @@
+"""What proves a PostgreSQL database clean: the policy fits, treatments hold, nothing else leaks."""
+
+from ops.snapshots.policy import fakes
+from ops.snapshots.policy.model import Policy, Table, Treatment
+from ops.snapshots.postgres.text import (
+    COLUMNS,
+    OURS,
+    array,
+    functions,
+    identifier,
+    literal,
+    name,
+    print_,
+    values,
+)
+
+VALUE = "<value>"  # stands for the text that a condition is about
+
+# Letters and digits beyond ASCII, of people's names and of domains, whatever the database's locale calls one.
+_LETTERS = (
+    "\\u00C0-\\u1FFF\\u2C00-\\u2DFF\\u3040-\\uD7FF\\uF900-\\uFDFF"
+    "\\uFE70-\\uFEFE\\uFF10-\\uFF19\\uFF21-\\uFF3A\\uFF41-\\uFF5A\\uFF66-\\uFFDC"
+)
+
+# What the scan looks for, as conditions on {v}, a text.
+_FINDINGS = {
+    "email": "position('@' IN {v}) > 0 AND {bare} ~ "
+    f"'[A-Za-z0-9._%+{_LETTERS}-]+@(?:[A-Za-z0-9{_LETTERS}-]+\\.)+[A-Za-z{_LETTERS}]{{{{2,}}}}'",
+    "card": "pg_temp.has_card({v})",
+    "phone": "{v} ~ '(?<![0-9A-Za-z])(?:\\+[1-9][0-9]{{0,2}}[ (.-]*(?:[0-9][ ().-]*){{6,12}}[0-9]"
+    "|\\(?[0-9]{{3}}\\)?[ .-][0-9]{{3}}[ .-][0-9]{{4}})(?![0-9A-Za-z])'",
+    "national_id": "{v} ~ '(?<![0-9-])[0-9]{{3}}-[0-9]{{2}}-[0-9]{{4}}(?![0-9-])'",
+    "iban": "pg_temp.has_iban({v})",
+    "key": "{v} ~ 'AKIA[0-9A-Z]{{16}}|-----BEGIN [A-Z ]*PRIVATE KEY|gh[pousr]_[A-Za-z0-9]{{36}}"
+    "|eyJ[A-Za-z0-9_-]{{10,}}\\.eyJ|xox[abprs]-[0-9A-Za-z-]{{10,}}|sk_live_[0-9A-Za-z]{{16,}}'",
+}
+
+
+def drift(policy: Policy) -> str:
+    """One line: columns that the policy does not list, and what it lists and the database lacks."""
+    ok = "true" if policy.unlisted == "keep" else "unlisted IS NULL"
+    truncated = [(table.schema, table.name) for table in policy.tables if table.rows == "truncate"]
+    return f"""\
+WITH listed (schema, name, column_name) AS ({values(_listed(policy), 3)}),
+truncated (schema, name) AS ({values(truncated, 2)}),
+present AS ({COLUMNS}),
+found AS (
+    SELECT
+        (SELECT json_agg(json_build_object(
+                    'column', format('%s.%s.%s', schema, name, column_name), 'type', plain_type,
+                    'required', required) ORDER BY schema, name, number)
+         FROM present p
+         WHERE generated = '' AND NOT EXISTS (SELECT FROM listed l WHERE (l.schema, l.name, l.column_name)
+                           = (p.schema, p.name, p.column_name))
+           AND NOT EXISTS (SELECT FROM truncated t WHERE (t.schema, t.name) = (p.schema, p.name))
+        ) AS unlisted,
+        (SELECT json_agg(format('%s.%s.%s', schema, name, column_name) ORDER BY 1)
+         FROM (SELECT * FROM listed UNION SELECT schema, name, NULL FROM truncated)
+             AS l (schema, name, column_name)
+         WHERE NOT EXISTS (SELECT FROM present p WHERE (p.schema, p.name) = (l.schema, l.name)
+                           AND p.column_name = coalesce(l.column_name, p.column_name))) AS missing
+)
+SELECT json_build_object('check', 'drift', 'policy', {policy.version}, 'ok', ({ok}) AND missing IS NULL,
+    'unlisted', coalesce(unlisted, '[]'), 'missing', coalesce(missing, '[]'))
+FROM found;
+"""
+
+
+def databases(policy: Policy) -> str:
+    """A line for each database that the policy does not name: nothing in it would be treated."""
+    ok = "true" if policy.unlisted == "keep" else "false"
+    named = array(["rdsadmin", "postgres", *policy.databases])
+    return f"""\
+SELECT json_build_object('check', 'database', 'table', datname, 'column', '*', 'rows', 1, 'bad', 1,
+    'ok', {ok})
+FROM pg_database
+WHERE NOT datistemplate AND datname <> current_database() AND datname <> ALL ({named});
+"""
+
+
+def own_database(policy: Policy) -> str:
+    """Whether the database that every server has holds columns, unless it is the pipeline's own."""
+    ok = "true" if policy.unlisted == "keep" else "count(*) = 0"
+    return f"""\
+\\getenv own DB_NAME
+SELECT json_build_object('check', 'database', 'table', current_database(), 'column', '*', 'rows', count(*),
+    'bad', count(*), 'ok', {ok})
+FROM ({COLUMNS}) c WHERE current_database() <> :'own';
+"""
+
+
+def _listed(policy: Policy) -> list[tuple[str, ...]]:
+    return [(table.schema, table.name, column) for table in policy.tables for column in table.columns]
+
+
+def assertions(policy: Policy) -> str:
+    """Per treated column, over all rows: does each value look as its treatment leaves it?"""
+    parts = [print_(functions())]
+    for table in policy.tables:
+        if table.rows == "truncate":
+            counted = _check("truncated", table, "*", "count(*)", "count(*)")
+            parts.append(print_(f"SELECT {counted} FROM {name(table)};"))
+        elif table.treated:
+            parts.append(_table_assertions(table))
+    return "\n".join(parts)
+
+
+def _table_assertions(table: Table) -> str:
+    """One pass over the table, whatever the number of its columns."""
+    rows = [
+        (column, str(treatment), _holds(column, treatment)) for column, treatment in table.treated.items()
+    ]
+    return f"""\
+SELECT format('SELECT unnest(ARRAY[%s]) FROM %s;', string_agg(format(
+    'json_build_object(''check'', ''treated'', ''table'', %L, ''column'', %L, ''treatment'', %L, '
+    '''rows'', count(*), ''bad'', count(*) FILTER (WHERE NOT (%s)), '
+    '''ok'', count(*) FILTER (WHERE NOT (%s)) = 0)',
+    {literal(table.full_name)}, v.column_name, v.treatment, c.condition, c.condition), ', '),
+    {literal(name(table))})
+FROM ({values(rows, 3)}) AS v (column_name, treatment, holds)
+JOIN ({COLUMNS}) p ON p.column_name = v.column_name
+CROSS JOIN LATERAL (SELECT CASE
+    WHEN v.treatment LIKE 'constant%' THEN format('%I%s IS NOT DISTINCT FROM CAST(%L AS %s)%s',
+        v.column_name, CASE WHEN p.base = 'json' THEN '::text' END, substr(v.treatment, 10), p.type,
+        CASE WHEN p.base = 'json' THEN '::text' END)
+    WHEN v.treatment LIKE 'shift %' OR (v.treatment = 'hash' AND p.category <> 'S') THEN 'true'
+    ELSE v.holds END) AS c (condition)
+WHERE (p.schema, p.name) = ({literal(table.schema)}, {literal(table.name)}) AND p.generated = ''
+HAVING count(*) > 0;
+"""
+
+
+def _holds(column: str, treatment: Treatment) -> str:
+    """The condition on a value of the column; fakes may have been cut to the column's length."""
+    value = f'({identifier(column)}::text COLLATE "default")'  # the column's own may know no patterns
+    if treatment.kind == "null":
+        return f"{value} IS NULL"
+    pattern = fakes.SHAPES.get(treatment.argument)
+    if treatment.kind == "hash":
+        return f"coalesce({value} ~ '^[0-9a-f]{{1,32}}$', true)"
+    if pattern:
+        return f"coalesce({value} ~ {literal(pattern)}, true)"
+    words = fakes.LISTED.get(treatment.argument)
+    if words:
+        return f"coalesce({value} = ANY ({array(words)}), true)"
+    if treatment.argument == "name":
+        first, last = f"split_part({value}, ' ', 1)", f"split_part({value}, ' ', 2)"
+        return (
+            f"coalesce({first} = ANY ({array(fakes.FIRST_NAMES)}) "
+            f"AND ({last} = ANY ({array(fakes.LAST_NAMES)}) OR {last} = ''), true)"
+        )
+    return "true"
+
+
+def _check(check: str, table: Table, column: str, rows: str, bad: str) -> str:
+    return (
+        f"json_build_object('check', '{check}', 'table', {literal(table.full_name)}, 'column', "
+        f"{literal(column)}, 'rows', {rows}, 'bad', {bad}, 'ok', {bad} = 0)"
+    )
+
+
+def statistics() -> str:
+    """No statistics are left of tables without rows: they would be of rows that are gone."""
+    return f"""\
+SELECT json_build_object('check', 'statistics', 'table', format('%s.%s', n.nspname, c.relname), 'column', '*',
+    'rows', count(*), 'bad', count(s.attname), 'ok', count(s.attname) = 0)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
+WHERE c.relkind IN ('r', 'm') AND c.reltuples = 0 AND {OURS}
+GROUP BY n.nspname, c.relname;
+"""
+
+
+def foreign_keys() -> str:
+    """Every foreign key, checked by joining: a constraint that was never validated proves nothing."""
+    return f"""\
+SELECT format('SELECT json_build_object(''check'', ''foreign key'', ''table'', %L, ''column'', %L, ''rows'', '
+    '(SELECT count(*) FROM %s), ''bad'', count(*), ''ok'', count(*) = 0) FROM %s c WHERE %s '
+    'AND NOT EXISTS (SELECT FROM %s p WHERE %s);', n.nspname || '.' || c.relname, k.conname, c.oid::regclass,
+    c.oid::regclass,
+    (SELECT string_agg(format('c.%I IS NOT NULL', a.attname), ' AND ')
+     FROM unnest(k.conkey) AS x JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = x),
+    k.confrelid::regclass,
+    (SELECT string_agg(format('c.%I = p.%I', ca.attname, pa.attname), ' AND ')
+     FROM unnest(k.conkey, k.confkey) AS pair (c, p)
+     JOIN pg_attribute ca ON ca.attrelid = k.conrelid AND ca.attnum = pair.c
+     JOIN pg_attribute pa ON pa.attrelid = k.confrelid AND pa.attnum = pair.p))
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE k.contype = 'f' AND k.conparentid = 0 AND {OURS};
+"""
+
+
+def scan(policy: Policy) -> str:
+    """Every column of text that was not treated: in how many rows does it hold what looks personal?"""
+    treated = [(t.schema, t.name, c) for t in policy.tables for c in t.treated]
+    allowed = [(*name.split("."), kind) for name, kinds in policy.allow.items() for kind in kinds]
+    domains = "|".join(domain.lower().replace(".", "\\.") for domain in policy.allow_domains)
+    more = f"[a-z0-9_{_LETTERS}]"
+    whole = literal(f"@({domains})(?!-|\\.?{more})")  # example.com, not example.com.corp.test
+    kinds = [
+        (kind, condition.format(v=VALUE, bare=f"regexp_replace(lower({VALUE}), {whole}, '', 'g')"))
+        for kind, condition in _FINDINGS.items()
+    ]
+    return f"""\
+{print_(functions())}
+SELECT format('SELECT unnest(ARRAY[%s]) FROM %s%s;', string_agg(format(
+    'json_build_object(''check'', ''scan'', ''table'', %L, ''column'', %L, ''kind'', %L, ''rows'', count(*), '
+    '''bad'', count(*) FILTER (WHERE %s), ''ok'', %s OR count(*) FILTER (WHERE %s) = 0)',
+    p.schema || '.' || p.name, p.column_name, k.kind, replace(k.condition, '{VALUE}', v.value),
+    (EXISTS (SELECT FROM allowed a WHERE (a.schema, a.name, a.column_name, a.kind)
+             = (p.schema, p.name, p.column_name, k.kind)))::text,
+    replace(k.condition, '{VALUE}', v.value)), ', '), p.relation::regclass,
+    CASE WHEN p.estimate > {policy.scan_rows}
+         THEN format(' TABLESAMPLE SYSTEM (%s)',
+                     round((100.0 * {policy.scan_rows} / p.estimate)::numeric, 4)) END)
+FROM ({COLUMNS}) p
+CROSS JOIN ({values(kinds, 2)}) AS k (kind, condition)
+CROSS JOIN LATERAL (SELECT format('(%I::text COLLATE "default")', p.column_name)) AS v (value)
+LEFT JOIN ({values(treated, 3)}) AS t (schema, name, column_name)
+    ON (t.schema, t.name, t.column_name) = (p.schema, p.name, p.column_name)
+WHERE t.schema IS NULL AND (p.category = 'S' OR p.base IN ('json', 'jsonb', 'xml', 'hstore')
+    OR (p.category = 'A' AND p.base IN ('_text', '_varchar', '_bpchar', '_json', '_jsonb')))
+GROUP BY p.relation, p.estimate;
+""".replace("allowed a WHERE", f"({values(allowed, 4)}) AS a (schema, name, column_name, kind) WHERE")

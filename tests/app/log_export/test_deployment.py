@@ -1,0 +1,82 @@
+"""Deploying the log export from a page: what stands, the plan before anything is done, what is refused."""
+
+import threading
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from app.shared.session import workbench
+from ops.audit import Actor, FileAudit
+from ops.aws.cloud import Cloud
+from ops.logs.export.deployment.plan import DEPLOY
+from ops.operations import Operation
+from ops.plan import Plan, Resource, Say, Status, Step
+from tests.ops.embedded.overlay import eventually
+from tests.pages.test_pages import SLOW_S, connected, press, texts
+
+__all__ = ["connected"]  # pages connect to the embedded cloud of the tests
+
+
+def script() -> None:
+    from app.log_export.deployment import show_deployment
+    from app.shared.dialogs import show_dialog
+    from app.shared.session import workbench
+
+    show_dialog()
+    show_deployment(workbench())
+
+
+def test_the_plan_is_shown_before_anything_is_deployed(cloud: Cloud) -> None:
+    test = AppTest.from_function(script, default_timeout=SLOW_S).run()
+    assert not test.exception
+    assert "No export is deployed" in texts(test)
+    test.text_input(key="deployment-Retention").set_value("48").run()
+    press(test, "Show plan")
+    assert not test.exception
+    steps = next(frame.value for frame in test.dataframe if "Step" in frame.value)
+    assert list(steps["Step"])[:2] == [
+        "Create the centre of the export in production eu-west-1",
+        "Create the export in production us-east-1",
+    ]
+    assert len(steps) == len(cloud.places)
+    assert "Deploy" in {button.label for button in test.button}
+
+
+def test_what_cannot_work_is_said_with_what_would(cloud: Cloud) -> None:
+    test = AppTest.from_function(script, default_timeout=SLOW_S).run()
+    test.text_input(key="deployment-Retention").set_value("1").run()
+    press(test, "Show plan")
+    assert "Retention is '1', not a number from 24 to 8760" in texts(test).replace("\\", "")
+    assert not [frame for frame in test.dataframe if "Step" in frame.value]
+
+
+def test_a_deployment_is_stopped_after_the_place_under_way(tmp_path: Path) -> None:
+    let_go = threading.Event()
+
+    def wait(say: Say) -> None:
+        let_go.wait(SLOW_S)
+
+    place = Resource("AWS::CloudFormation::Stack", "log-export", "111111111111", "eu-west-1")
+    steps = (
+        Step("first", "Create the centre", place, wait, {}),
+        Step("second", "Create the export elsewhere", place, lambda say: None, {}, needs=("first",)),
+    )
+    plan = Plan(f"{DEPLOY} to 2 places", steps, Operation.DEPLOY_EXPORT)
+    try:
+        work = workbench().works.start(
+            plan, actor=Actor("tester", "page"), audit=FileAudit(tmp_path / "audit.jsonl")
+        )
+        test = AppTest.from_function(script, default_timeout=SLOW_S).run()
+        assert not test.exception
+        assert "0 of 2 places ended" in texts(test)
+        assert test.button(key="deployment-plan").disabled, "one deployment at a time"
+        test = press(test, "Stop")
+        assert "stops after each place under way" in texts(test)
+        assert "Stop" not in {button.label for button in test.button}
+    finally:
+        let_go.set()
+    eventually(lambda: not work.running)
+    assert [work.status(step.id) for step in steps] == [Status.DONE, Status.NOT_RUN]
+    test = test.run()
+    assert "1 place not done. It was stopped." in texts(test).replace("\\", "")
+    assert not test.button(key="deployment-plan").disabled

@@ -1,0 +1,89 @@
+"""The timeline of a run, as the Vega-Lite that the browser draws."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from app.shared.statuses import STEPS
+from app.snapshots.charts import timeline
+from ops.aws.stepfunctions.history import Execution, StepState
+
+START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+NOW = START + timedelta(seconds=100)
+
+
+def at(second: float) -> datetime:
+    return START + timedelta(seconds=second)
+
+
+def chart(*steps: StepState) -> dict[str, Any]:
+    execution = Execution("arn:run", "run", "RUNNING", START, None, "", "", "{}", "", steps)
+    drawn: dict[str, Any] = timeline(execution, NOW).to_dict()
+    return drawn
+
+
+def rows(*steps: StepState) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = chart(*steps)["data"]["values"]
+    return found
+
+
+def test_a_bar_reaches_from_entering_to_leaving_and_tells_the_seconds() -> None:
+    assert rows(StepState("Make", "Task", "succeeded", started=at(1), ended=at(13.5))) == [
+        {
+            "Step": "Make",
+            "Status": "succeeded",
+            "Started": "2026-11-23T12:00:01.000+00:00",
+            "Ended": "2026-11-23T12:00:13.500+00:00",
+            "Seconds": 12.5,
+        }
+    ]
+
+
+def test_a_step_under_way_reaches_to_now() -> None:
+    (row,) = rows(StepState("Make", "Task", "running", started=at(40)))
+    assert (row["Ended"], row["Seconds"]) == ("2026-11-23T12:01:40.000+00:00", 60.0)
+
+
+def test_bars_stand_in_the_order_of_entering_without_what_was_never_entered() -> None:
+    found = rows(
+        StepState("Late", "Task", "running", started=at(20)),
+        StepState("Never", "Task", "pending"),
+        StepState("Not taken", "Task", "skipped"),
+        StepState("Early", "Task", "succeeded", started=at(0), ended=at(20)),
+    )
+    assert [row["Step"] for row in found] == ["Early", "Late"]
+    assert chart()["encoding"]["y"]["sort"] is None  # the browser keeps that order
+
+
+def test_times_are_utc_wherever_they_come_from() -> None:
+    there = timezone(timedelta(hours=2))
+    (row,) = rows(StepState("A", "Pass", "succeeded", started=at(0).astimezone(there), ended=at(1)))
+    assert row["Started"] == "2026-11-23T12:00:00.000+00:00"
+    assert chart()["encoding"]["x"]["scale"] == {"type": "utc"}
+
+
+def test_a_clock_that_is_behind_gives_no_negative_time() -> None:
+    (row,) = rows(StepState("A", "Task", "running", started=NOW + timedelta(seconds=3)))
+    assert (row["Seconds"], row["Ended"]) == (0.0, row["Started"])
+
+
+def test_colours_are_those_of_the_statuses_that_occur() -> None:
+    encoding = chart(
+        StepState("A", "Task", "failed", started=at(0), ended=at(1)),
+        StepState("B", "Task", "running", started=at(1)),
+    )["encoding"]
+    expected = {
+        "domain": ["running", "failed"],
+        "range": [STEPS["running"].background, STEPS["failed"].background],
+    }
+    assert encoding["color"]["scale"] == expected
+    assert encoding["stroke"]["scale"] == expected  # what makes an instant visible
+
+
+def test_the_tooltip_names_step_status_and_seconds() -> None:
+    drawn = chart(StepState("A", "Task", "running", started=at(1)))
+    assert [item["field"] for item in drawn["encoding"]["tooltip"]] == ["Step", "Status", "Seconds"]
+    assert drawn["mark"]["type"] == "bar"
+
+
+def test_a_run_without_steps_is_an_empty_chart() -> None:
+    assert rows() == []

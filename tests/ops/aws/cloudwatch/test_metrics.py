@@ -1,0 +1,51 @@
+"""Metrics of many groups in few calls."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+from ops.aws.cloud import Place
+from ops.aws.cloudwatch.metrics import QUERIES, Sum, read_sums
+from ops.settings import Account
+
+PLACE = Place(Account("production", "111111111111"), "eu-west-1")
+START = datetime(2026, 5, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+class Metrics:
+    """Answers every query with one value; notes how much was asked a call."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def get_paginator(self, name: str) -> "Metrics":
+        assert name == "get_metric_data"
+        return self
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        queries = request["MetricDataQueries"]
+        self.calls.append(len(queries))
+        results = [{"Id": each["Id"], "Timestamps": [START], "Values": [1.0]} for each in queries]
+        yield {"MetricDataResults": results[: len(results) // 2]}
+        yield {"MetricDataResults": results[len(results) // 2 :]}
+
+
+def read(names: list[str], end: datetime) -> tuple[list[Sum], list[int]]:
+    metrics = Metrics()
+    cloud: Any = SimpleNamespace(client=lambda *_: metrics)
+    found = read_sums(cloud, PLACE, "AWS/Logs", ("A", "B"), "LogGroupName", names, START, end, HOUR)
+    return list(found), metrics.calls
+
+
+def test_ten_thousand_groups_take_forty_calls() -> None:
+    names = [f"/app/{number}" for number in range(10_000)]
+    found, calls = read(names, START + timedelta(days=1))
+    assert len(calls) == 40 and max(calls) == QUERIES
+    assert {(each.metric, each.name) for each in found} == {(m, n) for m in "AB" for n in names}
+
+
+def test_a_long_range_asks_for_fewer_at_a_time() -> None:
+    _, calls = read(["/a"] * 400, START + timedelta(days=60))
+    assert max(calls) * 60 * 24 <= 100_800

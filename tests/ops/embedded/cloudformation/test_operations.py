@@ -1,0 +1,164 @@
+"""What rollouts need of the embedded cloud: waits with a token, distributed Maps, rollback triggers."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from tests.ops.embedded.overlay import ACCOUNT, allow, client, eventually, role, unique
+from tests.ops.embedded.services.test_functions import Functions
+from tests.ops.embedded.stepfunctions.test_stepfunctions import Machines
+
+TOKEN = "arn:aws:states:::lambda:invoke.waitForTaskToken"
+
+
+@pytest.fixture
+def machines(embedded: Any) -> Machines:
+    return Machines(embedded)
+
+
+def waiting(function: str, **more: Any) -> dict[str, Any]:
+    parameters = {"FunctionName": function, "Payload": {"token.$": "$$.Task.Token"}}
+    return {"Type": "Task", "Resource": TOKEN, "Parameters": parameters, "End": True, **more}
+
+
+def test_a_wait_with_a_token_ends_at_the_time_that_the_input_names(machines: Machines, embedded: Any) -> None:
+    name = Functions(embedded).create("def handler(event, context): return None")
+    states = {"Wait": waiting(name, TimeoutSecondsPath="$.seconds")}
+    ended = machines.run(states, allow("lambda:InvokeFunction"), data={"seconds": 1})
+    assert ended["error"] == "States.Timeout"
+
+
+def test_a_wait_with_a_token_fails_with_the_function_and_ends_with_its_execution(
+    machines: Machines, embedded: Any
+) -> None:
+    broken = Functions(embedded).create("def handler(event, context): raise KeyError('x')")
+    assert machines.run({"Wait": waiting(broken)}, allow("lambda:InvokeFunction"))["error"] == "KeyError"
+    quiet = Functions(embedded).create("def handler(event, context): return None")
+    machine = machines.create({"Wait": waiting(quiet)}, allow("lambda:InvokeFunction"))
+    execution = machines.start(machine)
+    machines.client.stop_execution(executionArn=execution)
+    assert machines.ended(execution)["status"] == "ABORTED"
+
+
+def test_a_distributed_map_keeps_to_the_concurrency_of_the_input_and_its_children_have_histories(
+    machines: Machines, embedded: Any
+) -> None:
+    name = Functions(embedded).create("def handler(event, context): return event")
+    parameters = {"FunctionName": name, "Payload": {"item.$": "$"}}
+    invoke = "arn:aws:states:::lambda:invoke"
+    call = {"Type": "Task", "Resource": invoke, "Parameters": parameters, "End": True}
+    each = {
+        "Type": "Map",
+        "ItemsPath": "$.items",
+        "MaxConcurrencyPath": "$.at_once",
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Call",
+            "States": {"Call": call},
+        },
+        "End": True,
+    }
+    machine = machines.create({"Each": each}, allow("lambda:InvokeFunction"))
+    execution = machines.start(machine, {"items": [1, 2, 3], "at_once": 1})
+    assert machines.ended(execution)["status"] == "SUCCEEDED"
+    (run,) = machines.client.list_map_runs(executionArn=execution)["mapRuns"]
+    found = machines.client.describe_map_run(mapRunArn=run["mapRunArn"])
+    assert (found["maxConcurrency"], found["itemCounts"]["succeeded"]) == (1, 3)
+    children = machines.client.list_executions(mapRunArn=run["mapRunArn"])["executions"]
+    kinds = [event["type"] for event in machines.history(children[0]["executionArn"])]
+    assert kinds[:3] == ["TaskStateEntered", "TaskScheduled", "TaskStarted"]
+
+
+def test_the_principal_of_an_assumed_role_is_the_role(embedded: Any) -> None:
+    caller = role(embedded, "lambda.amazonaws.com", allow("sts:AssumeRole"))
+    trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
+    condition = {"ArnEquals": {"aws:PrincipalArn": caller}}
+    iam = client(embedded, "iam")
+    document = json.dumps({"Version": "2012-10-17", "Statement": {**trust, "Condition": condition}})
+    target = iam.create_role(RoleName=unique("target"), AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    source = (
+        "import boto3\n"
+        "def handler(event, context):\n"
+        "    sts = boto3.client('sts')\n"
+        "    made = sts.assume_role(RoleArn=event['role'], RoleSessionName='test')\n"
+        "    return made['AssumedRoleUser']['Arn']\n"
+    )
+    functions = Functions(embedded)
+    name = functions.create(source, role_arn=caller)
+    answer = client(embedded, "lambda").invoke(FunctionName=name, Payload=json.dumps({"role": target}))
+    assert (
+        json.loads(answer["Payload"].read())
+        == target.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/") + "/test"
+    )
+
+
+class Stacks:
+    """One stack with a parameter in it, and an alarm beside it."""
+
+    def __init__(self, embedded: Any) -> None:
+        self.cfn, self.cloudwatch = client(embedded, "cloudformation"), client(embedded, "cloudwatch")
+        self.name = unique("stack")
+        self.cloudwatch.put_metric_alarm(
+            AlarmName=self.name,
+            Namespace="Test",
+            MetricName=self.name,
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+        self.alarm = self.cloudwatch.describe_alarms(AlarmNames=[self.name])["MetricAlarms"][0]["AlarmArn"]
+        self.state("OK")
+
+    def state(self, value: str) -> None:
+        self.cloudwatch.set_alarm_state(AlarmName=self.name, StateValue=value, StateReason="test")
+
+    def deploy(self, value: str, trigger: str, **more: Any) -> dict[str, Any]:
+        properties = {"Type": "String", "Value": value}
+        resource = {"Type": "AWS::SSM::Parameter", "Properties": properties}
+        stacks = self.cfn.describe_stacks()["Stacks"]
+        kind = "UPDATE" if any(each["StackName"] == self.name for each in stacks) else "CREATE"
+        made = self.cfn.create_change_set(
+            StackName=self.name,
+            ChangeSetName=unique("set"),
+            ChangeSetType=kind,
+            TemplateBody=json.dumps({"Resources": {"P": resource}}),
+            RollbackConfiguration={"RollbackTriggers": [{"Arn": trigger, "Type": "AWS::CloudWatch::Alarm"}]},
+            **more,
+        )
+        self.cfn.execute_change_set(ChangeSetName=made["Id"])
+
+        def look() -> dict[str, Any] | None:
+            (stack,) = self.cfn.describe_stacks(StackName=self.name)["Stacks"]
+            return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
+
+        time.sleep(0.2)
+        return eventually(look)
+
+    def value(self) -> str:
+        return json.dumps(self.cfn.get_template(StackName=self.name)["TemplateBody"])
+
+
+def test_an_alarm_among_the_triggers_rolls_the_operation_back(embedded: Any) -> None:
+    stacks = Stacks(embedded)
+    assert stacks.deploy("one", stacks.alarm)["StackStatus"] == "CREATE_COMPLETE"
+    stacks.state("ALARM")
+    assert stacks.deploy("two", stacks.alarm)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert "one" in stacks.value() and "two" not in stacks.value()
+    events = stacks.cfn.describe_stack_events(StackName=stacks.name)["StackEvents"]
+    assert any("Rollback trigger" in event.get("ResourceStatusReason", "") for event in events)
+
+
+def test_a_trigger_that_does_not_exist_rolls_a_new_stack_back(embedded: Any) -> None:
+    stacks = Stacks(embedded)
+    assert stacks.deploy("one", f"{stacks.alarm}-gone")["StackStatus"] == "ROLLBACK_COMPLETE"
+
+
+def test_a_stack_keeps_the_role_that_it_was_deployed_with(embedded: Any) -> None:
+    stacks = Stacks(embedded)
+    arn = f"arn:aws:iam::{ACCOUNT}:role/someone"
+    assert stacks.deploy("one", stacks.alarm, RoleARN=arn)["RoleARN"] == arn
+    assert stacks.deploy("two", stacks.alarm)["RoleARN"] == arn

@@ -1,0 +1,178 @@
+"""A pipeline of logs on the embedded cloud, made through its API: Kinesis, processor, Firehose, bucket."""
+
+import gzip
+import io
+import json
+import textwrap
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.ops.embedded.overlay import ACCOUNT, REGION, allow, client, eventually, role, unique
+
+KEEP_ALL = """
+    def handler(event, context):
+        return {"records": [{**record, "result": "Ok"} for record in event["records"]]}
+"""
+
+
+@dataclass
+class LogPipeline:
+    """Kinesis → Firehose → S3 in production, and the ARNs by which others reach it."""
+
+    embedded: Any
+    processor: str = ""
+    prefix: str = "out/!{timestamp:yyyy/MM/dd/HH}/"
+    destination: dict[str, Any] = field(default_factory=dict)
+    stream_settings: dict[str, Any] = field(
+        default_factory=lambda: {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
+    )
+    firehose_statements: Sequence[dict[str, Any]] = (allow("*"),)
+    buffer: dict[str, int] = field(default_factory=lambda: {"SizeInMBs": 1, "IntervalInSeconds": 0})
+    processor_settings: dict[str, str] = field(default_factory=dict)
+    handler: str = "index.handler"
+    environment: dict[str, str] = field(default_factory=dict)  # of the processor, besides STREAM and BUCKET
+
+    def __post_init__(self) -> None:
+        self.bucket = unique("logs")
+        self.name = unique("flow")
+        self.s3 = client(self.embedded, "s3")
+        self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.kinesis = client(self.embedded, "kinesis")
+        self.kinesis.create_stream(StreamName=self.name, **self.stream_settings)
+        self.stream_arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{self.name}"
+        self.writer = role(self.embedded, "logs.amazonaws.com", allow("kinesis:PutRecord", self.stream_arn))
+        self.reader = role(self.embedded, "firehose.amazonaws.com", *self.firehose_statements)
+        self.function = self._make_function() if self.processor else ""
+        client(self.embedded, "firehose").create_delivery_stream(**self._delivery_stream())
+
+    def _make_function(self) -> str:
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            archive.writestr("index.py", textwrap.dedent(self.processor))
+        made = client(self.embedded, "lambda").create_function(
+            FunctionName=self.name,
+            Runtime="python3.13",
+            Handler=self.handler,
+            Role=role(
+                self.embedded,
+                "lambda.amazonaws.com",
+                allow("kinesis:PutRecords", self.stream_arn),
+                allow("s3:PutObject", f"arn:aws:s3:::{self.bucket}/*"),
+            ),
+            Code={"ZipFile": data.getvalue()},
+            Timeout=60,
+            Environment={"Variables": {"STREAM": self.name, "BUCKET": self.bucket, **self.environment}},
+        )
+        return str(made["FunctionArn"])
+
+    def _delivery_stream(self) -> dict[str, Any]:
+        parameters = {"LambdaArn": self.function, "NumberOfRetries": "1", **self.processor_settings}
+        processing = {
+            "Enabled": True,
+            "Processors": [
+                {
+                    "Type": "Lambda",
+                    "Parameters": [
+                        {"ParameterName": name, "ParameterValue": value} for name, value in parameters.items()
+                    ],
+                }
+            ],
+        }
+        return {
+            "DeliveryStreamName": self.name,
+            "DeliveryStreamType": "KinesisStreamAsSource",
+            "KinesisStreamSourceConfiguration": {
+                "KinesisStreamARN": self.stream_arn,
+                "RoleARN": self.reader,
+            },
+            "ExtendedS3DestinationConfiguration": {
+                "BucketARN": f"arn:aws:s3:::{self.bucket}",
+                "RoleARN": self.reader,
+                "Prefix": self.prefix,
+                "ErrorOutputPrefix": "errors/!{firehose:error-output-type}/",
+                "BufferingHints": self.buffer,
+                "CompressionFormat": "UNCOMPRESSED",
+                **({"ProcessingConfiguration": processing} if self.function else {}),
+                **self.destination,
+            },
+        }
+
+    def subscribe(self, group: str, name: str = "test", pattern: str = "") -> None:
+        client(self.embedded, "logs").put_subscription_filter(
+            logGroupName=group,
+            filterName=name,
+            filterPattern=pattern,
+            destinationArn=self.stream_arn,
+            roleArn=self.writer,
+        )
+
+    def keys(self, prefix: str = "") -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def body(self, key: str) -> bytes:
+        return bytes(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    def documents(self) -> Iterator[dict[str, Any]]:
+        """The subscription records in the bucket, as they were written without a processor."""
+        for key in self.keys("out/"):
+            text = gzip.decompress(self.body(key)).decode()
+            while text:
+                document, end = json.JSONDecoder().raw_decode(text)
+                yield document
+                text = text[end:]
+
+    def messages(self, group: str) -> list[str]:
+        return sorted(
+            event["message"]
+            for document in self.documents()
+            if document["messageType"] == "DATA_MESSAGE" and document["logGroup"] == group
+            for event in document["logEvents"]
+        )
+
+    def errors(self) -> list[dict[str, Any]]:
+        lines = [line for key in self.keys("errors/") for line in self.body(key).splitlines()]
+        return [json.loads(line) for line in lines]
+
+    def put(self, *records: bytes) -> dict[str, Any]:
+        """Straight into the stream."""
+        entries = [{"Data": record, "PartitionKey": str(number)} for number, record in enumerate(records)]
+        answer: dict[str, Any] = self.kinesis.put_records(StreamName=self.name, Records=entries)
+        return answer
+
+    def arrives(self, prefix: str = "out/") -> list[str]:
+        return eventually(lambda: self.keys(prefix))
+
+
+def make_group(embedded: Any, account: str = ACCOUNT, region: str = REGION) -> str:
+    """A log group with a stream `s`."""
+    logs = client(embedded, "logs", account=account, region=region)
+    group = unique("/app/group")
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    return group
+
+
+def write_logs(
+    embedded: Any, group: str, *messages: str, account: str = ACCOUNT, region: str = REGION
+) -> None:
+    logs = client(embedded, "logs", account=account, region=region)
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now, "message": message} for message in messages]
+    logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
+
+
+def allow_logs(pipeline: LogPipeline) -> None:
+    """The bucket policy that CloudWatch Logs asks for."""
+    principal = {"Service": f"logs.{REGION}.amazonaws.com"}
+    bucket = f"arn:aws:s3:::{pipeline.bucket}"
+    statements = [
+        {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource}
+        for action, resource in (("s3:GetBucketAcl", bucket), ("s3:PutObject", f"{bucket}/*"))
+    ]
+    pipeline.s3.put_bucket_policy(
+        Bucket=pipeline.bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": statements})
+    )

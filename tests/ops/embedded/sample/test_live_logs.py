@@ -1,0 +1,75 @@
+"""What `make run` shows of the log export: deployed behind a new cloud, nothing missing, logs that flow."""
+
+import gzip
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ops import embedded
+from ops.aws.cloud import Cloud
+from ops.cli import main
+from ops.embedded import accounts
+from ops.embedded.accounts import EXPORTED_BUCKET, HOME, PRODUCTION
+from ops.embedded.sample.logs import sample_logs
+from ops.logs.export.coverage.reading import Coverage, read_coverage
+from ops.logs.export.coverage.verdicts import GAPS, State
+from ops.settings import Settings
+from tests.ops.embedded.overlay import eventually
+
+WITHIN_S = 120
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="slipway-live-"))
+    made.chmod(0o755)
+    yield made
+    embedded.stop(made / "embedded")
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def live(folder: Path) -> Cloud:
+    return accounts.connect(Settings(data=folder, embedded_delay=0.1), owner=True)
+
+
+def covered(cloud: Cloud) -> Coverage:
+    return read_coverage(cloud, datetime.now(UTC))
+
+
+def test_every_sample_group_is_exported_and_nothing_of_its_day_is_missing(
+    live: Cloud, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    eventually(lambda: (folder / "embedded/exported").exists(), within_s=WITHIN_S)
+    found = covered(live)
+    assert found.of(*GAPS) == []
+    since = {each.group.key: each.since for each in found.of(State.SUBSCRIBED)}
+    ids = {account.name: account.id for account in live.accounts}
+    now = datetime.now(UTC)
+    for log in sample_logs():
+        began = since[ids[log.account], log.region, log.group]
+        assert began and (now - began).days == 1, "as if it had been exported all the time"
+    monkeypatch.setenv("SLIPWAY_DATA", str(folder))
+    assert main(["logs", "ledger"]) == 0
+    capsys.readouterr()
+    assert main(["--json", "logs", "coverage", "/shop/*", "--last"]) == 0
+    rows = json.loads(capsys.readouterr().out)["groups"]
+    assert rows and all(row["last exported"] for row in rows)
+
+
+def test_new_lines_arrive_in_the_bucket(live: Cloud) -> None:
+    s3 = live.client("s3", PRODUCTION.id, HOME)
+
+    def arrived() -> list[str]:
+        found = s3.list_objects_v2(Bucket=EXPORTED_BUCKET, Prefix="json/").get("Contents", [])
+        return [each["Key"] for each in found if not each["Key"].endswith("sample.gz")]
+
+    key = eventually(arrived, within_s=WITHIN_S)[0]
+    body = s3.get_object(Bucket=EXPORTED_BUCKET, Key=key)["Body"].read()
+    assert b'"message":' in gzip.decompress(body)
+    assert not s3.list_objects_v2(Bucket=EXPORTED_BUCKET, Prefix="errors/").get("Contents")

@@ -1,0 +1,78 @@
+"""The embedded cloud's Kinesis as the log export needs it: throttling, shards that split and close."""
+
+import re
+import zlib
+from typing import Any
+
+from tests.ops.embedded.log_pipeline import LogPipeline, make_group, write_logs
+from tests.ops.embedded.overlay import allow, eventually
+
+OTHER = "222222222222"
+
+
+def test_provisioned_shard_throttles_and_the_subscription_is_tried_again(embedded: Any) -> None:
+    pipeline = LogPipeline(embedded, stream_settings={"ShardCount": 1})
+    group = make_group(embedded)
+    pipeline.subscribe(group)
+    answer = pipeline.put(*[b"x" * 1000] * 500)
+    assert answer["FailedRecordCount"] == 0
+    answer = pipeline.put(*[b"x" * 10_000] * 400)
+    assert answer["FailedRecordCount"] > 0
+    failed = [each for each in answer["Records"] if "ErrorCode" in each]
+    assert {each["ErrorCode"] for each in failed} == {"ProvisionedThroughputExceededException"}
+    write_logs(embedded, group, "in the rush")
+
+    def arrived() -> bool:
+        bodies = b"".join(pipeline.body(key) for key in pipeline.keys("out/"))
+        return gzip_with(bodies, b"in the rush")
+
+    assert eventually(arrived)
+
+
+def gzip_with(data: bytes, text: bytes) -> bool:
+    """Whether one of the gzip members within the data holds the text."""
+    for start in (found.start() for found in re.finditer(rb"\x1f\x8b\x08", data)):
+        try:
+            if text in zlib.decompressobj(wbits=31).decompress(data[start:]):  # what follows is another's
+                return True
+        except zlib.error:
+            continue
+    return False
+
+
+def test_a_split_shard_stays_readable(embedded: Any) -> None:
+    pipeline = LogPipeline(embedded, stream_settings={"ShardCount": 1}, firehose_statements=(allow("s3:*"),))
+    kinesis = pipeline.kinesis
+    pipeline.put(b"before")
+    kinesis.split_shard(
+        StreamName=pipeline.name, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127)
+    )
+    pipeline.put(b"after 1", b"after 2")
+    shards = kinesis.list_shards(StreamName=pipeline.name)["Shards"]
+    assert len(shards) == 3 and "EndingSequenceNumber" in shards[0]["SequenceNumberRange"]
+    assert sorted(read_all(kinesis, pipeline.name)) == [b"after 1", b"after 2", b"before"]
+    summary = kinesis.describe_stream_summary(StreamName=pipeline.name)["StreamDescriptionSummary"]
+    assert summary["OpenShardCount"] == 2
+
+
+def test_closed_shard_ends(embedded: Any) -> None:
+    pipeline = LogPipeline(embedded, stream_settings={"ShardCount": 1})
+    kinesis = pipeline.kinesis
+    pipeline.put(b"before")
+    kinesis.update_shard_count(StreamName=pipeline.name, TargetShardCount=2, ScalingType="UNIFORM_SCALING")
+    iterator = kinesis.get_shard_iterator(
+        StreamName=pipeline.name, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    answer = kinesis.get_records(ShardIterator=iterator)
+    assert [record["Data"] for record in answer["Records"]] == [b"before"]
+    assert "NextShardIterator" not in answer
+
+
+def read_all(kinesis: Any, name: str) -> list[bytes]:
+    found = []
+    for shard in kinesis.list_shards(StreamName=name)["Shards"]:
+        iterator = kinesis.get_shard_iterator(
+            StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        found += [record["Data"] for record in kinesis.get_records(ShardIterator=iterator)["Records"]]
+    return found

@@ -1,0 +1,99 @@
+"""One target on its way forward, where somebody else stands in the way: nothing of theirs is touched."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ops.functions.rollouts import stacks, store, targets
+from ops.functions.rollouts.aws import NotReady, TargetFailed
+from ops.functions.rollouts.stacks import Snapshot
+from ops.rollouts.rules.document import Document
+from tests.ops.rollouts.samples import FILE, SHOP, A, B
+
+EVENT = {"run": "shop-1", "target": f"{A}/eu-north-1/shop"}
+DOCUMENT = Document("shop-1", FILE, SHOP, {"unit ou-ab12-11111111": [A, B]}, "new", "Ada")
+BEFORE = Snapshot(True, "arn:stack", "t0", "UPDATE_COMPLETE", "old", {"Size": "old"}, {}, [], "arn:role")
+
+
+class CloudFormation:
+    """Whose change set is in that status; notes what is executed."""
+
+    def __init__(self, status: str = "AVAILABLE") -> None:
+        self.status = status
+        self.executed: list[str] = []
+
+    def execute_change_set(self, **asked: Any) -> None:
+        self.executed.append(asked["ChangeSetName"])
+        if self.status != "AVAILABLE":
+            error = {"Error": {"Code": "InvalidChangeSetStatus", "Message": "no"}}
+            raise ClientError(error, "ExecuteChangeSet")  # type: ignore[arg-type]
+
+    def describe_change_set(self, **asked: Any) -> dict[str, str]:
+        return {"ExecutionStatus": self.status}
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the engine remembers of the target."""
+    item: dict[str, Any] = {"before": "key", "change_set": "arn:change"}
+    target = DOCUMENT.targets[EVENT["target"]][1]
+    monkeypatch.setattr(targets, "find", lambda event: (DOCUMENT, target, dict(item)))
+    monkeypatch.setattr(store, "read", lambda key: BEFORE.to_json())
+    monkeypatch.setattr(store, "change", lambda run, name, values: item.update(values))
+    return item
+
+
+def stack(monkeypatch: pytest.MonkeyPatch, cfn: CloudFormation, status: str, moment: str) -> None:
+    found = {"StackId": "arn:stack", "StackStatus": status, "CreationTime": moment}
+    monkeypatch.setattr(stacks, "describe", lambda target, id_="": found)
+    monkeypatch.setattr(stacks, "client", lambda target: cfn)
+    monkeypatch.setattr(stacks, "template_of", lambda target, id_: "old")
+
+
+@pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", "DELETE_FAILED"])
+def test_a_stack_that_is_broken_is_not_touched(
+    monkeypatch: pytest.MonkeyPatch, known: dict[str, Any], status: str
+) -> None:
+    known.clear()
+    stack(monkeypatch, CloudFormation(), status, "t0")
+    with pytest.raises(TargetFailed, match=f"{status}: mend it first; it was not touched"):
+        targets.record(EVENT)
+    assert not known
+
+
+def test_a_stack_that_somebody_changes_is_awaited(
+    monkeypatch: pytest.MonkeyPatch, known: dict[str, Any]
+) -> None:
+    known.clear()
+    stack(monkeypatch, CloudFormation(), "UPDATE_IN_PROGRESS", "t0")
+    with pytest.raises(NotReady, match="being changed by somebody else"):
+        targets.record(EVENT)
+
+
+def test_what_was_changed_since_it_was_recorded_is_not_executed(
+    monkeypatch: pytest.MonkeyPatch, known: dict[str, Any]
+) -> None:
+    cfn = CloudFormation()
+    stack(monkeypatch, cfn, "UPDATE_COMPLETE", "t1")
+    with pytest.raises(TargetFailed, match="changed by somebody else after it was recorded"):
+        targets.execute(EVENT)
+    assert not cfn.executed and "executed" not in known
+
+
+def test_a_change_set_that_another_change_has_made_obsolete_fails_the_target(
+    monkeypatch: pytest.MonkeyPatch, known: dict[str, Any]
+) -> None:
+    stack(monkeypatch, CloudFormation("OBSOLETE"), "UPDATE_COMPLETE", "t0")
+    with pytest.raises(TargetFailed, match="OBSOLETE: the stack was changed by somebody else"):
+        targets.execute(EVENT)
+
+
+def test_execution_may_be_asked_for_twice(monkeypatch: pytest.MonkeyPatch, known: dict[str, Any]) -> None:
+    cfn = CloudFormation()
+    stack(monkeypatch, cfn, "UPDATE_COMPLETE", "t0")
+    targets.execute(EVENT)
+    cfn.status = "EXECUTE_IN_PROGRESS"
+    stack(monkeypatch, cfn, "UPDATE_IN_PROGRESS", "t1")
+    targets.execute(EVENT)  # the stack has moved because of the first
+    assert cfn.executed == ["arn:change"] * 2

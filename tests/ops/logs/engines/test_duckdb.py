@@ -1,0 +1,254 @@
+"""Every format read exactly, whatever is wrong with an object; SQL that may not do more than read."""
+
+import gzip
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ops.errors import InputError
+from ops.logs.engines.loading import Cancelled
+from ops.logs.lake.layout import Kind, Partition, Scope
+from ops.logs.lake.parts import PartFacts
+from ops.logs.lake.readers import read_object
+from tests.ops.logs.sample_lake import DAY, START, Lake, Made, encode
+
+NASTY = [
+    "plain",
+    "",
+    "two\nlines\n",
+    "a\ttab and \\t a written one, \\\\n too",
+    "quotes \" and ' and ,",
+    "lone \r carriage return\r\n",
+    "NUL \x00 inside",
+    "emoji 🚚 and ünïcode \u2028",
+    "\n",
+    "ends in a backslash \\",
+    "x" * 300_000,
+    '{"level": "warn", "path": {"a": [1, 2]}}',
+]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [Kind.RAW, Kind.JSON, Kind.CLOUDWATCH, Kind.OLDER])
+def test_every_format_comes_back_exactly(lake: Lake, kind: Kind) -> None:
+    made = [Made(text, n, stream=f"s{n % 3}", id=f"id{n}") for n, text in enumerate(NASTY)]
+    lake.put(kind, made[:5])
+    lake.put(kind, made[5:])
+    wanted = [(one.group, one.stream, one.ts.replace(tzinfo=None), one.message) for one in made]
+    assert lake.rows() == sorted(wanted)
+    assert lake.rows() == sorted(wanted)  # from the cache
+    assert lake.notes() == ""
+
+
+TEXTS = st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS)
+def test_any_text_survives_the_exact_readers(texts: list[str]) -> None:
+    made = [Made(text, n, id=str(n)) for n, text in enumerate(texts)]
+    for kind in (Kind.RAW, Kind.JSON, Kind.CLOUDWATCH):
+        read = read_object(kind, encode(kind, made), Partition(START), "x")
+        assert read.events["message"].to_pylist() == texts
+        assert read.notes == ()
+
+
+@pytest.mark.parametrize("kind", [Kind.JSON, Kind.CLOUDWATCH])
+def test_a_double_is_dropped_and_a_twin_is_not(lake: Lake, kind: Kind) -> None:
+    twins = [Made("same", 1, id="1"), Made("same", 1, id="2")]
+    lake.put(kind, twins)
+    lake.put(kind, [*twins, Made("other", 2, id="3")])
+    assert lake.messages() == ["other", "same", "same"]
+    lake.put(kind, [*twins, Made("late", 3, id="4")])
+    assert lake.messages() == ["late", "other", "same", "same"]
+    lake.put(kind, [Made("elsewhere", 1, stream="t", id="1")])
+    assert lake.messages() == ["elsewhere", "late", "other", "same", "same"]
+
+
+def test_the_scope_cuts_by_time_group_and_place(lake: Lake) -> None:
+    lake.put(Kind.RAW, [Made("in", 10, "/a/x"), Made("late", 20, "/a/x"), Made("other", 10, "/b_")])
+    ten = Scope(START + timedelta(seconds=10), START + timedelta(seconds=20), groups=("/a/*",))
+    assert lake.messages(ten) == ["in"]
+    assert lake.messages(Scope(START, DAY.end, groups=("/b?",))) == ["other"]
+    assert lake.messages(Scope(START, DAY.end, accounts=("222222222222",))) == []
+    assert lake.messages(Scope(START, DAY.end, regions=("eu-west-1",))) == ["in", "late", "other"]
+
+
+def test_level_and_template_are_the_same_for_raw_and_others(lake: Lake) -> None:
+    texts = ["ERROR 17 x3f", "info: 3f2a9c", "no level", '{"level":"WARN"}', "[Notice] ünï 5"]
+    query = "SELECT template, level FROM events"
+    lake.put(Kind.RAW, [Made(text) for text in texts])
+    raw = lake.engine.query(DAY, query).sort_by("template").to_pylist()
+    other = Lake(lake.cache.root / "other")
+    other.put(Kind.JSON, [Made(text, id=text) for text in texts])
+    assert raw == other.engine.query(DAY, query).sort_by("template").to_pylist()
+    assert {row["level"] for row in raw} == {"ERROR", "INFO", "WARN", None}
+
+
+def faulty(kind: Kind) -> dict[str, bytes]:
+    good = encode(kind, [Made("before", id="b"), Made("gone " * 9999, id="g")])
+    return {
+        "truncated.gz": good[: len(good) // 2],
+        "latin1.gz": gzip.compress(gzip.decompress(good).replace(b"before", b"bef\xf6re")),
+        "plain.gz": gzip.decompress(good),
+        "packed": good,
+    }
+
+
+@pytest.mark.parametrize("kind", [Kind.RAW, Kind.JSON, Kind.OLDER])
+@pytest.mark.parametrize("name", ["truncated.gz", "latin1.gz", "plain.gz", "packed"])
+def test_a_faulty_object_spoils_no_other(lake: Lake, kind: Kind, name: str) -> None:
+    lake.put(kind, [Made("good", id="1")])
+    lake.put_bytes(kind, faulty(kind)[name], name=name)
+    for _ in range(2):
+        found = lake.messages()
+        assert "good" in found
+        if name == "truncated.gz":
+            assert "cut off" in lake.notes()
+        elif name == "latin1.gz":
+            assert "bef�re" in found
+            assert "not all UTF-8" in lake.notes()
+        else:
+            assert "before" in found
+
+
+def test_what_is_not_ours_is_passed_over_with_a_word(lake: Lake) -> None:
+    lake.put(Kind.JSON, [Made("good", id="1")])
+    lake.put_bytes(Kind.JSON, b"\x89PNG not a log", name="image.png")
+    lake.store.put("raw/account=111111111111/region=eu-west-1/date=2026-11-24/readme.txt", b"hello")
+    assert lake.messages() == ["good"]
+    assert "1 lines are not events in JSON" in lake.notes()
+    assert "readme.txt" in lake.notes()
+
+
+def test_an_object_deleted_after_listing_is_told(lake: Lake) -> None:
+    key = lake.put(Kind.JSON, [Made("gone", id="1")])
+    lake.put(Kind.JSON, [Made("here", id="2")])
+    lake.engine.list(DAY)
+    (lake.store.root / key).unlink()
+    answer = lake.engine.sql(DAY, "SELECT message FROM events")
+    assert answer.table()["message"].to_pylist() == ["here"]
+    assert "does not exist any more" in answer.notes[0]
+
+
+@pytest.mark.parametrize("kind", [Kind.RAW, Kind.JSON])
+def test_a_full_disk_only_makes_it_slower(lake: Lake, kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.put(kind, [Made("one", id="1"), Made("two", id="2")])
+    monkeypatch.setattr(lake.store, "local", lambda key: None)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "mkdir", full)
+        assert lake.messages() == ["one", "two"]
+        assert "No space left" in lake.notes()
+    assert lake.messages() == ["one", "two"]
+    assert lake.notes() == ""
+
+
+@pytest.mark.parametrize(
+    ("sql", "word"),
+    [
+        ("COPY events TO 'x.csv'", "one SELECT"),
+        ("SELECT 1; SELECT 2", "one SELECT"),
+        ("INSTALL httpfs", "one SELECT"),
+        ("SET threads = 1", "one SELECT"),
+        ("ATTACH 'x.db'", "one SELECT"),
+        ("SELECT * FROM read_text('/etc/passwd')", "read_text"),
+        ("SELECT (SELECT count(*) FROM glob('/*'))", "glob"),
+        ("SELECT * FROM '/etc/passwd'", "/etc/passwd"),
+        ("SELECT nope FROM events", "nope"),
+        ("SELEC 1", "not valid"),
+    ],
+)
+def test_sql_reads_events_and_nothing_else(lake: Lake, sql: str, word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        lake.engine.query(DAY, sql)
+
+
+def test_parameters_are_bound_and_events_may_be_read_twice(lake: Lake) -> None:
+    lake.put(Kind.RAW, [Made("a'b"), Made("c")])
+    sql = "WITH e AS (SELECT * FROM events) SELECT count(*) AS n FROM e, events x WHERE e.message = $text"
+    assert lake.engine.query(DAY, sql, {"text": "a'b", "unused": 1})["n"].to_pylist() == [2]
+
+
+def test_nothing_there_is_an_empty_answer(lake: Lake) -> None:
+    assert lake.engine.query(DAY, "SELECT * FROM events").num_rows == 0
+
+
+def test_a_query_can_be_stopped(lake: Lake) -> None:
+    stop = threading.Event()
+    answer = lake.engine.sql(
+        DAY, "SELECT a.range FROM range(3000000) a, range(1000000) b", cancelled=stop.is_set
+    )
+    next(answer.batches)
+    stop.set()
+    with pytest.raises(Cancelled):
+        for _ in answer.batches:
+            pass
+
+
+def test_many_threads_query_at_once(lake: Lake) -> None:
+    lake.put(Kind.JSON, [Made(str(n), n, id=str(n)) for n in range(500)])
+    found: list[int] = []
+
+    def ask() -> None:
+        found.append(lake.engine.query(DAY, "SELECT count(*) AS n FROM events")["n"][0].as_py())
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [500] * 8
+
+
+class Looks:
+    """Counts how often the parts of an hour are looked for."""
+
+    def __init__(self, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+        loader = lake.engine.loader
+        self.number, look = 0, loader.known_parts
+
+        def counted(partition: Partition) -> dict[Path, PartFacts]:
+            self.number += 1
+            return look(partition)
+
+        monkeypatch.setattr(loader, "known_parts", counted)
+
+
+@pytest.fixture
+def searched(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> tuple[Lake, Looks]:
+    """A lake whose one hour has been made into a part and found again."""
+    looks = Looks(lake, monkeypatch)
+    lake.put(Kind.JSON, [Made("first", 1, id="1")])
+    for _ in range(2):
+        assert lake.messages() == ["first"]
+    assert looks.number == 2
+    return lake, looks
+
+
+def test_who_asks_again_at_once_looks_for_no_file(searched: tuple[Lake, Looks]) -> None:
+    lake, looks = searched
+    assert lake.messages() == ["first"]
+    assert looks.number == 2
+    lake.put(Kind.JSON, [Made("second", 2, id="2")])
+    assert lake.messages() == ["first", "second"]
+    assert looks.number == 3
+
+
+@pytest.mark.parametrize("harm", ["gone", "broken off"])
+def test_a_part_that_was_lost_meanwhile_is_made_again(searched: tuple[Lake, Looks], harm: str) -> None:
+    lake, _ = searched
+    (part,) = (lake.cache.root / "parts").rglob("*.parquet")
+    part.unlink() if harm == "gone" else part.write_bytes(part.read_bytes()[:50])
+    assert lake.messages() == ["first"]

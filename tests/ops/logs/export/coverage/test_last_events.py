@@ -1,0 +1,38 @@
+"""The last event of each group: from the newest hours, as far back as may be read."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from ops.logs.export.coverage.last_events import last_events
+from ops.logs.lake.layout import Kind
+from tests.ops.logs.sample_lake import ACCOUNT, REGION, START, Lake, Made
+
+NOW = START + timedelta(hours=6)
+HOUR_S = 3600
+
+
+def filled(root: Path) -> Lake:
+    lake = Lake(root)
+    lake.put(Kind.JSON, [Made("a", 10, "/old", id="1")])
+    lake.put(Kind.JSON, [Made("b", 4 * HOUR_S, "/new", id="2"), Made("c", 4 * HOUR_S + 7, "/new", id="3")])
+    return lake
+
+
+def test_each_group_has_its_last_event(tmp_path: Path) -> None:
+    found = last_events(filled(tmp_path).engine, NOW)
+    assert found.by_group == {
+        (ACCOUNT, REGION, "/old"): START + timedelta(seconds=10),
+        (ACCOUNT, REGION, "/new"): START + timedelta(hours=4, seconds=7),
+    }
+    assert found.by_place == {(ACCOUNT, REGION): START + timedelta(hours=4)}
+    assert found.since == START
+
+
+def test_what_is_too_much_to_read_is_not_read(tmp_path: Path) -> None:
+    found = last_events(filled(tmp_path).engine, NOW, limit_bytes=1)
+    assert set(found.by_group) == {(ACCOUNT, REGION, "/new")}
+    assert found.since == START + timedelta(hours=4)
+
+
+def test_an_empty_dataset_has_none(tmp_path: Path) -> None:
+    assert last_events(Lake(tmp_path).engine, NOW).by_group == {}

@@ -1,0 +1,195 @@
+"""The plan of the export's stacks: what waits for what, what each is given, and what is refused."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ops.aws.cloud import Cloud, Place
+from ops.aws.cloudformation.stacks import Stack
+from ops.errors import AccessDenied, InputError, NotFound
+from ops.logs.export.deployment import package
+from ops.logs.export.deployment.deployed import Standing
+from ops.logs.export.deployment.parameters import ASKED, check, of_central
+from ops.logs.export.deployment.plan import Wish, plan_deploy, plan_remove
+from ops.logs.export.deployment.stacks import central_body, member_body
+from ops.plan import Plan
+from ops.settings import Account, Settings
+from ops.templates.logs import CENTRAL_DESCRIPTION, MEMBER_DESCRIPTION
+
+ONE, TWO, THREE = (Account(name, str(number) * 12) for number, name in enumerate(("one", "two", "three"), 1))
+HOME, AWAY = "eu-west-1", "us-east-1"
+CENTRE = Place(ONE, HOME)
+EVERYWHERE = tuple(Place(account, region) for account in (ONE, TWO, THREE) for region in (HOME, AWAY))
+NOTHING = [Standing(place) for place in EVERYWHERE]
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """Never asked: a plan is made of what was read."""
+    monkeypatch.setattr(package, "build", lambda folder: b"a zip")
+    return Cloud(Settings(cloud="aws", data=tmp_path, accounts=(ONE, TWO, THREE)))
+
+
+def stack(description: str, parameters: Mapping[str, str], outputs: Mapping[str, str]) -> Stack:
+    now = datetime(2026, 11, 24, tzinfo=UTC)
+    return Stack("log-export", "arn", "CREATE_COMPLETE", "", description, outputs, parameters, {}, now, None)
+
+
+def central(place: Place = CENTRE, **parameters: str) -> Standing:
+    defaults = {name: asked.default or "" for name, asked in ASKED.items()}
+    found = stack(
+        CENTRAL_DESCRIPTION,
+        {**defaults, **parameters},
+        {"Stream": "stream", "Bucket": "arn:aws:s3:::the-logs"},
+    )
+    return Standing(place, found, json.loads(central_body()))
+
+
+def member(place: Place, centre: Place = CENTRE) -> Standing:
+    arn = f"arn:aws:logs:{place.region}:{centre.account.id}:destination:BucketBackupLogDestination"
+    return Standing(place, stack(MEMBER_DESCRIPTION, {}, {"LogDestination": arn}), json.loads(member_body()))
+
+
+ALL_STAND = [central(), *(member(place) for place in EVERYWHERE if place != CENTRE)]
+
+
+def waits(plan: Plan) -> dict[str, tuple[str, ...]]:
+    return {step.id: step.needs for step in plan.steps}
+
+
+def test_the_centre_comes_first_then_destinations_then_all_others(cloud: Cloud) -> None:
+    plan = plan_deploy(cloud, NOTHING, Wish(CENTRE, EVERYWHERE, {}))
+    assert waits(plan) == {
+        "one eu-west-1": (),
+        "one us-east-1": ("one eu-west-1",),
+        "two eu-west-1": ("one eu-west-1",),
+        "two us-east-1": ("one us-east-1",),
+        "three eu-west-1": ("one eu-west-1",),
+        "three us-east-1": ("one us-east-1",),
+    }
+    assert all(step.does.startswith("Create") for step in plan.steps)
+
+
+def test_the_destination_of_a_region_is_made_though_its_place_is_not_chosen(cloud: Cloud) -> None:
+    plan = plan_deploy(cloud, NOTHING, Wish(CENTRE, (Place(TWO, AWAY),), {}))
+    assert list(waits(plan)) == ["one eu-west-1", "one us-east-1", "two us-east-1"]
+    assert "other accounts need in us-east-1" in plan.steps[1].evidence
+
+
+def test_a_second_run_says_what_differs(cloud: Cloud) -> None:
+    plan = plan_deploy(cloud, [central()], Wish(CENTRE, (CENTRE,), {"Retention": "48"}))
+    (step,) = plan.steps
+    assert step.does == "Update the centre of the export in one eu-west-1"
+    assert "Retention: 24 → 48" in step.evidence
+    assert "ProcessorPackage: empty → slipway-staging-111111111111-eu-west-1/logs/processor-" in step.evidence
+    assert "BufferIntervalHint" not in step.evidence
+
+
+def test_a_place_that_cannot_be_read_says_so_and_keeps_no_other_waiting(cloud: Cloud) -> None:
+    denied = Standing(Place(TWO, HOME), error=AccessDenied("two may not be read."))
+    standings = [denied if each.place == denied.place else each for each in NOTHING]
+    plan = plan_deploy(cloud, standings, Wish(CENTRE, EVERYWHERE, {}))
+    assert {step.id: step.evidence for step in plan.steps}["two eu-west-1"].startswith(
+        "could not be read: two may not be read."
+    )
+    assert not any("two eu-west-1" in needs for needs in waits(plan).values())
+
+
+def test_without_a_package_index_the_processor_is_the_inline_one(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(folder: Path) -> bytes:
+        raise NotFound("No index.", hint="Deployed without it.")
+
+    monkeypatch.setattr(package, "build", unreachable)
+    before = central(ProcessorPackage="bucket/logs/processor-old.zip")
+    (step,) = plan_deploy(cloud, [before], Wish(CENTRE, (CENTRE,), {})).steps
+    assert "ProcessorPackage: bucket/logs/processor-old.zip → empty" in step.evidence
+    assert step.evidence.endswith("No index. Deployed without it.")
+
+
+def test_another_export_is_never_touched(cloud: Cloud) -> None:
+    for other in (central(Place(TWO, HOME)), member(Place(TWO, HOME), centre=Place(THREE, HOME))):
+        with pytest.raises(InputError, match="two eu-west-1 belongs to another export"):
+            plan_deploy(cloud, [central(), other], Wish(CENTRE, (CENTRE, other.place), {}))
+    with pytest.raises(InputError, match="sends its logs to another centre"):
+        plan_deploy(cloud, ALL_STAND, Wish(Place(TWO, HOME), (Place(TWO, HOME),), {}))
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("Nonsense", "1"),
+        ("LogDestination", "arn:aws:logs:eu-west-1:111111111111:destination:x"),  # the plan's to find
+        ("LogFormat", "XML"),
+        ("ShardCount", "many"),
+        ("Retention", "1"),
+        ("AllowedAccounts", "222222222222,12"),
+        ("BucketName", "just-a-name"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_done(name: str, value: str) -> None:
+    with pytest.raises(InputError) as caught:
+        check({name: value})
+    assert name in str(caught.value) and caught.value.hint
+
+
+def test_every_default_passes_its_own_check() -> None:
+    check({name: asked.default or "" for name, asked in ASKED.items()})
+
+
+def test_accounts_are_allowed_that_send_and_none_is_taken_away() -> None:
+    assert of_central({}, {"AllowedAccounts": "0"}, ["2"])["AllowedAccounts"] == "2"
+    assert of_central({"AllowedAccounts": "3"}, {}, ["2"])["AllowedAccounts"] == "2,3"
+    assert of_central({}, {"OrganizationId": "o-a1b2c3d4e5"}, ["2"])["AllowedAccounts"] == ""
+
+
+def test_the_destinations_name_stays() -> None:
+    with pytest.raises(InputError, match="name cannot change"):
+        of_central({"DestinationName": "a"}, {"DestinationName": "b"}, [])
+
+
+def test_removing_goes_the_other_way_round_and_is_typed(cloud: Cloud) -> None:
+    plan = plan_remove(cloud, ALL_STAND, None, EVERYWHERE)
+    found = {id_: set(needs) for id_, needs in waits(plan).items()}
+    assert list(found)[-1] == "one eu-west-1"
+    assert found.pop("one eu-west-1") == set(found)
+    assert found.pop("one us-east-1") == {"two us-east-1", "three us-east-1"}
+    assert all(needs == set() for needs in found.values())
+    assert plan.confirm == "log-export"
+    assert plan.steps[-1].evidence == "its log groups are unsubscribed; the-logs and its data stay"
+
+
+@pytest.mark.parametrize("gone, left", [(HOME, "one us-east-1"), (AWAY, "two us-east-1")])
+def test_nobody_is_left_without_a_destination(cloud: Cloud, gone: str, left: str) -> None:
+    with pytest.raises(InputError, match=f"{left} sends its logs there"):
+        plan_remove(cloud, ALL_STAND, None, (Place(ONE, gone),))
+
+
+def test_a_place_that_cannot_be_read_may_send_as_well(cloud: Cloud) -> None:
+    unread = [
+        replace(each, stack=None, error=AccessDenied("No.")) if each.place == Place(TWO, AWAY) else each
+        for each in ALL_STAND
+    ]
+    with pytest.raises(InputError, match="two us-east-1 cannot be read"):
+        plan_remove(cloud, unread, None, EVERYWHERE)
+    assert plan_remove(cloud, unread, None, (Place(THREE, AWAY),)).steps
+
+
+def test_nothing_to_remove_says_so(cloud: Cloud) -> None:
+    with pytest.raises(NotFound, match="No export"):
+        plan_remove(cloud, NOTHING, None, EVERYWHERE)
+    with pytest.raises(NotFound, match="no export in these places"):
+        plan_remove(cloud, [central(), Standing(Place(TWO, HOME))], None, (Place(TWO, HOME),))
+
+
+def test_the_same_stack_by_another_name_keeps_it(cloud: Cloud) -> None:
+    found = central()
+    assert found.stack
+    other = replace(found, stack=replace(found.stack, name="CloudWatch2S3-successor"))
+    (step,) = plan_deploy(cloud, [other], Wish(CENTRE, (CENTRE,), {})).steps
+    assert step.resource.id == "CloudWatch2S3-successor"

@@ -1,0 +1,127 @@
+"""The loss ledger: what is missing is found, what came late or early is not taken for it."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.logs.export.error_records import GroupHour
+from ops.logs.export.ledger.model import AHEAD_H, Books, Counted, Ledger, reckon
+from ops.logs.lake.layout import HOUR
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+NOW = NOON + timedelta(hours=12)
+GROUP = ("111111111111", "eu-west-1", "/app")
+SINCE = NOON - timedelta(days=1)
+
+
+def at(hour: int) -> GroupHour:
+    return GroupHour(*GROUP, NOON + hour * HOUR)
+
+
+def counted(hours: dict[int, int]) -> dict[GroupHour, Counted]:
+    return {at(hour): Counted(events) for hour, events in hours.items()}
+
+
+def ledger(
+    taken_in: dict[int, int],
+    exported: dict[int, int],
+    failed: dict[int, int] | None = None,
+    *,
+    since: datetime = SINCE,
+    now: datetime = NOW,
+) -> Ledger:
+    books = Books(
+        counted(taken_in), counted(exported), {at(h): n for h, n in (failed or {}).items()}, {GROUP: since}
+    )
+    return reckon(books, NOON - timedelta(days=2), NOON + timedelta(days=1), now)
+
+
+def missing(found: Ledger) -> dict[int, int]:
+    return {int((row.at.hour - NOON) / HOUR): row.missing for row in found.rows if row.missing}
+
+
+def test_everything_is_there() -> None:
+    found = ledger({0: 5, 1: 7}, {0: 5, 1: 7})
+    assert found.ok and [row.status for row in found.rows] == ["complete", "complete"]
+
+
+def test_what_is_nowhere_is_missing_in_its_hour() -> None:
+    found = ledger({0: 5, 1: 7}, {0: 5, 1: 4})
+    assert (found.missing, missing(found)) == (3, {1: 3})
+    assert [row.status for row in found.rows] == ["complete", "missing"]
+
+
+def test_a_whole_hour_without_any_object_is_missing() -> None:
+    assert missing(ledger({0: 5, 1: 7}, {0: 5})) == {1: 7}
+
+
+def test_failed_is_not_missing_but_not_well() -> None:
+    found = ledger({0: 5}, {0: 3}, {0: 2})
+    assert (found.missing, found.failed, found.ok) == (0, 2, False)
+    assert found.rows[0].status == "failed"
+
+
+def test_events_of_an_earlier_time_are_found_there() -> None:
+    assert ledger({5: 10}, {0: 3, 5: 7}).ok
+
+
+def test_events_from_the_future_are_found_within_two_hours_only() -> None:
+    assert ledger({0: 10}, {0: 7, 2: 3}).ok
+    assert missing(ledger({0: 10}, {0: 7, 3: 3})) == {0: 3}
+
+
+def test_a_surplus_is_used_once() -> None:
+    assert ledger({0: 4, 1: 4}, {0: 2, 1: 2, 2: 3}).missing == 1
+
+
+def test_hours_within_the_delay_are_not_judged() -> None:
+    found = ledger({0: 5}, {}, now=NOON + timedelta(minutes=80))
+    assert (found.missing, found.rows[0].status) == (0, "under way")
+    assert ledger({0: 5}, {}, now=NOON + timedelta(minutes=120)).missing == 5
+
+
+def test_the_hour_of_the_subscription_is_not_judged() -> None:
+    found = ledger({-1: 9, 0: 5, 1: 5}, {0: 2, 1: 5}, since=NOON + timedelta(minutes=20))
+    assert [(row.at.hour, row.status) for row in found.rows] == [
+        (NOON, "begins"),
+        (NOON + HOUR, "complete"),
+    ]
+
+
+def test_group_without_subscription_has_no_rows() -> None:
+    books = Books(counted({0: 5}), {}, {}, {})
+    assert reckon(books, NOON, NOON + HOUR, NOW).rows == ()
+
+
+def test_sums_by_hour() -> None:
+    assert ledger({0: 5, 1: 7}, {0: 5, 1: 4}, {1: 1}).by_hour() == [
+        (NOON, 5, 5, 0, 0),
+        (NOON + HOUR, 7, 4, 1, 2),
+    ]
+
+
+# An event that came in at hour h with a time of its own in hour t, t ≤ h + 2.
+EVENTS = st.lists(
+    st.integers(0, 9).flatmap(lambda h: st.tuples(st.just(h), st.integers(-5, h + AHEAD_H))), max_size=40
+)
+
+
+@given(EVENTS)
+def test_nothing_delivered_is_ever_missing(events: list[tuple[int, int]]) -> None:
+    taken_in, exported = Counter(h for h, _ in events), Counter(t for _, t in events)
+    assert ledger(dict(taken_in), dict(exported)).missing == 0
+
+
+@given(EVENTS, st.data())
+def test_what_was_lost_is_counted_exactly_when_events_are_on_time(
+    events: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    hours = [hour for hour, _ in events]
+    lost = data.draw(st.lists(st.sampled_from(hours), max_size=len(hours))) if hours else []
+    kept = Counter(hours)
+    kept.subtract(lost)
+    left = {hour: max(0, count) for hour, count in kept.items()}
+    found = ledger(dict(Counter(hours)), left)
+    assert found.missing == len(hours) - sum(left.values())

@@ -1,0 +1,109 @@
+"""What ledger, backfill and retention need, read from the embedded cloud."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from ops.aws.cloud import Cloud, Place
+from ops.logs.export.coverage.subscribed import list_exported
+from ops.logs.export.ledger import exported
+from ops.logs.export.ledger.reader import Stock, take_stock
+from ops.logs.lake.layout import Location, Scope, hour_of
+from tests.ops.embedded.log_pipeline import LogPipeline, make_group, write_logs
+from tests.ops.embedded.overlay import ACCOUNT, REGION, client, unique
+
+
+class Engine:
+    """Answers with the rows it is given."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.rows = rows
+
+    def query(self, scope: Scope, sql: str, parameters: Any) -> pa.Table:
+        names = ("account", "region", "log_group", "hour", "events", "size")
+        return pa.table({name: [row[name] for row in self.rows] for name in names})
+
+
+def stock(cloud: Cloud, pipeline: LogPipeline, groups: dict[str, int], later: float = 0) -> Stock:
+    """With so many events of each group in the bucket, looked at some hours later."""
+    hour = hour_of(datetime.now(UTC))
+    rows = [
+        {
+            "account": ACCOUNT,
+            "region": REGION,
+            "log_group": name,
+            "hour": hour.replace(tzinfo=None),
+            "events": events,
+            "size": 1,
+        }
+        for name, events in groups.items()
+    ]
+    now = datetime.now(UTC) + timedelta(hours=later)
+    location = Location(pipeline.bucket, "", ACCOUNT, REGION)
+    count = exported.counter(Engine(rows))
+    return take_stock(cloud, location, count, hour - timedelta(hours=2), hour + timedelta(hours=1), now)
+
+
+def test_groups_are_exported_by_filters_of_our_name(cloud: Cloud, embedded: Any) -> None:
+    pipeline = LogPipeline(embedded)
+    ours, others, none = (make_group(embedded) for _ in range(3))
+    pipeline.subscribe(ours, f"slipway-{REGION}")
+    pipeline.subscribe(others, "somebody-elses")
+    found = {
+        each.group.name: each.since for each in list_exported(cloud, Place(cloud.account(ACCOUNT), REGION))
+    }
+    assert found[ours] is not None
+    assert (found[others], found[none]) == (None, None)
+
+
+@pytest.fixture
+def policy(embedded: Any) -> Iterator[tuple[str, str]]:
+    """A group that the account's policy covers, and one that it excludes."""
+    pipeline = LogPipeline(embedded)
+    covered, excluded = (make_group(embedded) for _ in range(2))
+    logs = client(embedded, "logs")
+    name = f"slipway-{REGION}"
+    logs.put_account_policy(
+        policyName=name,
+        policyType="SUBSCRIPTION_FILTER_POLICY",
+        policyDocument=json.dumps({"DestinationArn": pipeline.stream_arn, "RoleArn": pipeline.writer}),
+        selectionCriteria=f'LogGroupName NOT IN ["{excluded}"]',
+    )
+    yield covered, excluded
+    logs.delete_account_policy(policyName=name, policyType="SUBSCRIPTION_FILTER_POLICY")
+
+
+def test_groups_are_exported_by_an_account_policy(cloud: Cloud, policy: tuple[str, str]) -> None:
+    found = {
+        each.group.name: each.since for each in list_exported(cloud, Place(cloud.account(ACCOUNT), REGION))
+    }
+    assert found[policy[0]] is not None and found[policy[1]] is None
+
+
+def test_stock_has_ledger_advice_and_what_is_to_backfill(cloud: Cloud, embedded: Any) -> None:
+    pipeline = LogPipeline(embedded)
+    group = make_group(embedded)
+    write_logs(embedded, group, "before")
+    pipeline.subscribe(group, f"slipway-{REGION}")
+    write_logs(embedded, group, "one", "two")
+    found = stock(cloud, pipeline, {group: 2})
+    (row,) = [row for row in found.ledger.rows if row.at.group == group]
+    assert (row.taken_in.events, row.exported.events, row.status) == (3, 2, "begins")
+    (wanted,) = found.wanted([group])
+    assert wanted.start == wanted.group.created < wanted.cut
+    (advice,) = [each for each in found.advice() if each.group.name == group]
+    assert not advice.proof.proven and advice.bytes_a_day > 0
+
+
+def test_group_that_is_not_exported_is_advised_of_but_not_judged(cloud: Cloud, embedded: Any) -> None:
+    pipeline = LogPipeline(embedded)
+    group = make_group(embedded)
+    write_logs(embedded, group, unique("lonely"))
+    found = stock(cloud, pipeline, {})
+    assert not [row for row in found.ledger.rows if row.at.group == group]
+    (advice,) = [each for each in found.advice() if each.group.name == group]
+    assert advice.proof.reason == "it is not exported" and advice.bytes_a_day > 0

@@ -1,0 +1,144 @@
+"""Counting and replaying the error prefix on the embedded cloud: what failed comes through after the cure."""
+
+import base64
+import io
+import json
+import zipfile
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.audit import Actor, FileAudit
+from ops.aws.cloud import Cloud
+from ops.errors import InputError, Throttled
+from ops.logs.export import error_records, replay
+from ops.logs.export.error_records import GroupHour
+from ops.logs.export.ledger import counting
+from ops.logs.export.ledger.model import Counted, reckon
+from ops.logs.lake.layout import Location, Scope, hour_of
+from ops.plan import Plan, Status, execute
+from tests.ops.embedded.log_pipeline import KEEP_ALL, LogPipeline, make_group, write_logs
+from tests.ops.embedded.overlay import ACCOUNT, REGION, client, eventually
+
+BROKEN = """
+    def handler(event, context):
+        failed = "ProcessingFailed"
+        return {"records": [{"recordId": each["recordId"], "result": failed} for each in event["records"]]}
+"""
+
+
+class Failing(LogPipeline):
+    """A pipeline whose processor refuses everything until it is mended."""
+
+    def __init__(self, embedded: Any) -> None:
+        super().__init__(embedded, BROKEN)
+        self.group = make_group(embedded)
+        self.subscribe(self.group, f"slipway-{REGION}")
+        write_logs(embedded, self.group, "one", "two")
+        eventually(lambda: len(self.errors()) == 2)  # the control message too
+
+    def mend(self) -> None:
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            archive.writestr("index.py", KEEP_ALL.replace("\n    ", "\n"))
+        client(self.embedded, "lambda").update_function_code(FunctionName=self.name, ZipFile=data.getvalue())
+
+    @property
+    def location(self) -> Location:
+        return Location(self.bucket, "", ACCOUNT, REGION)
+
+    @property
+    def stream(self) -> replay.Stream:
+        return replay.Stream(self.name, ACCOUNT, REGION)
+
+
+@pytest.fixture
+def failing(embedded: Any) -> Failing:
+    return Failing(embedded)
+
+
+def run(plan: Plan, tmp_path: Path) -> list[Status]:
+    outcome = execute(plan, actor=Actor("test", "cli"), audit=FileAudit(tmp_path / "audit.jsonl"))
+    return [result.status for result in outcome.results]
+
+
+def test_failed_events_are_counted_and_not_missing(failing: Failing, cloud: Cloud) -> None:
+    group = (ACCOUNT, REGION, failing.group)
+    now = datetime.now(UTC)
+
+    def nothing(scope: Scope) -> list[tuple[GroupHour, Counted]]:
+        return []
+
+    since = {group: now - timedelta(days=1)}
+    start, end = hour_of(now), hour_of(now) + timedelta(hours=1)
+    books = counting.keep_books(cloud, failing.location, since, start, end, nothing)
+    found = reckon(books, start, end, now + timedelta(hours=5))
+    (row,) = found.rows
+    assert (row.taken_in.events, row.failed, row.missing, row.status) == (2, 2, 0, "failed")
+
+
+def test_replay_brings_what_failed(failing: Failing, cloud: Cloud, tmp_path: Path) -> None:
+    failing.mend()
+    objects = replay.survey(cloud, failing.location)
+    assert sum(each.events for each in objects) == 2
+    assert {reason for each in objects for reason in each.reasons} == {"Lambda.ProcessingFailedStatus"}
+    plan = replay.plan_replay(cloud, failing.location, failing.stream, objects)
+    assert set(run(plan, tmp_path)) == {Status.DONE}
+    assert eventually(lambda: failing.messages(failing.group)) == ["one", "two"]
+    assert failing.keys("errors/") == []
+    assert len(failing.keys("replayed/")) == len(objects)
+    assert set(run(plan, tmp_path)) == {Status.ALREADY}
+    with pytest.raises(InputError):
+        replay.plan_replay(cloud, failing.location, failing.stream, replay.survey(cloud, failing.location))
+
+
+def test_crash_between_put_and_move_loses_nothing(
+    failing: Failing, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing.mend()
+    plan = replay.plan_replay(cloud, failing.location, failing.stream, replay.survey(cloud, failing.location))
+
+    def crash(*_: Any) -> None:
+        raise Throttled("the machine went away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("ops.aws.s3.log_bucket.LogBucket.move", crash)
+        assert set(run(plan, tmp_path)) == {Status.FAILED}
+    assert set(run(plan, tmp_path)) == {Status.DONE}
+
+    def ids() -> list[str]:
+        return [
+            event["id"]
+            for document in failing.documents()
+            if document["logGroup"] == failing.group
+            for event in document["logEvents"]
+        ]
+
+    eventually(lambda: len(ids()) == 4)
+    assert len(set(ids())) == 2
+
+
+def test_what_is_not_cloudwatchs_is_kept_apart(failing: Failing, cloud: Cloud, tmp_path: Path) -> None:
+    failing.mend()
+    line = {"errorCode": "Other", "rawData": base64.b64encode(b"strange").decode()}
+    key = failing.keys("errors/")[0]
+    body = failing.body(key) + json.dumps(line).encode() + b"\n"
+    failing.s3.put_object(Bucket=failing.bucket, Key=key, Body=body)
+    plan = replay.plan_replay(cloud, failing.location, failing.stream, replay.survey(cloud, failing.location))
+    assert set(run(plan, tmp_path)) == {Status.DONE}
+    (kept,) = failing.keys("strange/")
+    assert [each.data for each in error_records.parse(failing.body(kept))] == [b"strange"]
+
+
+def test_error_object_of_others_is_not_replayed(cloud: Cloud, embedded: Any) -> None:
+    pipeline = LogPipeline(embedded)
+    put = partial(pipeline.s3.put_object, Bucket=pipeline.bucket)
+    put(Key="errors/processing-failed/x", Body=b"not JSON\n")
+    location = Location(pipeline.bucket, "", ACCOUNT, REGION)
+    (found,) = replay.survey(cloud, location)
+    assert (found.records, found.unreadable) == (1, 1)
+    with pytest.raises(InputError, match="Nothing under"):
+        replay.plan_replay(cloud, location, replay.Stream(pipeline.name, ACCOUNT, REGION), [found])

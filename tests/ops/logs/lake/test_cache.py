@@ -1,0 +1,60 @@
+"""The bounded cache: whole files only, the oldest removed first, a full disk told."""
+
+from pathlib import Path
+
+import pytest
+
+from ops.logs.lake.cache import HALF, SPARED_S, FileCache, NotCached
+
+
+class Clock:
+    now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def filled(path: Path) -> None:
+    path.write_bytes(b"x" * 40)
+
+
+def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
+    clock = Clock()
+    cache = FileCache(tmp_path, 100, clock)
+    for name in "abc":
+        cache.add(name, filled)
+        clock.now += SPARED_S + 1
+        cache.find("a")
+    cache.add("d", filled)
+    assert cache.find("b") is None
+    assert cache.find("a")
+    assert cache.size_bytes() <= 120  # what is in use is spared
+
+
+def test_a_half_written_file_is_never_seen(tmp_path: Path) -> None:
+    clock = Clock()
+    cache = FileCache(tmp_path, 1000, clock)
+
+    def killed(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.add("a", killed)
+    assert cache.find("a") is None
+    left = tmp_path / f"b.123{HALF}"
+    left.write_bytes(b"of a process that was killed")
+    clock.now = left.stat().st_mtime + SPARED_S + 1
+    cache.tidy()
+    assert not left.exists()
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    def full(path: Path) -> None:
+        path.write_bytes(b"some")
+        raise OSError(28, "No space left on device")
+
+    cache = FileCache(tmp_path, 1000)
+    with pytest.raises(NotCached, match="No space left"):
+        cache.add("a", full)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,80 @@
+"""What is asked of an engine: pages without gaps or doubles, context, keys, ranges of a histogram."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from ops.logs.lake.layout import COLUMNS, Scope
+from ops.logs.search import exploration
+from ops.logs.search.model import Search
+
+START = datetime(2026, 11, 24, tzinfo=UTC)
+SEARCH = Search(Scope(START, START + timedelta(hours=1)))
+
+
+class Memory:
+    """Events in DuckDB: thirty, three a millisecond, two of them equal."""
+
+    name = "memory"
+    masks = False
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect()
+        columns = ", ".join(f"{column.name} {column.type}" for column in COLUMNS)
+        self._connection.execute(f"CREATE TABLE everything ({columns})")
+        for number in range(30):
+            at = (START + timedelta(milliseconds=number // 3)).replace(tzinfo=None)
+            message = f"m{number - number % 3 // 2}"
+            row = ["1", "r", "g", f"s{number % 2}", at, message, None, "m*", "INFO"]
+            if number % 3:
+                row[3] = "s"
+            self._connection.execute(f"INSERT INTO everything VALUES ({', '.join('?' * 9)})", row)
+
+    def query(self, scope: Scope, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
+        start, end = (moment.replace(tzinfo=None) for moment in (scope.start, scope.end))
+        self._connection.execute(
+            "CREATE OR REPLACE VIEW events AS SELECT * FROM everything "
+            f"WHERE ts >= TIMESTAMP '{start}' AND ts < TIMESTAMP '{end}'"
+        )
+        return self._connection.sql(sql, params=dict(parameters)).to_arrow_table()
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 7, 100])
+def test_pages_hold_every_event_once_in_order(size: int) -> None:
+    engine = Memory()
+    shown = exploration.newest(engine, SEARCH, size)
+    while found := exploration.older(engine, SEARCH, shown, size):
+        shown += found
+    assert shown == exploration.newest(engine, SEARCH, 1000)
+    assert len(shown) == 30 == exploration.count(engine, SEARCH)
+
+
+def test_an_event_is_found_again_by_its_key_and_has_its_neighbours() -> None:
+    engine = Memory()
+    event = exploration.newest(engine, SEARCH, 30)[12]
+    assert exploration.find(engine, event.key, SEARCH) == event
+    around = exploration.around(engine, event, lines=3)
+    assert event in around
+    assert {one.stream for one in around} == {event.stream}
+    assert [one.ts for one in around] == sorted(one.ts for one in around)
+
+
+@pytest.mark.parametrize("key", ["", "x", "9-z", "99999999999999999999-a"])
+def test_a_key_of_nothing_finds_nothing(key: str) -> None:
+    assert exploration.find(Memory(), key, SEARCH) is None
+
+
+@pytest.mark.parametrize("hours", [1, 24, 24 * 7, 24 * 365])
+def test_a_histogram_has_a_bounded_number_of_bars(hours: int) -> None:
+    scope = Scope(START, START + timedelta(hours=hours))
+    assert 20 <= timedelta(hours=hours) / exploration.width_for(scope) <= exploration.BARS
+
+
+def test_counts_by_value_and_by_template() -> None:
+    engine = Memory()
+    assert sum(one.events for one in exploration.facets(engine, SEARCH)["stream"]) == 30
+    assert exploration.templates(engine, SEARCH).to_pylist()[0]["events"] == 30
