@@ -32,7 +32,7 @@ from ops.embedded.lifecycle import start, stop
 from ops.embedded.ports import free_port
 from ops.plan import execute
 from ops.settings import Settings
-from ops.snapshots.runs import catalogue
+from ops.snapshots.pipeline import catalogue
 from ops.snapshots.runs import control as runs
 
 SESSIONS, SECONDS = 50, 300.0

@@ -18,7 +18,7 @@ from ops.embedded.rds.servers import Login
 from ops.embedded.sample import SampleDatabase, production_databases
 from ops.plan import execute
 from ops.settings import Settings
-from ops.snapshots.runs import catalogue
+from ops.snapshots.pipeline import catalogue
 from ops.snapshots.runs import control as runs
 
 VACUUM = "VACUUM (FULL, ANALYZE);"

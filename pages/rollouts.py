@@ -6,6 +6,7 @@ from app.rollouts import form, views
 from app.rollouts import planning as plan
 from app.shared.components import empty_state, show_error
 from app.shared.dialogs import show_dialog
+from app.shared.rollout_runs import controller, has_controller, list_runs
 from app.shared.session import workbench
 from app.shared.words import count
 from ops.errors import SlipwayError
@@ -31,17 +32,17 @@ try:
         if document := plan.ask_document(bench):
             plan.show_simulation(bench, document)
         st.stop()
-    if not views.has_engine(bench):
+    if not has_controller(bench):
         views.show_no_engine(bench)
         st.stop()
-    engine = views.engine(bench)
+    engine = controller(bench)
     if view == "Plan":
         form.offer(bench, plan.FOLDER)
         if document := plan.ask_document(bench):
             plan.show_calendar(document)
             plan.offer_start(bench, engine, document)
         st.stop()
-    found = views.list_runs(bench, engine, engine.table)
+    found = list_runs(bench, engine, engine.table)
     under_way = sum(each.status == "RUNNING" for each in found)
     stuck = [each.run for each in found if each.status == "STUCK"]
     st.caption(f"{count(len(found), 'run')}, {under_way or 'none'} under way, {len(stuck) or 'none'} stuck.")

@@ -12,10 +12,10 @@ from app.logs.questions import Question, Questions
 from app.shared.session import Workbench
 from ops.logs.api import table_of
 from ops.logs.datasets import open_dataset
+from ops.logs.engines.estimate import Estimate
 from ops.logs.engines.progress import Asked, Watched
 from ops.logs.lake.layout import Scope
 from ops.logs.search import exploration
-from ops.logs.search.estimate import Estimate
 from ops.logs.search.exploration import Event
 from ops.logs.search.model import Search
 

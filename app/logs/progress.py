@@ -12,8 +12,8 @@ from app.shared.components import plain, show_error
 from app.shared.words import count, duration, visible
 from ops.aws.athena import Stopped
 from ops.errors import InputError
+from ops.logs.engines.estimate import Estimate
 from ops.logs.engines.loading import Cancelled
-from ops.logs.search.estimate import Estimate
 
 AT_ONCE_S = 0.7  # what is answered within this time shows no progress
 LOOK_S = 0.5

@@ -22,8 +22,8 @@ from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import count, listed, visible
 from ops.errors import InputError
+from ops.logs.engines.estimate import Estimate
 from ops.logs.lake.layout import COLUMNS
-from ops.logs.search.estimate import Estimate
 from ops.logs.search.model import Search
 from ops.logs.search.saved_queries import FOLDER, Chart, SavedQuery, Value, load_queries, parse_query
 

@@ -22,8 +22,8 @@ from app.shared.components import empty_state, errors_shown
 from app.shared.drawn import show_chart
 from app.shared.tables import show_table
 from app.shared.words import count
+from ops.logs.engines.estimate import Estimate
 from ops.logs.search import exploration
-from ops.logs.search.estimate import Estimate
 from ops.logs.search.exploration import Event
 from ops.logs.search.model import Filter, Search
 from ops.logs.search.output import to_csv, to_parquet

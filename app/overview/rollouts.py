@@ -5,8 +5,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from app.rollouts import views as rollout_views
-from app.shared import navigation, statuses
+from app.shared import navigation, rollout_runs, statuses
 from app.shared.components import plain
 from app.shared.session import Workbench
 from app.shared.tables import show_table
@@ -17,11 +16,11 @@ NEWEST = 5
 
 
 def newest(bench: Workbench) -> list[Summary]:
-    """The newest runs; none where no engine is deployed."""
-    if not rollout_views.has_engine(bench):
+    """The newest runs; none where no controller is deployed."""
+    if not rollout_runs.has_controller(bench):
         return []
-    engine = rollout_views.engine(bench)
-    return rollout_views.list_runs(bench, engine, engine.table)[:NEWEST]
+    controller = rollout_runs.controller(bench)
+    return rollout_runs.list_runs(bench, controller, controller.table)[:NEWEST]
 
 
 def attention(found: Sequence[Summary]) -> list[str]:

@@ -16,9 +16,9 @@ from ops.audit import Record
 from ops.aws.cloud import Place, Reading
 from ops.aws.rds import databases as rds
 from ops.aws.stepfunctions.executions import Summary
-from ops.snapshots.runs import catalogue
+from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline.catalogue import Deployed, Leftover
 from ops.snapshots.runs import control as runs
-from ops.snapshots.runs.catalogue import Deployed, Leftover
 
 READ_TTL_S = 30
 CHANGES_TTL_S = 10

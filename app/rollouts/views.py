@@ -24,28 +24,16 @@ from app.shared.words import ago, count, duration, utc
 from ops.operations import Operation
 from ops.rollouts import runs
 from ops.rollouts.calendar import Entry, expected
-from ops.rollouts.controller import Engine, find, look
+from ops.rollouts.controller import Engine
 from ops.rollouts.rules.decisions import Does
 from ops.rollouts.rules.waves import Stage
 from ops.rollouts.runs import LogLine, Summary, Watched
 
 WATCH_S = 2
-ENGINE_TTL_S = 15
 AROUND = timedelta(minutes=15)  # of an alarm, in the logs
 LOG_HEIGHT = 300
 MOST_REASONS = 5
 LATEST = datetime.max.replace(tzinfo=UTC)
-
-
-@st.cache_resource(show_spinner="Looking for the engine…", ttl=300)
-def engine(_bench: Workbench) -> Engine:
-    """The engine. Raises NotFound; what is found is kept for a while."""
-    return find(_bench.cloud)
-
-
-@st.cache_data(ttl=ENGINE_TTL_S, show_spinner=False)
-def has_engine(_bench: Workbench) -> bool:
-    return look(_bench.cloud) is not None
 
 
 def show_no_engine(bench: Workbench) -> None:
@@ -56,11 +44,6 @@ def show_no_engine(bench: Workbench) -> None:
         "roles in each account that it deploys to. Deploy it once from the command line:",
     )
     st.code("python -m ops rollouts deploy", language="sh")
-
-
-@st.cache_data(ttl=WATCH_S, show_spinner="Reading the runs…")
-def list_runs(_bench: Workbench, _engine: Engine, table: str) -> list[Summary]:
-    return runs.list_runs(_bench.cloud, _engine)
 
 
 @st.cache_data(ttl=WATCH_S - 0.5, show_spinner=False)

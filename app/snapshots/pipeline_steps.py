@@ -29,13 +29,13 @@ from ops.aws.cloudformation import deploy
 from ops.aws.cloudformation.deploy import Preview
 from ops.aws.network import Subnet
 from ops.operations import Operation
+from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline.catalogue import Deployed
 from ops.snapshots.pipeline.model import STACK_PREFIX, Pipeline, from_parameters
 from ops.snapshots.pipeline.preflight import Verdict, preflight
 from ops.snapshots.pipeline.setup import prepare
 from ops.snapshots.policy.suggest import Suggestion
 from ops.snapshots.policy.text import with_suggestions
-from ops.snapshots.runs import catalogue
-from ops.snapshots.runs.catalogue import Deployed
 
 LOOKS = {
     Verdict.FINE: Look("fine", "check_circle", "green"),

@@ -11,9 +11,9 @@ from ops.aws.cloud import Place
 from ops.aws.rds.changes import list_subnet_groups
 from ops.operations import Operation
 from ops.settings import Account
+from ops.snapshots.pipeline.catalogue import Deployed
 from ops.snapshots.restore.choice import Asked, newest_for, restore_of
 from ops.snapshots.restore.plan import plan_restore, restores_of
-from ops.snapshots.runs.catalogue import Deployed
 
 CHOICES_TTL_S = 30
 FOLLOW_S = 2

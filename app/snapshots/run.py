@@ -16,10 +16,10 @@ from app.snapshots.charts import timeline
 from app.snapshots.state_machine import graph
 from ops.aws.stepfunctions.history import Execution
 from ops.operations import Operation
+from ops.snapshots.pipeline.catalogue import Deployed
 from ops.snapshots.policy.suggest import as_toml, suggest
+from ops.snapshots.report import from_log
 from ops.snapshots.runs import control as runs
-from ops.snapshots.runs.catalogue import Deployed
-from ops.snapshots.runs.report import from_log
 
 WATCH_S = 2
 PANEL_HEIGHT = 900

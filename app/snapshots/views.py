@@ -29,13 +29,13 @@ from ops.aws.rds.databases import Database
 from ops.aws.stepfunctions.executions import Summary
 from ops.errors import SlipwayError
 from ops.operations import Operation
+from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline.catalogue import Deployed
 from ops.snapshots.pipeline.forecast import Forecast, forecast
 from ops.snapshots.pipeline.model import refusal, supported
 from ops.snapshots.policy.model import parse
-from ops.snapshots.runs import catalogue
+from ops.snapshots.report import Report
 from ops.snapshots.runs import control as runs
-from ops.snapshots.runs.catalogue import Deployed
-from ops.snapshots.runs.report import Report
 
 CATALOGUE_TTL_S = 15
 RUNS_TTL_S = 2

@@ -14,13 +14,13 @@ from ops.cli import snapshots_restore
 from ops.cli.context import Context
 from ops.cli.stacks import deploy_stack
 from ops.errors import ExecutionFailed, InputError, NotFound
+from ops.snapshots.pipeline import catalogue
 from ops.snapshots.pipeline.model import NAME_FORMAT, Pipeline, from_parameters, template_body
 from ops.snapshots.pipeline.preflight import preflight
 from ops.snapshots.pipeline.setup import prepare
 from ops.snapshots.policy.suggest import as_toml, suggest
-from ops.snapshots.runs import catalogue
+from ops.snapshots.report import Report
 from ops.snapshots.runs import control as runs
-from ops.snapshots.runs.report import Report
 
 WATCH_S = 1.0
 

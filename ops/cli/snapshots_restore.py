@@ -5,9 +5,9 @@ from typing import Any
 
 from ops.cli.context import Context
 from ops.errors import Conflict, InputError
+from ops.snapshots.pipeline.catalogue import Deployed
 from ops.snapshots.restore.choice import Asked, restore_of
 from ops.snapshots.restore.plan import plan_restore
-from ops.snapshots.runs.catalogue import Deployed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

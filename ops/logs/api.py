@@ -18,9 +18,9 @@ import pyarrow as pa
 
 from ops.aws.cloud import Cloud
 from ops.logs.datasets import Dataset, open_dataset
+from ops.logs.engines.estimate import Estimate
 from ops.logs.lake.layout import Scope
 from ops.logs.search import exploration, saved_queries
-from ops.logs.search.estimate import Estimate
 from ops.logs.search.exploration import Event
 from ops.logs.search.model import Search
 from ops.logs.search.query_parser import parse

@@ -9,9 +9,9 @@ from ops.aws.s3.objects import Bucket
 from ops.errors import AwsError, NotFound, SettingsError
 from ops.logs.engines.athena import AthenaEngine
 from ops.logs.engines.duckdb import DuckDbEngine
+from ops.logs.engines.estimate import Estimate, estimate
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import Location, Scope
-from ops.logs.search.estimate import Estimate, estimate
 
 GB = 10**9
 _ADDRESS = re.compile(r"(?:([^=]+)=)?s3://([a-z0-9.-]{3,63})(?:/(.*))?")

@@ -9,8 +9,8 @@ from typing import Any
 from ops.audit import Actor, AuditLog
 from ops.operations import Operation
 from ops.plan import Plan, Resource, Step, execute
+from ops.snapshots.pipeline.catalogue import PIPELINE_TAG, REPORT_TAG, RUN_TAG, SANITIZED_TAG, TEMPORARY_TAG
 from ops.snapshots.pipeline.model import POLICY_FILE
-from ops.snapshots.runs.catalogue import PIPELINE_TAG, REPORT_TAG, RUN_TAG, SANITIZED_TAG, TEMPORARY_TAG
 from tests.browser.made_pipeline import Client, Undo, make_database, make_machine, make_stack
 from tests.ops.embedded.overlay import ACCOUNT, REGION, client
 from tests.ops.logs import hostile

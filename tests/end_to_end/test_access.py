@@ -16,7 +16,7 @@ from ops.aws.rds import databases as rds
 from ops.embedded.accounts import ACCOUNTS, WORKBENCH
 from ops.errors import AccessDenied
 from ops.plan import Plan, execute
-from ops.snapshots.runs import catalogue
+from ops.snapshots.pipeline import catalogue
 from ops.snapshots.runs import control as runs
 from ops.support_stacks.inventory import read_inventory
 from ops.templates.access import READ_ROLE, ROLE, roles

@@ -14,11 +14,11 @@ import pytest
 from ops.aws.cloud import Cloud
 from ops.embedded.rds import mariadb
 from ops.errors import InputError
+from ops.snapshots.pipeline import catalogue
 from ops.snapshots.pipeline.preflight import Verdict, preflight
 from ops.snapshots.pipeline.setup import prepare
 from ops.snapshots.restore.choice import Asked, restore_of
 from ops.snapshots.restore.plan import plan_restore
-from ops.snapshots.runs import catalogue
 from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import PASSWORD, Workbench, eventually, statuses
 

@@ -11,8 +11,8 @@ import pytest
 
 from ops.aws.cloud import Cloud
 from ops.aws.stepfunctions import executions as stepfunctions
+from ops.snapshots.pipeline.catalogue import Deployed
 from ops.snapshots.runs import control as runs
-from ops.snapshots.runs.catalogue import Deployed
 from tests.end_to_end.workbench import Workbench, eventually
 
 PEOPLE = """

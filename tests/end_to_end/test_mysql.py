@@ -14,9 +14,9 @@ from ops.embedded.rds import mariadb
 from ops.embedded.rds.mariadb import MariaDb
 from ops.embedded.rds.servers import Login
 from ops.errors import InputError
+from ops.snapshots.pipeline import catalogue
 from ops.snapshots.policy.model import parse
 from ops.snapshots.policy.suggest import as_toml, suggest
-from ops.snapshots.runs import catalogue
 from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import PASSWORD, Workbench
 

@@ -12,10 +12,10 @@ import pytest
 from ops.aws.cloud import Cloud
 from ops.errors import Conflict, InputError, NotFound
 from ops.plan import Status
+from ops.snapshots.pipeline.catalogue import Deployed
 from ops.snapshots.restore.choice import Asked, restore_of
 from ops.snapshots.restore.model import Restore
 from ops.snapshots.restore.plan import plan_restore
-from ops.snapshots.runs.catalogue import Deployed
 from tests.end_to_end.workbench import Workbench
 
 PEOPLE = """

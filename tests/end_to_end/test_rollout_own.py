@@ -10,7 +10,7 @@ from ops.aws.cloud import Cloud, Place
 from ops.cli import main
 from ops.cli.rollouts.own import OWN
 from ops.rollouts import runs
-from ops.snapshots.runs import catalogue
+from ops.snapshots.pipeline import catalogue
 from ops.support_stacks.replication import read_shared
 from tests.end_to_end.fleet import Fleet, set_up
 from tests.end_to_end.workbench import PASSWORD, Workbench, eventually

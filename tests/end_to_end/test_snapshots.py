@@ -19,11 +19,11 @@ from ops.aws.stepfunctions import executions as stepfunctions
 from ops.embedded.processes import MARKER
 from ops.errors import Conflict, ExpiredCredentials, InputError, SlipwayError, Unreachable
 from ops.plan import Status
+from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline.catalogue import Deployed
 from ops.snapshots.pipeline.model import stack_spec, uploads
 from ops.snapshots.pipeline.setup import prepare
-from ops.snapshots.runs import catalogue
 from ops.snapshots.runs import control as runs
-from ops.snapshots.runs.catalogue import Deployed
 from tests.contents import PERSONAL, read_contents, values
 from tests.end_to_end.workbench import Workbench, eventually, statuses
 

@@ -15,9 +15,9 @@ from ops.aws.cloud import Place
 from ops.embedded.rds import mariadb
 from ops.embedded.rds.mariadb import MariaDb
 from ops.embedded.rds.servers import Login
+from ops.snapshots.pipeline import catalogue
 from ops.snapshots.policy.model import Table, parse
 from ops.snapshots.policy.suggest import Suggestion, as_toml, suggest
-from ops.snapshots.runs import catalogue
 from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import PASSWORD, Workbench
 

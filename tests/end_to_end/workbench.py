@@ -18,11 +18,11 @@ from ops.aws.cloudformation.stacks import StackSpec
 from ops.aws.stepfunctions.history import Execution
 from ops.embedded.accounts import HOME
 from ops.plan import Outcome, Plan, execute
+from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline.catalogue import Deployed
 from ops.snapshots.pipeline.model import Pipeline
 from ops.snapshots.pipeline.setup import prepare
-from ops.snapshots.runs import catalogue
 from ops.snapshots.runs import control as runs
-from ops.snapshots.runs.catalogue import Deployed
 
 PATIENCE_S = 60.0
 PASSWORD = "correct-horse-1"

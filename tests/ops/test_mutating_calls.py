@@ -140,7 +140,7 @@ def test_every_change_is_under_a_plan() -> None:
 
 
 def test_a_change_without_a_plan_is_found() -> None:
-    hasty = "from ops.aws import emptying\n\ndef clear(client):\n    emptying.delete_bucket(client, 'b')\n"
+    hasty = "from ops.aws.s3 import emptying\n\ndef clear(client):\n    emptying.delete_bucket(client, 'b')\n"
     page = "from app.hasty import clear\nclear(1)\n"
     found = [
         *ours(),

@@ -16,9 +16,9 @@ from app.logs import progress as logs_progress
 from app.shared import session as session_module
 from ops.audit import Actor
 from ops.errors import SlipwayError, Throttled
+from ops.logs.engines.estimate import Cost, Estimate
 from ops.logs.engines.loading import Cancelled, Loading
 from ops.logs.lake.layout import Kind, Scope
-from ops.logs.search.estimate import Cost, Estimate
 from ops.settings import Settings
 from tests.ops.logs.sample_lake import Lake, Made
 

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from app.shared.session import workbench
 from ops.aws.cloud import Cloud
 from ops.embedded.lifecycle import Running
+from ops.snapshots.pipeline import catalogue
 from ops.snapshots.policy.suggest import Suggestion
-from ops.snapshots.runs import catalogue
 from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import eventually
 

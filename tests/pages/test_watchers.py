@@ -16,9 +16,9 @@ from app.shared.components import forget_once
 from app.shared.session import workbench
 from app.snapshots import run as run_view
 from ops.plan import execute
-from ops.snapshots.runs import catalogue
+from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline.catalogue import Deployed
 from ops.snapshots.runs import control as runs
-from ops.snapshots.runs.catalogue import Deployed
 from tests.end_to_end.workbench import eventually
 from tests.pages.test_pages import SHOP, connected, page, texts
 

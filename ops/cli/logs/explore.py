@@ -19,10 +19,10 @@ from ops.logs.api import table_of
 from ops.logs.compaction.athena import find_compactor
 from ops.logs.compaction.local import plan_compaction
 from ops.logs.datasets import Dataset, open_dataset
+from ops.logs.engines.estimate import Cost, Estimate
 from ops.logs.engines.progress import Standing, Watched
 from ops.logs.lake.layout import Scope
 from ops.logs.search import exploration
-from ops.logs.search.estimate import Cost, Estimate
 from ops.logs.search.model import Search
 from ops.logs.search.output import csv_rows, safe_cell
 from ops.logs.search.query_parser import parse

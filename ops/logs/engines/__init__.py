@@ -1,5 +1,6 @@
 """Who answers: DuckDB on this machine and Athena in AWS, over the same relation `events`.
 
+estimate         what a query will read and cost on each engine
 duckdb           DuckDB on this machine
 duckdb_relation  `events` as DuckDB reads it
 athena           Athena in AWS

@@ -10,9 +10,9 @@ from ops.aws import athena
 from ops.aws.athena import Finished, Place, Running
 from ops.aws.cloud import Cloud
 from ops.logs.engines.athena_relation import events
+from ops.logs.engines.estimate import athena_dollars
 from ops.logs.engines.translation import RELATION, Translated, to_athena
 from ops.logs.lake.layout import Scope
-from ops.logs.search.estimate import athena_dollars
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from ops.aws.athena import Running
+from ops.logs.engines.estimate import athena_dollars
 from ops.logs.engines.loading import Loading
 from ops.logs.lake.layout import Listing, Scope
-from ops.logs.search.estimate import athena_dollars
 
 
 @dataclass(frozen=True)

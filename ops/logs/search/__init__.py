@@ -6,7 +6,6 @@ time_ranges     relative and absolute time ranges
 sql             a search as SQL over `events`
 pattern_filter  which message patterns can match a filter
 exploration     the questions that pages, commands and notebooks ask
-estimate        what a query will read and cost on each engine
 saved_queries   the queries of the folder `queries/`
 output          results as CSV and Parquet
 """

@@ -14,6 +14,7 @@ from ops.aws.cloud import Cloud, Place
 from ops.aws.rds import databases as rds
 from ops.aws.rds.databases import Database
 from ops.errors import InputError, SlipwayError
+from ops.snapshots.pipeline.catalogue import find_database
 from ops.snapshots.pipeline.model import (
     Pipeline,
     check_accounts,
@@ -23,7 +24,6 @@ from ops.snapshots.pipeline.model import (
     snapshot_name,
 )
 from ops.snapshots.policy.model import parse
-from ops.snapshots.runs.catalogue import find_database
 
 # Manual snapshots an account may have in a region, unless it was raised: RDS User Guide, "Quotas".
 SNAPSHOT_QUOTA = 100

@@ -8,8 +8,8 @@ from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation import deploy
 from ops.aws.cloudformation.stacks import StackSpec
 from ops.plan import Plan
+from ops.snapshots.pipeline.catalogue import find_database
 from ops.snapshots.pipeline.model import Pipeline, check, stack_spec, uploads
-from ops.snapshots.runs.catalogue import find_database
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ops.snapshots.runs.report import Column, Report
+from ops.snapshots.report import Column, Report
 
 _FOUND = {"email": "fake email", "card": "fake card", "phone": "fake phone"}
 _TEXTS = ("text", "char", "varchar", "citext", "name", "tinytext", "mediumtext", "longtext")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from ops.aws.cloud import Cloud, Place
 from ops.aws.rds.changes import Wanted
 from ops.errors import InputError, NotFound
+from ops.snapshots.pipeline.catalogue import Deployed, Sanitized, find_database, list_sanitized
 from ops.snapshots.restore.model import DEFAULT_KEY, LOOK_S, Restore
-from ops.snapshots.runs.catalogue import Deployed, Sanitized, find_database, list_sanitized
 
 DEFAULT_CLASS = "db.t4g.medium"  # where the source's is not known: every supported engine has it
 

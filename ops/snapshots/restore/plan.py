@@ -14,8 +14,8 @@ from ops.aws.rds.changes import Found
 from ops.errors import Conflict, ExecutionFailed
 from ops.operations import Operation
 from ops.plan import READY, Check, Plan, Readiness, Resource, Say, Step
+from ops.snapshots.pipeline.catalogue import DATABASES, SNAPSHOTS
 from ops.snapshots.restore.model import BROKEN, SNAPSHOT_TAG, Restore, check_name
-from ops.snapshots.runs.catalogue import DATABASES, SNAPSHOTS
 
 RESTORE = "restore"
 _DESCRIBE = ("rds:DescribeDBInstances", "rds:DescribeDBClusters", "rds:DescribeEvents")

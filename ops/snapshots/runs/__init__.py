@@ -1,6 +1,4 @@
-"""Runs of a pipeline: started, watched, reported, and what they leave.
+"""Runs of a pipeline.
 
-control    starts, watches, stops and cleans up runs
-report     the checks of a run
-catalogue  databases, pipelines, sanitized snapshots and leftovers
+control  starts, watches, stops and cleans up runs
 """

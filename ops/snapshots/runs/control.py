@@ -15,8 +15,8 @@ from ops.aws.stepfunctions.history import Execution, read_execution
 from ops.errors import Conflict
 from ops.operations import Operation
 from ops.plan import Check, Plan, Readiness, Resource, Say, Step
-from ops.snapshots.runs.catalogue import Deployed
-from ops.snapshots.runs.report import Report, from_log
+from ops.snapshots.pipeline.catalogue import Deployed
+from ops.snapshots.report import Report, from_log
 
 CLEAN_UP_PREFIX = "clean-up-"
 CONTAINERS = ("fetch", "sanitize")

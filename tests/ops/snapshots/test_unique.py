@@ -14,7 +14,7 @@ from ops.embedded.rds.servers import Login
 from ops.snapshots.compiler import compile_policy
 from ops.snapshots.policy.fakes import ENOUGH, ROOMS
 from ops.snapshots.policy.model import parse
-from ops.snapshots.runs.report import from_log
+from ops.snapshots.report import from_log
 from tests.ops.snapshots.mysql import test_compiler as test_mysql
 from tests.ops.snapshots.postgres import test_compiler as test_postgres
 from tests.ops.snapshots.sanitizer import Sanitized, sanitize

@@ -16,7 +16,7 @@ from ops.embedded.rds.servers import Login
 from ops.snapshots.mysql.compiler import compile_policy
 from ops.snapshots.policy.model import parse
 from ops.snapshots.policy.suggest import as_toml, suggest
-from ops.snapshots.runs.report import from_log
+from ops.snapshots.report import from_log
 from tests.ops.snapshots.sanitizer import ADDRESSES, CARDS, NO_CARDS, NONE_OF_THEM, Sanitized, sanitize
 
 pytestmark = pytest.mark.skipif(mariadb.find_server() is None, reason="mariadbd is not installed")

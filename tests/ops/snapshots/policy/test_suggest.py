@@ -3,7 +3,7 @@
 import pytest
 
 from ops.snapshots.policy.suggest import suggest
-from ops.snapshots.runs.report import Check, Column, Report
+from ops.snapshots.report import Check, Column, Report
 
 CASES = {
     ("ip_address", "character varying(39)"): "fake ip",

@@ -11,7 +11,7 @@ from ops.aws.rds.databases import Database, Snapshot
 from ops.aws.s3 import staging as s3
 from ops.errors import NotFound
 from ops.snapshots.pipeline.model import POLICY_FILE
-from ops.snapshots.runs.report import Report, from_json
+from ops.snapshots.report import Report, from_json
 from ops.templates.snapshots import DESCRIPTION
 
 PIPELINE_TAG = "slipway:pipeline"

@@ -2,7 +2,7 @@
 
 import json
 
-from ops.snapshots.runs.report import from_json
+from ops.snapshots.report import from_json
 
 KEPT = {
     "policy": 3,

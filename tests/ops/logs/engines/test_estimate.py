@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ops.logs.engines.estimate import athena_dollars, estimate
 from ops.logs.lake.layout import Kind, Listing, Location, LogObject, Part, Partition, Scope
-from ops.logs.search.estimate import athena_dollars, estimate
 
 HOUR = datetime(2026, 11, 24, 10, tzinfo=UTC)
 SCOPE = Scope(HOUR, HOUR.replace(hour=11))
