@@ -9,7 +9,7 @@ import pytest
 from ops.cli import parser
 from ops.settings import SETTINGS, Setting
 
-DOCS = [Path("README.md"), *Path("docs").glob("*.md")]
+DOCS = [*Path().glob("*.md"), *Path("docs").glob("*.md")]
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
