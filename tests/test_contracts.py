@@ -35,7 +35,7 @@ def test_a_planted_import_breaks_its_contract(module: str, source: str, broken: 
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / module).write_text(f'"""Planted."""\n\n{source}\n')
-    command = [Path(sys.executable).with_name("lint-imports"), "--cache-dir", tmp_path / "cache"]
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--cache-dir", str(tmp_path / "cache")]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
     assert any(line.startswith(broken) and line.endswith("BROKEN") for line in done.stdout.splitlines()) or (

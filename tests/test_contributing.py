@@ -77,3 +77,8 @@ def test_the_changelog_is_kept() -> None:
     dates = [each[4] for each in found if each]
     assert versions == sorted(set(versions), reverse=True) and dates == sorted(dates, reverse=True)
     assert set(re.findall(r"^### (.+)$", text, re.MULTILINE)) <= KINDS
+
+
+def test_the_guide_names_folders_that_exist() -> None:
+    named = re.findall(r"`((?:ops|app|pages|tests|docs)/[\w./-]*)`", Path("CONTRIBUTING.md").read_text())
+    assert [path for path in sorted(set(named)) if not Path(path).exists()] == []
