@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 from ops import embedded as emulator
 from ops.aws.cloud import Cloud
 from ops.embedded.accounts import cloud as embedded_cloud
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.settings import Settings
 
 DELAY_S = 0.2
@@ -43,13 +43,13 @@ def settings(data: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def embedded(settings: Settings) -> Iterator[Running]:
+def embedded(settings: Settings) -> Iterator[RunningCloud]:
     """The embedded cloud with its sample data."""
     yield emulator.start(settings.embedded_data, delay_s=DELAY_S, owner=True)
     emulator.stop(settings.embedded_data)
 
 
 @pytest.fixture(scope="session")
-def cloud(embedded: Running, settings: Settings) -> Cloud:
+def cloud(embedded: RunningCloud, settings: Settings) -> Cloud:
     """A Cloud at the embedded cloud."""
     return embedded_cloud(settings, embedded.endpoint)

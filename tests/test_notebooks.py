@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 
 NOTEBOOKS = sorted(Path("notebooks").glob("*.ipynb"))
 
@@ -18,7 +18,7 @@ def test_there_are_three() -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:zmq", "ignore::DeprecationWarning:jupyter_client")
 def test_it_runs_from_top_to_bottom(
-    path: Path, embedded: Running, data: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, embedded: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
     monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))

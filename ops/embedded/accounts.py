@@ -7,7 +7,7 @@ from ops.embedded.lifecycle import start
 from ops.settings import Account, Settings
 
 ROLE = "Slipway"
-WORKBENCH = "000000000000"  # where the workbench itself lives: it assumes ROLE in the others
+WORKBENCH = "000000000000"  # the workbench's own account: it assumes ROLE in the others
 REGIONS = ("eu-west-1", "us-east-1")
 
 
@@ -25,18 +25,18 @@ EXPORTED_TABLES = "slipway_sample_logs"
 
 
 def endpoint(url: str, account: str = WORKBENCH) -> Endpoint:
-    """The embedded cloud as the root user of an account, whose access key is the account's id."""
+    """Return the embedded cloud's endpoint with root credentials: the access key is the account ID."""
     return Endpoint(url, account, "embedded")
 
 
 def cloud(settings: Settings, url: str) -> Cloud:
-    """A Cloud of the embedded accounts; pipelines made with it look at their databases every second."""
+    """Return a Cloud for the embedded accounts. Its new pipelines poll their databases every second."""
     logs = settings.logs or (f"{PRODUCTION.name}=s3://{EXPORTED_BUCKET}",)
-    found = replace(settings, accounts=ACCOUNTS, regions=REGIONS, poll_seconds=1, logs=logs)
-    return Cloud(found, endpoint(url))
+    embedded_settings = replace(settings, accounts=ACCOUNTS, regions=REGIONS, poll_seconds=1, logs=logs)
+    return Cloud(embedded_settings, endpoint(url))
 
 
 def connect(settings: Settings, *, owner: bool = False) -> Cloud:
-    """A Cloud at the embedded cloud in the settings' folder, which is started where it does not run."""
+    """Return a Cloud for the embedded cloud in the settings' folder; start it if it is not running."""
     running = start(settings.embedded_data, delay_s=settings.embedded_delay, live=True, owner=owner)
     return cloud(settings, running.endpoint)

@@ -1,4 +1,4 @@
-"""What every overlay module is given when it is installed."""
+"""The arguments that every overlay module gets at installation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,8 +6,11 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Context:
-    """`child_environment` marks every process that the cloud starts, so that the next start can sweep it."""
+class OverlayContext:
+    """Where the embedded cloud keeps its data, and how it behaves.
+
+    `child_environment` marks every process that the cloud starts, so that the next start can terminate it.
+    """
 
     data: Path
     port: int

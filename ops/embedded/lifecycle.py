@@ -1,4 +1,4 @@
-"""Starts, finds, stops and resets the embedded cloud's process. One process a folder: a lock tells."""
+"""Start, find, stop, and reset the embedded cloud's process. A lock allows one process for each folder."""
 
 import fcntl
 import json
@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from ops.embedded.ports import free_port
-from ops.embedded.processes import MARKER, end_marked
+from ops.embedded.processes import MARKER, terminate_marked
 from ops.errors import EmbeddedError
 
 START_S = 180.0
 STOP_S = 60.0
-BUSY = 75  # exit status of a process that found the folder taken: EX_TEMPFAIL of sysexits.h
+BUSY = 75  # exit status if another process has the folder: EX_TEMPFAIL in sysexits.h
 
 _owned: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 @dataclass(frozen=True)
-class Running:
-    """A cloud that runs. `joined`: it ran before this call."""
+class RunningCloud:
+    """A running embedded cloud. `joined`: it was running before this call."""
 
     endpoint: str
     pid: int
@@ -44,13 +44,13 @@ def start(
     sample: bool = True,
     live: bool = False,
     owner: bool = False,
-) -> Running:
-    """Starts the cloud, or finds that it runs; returns when it answers and holds its sample data.
+) -> RunningCloud:
+    """Start the cloud, or find the running one. Returns when it answers and has its sample data.
 
-    `delay_s` is how long RDS takes to make or change something, `latency_s` how long each call is on its way,
-    `auth` turns IAM enforcement on, `sample` fills a new cloud with sample data. With `live` the sample's log
-    export is deployed once the cloud is ready, and new logs come in. With `owner` it ends when this process
-    does, however that ends.
+    `delay_s` is how long RDS takes to create or change something, `latency_s` is added to each call, `auth`
+    turns IAM enforcement on, and `sample` fills a new cloud with sample data. `live` deploys the sample's log
+    export when the cloud is ready and writes new log events. With `owner`, the cloud stops when this process
+    exits, for whatever reason.
     Raises EmbeddedError.
     """
     data = data.absolute()
@@ -58,8 +58,8 @@ def start(
     data.mkdir(parents=True, exist_ok=True)
     if running := status(data):
         return running
-    if ended := _owned.pop(data, None):
-        _reap(ended)
+    if exited := _owned.pop(data, None):
+        _reap(exited)
     options: dict[str, Any] = {
         "delay_s": delay_s,
         "latency_s": latency_s,
@@ -68,26 +68,26 @@ def start(
         "live": live,
         "owner": owner,
     }
-    # The port may be taken between our look and the server's: one more try finds another.
+    # Another program may take the port before the server binds it; the second attempt picks another.
     started = _launch(data, **options) or _launch(data, **options)
     if started:
         return started
     raise EmbeddedError(
         "The embedded cloud did not start.",
-        hint=f"See {data / 'server.log'}; `python -m ops embedded reset` begins afresh.",
+        hint=f"See {data / 'server.log'}. To start over, run `python -m ops embedded reset`.",
         detail=_tail(data / "server.log"),
     )
 
 
-def _launch(data: Path, *, owner: bool, **options: Any) -> Running | None:
-    """One try; None when the process ended before it was ready."""
+def _launch(data: Path, *, owner: bool, **options: Any) -> RunningCloud | None:
+    """Start the process once; None if it exited before it was ready."""
     process = _spawn(data, owner=owner, **options)
     _wait(lambda: process.poll() is not None or _announced(data, process.pid), START_S)
     if _announced(data, process.pid):
         if owner:
             _owned[data] = process
-        found = _read(data)
-        return Running(found["endpoint"], found["pid"], data, joined=False)
+        announcement = _read(data)
+        return RunningCloud(announcement["endpoint"], announcement["pid"], data, joined=False)
     process.kill()
     if _reap(process) == BUSY:
         return _join(data)
@@ -95,17 +95,17 @@ def _launch(data: Path, *, owner: bool, **options: Any) -> Running | None:
     return None
 
 
-def status(data: Path) -> Running | None:
-    """The cloud of that folder, where it runs and is ready."""
+def status(data: Path) -> RunningCloud | None:
+    """Return the cloud in that folder if it is running and ready."""
     data = data.absolute()
     if not (data / "running.json").exists() or not is_locked(data):
         return None
-    found = _read(data)
-    return Running(found["endpoint"], found["pid"], data) if found else None
+    announcement = _read(data)
+    return RunningCloud(announcement["endpoint"], announcement["pid"], data) if announcement else None
 
 
 def stop(data: Path) -> None:
-    """Ends the cloud and everything in it; its state is kept. No error where it does not run."""
+    """Stop the cloud and everything in it, and keep its state. Does nothing if it is not running."""
     data = data.absolute()
     if running := status(data):
         os.kill(running.pid, signal.SIGTERM)
@@ -115,18 +115,18 @@ def stop(data: Path) -> None:
     if process := _owned.pop(data, None):
         _reap(process)
     if not is_locked(data):
-        end_marked(data)
+        terminate_marked(data)
 
 
 def reset(data: Path) -> None:
-    """Ends the cloud and deletes its state."""
+    """Stop the cloud and delete its state."""
     stop(data)
     shutil.rmtree(data.absolute(), ignore_errors=True)
 
 
 @contextmanager
 def locked(data: Path) -> Iterator[bool]:
-    """Holds the folder's lock while the block runs; False where another process holds it."""
+    """Hold the folder's lock inside the block; yields False if another process holds it."""
     with (data / "lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -137,7 +137,7 @@ def locked(data: Path) -> Iterator[bool]:
 
 
 def is_locked(data: Path) -> bool:
-    """Whether a process serves the folder."""
+    """Return whether a process serves the folder."""
     if not data.exists():
         return False
     with locked(data) as free:
@@ -145,7 +145,7 @@ def is_locked(data: Path) -> bool:
 
 
 def announce(data: Path, url: str) -> None:
-    """Says, from within the process, that it is ready."""
+    """Report, from within the process, that it is ready."""
     part = data / "running.part"
     part.write_text(json.dumps({"endpoint": url, "pid": os.getpid()}))
     part.replace(data / "running.json")
@@ -156,8 +156,8 @@ def _check_installed() -> None:
 
     if not find_spec("ministack"):
         raise EmbeddedError(
-            "The embedded cloud is not installed here.",
-            hint="Install requirements-dev.txt, or set SLIPWAY_CLOUD=aws to work with AWS.",
+            "The embedded cloud is not installed.",
+            hint="Install requirements-dev.txt, or set SLIPWAY_CLOUD=aws to use AWS.",
         )
 
 
@@ -174,7 +174,7 @@ def _spawn(
             command,
             cwd=Path(__file__).parents[2],
             env=_environment(data, port, auth=auth),
-            # The owner's end closes with its last breath, whatever killed it.
+            # The kernel closes the owner's end of the pipe when the owner exits, even if it was killed.
             stdin=subprocess.PIPE if owner else subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -183,12 +183,12 @@ def _spawn(
 
 
 def _environment(data: Path, port: int, *, auth: bool) -> dict[str, str]:
-    """What the emulator reads when it is imported; nothing of the user's AWS set-up."""
-    own = {
+    """Return the emulator's import-time settings, without the user's AWS configuration."""
+    inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PG", "MINISTACK_"))
     }
     return {
-        **own,
+        **inherited,
         MARKER: str(data),
         "AUTH": str(auth).lower(),
         "BIND_HOST": "127.0.0.1",
@@ -206,18 +206,18 @@ def _environment(data: Path, port: int, *, auth: bool) -> dict[str, str]:
 
 
 def _reap(process: subprocess.Popen[bytes]) -> int:
-    """Its exit status, once it has ended."""
+    """Wait for the process and return its exit status."""
     if process.stdin:
         process.stdin.close()
     return process.wait()
 
 
-def _join(data: Path) -> Running:
-    """Another process was faster: waits until its cloud is ready."""
-    if _wait(lambda: status(data) is not None or not is_locked(data), START_S) and (found := status(data)):
-        return found
+def _join(data: Path) -> RunningCloud:
+    """Wait until the cloud that another process is starting is ready."""
+    if _wait(lambda: status(data) is not None or not is_locked(data), START_S) and (running := status(data)):
+        return running
     raise EmbeddedError(
-        f"Another process holds {data} and does not answer.",
+        f"Another process uses {data} and does not respond.",
         hint="Stop it with `python -m ops embedded stop`, or set SLIPWAY_DATA to another folder.",
     )
 
@@ -228,8 +228,8 @@ def _announced(data: Path, pid: int) -> bool:
 
 def _read(data: Path) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads((data / "running.json").read_text())
-        return found
+        announcement: dict[str, Any] = json.loads((data / "running.json").read_text())
+        return announcement
     except FileNotFoundError:
         return {}
 

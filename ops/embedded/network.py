@@ -1,10 +1,10 @@
-"""The emulator's process makes no connection beyond this machine."""
+"""Blocks connections from the emulator's process to other machines."""
 
-from ops.embedded.context import Context
-from ops.embedded.runtime.guard import refuse_outside
+from ops.embedded.context import OverlayContext
+from ops.embedded.runtime.guard import block_outside_connections
 
 SEAMS: tuple[str, ...] = ()
 
 
-def install(context: Context) -> None:
-    refuse_outside()
+def install(context: OverlayContext) -> None:
+    block_outside_connections()

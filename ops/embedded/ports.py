@@ -8,7 +8,7 @@ HOST = "127.0.0.1"
 
 
 def free_port(preferred: int = 0) -> int:
-    """The preferred port where it is free, else any that is."""
+    """Return the preferred port if it is free, otherwise any free port."""
     for port in (preferred, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -17,4 +17,4 @@ def free_port(preferred: int = 0) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise EmbeddedError("There is no free port on 127.0.0.1.", hint="Close other programs, then repeat.")
+    raise EmbeddedError("No free port on 127.0.0.1.", hint="Close other programs and retry.")

@@ -1,4 +1,4 @@
-"""Finds and ends what the cloud of a folder has started: every child carries a mark in its environment."""
+"""Find and terminate the processes that a cloud started: its folder is in their environment."""
 
 import os
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ MARKER = "SLIPWAY_EMBEDDED"
 PATIENCE_S = 3.0
 
 
-def end_marked(data: Path) -> None:
-    """Ends every process, but this one, that the cloud of `data` has started and that still runs."""
-    found = list(_marked(str(data)))
-    for process in found:
+def terminate_marked(data: Path) -> None:
+    """Terminate every process, except this one, that the cloud in `data` started."""
+    processes = list(_marked(str(data)))
+    for process in processes:
         _quietly(process.terminate)
-    _, stubborn = psutil.wait_procs(found, PATIENCE_S)
+    _, stubborn = psutil.wait_procs(processes, PATIENCE_S)
     for process in stubborn:
         _quietly(process.kill)
     psutil.wait_procs(stubborn, PATIENCE_S)
@@ -27,7 +27,7 @@ def _marked(mark: str) -> Iterator[psutil.Process]:
             if process.pid != os.getpid() and process.environ().get(MARKER) == mark:
                 yield process
         except (psutil.Error, OSError):
-            continue  # it ended meanwhile, or is another user's
+            continue  # it has exited, or belongs to another user
 
 
 def _quietly(act: object) -> None:

@@ -1,4 +1,4 @@
-"""The private names of the emulator that the overlays build on: each must exist, or nothing starts."""
+"""Checks the private names of the emulator that the overlays depend on: all must exist at startup."""
 
 import sys
 from collections.abc import Iterable
@@ -12,22 +12,22 @@ EMULATOR_VERSION = "1.5.33"
 
 
 def check(seams: Iterable[str]) -> None:
-    """Raises EmbeddedError for another version of the emulator, or for a name that it no longer has."""
+    """Raise EmbeddedError if the emulator has another version or lacks one of these names."""
     installed = version("ministack")
     if installed != EMULATOR_VERSION:
         raise EmbeddedError(
-            f"The embedded cloud is made for ministack {EMULATOR_VERSION}; {installed} is installed.",
-            hint="Install the pinned requirements: `make run` does so in .venv.",
+            f"The embedded cloud needs ministack {EMULATOR_VERSION}, but {installed} is installed.",
+            hint="Install the pinned requirements. `make run` installs them in .venv.",
         )
     if missing := [seam for seam in seams if not _exists(seam)]:
         raise EmbeddedError(
-            f"ministack {installed} lacks {missing[0]}, which the embedded cloud builds on.",
-            hint="Adapt the overlay that names it in its SEAMS.",
+            f"ministack {installed} lacks {missing[0]}, which the embedded cloud depends on.",
+            hint="Adapt the overlay that lists it in its SEAMS.",
         )
 
 
 def declared() -> list[str]:
-    """The SEAMS of every module of the embedded cloud that is loaded."""
+    """Return the SEAMS of every loaded module of the embedded cloud."""
     package = __name__.rpartition(".")[0]
     modules = [module for name, module in list(sys.modules.items()) if name.startswith(f"{package}.")]
     return sorted({seam for module in modules for seam in getattr(module, "SEAMS", ())})
@@ -35,16 +35,16 @@ def declared() -> list[str]:
 
 def _exists(seam: str) -> bool:
     module, _, names = _split(seam)
-    found: Any = module
+    target: Any = module
     for name in names.split("."):
-        if not hasattr(found, name):
+        if not hasattr(target, name):
             return False
-        found = getattr(found, name)
+        target = getattr(target, name)
     return True
 
 
 def _split(seam: str) -> tuple[Any, str, str]:
-    """The longest part that is a module, and the rest."""
+    """Return the longest prefix that is a module, and the rest."""
     parts = seam.split(".")
     for count in range(len(parts) - 1, 0, -1):
         try:

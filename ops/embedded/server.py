@@ -1,4 +1,4 @@
-"""The embedded cloud's process: the emulator with its overlays on loopback, saved as it goes.
+"""The embedded cloud's process: the emulator with its overlays on loopback, saved as it changes.
 
 python -m ops.embedded.server FOLDER --delay SECONDS [--latency SECONDS] [--sample] [--live] [--owned]
 """
@@ -27,7 +27,7 @@ from ops.embedded.athena import parameters as athena_parameters
 from ops.embedded.athena import service as athena
 from ops.embedded.cloudformation import operations as cloudformation_operations
 from ops.embedded.cloudformation import resource_types
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.ecs import service as ecs
 from ops.embedded.firehose import service as firehose
 from ops.embedded.iam import identity
@@ -36,7 +36,7 @@ from ops.embedded.logs import access as logs_access
 from ops.embedded.logs import account_policies, destinations, exports, reads, subscriptions, tags
 from ops.embedded.logs import events as log_events
 from ops.embedded.ports import HOST
-from ops.embedded.processes import MARKER, end_marked
+from ops.embedded.processes import MARKER, terminate_marked
 from ops.embedded.rds import service as rds
 from ops.embedded.rds.service import Databases
 from ops.embedded.sample import seed_pipelines
@@ -84,62 +84,68 @@ SEAMS = (
     "ministack.core.persistence.save_all",
 )
 SAVE_S = 5.0
-SAVE_SHARE = 10  # with much to save, saving takes at most about a tenth of the time
+SAVE_SHARE = 10  # saving takes at most about a tenth of the time, however large the state is
 SEEDED = "seeded"
 
 log = logging.getLogger("slipway.embedded")
 
 
 class Server:
-    """Serves until it is told to stop; `touched` is set by every request since the last save."""
+    """Serves requests until it is stopped; every request sets `_changed` until the next save."""
 
     def __init__(
-        self, context: Context, databases: Databases, *, sample: bool, live: bool, latency_s: float = 0.0
+        self,
+        context: OverlayContext,
+        databases: Databases,
+        *,
+        sample: bool,
+        live: bool,
+        latency_s: float = 0.0,
     ) -> None:
         self._context = context
         self._databases = databases
         self._sample = sample
         self._live = live
         self._latency_s = latency_s
-        self._touched = threading.Event()
+        self._changed = threading.Event()
         self._failed = False
 
     async def run(self, *, owned: bool) -> int:
-        """The exit status."""
+        """Serve until the process is stopped; return the exit status."""
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         if owned:
-            loop.add_reader(sys.stdin, stop.set)  # readable when the owner has ended: it writes nothing
+            loop.add_reader(sys.stdin, stop.set)  # readable when the owner exits: it never writes
         config = Config()
         config.bind = [f"{HOST}:{self._context.port}"]
         config.keep_alive_timeout = 75
         config.loglevel = "WARNING"
-        listening = asyncio.create_task(serve(self._noticed, config, shutdown_trigger=stop.wait))
-        threading.Thread(target=self._begin, args=(loop, stop), daemon=True).start()
+        listening = asyncio.create_task(serve(self._handle_request, config, shutdown_trigger=stop.wait))
+        threading.Thread(target=self._seed_and_save, args=(loop, stop), daemon=True).start()
         await listening
         return 1 if self._failed else 0
 
-    async def _noticed(self, scope: Any, receive: Any, send: Any) -> None:
-        self._touched.set()
+    async def _handle_request(self, scope: Any, receive: Any, send: Any) -> None:
+        self._changed.set()
         if self._latency_s and scope["type"] == "http":
             await asyncio.sleep(self._latency_s)
         await app.app(scope, receive, send)
 
-    def _begin(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-        """Seeds a new cloud, says that it is ready, then saves whenever something has happened."""
+    def _seed_and_save(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+        """Seed a new cloud, announce that it is ready, then save after every change."""
         try:
             _wait_until_answering(self._context.port)
             stepfunctions_executions.resume()
             if self._sample and not (self._context.data / SEEDED).exists():
-                from ops.embedded.sample.seed import seed  # the jobs are imported only where they are needed
+                from ops.embedded.sample.seed import seed  # imports the jobs, which only seeding needs
 
                 seed(self._context, self._databases)
             (self._context.data / SEEDED).touch()
             _save()
         except Exception:
-            log.exception("the embedded cloud could not be filled")
+            log.exception("Cannot seed the embedded cloud")
             self._failed = True
             loop.call_soon_threadsafe(stop.set)
             return
@@ -147,22 +153,22 @@ class Server:
         if self._live:
             threading.Thread(target=_live, args=(self._context,), daemon=True).start()
         pause = SAVE_S
-        while self._touched.wait():
-            self._touched.clear()
+        while self._changed.wait():
+            self._changed.clear()
             threading.Event().wait(pause)
             began = time.monotonic()
             _save()
             pause = max(SAVE_S, SAVE_SHARE * (time.monotonic() - began))
 
 
-def _live(context: Context) -> None:
+def _live(context: OverlayContext) -> None:
     from ops.embedded.sample.seed import live
 
     live(context)
 
 
 def _wait_until_answering(port: int) -> None:
-    """It answers once the saved state is loaded."""
+    """Wait until the emulator answers, which it does once it has loaded the saved state."""
     while True:
         try:
             connection = HTTPConnection(HOST, port, timeout=5)
@@ -183,17 +189,17 @@ def main() -> int:
     with locked(arguments.data) as free:
         if not free:
             return BUSY
-        end_marked(arguments.data)
+        terminate_marked(arguments.data)
         return _serve(arguments)
 
 
 def _serve(arguments: argparse.Namespace) -> int:
     data: Path = arguments.data
     if not (data / SEEDED).exists():
-        _empty(data)
+        _clear(data)
     port = int(os.environ["GATEWAY_PORT"])
     (data / "port").write_text(str(port))
-    context = Context(data, port, arguments.delay, {MARKER: os.environ[MARKER]})
+    context = OverlayContext(data, port, arguments.delay, {MARKER: os.environ[MARKER]})
     databases = _install(context)
     try:
         server = Server(
@@ -206,18 +212,18 @@ def _serve(arguments: argparse.Namespace) -> int:
         (data / "running.json").unlink(missing_ok=True)
         ecs.stop_all()
         databases.stop_all()
-        end_marked(data)
+        terminate_marked(data)
 
 
-def _install(context: Context) -> Databases:
+def _install(context: OverlayContext) -> Databases:
     check([*declared(), *seed_pipelines.SEAMS])
     for overlay in OVERLAYS:
         overlay.install(context)
     databases = rds.install(context)
-    load = app._load_persisted_state
+    load_state = app._load_persisted_state
 
     def load_and_resume() -> None:
-        load()
+        load_state()
         databases.resume()
         resource_types.resume()
         firehose.resume()
@@ -226,8 +232,8 @@ def _install(context: Context) -> Databases:
     return databases
 
 
-def _empty(data: Path) -> None:
-    """A start that did not get as far as the sample data begins again."""
+def _clear(data: Path) -> None:
+    """Delete what an interrupted first start left, so that this start begins again."""
     for item in data.iterdir():
         if item.name not in ("lock", "server.log"):
             shutil.rmtree(item) if item.is_dir() else item.unlink()
@@ -247,4 +253,4 @@ def _arguments() -> argparse.Namespace:
 if __name__ == "__main__":
     status = main()
     logging.shutdown()
-    os._exit(status)  # a task or thread of the emulator that waits, for hours at worst, does not hold it up
+    os._exit(status)  # do not wait for tasks and threads of the emulator, which may sleep for hours

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.embedded.ports import free_port
 from tests.browser.provider import Provider, provider
 from tests.end_to_end.workbench import eventually
@@ -64,7 +64,7 @@ def serving(data: Path, port: int, **environment: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def address(embedded: Running, data: Path) -> Iterator[str]:
+def address(embedded: RunningCloud, data: Path) -> Iterator[str]:
     with serving(data, free_port()) as url:
         yield url
 
@@ -76,7 +76,7 @@ def issuer() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="module")
-def signed(issuer: Provider, embedded: Running, data: Path) -> Iterator[str]:
+def signed(issuer: Provider, embedded: RunningCloud, data: Path) -> Iterator[str]:
     """The address of a workbench with sign-in: the provider's `person` is who signs in."""
     port = free_port()
     secrets = data / "secrets.toml"

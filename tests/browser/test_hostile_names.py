@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, Request
 
 from ops.aws.cloud import Cloud
 from ops.aws.logs.audit_trail import open_audit
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.embedded.ports import free_port
 from ops.logs.search.output import FORMULA as FORMULA_STARTS
 from tests.browser.conftest import serving
@@ -74,7 +74,7 @@ PLACES = (
 
 
 @pytest.fixture(scope="module")
-def address(embedded: Running, cloud: Cloud, data: Path) -> Iterator[str]:
+def address(embedded: RunningCloud, cloud: Cloud, data: Path) -> Iterator[str]:
     with (
         hostile_cloud(embedded, open_audit(cloud)),
         serving(data, free_port(), SLIPWAY_LOGS=DATASET) as url,

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from ops.aws.cloud import Cloud
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.rollouts import controller, runs
 from tests.browser.keys import STILL, Keys
 from tests.browser.made_pipeline import make_database, make_machine, make_stack
@@ -38,7 +38,7 @@ def keys(page: Page) -> Keys:
 
 
 @pytest.fixture
-def slow_pipeline(embedded: Running) -> Iterator[None]:
+def slow_pipeline(embedded: RunningCloud) -> Iterator[None]:
     def connect(service: str, region: str = REGION) -> Any:
         return client(embedded, service, region=region)
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from ops.embedded.accounts import PRODUCTION
 from ops.embedded.ports import free_port
-from ops.embedded.sample.pipelines import support
+from ops.embedded.sample.pipelines import support_stack
 from ops.settings import Settings
 from tests.browser.conftest import serving
 from tests.browser.test_walk import STILL
@@ -25,7 +25,9 @@ def own(data: Path) -> Iterator[str]:
     settings = Settings(data=data / "clean-up")
     with sample_pipelines.serving(settings.embedded_data) as running:
         for number in range(MORE):
-            sample_pipelines.deploy(running, support(f"Old{number}", PRODUCTION.id, "us-east-1", artifacts=1))
+            sample_pipelines.deploy(
+                running, support_stack(f"Old{number}", PRODUCTION.id, "us-east-1", artifacts=1)
+            )
         with serving(settings.data, free_port()) as address:
             yield address
 

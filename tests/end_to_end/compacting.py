@@ -16,7 +16,7 @@ import boto3
 from ops.aws.athena import Place
 from ops.aws.cloud import Cloud
 from ops.aws.s3.objects import Bucket
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.logs.engines.athena import AthenaEngine
 from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.export.deployment.stacks import central_body
@@ -57,7 +57,7 @@ class Put:
 class Export:
     """The stack, its bucket, its function as Lambda runs it."""
 
-    def __init__(self, embedded: Running, cloud: Cloud) -> None:
+    def __init__(self, embedded: RunningCloud, cloud: Cloud) -> None:
         self.embedded, self.cloud = embedded, cloud
         self.name = unique("compacting")
         self.cloudformation, self.lambda_, self.s3 = (

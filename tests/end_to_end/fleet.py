@@ -16,7 +16,7 @@ from ops.aws.cloudformation.deploy import Upload
 from ops.aws.cloudformation.stacks import StackSpec
 from ops.aws.organizations import accounts_of
 from ops.embedded.accounts import ACCOUNTS
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.plan import Plan, execute
 from ops.rollouts import controller as engines
 from ops.rollouts import runs
@@ -35,7 +35,7 @@ Place = tuple[str, str]
 
 
 @cache
-def _client(embedded: Running, service: str, account: str, region: str) -> Any:
+def _client(embedded: RunningCloud, service: str, account: str, region: str) -> Any:
     """Kept: to make one takes longer than most calls."""
     return client(embedded, service, account=account, region=region)
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from ops import embedded as emulator
 from ops.embedded.accounts import ACCOUNTS, DEVELOPMENT, PRODUCTION
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.embedded.sample.pipelines import CONSTRUCT, SampleStack, sample_stacks
 from tests.end_to_end import assemblies
 from tests.end_to_end.assemblies import CdkStack
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[Running]:
+def serving(data: Path) -> Iterator[RunningCloud]:
     """Live, shared and orphaned stacks, and a bucket that its stack has retained."""
     running = emulator.start(data, sample=False, owner=True)
     try:
@@ -22,14 +22,14 @@ def serving(data: Path) -> Iterator[Running]:
             assemblies.make_role(running.endpoint, account.id)
         for stack in sample_stacks(PRODUCTION.id, DEVELOPMENT.id):
             deploy(running, stack)
-            if stack.gone:
+            if stack.deleted:
                 assemblies.undeploy(running.endpoint, as_cdk(stack))
         yield running
     finally:
         emulator.stop(data)
 
 
-def deploy(running: Running, stack: SampleStack) -> None:
+def deploy(running: RunningCloud, stack: SampleStack) -> None:
     """Deploys the stack and puts an artifact into its bucket, where it has one of its own."""
     assemblies.deploy(running.endpoint, as_cdk(stack))
     if stack.artifacts:

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ops.aws.cloud import Cloud
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.errors import NotFound
 from ops.logs.compaction.athena import find_compactor
 from ops.logs.compaction.local import CompactionFailed, compact_hours, plan_compaction
@@ -40,7 +40,7 @@ SEARCHES = [
 
 
 @pytest.fixture(scope="module")
-def export(embedded: Running, cloud: Cloud) -> Iterator[Export]:
+def export(embedded: RunningCloud, cloud: Cloud) -> Iterator[Export]:
     export = Export(embedded, cloud)
     yield export
     export.close()
@@ -116,7 +116,7 @@ def found(hour: Hour, text: str) -> list[str]:
     return [event.key for event in events]
 
 
-def test_the_schedule_calls_it_and_its_role_may_touch_no_source(embedded: Running, hour: Hour) -> None:
+def test_the_schedule_calls_it_and_its_role_may_touch_no_source(embedded: RunningCloud, hour: Hour) -> None:
     events, iam = client(embedded, "events"), client(embedded, "iam")
     arn = hour.export.lambda_.get_function_configuration(FunctionName=hour.export.outputs["Compactor"])
     targets = [

@@ -10,7 +10,7 @@ import pytest
 from ops.aws.cloud import Cloud, Endpoint, Place
 from ops.aws.logs import groups as log_groups
 from ops.aws.pace import Pace
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.errors import Throttled
 from ops.logs.export.coverage import reading as coverage
 from ops.logs.export.coverage.facts import EXPORT_TAG, LEFT_OUT, Facts
@@ -30,12 +30,12 @@ QUICK = 2000.0  # calls a second, in place of the service's few: what is asked i
 
 
 @pytest.fixture(scope="module")
-def groups(embedded: Running) -> list[str]:
+def groups(embedded: RunningCloud) -> list[str]:
     return make_groups(embedded, GROUPS)
 
 
 @pytest.fixture(scope="module")
-def destination(embedded: Running) -> str:
+def destination(embedded: RunningCloud) -> str:
     """A destination of the account's own, with a stream behind it."""
     kinesis, logs, iam = (client(embedded, name, account=ACCOUNT) for name in ("kinesis", "logs", "iam"))
     kinesis.create_stream(StreamName="many", StreamModeDetails={"StreamMode": "ON_DEMAND"})
@@ -57,11 +57,11 @@ def _document(*statements: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def logs(embedded: Running) -> Throttling:
+def logs(embedded: RunningCloud) -> Throttling:
     return Throttling(client(embedded, "logs", account=ACCOUNT))
 
 
-def subscriber(embedded: Running, logs: Throttling, destination: str, mode: str, **more: str) -> Any:
+def subscriber(embedded: RunningCloud, logs: Throttling, destination: str, mode: str, **more: str) -> Any:
     settings = {"PREFIX": "/many", "INCLUDE": "", "EXCLUDE": "", "OWN": "/slipway/logs/", **more}
     module = load("log_subscriber", DESTINATION=destination, FILTER=FILTER, MODE=mode, **settings)
     module.logs = logs
@@ -71,7 +71,7 @@ def subscriber(embedded: Running, logs: Throttling, destination: str, mode: str,
     return module
 
 
-def subscribed(embedded: Running, names: list[str]) -> list[str]:
+def subscribed(embedded: RunningCloud, names: list[str]) -> list[str]:
     """Those that have our filter."""
     logs = client(embedded, "logs", account=ACCOUNT)
     return [
@@ -80,7 +80,7 @@ def subscribed(embedded: Running, names: list[str]) -> list[str]:
 
 
 def test_a_thousand_groups_take_a_call_each_however_often_it_is_throttled(
-    embedded: Running, groups: list[str], destination: str, logs: Throttling
+    embedded: RunningCloud, groups: list[str], destination: str, logs: Throttling
 ) -> None:
     module = subscriber(embedded, logs, destination, "group")
     module.handler({"work": "subscribe"}, Context(900))
@@ -95,7 +95,7 @@ def test_a_thousand_groups_take_a_call_each_however_often_it_is_throttled(
 
 
 def test_a_reconcile_leaves_what_is_wanted_and_what_was_not_unsubscribed_by_hand(
-    embedded: Running, groups: list[str], destination: str, logs: Throttling
+    embedded: RunningCloud, groups: list[str], destination: str, logs: Throttling
 ) -> None:
     by_hand = groups[500]
     owner = client(embedded, "logs", account=ACCOUNT)
@@ -110,7 +110,7 @@ def test_a_reconcile_leaves_what_is_wanted_and_what_was_not_unsubscribed_by_hand
 
 
 def test_an_account_policy_takes_the_place_of_a_thousand_filters(
-    embedded: Running, groups: list[str], destination: str, logs: Throttling
+    embedded: RunningCloud, groups: list[str], destination: str, logs: Throttling
 ) -> None:
     module = subscriber(embedded, logs, destination, "account", EXCLUDE="/many/000*")
     module.handler({"work": "reconcile"}, Context(900))
@@ -124,7 +124,7 @@ def test_an_account_policy_takes_the_place_of_a_thousand_filters(
 
 
 @pytest.fixture
-def crowded(embedded: Running) -> Iterator[Cloud]:
+def crowded(embedded: RunningCloud) -> Iterator[Cloud]:
     account = Account("crowded", ACCOUNT, "", (REGION,))
     yield Cloud(Settings(accounts=(account,)), Endpoint(embedded.endpoint, ACCOUNT, "embedded"))
 

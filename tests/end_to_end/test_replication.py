@@ -8,7 +8,7 @@ import pytest
 
 from ops.aws.cloud import Cloud
 from ops.cli import main
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.support_stacks.lint import lint
 from ops.support_stacks.replication import plan_replication, read_shared
 from tests.end_to_end import assemblies
@@ -59,7 +59,7 @@ def test_a_second_run_changes_nothing(bench: Workbench) -> None:
 @pytest.fixture
 def printed(
     bench: Workbench,
-    embedded: Running,
+    embedded: RunningCloud,
     data: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

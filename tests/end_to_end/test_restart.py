@@ -29,7 +29,7 @@ def settings() -> Iterator[Settings]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def start(settings: Settings) -> tuple[embedded.Running, Workbench]:
+def start(settings: Settings) -> tuple[embedded.RunningCloud, Workbench]:
     running = embedded.start(settings.embedded_data, delay_s=settings.embedded_delay, owner=True)
     return running, Workbench(cloud(settings, running.endpoint), settings.data)
 

@@ -12,8 +12,8 @@ import pytest
 from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Cloud
 from ops.embedded.accounts import cloud as embedded_cloud
-from ops.embedded.lifecycle import Running
-from ops.embedded.sample.pipelines import support
+from ops.embedded.lifecycle import RunningCloud
+from ops.embedded.sample.pipelines import support_stack
 from ops.errors import Throttled
 from ops.plan import Outcome, Plan, Status, execute
 from ops.settings import Settings
@@ -65,13 +65,13 @@ def read(cloud: Cloud) -> Graph:
 
 
 @pytest.fixture(scope="module")
-def running(data: Path) -> Iterator[Running]:
+def running(data: Path) -> Iterator[RunningCloud]:
     with sample_pipelines.serving(data / "throttled") as found:
         yield found
 
 
 @pytest.fixture(scope="module")
-def cloud(running: Running, data: Path) -> Cloud:
+def cloud(running: RunningCloud, data: Path) -> Cloud:
     return embedded_cloud(Settings(data=data), running.endpoint)
 
 
@@ -145,9 +145,9 @@ def test_every_call_throttled_once_is_borne_by_the_retries(
 
 
 @pytest.fixture
-def dead(running: Running, cloud: Cloud) -> str:
+def dead(running: RunningCloud, cloud: Cloud) -> str:
     """The key of a verdict: a support stack that nobody needs, with a version and an upload in its bucket."""
-    made = support("Throttled", OWNER, PLACE, artifacts=1)
+    made = support_stack("Throttled", OWNER, PLACE, artifacts=1)
     sample_pipelines.deploy(running, made)
     bucket = sample_pipelines.bucket_of(made)
     cloud.client("s3", OWNER, PLACE).create_multipart_upload(Bucket=bucket, Key="begun")

@@ -30,10 +30,10 @@ from ministack import app
 from ministack.core.responses import request_scope
 from ministack.services import rds
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.rds import common as rds_common
 from ops.embedded.rds import service as databases
-from ops.embedded.rds.common import DATA, fail
+from ops.embedded.rds.common import DATA, mark_failed
 
 REGION = "eu-west-1"
 ORIGINAL, CLEAN = "original", "clean"
@@ -78,29 +78,29 @@ class Contents:
         pass
 
 
-class Storage(rds_common.Storage):
+class Storage(rds_common.DatabaseStorage):
     """Work that takes time is done when time passes."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: OverlayContext) -> None:
         self.paper = Contents()
         self.delay_s = 0.0
         self.waiting: list[Callable[[], None]] = []
 
-    def of(self, record: Record) -> Any:
+    def servers_of(self, record: Record) -> Any:
         return self.paper
 
-    def refusal(self, engine: str) -> None:
+    def check_engine(self, engine: str) -> None:
         return None
 
-    def later(self, work: Callable[[], None], on: dict[str, Any] | None = None) -> None:
+    def run_later(self, action: Callable[[], None], database: dict[str, Any] | None = None) -> None:
         scope = contextvars.copy_context()
 
         def run() -> None:
             try:
-                work()
+                action()
             except Exception as error:
-                if on is not None:
-                    fail(on, error)
+                if database is not None:
+                    mark_failed(database, error)
 
         self.waiting.append(lambda: scope.run(run))
 
@@ -255,8 +255,8 @@ def start() -> Cloud:
     """Installs the overlays of the databases, with paper in the place of their servers. Once a process."""
     assert "pytest" not in sys.modules, "it changes the emulator: in a process of its own"
     logging.disable()  # the emulator tells of every request
-    vars(databases)["Storage"] = Storage
-    made = databases.install(Context(Path(tempfile.gettempdir()), 0, 0.0))
+    vars(databases)["DatabaseStorage"] = Storage
+    made = databases.install(OverlayContext(Path(tempfile.gettempdir()), 0, 0.0))
     storage = made.storage
     assert isinstance(storage, Storage)
     # Retries of botocore take place at once; what it waits for here is nobody.

@@ -14,7 +14,7 @@ from ministack.services import rds
 from ministack.services import stepfunctions as sf
 
 from ops.aws.stepfunctions.history import Execution, read_execution
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.rds.common import DATA
 from ops.embedded.stepfunctions import executions, language
 from ops.embedded.stepfunctions import history as stepfunctions_history
@@ -36,7 +36,7 @@ Around = Callable[[str, str, Callable[[], Any]], Any]
 
 def install(cloud: Cloud, pipelines: Callable[[], "Pipeline"]) -> None:
     """The interpreter of the embedded cloud, at whose waits time passes. Once a process."""
-    nothing = Context(cloud.storage.paper.root, 0)
+    nothing = OverlayContext(cloud.storage.paper.root, 0)
     for overlay in (stepfunctions_history, executions, language):
         overlay.install(nothing)
     sf.time = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})

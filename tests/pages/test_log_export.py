@@ -16,7 +16,7 @@ from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Place, Reading
 from ops.aws.cloudformation.stacks import Stack
 from ops.aws.cloudwatch.alarms import Alarm
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.errors import AccessDenied
 from ops.logs.export.coverage.last_events import LastEvents
 from ops.logs.export.coverage.reading import Coverage, PlaceCoverage
@@ -38,7 +38,7 @@ HOSTILE = "<b>x</b> `y` [z](javascript:1)"
 
 
 @pytest.fixture(autouse=True)
-def connected(embedded: Running, data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def connected(embedded: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
     monkeypatch.setenv("SLIPWAY_EMBEDDED_DELAY", "0.2")
     yield

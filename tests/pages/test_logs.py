@@ -8,14 +8,14 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app.logs import progress as logs_progress
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 
 PAGE = Path(__file__).parents[2] / "pages" / "logs.py"
 SLOW_S = 120
 
 
 @pytest.fixture(autouse=True)
-def connected(embedded: Running, data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def connected(embedded: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
     monkeypatch.setattr(logs_progress, "AT_ONCE_S", SLOW_S)  # no browser looks again: it is waited for
     yield

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.shared.session import workbench
 from ops.aws.cloud import Cloud
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.snapshots.pipeline import catalogue
 from ops.snapshots.policy.suggest import Suggestion
 from ops.snapshots.runs import control as runs
@@ -21,7 +21,7 @@ SLOW_S = 60
 
 
 @pytest.fixture(autouse=True)
-def connected(embedded: Running, data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def connected(embedded: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Pages connect to the embedded cloud of the tests."""
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
     monkeypatch.setenv("SLIPWAY_EMBEDDED_DELAY", "0.2")

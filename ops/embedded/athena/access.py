@@ -1,6 +1,6 @@
-"""What a query may: Athena reads tables and objects, and writes, with the rights of who started it.
+"""Query permissions: Athena reads tables and objects and writes results with the caller's permissions.
 
-A call that names a query is authorized on the query's work group; the emulator checks it on none.
+A call that names a query is authorized on the query's work group; the emulator authorizes it on no resource.
 https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html
 https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
 """
@@ -14,8 +14,8 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import athena
 
-from ops.embedded.athena.tables import QueryFailed
-from ops.embedded.context import Context
+from ops.embedded.athena.tables import AthenaQueryFailed
+from ops.embedded.context import OverlayContext
 from ops.embedded.iam import identity
 
 SEAMS = (
@@ -26,11 +26,11 @@ SEAMS = (
     "ministack.services.athena._executions",
 )
 
-# Who started the query that is run: the task of a query begins with what was set when its call came.
-_caller: ContextVar[identity.Session | None] = ContextVar("athena_caller", default=None)
+# Who started the running query: a query's task inherits the value that its API call has set.
+_caller: ContextVar[identity.RoleSession | None] = ContextVar("athena_caller", default=None)
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     emulated = iam_actions.extract_resource_arn
 
     def extract(
@@ -39,7 +39,7 @@ def install(context: Context) -> None:
         if service != "athena":
             return str(emulated(service, method, path, headers, body, *rest))
         key = app.extract_access_key_id(headers, {})
-        _caller.set(identity.Session(iam_evaluator.caller_arn() or "", key, "", ""))
+        _caller.set(identity.RoleSession(iam_evaluator.caller_arn() or "", key, "", ""))
         query = athena._executions.get(json.loads(body or b"{}").get("QueryExecutionId", ""))
         if query:
             return str(athena._arn_workgroup(query["WorkGroup"]))
@@ -48,18 +48,18 @@ def install(context: Context) -> None:
     iam_actions.extract_resource_arn = extract
 
 
-def demand_table(database: str, table: str) -> None:
-    """Raises QueryFailed unless the table's definition may be read: catalogue, database and table."""
+def require_table_access(database: str, table: str) -> None:
+    """Raise AthenaQueryFailed unless the caller may read the table: catalog, database, and table."""
     for resource in ("catalog", f"database/{database}", f"table/{database}/{table}"):
-        _demand("glue:GetTable", f"arn:aws:glue:{get_region()}:{get_account_id()}:{resource}")
+        _require("glue:GetTable", f"arn:aws:glue:{get_region()}:{get_account_id()}:{resource}")
 
 
-def demand_object(action: str, bucket: str, key: str) -> None:
-    """Raises QueryFailed unless the action (as `GetObject`) is allowed on the object."""
-    _demand(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}")
+def require_object_access(action: str, bucket: str, key: str) -> None:
+    """Raise AthenaQueryFailed unless the caller may perform the action (`GetObject`) on the object."""
+    _require(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}")
 
 
-def _demand(action: str, resource: str) -> None:
+def _require(action: str, resource: str) -> None:
     caller = _caller.get()
-    if caller and (refused := identity.denial(caller, action, resource)):
-        raise QueryFailed(f"Access denied: {refused}")
+    if caller and (message := identity.denial_message(caller, action, resource)):
+        raise AthenaQueryFailed(f"Access denied: {message}")

@@ -1,4 +1,4 @@
-"""Athena's execution parameters: literals that take the places of `?` in a query.
+"""Athena's execution parameters: literals that replace the `?` placeholders of a query.
 
 https://docs.aws.amazon.com/athena/latest/ug/querying-with-prepared-statements.html
 """
@@ -13,7 +13,7 @@ from sqlglot import exp, tokenize
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 
 SEAMS = (
     "ministack.core.responses.error_response_json",
@@ -23,27 +23,29 @@ SEAMS = (
 LITERALS = (exp.Literal, exp.Boolean, exp.Null, exp.Neg, exp.Cast)
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     start = athena._start_query_execution
     athena._start_query_execution = lambda data: _start(start, data)
 
 
-def bound(sql: str, parameters: Sequence[str]) -> str:
-    """The query with each `?` outside of strings replaced, in order.
+def bind_parameters(sql: str, parameters: Sequence[str]) -> str:
+    """Return the query with each `?` outside of strings replaced, in order.
 
-    Raises ValueError for what is no literal, or for another number of them.
+    Raises ValueError if a parameter is not a literal or if their number differs.
     """
-    places = [token for token in tokenize(sql, read="athena") if token.token_type is TokenType.PLACEHOLDER]
-    if len(places) != len(parameters):
+    placeholders = [
+        token for token in tokenize(sql, read="athena") if token.token_type is TokenType.PLACEHOLDER
+    ]
+    if len(placeholders) != len(parameters):
         raise ValueError(
-            f"Incorrect number of parameters: expected {len(places)} but found {len(parameters)}"
+            f"Incorrect number of parameters: expected {len(placeholders)} but found {len(parameters)}"
         )
     pieces, done = [], 0
-    for place, text in zip(places, parameters, strict=True):
+    for placeholder, text in zip(placeholders, parameters, strict=True):
         if not isinstance(sqlglot.parse_one(text, read="athena"), LITERALS):
-            raise ValueError(f"{text} is no literal")
-        pieces += [sql[done : place.start], text]
-        done = place.end + 1
+            raise ValueError(f"{text} is not a literal")
+        pieces += [sql[done : placeholder.start], text]
+        done = placeholder.end + 1
     return "".join([*pieces, sql[done:]])
 
 
@@ -52,7 +54,7 @@ def _start(start: Callable[[dict[str, Any]], Any], data: dict[str, Any]) -> Any:
     if not parameters:
         return start(data)
     try:
-        sql = bound(data["QueryString"], parameters)
+        sql = bind_parameters(data["QueryString"], parameters)
     except (ValueError, SqlglotError) as error:
         return error_response_json("InvalidRequestException", f"SYNTAX_ERROR: {error}", 400)
     return start({**data, "QueryString": sql})

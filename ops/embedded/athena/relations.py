@@ -1,4 +1,4 @@
-"""What a table's objects hold, as a view in DuckDB: text through a SerDe, JSON lines, Parquet."""
+"""A table's objects as a DuckDB view: text through a SerDe, JSON lines, or Parquet."""
 
 import gzip
 import json
@@ -10,57 +10,60 @@ import duckdb
 import pyarrow as pa
 
 from ops.embedded.athena import serde
-from ops.embedded.athena.tables import QueryFailed, Source, Table
+from ops.embedded.athena.tables import AthenaQueryFailed, GlueTable, TableObject
 
 _MAGIC = {b"\x1f\x8b": ".gz", b"\x28\xb5": ".zst"}
-_MAX_OBJECT = 1 << 30  # bytes of one JSON document
+_MAX_OBJECT = 1 << 30  # bytes in one JSON document
 
 
 def make_view(
     connection: duckdb.DuckDBPyConnection,
     view: str,
-    table: Table,
-    sources: list[Source],
+    table: GlueTable,
+    objects: list[TableObject],
     folder: Path,
     path_column: str = "",
 ) -> None:
-    """`path_column`: the name under which the view shows each row's object, empty for not at all."""
+    """Create a view of the rows in these objects.
+
+    `path_column` is the name of the column with each row's object; if it is empty, the view has none.
+    """
     library, parameters = table.serde
     parse = serde.parser(library, parameters, len(table.columns))
-    if not sources:
+    if not objects:
         hidden = [(path_column, "VARCHAR")] if path_column else []
-        made = ", ".join(
+        null_columns = ", ".join(
             f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in [*table.columns, *table.partitions, *hidden]
         )
-        connection.execute(f"CREATE VIEW {view} AS SELECT {made} WHERE false")
+        connection.execute(f"CREATE VIEW {view} AS SELECT {null_columns} WHERE false")
         return
-    reader = _read_lines(connection, view, table, sources, parse) if parse else ""
-    if not reader:
-        paths = _on_disk(table, sources, folder)
-        reader = _read_files(table, paths)
-        _register_sources(connection, view, table, sources, paths)
+    relation = _read_lines(connection, view, table, objects, parse) if parse else ""
+    if not relation:
+        paths = _on_disk(table, objects, folder)
+        relation = _read_files(table, paths)
+        _register_sources(connection, view, table, objects, paths)
     columns = ", ".join(f'TRY_CAST(r."{name}" AS {kind}) AS "{name}"' for name, kind in table.columns)
     partitions = "".join(f', CAST(s."{name}" AS {kind}) AS "{name}"' for name, kind in table.partitions)
     hidden_column = f', s.address AS "{path_column}"' if path_column else ""
     connection.execute(
         f"CREATE VIEW {view} AS SELECT {columns}{partitions}{hidden_column} "
-        f"FROM {reader} r JOIN {view}_sources s USING (filename)"
+        f"FROM {relation} r JOIN {view}_sources s USING (filename)"
     )
 
 
 def _read_lines(
     connection: duckdb.DuckDBPyConnection,
     view: str,
-    table: Table,
-    sources: list[Source],
+    table: GlueTable,
+    objects: list[TableObject],
     parse: Callable[[str], serde.Row],
 ) -> str:
-    """Text through a SerDe, as a relation of strings."""
+    """Register text that a SerDe parses as a relation of strings; return its name."""
     names = [name for name, _ in table.columns]
     columns: list[list[Any]] = [[] for _ in range(len(names) + 1)]
-    for source in sources:
-        for row in serde.rows(_inflated(table.data(source.key)), parse):
-            for column, value in zip(columns, [*row, source.key], strict=True):
+    for table_object in objects:
+        for row in serde.rows(_inflated(table.data(table_object.key)), parse):
+            for column, value in zip(columns, [*row, table_object.key], strict=True):
                 column.append(value)
     connection.register(
         f"{view}_lines",
@@ -71,17 +74,21 @@ def _read_lines(
             }
         ),
     )
-    _register_sources(connection, view, table, sources, [each.key for each in sources])
+    _register_sources(connection, view, table, objects, [table_object.key for table_object in objects])
     return f"{view}_lines"
 
 
 def _register_sources(
-    connection: duckdb.DuckDBPyConnection, view: str, table: Table, sources: list[Source], names: list[str]
+    connection: duckdb.DuckDBPyConnection,
+    view: str,
+    table: GlueTable,
+    objects: list[TableObject],
+    names: list[str],
 ) -> None:
-    """What the name of each object, as the reader gives it, stands for: address and partition."""
-    columns = {"filename": names, "address": [table.address(each.key) for each in sources]}
-    for at, (name, _) in enumerate(table.partitions):
-        columns[name] = [each.values[at] for each in sources]
+    """Register the address and partition of each object under the name that the reader reports."""
+    columns = {"filename": names, "address": [table.address(table_object.key) for table_object in objects]}
+    for index, (name, _) in enumerate(table.partitions):
+        columns[name] = [table_object.values[index] for table_object in objects]
     connection.register(f"{view}_sources", pa.table(columns))
 
 
@@ -89,37 +96,39 @@ def _inflated(data: bytes) -> bytes:
     return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
 
 
-def _on_disk(table: Table, sources: list[Source], folder: Path) -> list[str]:
+def _on_disk(table: GlueTable, objects: list[TableObject], folder: Path) -> list[str]:
     paths = []
-    for number, source in enumerate(sources):
-        data = table.data(source.key)
+    for number, table_object in enumerate(objects):
+        data = table.data(table_object.key)
         path = folder / f"{number:07d}{_MAGIC.get(data[:2], '')}"
         path.write_bytes(data)
         paths.append(str(path))
     return paths
 
 
-def _read_files(table: Table, paths: list[str]) -> str:
+def _read_files(table: GlueTable, paths: list[str]) -> str:
     files = ", ".join(f"'{path}'" for path in paths)
-    form = format_of(table)
-    if form == "PARQUET":
+    file_format = table_format(table)
+    if file_format == "PARQUET":
         return f"read_parquet([{files}], union_by_name = true, filename = true, hive_partitioning = false)"
-    if form == "JSON":
+    if file_format == "JSON":
         _, parameters = table.serde
-        written = _keys_as_written(paths)
-        columns = ", ".join(f"'{written.get(name, name)}': '{kind}'" for name, kind in table.columns)
+        json_keys = _json_keys(paths)
+        columns = ", ".join(f"'{json_keys.get(name, name)}': '{kind}'" for name, kind in table.columns)
         ignore = parameters.get("ignore.malformed.json", "false").lower() == "true"
         return (
             f"read_json([{files}], columns = {{{columns}}}, format = 'newline_delimited', filename = true, "
             f"hive_partitioning = false, ignore_errors = {str(ignore).lower()}, "
             f"maximum_object_size = {_MAX_OBJECT})"
         )
-    raise QueryFailed(f"NOT_SUPPORTED: the embedded cloud does not read {table.serde[0] or 'this table'}.")
+    raise AthenaQueryFailed(
+        f"NOT_SUPPORTED: the embedded cloud cannot read {table.serde[0] or 'this table'}."
+    )
 
 
-def _keys_as_written(paths: list[str]) -> dict[str, str]:
-    """The keys of the first objects by their lower-case names: the OpenX SerDe does not heed case."""
-    found: dict[str, str] = {}
+def _json_keys(paths: list[str]) -> dict[str, str]:
+    """Map lower-case names to the keys of the first objects: the OpenX SerDe ignores case."""
+    keys: dict[str, str] = {}
     for path in paths:
         with gzip.open(path) if path.endswith(".gz") else Path(path).open("rb") as file:
             try:
@@ -127,12 +136,12 @@ def _keys_as_written(paths: list[str]) -> dict[str, str]:
             except ValueError:
                 continue
         if isinstance(first, dict):
-            found |= {key.lower(): key for key in first if key.replace("_", "").isalnum()}
+            keys |= {key.lower(): key for key in first if key.replace("_", "").isalnum()}
             break
-    return found
+    return keys
 
 
-def format_of(table: Table) -> str:
+def table_format(table: GlueTable) -> str:
     library = table.serde[0].lower()
     if "parquet" in library:
         return "PARQUET"

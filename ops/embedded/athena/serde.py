@@ -1,4 +1,4 @@
-"""Lines of text as Hive's SerDes read them: LazySimpleSerDe and RegexSerDe, a row a line.
+"""Text lines parsed as Hive's SerDes parse them: LazySimpleSerDe and RegexSerDe, one row for each line.
 
 https://docs.aws.amazon.com/athena/latest/ug/supported-serdes.html
 """
@@ -14,7 +14,7 @@ _ESCAPED = {"r": "\r", "n": "\n"}
 
 
 def parser(library: str, parameters: Mapping[str, str], columns: int) -> Parser | None:
-    """How the SerDe makes the fields of a line; None for one that is not read line by line."""
+    """Return the SerDe's parser for one line; None if the SerDe does not read line by line."""
     if "RegexSerDe" in library:
         return _regex(parameters["input.regex"], columns)
     if "LazySimpleSerDe" in library:
@@ -26,7 +26,7 @@ def parser(library: str, parameters: Mapping[str, str], columns: int) -> Parser 
 
 
 def rows(data: bytes, parse: Parser) -> Iterator[Row]:
-    """The rows of one decompressed object."""
+    """Yield the rows of one decompressed object."""
     lines = data.split(b"\n")
     if lines[-1] == b"":
         lines.pop()
@@ -38,42 +38,42 @@ def _regex(expression: str, columns: int) -> Parser:
     compiled = re.compile(expression, re.DOTALL)
 
     def parse(line: str) -> Row:
-        found = compiled.fullmatch(line)
-        return list(found.groups()[:columns]) if found else [None] * columns
+        match = compiled.fullmatch(line)
+        return list(match.groups()[:columns]) if match else [None] * columns
 
     return parse
 
 
 def _simple(delimiter: str, escape: str, null: str, columns: int) -> Parser:
-    """Fields beyond the last column are dropped, missing ones are null, as Hive has it."""
+    """Drop fields beyond the last column and fill missing ones with null, as Hive does."""
 
     def parse(line: str) -> Row:
         fields = _split(line, delimiter, escape) if escape else line.split(delimiter)
-        padded: Sequence[str | None] = [*fields[:columns], *[None] * (columns - len(fields))]
-        return [None if field == null else _unescaped(field, escape) for field in padded]
+        row: Sequence[str | None] = [*fields[:columns], *[None] * (columns - len(fields))]
+        return [None if field == null else _unescaped(field, escape) for field in row]
 
     return parse
 
 
 def _split(line: str, delimiter: str, escape: str) -> list[str]:
-    """At delimiters that are not escaped."""
-    fields, start, at = [], 0, 0
-    while at < len(line):
-        if line[at] == escape:
-            at += 2
-        elif line[at] == delimiter:
-            fields.append(line[start:at])
-            at += 1
-            start = at
+    """Split at delimiters that are not escaped."""
+    fields, start, position = [], 0, 0
+    while position < len(line):
+        if line[position] == escape:
+            position += 2
+        elif line[position] == delimiter:
+            fields.append(line[start:position])
+            position += 1
+            start = position
         else:
-            at += 1
+            position += 1
     return [*fields, line[start:]]
 
 
 def _unescaped(field: str | None, escape: str) -> str | None:
-    """Hive takes the character after the escape as it is, but for r and n: `\\t` becomes a plain t."""
+    """Unescape as Hive does: only r and n are special, so `\\t` becomes a plain t."""
     if field is None or not escape or escape not in field:
         return field
     return re.sub(
-        re.escape(escape) + "(.)", lambda found: _ESCAPED.get(found[1], found[1]), field, flags=re.DOTALL
+        re.escape(escape) + "(.)", lambda match: _ESCAPED.get(match[1], match[1]), field, flags=re.DOTALL
     )

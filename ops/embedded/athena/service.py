@@ -1,4 +1,4 @@
-"""Athena: statements run in DuckDB by our own rules, results as Athena writes them, complete work groups.
+"""Athena's API: work groups with all their settings, executions, and results in Athena's format.
 
 https://docs.aws.amazon.com/athena/latest/APIReference/API_QueryExecution.html
 """
@@ -13,10 +13,10 @@ from urllib.parse import urlparse
 
 from ministack.services import athena, glue, s3
 
-from ops.embedded.athena.access import demand_object
-from ops.embedded.athena.queries import Query, Result, Written
-from ops.embedded.athena.tables import QueryFailed
-from ops.embedded.context import Context
+from ops.embedded.athena.access import require_object_access
+from ops.embedded.athena.queries import AthenaQuery, AthenaResult, WrittenFiles
+from ops.embedded.athena.tables import AthenaQueryFailed
+from ops.embedded.context import OverlayContext
 
 SEAMS = (
     "ministack.services.athena._DUCKDB_TYPE_MAP",
@@ -44,12 +44,12 @@ DEFAULTS: dict[str, Any] = {
 FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 Record = dict[str, Any]
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 
-_running: dict[str, Query] = {}
+_running: dict[str, AthenaQuery] = {}
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     ensure = athena._ensure_default_workgroup
 
     def with_all_keys() -> None:
@@ -71,50 +71,52 @@ def _complete(group: Record, **more: Any) -> Record:
     return group
 
 
-def _get_workgroup(original: Callable[[Record], Answer], data: Record) -> Answer:
-    if (group := athena._workgroups.get(data.get("WorkGroup"))) is not None:
-        _complete(group)
+def _get_workgroup(original: Callable[[Record], Response], data: Record) -> Response:
+    if (work_group := athena._workgroups.get(data.get("WorkGroup"))) is not None:
+        _complete(work_group)
     return original(data)
 
 
-def _start(original: Callable[[Record], Answer], data: Record) -> Answer:
-    """The work group's settings win where it enforces them; a former result is used again where allowed."""
+def _start(original: Callable[[Record], Response], data: Record) -> Response:
+    """Apply the work group's enforced settings, and find an earlier result where reuse is allowed."""
     group = athena._workgroups.get(data.get("WorkGroup", "primary"), {})
-    settings = group.get("Configuration", {})
-    own = (settings.get("ResultConfiguration") or {}).get("OutputLocation")
-    given = dict(data.get("ResultConfiguration") or {})
-    if own and settings.get("EnforceWorkGroupConfiguration"):
-        given["OutputLocation"] = own
-    location = given.get("OutputLocation") or own
+    group_settings = group.get("Configuration", {})
+    group_location = (group_settings.get("ResultConfiguration") or {}).get("OutputLocation")
+    result_settings = dict(data.get("ResultConfiguration") or {})
+    if group_location and group_settings.get("EnforceWorkGroupConfiguration"):
+        result_settings["OutputLocation"] = group_location
+    location = result_settings.get("OutputLocation") or group_location
     if location:
-        given["OutputLocation"] = location.rstrip("/") + "/"
-    former = _former(data)
-    answer = original({**data, "ResultConfiguration": given})
-    if answer[0] == 200:
-        execution = athena._executions[json.loads(answer[2])["QueryExecutionId"]]
-        execution["_former"] = former
-    return answer
+        result_settings["OutputLocation"] = location.rstrip("/") + "/"
+    reusable = _reusable_result(data)
+    response = original({**data, "ResultConfiguration": result_settings})
+    if response[0] == 200:
+        execution = athena._executions[json.loads(response[2])["QueryExecutionId"]]
+        execution["_former"] = reusable
+    return response
 
 
-def _former(data: Record) -> str:
-    """The id of a result that may be used again."""
+def _reusable_result(data: Record) -> str:
+    """Return the ID of an execution whose result may be reused."""
     reuse = (data.get("ResultReuseConfiguration") or {}).get("ResultReuseByAgeConfiguration") or {}
     if not reuse.get("Enabled"):
         return ""
+    work_group = data.get("WorkGroup", "primary")
     oldest = time.time() - 60 * reuse.get("MaxAgeInMinutes", 60)
-    for id_, each in reversed(athena._executions.items()):
-        same = each["Query"] == data["QueryString"] and each["WorkGroup"] == data.get("WorkGroup", "primary")
-        fresh = (each["Status"].get("CompletionDateTime") or 0) >= oldest
-        if same and fresh and each["Status"]["State"] == "SUCCEEDED" and each["StatementType"] == "DML":
+    for id_, execution in reversed(athena._executions.items()):
+        is_same = (execution["Query"], execution["WorkGroup"]) == (data["QueryString"], work_group)
+        is_fresh = (execution["Status"].get("CompletionDateTime") or 0) >= oldest
+        succeeded = execution["Status"]["State"] == "SUCCEEDED"
+        if is_same and is_fresh and succeeded and execution["StatementType"] == "DML":
             return str(id_)
     return ""
 
 
-def _stop(original: Callable[[Record], Answer], data: Record) -> Answer:
-    answer = original(data)
+def _stop(original: Callable[[Record], Response], data: Record) -> Response:
+    response = original(data)
     if query := _running.get(data.get("QueryExecutionId", "")):
         query.interrupt()
-    return answer
+    return response
 
 
 async def _execute(id_: str, sql: str, database: str, ddl: Any, catalog: str | None = None) -> None:
@@ -124,10 +126,10 @@ async def _execute(id_: str, sql: str, database: str, ddl: Any, catalog: str | N
     try:
         result = await _result(execution, sql, database, ddl)
         if execution["Status"]["State"] in FINAL:
-            return  # cancelled meanwhile
+            return  # canceled in the meantime
         _finish(id_, execution, result)
         execution["Status"]["State"] = "SUCCEEDED"
-    except QueryFailed as error:
+    except AthenaQueryFailed as error:
         if execution["Status"]["State"] not in FINAL:
             execution["Status"].update(State="FAILED", StateChangeReason=str(error))
             execution["_error"] = str(error)
@@ -142,26 +144,29 @@ async def _execute(id_: str, sql: str, database: str, ddl: Any, catalog: str | N
         execution["Status"]["CompletionDateTime"] = time.time()
 
 
-async def _result(execution: Record, sql: str, database: str, ddl: Any) -> Result:
+async def _result(execution: Record, sql: str, database: str, ddl: Any) -> AthenaResult:
     if ddl is not None:
         try:
             athena._run_ddl(ddl, database)
         except ValueError as error:
-            raise QueryFailed(str(error)) from error
-        return Result()
-    if made := _database_name(sql):
-        glue._create_database({"DatabaseInput": {"Name": made}})
-        return Result()
-    former = athena._executions.get(execution.get("_former"))
-    execution["Statistics"]["ResultReuseInformation"] = {"ReusedPreviousResult": bool(former)}
-    if former:
-        stored = former["_results"]
-        return Result(stored["columns"], former["_column_types"], [tuple(row) for row in stored["rows"]])
+            raise AthenaQueryFailed(str(error)) from error
+        return AthenaResult()
+    if created := _database_name(sql):
+        glue._create_database({"DatabaseInput": {"Name": created}})
+        return AthenaResult()
+    reusable = athena._executions.get(execution.get("_former"))
+    execution["Statistics"]["ResultReuseInformation"] = {"ReusedPreviousResult": bool(reusable)}
+    if reusable:
+        stored = reusable["_results"]
+        return AthenaResult(
+            stored["columns"], reusable["_column_types"], [tuple(row) for row in stored["rows"]]
+        )
     settings = athena._workgroups.get(execution["WorkGroup"], {}).get("Configuration", {})
     id_ = execution["QueryExecutionId"]
     folder = execution["ResultConfiguration"]["OutputLocation"].rpartition("/")[0]
-    limit = int(settings.get("BytesScannedCutoffPerQuery") or 0)  # a text where CloudFormation joined it
-    query = Query(sql, database, limit, f"{folder}/tables/{id_}/")
+    # A string if CloudFormation built it with Fn::Join.
+    cutoff = int(settings.get("BytesScannedCutoffPerQuery") or 0)
+    query = AthenaQuery(sql, database, cutoff, f"{folder}/tables/{id_}/")
     _running[id_] = query
     return await asyncio.to_thread(query.run)
 
@@ -174,8 +179,8 @@ def _database_name(sql: str) -> str:
     return ""
 
 
-def _finish(id_: str, execution: Record, result: Result) -> None:
-    """Writes what the statement leaves in S3, and keeps what GetQueryResults shows."""
+def _finish(id_: str, execution: Record, result: AthenaResult) -> None:
+    """Write the statement's output to S3, and keep the rows for GetQueryResults."""
     execution["Statistics"]["DataScannedInBytes"] = result.scanned_bytes
     location = execution["ResultConfiguration"]["OutputLocation"]
     if result.written:
@@ -196,8 +201,8 @@ def _finish(id_: str, execution: Record, result: Result) -> None:
     _put(f"{location}.metadata", b"")
 
 
-def _write_files(id_: str, written: Written) -> list[str]:
-    """Each file under a name of the query's own, as Athena's workers do."""
+def _write_files(id_: str, written: WrittenFiles) -> list[str]:
+    """Write each file under a name that contains the query's ID, as Athena does; return the keys."""
     keys = []
     for number, (path, data) in enumerate(written.files):
         folder, _, name = path.rpartition("/")
@@ -211,14 +216,14 @@ def _write_files(id_: str, written: Written) -> list[str]:
 
 def _put(address: str, data: bytes) -> None:
     parsed = urlparse(address)
-    demand_object("PutObject", parsed.netloc, parsed.path.lstrip("/"))
+    require_object_access("PutObject", parsed.netloc, parsed.path.lstrip("/"))
     status = s3._put_object(parsed.netloc, parsed.path.lstrip("/"), data, {"content-length": str(len(data))})
     if status[0] >= 300:
-        raise QueryFailed(f"Unable to write to the output location {address}.")
+        raise AthenaQueryFailed(f"Unable to write to the output location {address}.")
 
 
 def _csv(rows: Sequence[Sequence[str | None]]) -> bytes:
-    """Everything that is not null stands in quotes."""
+    """Return CSV in which every value that is not null is quoted."""
     lines = (
         ",".join("" if value is None else '"' + value.replace('"', '""') + '"' for value in row)
         for row in rows
@@ -227,7 +232,7 @@ def _csv(rows: Sequence[Sequence[str | None]]) -> bytes:
 
 
 def _text(value: Any) -> str | None:
-    """A value as Athena shows it."""
+    """Return a value in Athena's text form."""
     if value is None:
         return None
     if isinstance(value, bool):
@@ -238,9 +243,9 @@ def _text(value: Any) -> str | None:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, list):
-        return "[" + ", ".join(_text(each) or "null" for each in value) + "]"
+        return "[" + ", ".join(_text(item) or "null" for item in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}={_text(each) or 'null'}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{key}={_text(item) or 'null'}" for key, item in value.items()) + "}"
     return str(value)
 
 
@@ -250,5 +255,5 @@ def _type(kind: str) -> str:
     if kind.startswith("TIMESTAMP"):
         return "timestamp with time zone" if "ZONE" in kind else "timestamp"
     if kind in athena._DUCKDB_TYPE_MAP.values():
-        return kind  # of a former result, in Athena's words already
+        return kind  # of a reused result, already an Athena type
     return str(athena._DUCKDB_TYPE_MAP.get(kind.split("(")[0], "varchar"))

@@ -1,7 +1,7 @@
-"""Glue tables for the emulated Athena: which objects a query reads, and what rows they hold.
+"""Glue tables for the emulated Athena: the objects of a query and the types of their columns.
 
-Partitions are projected from the table's properties; predicates on partition columns prune objects before
-they are read, so that the bytes scanned are those that Athena would charge.
+Partitions are projected from the table's properties. Predicates on partition columns prune objects before
+they are read, so the bytes scanned are the bytes that Athena would charge.
 https://docs.aws.amazon.com/athena/latest/ug/partition-projection.html
 """
 
@@ -27,13 +27,13 @@ _DAYS = {"YEAR": 365.25, "MONTH": 30.44, "WEEK": 7, "DAY": 1, "HOUR": 1 / 24, "M
 _JAVA = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M"}
 
 
-class QueryFailed(Exception):
-    """What Athena says in StateChangeReason."""
+class AthenaQueryFailed(Exception):
+    """A query failed; the message is Athena's StateChangeReason."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """An object that a table consists of, with the values of its partition columns."""
+class TableObject:
+    """An S3 object of a table, with the values of its partition columns."""
 
     key: str
     size: int
@@ -41,16 +41,16 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table of the Glue catalogue."""
+class GlueTable:
+    """A table in the Glue Data Catalog."""
 
     name: str
     definition: Mapping[str, Any]
 
     @property
     def _storage(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self.definition.get("StorageDescriptor") or {}
-        return found
+        descriptor: Mapping[str, Any] = self.definition.get("StorageDescriptor") or {}
+        return descriptor
 
     @cached_property
     def parameters(self) -> Mapping[str, str]:
@@ -59,17 +59,19 @@ class Table:
     @cached_property
     def columns(self) -> list[tuple[str, str]]:
         """Name and DuckDB type of each column in the data."""
-        return [(each["Name"], duckdb_type(each.get("Type", "string"))) for each in self._storage["Columns"]]
+        return [
+            (column["Name"], duckdb_type(column.get("Type", "string"))) for column in self._storage["Columns"]
+        ]
 
     @cached_property
     def partitions(self) -> list[tuple[str, str]]:
         keys = self.definition.get("PartitionKeys") or []
-        return [(each["Name"], duckdb_type(each.get("Type", "string"))) for each in keys]
+        return [(key["Name"], duckdb_type(key.get("Type", "string"))) for key in keys]
 
     @property
     def serde(self) -> tuple[str, Mapping[str, str]]:
-        found = self._storage.get("SerdeInfo") or {}
-        return found.get("SerializationLibrary", ""), found.get("Parameters") or {}
+        serde = self._storage.get("SerdeInfo") or {}
+        return serde.get("SerializationLibrary", ""), serde.get("Parameters") or {}
 
     @property
     def location(self) -> tuple[str, str]:
@@ -84,94 +86,96 @@ class Table:
 
     @property
     def injected(self) -> list[str]:
-        """Partition columns whose value a query must give."""
+        """Partition columns that a query must restrict to a value."""
         return [name for name, _ in self.partitions if self._projection(name, "type") == "injected"]
 
     def _projection(self, column: str, name: str) -> str:
         return self.parameters.get(f"projection.{column}.{name}", "")
 
-    def sources(self) -> Iterator[Source]:
-        """Every object below the location that lies in a partition of the table."""
+    def objects(self) -> Iterator[TableObject]:
+        """Yield every object below the location that belongs to a partition of the table."""
         bucket, prefix = self.location
         pattern = self._pattern(bucket, prefix)
         for key, item in _objects(bucket, prefix):
-            found = pattern.match(key)
-            if not found or athena._hidden(key[len(prefix) :]):
+            match = pattern.match(key)
+            if not match or athena._hidden(key[len(prefix) :]):
                 continue
-            values = tuple(unquote(found[name]) for name, _ in self.partitions)
+            values = tuple(unquote(match[name]) for name, _ in self.partitions)
             if all(
                 self._projects(name, value) for (name, _), value in zip(self.partitions, values, strict=True)
             ):
-                yield Source(key, item["size"], values)
+                yield TableObject(key, item["size"], values)
 
     def _pattern(self, bucket: str, prefix: str) -> re.Pattern[str]:
-        """How an object's key tells its partition."""
-        template = self.parameters.get("storage.location.template", "") if self.is_projected else ""
-        if template:
-            path = template.removeprefix(f"s3://{bucket}/").rstrip("/") + "/"
+        """Return the pattern that extracts an object's partition from its key."""
+        location = self.parameters.get("storage.location.template", "") if self.is_projected else ""
+        if location:
+            path = location.removeprefix(f"s3://{bucket}/").rstrip("/") + "/"
         else:
             path = prefix + "".join(f"{name}=${{{name}}}/" for name, _ in self.partitions)
-        parts = re.split(r"\$\{(\w+)\}", path)
+        pieces = re.split(r"\$\{(\w+)\}", path)
         seen: set[str] = set()
-        made = ""
-        for index, part in enumerate(parts):
+        pattern = ""
+        for index, piece in enumerate(pieces):
             if index % 2 == 0:
-                made += re.escape(part)
-            elif part in seen:
-                made += f"(?P={part})"
+                pattern += re.escape(piece)
+            elif piece in seen:
+                pattern += f"(?P={piece})"
             else:
-                seen.add(part)
-                made += (
-                    f"(?P<{part}>[^/]+?)" if self._projection(part, "type") != "date" else f"(?P<{part}>.+?)"
+                seen.add(piece)
+                pattern += (
+                    f"(?P<{piece}>[^/]+?)"
+                    if self._projection(piece, "type") != "date"
+                    else f"(?P<{piece}>.+?)"
                 )
-        return re.compile(made)
+        return re.compile(pattern)
 
     def _projects(self, column: str, value: str) -> bool:
-        """Whether the projection has this value: Athena never looks at other partitions."""
+        """Return whether the projection contains this value: Athena reads no other partitions."""
         if not self.is_projected:
             return True
         kind = self._projection(column, "type")
         if kind == "enum":
-            return value in [each.strip() for each in self._projection(column, "values").split(",")]
+            return value in [item.strip() for item in self._projection(column, "values").split(",")]
         if kind == "integer":
-            least, most = (int(each) for each in self._projection(column, "range").split(","))
+            first, last = (int(item) for item in self._projection(column, "range").split(","))
             digits = int(self._projection(column, "digits") or 0)
-            return value.isdigit() and least <= int(value) <= most and (not digits or len(value) == digits)
+            return value.isdigit() and first <= int(value) <= last and (not digits or len(value) == digits)
         if kind == "date":
             return self._in_dates(column, value)
         return kind == "injected"
 
     def _in_dates(self, column: str, value: str) -> bool:
-        form = re.sub(
-            "yyyy|MM|dd|HH|mm|'", lambda found: _JAVA.get(found[0], ""), self._projection(column, "format")
+        date_format = re.sub(
+            "yyyy|MM|dd|HH|mm|'", lambda match: _JAVA.get(match[0], ""), self._projection(column, "format")
         )
         try:
-            at = datetime.strptime(value, form).replace(tzinfo=UTC)
+            moment = datetime.strptime(value, date_format).replace(tzinfo=UTC)
             first, last = (
-                _moment(each.strip(), form) for each in self._projection(column, "range").split(",")
+                _moment(bound.strip(), date_format) for bound in self._projection(column, "range").split(",")
             )
         except ValueError:
             return False
-        return first.strftime(form) <= at.strftime(form) <= last.strftime(form)
+        return first.strftime(date_format) <= moment.strftime(date_format) <= last.strftime(date_format)
 
     def address(self, key: str) -> str:
         return f"s3://{self.location[0]}/{key}"
 
     def data(self, key: str) -> bytes:
-        found = s3._get_object_data(self.location[0], key)
-        if found is None:
-            raise QueryFailed(f"HIVE_CANNOT_OPEN_SPLIT: {key} does not exist.")
-        return bytes(found)
+        data = s3._get_object_data(self.location[0], key)
+        if data is None:
+            raise AthenaQueryFailed(f"HIVE_CANNOT_OPEN_SPLIT: {key} does not exist.")
+        return bytes(data)
 
 
-def find(database: str, name: str) -> Table | None:
-    """The table of the current account and region."""
-    found = glue._tables.get(f"{database}/{name}")
-    return Table(name, found) if found else None
+def find_table(database: str, name: str) -> GlueTable | None:
+    """Return the table in the current account and region."""
+    definition = glue._tables.get(f"{database}/{name}")
+    return GlueTable(name, definition) if definition else None
 
 
 def duckdb_type(hive: str) -> str:
-    """A Hive type in DuckDB's words, nested ones too."""
+    """Return the DuckDB type of a Hive type, including nested ones."""
     text = hive.strip().lower()
     if text.startswith("array<"):
         return f"{duckdb_type(text[6:-1])}[]"
@@ -192,26 +196,26 @@ def _quoted(name: str) -> str:
 
 def _arguments(text: str) -> Sequence[str]:
     parts, depth, start = [], 0, 0
-    for at, letter in enumerate(text):
-        depth += (letter in "<(") - (letter in ">)")
-        if letter == "," and depth == 0:
-            parts.append(text[start:at])
-            start = at + 1
+    for position, character in enumerate(text):
+        depth += (character in "<(") - (character in ">)")
+        if character == "," and depth == 0:
+            parts.append(text[start:position])
+            start = position + 1
     return [*parts, text[start:]]
 
 
 def _objects(bucket: str, prefix: str) -> list[tuple[str, Mapping[str, Any]]]:
-    found = s3._buckets.get(bucket)
-    if found is None:
-        raise QueryFailed(f"HIVE_FILESYSTEM_ERROR: The bucket {bucket} does not exist.")
-    items = sorted(found["objects"].items())
+    stored_bucket = s3._buckets.get(bucket)
+    if stored_bucket is None:
+        raise AthenaQueryFailed(f"HIVE_FILESYSTEM_ERROR: The bucket {bucket} does not exist.")
+    items = sorted(stored_bucket["objects"].items())
     return [(key, item) for key, item in items if key.startswith(prefix) and not key.endswith("/")]
 
 
-def _moment(text: str, form: str) -> datetime:
-    found = _NOW.fullmatch(text)
-    if not found:
-        return datetime.strptime(text, form).replace(tzinfo=UTC)
-    sign, count, unit = found.groups()
+def _moment(text: str, date_format: str) -> datetime:
+    match = _NOW.fullmatch(text)
+    if not match:
+        return datetime.strptime(text, date_format).replace(tzinfo=UTC)
+    sign, count, unit = match.groups()
     days = float(count or 0) * _DAYS[(unit or "DAY").rstrip("S")]
     return datetime.now(UTC) + timedelta(days=-days if sign == "-" else days)

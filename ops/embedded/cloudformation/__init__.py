@@ -1,5 +1,5 @@
 """CloudFormation: resource types and stack operations that the emulator lacks.
 
-resource_types  resource types that the emulator lacks
-operations      stack operations that rollouts need
+resource_types  resource types
+operations      stack operations that rollouts use
 """

@@ -1,7 +1,7 @@
-"""CloudFormation's stack operations as rollouts need them, where the emulator leaves something out.
+"""CloudFormation's stack operations as rollouts use them, where the emulator is incomplete.
 
-Rollback triggers are watched, and an alarm rolls the operation back; a stack keeps the role that it was
-deployed with; a template may lie in another account's bucket.
+Alarms among the rollback triggers roll an operation back, a stack keeps the role of its deployment, and a
+template may be in another account's bucket.
 """
 
 import copy
@@ -13,7 +13,7 @@ from ministack.core.responses import get_region, request_scope
 from ministack.services import cloudformation, cloudwatch, s3
 from ministack.services.cloudformation import changesets, handlers, helpers, stacks
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 
 SEAMS = (
     "ministack.services.cloudformation._stacks",
@@ -35,7 +35,7 @@ SEAMS = (
 
 Record = dict[str, Any]
 
-_KEPT = (
+_SNAPSHOT_KEYS = (
     "_resources",
     "_template",
     "_template_body",
@@ -47,49 +47,52 @@ _KEPT = (
 )
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     actions = handlers._ACTION_HANDLERS
     execute = actions["ExecuteChangeSet"]
-    actions["ExecuteChangeSet"] = lambda request: _executed(execute, request)
+    actions["ExecuteChangeSet"] = lambda request: _execute_change_set(execute, request)
     create = actions["CreateChangeSet"]
-    actions["CreateChangeSet"] = lambda request: _created(create, request)
+    actions["CreateChangeSet"] = lambda request: _create_change_set(create, request)
     describe = actions["DescribeStacks"]
-    actions["DescribeStacks"] = lambda request: _described(describe, request)
+    actions["DescribeStacks"] = lambda request: _describe_stacks(describe, request)
     track = changesets._track_change_set_execution
-    changesets._track_change_set_execution = lambda *arguments: _tracked(track, *arguments)
-    changesets._resolve_props_for_diff = _resolved
+    changesets._track_change_set_execution = lambda *arguments: _track_execution(track, *arguments)
+    changesets._resolve_props_for_diff = _resolve_properties
     read = s3._get_object_data
     s3._get_object_data = lambda bucket, key, *rest, **more: (
-        read(bucket, key, *rest, **more) or _anywhere(read, bucket, key)
+        read(bucket, key, *rest, **more) or _read_from_any_account(read, bucket, key)
     )
 
 
-def _resolved(template: Record, parameters: Record, stack_name: str, stack_id: str) -> Record:
-    """What a change set compares. The emulator resolves against no resource: one that names another's
-    attribute seems the same to it, whatever a parameter or a condition makes of it."""
-    there = cloudformation._stacks.get(stack_name, {}).get("_resources", {})
+def _resolve_properties(template: Record, parameters: Record, stack_name: str, stack_id: str) -> Record:
+    """Return the template that a change set compares, with its references resolved.
+
+    The emulator does not resolve references to resources: to it, a property that refers to another resource's
+    attribute never changes, even if a parameter or a condition changes its value.
+    """
+    deployed = cloudformation._stacks.get(stack_name, {}).get("_resources", {})
     conditions = changesets._evaluate_conditions(template, parameters) if template else {}
-    found = {}
+    resolved = {}
     for name, resource in template.get("Resources", {}).items():
         properties = copy.deepcopy(resource.get("Properties", {}))
-        known = (there, parameters, conditions, template.get("Mappings", {}), stack_name, stack_id)
+        arguments = (deployed, parameters, conditions, template.get("Mappings", {}), stack_name, stack_id)
         try:
-            properties = changesets._resolve_refs(properties, *known)
-        except Exception:  # of whatever kind: it names a resource that is yet to be made
+            properties = changesets._resolve_refs(properties, *arguments)
+        except Exception:  # the exception varies: the property refers to a resource that does not exist yet
             properties = resource.get("Properties", {})
-        found[name] = {**resource, "Properties": properties}
-    return {"Resources": found}
+        resolved[name] = {**resource, "Properties": properties}
+    return {"Resources": resolved}
 
 
-def _created(original: Callable[..., Any], request: Any) -> Any:
-    """The change set keeps what the emulator drops."""
-    answer = original(request)
-    if answer[0] == 200:
+def _create_change_set(original: Callable[..., Any], request: Any) -> Any:
+    """Keep the role and the rollback triggers, which the emulator drops."""
+    response = original(request)
+    if response[0] == 200:
         name, stack = helpers._p(request, "ChangeSetName"), helpers._p(request, "StackName")
         _, change_set = changesets._find_change_set(name, stack)
         change_set["_role"] = helpers._p(request, "RoleARN")
         change_set["_triggers"] = list(_triggers(request))
-    return answer
+    return response
 
 
 def _triggers(request: Any) -> Iterator[str]:
@@ -99,7 +102,7 @@ def _triggers(request: Any) -> Iterator[str]:
         number += 1
 
 
-def _described(original: Callable[..., Any], request: Any) -> Any:
+def _describe_stacks(original: Callable[..., Any], request: Any) -> Any:
     status, headers, body = original(request)
     if status != 200:
         return status, headers, body
@@ -111,18 +114,20 @@ def _described(original: Callable[..., Any], request: Any) -> Any:
     return status, headers, text.encode() if isinstance(body, bytes) else text
 
 
-def _executed(original: Callable[..., Any], request: Any) -> Any:
-    """Keeps the stack as it was: an alarm after the last resource brings it back."""
+def _execute_change_set(original: Callable[..., Any], request: Any) -> Any:
+    """Keep a snapshot of the stack: an alarm after the last resource restores it."""
     name, stack_name = helpers._p(request, "ChangeSetName"), helpers._p(request, "StackName")
     _, change_set = changesets._find_change_set(name, stack_name)
     stack = change_set and cloudformation._stacks.get(change_set["StackName"])
     if stack and change_set.get("_triggers"):
-        change_set["_before"] = copy.deepcopy({key: stack[key] for key in _KEPT if key in stack})
+        change_set["_before"] = copy.deepcopy({key: stack[key] for key in _SNAPSHOT_KEYS if key in stack})
     return original(request)
 
 
-async def _tracked(original: Callable[..., Any], change_set: Record, stack: Record, deploy: Any) -> None:
-    """What was executed, and then undone where an alarm among the triggers is on."""
+async def _track_execution(
+    original: Callable[..., Any], change_set: Record, stack: Record, deploy: Any
+) -> None:
+    """Execute the change set, and roll it back if an alarm among its triggers is in ALARM state."""
     stack["_role"] = change_set.get("_role") or stack.get("_role", "")
     await original(change_set, stack, deploy)
     if stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
@@ -131,44 +136,44 @@ async def _tracked(original: Callable[..., Any], change_set: Record, stack: Reco
         alarm = _alarm(arn)
         if alarm is None or alarm["StateValue"] == "ALARM":
             name = arn.rpartition(":alarm:")[2]
-            why = "was triggered" if alarm else "does not exist"
+            problem = "was triggered" if alarm else "does not exist"
             change_set["ExecutionStatus"] = "EXECUTE_FAILED"
-            await _roll_back(change_set, stack, f"Rollback trigger {name} {why}")
+            await _roll_back(change_set, stack, f"Rollback trigger {name} {problem}")
             return
 
 
-async def _roll_back(change_set: Record, stack: Record, why: str) -> None:
-    name, id_, before = stack["StackName"], stack["StackId"], change_set.get("_before", {})
+async def _roll_back(change_set: Record, stack: Record, reason: str) -> None:
+    name, id_, previous = stack["StackName"], stack["StackId"], change_set.get("_before", {})
     if change_set["ChangeSetType"] == "CREATE":
         operation = {"created": list(stack["_resources"]), "template": stack["_template"]}
-        await stacks._roll_back_operation(name, id_, stack, operation, why)
+        await stacks._roll_back_operation(name, id_, stack, operation, reason)
         return
-    kind, status = "AWS::CloudFormation::Stack", "UPDATE_ROLLBACK_IN_PROGRESS"
-    stacks._add_event(id_, name, name, kind, status, why, id_)
+    resource_type, status = "AWS::CloudFormation::Stack", "UPDATE_ROLLBACK_IN_PROGRESS"
+    stacks._add_event(id_, name, name, resource_type, status, reason, id_)
     stack["StackStatus"] = status
-    now = copy.deepcopy({key: stack[key] for key in _KEPT if key in stack})
+    current = copy.deepcopy({key: stack[key] for key in _SNAPSHOT_KEYS if key in stack})
     await stacks._deploy_stack_async(
         name,
         id_,
-        before["_template"],
-        before["_resolved_params"],
+        previous["_template"],
+        previous["_resolved_params"],
         False,
-        before.get("Tags", []),
+        previous.get("Tags", []),
         is_update=True,
-        previous_stack=now,
+        previous_stack=current,
     )
-    stack.update({key: before[key] for key in _KEPT if key in before and key != "_resources"})
+    stack.update({key: previous[key] for key in _SNAPSHOT_KEYS if key in previous and key != "_resources"})
     stack["StackStatus"] = "UPDATE_ROLLBACK_COMPLETE"
-    stacks._add_event(id_, name, name, kind, stack["StackStatus"], physical_id=id_)
+    stacks._add_event(id_, name, name, resource_type, stack["StackStatus"], physical_id=id_)
 
 
-def _anywhere(read: Callable[..., Any], bucket: str, key: str) -> bytes | None:
-    """CloudFormation and Lambda read what another account's bucket lets them."""
+def _read_from_any_account(read: Callable[..., Any], bucket: str, key: str) -> bytes | None:
+    """Read an object of another account's bucket, as CloudFormation and Lambda may."""
     for (account, name), _ in list(s3._buckets._data.items()):
         if name == bucket:
             with request_scope(account, get_region()):
-                found: bytes | None = read(bucket, key)
-                return found
+                data: bytes | None = read(bucket, key)
+                return data
     return None
 
 

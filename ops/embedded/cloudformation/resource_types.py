@@ -1,4 +1,4 @@
-"""CloudFormation: resource types that the emulator lacks, and a bucket that is not empty stays."""
+"""CloudFormation: resource types that the emulator lacks, and a guard for buckets that are not empty."""
 
 import json
 import uuid
@@ -9,7 +9,7 @@ from ministack.services import cloudformation, cloudwatch_logs, ec2, ecs, s3, se
 from ministack.services.cloudformation import handlers, helpers, provisioners
 
 from ops.embedded.accounts import HOME
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 
 SEAMS = (
     "ministack.services.cloudformation.handlers._ACTION_HANDLERS",
@@ -46,76 +46,78 @@ INTERRUPTED = {
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, str]]
 
-_RULES = {
+_RULE_PERMISSIONS = {
     "AWS::EC2::SecurityGroupIngress": "IpPermissions",
     "AWS::EC2::SecurityGroupEgress": "IpPermissionsEgress",
 }
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     describe = handlers._ACTION_HANDLERS["DescribeStacks"]
-    handlers._ACTION_HANDLERS["DescribeStacks"] = lambda request: _describe(describe, request)
+    handlers._ACTION_HANDLERS["DescribeStacks"] = lambda request: _describe_stacks(describe, request)
     resources = handlers._ACTION_HANDLERS["DescribeStackResources"]
-    handlers._ACTION_HANDLERS["DescribeStackResources"] = lambda request: _resources(resources, request)
-    provisioners._physical_name = _named_by_region(provisioners._physical_name)
+    handlers._ACTION_HANDLERS["DescribeStackResources"] = lambda request: _describe_stack_resources(
+        resources, request
+    )
+    provisioners._physical_name = _with_region_in_names(provisioners._physical_name)
     types = provisioners._RESOURCE_HANDLERS
-    for kind, permissions in _RULES.items():
+    for kind, permissions in _RULE_PERMISSIONS.items():
         types[kind] = _rule_handlers(permissions)
     types["AWS::Logs::Destination"] = {
         "create": _create_destination,
         "update": lambda _id, _old, properties, stack: _create_destination("", properties, stack),
         "delete": _delete_destination,
     }
-    types["AWS::SecretsManager::Secret"] = _secret_by_arn(types["AWS::SecretsManager::Secret"])
-    types["AWS::ECS::TaskDefinition"] = _task_definition(types["AWS::ECS::TaskDefinition"])
+    types["AWS::SecretsManager::Secret"] = _secret_handlers(types["AWS::SecretsManager::Secret"])
+    types["AWS::ECS::TaskDefinition"] = _task_definition_handlers(types["AWS::ECS::TaskDefinition"])
     provisioners._STACK_TAG_PROPERTY["AWS::S3::Bucket"] = ("Tags", "list")
     bucket = types["AWS::S3::Bucket"]
-    types["AWS::S3::Bucket"] = {**_tagged_bucket(bucket), "delete": _guarded(bucket["delete"])}
+    types["AWS::S3::Bucket"] = {**_tag_bucket(bucket), "delete": _refuse_if_not_empty(bucket["delete"])}
 
 
 def resume() -> None:
-    """What was under way when the cloud ended is so no longer: it can be deleted, or updated again."""
+    """Mark operations that the last stop interrupted as failed, so that stacks can be updated or deleted."""
     for stack in cloudformation._stacks._data.values():
         if status := INTERRUPTED.get(stack["StackStatus"]):
             stack["StackStatus"] = status
-            stack["StackStatusReason"] = "The cloud was stopped meanwhile"
+            stack["StackStatusReason"] = "The embedded cloud stopped during the operation"
 
 
-def _describe(describe: Any, request: Any) -> Any:
-    """A stack bears its template's description; the emulator sets it only where no change set was used."""
+def _describe_stacks(describe: Any, request: Any) -> Any:
+    """Show each template's description; the emulator sets it only without a change set."""
     for stack in cloudformation._stacks.values():
         stack["Description"] = stack["_template"].get("Description", "")
     return describe(request)
 
 
-def _named_by_region(original: Any) -> Any:
-    """The same stack in two regions has roles of two names; the emulator's take each other's place.
+def _with_region_in_names(original: Any) -> Any:
+    """Give the roles of one stack in two regions two names; the emulator gives both the same.
 
-    Names at home stay as they are: what was deployed by an earlier version finds its resources again.
+    Names in the home region do not change, so stacks of an earlier version find their resources.
     """
 
-    def named(stack: str, logical_id: str, *, seeded: bool = True, **more: Any) -> Any:
+    def named(stack: str, logical_id: str, *, seeded: bool = True, **options: Any) -> Any:
         if (region := get_region()) == HOME:
-            return original(stack, logical_id, seeded=seeded, **more)
+            return original(stack, logical_id, seeded=seeded, **options)
         seed = provisioners._NAME_SEED.get() if seeded else ""
         token = provisioners._NAME_SEED.set(f"{region}{seed}")
         try:
-            return original(stack, logical_id, **more)
+            return original(stack, logical_id, **options)
         finally:
             provisioners._NAME_SEED.reset(token)
 
     return named
 
 
-def _resources(describe: Any, request: Any) -> Any:
-    """Of the stack that holds a physical id; the emulator wants a stack's name."""
-    wanted = helpers._p(request, "PhysicalResourceId")
-    if not wanted:
+def _describe_stack_resources(describe: Any, request: Any) -> Any:
+    """Find the stack by a physical ID too; the emulator requires a stack name."""
+    physical_id = helpers._p(request, "PhysicalResourceId")
+    if not physical_id:
         return describe(request)
     for name, stack in cloudformation._stacks.items():
-        if any(item.get("PhysicalResourceId") == wanted for item in stack["_resources"].values()):
+        if any(item.get("PhysicalResourceId") == physical_id for item in stack["_resources"].values()):
             return describe({**request, "StackName": [name]})
-    return helpers._error("ValidationError", f"Stack for {wanted} does not exist")
+    return helpers._error("ValidationError", f"Stack for {physical_id} does not exist")
 
 
 def _rule_handlers(permissions: str) -> dict[str, Any]:
@@ -129,7 +131,7 @@ def _rule_handlers(permissions: str) -> dict[str, Any]:
     def delete(_physical_id: str, properties: Properties) -> None:
         if group := ec2._security_groups.get(properties.get("GroupId")):
             (rule,) = provisioners._ec2_sg_permissions([properties])
-            group[permissions] = [each for each in group[permissions] if each != rule]
+            group[permissions] = [existing for existing in group[permissions] if existing != rule]
 
     return {"create": create, "delete": delete}
 
@@ -150,11 +152,11 @@ def _delete_destination(physical_id: str, _properties: Properties) -> None:
     cloudwatch_logs._destinations.pop(physical_id, None)
 
 
-def _secret_by_arn(emulated: Any) -> dict[str, Any]:
-    """Ref of a secret is its ARN; the emulator gives its name, which no policy matches."""
+def _secret_handlers(emulated: Any) -> dict[str, Any]:
+    """Return a secret's ARN for Ref; the emulator returns its name, which matches no policy."""
 
-    def arn(made: Created) -> Created:
-        return secretsmanager._secrets[made[0]]["ARN"], made[1]
+    def arn(created: Created) -> Created:
+        return secretsmanager._secrets[created[0]]["ARN"], created[1]
 
     def name(physical_id: str) -> str:
         return str(secretsmanager._resolve(physical_id)[0])
@@ -167,28 +169,28 @@ def _secret_by_arn(emulated: Any) -> dict[str, Any]:
     }
 
 
-def _task_definition(emulated: Any) -> dict[str, Any]:
-    """Everything in the API's form; the emulator leaves what lies deeper in the template's."""
+def _task_definition_handlers(emulated: Any) -> dict[str, Any]:
+    """Convert all keys to the API's form; the emulator leaves nested keys as in the template."""
 
-    def mended(made: Created) -> Created:
-        definition = ecs._task_defs[made[0].rsplit("/", 1)[-1]]
+    def with_api_keys(created: Created) -> Created:
+        definition = ecs._task_defs[created[0].rsplit("/", 1)[-1]]
         for part in ("containerDefinitions", "volumes"):
             definition[part] = provisioners._pascal_to_camel(definition[part])
-        return made
+        return created
 
     return {
         **emulated,
-        "create": lambda *arguments: mended(emulated["create"](*arguments)),
-        "update": lambda *arguments: mended(emulated["update"](*arguments)),
+        "create": lambda *arguments: with_api_keys(emulated["create"](*arguments)),
+        "update": lambda *arguments: with_api_keys(emulated["update"](*arguments)),
     }
 
 
-def _tagged_bucket(emulated: Any) -> dict[str, Any]:
-    """A bucket bears the template's tags and CloudFormation's own; the emulator drops both."""
+def _tag_bucket(emulated: Any) -> dict[str, Any]:
+    """Set the template's tags and CloudFormation's own on a bucket; the emulator drops both."""
 
-    def tagged(made: Created, properties: Properties) -> Created:
-        s3._bucket_tags[made[0]] = {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or []}
-        return made
+    def tagged(created: Created, properties: Properties) -> Created:
+        s3._bucket_tags[created[0]] = {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or []}
+        return created
 
     return {
         **emulated,
@@ -199,8 +201,8 @@ def _tagged_bucket(emulated: Any) -> dict[str, Any]:
     }
 
 
-def _guarded(delete: Any) -> Any:
-    """The emulator deletes a bucket with all that is in it; AWS refuses while anything is left."""
+def _refuse_if_not_empty(delete: Any) -> Any:
+    """Refuse to delete a bucket with objects, as AWS does; the emulator deletes the objects too."""
 
     def guarded(physical_id: str, properties: Properties) -> None:
         bucket = s3._buckets.get(physical_id)

@@ -1,6 +1,6 @@
-"""Runs the containers of one ECS task as local processes: order, exit codes and stopping as in ECS.
+"""Runs the containers of one ECS task as local processes, with ECS's dependencies, exit codes, and timeouts.
 
-Knows nothing of the emulator. Each container is a process group of its own.
+Does not use the emulator. Each container is a process group.
 """
 
 import os
@@ -17,7 +17,10 @@ STOP_TIMEOUT_S = 30.0  # ECS's default between SIGTERM and SIGKILL
 
 @dataclass(frozen=True)
 class Container:
-    """`after` holds (container, START | COMPLETE | SUCCESS); the environment is all that the process sees."""
+    """A container to run.
+
+    `after` lists (container, START | COMPLETE | SUCCESS); the process sees only `environment`.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -28,8 +31,8 @@ class Container:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How the task ended, in ECS's words."""
+class TaskOutcome:
+    """How the task ended: its stop code and stopped reason."""
 
     stop_code: str
     reason: str
@@ -43,7 +46,7 @@ class _Running:
 
 
 class TaskRun:
-    """One run of a task. `log` gets each line; `changed` hears of every start (None) and exit code."""
+    """One run of a task. `log` gets every line; `changed` gets every start (None) and exit code."""
 
     def __init__(
         self,
@@ -58,52 +61,54 @@ class TaskRun:
         self._changed = changed
         self._running: dict[str, _Running] = {}
         self._stop_reason: str | None = None
-        self._news = threading.Condition()
+        self._changes = threading.Condition()
 
-    def run(self) -> Outcome:
-        """Starts the containers as their dependencies allow and returns when all have ended."""
+    def run(self) -> TaskOutcome:
+        """Start the containers as their dependencies allow; return when all have stopped."""
         try:
             while True:
-                with self._news:
-                    outcome = self._outcome() or self._start_ready()
+                with self._changes:
+                    outcome = self._check_outcome() or self._start_ready()
                     if outcome:
                         return outcome
-                    self._news.wait()
+                    self._changes.wait()
         finally:
-            self._end_all()
+            self._stop_all()
 
     def stop(self, reason: str) -> None:
-        """Ends the run as StopTask does: SIGTERM, and SIGKILL after the stop timeout."""
-        with self._news:
+        """Stop the run as StopTask does: SIGTERM, then SIGKILL after the stop timeout."""
+        with self._changes:
             self._stop_reason = self._stop_reason or reason
-            self._news.notify_all()
+            self._changes.notify_all()
 
-    def _outcome(self) -> Outcome | None:
+    def _check_outcome(self) -> TaskOutcome | None:
         if self._stop_reason is not None:
-            return Outcome("UserInitiated", self._stop_reason)
+            return TaskOutcome("UserInitiated", self._stop_reason)
         exits = {name: running.exit_code for name, running in self._running.items()}
         if any(
             exits.get(container.name) is not None for container in self._containers if container.essential
         ):
-            return Outcome("EssentialContainerExited", "Essential container in task exited")
+            return TaskOutcome("EssentialContainerExited", "Essential container in task exited")
         for container in self._containers:
             for name, condition in container.after:
                 if container.name not in exits and condition == "SUCCESS" and exits.get(name):
-                    return Outcome(
+                    return TaskOutcome(
                         "TaskFailedToStart",
                         f"Task failed to start: container {container.name} depends on the success of "
                         f"{name}, which exited with code {exits[name]}",
                     )
         return None
 
-    def _start_ready(self) -> Outcome | None:
+    def _start_ready(self) -> TaskOutcome | None:
         for container in self._containers:
-            if container.name in self._running or not all(self._is_met(*each) for each in container.after):
+            if container.name in self._running or not all(
+                self._is_met(*dependency) for dependency in container.after
+            ):
                 continue
             try:
                 self._running[container.name] = self._start(container)
             except OSError as error:
-                return Outcome(
+                return TaskOutcome(
                     "TaskFailedToStart",
                     f"CannotStartContainerError: {container.name}: {container.command[0]}: {error.strerror}",
                 )
@@ -145,14 +150,14 @@ class TaskRun:
 
     def _watch(self, name: str, running: _Running, pump: threading.Thread) -> None:
         code = running.process.wait()
-        _signal_group(running.process, signal.SIGKILL)  # a container ends with its first process
+        _signal_group(running.process, signal.SIGKILL)  # a container stops when its first process exits
         pump.join()
-        with self._news:
+        with self._changes:
             running.exit_code = code if code >= 0 else 128 - code
             self._changed(name, running.exit_code)
-            self._news.notify_all()
+            self._changes.notify_all()
 
-    def _end_all(self) -> None:
+    def _stop_all(self) -> None:
         timeouts = {container.name: container.stop_timeout_s for container in self._containers}
         for running in self._running.values():
             if running.exit_code is None:
@@ -170,4 +175,4 @@ def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> N
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
-        return  # it has ended already
+        return  # it has already exited

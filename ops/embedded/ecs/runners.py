@@ -1,4 +1,4 @@
-"""What stands in for a container image on this machine: programs of the same names, put on the PATH."""
+"""Replacements for container images: local programs with the same names on the PATH."""
 
 import shutil
 import sys
@@ -11,12 +11,12 @@ SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin")
 
 
 class NoRunner(Exception):
-    """Nothing on this machine can run the image."""
+    """No local program can replace the image."""
 
 
 @dataclass(frozen=True)
 class Runner:
-    """`entry_point` is the image's own, used where the task definition names none."""
+    """The programs for an image. `entry_point` is the image's own, for task definitions without one."""
 
     directories: tuple[str, ...]
     entry_point: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class Runner:
 
 
 def runner(image: str, programs: Path) -> Runner:
-    """The runner for an image of any registry and tag; `programs` holds what `write_programs` wrote."""
+    """Return the runner for an image, whatever its registry and tag; `programs` has the written programs."""
     repository = image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0]
     if repository == "postgres":
         return Runner((str(BINARIES),))
@@ -35,18 +35,17 @@ def runner(image: str, programs: Path) -> Runner:
         if client := shutil.which("mariadb"):
             return Runner((str(Path(client).parent),))
         raise NoRunner(
-            f"{image} needs the MariaDB client: install it, on Debian with: apt-get install mariadb-client"
+            f"{image} needs the MariaDB client. Install it, on Debian with: apt-get install mariadb-client"
         )
     if repository == "aws-cli":
         return Runner((str(programs),), ("aws",))
     raise NoRunner(
-        f"nothing on this machine can run {image}; the embedded cloud runs images named "
-        "aws-cli, mariadb, mysql and postgres"
+        f"the embedded cloud cannot run {image}; it runs images named aws-cli, mariadb, mysql, and postgres"
     )
 
 
 def write_programs(directory: Path) -> None:
-    """Writes the `aws` that stands for the AWS CLI."""
+    """Write the `aws` program that replaces the AWS CLI."""
     directory.mkdir(parents=True, exist_ok=True)
     program = Path(__file__).parents[1] / "runtime" / "aws_cli.py"
     command = directory / "aws"

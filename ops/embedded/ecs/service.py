@@ -1,6 +1,6 @@
-"""ECS without Docker: a task's containers are local processes, started and stopped as Fargate does it.
+"""ECS without Docker: a task's containers are local processes, which start and stop as on Fargate.
 
-The emulator keeps clusters, task definitions and the API; this replaces what it would hand to Docker.
+The emulator keeps clusters, task definitions, and the API; this module replaces its calls to Docker.
 """
 
 import logging
@@ -10,10 +10,10 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response, request_scope
 from ministack.services import ecs
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.ecs import runners
 from ops.embedded.ecs import start as ecs_start
-from ops.embedded.ecs.containers import Outcome, TaskRun
+from ops.embedded.ecs.containers import TaskOutcome, TaskRun
 from ops.embedded.ecs.start import CannotStart
 
 SEAMS = (
@@ -38,38 +38,38 @@ Record = dict[str, Any]
 log = logging.getLogger("slipway.ecs")
 
 
-class _NotDocker:
-    """Says to the emulator that tasks really run, so that they begin in PROVISIONING."""
+class _DockerPlaceholder:
+    """Makes the emulator start tasks in PROVISIONING, as if Docker were available."""
 
 
 _runs: dict[str, TaskRun] = {}
-_stopping: dict[str, str] = {}  # reasons of StopTask for tasks that have not ended yet
+_stopping: dict[str, str] = {}  # StopTask's reasons for tasks that have not stopped yet
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     runners.write_programs(context.data / "programs")
-    ecs._docker = _NotDocker()
+    ecs._docker = _DockerPlaceholder()
     ecs._ensure_ecs_reaper_thread = lambda: None
-    ecs._run_task_worker = lambda *arguments: _work(context, *arguments)
+    ecs._run_task_worker = lambda *arguments: _run_task(context, *arguments)
     ecs._stop_task = stop_task
     ecs._ACTION_MAP["StopTask"] = stop_task
 
 
 def stop_all() -> None:
-    """Ends the containers of every running task."""
+    """Stop the containers of every running task."""
     for arn in list(_runs):
         stop(arn, "The embedded cloud is stopping")
 
 
 def stop(task_arn: str, reason: str) -> None:
-    """Ends a task that has not ended yet, as StopTask does."""
+    """Stop a task that has not stopped yet, as StopTask does."""
     _stopping[task_arn] = reason
     if run := _runs.get(task_arn):
         run.stop(reason)
 
 
-def _work(
-    context: Context,
+def _run_task(
+    context: OverlayContext,
     task: Record,
     definition: Record,
     overrides: list[Record],
@@ -77,7 +77,7 @@ def _work(
     account: str,
     region: str,
 ) -> None:
-    """The whole life of one task, in the thread that the emulator starts for it."""
+    """Run one task from start to end, in the thread that the emulator starts for it."""
     arn = task["taskArn"]
     directory = context.data / "tasks" / arn.rsplit("/", 1)[-1]
     with request_scope(account, region):
@@ -90,21 +90,21 @@ def _work(
             ecs._mark_task_running(arn, task)
             outcome = run.run()
         except CannotStart as error:
-            outcome = Outcome("TaskFailedToStart", str(error))
-        except Exception as error:  # whoever waits for the task must hear of its end
-            log.exception("the task %s broke", arn)
-            outcome = Outcome("TaskFailedToStart", f"The embedded cloud failed: {error!r}")
+            outcome = TaskOutcome("TaskFailedToStart", str(error))
+        except Exception as error:  # callers that wait for the task must see it stop
+            log.exception("Cannot run task %s", arn)
+            outcome = TaskOutcome("TaskFailedToStart", f"The embedded cloud failed: {error!r}")
         finally:
             _runs.pop(arn, None)
             _stopping.pop(arn, None)
             shutil.rmtree(directory, ignore_errors=True)
-        # StopTask has announced the end; the emulator's own transition starts from a running task.
+        # StopTask has changed the desired status; the emulator's transition requires a running task.
         task["desiredStatus"] = "RUNNING"
         ecs._mark_task_stopped(arn, task, outcome.reason, outcome.stop_code)
 
 
 def stop_task(request: Record) -> Any:
-    """Answers StopTask: the processes get SIGTERM now, the task is STOPPED when they have ended."""
+    """Handle StopTask: processes get SIGTERM now; the task is STOPPED when they have exited."""
     cluster = ecs._resolve_cluster_name(request.get("cluster", "default"))
     if cluster is None:
         return error_response_json("ClusterNotFoundException", "Cluster not found.", 400)

@@ -1,6 +1,6 @@
-"""What Fargate does before a task's containers run: roles, secrets, volumes, log streams, images.
+"""What Fargate does before a task's containers run: roles, secrets, volumes, log streams, and images.
 
-Turns a task definition into containers of this machine, or says in ECS's words why the task cannot start.
+Turns a task definition into local containers, or raises ECS's reason why the task cannot start.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import ecs
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.ecs import runners
 from ops.embedded.ecs.containers import STOP_TIMEOUT_S, Container, TaskRun
 from ops.embedded.iam import identity
@@ -35,11 +35,11 @@ _NO_STREAM = (
 
 
 class CannotStart(Exception):
-    """The task ends before any container ran; the text is ECS's stopped reason."""
+    """The task stops before any container runs; the message is ECS's stopped reason."""
 
 
 def prepare(
-    context: Context, task: Record, definition: Record, overrides: list[Record], directory: Path
+    context: OverlayContext, task: Record, definition: Record, overrides: list[Record], directory: Path
 ) -> TaskRun:
     arn = task["taskArn"]
     session_name = arn.rsplit("/", 1)[-1]
@@ -48,7 +48,7 @@ def prepare(
     volumes = _make_volumes(definition, directory)
     containers, loggers = [], {}
     for declared in definition["containerDefinitions"]:
-        override = next((each for each in overrides if each.get("name") == declared["name"]), {})
+        override = next((item for item in overrides if item.get("name") == declared["name"]), {})
         environment = {
             **_plain_environment(declared, override),
             **_secrets(declared, execution),
@@ -56,11 +56,11 @@ def prepare(
         }
         containers.append(_container(context, declared, override, environment, volumes))
         loggers[declared["name"]] = _logger(declared, session_name, execution)
-    index = {container["name"]: container for container in task["containers"]}
+    container_records = {container["name"]: container for container in task["containers"]}
 
     def changed(name: str, exit_code: int | None) -> None:
-        index[name]["lastStatus"] = "RUNNING" if exit_code is None else "STOPPED"
-        index[name]["exitCode"] = exit_code
+        container_records[name]["lastStatus"] = "RUNNING" if exit_code is None else "STOPPED"
+        container_records[name]["exitCode"] = exit_code
 
     return TaskRun(tuple(containers), directory, lambda name, line: loggers[name](line), changed)
 
@@ -72,7 +72,7 @@ def _roles(definition: Record, overrides: Record) -> dict[str, str]:
     }
 
 
-def _assume(role: str, session_name: str) -> identity.Session | None:
+def _assume(role: str, session_name: str) -> identity.RoleSession | None:
     if not role:
         return None
     if not identity.trusts(role, "ecs-tasks.amazonaws.com"):
@@ -98,14 +98,14 @@ def _plain_environment(declared: Record, override: Record) -> dict[str, str]:
     return {pair["name"]: pair["value"] for pair in pairs}
 
 
-def _secrets(declared: Record, execution: identity.Session | None) -> dict[str, str]:
-    """The container's secrets, read with the execution role's permissions; no record ever holds them."""
-    wanted = declared.get("secrets", [])
-    if wanted and execution is None:
-        raise CannotStart(f"{_NO_SECRET}the task definition names secrets but no execution role")
-    for secret in wanted:
+def _secrets(declared: Record, execution: identity.RoleSession | None) -> dict[str, str]:
+    """Return the container's secrets, read with the execution role's permissions; no record contains them."""
+    declared_secrets = declared.get("secrets", [])
+    if declared_secrets and execution is None:
+        raise CannotStart(f"{_NO_SECRET}the task definition has secrets but no execution role")
+    for secret in declared_secrets:
         assert execution is not None
-        if message := identity.denial(execution, *_secret_access(secret["valueFrom"])):
+        if message := identity.denial_message(execution, *_secret_access(secret["valueFrom"])):
             raise CannotStart(
                 f"{_NO_SECRET}failed to fetch secret {secret['valueFrom']}: AccessDeniedException: {message}"
             )
@@ -116,7 +116,7 @@ def _secrets(declared: Record, execution: identity.Session | None) -> dict[str, 
 
 
 def _secret_access(value_from: str) -> tuple[str, str]:
-    """The action and the resource that reading `valueFrom` needs."""
+    """Return the action and the resource that reading `valueFrom` requires."""
     if ":secretsmanager:" in value_from:
         return "secretsmanager:GetSecretValue", ":".join(value_from.split(":")[:7])
     if value_from.startswith("arn:"):
@@ -126,7 +126,7 @@ def _secret_access(value_from: str) -> tuple[str, str]:
 
 
 def _container(
-    context: Context,
+    context: OverlayContext,
     declared: Record,
     override: Record,
     environment: dict[str, str],
@@ -142,15 +142,17 @@ def _container(
     )
     if not command:
         raise CannotStart(
-            f"CannotStartContainerError: {declared['name']}: no command is given for {declared['image']}"
+            f"CannotStartContainerError: {declared['name']}: no command for {declared['image']}"
         )
     mounts = {
         mount["containerPath"]: volumes[mount["sourceVolume"]] for mount in declared.get("mountPoints", [])
     }
-    after = tuple((each["containerName"], each["condition"]) for each in declared.get("dependsOn", []))
+    after = tuple(
+        (dependency["containerName"], dependency["condition"]) for dependency in declared.get("dependsOn", [])
+    )
     if any(condition == "HEALTHY" for _, condition in after):
         raise CannotStart(
-            f"Task failed to start: {declared['name']} waits for a health check, which is not emulated"
+            f"Task failed to start: {declared['name']} depends on a health check, which is not emulated"
         )
     return Container(
         name=declared["name"],
@@ -168,8 +170,8 @@ def _container(
     )
 
 
-def _aws_environment(context: Context) -> dict[str, str]:
-    """What Fargate gives every container, and the address of this cloud."""
+def _aws_environment(context: OverlayContext) -> dict[str, str]:
+    """Return the variables that Fargate sets in every container, and this cloud's endpoint."""
     return {
         "AWS_REGION": get_region(),
         "AWS_DEFAULT_REGION": get_region(),
@@ -180,23 +182,23 @@ def _aws_environment(context: Context) -> dict[str, str]:
 
 
 def _mapped(value: str, mounts: dict[str, Path]) -> str:
-    """A path in a mounted volume becomes the local folder's: processes share this machine's root."""
+    """Replace a path in a mounted volume with the local folder: the processes share one root folder."""
     for path, local in mounts.items():
         if value == path or value.startswith(path.rstrip("/") + "/"):
             return f"{local}{value[len(path.rstrip('/')) :]}"
     return value
 
 
-def _logger(declared: Record, task_id: str, execution: identity.Session | None) -> Callable[[str], None]:
-    """Writes lines to the container's stream, which is made first as Fargate does."""
+def _logger(declared: Record, task_id: str, execution: identity.RoleSession | None) -> Callable[[str], None]:
+    """Return a function that writes lines to the container's log stream, which Fargate creates first."""
     config = ecs._awslogs_config(declared, task_id, task_id)
     if not config:
         return lambda line: None
     account, region = get_account_id(), config["region"] or get_region()
-    group = f"arn:aws:logs:{region}:{account}:log-group:{config['group']}:log-stream:{config['stream']}"
+    stream_arn = f"arn:aws:logs:{region}:{account}:log-group:{config['group']}:log-stream:{config['stream']}"
     if execution is None:
-        raise CannotStart(f"{_NO_STREAM}the task definition names no execution role")
-    if message := identity.denial(execution, "logs:CreateLogStream", group):
+        raise CannotStart(f"{_NO_STREAM}the task definition has no execution role")
+    if message := identity.denial_message(execution, "logs:CreateLogStream", stream_arn):
         raise CannotStart(f"{_NO_STREAM}AccessDeniedException: {message}")
     with request_scope(account, region):
         if not ecs._ensure_awslogs_stream(config):

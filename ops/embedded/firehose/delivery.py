@@ -1,7 +1,7 @@
-"""One delivery stream at work: reads, transforms, buffers by partition, writes to S3, and only then moves on.
+"""Delivers one stream: reads, transforms, buffers by partition, writes to S3, and then commits what it read.
 
-At least once, as Firehose: what was not written is kept and tried again; what the process forgets at its end
-is read again from the source.
+Delivery is at least once, as in Firehose: unwritten records are kept and retried; records in memory when the
+process exits are read from the source again.
 """
 
 import gzip
@@ -18,23 +18,30 @@ from ministack.services import firehose
 
 from ops.embedded.firehose import log as firehose_log
 from ops.embedded.firehose.objects import (
-    NoPrefix,
-    NotWritten,
+    ObjectNotWritten,
+    PrefixNotEvaluated,
     compressed,
     error_lines,
     error_prefix,
     prefix,
     write,
 )
-from ops.embedded.firehose.processor import MEGABYTE, Failed, Incoming, Outgoing, Processor, processor_of
-from ops.embedded.firehose.source import Source, source_of
+from ops.embedded.firehose.processor import (
+    MEGABYTE,
+    FailedRecord,
+    IncomingRecord,
+    Processor,
+    TransformedRecord,
+    find_processor,
+)
+from ops.embedded.firehose.source import RecordSource, record_source
 from ops.embedded.iam import service_roles
 from ops.embedded.services import flow_metrics
 
-PARTITIONS = 500  # active at a time; more go to the error prefix
+PARTITIONS = 500  # active at the same time; records of further partitions go to the error prefix
 DEFAULT_SIZE_MB = 5
 DEFAULT_INTERVAL_S = 300
-FASTER = 60  # a minute of AWS is one delay here
+SECONDS_PER_DELAY = 60  # one minute on AWS takes one delay here
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
 IDLE_S = 30.0
@@ -43,8 +50,8 @@ log = logging.getLogger("slipway.embedded")
 
 
 @dataclass
-class Buffer:
-    """What waits for one object."""
+class DeliveryBuffer:
+    """The records of the next object."""
 
     arrived_ms: int
     parts: list[bytes] = field(default_factory=list)
@@ -55,20 +62,20 @@ class Buffer:
         self.size += len(data)
 
 
-class Delivery:
-    """A thread that lives while its stream has something to deliver."""
+class DeliveryThread:
+    """A thread that exists while its stream has records to deliver."""
 
     def __init__(self, account: str, region: str, name: str, delay_s: float) -> None:
         self._scope = (account, region)
         self._name = name
         self._delay_s = delay_s
-        self._some = threading.Event()
+        self._has_records = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
-        """Something may be there to be read."""
-        self._some.set()
+        """Signal that the source may have records."""
+        self._has_records.set()
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=f"firehose {self._name}", daemon=True)
@@ -78,144 +85,144 @@ class Delivery:
         with request_scope(*self._scope):
             while True:
                 try:
-                    Work(self._name, self._delay_s, self._some).run()
+                    DeliveryRun(self._name, self._delay_s, self._has_records).run()
                 except Exception:
                     log.exception("Delivery stream %s", self._name)
                     time.sleep(LONGEST_PAUSE_S)
                     continue
                 with self._lock:
-                    if not self._some.is_set():
+                    if not self._has_records.is_set():
                         self._thread = None
                         return
 
 
-class Work:
-    """From waking until nothing was there for a while."""
+class DeliveryRun:
+    """One run of the thread: from waking until the source has been idle for a while."""
 
-    def __init__(self, name: str, delay_s: float, some: threading.Event) -> None:
+    def __init__(self, name: str, delay_s: float, has_records: threading.Event) -> None:
         self._stream: dict[str, Any] = firehose._streams.get(name) or {"destinations": []}
         self._name = name
         self._delay_s = delay_s
-        self._some = some
-        self._buffers: dict[str, Buffer] = {}
-        self._failed: list[Failed] = []
-        self._since = 0.0
+        self._has_records = has_records
+        self._buffers: dict[str, DeliveryBuffer] = {}
+        self._failed_records: list[FailedRecord] = []
+        self._pending_since = 0.0
 
     def run(self) -> None:
         if not self._stream["destinations"]:
             return
-        source = source_of(self._stream, self._destination)
-        while self._still_there():
-            self._some.clear()
+        source = record_source(self._stream, self._destination)
+        while self._stream_exists():
+            self._has_records.clear()
             try:
                 records = source.read(self._batch_bytes())
-            except service_roles.Refused as error:
+            except service_roles.ServiceRoleDenied as error:
                 self._report("Kinesis.AccessDenied", str(error))
                 time.sleep(LONGEST_PAUSE_S)
                 continue
             if records:
-                self._some.set()
-                self._take(records)
-            if self._due():
+                self._has_records.set()
+                self._process(records)
+            if self._is_due():
                 self._flush(source)
             elif not records:
-                if not self._waiting():
-                    source.commit()  # all of it was dropped
-                if not self._some.wait(self._rest()) and not self._waiting():
+                if not self._has_pending():
+                    source.commit()  # the processor dropped every record
+                if not self._has_records.wait(self._wait_s()) and not self._has_pending():
                     return
 
     @property
     def _destination(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._stream["destinations"][0]
-        return found
+        destination: dict[str, Any] = self._stream["destinations"][0]
+        return destination
 
     @property
     def _configuration(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._destination["config"]
-        return found
+        configuration: dict[str, Any] = self._destination["config"]
+        return configuration
 
-    def _still_there(self) -> bool:
+    def _stream_exists(self) -> bool:
         return firehose._streams.get(self._name) is self._stream
 
     def _processor(self) -> Processor | None:
-        return processor_of(self._stream, self._configuration)
+        return find_processor(self._stream, self._configuration)
 
     def _batch_bytes(self) -> int:
         processor = self._processor()
         return processor.buffer_bytes if processor else MEGABYTE
 
-    def _take(self, records: Sequence[Incoming]) -> None:
-        if not self._waiting():
-            self._since = time.monotonic()
+    def _process(self, records: Sequence[IncomingRecord]) -> None:
+        if not self._has_pending():
+            self._pending_since = time.monotonic()
         processor = self._processor()
         if processor:
-            kept, failed = processor.transform(records)
+            transformed, failed = processor.transform(records)
         else:
-            kept, failed = _unprocessed(self._configuration, records)
-        self._failed += failed
-        for outgoing in kept:
-            self._keep(outgoing)
+            transformed, failed = _without_lambda(self._configuration, records)
+        self._failed_records += failed
+        for record in transformed:
+            self._buffer(record)
 
-    def _keep(self, outgoing: Outgoing) -> None:
+    def _buffer(self, transformed: TransformedRecord) -> None:
         try:
-            folder = prefix(self._configuration, outgoing.record.arrived_ms, outgoing.keys)
-        except NoPrefix as error:
+            folder = prefix(self._configuration, transformed.record.arrived_ms, transformed.keys)
+        except PrefixNotEvaluated as error:
             code = "DynamicPartitioning.MetadataExtractionFailed"
-            self._failed.append(Failed(outgoing.record, code, str(error), 1))
+            self._failed_records.append(FailedRecord(transformed.record, code, str(error), 1))
             return
         if folder not in self._buffers and len(self._buffers) >= PARTITIONS:
             code, text = "DynamicPartitioning.ActivePartitionsLimitExceeded", "Too many active partitions."
-            self._failed.append(Failed(outgoing.record, code, text, 1))
+            self._failed_records.append(FailedRecord(transformed.record, code, text, 1))
             return
-        self._buffers.setdefault(folder, Buffer(outgoing.record.arrived_ms)).add(outgoing.data)
+        self._buffers.setdefault(folder, DeliveryBuffer(transformed.record.arrived_ms)).add(transformed.data)
 
-    def _waiting(self) -> bool:
-        return bool(self._buffers or self._failed)
+    def _has_pending(self) -> bool:
+        return bool(self._buffers or self._failed_records)
 
-    def _hints(self) -> tuple[int, float]:
+    def _buffering_hints(self) -> tuple[int, float]:
         hints: Mapping[str, Any] = self._configuration.get("BufferingHints") or {}
         size = int(hints.get("SizeInMBs") or DEFAULT_SIZE_MB) * MEGABYTE
         interval = float(hints.get("IntervalInSeconds", DEFAULT_INTERVAL_S))
-        return size, interval * self._delay_s / FASTER
+        return size, interval * self._delay_s / SECONDS_PER_DELAY
 
-    def _rest(self) -> float:
-        """Seconds until the interval ends, or until an idle stream's thread may end."""
-        if not self._waiting():
+    def _wait_s(self) -> float:
+        """Return the seconds until the interval ends, or until the thread of an idle stream may exit."""
+        if not self._has_pending():
             return IDLE_S
-        return max(0.0, self._since + self._hints()[1] - time.monotonic())
+        return max(0.0, self._pending_since + self._buffering_hints()[1] - time.monotonic())
 
-    def _due(self) -> bool:
-        size, interval = self._hints()
-        return self._waiting() and (
-            time.monotonic() - self._since >= interval
+    def _is_due(self) -> bool:
+        size, interval = self._buffering_hints()
+        return self._has_pending() and (
+            time.monotonic() - self._pending_since >= interval
             or any(buffer.size >= size for buffer in self._buffers.values())
         )
 
-    def _flush(self, source: Source) -> None:
-        """Writes every buffer, however long S3 refuses; then the source may forget what was read."""
+    def _flush(self, source: RecordSource) -> None:
+        """Write every buffer, retrying for as long as S3 refuses; then commit to the source."""
         pause = FIRST_PAUSE_S
-        while self._waiting() and self._still_there():
+        while self._has_pending() and self._stream_exists():
             try:
-                self._write_some()
-            except NotWritten as error:
+                self._write_buffers()
+            except ObjectNotWritten as error:
                 self._report(error.code, str(error))
                 time.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
         source.commit()
 
-    def _write_some(self) -> None:
+    def _write_buffers(self) -> None:
         while self._buffers:
             folder, buffer = next(iter(self._buffers.items()))
             body = compressed(self._configuration, buffer.parts)
             write(self._stream, self._configuration, folder, buffer.arrived_ms, body)
             del self._buffers[folder]
-            self._count(buffer, len(body))
-        if self._failed:
-            arrived_ms = self._failed[0].record.arrived_ms
+            self._count_delivery(buffer, len(body))
+        if self._failed_records:
+            arrived_ms = self._failed_records[0].record.arrived_ms
             plain = {**self._configuration, "CompressionFormat": "UNCOMPRESSED", "FileExtension": ""}
             folder = error_prefix(self._configuration, arrived_ms)
-            write(self._stream, plain, folder, arrived_ms, error_lines(self._failed))
-            self._failed = []
+            write(self._stream, plain, folder, arrived_ms, error_lines(self._failed_records))
+            self._failed_records = []
 
     def _report(self, code: str, message: str) -> None:
         log.info("Delivery stream %s: %s: %s", self._name, code, message)
@@ -226,7 +233,7 @@ class Work:
     def _dimensions(self) -> dict[str, str]:
         return {"DeliveryStreamName": self._name}
 
-    def _count(self, buffer: Buffer, written: int) -> None:
+    def _count_delivery(self, buffer: DeliveryBuffer, written: int) -> None:
         age_s = time.time() - buffer.arrived_ms / 1000
         flow_metrics.count("AWS/Firehose", self._dimensions, "Count", DeliveryToS3__Success=1)
         flow_metrics.count("AWS/Firehose", self._dimensions, "Count", DeliveryToS3__Records=len(buffer.parts))
@@ -234,26 +241,28 @@ class Work:
         flow_metrics.count("AWS/Firehose", self._dimensions, "Seconds", DeliveryToS3__DataFreshness=age_s)
 
 
-def _unprocessed(
-    configuration: Mapping[str, Any], records: Sequence[Incoming]
-) -> tuple[list[Outgoing], list[Failed]]:
-    """Without a Lambda: as they are, decompressed or with a delimiter where the stream says so."""
-    kinds = _builtin(configuration)
-    kept, failed = [], []
+def _without_lambda(
+    configuration: Mapping[str, Any], records: Sequence[IncomingRecord]
+) -> tuple[list[TransformedRecord], list[FailedRecord]]:
+    """Return records without a Lambda transformation: decompressed or with a delimiter if configured."""
+    processors = _builtin_processors(configuration)
+    transformed, failed = [], []
     for record in records:
         data = record.data
-        if "Decompression" in kinds:
+        if "Decompression" in processors:
             try:
                 data = gzip.decompress(data)
             except (OSError, EOFError, zlib.error) as error:
-                failed.append(Failed(record, "Decompression.Failed", str(error), 1))
+                failed.append(FailedRecord(record, "Decompression.Failed", str(error), 1))
                 continue
-        kept.append(Outgoing(record, data + (b"\n" if "AppendDelimiterToRecord" in kinds else b"")))
-    return kept, failed
+        transformed.append(
+            TransformedRecord(record, data + (b"\n" if "AppendDelimiterToRecord" in processors else b""))
+        )
+    return transformed, failed
 
 
-def _builtin(configuration: Mapping[str, Any]) -> frozenset[str]:
+def _builtin_processors(configuration: Mapping[str, Any]) -> frozenset[str]:
     processing = configuration.get("ProcessingConfiguration") or {}
     if not processing.get("Enabled"):
         return frozenset()
-    return frozenset(each["Type"] for each in processing.get("Processors") or [])
+    return frozenset(processor["Type"] for processor in processing.get("Processors") or [])

@@ -1,4 +1,4 @@
-"""Firehose's own log of what it could not deliver, where a destination asks for one.
+"""Firehose's error log, for destinations that enable it.
 
 https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-logs.html
 """
@@ -20,7 +20,7 @@ SEAMS = (
 
 
 def write(stream: Mapping[str, Any], configuration: Mapping[str, Any], code: str, message: str) -> None:
-    """One error event in the group and stream of CloudWatchLoggingOptions, if the role may write there."""
+    """Write one error event to the log stream in CloudWatchLoggingOptions, if the role allows it."""
     options = configuration.get("CloudWatchLoggingOptions") or {}
     if not options.get("Enabled"):
         return
@@ -28,10 +28,10 @@ def write(stream: Mapping[str, Any], configuration: Mapping[str, Any], code: str
     account = stream["arn"].split(":")[4]
     resource = f"arn:aws:logs:{get_region()}:{account}:log-group:{group}:log-stream:{name}"
     try:
-        service_roles.demand(
+        service_roles.require_permissions(
             configuration["RoleARN"], "firehose", [("logs:PutLogEvents", resource)], region=get_region()
         )
-    except service_roles.Refused:
+    except service_roles.ServiceRoleDenied:
         return
     cloudwatch_logs._create_log_stream({"logGroupName": group, "logStreamName": name})
     document = {

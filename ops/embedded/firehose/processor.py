@@ -1,7 +1,7 @@
-"""Firehose's call of a processor Lambda, and what it makes of the answer.
+"""Invokes a delivery stream's processor Lambda and handles its response.
 
-A batch of at most 6 MB goes out and comes back; each record returns as Ok, Dropped or ProcessingFailed. What
-fails again and again, or does not return, goes to the error prefix in Firehose's form.
+A batch of at most 6 MB is sent and returned; each record comes back as Ok, Dropped, or ProcessingFailed.
+Records that fail after all retries, or are not returned, go to the error prefix in Firehose's format.
 https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-status-model.html
 """
 
@@ -25,7 +25,7 @@ SEAMS = (
     "ministack.services.lambda_svc._execute_function",
     "ministack.services.lambda_svc._emit_lambda_metrics",
 )
-PAYLOAD_BYTES = 6_291_556  # what a synchronous call may send and answer
+PAYLOAD_BYTES = 6_291_556  # Lambda's limit for a synchronous request and response
 RETRIES = 3
 PAUSE_S = 0.05
 MEGABYTE = 1_048_576
@@ -33,8 +33,8 @@ FUNCTION_ERROR = "The Lambda function was successfully invoked but it returned a
 
 
 @dataclass(frozen=True)
-class Incoming:
-    """A record as it was read. `source` is what Firehose tells of a Kinesis record, else empty."""
+class IncomingRecord:
+    """A record from the source. `source` is Firehose's metadata of a Kinesis record, otherwise empty."""
 
     id: str
     data: bytes
@@ -43,19 +43,19 @@ class Incoming:
 
 
 @dataclass(frozen=True)
-class Outgoing:
-    """A record to be delivered, with the partition keys that the processor gave."""
+class TransformedRecord:
+    """A record to deliver, with the partition keys from the processor."""
 
-    record: Incoming
+    record: IncomingRecord
     data: bytes
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedRecord:
     """A record for the error prefix."""
 
-    record: Incoming
+    record: IncomingRecord
     code: str
     message: str
     attempts: int
@@ -73,29 +73,32 @@ class Processor:
     buffer_bytes: int
     retries: int
 
-    def transform(self, records: Sequence[Incoming]) -> tuple[list[Outgoing], list[Failed]]:
-        """What is to be delivered and what has failed, in the order of the records."""
+    def transform(
+        self, records: Sequence[IncomingRecord]
+    ) -> tuple[list[TransformedRecord], list[FailedRecord]]:
+        """Return the records to deliver and the failed records, in their original order."""
         attempts = 0
         while True:
             attempts += 1
             try:
-                answer = self._call(records)
+                response = self._call(records)
                 break
             except _CallFailed as error:
                 if attempts > self.retries:
                     failed = [
-                        Failed(each, error.code, str(error), attempts, self.function) for each in records
+                        FailedRecord(record, error.code, str(error), attempts, self.function)
+                        for record in records
                     ]
                     return [], failed
                 time.sleep(PAUSE_S * 2**attempts)
-        return self._sorted(records, answer, attempts)
+        return self._match_responses(records, response, attempts)
 
-    def _call(self, records: Sequence[Incoming]) -> Mapping[str, Any]:
+    def _call(self, records: Sequence[IncomingRecord]) -> Mapping[str, Any]:
         try:
-            service_roles.demand(
+            service_roles.require_permissions(
                 self.role, "firehose", [("lambda:InvokeFunction", self.function)], region=get_region()
             )
-        except service_roles.Refused as error:
+        except service_roles.ServiceRoleDenied as error:
             raise _CallFailed("Lambda.InvokeAccessDenied", str(error)) from error
         function, config, name = lambda_svc._get_func_record_for_ref(self.function)
         if not function:
@@ -107,63 +110,66 @@ class Processor:
         failed = bool(result.get("error"))
         lambda_svc._emit_lambda_metrics(name, (time.monotonic() - began) * 1000, error=failed, throttle=False)
         _count(self.stream_arn, began, failed)
-        return _body(result)
+        return _check_response(result)
 
-    def _event(self, records: Sequence[Incoming]) -> dict[str, Any]:
+    def _event(self, records: Sequence[IncomingRecord]) -> dict[str, Any]:
         source = {"sourceKinesisStreamArn": self.source_arn} if self.source_arn else {}
         return {
             "invocationId": str(uuid.uuid4()),
             **source,
             "deliveryStreamArn": self.stream_arn,
             "region": get_region(),
-            "records": [_shown(each) for each in records],
+            "records": [_request_record(record) for record in records],
         }
 
-    def _sorted(
-        self, records: Sequence[Incoming], answer: Mapping[str, Any], attempts: int
-    ) -> tuple[list[Outgoing], list[Failed]]:
+    def _match_responses(
+        self, records: Sequence[IncomingRecord], response: Mapping[str, Any], attempts: int
+    ) -> tuple[list[TransformedRecord], list[FailedRecord]]:
         returned: dict[str, list[Mapping[str, Any]]] = {}
-        for each in answer["records"]:
-            returned.setdefault(each.get("recordId", ""), []).append(each)
-        kept, failed = [], []
+        for returned_record in response["records"]:
+            returned.setdefault(returned_record.get("recordId", ""), []).append(returned_record)
+        transformed, failed = [], []
         for record in records:
-            outcome = _outcome(record, returned.get(record.id, []))
-            if isinstance(outcome, Outgoing):
-                kept.append(outcome)
-            elif outcome:
-                failed.append(Failed(record, *outcome, attempts, self.function))
-        return kept, failed
+            result = _transformed(record, returned.get(record.id, []))
+            if isinstance(result, TransformedRecord):
+                transformed.append(result)
+            elif result:
+                failed.append(FailedRecord(record, *result, attempts, self.function))
+        return transformed, failed
 
 
 class _CallFailed(Exception):
-    """The call as a whole failed: it is tried again."""
+    """The whole invocation failed; it is retried."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
 
 
-def processor_of(stream: Mapping[str, Any], configuration: Mapping[str, Any]) -> Processor | None:
-    """The Lambda processor that a delivery stream's destination names."""
+def find_processor(stream: Mapping[str, Any], configuration: Mapping[str, Any]) -> Processor | None:
+    """Return the Lambda processor of a delivery stream's destination, if it has one."""
     processing = configuration.get("ProcessingConfiguration") or {}
     if not processing.get("Enabled"):
         return None
-    for each in processing.get("Processors") or []:
-        if each.get("Type") != "Lambda":
+    for processor in processing.get("Processors") or []:
+        if processor.get("Type") != "Lambda":
             continue
-        given = {item["ParameterName"]: item["ParameterValue"] for item in each.get("Parameters", [])}
+        parameters = {
+            parameter["ParameterName"]: parameter["ParameterValue"]
+            for parameter in processor.get("Parameters", [])
+        }
         return Processor(
-            function=given["LambdaArn"],
-            role=given.get("RoleArn") or configuration["RoleARN"],
+            function=parameters["LambdaArn"],
+            role=parameters.get("RoleArn") or configuration["RoleARN"],
             stream_arn=stream["arn"],
             source_arn=(stream.get("kinesis_source") or {}).get("KinesisStreamARN", ""),
-            buffer_bytes=int(float(given.get("BufferSizeInMBs", 1)) * MEGABYTE),
-            retries=int(given.get("NumberOfRetries", RETRIES)),
+            buffer_bytes=int(float(parameters.get("BufferSizeInMBs", 1)) * MEGABYTE),
+            retries=int(parameters.get("NumberOfRetries", RETRIES)),
         )
     return None
 
 
-def _shown(record: Incoming) -> dict[str, Any]:
+def _request_record(record: IncomingRecord) -> dict[str, Any]:
     source = {"kinesisRecordMetadata": dict(record.source)} if record.source else {}
     return {
         "recordId": record.id,
@@ -173,32 +179,34 @@ def _shown(record: Incoming) -> dict[str, Any]:
     }
 
 
-def _body(result: Mapping[str, Any]) -> Mapping[str, Any]:
+def _check_response(result: Mapping[str, Any]) -> Mapping[str, Any]:
     body = result.get("body")
     if result.get("throttle"):
         raise _CallFailed("Lambda.InvokeLimitExceeded", "Rate exceeded.")
     if result.get("error"):
-        kind = body.get("errorType", "") if isinstance(body, dict) else ""
-        if kind == "Sandbox.Timedout":
+        error_type = body.get("errorType", "") if isinstance(body, dict) else ""
+        if error_type == "Sandbox.Timedout":
             raise _CallFailed("Lambda.FunctionRequestTimedOut", "The Lambda function timed out.")
         raise _CallFailed("Lambda.FunctionError", FUNCTION_ERROR)
     if not isinstance(body, dict) or not isinstance(body.get("records"), list):
-        raise _CallFailed("Lambda.JsonProcessingException", "The answer is not a JSON object with records.")
-    # AWS answers such a call with Function.ResponseSizeTooLarge: an error of the function.
-    if sum(len(each.get("data") or "") + 100 for each in body["records"]) > PAYLOAD_BYTES:
+        raise _CallFailed("Lambda.JsonProcessingException", "The response is not a JSON object with records.")
+    # AWS reports Function.ResponseSizeTooLarge, which is an error of the function.
+    if sum(len(record.get("data") or "") + 100 for record in body["records"]) > PAYLOAD_BYTES:
         if len(json.dumps(body, separators=(",", ":"))) > PAYLOAD_BYTES:
             raise _CallFailed("Lambda.FunctionError", FUNCTION_ERROR)
     return body
 
 
-def _outcome(record: Incoming, answers: Sequence[Mapping[str, Any]]) -> Outgoing | tuple[str, str] | None:
-    """What becomes of the record; None when it was dropped, code and message when it has failed."""
-    if not answers:
-        return "Lambda.MissingRecordId", f"The record {record.id} is missing in the answer."
-    if len(answers) > 1:
-        return "Lambda.DuplicatedRecordId", f"The record {record.id} is twice in the answer."
-    (answer,) = answers
-    status = answer.get("result")
+def _transformed(
+    record: IncomingRecord, responses: Sequence[Mapping[str, Any]]
+) -> TransformedRecord | tuple[str, str] | None:
+    """Return the transformed record, None if it was dropped, or the error code and message."""
+    if not responses:
+        return "Lambda.MissingRecordId", f"The record {record.id} is missing from the response."
+    if len(responses) > 1:
+        return "Lambda.DuplicatedRecordId", f"The record {record.id} appears more than once in the response."
+    (response,) = responses
+    status = response.get("result")
     if status == "Dropped":
         return None
     if status == "ProcessingFailed":
@@ -206,11 +214,11 @@ def _outcome(record: Incoming, answers: Sequence[Mapping[str, Any]]) -> Outgoing
     if status != "Ok":
         return "Lambda.InvalidReturnFormat", "The result must be Ok, Dropped or ProcessingFailed."
     try:
-        data = base64.b64decode(answer.get("data") or "", validate=True)
+        data = base64.b64decode(response.get("data") or "", validate=True)
     except ValueError:
         return "Lambda.InvalidReturnFormat", "The data is not base64."
-    keys = (answer.get("metadata") or {}).get("partitionKeys") or {}
-    return Outgoing(record, data, {str(name): str(value) for name, value in keys.items()})
+    keys = (response.get("metadata") or {}).get("partitionKeys") or {}
+    return TransformedRecord(record, data, {str(name): str(value) for name, value in keys.items()})
 
 
 def _count(stream_arn: str, began: float, failed: bool) -> None:

@@ -1,7 +1,7 @@
-"""Firehose: streams with a Kinesis source or direct puts, delivered to S3 by threads of their own.
+"""Firehose: streams with a Kinesis source or Direct PUT, delivered to S3 by their own threads.
 
-The emulator delivers record by record within the call that puts it, passes on what a processor cannot take,
-and writes no error output.
+The emulator delivers each record inside the call that puts it, passes on records that a processor cannot
+handle, and writes no error output.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,8 +10,8 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import firehose
 
-from ops.embedded.context import Context
-from ops.embedded.firehose.delivery import Delivery
+from ops.embedded.context import OverlayContext
+from ops.embedded.firehose.delivery import DeliveryThread
 from ops.embedded.firehose.objects import EXTENSIONS
 
 SEAMS = (
@@ -24,17 +24,17 @@ SIZES_MB = (1, 128)
 INTERVALS_S = (0, 900)
 
 Stream = dict[str, Any]
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 
-_deliveries: dict[tuple[str, str, str], Delivery] = {}
+_deliveries: dict[tuple[str, str, str], DeliveryThread] = {}
 _delay: list[float] = []
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     _delay[:] = [context.delay_s]
     validate = firehose._validate_s3_destination_config
-    firehose._validate_s3_destination_config = lambda kind, given: (
-        validate(kind, given) or _refusal(kind, given)
+    firehose._validate_s3_destination_config = lambda destination_type, settings: (
+        validate(destination_type, settings) or _validation_error(destination_type, settings)
     )
     convert = firehose._deliver_records_to_s3
     firehose._deliver_records_to_s3 = lambda stream, destination, records: _put_directly(
@@ -44,17 +44,17 @@ def install(context: Context) -> None:
 
 
 def resume() -> None:
-    """After a restart: what lies in the sources is delivered."""
+    """Deliver what is left in the sources after a restart."""
     for (account, region, name), stream in firehose._streams.all_items():
-        if _is_ours(stream):
+        if _is_delivered_here(stream):
             _wake(account, region, name)
 
 
 def _put_directly(
     convert: Callable[..., None], stream: Stream, destination: Stream, records: Sequence[Any]
 ) -> None:
-    """The emulator has noted the records in the destination; those to be converted it delivers itself."""
-    if _is_ours(stream):
+    """Wake the stream: the emulator has stored the records. It delivers those to convert itself."""
+    if _is_delivered_here(stream):
         _wake(get_account_id(), get_region(), stream["name"])
     else:
         convert(stream, destination, records)
@@ -63,11 +63,11 @@ def _put_directly(
 def _wake_readers(stream_arn: str, records: Sequence[Any]) -> None:
     for stream in firehose._streams.values():
         source = stream.get("kinesis_source") or {}
-        if source.get("KinesisStreamARN") == stream_arn and _is_ours(stream):
+        if source.get("KinesisStreamARN") == stream_arn and _is_delivered_here(stream):
             _wake(get_account_id(), get_region(), stream["name"])
 
 
-def _is_ours(stream: Stream) -> bool:
+def _is_delivered_here(stream: Stream) -> bool:
     for destination in stream.get("destinations", []):
         conversion = destination["config"].get("DataFormatConversionConfiguration") or {}
         return destination["type"] in ("ExtendedS3", "S3") and not conversion.get("Enabled")
@@ -77,35 +77,35 @@ def _is_ours(stream: Stream) -> bool:
 def _wake(account: str, region: str, name: str) -> None:
     key = (account, region, name)
     if key not in _deliveries:
-        _deliveries[key] = Delivery(account, region, name, _delay[0])
+        _deliveries[key] = DeliveryThread(account, region, name, _delay[0])
     _deliveries[key].wake()
 
 
-def _refusal(kind: str, given: Stream) -> Answer | None:
-    if kind not in ("ExtendedS3", "S3"):
+def _validation_error(destination_type: str, settings: Stream) -> Response | None:
+    if destination_type not in ("ExtendedS3", "S3"):
         return None
-    problem = _problem(given)
+    problem = _find_problem(settings)
     if not problem:
         return None
-    refused: Answer = firehose._invalid(problem)
-    return refused
+    response: Response = firehose._invalid(problem)
+    return response
 
 
-def _problem(given: Stream) -> str:
-    hints = given.get("BufferingHints") or {}
+def _find_problem(settings: Stream) -> str:
+    hints = settings.get("BufferingHints") or {}
     for name, (least, most) in (("SizeInMBs", SIZES_MB), ("IntervalInSeconds", INTERVALS_S)):
         if name in hints and not least <= int(hints[name]) <= most:
             return f"{name} must be between {least} and {most}."
-    if given.get("CompressionFormat", "UNCOMPRESSED") not in EXTENSIONS:
-        return f"The embedded cloud compresses with: {', '.join(EXTENSIONS)}."
-    expressions, errors = "!{" in given.get("Prefix", ""), given.get("ErrorOutputPrefix", "")
+    if settings.get("CompressionFormat", "UNCOMPRESSED") not in EXTENSIONS:
+        return f"The embedded cloud supports these compression formats: {', '.join(EXTENSIONS)}."
+    expressions, errors = "!{" in settings.get("Prefix", ""), settings.get("ErrorOutputPrefix", "")
     if expressions and not errors:
         return "ErrorOutputPrefix cannot be null or empty when Prefix contains expressions."
     if "!{" in errors and "!{firehose:error-output-type}" not in errors:
         return "ErrorOutputPrefix must contain !{firehose:error-output-type}."
-    if "!{firehose:error-output-type}" in given.get("Prefix", ""):
+    if "!{firehose:error-output-type}" in settings.get("Prefix", ""):
         return "Prefix cannot contain !{firehose:error-output-type}."
-    partitioned = (given.get("DynamicPartitioningConfiguration") or {}).get("Enabled")
-    if "!{partitionKeyFrom" in given.get("Prefix", "") and not partitioned:
-        return "Prefix names partition keys, so DynamicPartitioningConfiguration must be enabled."
+    partitioned = (settings.get("DynamicPartitioningConfiguration") or {}).get("Enabled")
+    if "!{partitionKeyFrom" in settings.get("Prefix", "") and not partitioned:
+        return "Prefix contains partition keys, so DynamicPartitioningConfiguration must be enabled."
     return ""

@@ -1,7 +1,7 @@
-"""Where a delivery stream's records come from: a Kinesis stream after a checkpoint, or direct puts.
+"""The source of a delivery stream's records: a Kinesis stream with a checkpoint, or Direct PUT.
 
-The checkpoint lies in the delivery stream's own record, so it is saved with it: after a crash what had not
-reached S3 by then is read again.
+The checkpoint is part of the delivery stream's saved state: after a crash, records that had not reached S3
+are read again.
 """
 
 import base64
@@ -13,7 +13,7 @@ from typing import Any
 from ministack.core.responses import get_region, request_scope
 from ministack.services import kinesis
 
-from ops.embedded.firehose.processor import Incoming
+from ops.embedded.firehose.processor import IncomingRecord
 from ops.embedded.iam import service_roles
 from ops.embedded.services import flow_metrics
 
@@ -23,65 +23,65 @@ READS = ("kinesis:DescribeStream", "kinesis:GetShardIterator", "kinesis:GetRecor
 Stream = dict[str, Any]
 
 
-class Source:
-    """Reads on from where it has read to; `commit` says that all of it is in S3."""
+class RecordSource:
+    """Reads records in order; `commit` marks all records read so far as written to S3."""
 
-    def read(self, limit_bytes: int) -> list[Incoming]:
-        """The next records, at most that many bytes but at least one. Raises service_roles.Refused."""
+    def read(self, limit_bytes: int) -> list[IncomingRecord]:
+        """Return the next records: at least one, at most `limit_bytes`. Raises ServiceRoleDenied."""
         raise NotImplementedError
 
     def commit(self) -> None:
         raise NotImplementedError
 
     def rewind(self) -> None:
-        """Reads again what was not committed."""
+        """Return to the last commit, so that uncommitted records are read again."""
         raise NotImplementedError
 
 
-class KinesisSource(Source):
-    """All shards of a stream, closed ones too."""
+class KinesisSource(RecordSource):
+    """All shards of a stream, including closed ones."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._from: dict[str, str] = stream.setdefault("checkpoint", {})
-        self._read = dict(self._from)
+        self._committed: dict[str, str] = stream.setdefault("checkpoint", {})
+        self._read_positions = dict(self._committed)
         self._arn = stream["kinesis_source"]["KinesisStreamARN"]
         self._role = stream["kinesis_source"]["RoleARN"]
-        self._begin = stream["kinesis_source"].get("DeliveryStartTimestamp") or 0
+        self._start_timestamp = stream["kinesis_source"].get("DeliveryStartTimestamp") or 0
 
-    def read(self, limit_bytes: int) -> list[Incoming]:
-        service_roles.demand(
+    def read(self, limit_bytes: int) -> list[IncomingRecord]:
+        service_roles.require_permissions(
             self._role,
             "firehose",
             [(action, self._arn) for action in READS],
             region=get_region(),
             source_arn=self._stream["arn"],
         )
-        found: list[Incoming] = []
+        records: list[IncomingRecord] = []
         size = 0
         for shard, record in self._unread():
             data = base64.b64decode(record["Data"])
-            if found and size + len(data) > limit_bytes:
+            if records and size + len(data) > limit_bytes:
                 break
-            self._read[shard] = record["SequenceNumber"]
-            if record["ApproximateArrivalTimestamp"] >= self._begin:
-                found.append(_incoming(shard, record, data))
+            self._read_positions[shard] = record["SequenceNumber"]
+            if record["ApproximateArrivalTimestamp"] >= self._start_timestamp:
+                records.append(_incoming(shard, record, data))
                 size += len(data)
-        if found:
-            self._count_age(found[-1].arrived_ms)
-        return found
+        if records:
+            self._report_age(records[-1].arrived_ms)
+        return records
 
-    def _count_age(self, arrived_ms: int) -> None:
-        """How long the last record that was read had lain in the stream, as GetRecords reports it."""
+    def _report_age(self, arrived_ms: int) -> None:
+        """Report the age of the last record read as GetRecords.IteratorAgeMilliseconds."""
         dimensions = {"StreamName": self._arn.rpartition("/")[2]}
         age = max(0.0, time.time() * 1000 - arrived_ms)
         flow_metrics.count("AWS/Kinesis", dimensions, "Milliseconds", GetRecords__IteratorAgeMilliseconds=age)
 
     def commit(self) -> None:
-        self._from.update(self._read)
+        self._committed.update(self._read_positions)
 
     def rewind(self) -> None:
-        self._read = dict(self._from)
+        self._read_positions = dict(self._committed)
 
     def _unread(self) -> Iterator[tuple[str, dict[str, Any]]]:
         _, _, _, region, account, name = self._arn.split(":", 5)
@@ -90,47 +90,47 @@ class KinesisSource(Source):
         for shard_id, shard in list((stream or {"shards": {}})["shards"].items()):
             records = shard["records"]
             start = bisect_right(
-                records, self._read.get(shard_id, ""), key=lambda record: record["SequenceNumber"]
+                records, self._read_positions.get(shard_id, ""), key=lambda record: record["SequenceNumber"]
             )
             for index in range(start, len(records)):
                 yield shard_id, records[index]
 
 
-class DirectSource(Source):
-    """What PutRecord and PutRecordBatch have left in the destination."""
+class DirectPutSource(RecordSource):
+    """Records that PutRecord and PutRecordBatch have stored in the destination."""
 
     def __init__(self, destination: dict[str, Any]) -> None:
         self._records: list[dict[str, Any]] = destination["records"]
-        self._read = 0
+        self._read_count = 0
 
-    def read(self, limit_bytes: int) -> list[Incoming]:
-        found: list[Incoming] = []
+    def read(self, limit_bytes: int) -> list[IncomingRecord]:
+        incoming: list[IncomingRecord] = []
         size = 0
-        for record in self._records[self._read : self._read + 10_000]:
+        for record in self._records[self._read_count : self._read_count + 10_000]:
             data = base64.b64decode(record["data"])
-            if found and size + len(data) > limit_bytes:
+            if incoming and size + len(data) > limit_bytes:
                 break
-            found.append(Incoming(record["id"], data, int(record["ts"] * 1000)))
+            incoming.append(IncomingRecord(record["id"], data, int(record["ts"] * 1000)))
             size += len(data)
-        self._read += len(found)
-        return found
+        self._read_count += len(incoming)
+        return incoming
 
     def commit(self) -> None:
-        del self._records[: self._read]
-        self._read = 0
+        del self._records[: self._read_count]
+        self._read_count = 0
 
     def rewind(self) -> None:
-        self._read = 0
+        self._read_count = 0
 
 
-def source_of(stream: Stream, destination: dict[str, Any]) -> Source:
-    """The delivery stream's source."""
-    return KinesisSource(stream) if stream.get("kinesis_source") else DirectSource(destination)
+def record_source(stream: Stream, destination: dict[str, Any]) -> RecordSource:
+    """Return the delivery stream's source."""
+    return KinesisSource(stream) if stream.get("kinesis_source") else DirectPutSource(destination)
 
 
-def _incoming(shard: str, record: dict[str, Any], data: bytes) -> Incoming:
+def _incoming(shard: str, record: dict[str, Any], data: bytes) -> IncomingRecord:
     arrived_ms = int(record["ApproximateArrivalTimestamp"] * 1000)
-    return Incoming(
+    return IncomingRecord(
         id=f"{shard}{record['SequenceNumber']:0>56}{0:056d}",
         data=data,
         arrived_ms=arrived_ms,

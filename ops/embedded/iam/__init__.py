@@ -1,5 +1,5 @@
-"""Roles that the emulated services act under.
+"""Roles that the emulated services assume.
 
-identity       roles of services, and their rights
-service_roles  acting under a role that was passed
+identity       role sessions and their permissions
+service_roles  permission checks for roles that are passed to services
 """

@@ -1,7 +1,7 @@
-"""Roles that the emulated services act under, and what those roles may do.
+"""Roles that the emulated services assume, and what those roles may do.
 
-The emulator checks only calls that arrive over HTTP. What its services do by themselves (a state machine that
-starts a task, a task that reads its secret) is checked here with the same evaluator, when enforcement is on.
+The emulator checks only calls that arrive over HTTP. What its services do on their own (a state machine
+starts a task, a task reads its secret) is checked here with the same evaluator if IAM is enforced.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam, sts
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 
 SEAMS = (
     "ministack.app.AUTH",
@@ -31,8 +31,8 @@ SEAMS = (
 
 
 @dataclass(frozen=True)
-class Session:
-    """Credentials of an assumed role, as a container or a function gets them."""
+class RoleSession:
+    """Credentials of an assumed role, in the form that a container or a function gets."""
 
     arn: str
     access_key_id: str
@@ -47,28 +47,28 @@ class Session:
         }
 
 
-def install(context: Context) -> None:
-    """Traffic on loopback counts as encrypted: bucket policies that demand TLS are meant for the network."""
+def install(context: OverlayContext) -> None:
+    """Treat loopback traffic as encrypted: bucket policies that require TLS are meant for networks."""
     pin = app.pin_request_origin
     app.pin_request_origin = lambda source_ip, _secure: pin(source_ip, True)
     resolve = iam_evaluator._resolve_condition_key
     iam_evaluator._resolve_condition_key = lambda key, request: _role_of(resolve(key, request), key)
 
 
-def _role_of(value: Any, key: str) -> Any:
-    """aws:PrincipalArn of an assumed role is the role's ARN, the emulator gives the session's."""
-    if key.lower() == "aws:principalarn" and isinstance(value, str) and ":assumed-role/" in value:
-        account, role = value.split(":")[4], value.split("/")[1]
+def _role_of(principal: Any, key: str) -> Any:
+    """Return the role's ARN for aws:PrincipalArn of an assumed role; the emulator uses the session's."""
+    if key.lower() == "aws:principalarn" and isinstance(principal, str) and ":assumed-role/" in principal:
+        account, role = principal.split(":")[4], principal.split("/")[1]
         return f"arn:aws:iam::{account}:role/{role}"
-    return value
+    return principal
 
 
-def assume(role_arn: str, session_name: str) -> Session:
-    """A session of the role, the same one for the same role and name."""
+def assume(role_arn: str, session_name: str) -> RoleSession:
+    """Return a session of the role; the same role and name get the same session."""
     digest = hashlib.sha256(f"{role_arn} {session_name}".encode()).hexdigest()
     role_name = role_arn.rsplit("/", 1)[-1]
     account = role_arn.split(":")[4]
-    session = Session(
+    session = RoleSession(
         arn=f"arn:aws:sts::{account}:assumed-role/{role_name}/{session_name[:64]}",
         access_key_id=f"ASIA{digest[:16].upper()}",
         secret_access_key=digest[16:56],
@@ -87,9 +87,9 @@ def assume(role_arn: str, session_name: str) -> Session:
 
 
 def trusts(role_arn: str, service: str, *, source_arn: str = "") -> bool:
-    """Whether the role exists and lets the service (as `ecs-tasks.amazonaws.com`) assume it.
+    """Return whether the role exists and trusts the service, such as `ecs-tasks.amazonaws.com`.
 
-    `source_arn` is the resource on whose behalf it does; without one the request is the account's own.
+    `source_arn` is the resource on whose behalf the service acts; without it, the account is the source.
     """
     if not app.AUTH:
         return True
@@ -104,19 +104,19 @@ def trusts(role_arn: str, service: str, *, source_arn: str = "") -> bool:
         action="sts:AssumeRole",
         resource_arn=role_arn,
         region=get_region(),
-        service_context=_source(source_arn, account),
+        service_context=_source_context(source_arn, account),
     )
     statements = [
         statement
         for statement in _statements(role["AssumeRolePolicyDocument"])
-        # The emulator's trust evaluator takes any service for any other.
+        # The emulator's trust evaluator does not compare the services' names.
         if iam_evaluator._service_principal_matches(statement.get("Principal"), service)
     ]
     policy = {"Statement": statements}
     return bool(iam_evaluator.evaluate_trust_policy(policy, request.principal_arn, request))
 
 
-def _source(arn: str, account: str) -> dict[str, str]:
+def _source_context(arn: str, account: str) -> dict[str, str]:
     if not arn:
         return {"aws:sourceaccount": account}
     return {"aws:sourcearn": arn, "aws:sourceaccount": arn.split(":")[4] or account}
@@ -128,13 +128,13 @@ def _statements(policy: Any) -> list[dict[str, Any]]:
     return statements if isinstance(statements, list) else [statements]
 
 
-def denial(
-    session: Session, action: str, resource: str, service_context: Mapping[str, Any] | None = None
+def denial_message(
+    session: RoleSession, action: str, resource: str, service_context: Mapping[str, Any] | None = None
 ) -> str | None:
-    """AWS's message when the session may not do `action` on `resource`; None when it may."""
+    """Return AWS's message if the session may not perform `action` on `resource`, otherwise None."""
     if not app.AUTH:
         return None
-    refused = iam_evaluator.enforce(
+    denied = iam_evaluator.enforce(
         session.access_key_id,
         action,
         action.split(":")[0],
@@ -142,8 +142,8 @@ def denial(
         resource_arn=resource,
         service_context=dict(service_context or {}),
     )
-    if refused is None:
+    if denied is None:
         return None
-    if isinstance(refused, iam_evaluator.AuthError):
-        return str(refused.message)
-    return str(iam_actions.identity_denial_message(action, session.arn, resource, refused.decision == "Deny"))
+    if isinstance(denied, iam_evaluator.AuthError):
+        return str(denied.message)
+    return str(iam_actions.identity_denial_message(action, session.arn, resource, denied.decision == "Deny"))

@@ -1,6 +1,7 @@
-"""What a service does under a role that it was given: refused when the role does not trust it or may not.
+"""Checks what a service does with a role that was passed to it: the trust policy and the permissions.
 
-CloudWatch Logs writes to a stream with one, Firehose reads, calls its processor and writes to S3 with others.
+CloudWatch Logs writes to a stream with one role; Firehose reads, calls its processor, and writes to S3 with
+others.
 """
 
 from collections.abc import Iterable
@@ -17,29 +18,29 @@ SEAMS = (
 )
 
 
-class Refused(Exception):
+class ServiceRoleDenied(Exception):
     """The role lacks a permission or does not trust the service; the message is AWS's."""
 
 
-def demand(
+def require_permissions(
     role_arn: str,
     service: str,
-    needs: Iterable[tuple[str, str]],
+    permissions: Iterable[tuple[str, str]],
     *,
     region: str,
     source_arn: str = "",
 ) -> None:
-    """Raises Refused unless `service` (as `logs`) may do each (action, resource ARN) under the role."""
+    """Raise ServiceRoleDenied unless `service`, such as `logs`, may perform each (action, resource ARN)."""
     if role_arn.count(":") < 5:
-        raise Refused(f"{role_arn or 'No role'} is not the ARN of a role.")
+        raise ServiceRoleDenied(f"{role_arn or 'An empty string'} is not the ARN of a role.")
     with request_scope(role_arn.split(":")[4], region):
         if not _trusts(role_arn, service, region, source_arn):
-            raise Refused(f"{role_arn} does not exist or does not let {service}.amazonaws.com assume it.")
-        pin_request_origin("127.0.0.1", True)  # a service calls over TLS, which bucket policies demand
+            raise ServiceRoleDenied(f"{role_arn} does not exist or does not trust {service}.amazonaws.com.")
+        pin_request_origin("127.0.0.1", True)  # services call over TLS, which bucket policies may require
         session = identity.assume(role_arn, SESSION)
-        for action, resource in needs:
-            if message := identity.denial(session, action, resource):
-                raise Refused(message)
+        for action, resource in permissions:
+            if message := identity.denial_message(session, action, resource):
+                raise ServiceRoleDenied(message)
 
 
 def _trusts(role_arn: str, service: str, region: str, source_arn: str) -> bool:

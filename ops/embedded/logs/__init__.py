@@ -1,11 +1,11 @@
-"""CloudWatch Logs: events, subscriptions, destinations and export tasks.
+"""CloudWatch Logs: events, subscriptions, destinations, and export tasks.
 
 events                PutLogEvents and its limits
-reads                 FilterLogEvents by page
+reads                 FilterLogEvents with pages
 exports               export tasks
 tags                  log groups in the tagging API
-access                the resource that each call is authorized on
-account_policies      account-level subscription policies
+access                the resource on which each call is authorized
+account_policies      account-level subscription filter policies
 destinations          destinations and their policies
 subscriptions         subscription filters and delivery
 subscription_records  the records that subscribers receive

@@ -1,4 +1,4 @@
-"""On which resource a call on a log stream is authorized: the emulator checks the group, AWS the stream.
+"""The resource on which calls on log streams are authorized: the emulator checks the group, AWS the stream.
 
 Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon CloudWatch Logs".
 """
@@ -8,22 +8,22 @@ from typing import Any
 
 from ministack.core import iam_actions
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 
 SEAMS = ("ministack.core.iam_actions.extract_resource_arn",)
 
 ON_STREAMS = ("CreateLogStream", "DeleteLogStream", "GetLogEvents", "PutLogEvents")
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     emulated = iam_actions.extract_resource_arn
 
     def extract(
         service: str, method: str, path: str, headers: dict[str, str], body: bytes, *rest: Any
     ) -> str:
-        found = str(emulated(service, method, path, headers, body, *rest))
+        group_arn = str(emulated(service, method, path, headers, body, *rest))
         if service != "logs" or headers.get("x-amz-target", "").rsplit(".", 1)[-1] not in ON_STREAMS:
-            return found
-        return f"{found}:log-stream:{json.loads(body).get('logStreamName', '')}"
+            return group_arn
+        return f"{group_arn}:log-stream:{json.loads(body).get('logStreamName', '')}"
 
     iam_actions.extract_resource_arn = extract

@@ -1,6 +1,6 @@
-"""Account-level subscription policies: PutAccountPolicy, DescribeAccountPolicies, DeleteAccountPolicy.
+"""Account-level subscription filter policies: PutAccountPolicy, DescribeAccountPolicies, DeleteAccountPolicy.
 
-One SUBSCRIPTION_FILTER_POLICY an account and region; its only selection is `LogGroupName NOT IN [...]`.
+Each account and region has one SUBSCRIPTION_FILTER_POLICY; its only selection is `LogGroupName NOT IN [...]`.
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutAccountPolicy.html
 """
 
@@ -18,8 +18,8 @@ from ministack.core.responses import (
 from ministack.services import cloudwatch_logs
 from ministack.services.cloudformation import provisioners
 
-from ops.embedded.context import Context
-from ops.embedded.logs.destinations import problem_of
+from ops.embedded.context import OverlayContext
+from ops.embedded.logs.destinations import subscription_problem
 
 SEAMS = (
     "ministack.services.cloudwatch_logs.handle_request",
@@ -27,16 +27,16 @@ SEAMS = (
     "ministack.services.cloudwatch_logs.load_persisted_state",
     "ministack.services.cloudformation.provisioners._RESOURCE_HANDLERS",
 )
-KIND = "SUBSCRIPTION_FILTER_POLICY"
+POLICY_TYPE = "SUBSCRIPTION_FILTER_POLICY"
 _SELECTION = re.compile(r"LogGroupName\s+NOT\s+IN\s+(\[.*\])", re.DOTALL)
 
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 Record = dict[str, Any]
 
 _policies = AccountRegionScopedDict()  # policy name → policy
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     handle = cloudwatch_logs.handle_request
     actions = {"PutAccountPolicy": _put, "DescribeAccountPolicies": _describe, "DeleteAccountPolicy": _delete}
 
@@ -62,8 +62,8 @@ def install(context: Context) -> None:
     }
 
 
-def subscription(group: str) -> tuple[str, Record] | None:
-    """Name and settings, in a subscription filter's form, of the policy that covers the group."""
+def covering_policy(group: str) -> tuple[str, Record] | None:
+    """Return the name and the subscription filter settings of the policy that covers the group."""
     for name, policy in _policies.items():
         if group not in _excluded(policy["selectionCriteria"]):
             document = json.loads(policy["policyDocument"])
@@ -77,63 +77,63 @@ def subscription(group: str) -> tuple[str, Record] | None:
 
 
 def _excluded(selection: str) -> frozenset[str]:
-    found = _SELECTION.fullmatch(selection.strip())
-    return frozenset(json.loads(found.group(1))) if found else frozenset()
+    match = _SELECTION.fullmatch(selection.strip())
+    return frozenset(json.loads(match.group(1))) if match else frozenset()
 
 
-def _problem(data: Record) -> tuple[str, str]:
+def _find_problem(data: Record) -> tuple[str, str]:
     invalid = "InvalidParameterException"
-    if data.get("policyType") != KIND:
-        return invalid, f"The embedded cloud knows account policies of type {KIND} only."
+    if data.get("policyType") != POLICY_TYPE:
+        return invalid, f"The embedded cloud supports only account policies of type {POLICY_TYPE}."
     selection = data.get("selectionCriteria", "")
     if selection and not _SELECTION.fullmatch(selection.strip()):
         return invalid, 'selectionCriteria must have the form: LogGroupName NOT IN ["name", …]'
     name = data["policyName"]
     if any(other != name for other in _policies):
-        return "LimitExceededException", f"Only one {KIND} is allowed per account and region."
+        return "LimitExceededException", f"Only one {POLICY_TYPE} is allowed per account and region."
     try:
         document = json.loads(data["policyDocument"])
         destination = document["DestinationArn"]
     except (ValueError, KeyError):
         return invalid, "policyDocument must be JSON with a DestinationArn."
     role, pattern = document.get("RoleArn", ""), document.get("FilterPattern", "")
-    return problem_of(destination, role, pattern, "logs:PutSubscriptionFilter")
+    return subscription_problem(destination, role, pattern, "logs:PutSubscriptionFilter")
 
 
-def _put(data: Record) -> Answer:
-    code, message = _problem(data)
+def _put(data: Record) -> Response:
+    code, message = _find_problem(data)
     if code:
-        refused: Answer = error_response_json(code, message, 400)
-        return refused
+        error: Response = error_response_json(code, message, 400)
+        return error
     policy = {
         "policyName": data["policyName"],
         "policyDocument": data["policyDocument"],
         "lastUpdatedTime": int(time.time() * 1000),
-        "policyType": KIND,
+        "policyType": POLICY_TYPE,
         "scope": data.get("scope", "ALL"),
         "selectionCriteria": data.get("selectionCriteria", ""),
         "accountId": get_account_id(),
     }
     _policies[data["policyName"]] = policy
-    made: Answer = json_response({"accountPolicy": policy})
-    return made
+    response: Response = json_response({"accountPolicy": policy})
+    return response
 
 
-def _describe(data: Record) -> Answer:
-    wanted = data.get("policyName")
-    found = [each for name, each in _policies.items() if wanted in (None, name)]
-    shown: Answer = json_response({"accountPolicies": found})
-    return shown
+def _describe(data: Record) -> Response:
+    requested = data.get("policyName")
+    policies = [policy for name, policy in _policies.items() if requested in (None, name)]
+    response: Response = json_response({"accountPolicies": policies})
+    return response
 
 
-def _delete(data: Record) -> Answer:
+def _delete(data: Record) -> Response:
     if _policies.pop(data.get("policyName"), None) is None:
-        refused: Answer = error_response_json(
+        error: Response = error_response_json(
             "ResourceNotFoundException", "The specified account policy does not exist.", 400
         )
-        return refused
-    done: Answer = json_response({})
-    return done
+        return error
+    response: Response = json_response({})
+    return response
 
 
 def _create(_logical_id: str, properties: Record, _stack: str) -> tuple[str, dict[str, str]]:

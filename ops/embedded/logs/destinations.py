@@ -1,4 +1,4 @@
-"""Destinations of CloudWatch Logs: who may subscribe, and whether what stands behind them takes a record."""
+"""Destinations of CloudWatch Logs: who may subscribe, and whether the target accepts records."""
 
 import base64
 import json
@@ -13,9 +13,9 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import error_response_json, get_account_id, get_region, request_scope
 from ministack.services import cloudwatch_logs, firehose, lambda_svc
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.iam import service_roles
-from ops.embedded.logs.filter_pattern import UnknownPattern, matcher
+from ops.embedded.logs.filter_pattern import UnsupportedFilterPattern, matcher
 from ops.embedded.logs.subscription_records import control_record
 from ops.embedded.services import kinesis
 
@@ -29,17 +29,17 @@ SEAMS = (
     "ministack.services.lambda_svc._execute_function_with_config_scope",
     "ministack.core.iam_evaluator.resource_policy_allows",
 )
-Answer = tuple[int, dict[str, str], bytes]
-NEEDS = {"kinesis": "kinesis:PutRecord", "firehose": "firehose:PutRecord"}
+Response = tuple[int, dict[str, str], bytes]
+WRITE_ACTIONS = {"kinesis": "kinesis:PutRecord", "firehose": "firehose:PutRecord"}
 
 
 class NotDelivered(Exception):
-    """The target did not take the record now; trying again may help."""
+    """The target did not accept the record; a retry may succeed."""
 
 
 @dataclass(frozen=True)
-class Target:
-    """Where records go: the resource, and the role under which CloudWatch Logs writes to it."""
+class SubscriptionTarget:
+    """The resource that receives records, and the role with which CloudWatch Logs writes to it."""
 
     arn: str
     role: str
@@ -51,33 +51,33 @@ class Target:
         return self.arn.split(":")[4], self.arn.split(":")[3]
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     put = cloudwatch_logs._put_destination
     cloudwatch_logs._put_destination = lambda data: _put_destination(put, data)
 
 
-def resolve(destination_arn: str, role: str) -> Target:
-    """The resource behind a subscription's destination. Raises LookupError."""
+def resolve_target(destination_arn: str, role: str) -> SubscriptionTarget:
+    """Return the resource behind a subscription's destination. Raises LookupError."""
     service = destination_arn.split(":")[2] if destination_arn.count(":") >= 5 else ""
     if service == "logs":
         account, region, name = (destination_arn.split(":")[n] for n in (4, 3, 6))
-        found = cloudwatch_logs._destinations.get_scoped(account, region, name)
-        if found is None:
+        destination = cloudwatch_logs._destinations.get_scoped(account, region, name)
+        if destination is None:
             raise LookupError(f"Destination {destination_arn} does not exist.")
-        return resolve(found["targetArn"], found["roleArn"])
-    kinds = {"kinesis": "Kinesis", "firehose": "Firehose", "lambda": "Lambda"}
-    if service not in kinds:
-        raise LookupError(f"{destination_arn} is not a destination of logs.")
-    return Target(destination_arn, role, kinds[service])
+        return resolve_target(destination["targetArn"], destination["roleArn"])
+    destination_types = {"kinesis": "Kinesis", "firehose": "Firehose", "lambda": "Lambda"}
+    if service not in destination_types:
+        raise LookupError(f"{destination_arn} is not a destination for log data.")
+    return SubscriptionTarget(destination_arn, role, destination_types[service])
 
 
 def may_subscribe(destination_arn: str, action: str) -> bool:
-    """Whether the current account may subscribe: the destination's access policy decides."""
+    """Return whether the destination's access policy allows the current account to subscribe."""
     _, _, service, region, owner, _, *rest = destination_arn.split(":")
     account = get_account_id()
     if service != "logs" or not app.AUTH:
         return True
-    found = cloudwatch_logs._destinations.get_scoped(owner, region, rest[0])
+    destination = cloudwatch_logs._destinations.get_scoped(owner, region, rest[0])
     request = iam_evaluator.EvalContext(
         principal_arn=f"arn:aws:iam::{account}:root",
         principal_type="Root",
@@ -86,26 +86,28 @@ def may_subscribe(destination_arn: str, action: str) -> bool:
         resource_arn=destination_arn,
         region=region,
     )
-    policy = found["accessPolicy"] if found else None
+    policy = destination["accessPolicy"] if destination else None
     return bool(iam_evaluator.resource_policy_allows(policy, request, owner == account))
 
 
-def deliver(target: Target, record: bytes, key: str, source_arn: str) -> None:
-    """Gives one record to the target. Raises NotDelivered, with the reason in words."""
+def deliver(target: SubscriptionTarget, record: bytes, key: str, source_arn: str) -> None:
+    """Deliver one record to the target. Raises NotDelivered with the reason."""
     account, region = target.scope
     service = target.arn.split(":")[2]
     try:
-        if service in NEEDS:
-            needs = [(NEEDS[service], target.arn)]
-            service_roles.demand(target.role, "logs", needs, region=region, source_arn=source_arn)
+        if service in WRITE_ACTIONS:
+            permissions = [(WRITE_ACTIONS[service], target.arn)]
+            service_roles.require_permissions(
+                target.role, "logs", permissions, region=region, source_arn=source_arn
+            )
         with request_scope(account, region):
             _SENDERS[service](target, record, key)
-    except (service_roles.Refused, LookupError) as error:
+    except (service_roles.ServiceRoleDenied, LookupError) as error:
         raise NotDelivered(str(error)) from error
 
 
-def check(target: Target) -> str:
-    """Sends the control message; the reason when it does not arrive."""
+def send_test_message(target: SubscriptionTarget) -> str:
+    """Send the control message; return the reason if it is not delivered."""
     if target.kind == "Lambda":
         return ""
     source = f"arn:aws:logs:{get_region()}:{get_account_id()}:*"
@@ -119,12 +121,12 @@ def check(target: Target) -> str:
     return ""
 
 
-def problem_of(destination_arn: str, role: str, pattern: str, action: str) -> tuple[str, str]:
-    """Code and message of what speaks against a subscription; empty when nothing does."""
+def subscription_problem(destination_arn: str, role: str, pattern: str, action: str) -> tuple[str, str]:
+    """Return the error code and message for an invalid subscription; both are empty if it is valid."""
     try:
         matcher(pattern)
-        target = resolve(destination_arn, role)
-    except (UnknownPattern, LookupError) as error:
+        target = resolve_target(destination_arn, role)
+    except (UnsupportedFilterPattern, LookupError) as error:
         return "InvalidParameterException", str(error)
     if not may_subscribe(destination_arn, action):
         message = (
@@ -136,46 +138,46 @@ def problem_of(destination_arn: str, role: str, pattern: str, action: str) -> tu
         if destination_arn.split(":")[3] != get_region():
             return "InvalidParameterException", "The destination must be in the region of the log group."
         return "", ""
-    problem = check(target)
+    problem = send_test_message(target)
     return ("InvalidParameterException", problem) if problem else ("", "")
 
 
-def _put_destination(original: Callable[[dict[str, Any]], Answer], data: dict[str, Any]) -> Answer:
+def _put_destination(original: Callable[[dict[str, Any]], Response], data: dict[str, Any]) -> Response:
     name = data.get("destinationName", "")
     try:
-        problem = check(resolve(data["targetArn"], data["roleArn"]))
+        problem = send_test_message(resolve_target(data["targetArn"], data["roleArn"]))
     except LookupError as error:
         problem = str(error)
     if problem:
-        refused: Answer = error_response_json("InvalidParameterException", problem, 400)
-        return refused
+        rejection: Response = error_response_json("InvalidParameterException", problem, 400)
+        return rejection
     policy = cloudwatch_logs._destinations.get(name, {}).get("accessPolicy", "")
     return original({"accessPolicy": policy, **data})
 
 
-def _to_kinesis(target: Target, record: bytes, key: str) -> None:
+def _to_kinesis(target: SubscriptionTarget, record: bytes, key: str) -> None:
     if not all(kinesis.put(target.arn, [(key, record)])):
         raise NotDelivered("Rate exceeded for a shard of the stream.")
 
 
-def _to_firehose(target: Target, record: bytes, key: str) -> None:
+def _to_firehose(target: SubscriptionTarget, record: bytes, key: str) -> None:
     name = target.arn.rsplit("/", 1)[-1]
     request = {"DeliveryStreamName": name, "Records": [{"Data": base64.b64encode(record).decode()}]}
     status, _, body = firehose._put_record_batch(request)
     if status != 200 or json.loads(body)["FailedPutCount"]:
-        raise NotDelivered(f"Firehose {name} did not take the record.")
+        raise NotDelivered(f"The Firehose stream {name} did not accept the record.")
 
 
-def _to_lambda(target: Target, record: bytes, key: str) -> None:
+def _to_lambda(target: SubscriptionTarget, record: bytes, key: str) -> None:
     function, config, name = lambda_svc._get_func_record_for_ref_in_scope(
         target.arn, account_id=target.scope[0], region=target.scope[1]
     )
     if not function or not config:
         raise LookupError(f"Function {name} does not exist.")
     event = {"awslogs": {"data": base64.b64encode(record).decode()}}
-    work = lambda_svc._execution_record_for_config(function, config)
+    execution_record = lambda_svc._execution_record_for_config(function, config)
     threading.Thread(
-        target=lambda_svc._execute_function_with_config_scope, args=(work, event), daemon=True
+        target=lambda_svc._execute_function_with_config_scope, args=(execution_record, event), daemon=True
     ).start()
 
 

@@ -1,4 +1,4 @@
-"""PutLogEvents as AWS answers it: its limits, what it refuses by time, ids, and the metrics of what came in.
+"""PutLogEvents as AWS implements it: limits, rejection by time, event IDs, and ingestion metrics.
 
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
 """
@@ -14,7 +14,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import cloudwatch_logs
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.services import flow_metrics
 
 SEAMS = (
@@ -26,54 +26,54 @@ SEAMS = (
 )
 BATCH_EVENTS = 10_000
 BATCH_BYTES = 1_048_576
-EVENT_OVERHEAD = 26  # bytes that count for each event besides its message
+EVENT_OVERHEAD = 26  # bytes that CloudWatch adds to each event's message
 OLDEST_MS = 14 * 86_400_000
 NEWEST_MS = 2 * 3_600_000
 SPAN_MS = 86_400_000
 
 Event = dict[str, Any]
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 Listener = Callable[[str, str, list[Event]], None]
 
-_stored = threading.local()
+_last_stored = threading.local()
 _listeners: list[Listener] = []
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     append = cloudwatch_logs._append_log_events
     cloudwatch_logs._append_log_events = lambda stream, events: _append(append, stream, events)
     cloudwatch_logs._put_log_events = _put
-    cloudwatch_logs._fanout_to_subscription_filters = _taken_in
+    cloudwatch_logs._fanout_to_subscription_filters = _on_ingested
 
 
-def when_stored(listener: Listener) -> None:
-    """Calls `listener` with group, stream and stored events, in the request's account and region."""
+def on_stored(listener: Listener) -> None:
+    """Call `listener` with group, stream, and stored events, in the request's account and region."""
     _listeners.append(listener)
 
 
 def event_id(timestamp_ms: int) -> str:
-    """56 digits that sort by time, as CloudWatch's."""
+    """Return 56 digits that sort by time, like CloudWatch's event IDs."""
     return f"{max(timestamp_ms, 0):013d}{uuid.uuid4().int % 10**43:043d}"
 
 
 def size(events: Sequence[Event]) -> int:
-    """Bytes as CloudWatch counts and charges them."""
+    """Return the bytes that CloudWatch counts and charges."""
     return sum(len(event["message"].encode()) + EVENT_OVERHEAD for event in events)
 
 
 def _append(original: Callable[[Any, Any], None], stream: Any, events: list[Event]) -> None:
-    """Every event has an id; those stored are remembered for the fan-out that follows."""
+    """Give every event an ID, and remember the stored events for the fan-out that follows."""
     for event in events:
         event.setdefault("eventId", event_id(event["timestamp"]))
-    _stored.events = events
+    _last_stored.events = events
     original(stream, events)
 
 
-def _taken_in(group: str, stream: str, events: list[Event]) -> None:
-    """What was stored is counted and goes to the subscriptions. The emulator passes events without ids."""
-    stored = _stored.__dict__.pop("events", None) or []
-    if len(stored) == len(events):
-        events = stored
+def _on_ingested(group: str, stream: str, events: list[Event]) -> None:
+    """Count stored events and pass them to the listeners. The emulator passes events without IDs."""
+    with_ids = _last_stored.__dict__.pop("events", None) or []
+    if len(with_ids) == len(events):
+        events = with_ids
     if not events:
         return
     for dimensions in ({"LogGroupName": group}, {}):
@@ -83,46 +83,48 @@ def _taken_in(group: str, stream: str, events: list[Event]) -> None:
         listener(group, stream, events)
 
 
-def take_in(group: str, stream: str, lines: Sequence[tuple[datetime, str]]) -> None:
-    """Takes in events of the past as if each had come in when it happened. `lines` are in order of time."""
-    found = cloudwatch_logs._log_groups[group]["streams"][stream]
-    for hour, several in groupby(lines, key=lambda line: line[0].replace(minute=0, second=0, microsecond=0)):
-        events = [_event(at, message) for at, message in several]
-        cloudwatch_logs._append_log_events(found, events)
+def ingest(group: str, stream: str, lines: Sequence[tuple[datetime, str]]) -> None:
+    """Ingest past events as if each had arrived when it happened. `lines` must be in chronological order."""
+    log_stream = cloudwatch_logs._log_groups[group]["streams"][stream]
+    for hour, hour_lines in groupby(
+        lines, key=lambda line: line[0].replace(minute=0, second=0, microsecond=0)
+    ):
+        events = [_event(moment, message) for moment, message in hour_lines]
+        cloudwatch_logs._append_log_events(log_stream, events)
         with flow_metrics.at(hour.timestamp()):
             cloudwatch_logs._fanout_to_subscription_filters(group, stream, events)
 
 
-def _event(at: datetime, message: str) -> Event:
-    timestamp = int(at.timestamp() * 1000)
+def _event(moment: datetime, message: str) -> Event:
+    timestamp = int(moment.timestamp() * 1000)
     return {"timestamp": timestamp, "message": message, "ingestionTime": timestamp}
 
 
-def _put(data: dict[str, Any]) -> Answer:
+def _put(data: dict[str, Any]) -> Response:
     group, stream, events = data.get("logGroupName"), data.get("logStreamName"), data.get("logEvents", [])
-    found = cloudwatch_logs._log_groups.get(group)
-    if found is None or stream not in found["streams"]:
-        what = "log group" if found is None else "log stream"
-        return _refused("ResourceNotFoundException", f"The specified {what} does not exist.")
+    log_group = cloudwatch_logs._log_groups.get(group)
+    if log_group is None or stream not in log_group["streams"]:
+        missing = "log group" if log_group is None else "log stream"
+        return _error_response("ResourceNotFoundException", f"The specified {missing} does not exist.")
     for event in events:
-        event["message"] = _valid(event["message"])
-    if problem := _problem(events):
-        return _refused("InvalidParameterException", problem)
+        event["message"] = _with_valid_characters(event["message"])
+    if problem := _find_problem(events):
+        return _error_response("InvalidParameterException", problem)
     now = int(time.time() * 1000)
-    accepted, rejected = _by_time(events, now, found.get("retentionInDays"))
+    accepted, rejected = _split_by_time(events, now, log_group.get("retentionInDays"))
     stored = [
         {"timestamp": event["timestamp"], "message": event["message"], "ingestionTime": now}
         for event in accepted
     ]
-    cloudwatch_logs._append_log_events(found["streams"][stream], stored)
+    cloudwatch_logs._append_log_events(log_group["streams"][stream], stored)
     cloudwatch_logs._fanout_to_subscription_filters(group, stream, stored)
     cloudwatch_logs._fanout_to_live_tail_sessions(group, stream, stored)
-    answer: dict[str, Any] = {"nextSequenceToken": event_id(now)}
-    return _answer(json_response({**answer, "rejectedLogEventsInfo": rejected} if rejected else answer))
+    response: dict[str, Any] = {"nextSequenceToken": event_id(now)}
+    return _response(json_response({**response, "rejectedLogEventsInfo": rejected} if rejected else response))
 
 
-def _valid(message: str) -> str:
-    """Half of a surrogate pair is no character: it becomes the replacement character."""
+def _with_valid_characters(message: str) -> str:
+    """Replace unpaired surrogates, which are not characters, with the replacement character."""
     try:
         message.encode()
     except UnicodeEncodeError:
@@ -130,7 +132,7 @@ def _valid(message: str) -> str:
     return message
 
 
-def _problem(events: Sequence[Event]) -> str:
+def _find_problem(events: Sequence[Event]) -> str:
     if len(events) > BATCH_EVENTS:
         return f"Log events in a single PutLogEvents request may be at most {BATCH_EVENTS}."
     if (total := size(events)) > BATCH_BYTES:
@@ -143,13 +145,13 @@ def _problem(events: Sequence[Event]) -> str:
     return ""
 
 
-def _by_time(
+def _split_by_time(
     events: Sequence[Event], now: int, retention_days: int | None
 ) -> tuple[Sequence[Event], dict[str, int]]:
-    """What is kept, and AWS's word on the rest: events are in order, so the ends are cut off."""
+    """Return the accepted events and AWS's rejection info; events are in order, so only the ends are cut."""
     oldest = now - OLDEST_MS
-    kept = (retention_days or 10_000) * SPAN_MS
-    expired = sum(event["timestamp"] < now - kept for event in events)
+    retention_ms = (retention_days or 10_000) * SPAN_MS
+    expired = sum(event["timestamp"] < now - retention_ms for event in events)
     too_old = sum(event["timestamp"] < oldest for event in events)
     new = sum(event["timestamp"] > now + NEWEST_MS for event in events)
     rejected = {}
@@ -162,10 +164,10 @@ def _by_time(
     return events[max(expired, too_old) : len(events) - new], rejected
 
 
-def _refused(code: str, message: str) -> Answer:
-    return _answer(error_response_json(code, message, 400))
+def _error_response(code: str, message: str) -> Response:
+    return _response(error_response_json(code, message, 400))
 
 
-def _answer(made: Any) -> Answer:
-    status, headers, body = made
+def _response(answer: Any) -> Response:
+    status, headers, body = answer
     return status, headers, body

@@ -1,6 +1,6 @@
-"""CreateExportTask: one at a time an account and region, objects in S3 as CloudWatch Logs lays them out.
+"""CreateExportTask: one active task for each account and region, with objects as CloudWatch Logs writes them.
 
-    <prefix>/aws-logs-write-test                       the test that the bucket may be written
+    <prefix>/aws-logs-write-test                       tests whether the bucket is writable
     <prefix>/<task id>/<stream, / as ->/000000.gz      lines `YYYY-MM-DDTHH:MM:SS.mmmZ MESSAGE`
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3Export.html
@@ -27,7 +27,7 @@ from ministack.core.responses import (
 )
 from ministack.services import cloudwatch_logs, s3
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 
 SEAMS = (
     "ministack.core.iam_evaluator.evaluate_resource_policy",
@@ -43,14 +43,14 @@ ACTIVE = ("PENDING", "RUNNING", "PENDING_CANCEL")
 WRITE_TEST = "aws-logs-write-test"
 OBJECT_LINES = 50_000
 
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 Record = dict[str, Any]
 
 _tasks = AccountRegionScopedDict()  # task id → task
 _delay: list[float] = []
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     _delay[:] = [context.delay_s]
     handle = cloudwatch_logs.handle_request
     actions = {"CreateExportTask": _create, "DescribeExportTasks": _describe, "CancelExportTask": _cancel}
@@ -68,16 +68,16 @@ def install(context: Context) -> None:
     def load_all(data: Record) -> None:
         load(data)
         _tasks.update(data.get("export_tasks", {}))
-        for task in _tasks.all_values():  # what ran when the cloud ended does not run any more
+        for task in _tasks.all_values():  # tasks do not survive a restart
             if task["status"]["code"] in ACTIVE:
-                task["status"] = {"code": "FAILED", "message": "The embedded cloud was stopped."}
+                task["status"] = {"code": "FAILED", "message": "The embedded cloud stopped during the task."}
 
     cloudwatch_logs.load_persisted_state = load_all
 
 
-def _create(data: Record) -> Answer:
-    if problem := _problem(data):
-        return _refused(*problem)
+def _create(data: Record) -> Response:
+    if problem := _find_problem(data):
+        return _error_response(*problem)
     task = {
         "taskId": str(uuid.uuid4()),
         "taskName": data.get("taskName", ""),
@@ -93,32 +93,32 @@ def _create(data: Record) -> Answer:
     _tasks[task["taskId"]] = task
     _write(task, WRITE_TEST, b"Permission Check Successful")
     threading.Thread(target=copy_context().run, args=(_run, task), daemon=True).start()
-    return _answer({"taskId": task["taskId"]})
+    return _response({"taskId": task["taskId"]})
 
 
-def _problem(data: Record) -> tuple[str, str] | None:
+def _find_problem(data: Record) -> tuple[str, str] | None:
     if data.get("logGroupName") not in cloudwatch_logs._log_groups:
         return "ResourceNotFoundException", "The specified log group does not exist."
     if any(task["status"]["code"] in ACTIVE for task in _tasks.values()):
         return "LimitExceededException", "Resource limit exceeded."
     if data["from"] > data["to"]:
-        return "InvalidParameterException", "Export tasks need from to be before to."
+        return "InvalidParameterException", "from must not be later than to."
     if data["destination"] not in s3._buckets:
         return "InvalidParameterException", "The given bucket does not exist."
     prefix = data.get("destinationPrefix") or "exportedlogs"
     for action, resource in (("s3:GetBucketAcl", ""), ("s3:PutObject", f"/{prefix}/{WRITE_TEST}")):
         if not _allowed(data["destination"], action, resource):
-            what = "GetBucketAcl" if action.endswith("Acl") else "PutObject"
+            call = "GetBucketAcl" if action.endswith("Acl") else "PutObject"
             return (
                 "InvalidParameterException",
-                f"{what} call on the given bucket failed. Please check if CloudWatch Logs has been granted "
+                f"{call} call on the given bucket failed. Please check if CloudWatch Logs has been granted "
                 "permission to perform this operation.",
             )
     return None
 
 
 def _allowed(bucket: str, action: str, resource: str) -> bool:
-    """Whether the bucket's policy lets CloudWatch Logs do it on this account's behalf."""
+    """Return whether the bucket policy allows the action for CloudWatch Logs on behalf of this account."""
     if not app.AUTH:
         return True
     account, region = get_account_id(), get_region()
@@ -157,16 +157,16 @@ def _run(task: Record) -> None:
 
 
 def _export(task: Record, stream: str, events: list[Mapping[str, Any]]) -> None:
-    wanted = [event for event in events if task["from"] <= event["timestamp"] <= task["to"]]
-    for number, start in enumerate(range(0, len(wanted), OBJECT_LINES)):
-        text = "".join(map(_line, wanted[start : start + OBJECT_LINES]))
+    selected = [event for event in events if task["from"] <= event["timestamp"] <= task["to"]]
+    for number, start in enumerate(range(0, len(selected), OBJECT_LINES)):
+        text = "".join(map(_line, selected[start : start + OBJECT_LINES]))
         key = f"{task['taskId']}/{stream.replace('/', '-')}/{number:06d}.gz"
         _write(task, key, gzip.compress(text.encode(), mtime=0))
 
 
 def _line(event: Mapping[str, Any]) -> str:
-    at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{event['timestamp'] % 1000:03d}Z {event['message']}\n"
+    moment = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{event['timestamp'] % 1000:03d}Z {event['message']}\n"
 
 
 def _write(task: Record, key: str, body: bytes) -> None:
@@ -174,37 +174,37 @@ def _write(task: Record, key: str, body: bytes) -> None:
     s3._put_object(task["destination"], f"{task['destinationPrefix']}/{key}", body, headers)
 
 
-def _describe(data: Record) -> Answer:
-    found = [
+def _describe(data: Record) -> Response:
+    tasks = [
         task
         for task in _tasks.values()
         if data.get("taskId") in (None, task["taskId"])
         and data.get("statusCode") in (None, task["status"]["code"])
     ]
-    found.sort(key=lambda task: -task["executionInfo"]["creationTime"])
-    shown = [{name: value for name, value in task.items() if name != "streams"} for task in found]
-    return _answer({"exportTasks": shown[: data.get("limit", 50)]})
+    tasks.sort(key=lambda task: -task["executionInfo"]["creationTime"])
+    visible = [{name: value for name, value in task.items() if name != "streams"} for task in tasks]
+    return _response({"exportTasks": visible[: data.get("limit", 50)]})
 
 
-def _cancel(data: Record) -> Answer:
+def _cancel(data: Record) -> Response:
     task = _tasks.get(data["taskId"])
     if task is None:
-        return _refused("ResourceNotFoundException", "The specified export task does not exist.")
+        return _error_response("ResourceNotFoundException", "The specified export task does not exist.")
     if task["status"]["code"] not in ACTIVE:
-        return _refused("InvalidOperationException", "The specified export task has already finished")
+        return _error_response("InvalidOperationException", "The specified export task has already finished")
     task["status"] = {"code": "PENDING_CANCEL", "message": "Cancellation is pending"}
-    return _answer({})
+    return _response({})
 
 
 def _now() -> int:
     return int(time.time() * 1000)
 
 
-def _refused(code: str, message: str) -> Answer:
+def _error_response(code: str, message: str) -> Response:
     status, headers, body = error_response_json(code, message, 400)
     return status, headers, body
 
 
-def _answer(content: Record) -> Answer:
+def _response(content: Record) -> Response:
     status, headers, body = json_response(content)
     return status, headers, body

@@ -1,7 +1,7 @@
-"""CloudWatch's filter patterns, as subscriptions use them: which messages match.
+"""CloudWatch's filter patterns as subscription filters use them: which messages match.
 
-Terms that must all be there, "phrases", -exclusions, ?alternatives and %regular expressions%. Patterns of
-JSON fields and of space-delimited columns are refused: the embedded cloud does not pretend to know them.
+Supports required terms, "phrases", -exclusions, ?alternatives, and %regular expressions%. Patterns for JSON
+fields and space-delimited columns are rejected.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 """
 
@@ -13,17 +13,20 @@ Matcher = Callable[[str], bool]
 _TERM = re.compile(r'([-?]?)(?:"((?:[^"\\]|\\.)*)"|%([^%]+)%|([\w.@#$*/\\:-]+))(?:\s+|$)')
 
 
-class UnknownPattern(ValueError):
-    """Not a filter pattern, or one that is not known here."""
+class UnsupportedFilterPattern(ValueError):
+    """Not a filter pattern, or one that the embedded cloud does not support."""
 
 
 def matcher(pattern: str) -> Matcher:
-    """Tells of a message whether it matches; the empty pattern matches every one. Raises UnknownPattern."""
+    """Return a function that matches messages; the empty pattern matches every message.
+
+    Raises UnsupportedFilterPattern.
+    """
     text = pattern.strip()
     if not text:
         return lambda message: True
     if text[0] in "{[":
-        raise UnknownPattern("The embedded cloud knows filter patterns of terms, not of fields.")
+        raise UnsupportedFilterPattern("The embedded cloud does not support filter patterns with fields.")
     required, excluded, optional = _terms(text)
     return lambda message: (
         all(term(message) for term in required)
@@ -33,26 +36,28 @@ def matcher(pattern: str) -> Matcher:
 
 
 def _terms(text: str) -> tuple[list[Matcher], list[Matcher], list[Matcher]]:
-    kinds: dict[str, list[Matcher]] = {"": [], "-": [], "?": []}
-    at = 0
-    while at < len(text):
-        found = _TERM.match(text, at)
-        if not found:
-            raise UnknownPattern(f"Invalid filter pattern at {text[at:]!r}.")
-        sign, phrase, expression, word = found.groups()
-        kinds[sign].append(_regex(expression) if expression else _literal(phrase or word or ""))
-        at = found.end()
-    return kinds[""], kinds["-"], kinds["?"]
+    by_sign: dict[str, list[Matcher]] = {"": [], "-": [], "?": []}
+    position = 0
+    while position < len(text):
+        match = _TERM.match(text, position)
+        if not match:
+            raise UnsupportedFilterPattern(f"Invalid filter pattern at {text[position:]!r}.")
+        sign, phrase, expression, word = match.groups()
+        by_sign[sign].append(_regex(expression) if expression else _literal(phrase or word or ""))
+        position = match.end()
+    return by_sign[""], by_sign["-"], by_sign["?"]
 
 
 def _literal(text: str) -> Matcher:
-    wanted = text.replace('\\"', '"')
-    return lambda message: wanted in message
+    literal = text.replace('\\"', '"')
+    return lambda message: literal in message
 
 
 def _regex(expression: str) -> Matcher:
     try:
         compiled = re.compile(expression)
     except re.error as error:
-        raise UnknownPattern(f"Invalid regular expression in the filter pattern: {error}.") from error
+        raise UnsupportedFilterPattern(
+            f"Invalid regular expression in the filter pattern: {error}."
+        ) from error
     return lambda message: bool(compiled.search(message))

@@ -1,5 +1,6 @@
-"""FilterLogEvents in pages of 10,000 events or 1 MB, by stream prefix too: the emulator gives one page only.
+"""FilterLogEvents with pages of 10,000 events or 1 MB and with stream name prefixes.
 
+The emulator returns one page only.
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 """
 
@@ -10,7 +11,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import cloudwatch_logs
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.logs import events as log_events
 
 SEAMS = (
@@ -22,15 +23,15 @@ SEAMS = (
 PAGE_EVENTS = 10_000
 PAGE_BYTES = 1_048_576
 
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 Record = dict[str, Any]
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     cloudwatch_logs._filter_log_events = _filter
 
 
-def _filter(data: Record) -> Answer:
+def _filter(data: Record) -> Response:
     group = cloudwatch_logs._log_groups.get(cloudwatch_logs._resolve_log_group_name(data))
     if group is None:
         status, headers, body = error_response_json(
@@ -41,30 +42,30 @@ def _filter(data: Record) -> Answer:
     page: list[Record] = []
     size = 0
     for event in islice(
-        _wanted(group, data), begin, begin + min(data.get("limit", PAGE_EVENTS), PAGE_EVENTS)
+        _matching_events(group, data), begin, begin + min(data.get("limit", PAGE_EVENTS), PAGE_EVENTS)
     ):
         size += log_events.size([event])
         if page and size > PAGE_BYTES:
             break
         page.append(event)
-    answer: Record = {"events": page, "searchedLogStreams": []}
-    if page:  # a further page may be empty, as on AWS
-        answer["nextToken"] = str(begin + len(page))
-    status, headers, body = json_response(answer)
+    response: Record = {"events": page, "searchedLogStreams": []}
+    if page:  # the next page may be empty, as on AWS
+        response["nextToken"] = str(begin + len(page))
+    status, headers, body = json_response(response)
     return status, headers, body
 
 
-def _wanted(group: Record, data: Record) -> Iterator[Record]:
-    """By time; of the same time in the order in which they came in."""
+def _matching_events(group: Record, data: Record) -> Iterator[Record]:
+    """Yield matching events by time; events with the same time stay in ingestion order."""
     matches = cloudwatch_logs._compile_filter_pattern(data.get("filterPattern", ""))
     start, end = data.get("startTime", 0), data.get("endTime", 1 << 62)
     names, prefix = data.get("logStreamNames"), data.get("logStreamNamePrefix", "")
-    found = [
+    events = [
         {**event, "logStreamName": name}
         for name, stream in list(group["streams"].items())
         if name.startswith(prefix) and (not names or name in names)
         for event in list(stream["events"])
         if start <= event["timestamp"] <= end and matches(event["message"])
     ]
-    found.sort(key=lambda event: (event["timestamp"], event["ingestionTime"]))
-    yield from found
+    events.sort(key=lambda event: (event["timestamp"], event["ingestionTime"]))
+    yield from events

@@ -1,11 +1,11 @@
-"""Subscription records as CloudWatch Logs builds them: gzip of JSON, within what a Kinesis record holds."""
+"""Subscription records as CloudWatch Logs builds them: gzipped JSON within the size of a Kinesis record."""
 
 import gzip
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-BATCH_BYTES = 1_048_576  # of JSON, before compression: what one PutLogEvents may hold
+BATCH_BYTES = 1_048_576  # JSON before compression: the limit of one PutLogEvents call
 RECORD_BYTES = 1_000_000
 COMPRESSION = 1
 EVENT_OVERHEAD = 120  # id, timestamp and punctuation of one event
@@ -22,7 +22,7 @@ CONTROL_MESSAGE = {
 
 
 def control_record(now_ms: int) -> bytes:
-    """The test record that PutSubscriptionFilter and PutDestination send."""
+    """Return the test record that PutSubscriptionFilter and PutDestination send."""
     text = "CWL CONTROL MESSAGE: Checking health of destination Kinesis stream."
     event = {"id": "", "timestamp": now_ms, "message": text}
     return _compressed({**CONTROL_MESSAGE, "logEvents": [event]})
@@ -31,7 +31,7 @@ def control_record(now_ms: int) -> bytes:
 def data_records(
     owner: str, group: str, stream: str, filters: Sequence[str], events: Sequence[Event]
 ) -> Iterator[bytes]:
-    """The records of one stream's events, which carry `eventId`, `timestamp` and `message`."""
+    """Yield the records for one stream's events, which have `eventId`, `timestamp`, and `message`."""
     head = {
         "messageType": "DATA_MESSAGE",
         "owner": owner,
@@ -58,11 +58,11 @@ def _batches(events: Sequence[Event]) -> Iterator[list[Event]]:
 
 
 def _within_limit(head: dict[str, Any], events: Sequence[Event]) -> Iterator[bytes]:
-    shown = [
+    log_events = [
         {"id": event["eventId"], "timestamp": event["timestamp"], "message": event["message"]}
         for event in events
     ]
-    record = _compressed({**head, "logEvents": shown})
+    record = _compressed({**head, "logEvents": log_events})
     if len(record) <= RECORD_BYTES or len(events) == 1:
         yield record
         return

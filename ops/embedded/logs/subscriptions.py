@@ -1,6 +1,6 @@
-"""Subscriptions of log groups: two filters a group, one policy an account and region, delivered in the end.
+"""Subscriptions of log groups and their delivery: two filters for each group, one policy for each region.
 
-What a target does not take now is tried again for 24 hours, then dropped, as CloudWatch Logs does.
+Records that a target does not accept are retried for 24 hours and then dropped, as in CloudWatch Logs.
 """
 
 import base64
@@ -18,10 +18,16 @@ from typing import Any
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import cloudwatch_logs
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.logs import account_policies
 from ops.embedded.logs import events as log_events
-from ops.embedded.logs.destinations import NotDelivered, Target, deliver, problem_of, resolve
+from ops.embedded.logs.destinations import (
+    NotDelivered,
+    SubscriptionTarget,
+    deliver,
+    resolve_target,
+    subscription_problem,
+)
 from ops.embedded.logs.filter_pattern import matcher
 from ops.embedded.logs.subscription_records import data_records
 from ops.embedded.services import flow_metrics
@@ -32,12 +38,12 @@ SEAMS = (
     "ministack.services.cloudwatch_logs.get_state",
     "ministack.services.cloudwatch_logs.load_persisted_state",
 )
-FILTERS = 2  # a log group
-PATIENCE_S = 24 * 3600
+FILTERS = 2  # for each log group
+RETRY_FOR_S = 24 * 3600
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
 
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 Record = dict[str, Any]
 log = logging.getLogger("slipway.embedded")
 
@@ -45,73 +51,73 @@ _matcher = lru_cache(maxsize=256)(matcher)
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """A record that its target has not taken yet."""
+class UndeliveredRecord:
+    """A record that its target has not accepted yet."""
 
-    target: Target
+    target: SubscriptionTarget
     record: str  # base64
     key: str
     source: str  # ARN of the log group
     until: float
 
 
-class Retries:
-    """Tries again what was not taken, oldest first, pausing longer while nothing is taken."""
+class DeliveryRetries:
+    """Retries undelivered records, oldest first, with longer pauses while none is accepted."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Waiting] = deque()
-        self._some = threading.Event()
+        self._undelivered: deque[UndeliveredRecord] = deque()
+        self._has_records = threading.Event()
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="log-retries", daemon=True).start()
 
-    def add(self, waiting: Waiting) -> None:
-        self._waiting.append(waiting)
-        self._some.set()
+    def add(self, record: UndeliveredRecord) -> None:
+        self._undelivered.append(record)
+        self._has_records.set()
 
     def state(self) -> list[Record]:
-        return [{**vars(each), "target": vars(each.target)} for each in list(self._waiting)]
+        return [{**vars(record), "target": vars(record.target)} for record in list(self._undelivered)]
 
     def restore(self, state: list[Record]) -> None:
-        for each in state:
-            self.add(Waiting(**{**each, "target": Target(**each["target"])}))
+        for saved in state:
+            self.add(UndeliveredRecord(**{**saved, "target": SubscriptionTarget(**saved["target"])}))
 
     def _run(self) -> None:
         pause = FIRST_PAUSE_S
-        while self._some.wait():
-            taken = self._round()
-            pause = FIRST_PAUSE_S if taken else min(pause * 2, LONGEST_PAUSE_S)
-            if not self._waiting:
-                self._some.clear()
-                if self._waiting:
-                    self._some.set()
-            elif not taken:
+        while self._has_records.wait():
+            delivered = self._retry_all()
+            pause = FIRST_PAUSE_S if delivered else min(pause * 2, LONGEST_PAUSE_S)
+            if not self._undelivered:
+                self._has_records.clear()
+                if self._undelivered:
+                    self._has_records.set()
+            elif not delivered:
                 time.sleep(pause)
 
-    def _round(self) -> int:
-        """Tries each that waits once; how many are gone."""
-        before = len(self._waiting)
-        gone = 0
-        for _ in range(before):
-            each = self._waiting.popleft()
+    def _retry_all(self) -> int:
+        """Retry each record once; return how many were delivered or dropped."""
+        count = len(self._undelivered)
+        resolved = 0
+        for _ in range(count):
+            record = self._undelivered.popleft()
             try:
-                deliver(each.target, base64.b64decode(each.record), each.key, each.source)
+                deliver(record.target, base64.b64decode(record.record), record.key, record.source)
             except NotDelivered as error:
-                if time.time() < each.until:
-                    self._waiting.append(each)
+                if time.time() < record.until:
+                    self._undelivered.append(record)
                     continue
-                log.warning("A log record for %s is dropped after 24 hours: %s", each.target.arn, error)
-            gone += 1
-        return gone
+                log.warning("Dropped a log record for %s after 24 hours: %s", record.target.arn, error)
+            resolved += 1
+        return resolved
 
 
-_retries = Retries()
+_retries = DeliveryRetries()
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     put = cloudwatch_logs._put_subscription_filter
     cloudwatch_logs._put_subscription_filter = lambda data: _put_filter(put, data)
-    log_events.when_stored(_fan_out)
+    log_events.on_stored(_fan_out)
     state, load = cloudwatch_logs.get_state, cloudwatch_logs.load_persisted_state
     cloudwatch_logs.get_state = lambda: {**state(), "undelivered": _retries.state()}
 
@@ -123,33 +129,33 @@ def install(context: Context) -> None:
     _retries.start()
 
 
-def _put_filter(original: Callable[[Record], Answer], data: Record) -> Answer:
+def _put_filter(original: Callable[[Record], Response], data: Record) -> Response:
     group = cloudwatch_logs._log_groups.get(data.get("logGroupName"))
     if group is not None:
         filters = group["subscriptionFilters"]
         if data.get("filterName") not in filters and len(filters) >= FILTERS:
-            return _refused("LimitExceededException", "Resource limit exceeded.")
-        code, message = problem_of(
+            return _error_response("LimitExceededException", "Resource limit exceeded.")
+        code, message = subscription_problem(
             data.get("destinationArn", ""),
             data.get("roleArn", ""),
             data.get("filterPattern", ""),
             "logs:PutSubscriptionFilter",
         )
         if code:
-            return _refused(code, message)
+            return _error_response(code, message)
     return original(data)
 
 
-def _refused(code: str, message: str) -> Answer:
-    refused: Answer = error_response_json(code, message, 400)
-    return refused
+def _error_response(code: str, message: str) -> Response:
+    response: Response = error_response_json(code, message, 400)
+    return response
 
 
 def _subscriptions(group: str) -> Iterator[tuple[str, Record]]:
-    """Name and settings of what subscribes to the group."""
-    found = cloudwatch_logs._log_groups.get(group) or {}
-    yield from list((found.get("subscriptionFilters") or {}).items())
-    policy = account_policies.subscription(group)
+    """Yield the name and settings of each subscription of the group."""
+    log_group = cloudwatch_logs._log_groups.get(group) or {}
+    yield from list((log_group.get("subscriptionFilters") or {}).items())
+    policy = account_policies.covering_policy(group)
     if policy:
         yield policy
 
@@ -157,19 +163,19 @@ def _subscriptions(group: str) -> Iterator[tuple[str, Record]]:
 def _fan_out(group: str, stream: str, events: list[Record]) -> None:
     for name, settings in _subscriptions(group):
         matches = _matcher(settings.get("filterPattern", ""))
-        wanted = [event for event in events if matches(event["message"])]
-        if wanted:
-            _send(group, stream, name, settings, wanted)
+        matching = [event for event in events if matches(event["message"])]
+        if matching:
+            _send(group, stream, name, settings, matching)
 
 
 def _send(group: str, stream: str, name: str, settings: Record, events: list[Record]) -> None:
     try:
-        target = resolve(settings["destinationArn"], settings.get("roleArn", ""))
+        target = resolve_target(settings["destinationArn"], settings.get("roleArn", ""))
     except LookupError as error:
-        log.warning("Subscription %s of %s leads nowhere: %s", name, group, error)
+        log.warning("Subscription %s of %s has no destination: %s", name, group, error)
         return
     if target.arn.endswith(f":function:{group.removeprefix('/aws/lambda/')}"):
-        return  # a function that would be fed with its own log
+        return  # the function would process its own log events
     account = get_account_id()
     source = f"arn:aws:logs:{get_region()}:{account}:log-group:{group}:*"
     for record in data_records(account, group, stream, [name], events):
@@ -177,9 +183,9 @@ def _send(group: str, stream: str, name: str, settings: Record, events: list[Rec
         try:
             deliver(target, record, key, source)
         except NotDelivered as error:
-            log.info("%s is tried again: %s", target.arn, error)
-            until = time.time() + PATIENCE_S
-            _retries.add(Waiting(target, base64.b64encode(record).decode(), key, source, until))
+            log.info("Retrying delivery to %s: %s", target.arn, error)
+            until = time.time() + RETRY_FOR_S
+            _retries.add(UndeliveredRecord(target, base64.b64encode(record).decode(), key, source, until))
     _count(group, name, target, events)
 
 
@@ -189,7 +195,7 @@ def _key(distribution: str, group: str, stream: str) -> str:
     return hashlib.md5(f"{group}:{stream}".encode(), usedforsecurity=False).hexdigest()
 
 
-def _count(group: str, name: str, target: Target, events: list[Record]) -> None:
+def _count(group: str, name: str, target: SubscriptionTarget, events: list[Record]) -> None:
     dimensions = {"LogGroupName": group, "DestinationType": target.kind, "FilterName": name}
     flow_metrics.count("AWS/Logs", dimensions, "None", ForwardedLogEvents=len(events))
     flow_metrics.count("AWS/Logs", dimensions, "Bytes", ForwardedBytes=log_events.size(events))

@@ -1,4 +1,4 @@
-"""Tags of log groups in the tagging API, which the emulator knows of other services only."""
+"""Tags of log groups in the tagging API, which the emulator supports for other services only."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch_logs, tagging
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 
 SEAMS = (
     "ministack.services.cloudwatch_logs._log_groups",
@@ -15,14 +15,14 @@ SEAMS = (
 )
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     tagging._COLLECTORS["logs"] = _collect
     emulated = tagging._matches_type_filters
 
     def matches(arn: str, filters: list[str]) -> bool:
-        """The emulator takes what is before a slash for the kind; names of log groups hold slashes."""
-        of_logs = arn.startswith("arn:aws:logs:")
-        return bool(emulated(arn.replace("/", "-") if of_logs else arn, filters))
+        """Match the resource type: the emulator splits at a slash, but log group names contain slashes."""
+        is_log_group = arn.startswith("arn:aws:logs:")
+        return bool(emulated(arn.replace("/", "-") if is_log_group else arn, filters))
 
     tagging._matches_type_filters = matches
 

@@ -2,11 +2,11 @@
 
 service    instances and their states
 clusters   Aurora clusters
-snapshots  snapshots taken, copied, shared and restored
+snapshots  create, copy, share, and restore snapshots
 changes    renames and managed passwords
-common     storage, responses and delays that all share
-access     the resource that each call is authorized on
-servers    database servers, one an instance
+common     storage, responses, and delays that all modules share
+access     the resource on which each call is authorized
+servers    database servers, one for each instance
 postgres   PostgreSQL servers
 mariadb    MariaDB servers
 """

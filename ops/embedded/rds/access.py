@@ -1,4 +1,4 @@
-"""On which resource an RDS call is authorized: the emulator knows instances and clusters only.
+"""The resource on which RDS calls are authorized: the emulator handles instances and clusters only.
 
 Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon RDS".
 """
@@ -7,12 +7,12 @@ from typing import Any
 
 from ministack.core import iam_actions
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.rds.common import parameter
 
 SEAMS = ("ministack.core.iam_actions.extract_resource_arn",)
 
-# Parameter that names the resource: the first that the request has, and the resource's kind in its ARN.
+# (Parameter with the resource's name, resource type in the ARN); the first parameter in the request counts.
 _DATABASES = (("DBInstanceIdentifier", "db"), ("DBClusterIdentifier", "cluster"))
 _SNAPSHOTS = (("DBSnapshotIdentifier", "snapshot"), ("DBClusterSnapshotIdentifier", "cluster-snapshot"))
 _NAMED = {
@@ -22,7 +22,7 @@ _NAMED = {
     "DescribeOptionGroups": (("OptionGroupName", "og"),),
 }
 _ANY = (*_SNAPSHOTS, *_DATABASES, ("DBSubnetGroupName", "subgrp"))
-# Without a name these read every resource of their kind.
+# Without a name, these actions read every resource of their type.
 _LISTED = {
     "DescribeDBInstances": "db",
     "DescribeDBClusters": "cluster",
@@ -33,14 +33,14 @@ _LISTED = {
 }
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     emulated = iam_actions.extract_resource_arn
 
     def extract(service: str, *arguments: Any) -> str:
-        found = str(emulated(service, *arguments))
+        emulated_arn = str(emulated(service, *arguments))
         if service != "rds":
-            return found
-        return _resource(arguments[4], region=arguments[5], account=arguments[6]) or found
+            return emulated_arn
+        return _resource(arguments[4], region=arguments[5], account=arguments[6]) or emulated_arn
 
     iam_actions.extract_resource_arn = extract
 

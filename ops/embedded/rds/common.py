@@ -1,4 +1,4 @@
-"""What instances and snapshots share: where their data lies, RDS's answers, and work that takes time."""
+"""What instances, clusters, and snapshots share: data storage, RDS responses, and delayed work."""
 
 import contextvars
 import logging
@@ -13,10 +13,10 @@ from xml.sax.saxutils import escape
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import kms, rds
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.rds.mariadb import MariaDb
 from ops.embedded.rds.postgres import Postgres
-from ops.embedded.rds.servers import Servers
+from ops.embedded.rds.servers import DatabaseServers
 
 SEAMS = (
     "ministack.services.kms._create_key",
@@ -33,37 +33,37 @@ SEAMS = (
 
 Record = dict[str, Any]
 Request = dict[str, Any]
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 
-DATA = "_data"  # of a record: the folder of its data
-PORT = "_port"  # of a cluster's record: of the server that runs on its data while it has an instance
-COMPLETE = "_complete"  # of a record: the data is whole
+DATA = "_data"  # record key: the folder of its data
+PORT = "_port"  # cluster record key: the port of its server, which runs while it has an instance
+COMPLETE = "_complete"  # record key: the data is complete
 REAL_ENGINES = ("mariadb", "mysql", "postgres")
 DEFAULT_KEY = "alias/aws/rds"
-ALWAYS = "aws:managed"
+AWS_MANAGED = "aws:managed"
 
-NOT_WHOLE = "the embedded cloud was stopped before it was whole"
+INCOMPLETE = "the embedded cloud stopped before the data was complete"
 
-# How a record is known, its kind in events, and where its status stands: a snapshot names its database too.
-_KINDS = (
+# Identifier, source type in events, and status key of a record. Snapshots first: they name a database too.
+_RECORD_NAMES = (
     ("DBSnapshotIdentifier", "db-snapshot", "Status"),
     ("DBClusterSnapshotIdentifier", "db-cluster-snapshot", "Status"),
     ("DBInstanceIdentifier", "db-instance", "DBInstanceStatus"),
     ("DBClusterIdentifier", "db-cluster", "Status"),
 )
-_SAID = 400  # characters of an error: a server's log ends with what matters
+_MESSAGE_LENGTH = 400  # the end of a server's log usually contains the cause
 
 log = logging.getLogger("slipway.rds")
 
 
-class Storage:
+class DatabaseStorage:
     """The servers behind the records, and the emulated delay."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: OverlayContext) -> None:
         postgres = Postgres(context.data / "postgres", context.child_environment)
         mariadb = MariaDb(context.data / "mariadb", context.child_environment)
-        self.all: tuple[Servers, ...] = (postgres, mariadb)
-        self._of = {
+        self.all_servers: tuple[DatabaseServers, ...] = (postgres, mariadb)
+        self._servers_by_engine = {
             "aurora-mysql": mariadb,
             "aurora-postgresql": postgres,
             "mariadb": mariadb,
@@ -72,59 +72,59 @@ class Storage:
         }
         self.delay_s = context.delay_s
 
-    def of(self, record: Record) -> Servers:
-        """The servers of the engine of an instance, a cluster, or a snapshot of one."""
-        return self._of[record["Engine"]]
+    def servers_of(self, record: Record) -> DatabaseServers:
+        """Return the servers for the engine of an instance, a cluster, or a snapshot."""
+        return self._servers_by_engine[record["Engine"]]
 
-    def refusal(self, engine: str) -> Answer | None:
-        """The answer to a request for a database whose servers this machine lacks, or that none has."""
+    def check_engine(self, engine: str) -> Response | None:
+        """Return an error for an invalid engine or one whose server is not installed, otherwise None."""
         if not re.fullmatch(r"[a-z0-9-]*", engine):
             return error("InvalidParameterValue", f"Invalid DB engine: {escape(engine)}")
-        missing = self._of[engine].missing() if engine in self._of else ""
+        missing = self._servers_by_engine[engine].missing() if engine in self._servers_by_engine else ""
         return error("InsufficientDBInstanceCapacity", missing) if missing else None
 
-    def back_up(self, database: Record, copy: str) -> None:
-        """A copy of the data as it is now, whether a server runs on it or not."""
+    def back_up(self, database: Record, target: str) -> None:
+        """Copy the data as it is now, whether a server runs on it or not."""
         port = port_of(database)
         if port:
-            self.of(database).back_up(port, copy)
+            self.servers_of(database).back_up(port, target)
         else:
-            self.of(database).copy(database[DATA], copy)
+            self.servers_of(database).copy(database[DATA], target)
 
-    def later(self, work: Callable[[], None], on: Record | None = None) -> None:
-        """Runs `work` after the delay, in this request's account and region; `on` has failed if it raises."""
+    def run_later(self, action: Callable[[], None], database: Record | None = None) -> None:
+        """Run `action` after the delay, in this account and region; mark `database` failed if it raises."""
 
         def run() -> None:
             threading.Event().wait(self.delay_s)
             try:
-                work()
+                action()
             except Exception as error:
-                log.exception("work on a database failed")
-                if on is not None:
-                    fail(on, error)
+                log.exception("A database operation failed")
+                if database is not None:
+                    mark_failed(database, error)
 
         threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True).start()
 
 
-def fail(record: Record, error: object) -> None:
-    """The status of an instance, a cluster or a snapshot, and the event that says why."""
-    key, kind, status = next(each for each in _KINDS if each[0] in record)
+def mark_failed(record: Record, error: object) -> None:
+    """Set the status of an instance, cluster, or snapshot to failed, and add an event with the reason."""
+    identifier, kind, status = next(names for names in _RECORD_NAMES if names[0] in record)
     record[status] = "failed"
-    said = " ".join(str(error).split())
-    if len(said) > _SAID:
-        said = f"{said[: _SAID // 4]} … {said[-_SAID:]}"
+    message = " ".join(str(error).split())
+    if len(message) > _MESSAGE_LENGTH:
+        message = f"{message[: _MESSAGE_LENGTH // 4]} … {message[-_MESSAGE_LENGTH:]}"
     rds._events[uuid.uuid4().hex] = {
-        "SourceIdentifier": record[key],
+        "SourceIdentifier": record[identifier],
         "SourceType": kind,
         "SourceArn": "",
-        "Message": f"It was put into failed state: {said}",
+        "Message": f"It was put into failed state: {message}",
         "Date": time.time(),
         "EventCategories": ["failure"],
     }
 
 
 def port_of(database: Record) -> int:
-    """Of the server that runs on the data of an instance or a cluster; 0 when none does."""
+    """Return the port of the server on the data of an instance or cluster; 0 if none runs."""
     return int(database["Endpoint"]["Port"] if "DBInstanceIdentifier" in database else database.get(PORT, 0))
 
 
@@ -137,7 +137,7 @@ def parameter(request: Request, name: str) -> str:
 
 
 def values(request: Request, name: str) -> list[str]:
-    """A list parameter, whatever its members are called."""
+    """Return a list parameter, whatever the name of its members."""
     numbered = [
         (int(key.rsplit(".", 1)[1]), str(rds._p(request, key)))
         for key in request
@@ -146,8 +146,8 @@ def values(request: Request, name: str) -> list[str]:
     return [value for _, value in sorted(numbered)]
 
 
-def bad_identifier(name: str, value: str, longest: int = 63) -> Answer | None:
-    """The answer where the value of the parameter of that name is no identifier."""
+def bad_identifier(name: str, value: str, longest: int = 63) -> Response | None:
+    """Return an error if the parameter's value is not a valid identifier, otherwise None."""
     if re.fullmatch(r"(?i)[a-z](-?[a-z0-9])*", value) and len(value) <= longest:
         return None
     return error(
@@ -158,14 +158,14 @@ def bad_identifier(name: str, value: str, longest: int = 63) -> Answer | None:
     )
 
 
-def error(code: str, message: str, status: int = 400) -> Answer:
-    answer: Answer = rds._error(code, message, status)
-    return answer
+def error(code: str, message: str, status: int = 400) -> Response:
+    document: Response = rds._error(code, message, status)
+    return document
 
 
-def answer(action: str, inner: str) -> Answer:
-    made: Answer = rds._xml(200, f"{action}Response", f"<{action}Result>{inner}</{action}Result>")
-    return made
+def xml_response(action: str, inner: str) -> Response:
+    document: Response = rds._xml(200, f"{action}Response", f"<{action}Result>{inner}</{action}Result>")
+    return document
 
 
 def set_tags(record: Record, arn: str, tags: list[dict[str, str]]) -> None:
@@ -174,43 +174,43 @@ def set_tags(record: Record, arn: str, tags: list[dict[str, str]]) -> None:
 
 
 def tags_of(request: Request) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = rds._parse_tags(request)
-    return found
+    tags: list[dict[str, str]] = rds._parse_tags(request)
+    return tags
 
 
 def arn(kind: str, name: str) -> str:
     return f"arn:aws:rds:{get_region()}:{get_account_id()}:{kind}:{name}"
 
 
-def key_arn(wanted: str) -> str:
-    """The ARN of the key that `wanted` names; of the account's default key for RDS where it is empty."""
-    if wanted and wanted != DEFAULT_KEY:
-        found = kms._resolve_key(wanted)
-        return str(found["Arn"]) if found else wanted
+def key_arn(requested: str) -> str:
+    """Return the ARN of the requested key, or of the account's default RDS key if it is empty."""
+    if requested and requested != DEFAULT_KEY:
+        key = kms._resolve_key(requested)
+        return str(key["Arn"]) if key else requested
     for key in kms._keys.values():
-        if key.get(ALWAYS):
+        if key.get(AWS_MANAGED):
             return str(key["Arn"])
     kms._create_key({"Description": "Default key that protects my RDS database volumes"})
     key = list(kms._keys.values())[-1]
-    key[ALWAYS] = True
+    key[AWS_MANAGED] = True
     return str(key["Arn"])
 
 
 def is_default_key(key: str) -> bool:
-    found = kms._resolve_key(key) if key else None
-    return bool(found and found.get(ALWAYS))
+    resolved = kms._resolve_key(key) if key else None
+    return bool(resolved and resolved.get(AWS_MANAGED))
 
 
-def install(context: Context) -> None:
-    """DescribeKey tells AWS's own keys from the customer's."""
+def install(context: OverlayContext) -> None:
+    """Make DescribeKey distinguish AWS managed keys from customer managed keys."""
     metadata = kms._key_metadata
 
     def described(record: Record) -> Record:
-        return {**metadata(record), **({"KeyManager": "AWS"} if record.get(ALWAYS) else {})}
+        return {**metadata(record), **({"KeyManager": "AWS"} if record.get(AWS_MANAGED) else {})}
 
     kms._key_metadata = described
 
 
-def with_identifier(act: Callable[[Request], Answer], name: str) -> Callable[[Request], Answer]:
-    """The action, which refuses what is no identifier: the emulator takes it, and answers in broken XML."""
-    return lambda request: bad_identifier(name, parameter(request, name)) or act(request)
+def with_identifier(action: Callable[[Request], Response], name: str) -> Callable[[Request], Response]:
+    """Validate the identifier before the action: the emulator accepts any and returns broken XML."""
+    return lambda request: bad_identifier(name, parameter(request, name)) or action(request)

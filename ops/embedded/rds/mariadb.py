@@ -1,4 +1,4 @@
-"""MariaDB servers, for instances of MariaDB and of MySQL: the programs are the machine's own."""
+"""MariaDB servers for MariaDB and MySQL instances, with the programs that the machine provides."""
 
 import re
 import shutil
@@ -10,24 +10,24 @@ from pathlib import Path
 import psutil
 
 from ops.embedded.ports import HOST
-from ops.embedded.rds.servers import SUPERUSER, Login, Servers
+from ops.embedded.rds.servers import SUPERUSER, DatabaseServers, Login
 from ops.errors import EmbeddedError
 
-PATIENCE_S = 180.0  # a busy machine recovers a copy slowly
+PATIENCE_S = 180.0  # recovery of a copy is slow on a busy machine
 SYSTEM_PATH = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
 MYSQL_VERSIONS = {"mysql": "8.4.7", "aurora-mysql": "8.0.mysql_aurora.3.10.1"}
 _MISSING = (
-    "The embedded cloud runs MariaDB and MySQL instances on the machine's own MariaDB, and there is no "
-    "mariadbd: install it, on Debian with: apt-get install mariadb-server"
+    "MariaDB and MySQL instances need a local MariaDB server, but mariadbd is not installed. "
+    "Install it, on Debian with: apt-get install mariadb-server"
 )
 
-# What RDS gives: RDS User Guide, "Master user account privileges".
+# The master user's privileges: RDS User Guide, "Master user account privileges".
 _PRIVILEGES = (
     "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, RELOAD, PROCESS, REFERENCES, INDEX, ALTER, "
     "SHOW DATABASES, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, REPLICATION CLIENT, CREATE VIEW, "
     "SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, CREATE USER, EVENT, TRIGGER, REPLICATION SLAVE"
 )
-# RDS's own procedures that the sanitizing scripts call: RDS User Guide, "MySQL stored procedure reference".
+# RDS procedures that the sanitizing scripts call: RDS User Guide, "MySQL stored procedure reference".
 _ROTATE = """\
 CREATE PROCEDURE mysql.rds_rotate_{log}() BEGIN
     DROP TABLE IF EXISTS mysql.{log}_backup;
@@ -37,7 +37,7 @@ END//
 """
 _OPTIONS = (
     f"--bind-address={HOST}",
-    "--socket=server.sock",  # below the data, whose path may be longer than a socket's can be
+    "--socket=server.sock",  # relative to the data folder, whose path may exceed the limit for socket paths
     "--pid-file=server.pid",
     "--skip-name-resolve",
     "--character-set-server=utf8mb4",
@@ -52,22 +52,22 @@ _OPTIONS = (
 )
 
 
-# The shell ends at once, so the server is nobody's child; it says the server's process id.
+# The shell exits at once, so the server has no parent here; it prints the server's process ID.
 _IN_BACKGROUND = 'log=$1; shift; "$@" >>"$log" 2>&1 </dev/null & echo $!'
 
 
 def find_server() -> Path | None:
-    """The server's program, where it is installed."""
-    found = shutil.which("mariadbd", path=SYSTEM_PATH)
-    return Path(found) if found else None
+    """Return the path of the server's program if it is installed."""
+    path = shutil.which("mariadbd", path=SYSTEM_PATH)
+    return Path(path) if path else None
 
 
 def find_client() -> Path | None:
-    found = shutil.which("mariadb", path=SYSTEM_PATH)
-    return Path(found) if found else None
+    path = shutil.which("mariadb", path=SYSTEM_PATH)
+    return Path(path) if path else None
 
 
-class MariaDb(Servers):
+class MariaDb(DatabaseServers):
     product = "MariaDB"
     version = "1"
 
@@ -77,12 +77,12 @@ class MariaDb(Servers):
     def missing(self) -> str:
         return "" if find_server() else _MISSING
 
-    def version_of(self, engine: str, asked: str) -> str:
-        """MariaDB tells its own; for MySQL, for which it stands in, there is nothing true to tell."""
+    def version_of(self, engine: str, requested: str) -> str:
+        """Return MariaDB's own version; for MySQL, which MariaDB replaces, the requested or default one."""
         if engine != "mariadb":
-            return asked or MYSQL_VERSIONS[engine]
-        found = re.search(r"Ver ([0-9.]+)-MariaDB", self._run(_server(), "--version"))
-        return found[1] if found else asked
+            return requested or MYSQL_VERSIONS[engine]
+        match = re.search(r"Ver ([0-9.]+)-MariaDB", self._run(_server(), "--version"))
+        return match[1] if match else requested
 
     def create(self, name: str, user: str, password: str, database: str) -> int:
         self.copy(self._template(), name)
@@ -101,34 +101,36 @@ class MariaDb(Servers):
         directory = self.root / name
         (directory / "server.pid").unlink(missing_ok=True)
         log = directory / "server.log"
-        # A temporary folder of its own: a server that starts deletes what others have in a shared one.
-        own = (f"--datadir={directory}", f"--tmpdir={directory}", f"--port={port}")
-        arguments = (_server(), "--no-defaults", *own, *_OPTIONS)
+        # A separate temporary folder: at startup, a server deletes other servers' files in a shared one.
+        options = (f"--datadir={directory}", f"--tmpdir={directory}", f"--port={port}")
+        arguments = (_server(), "--no-defaults", *options, *_OPTIONS)
         pid = int(self._run("/bin/sh", "-c", _IN_BACKGROUND, "sh", log, *arguments))
         deadline = time.monotonic() + PATIENCE_S
         while not self._answers(port, directory):
             if not psutil.pid_exists(pid) or time.monotonic() > deadline:
                 self.stop(name)
-                said = log.read_text("utf-8", "replace")[-2000:]
-                raise EmbeddedError(f"MariaDB did not start: {said}", hint="Repeat, or reset the cloud.")
+                output = log.read_text("utf-8", "replace")[-2000:]
+                raise EmbeddedError(
+                    f"MariaDB did not start: {output}", hint="Retry, or reset the embedded cloud."
+                )
             time.sleep(0.05)
         return port
 
     def _answers(self, port: int, directory: Path) -> bool:
-        """The answer must be this server's, not another's that has taken the port."""
+        """Return whether this server answers: another program might have taken the port."""
         if not (directory / "server.pid").exists():
             return False
-        said = self._client(self._login(port), stdin="SELECT @@datadir", check=False)
-        return said.strip().rstrip("/") == str(directory)
+        output = self._client(self._login(port), stdin="SELECT @@datadir", check=False)
+        return output.strip().rstrip("/") == str(directory)
 
     def stop(self, name: str) -> None:
-        self._end(name, gently=True)
+        self._terminate(name, gently=True)
 
     def delete(self, name: str) -> None:
-        self._end(name, gently=False)  # an orderly end would write what is deleted next
+        self._terminate(name, gently=False)  # a clean shutdown would write data that is about to be deleted
         super().delete(name)
 
-    def _end(self, name: str, *, gently: bool) -> None:
+    def _terminate(self, name: str, *, gently: bool) -> None:
         process = self._process(name)
         if process and gently:
             process.terminate()
@@ -146,11 +148,11 @@ class MariaDb(Servers):
             return None
 
     def back_up(self, port: int, copy: str) -> None:
-        """As a snapshot of a volume does it: the server stands still, and recovers when the copy starts."""
+        """Copy the data of a paused server, as a volume snapshot does; the copy recovers when it starts."""
         source = Path(self.execute(port, "SELECT @@datadir").strip())
         process = self._process(source.name)
         if process is None:
-            raise EmbeddedError(f"The server on port {port} has ended.", hint="Start the cloud again.")
+            raise EmbeddedError(f"The server on port {port} has exited.", hint="Restart the embedded cloud.")
         process.send_signal(signal.SIGSTOP)
         try:
             self.copy(source.name, copy)
@@ -203,7 +205,7 @@ class MariaDb(Servers):
 
 
 def _has_ended(process: psutil.Process, within_s: float) -> bool:
-    """It is nobody's child: until somebody has read its exit status it counts as there, and has ended."""
+    """Wait for the process to exit. It has no parent to reap it, so a zombie counts as exited."""
     deadline = time.monotonic() + within_s
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         if time.monotonic() > deadline:
@@ -213,8 +215,8 @@ def _has_ended(process: psutil.Process, within_s: float) -> bool:
 
 
 def _server() -> Path:
-    if found := find_server():
-        return found
+    if path := find_server():
+        return path
     raise EmbeddedError(_MISSING)
 
 

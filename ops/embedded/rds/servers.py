@@ -1,7 +1,7 @@
-"""Database servers on loopback, one a DB instance: each has its data directory and its port.
+"""Database servers on loopback, one for each DB instance, with its own data folder and port.
 
-What an engine adds is a subclass. The superuser `rdsadmin` is the cloud's own, as on RDS; its password lies
-beside the data and nowhere else.
+Each engine is a subclass. The superuser `rdsadmin` belongs to the cloud, as on RDS; its password is stored
+only beside the data.
 """
 
 import os
@@ -25,7 +25,7 @@ PORT_ATTEMPTS = 4
 
 @dataclass(frozen=True)
 class Login:
-    """Who connects where; an empty database is the engine's own."""
+    """A user's connection to a server; an empty database means the engine's default."""
 
     port: int
     user: str
@@ -33,7 +33,7 @@ class Login:
     database: str = ""
 
     def task_environment(self) -> dict[str, str]:
-        """What the sanitizing task is told."""
+        """Return the variables that the sanitizing task gets."""
         return {
             "DB_HOST": HOST,
             "DB_PORT": str(self.port),
@@ -43,8 +43,8 @@ class Login:
         }
 
 
-class Servers(ABC):
-    """Makes, starts, copies and stops the servers of an engine; their data lies under `root`."""
+class DatabaseServers(ABC):
+    """Creates, starts, copies, and stops the servers of an engine; their data is in `root`."""
 
     product: ClassVar[str]
     version: ClassVar[str]  # of the template
@@ -64,64 +64,64 @@ class Servers(ABC):
             shutil.chown(self._password_file, self._as["user"])
 
     def missing(self) -> str:
-        """What this machine lacks to run such servers, and how to get it; empty where nothing is missing."""
+        """Return what is not installed and how to install it; empty if nothing is missing."""
         return ""
 
     @abstractmethod
-    def version_of(self, engine: str, asked: str) -> str:
-        """What RDS calls the version; `asked` is the request's, which may be empty."""
+    def version_of(self, engine: str, requested: str) -> str:
+        """Return RDS's name for the version; `requested` comes from the request and may be empty."""
 
     @abstractmethod
     def create(self, name: str, user: str, password: str, database: str) -> int:
-        """A new server with its master user and, where `database` is not empty, a database; its port."""
+        """Create a server with its master user and, if named, a database; return its port."""
 
     @abstractmethod
     def stop(self, name: str) -> None:
-        """Stops the server at once; no error where it does not run."""
+        """Stop the server at once. Does nothing if it is not running."""
 
     @abstractmethod
     def back_up(self, port: int, copy: str) -> None:
-        """A consistent copy of a running server's data."""
+        """Create a consistent copy of a running server's data."""
 
     @abstractmethod
     def set_password(self, port: int, user: str, password: str) -> None: ...
 
     @abstractmethod
     def execute(self, port: int, sql: str) -> str:
-        """Runs SQL as the superuser and returns what the client prints."""
+        """Run SQL as the superuser and return the client's output."""
 
     @abstractmethod
     def load(self, login: Login, script: Iterable[str]) -> None:
-        """Runs a script as the user of the login; an error ends it."""
+        """Run a script as the login's user; stop at the first error."""
 
     @abstractmethod
     def _start_on(self, name: str, port: int) -> int: ...
 
     @abstractmethod
     def _initialize(self, directory: Path) -> None:
-        """Fills a new folder with an empty server's data."""
+        """Fill a new folder with the data of an empty server."""
 
     def start(self, name: str, preferred_port: int = 0) -> int:
-        """Starts the server on its data; returns its port, the preferred one where that is free."""
-        with self._lock:  # two servers must not be given the same free port
+        """Start the server on its data; return its port, the preferred one if it is free."""
+        with self._lock:  # two servers must not get the same free port
             for _ in range(PORT_ATTEMPTS - 1):
                 try:
                     return self._start_on(name, free_port(preferred_port))
-                except EmbeddedError:  # another program has taken the port since it was found free
+                except EmbeddedError:  # another program took the port after the check
                     preferred_port = 0
             return self._start_on(name, free_port())
 
     def delete(self, name: str) -> None:
-        """Stops the server, where there is one, and deletes the data."""
+        """Stop the server if it runs, and delete its data."""
         self.stop(name)
         shutil.rmtree(self.root / name, ignore_errors=True)
 
     def copy(self, source: str, target: str) -> None:
-        """A copy of data on which no server runs."""
+        """Copy data on which no server runs."""
         self._run("cp", "-a", self.root / source, self.root / target)
 
     def _template(self) -> str:
-        """An initialized, empty data directory; making one takes longest of all, so it is made once."""
+        """Return the initialized data folder that all servers copy, because initializing is slow."""
         template = self.root / f"template-{self.version}"
         with self._lock:
             if not template.exists():
@@ -142,47 +142,47 @@ class Servers(ABC):
         stdin: str | None = None,
         check: bool = True,
     ) -> str:
-        # A program that starts a server hands it the output: a pipe would stay open as long as that runs.
-        with tempfile.TemporaryFile("w+") as output:
+        # A started server inherits the output: a pipe would stay open for as long as the server runs.
+        with tempfile.TemporaryFile("w+") as output_file:
             done = subprocess.run(
                 [str(program), *map(str, arguments)],
                 input=stdin,
                 text=True,
                 stdin=subprocess.DEVNULL if stdin is None else None,
-                stdout=output,
+                stdout=output_file,
                 stderr=subprocess.STDOUT,
                 cwd="/",
                 env={**self._environment, **(environment or {})},
-                start_new_session=True,  # Ctrl-C reaches the cloud, which stops its servers in order
+                start_new_session=True,  # Ctrl-C reaches only the cloud, which then stops its servers
                 **self._as,
             )
-            output.seek(0)
-            said = output.read()
+            output_file.seek(0)
+            output = output_file.read()
         if check and done.returncode:
             raise EmbeddedError(
-                f"{Path(program).name} failed: {said.strip()[-2000:]}",
-                hint="Reset with `python -m ops embedded reset` if it stays so.",
+                f"{Path(program).name} failed: {output.strip()[-2000:]}",
+                hint="Retry. If it fails again, run `python -m ops embedded reset`.",
             )
-        return said
+        return output
 
     def _check_reachable(self) -> None:
         for folder in self.root.absolute().parents:
             if not folder.stat().st_mode & 0o001:
                 raise EmbeddedError(
-                    f"{self.product} cannot run as root, and the user nobody may not enter {folder}.",
-                    hint=f"Run as an ordinary user, `chmod o+x {folder}`, or set SLIPWAY_DATA to another.",
+                    f"{self.product} cannot run as root, and the user nobody cannot access {folder}.",
+                    hint=f"Run as another user, run `chmod o+x {folder}`, or change SLIPWAY_DATA.",
                 )
 
 
 def _unprivileged() -> dict[str, Any]:
-    """Database servers refuse to run as root: the arguments that make their processes another user's."""
+    """Return subprocess arguments for another user if this is root, which database servers refuse."""
     if os.geteuid() != 0:
         return {}
     return {"user": "nobody", "group": "nogroup", "extra_groups": []}
 
 
 def _secret(path: Path) -> str:
-    """The password in the file, which is made where it is missing."""
+    """Return the password in the file; create the file if it does not exist."""
     try:
         return path.read_text()
     except FileNotFoundError:

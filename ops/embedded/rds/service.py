@@ -1,6 +1,6 @@
-"""RDS: an instance is a server on loopback with its own data, and its states take time.
+"""RDS instances: each is a server on loopback with its own data, and its status changes take time.
 
-Instances of other engines stay what the emulator makes of them: records on which nothing listens.
+Instances with other engines remain the emulator's records, without a server.
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import rds, tagging
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.ports import HOST
 from ops.embedded.rds import access as rds_access
 from ops.embedded.rds import changes as rds_changes
@@ -18,15 +18,15 @@ from ops.embedded.rds import snapshots as rds_snapshots
 from ops.embedded.rds.common import (
     COMPLETE,
     DATA,
-    NOT_WHOLE,
+    INCOMPLETE,
     REAL_ENGINES,
-    Answer,
+    DatabaseStorage,
     Record,
     Request,
-    Storage,
+    Response,
     error,
-    fail,
     key_arn,
+    mark_failed,
     new_data,
     parameter,
     set_tags,
@@ -52,64 +52,70 @@ SEAMS = (
 _MASTER = "_MasterUserPassword"
 
 
-class Instances:
-    """The actions on instances, over the emulator's records."""
+class RdsInstances:
+    """The actions on instances, on top of the emulator's records."""
 
     def __init__(
-        self, storage: Storage, snapshots: rds_snapshots.Snapshots, clusters: rds_clusters.Clusters
+        self,
+        storage: DatabaseStorage,
+        snapshots: rds_snapshots.RdsSnapshots,
+        clusters: rds_clusters.RdsClusters,
     ) -> None:
         self._storage = storage
         self._snapshots = snapshots
         self._clusters = clusters
         self._emulated = dict(rds._ACTION_MAP)
 
-    def create(self, request: Request) -> Answer:
-        if cluster := self._clusters.of(request):
+    def create(self, request: Request) -> Response:
+        if cluster := self._clusters.find(request):
             return self._clusters.add_instance(cluster, request)
-        if refused := self._storage.refusal(parameter(request, "Engine")):
-            return refused
-        made: Answer = self._emulated["CreateDBInstance"](request)
-        if made[0] != 200:
-            return made
+        if rejection := self._storage.check_engine(parameter(request, "Engine")):
+            return rejection
+        response: Response = self._emulated["CreateDBInstance"](request)
+        if response[0] != 200:
+            return response
         instance = rds._instances[parameter(request, "DBInstanceIdentifier")]
         if instance["StorageEncrypted"]:
             instance["KmsKeyId"] = key_arn(instance["KmsKeyId"])
         password = instance.pop(_MASTER, "")
         if instance["Engine"] not in REAL_ENGINES or instance["DBClusterIdentifier"]:
-            return made
+            return response
         user, database = instance["MasterUsername"], instance["DBName"]
-        servers = self._storage.of(instance)
+        servers = self._storage.servers_of(instance)
         version = servers.version_of(instance["Engine"], parameter(request, "EngineVersion"))
         instance.update({"EngineVersion": version, DATA: new_data()})
         create = servers.create
-        self._bring_up(instance, lambda: create(instance[DATA], user, password, database))
-        return _described("CreateDBInstance", instance)
+        self._start_later(instance, lambda: create(instance[DATA], user, password, database))
+        return _describe("CreateDBInstance", instance)
 
-    def restore(self, request: Request) -> Answer:
-        wanted = parameter(request, "DBSnapshotIdentifier")
-        snapshot = self._snapshots.find(wanted)
+    def restore(self, request: Request) -> Response:
+        snapshot_id = parameter(request, "DBSnapshotIdentifier")
+        snapshot = self._snapshots.find(snapshot_id)
         if snapshot is None:
-            return error("DBSnapshotNotFound", f"DBSnapshot {wanted} not found.", 404)
+            return error("DBSnapshotNotFound", f"DBSnapshot {snapshot_id} not found.", 404)
         if snapshot["Status"] != "available":
-            return error("InvalidDBSnapshotState", f"The snapshot {wanted} is {snapshot['Status']}.")
+            return error("InvalidDBSnapshotState", f"The snapshot {snapshot_id} is {snapshot['Status']}.")
         if snapshot["KmsKeyId"] and self._snapshots.is_foreign(snapshot):
-            return error("KMSKeyNotAccessibleFault", "Copy a shared encrypted snapshot under a key of yours.")
+            return error(
+                "KMSKeyNotAccessibleFault",
+                "Copy the shared encrypted snapshot with a KMS key of your account, then restore the copy.",
+            )
         group = parameter(request, "DBSubnetGroupName")
         if group and group not in rds._subnet_groups:
             return error("DBSubnetGroupNotFoundFault", f"DBSubnetGroup {group} not found.", 404)
-        with self._snapshots.visible(wanted, snapshot):
-            made: Answer = self._emulated["RestoreDBInstanceFromDBSnapshot"](request)
-        if made[0] != 200:
-            return made
+        with self._snapshots.visible(snapshot_id, snapshot):
+            response: Response = self._emulated["RestoreDBInstanceFromDBSnapshot"](request)
+        if response[0] != 200:
+            return response
         instance = rds._instances[parameter(request, "DBInstanceIdentifier")]
         self._complete_record(instance, request, snapshot)
         if DATA in snapshot:
             instance[DATA] = new_data()
-            self._bring_up(instance, lambda: self._start_copy(snapshot, instance[DATA]))
-        return _described("RestoreDBInstanceFromDBSnapshot", instance)
+            self._start_later(instance, lambda: self._start_copy(snapshot, instance[DATA]))
+        return _describe("RestoreDBInstanceFromDBSnapshot", instance)
 
     def _complete_record(self, instance: Record, request: Request, snapshot: Record) -> None:
-        """What the emulator drops of the request and of the snapshot."""
+        """Set the values of the request and the snapshot that the emulator drops."""
         groups = values(request, "VpcSecurityGroupIds")
         instance["VpcSecurityGroups"] = [{"VpcSecurityGroupId": id_, "Status": "active"} for id_ in groups]
         if group := parameter(request, "DBSubnetGroupName"):
@@ -122,45 +128,45 @@ class Instances:
         set_tags(instance, instance["DBInstanceArn"], tags_of(request))
 
     def _start_copy(self, snapshot: Record, target: str) -> int:
-        servers = self._storage.of(snapshot)
+        servers = self._storage.servers_of(snapshot)
         servers.copy(snapshot[DATA], target)
         return servers.start(target)
 
-    def _bring_up(self, instance: Record, start: Any) -> None:
+    def _start_later(self, instance: Record, start: Any) -> None:
         instance["DBInstanceStatus"] = "creating"
         instance["Endpoint"].update(Address="", Port=0)
 
-        def up() -> None:
+        def finish() -> None:
             port = start()
             if rds._instances.get(instance["DBInstanceIdentifier"]) is not instance:
-                self._storage.of(instance).delete(instance[DATA])  # deleted meanwhile
+                self._storage.servers_of(instance).delete(instance[DATA])  # deleted in the meantime
                 return
-            self._available(instance, port)
+            self._mark_available(instance, port)
 
-        self._storage.later(up, instance)
+        self._storage.run_later(finish, instance)
 
-    def _available(self, instance: Record, port: int) -> None:
+    def _mark_available(self, instance: Record, port: int) -> None:
         instance["Endpoint"].update(Address=HOST, Port=port)
         instance[COMPLETE] = True
         instance["DBInstanceStatus"] = "available"
 
-    def modify(self, request: Request) -> Answer:
+    def modify(self, request: Request) -> Response:
         instance = rds._resolve_instance(parameter(request, "DBInstanceIdentifier"))
         if instance and instance["DBInstanceStatus"] != "available":
             return _invalid_state(instance)
-        if instance and (refused := rds_changes.check_rename(rds._instances, request, "DBInstance")):
-            return refused
+        if instance and (rejection := rds_changes.check_rename(rds._instances, request, "DBInstance")):
+            return rejection
         password = rds_changes.managed_password(instance, request) if instance else ""
         if isinstance(password, tuple):
             return password
-        made: Answer = self._emulated["ModifyDBInstance"](request)
+        response: Response = self._emulated["ModifyDBInstance"](request)
         if instance:
-            instance.pop(_MASTER, None)  # no password in the saved state
+            instance.pop(_MASTER, None)  # keeps the password out of the saved state
             if password:
                 self.set_password(instance, "", password)
             if new := parameter(request, "NewDBInstanceIdentifier"):
                 self._rename(instance, new)
-        return made
+        return response
 
     def _rename(self, instance: Record, new: str) -> None:
         instance["DBInstanceStatus"] = "renaming"
@@ -169,26 +175,26 @@ class Instances:
             rds_changes.rename(rds._instances, instance, "DBInstance", new)
             instance["DBInstanceStatus"] = "available"
 
-        self._storage.later(apply, instance)
+        self._storage.run_later(apply, instance)
 
     def set_password(self, instance: Record, _old: str, new: str) -> None:
-        """The status lags behind the change, as on AWS: pending first, then applied."""
+        """Change the password after the delay; until then, it is pending, as on AWS."""
         pending = instance["PendingModifiedValues"] = {"MasterUserPassword": "****"}
 
         def apply() -> None:
             instance["DBInstanceStatus"] = "resetting-master-credentials"
             if DATA in instance:
                 port = instance["Endpoint"]["Port"]
-                self._storage.of(instance).set_password(port, instance["MasterUsername"], new)
+                self._storage.servers_of(instance).set_password(port, instance["MasterUsername"], new)
             pending.clear()
             rds_changes.secret_is_active(instance)
             instance["DBInstanceStatus"] = "available"
 
-        self._storage.later(apply, instance)
+        self._storage.run_later(apply, instance)
 
-    def delete(self, request: Request) -> Answer:
+    def delete(self, request: Request) -> Response:
         instance = rds._resolve_instance(parameter(request, "DBInstanceIdentifier"))
-        cluster = self._clusters.of(instance) if instance else None
+        cluster = self._clusters.find(instance) if instance else None
         if instance and cluster:
             return self._delete_member(instance, cluster)
         if instance is None or DATA not in instance:
@@ -206,59 +212,59 @@ class Instances:
                 return error("InvalidParameterCombination", "FinalDBSnapshotIdentifier is required.")
             self._snapshots.take(instance, final, [])
         instance["DBInstanceStatus"] = "deleting"
-        self._storage.later(lambda: self._forget(instance))
-        return _described("DeleteDBInstance", instance)
+        self._storage.run_later(lambda: self._delete_record(instance))
+        return _describe("DeleteDBInstance", instance)
 
-    def _delete_member(self, instance: Record, cluster: Record) -> Answer:
+    def _delete_member(self, instance: Record, cluster: Record) -> Response:
         if instance["DBInstanceStatus"] == "deleting":
             return _invalid_state(instance)
         self._clusters.remove_instance(instance, cluster)
-        return _described("DeleteDBInstance", instance)
+        return _describe("DeleteDBInstance", instance)
 
-    def _forget(self, instance: Record) -> None:
+    def _delete_record(self, instance: Record) -> None:
         self._snapshots.delete_automated(instance["DBInstanceIdentifier"])
-        self._storage.of(instance).delete(instance[DATA])
+        self._storage.servers_of(instance).delete(instance[DATA])
         rds_changes.forget_secret(instance)
         rds._tags.pop(instance["DBInstanceArn"], None)
         rds._instances.pop(instance["DBInstanceIdentifier"], None)
 
     def resume(self) -> None:
-        """Starts the servers of the saved records again; what was not whole at the end has failed."""
+        """Start the servers of the saved records; mark incomplete instances failed."""
         for (account, region, _), instance in list(rds._instances._data.items()):
             if DATA not in instance:
                 continue
             with request_scope(account, region):
                 if instance["DBInstanceStatus"] == "deleting":
-                    self._forget(instance)
+                    self._delete_record(instance)
                 elif not instance.get(COMPLETE):
-                    fail(instance, NOT_WHOLE)
+                    mark_failed(instance, INCOMPLETE)
                 else:
                     self._resume(instance)
 
     def _resume(self, instance: Record) -> None:
-        """A server that does not start leaves the others be."""
+        """Start one server; if it cannot start, the others still do."""
         try:
-            port = self._storage.of(instance).start(instance[DATA], int(instance["Endpoint"]["Port"]))
+            port = self._storage.servers_of(instance).start(instance[DATA], int(instance["Endpoint"]["Port"]))
         except EmbeddedError as error:
-            fail(instance, error)
+            mark_failed(instance, error)
             return
         instance["PendingModifiedValues"] = {}
-        self._available(instance, port)
+        self._mark_available(instance, port)
 
     def data(self) -> set[str]:
-        """The folders that the records name."""
+        """Return the folders that the records use."""
         return {record[DATA] for record in rds._instances._data.values() if DATA in record}
 
 
 class Databases:
-    """What the rest of the embedded cloud asks of RDS."""
+    """RDS as the rest of the embedded cloud uses it."""
 
-    def __init__(self, context: Context) -> None:
-        self.storage = Storage(context)
-        self.snapshots = rds_snapshots.Snapshots(self.storage, rds_snapshots.INSTANCES)
-        self.cluster_snapshots = rds_snapshots.Snapshots(self.storage, rds_snapshots.CLUSTERS)
-        self.clusters = rds_clusters.Clusters(self.storage, self.cluster_snapshots)
-        self.instances = Instances(self.storage, self.snapshots, self.clusters)
+    def __init__(self, context: OverlayContext) -> None:
+        self.storage = DatabaseStorage(context)
+        self.snapshots = rds_snapshots.RdsSnapshots(self.storage, rds_snapshots.INSTANCES)
+        self.cluster_snapshots = rds_snapshots.RdsSnapshots(self.storage, rds_snapshots.CLUSTERS)
+        self.clusters = rds_clusters.RdsClusters(self.storage, self.cluster_snapshots)
+        self.instances = RdsInstances(self.storage, self.snapshots, self.clusters)
 
     def resume(self) -> None:
         self.instances.resume()
@@ -269,28 +275,28 @@ class Databases:
 
     def stop_all(self) -> None:
         for name in self.instances.data() | self.clusters.data():
-            for servers in self.storage.all:
+            for servers in self.storage.all_servers:
                 servers.stop(name)
 
     def load(self, instance_id: str, password: str, sql: Any) -> None:
-        """Fills an instance of the account and region in scope, as its master user, and backs it up."""
+        """Load SQL into an instance of the current account and region as its master user, and back it up."""
         instance = rds._instances[instance_id]
         port = int(instance["Endpoint"]["Port"])
         login = Login(port, instance["MasterUsername"], password, instance["DBName"])
-        self.storage.of(instance).load(login, sql)
+        self.storage.servers_of(instance).load(login, sql)
         self.snapshots.back_up(instance)
 
     def _sweep(self) -> None:
-        """Deletes data that no record names: what was being made or deleted when the cloud was killed."""
-        records = (self.instances, self.clusters, self.snapshots, self.cluster_snapshots)
-        named = {name for each in records for name in each.data()}
-        for servers in self.storage.all:
+        """Delete data that no record uses: operations that were interrupted when the cloud was killed."""
+        all_actions = (self.instances, self.clusters, self.snapshots, self.cluster_snapshots)
+        used = {name for actions in all_actions for name in actions.data()}
+        for servers in self.storage.all_servers:
             for folder in servers.root.iterdir():
-                if folder.is_dir() and folder.name not in named and not folder.name.startswith("template-"):
+                if folder.is_dir() and folder.name not in used and not folder.name.startswith("template-"):
                     servers.delete(folder.name)
 
 
-def install(context: Context) -> Databases:
+def install(context: OverlayContext) -> Databases:
     rds_common.install(context)
     rds_access.install(context)
     databases = Databases(context)
@@ -308,9 +314,9 @@ def install(context: Context) -> Databases:
     rds_changes.show_secrets()
     rds._rotate_instance_password = instances.set_password
     start = rds._start_rds_container_for_instance
-    # At a restart the emulator calls every instance available; ours are when their servers run.
+    # At a restart, the emulator marks every instance available; ours are available once their servers run.
     rds._start_rds_container_for_instance = lambda id_, record: (
-        None if DATA in record or databases.clusters.of(record) else start(id_, record)
+        None if DATA in record or databases.clusters.find(record) else start(id_, record)
     )
     tagging._COLLECTORS["rds"] = tagging._RESOURCE_TAG_COLLECTORS["rds"] = _collect_tags
     return databases
@@ -327,11 +333,11 @@ def _collect_tags() -> Any:
             yield record[arn], record.get("TagList", [])
 
 
-def _described(action: str, instance: Record) -> Answer:
-    made: Answer = rds._single_instance_response(f"{action}Response", f"{action}Result", instance)
-    return made
+def _describe(action: str, instance: Record) -> Response:
+    response: Response = rds._single_instance_response(f"{action}Response", f"{action}Result", instance)
+    return response
 
 
-def _invalid_state(instance: Record) -> Answer:
+def _invalid_state(instance: Record) -> Response:
     name, status = instance["DBInstanceIdentifier"], instance["DBInstanceStatus"]
     return error("InvalidDBInstanceState", f"Instance {name} is not in available state: it is {status}.")

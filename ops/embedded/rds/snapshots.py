@@ -1,6 +1,6 @@
-"""Snapshots of RDS: copies of a server's data, taken, copied, shared and restored elsewhere.
+"""RDS snapshots: copies of a server's data that are created, copied, shared, and restored.
 
-Those of instances and of clusters are alike but for their names, their errors' codes and the rules of keys.
+Snapshots of instances and of clusters differ only in names, error codes, and key rules.
 """
 
 import re
@@ -17,23 +17,23 @@ from ministack.services import rds
 from ops.embedded.rds.common import (
     COMPLETE,
     DATA,
-    NOT_WHOLE,
-    Answer,
+    INCOMPLETE,
+    DatabaseStorage,
     Record,
     Request,
-    Storage,
-    answer,
+    Response,
     arn,
     bad_identifier,
     error,
-    fail,
     is_default_key,
     key_arn,
+    mark_failed,
     new_data,
     parameter,
     set_tags,
     tags_of,
     values,
+    xml_response,
 )
 
 SEAMS = (
@@ -48,47 +48,52 @@ SEAMS = (
 )
 
 MAXIMUM_SHARES = 20  # Amazon RDS User Guide, "Sharing a DB snapshot"
-_SHARED = "_restore"  # of a record: the accounts that may restore it
+_SHARED = "_restore"  # record key: the accounts that may restore the snapshot
 
 
 @dataclass(frozen=True)
-class Kind:
-    """How RDS names the snapshots of instances, or of clusters. `status` is the database's member."""
+class RdsSnapshotKind:
+    """RDS's names for the snapshots of instances, or of clusters.
 
-    snap: str
-    db: str
-    kind: str
-    status: str
-    longest: int
-    suffix: str  # of the errors' codes
+    `status_key` is the status of the database, and `error_suffix` the end of each error code.
+    """
+
+    snapshot: str
+    database: str
+    arn_type: str
+    status_key: str
+    name_length: int
+    error_suffix: str  # of error codes
     resolve: Callable[[str], Record | None]
-    record: Callable[[str, Record], Record]
+    create_record: Callable[[str, Record], Record]
     xml: Callable[[Record], str]
 
     @property
     def id(self) -> str:
-        return f"{self.snap}Identifier"
+        return f"{self.snapshot}Identifier"
 
     @property
     def arn(self) -> str:
-        return f"{self.snap}Arn"
+        return f"{self.snapshot}Arn"
 
     @property
-    def database(self) -> str:
-        return f"{self.db}Identifier"
+    def database_id(self) -> str:
+        return f"{self.database}Identifier"
 
     @property
     def records(self) -> Any:
-        return rds._db_cluster_snapshots if self.suffix else rds._snapshots
+        return rds._db_cluster_snapshots if self.error_suffix else rds._snapshots
 
-    def not_found(self, name: str) -> Answer:
-        return error(f"{self.snap}NotFound{self.suffix}", f"{self.snap} {escape(name)} not found.", 404)
+    def not_found(self, name: str) -> Response:
+        return error(
+            f"{self.snapshot}NotFound{self.error_suffix}", f"{self.snapshot} {escape(name)} not found.", 404
+        )
 
-    def invalid(self, message: str) -> Answer:
-        return error(f"Invalid{self.snap}State{self.suffix}", message)
+    def invalid(self, message: str) -> Response:
+        return error(f"Invalid{self.snapshot}State{self.error_suffix}", message)
 
 
-INSTANCES = Kind(
+INSTANCES = RdsSnapshotKind(
     "DBSnapshot",
     "DBInstance",
     "snapshot",
@@ -99,7 +104,7 @@ INSTANCES = Kind(
     lambda name, instance: rds._create_snapshot_internal(name, instance),
     lambda snapshot: rds._snapshot_xml(snapshot),
 )
-CLUSTERS = Kind(
+CLUSTERS = RdsSnapshotKind(
     "DBClusterSnapshot",
     "DBCluster",
     "cluster-snapshot",
@@ -112,15 +117,15 @@ CLUSTERS = Kind(
 )
 
 
-class Snapshots:
-    """The actions on snapshots of a kind, over the emulator's records."""
+class RdsSnapshots:
+    """The actions on one kind of snapshots, on top of the emulator's records."""
 
-    def __init__(self, storage: Storage, kind: Kind) -> None:
+    def __init__(self, storage: DatabaseStorage, kind: RdsSnapshotKind) -> None:
         self._storage = storage
         self._kind = kind
 
     def actions(self) -> dict[str, Any]:
-        snap = self._kind.snap
+        snap = self._kind.snapshot
         return {
             f"Create{snap}": self.create,
             f"Copy{snap}": self.copy,
@@ -131,28 +136,33 @@ class Snapshots:
         }
 
     def find(self, name_or_arn: str) -> Record | None:
-        """An own snapshot by name or ARN, or another account's by ARN where it is shared with this one."""
-        own: Record | None = self._kind.records.get(name_or_arn.rpartition(f":{self._kind.kind}:")[2])
+        """Return an own snapshot by name or ARN, or one that another account shares by ARN."""
+        own_snapshot: Record | None = self._kind.records.get(
+            name_or_arn.rpartition(f":{self._kind.arn_type}:")[2]
+        )
         if not name_or_arn.startswith("arn:"):
             return self._kind.records.get(name_or_arn)  # type: ignore[no-any-return]
-        if own and own[self._kind.arn] == name_or_arn:
-            return own
-        return next((s for s in self._shared_with_us() if s[self._kind.arn] == name_or_arn), None)
+        if own_snapshot and own_snapshot[self._kind.arn] == name_or_arn:
+            return own_snapshot
+        return next(
+            (snapshot for snapshot in self._shared_with_account() if snapshot[self._kind.arn] == name_or_arn),
+            None,
+        )
 
     def is_foreign(self, snapshot: Record) -> bool:
-        """Whether it is another account's, shared with this one."""
+        """Return whether the snapshot belongs to another account, which shares it with this one."""
         return str(snapshot[self._kind.arn]).split(":")[4] != str(get_account_id())
 
-    def _shared_with_us(self) -> Iterator[Record]:
-        here = arn(self._kind.kind, "").split(":")[3]
+    def _shared_with_account(self) -> Iterator[Record]:
+        own_region = arn(self._kind.arn_type, "").split(":")[3]
         for (account, region, _), snapshot in list(self._kind.records._data.items()):
-            ours = {get_account_id(), "all"} & set(snapshot.get(_SHARED, ()))
-            if account != get_account_id() and region == here and ours:
+            grants = {get_account_id(), "all"} & set(snapshot.get(_SHARED, ()))
+            if account != get_account_id() and region == own_region and grants:
                 yield snapshot
 
     @contextmanager
     def visible(self, name: str, snapshot: Record) -> Iterator[None]:
-        """Lets the emulator find a snapshot under the name that the request uses, for that call."""
+        """Make the snapshot visible to the emulator under the requested name, for one call."""
         if name in self._kind.records:
             yield
             return
@@ -162,58 +172,64 @@ class Snapshots:
         finally:
             del self._kind.records[name]
 
-    def create(self, request: Request) -> Answer:
+    def create(self, request: Request) -> Response:
         kind = self._kind
-        name, wanted = parameter(request, kind.id), parameter(request, kind.database)
-        if refused := self._check_name(name):
-            return refused
-        database = kind.resolve(wanted)
+        name, database_id = parameter(request, kind.id), parameter(request, kind.database_id)
+        if rejection := self._check_name(name):
+            return rejection
+        database = kind.resolve(database_id)
         if database is None:
-            return error(f"{kind.db}NotFound{kind.suffix}", f"{kind.db} {escape(wanted)} not found.", 404)
-        if database[kind.status] != "available":
             return error(
-                f"Invalid{kind.db}State{kind.suffix}",
-                f"Cannot snapshot {wanted}: it is {database[kind.status]}.",
+                f"{kind.database}NotFound{kind.error_suffix}",
+                f"{kind.database} {escape(database_id)} not found.",
+                404,
             )
-        return self._described(f"Create{kind.snap}", self.take(database, name, tags_of(request)))
+        if database[kind.status_key] != "available":
+            return error(
+                f"Invalid{kind.database}State{kind.error_suffix}",
+                f"Cannot snapshot {database_id}: it is {database[kind.status_key]}.",
+            )
+        return self._describe(f"Create{kind.snapshot}", self.take(database, name, tags_of(request)))
 
     def take(self, database: Record, name: str, tags: list[dict[str, str]]) -> Record:
-        """A snapshot in the making; its data is copied at once, so that it holds what there is now."""
-        snapshot = self._kind.record(name, database)
-        if isinstance(database["DBSubnetGroup"], dict):  # of a cluster it is the name
+        """Start a snapshot; its data is copied at once, so that it contains the current state."""
+        snapshot = self._kind.create_record(name, database)
+        if isinstance(database["DBSubnetGroup"], dict):  # clusters have only the name
             snapshot["VpcId"] = database["DBSubnetGroup"].get("VpcId", "")
-        snapshot["DatabaseName"] = database.get("DatabaseName")  # RDS keeps a cluster's, unseen
+        snapshot["DatabaseName"] = database.get("DatabaseName")  # RDS keeps a cluster's but does not show it
         set_tags(snapshot, snapshot[self._kind.arn], tags)
         if DATA in database:
             snapshot[DATA] = new_data()
             self._storage.back_up(database, snapshot[DATA])
-            self._finish(snapshot)
+            self._complete_later(snapshot)
         return snapshot
 
     def back_up(self, database: Record) -> None:
-        """The automated snapshot of today."""
-        name = f"rds:{database[self._kind.database]}-{datetime.now(UTC):%Y-%m-%d-%H-%M}"
+        """Create today's automated snapshot."""
+        name = f"rds:{database[self._kind.database_id]}-{datetime.now(UTC):%Y-%m-%d-%H-%M}"
         snapshot = self.take(database, name, [])
         snapshot["SnapshotType"] = "automated"
 
-    def _finish(self, snapshot: Record) -> None:
-        """The data is whole; the status says so after the delay."""
+    def _complete_later(self, snapshot: Record) -> None:
+        """Mark the data complete; the status follows after the delay."""
         snapshot[COMPLETE] = True
         snapshot.update(Status="creating", PercentProgress=0)
-        self._storage.later(lambda: _available(snapshot), snapshot)
+        self._storage.run_later(lambda: _mark_available(snapshot), snapshot)
 
-    def copy(self, request: Request) -> Answer:
+    def copy(self, request: Request) -> Response:
         kind = self._kind
-        wanted, name = parameter(request, f"Source{kind.id}"), parameter(request, f"Target{kind.id}")
-        source = self.find(wanted)
+        source_id, name = parameter(request, f"Source{kind.id}"), parameter(request, f"Target{kind.id}")
+        source = self.find(source_id)
         if source is None:
-            return kind.not_found(wanted)
-        if refused := self._check_name(name) or self._check_copy(source, parameter(request, "KmsKeyId")):
-            return refused
-        asked = parameter(request, "KmsKeyId")
-        key = key_arn(asked) if asked else source["KmsKeyId"]
-        copy = {each: value for each, value in source.items() if each not in (_SHARED, DATA, COMPLETE)}
-        copy.update({kind.id: name, kind.arn: arn(kind.kind, name), f"Source{kind.arn}": source[kind.arn]})
+            return kind.not_found(source_id)
+        if rejection := self._check_name(name) or self._check_copy(source, parameter(request, "KmsKeyId")):
+            return rejection
+        key_id = parameter(request, "KmsKeyId")
+        key = key_arn(key_id) if key_id else source["KmsKeyId"]
+        copy = {member: value for member, value in source.items() if member not in (_SHARED, DATA, COMPLETE)}
+        copy.update(
+            {kind.id: name, kind.arn: arn(kind.arn_type, name), f"Source{kind.arn}": source[kind.arn]}
+        )
         copy.update(
             SnapshotType="manual",
             SnapshotCreateTime=_now(),
@@ -226,73 +242,78 @@ class Snapshots:
         kind.records[name] = copy
         if DATA in source:
             copy[DATA] = new_data()
-            self._storage.of(source).copy(source[DATA], copy[DATA])
-            self._finish(copy)
-        return self._described(f"Copy{kind.snap}", copy)
+            self._storage.servers_of(source).copy(source[DATA], copy[DATA])
+            self._complete_later(copy)
+        return self._describe(f"Copy{kind.snapshot}", copy)
 
-    def _check_copy(self, source: Record, key: str) -> Answer | None:
+    def _check_copy(self, source: Record, key: str) -> Response | None:
         """RDS API Reference, CopyDBSnapshot and CopyDBClusterSnapshot, KmsKeyId."""
         if source["Status"] != "available":
-            return self._kind.invalid(f"The snapshot to copy is {source['Status']}.")
+            return self._kind.invalid(f"Cannot copy the snapshot: it is {source['Status']}.")
         if self._kind is CLUSTERS and key and not source["KmsKeyId"]:
             return error(
                 "InvalidParameterCombination",
-                "An unencrypted DB cluster snapshot is copied without KmsKeyId.",
+                "KmsKeyId cannot be specified for an unencrypted DB cluster snapshot.",
             )
         if source["KmsKeyId"] and not key and self.is_foreign(source):
             return error(
-                "InvalidParameterCombination", "A shared encrypted snapshot needs a KmsKeyId of yours."
+                "InvalidParameterCombination",
+                "Specify a KmsKeyId of your account to copy a shared encrypted snapshot.",
             )
         return None
 
-    def delete(self, request: Request) -> Answer:
+    def delete(self, request: Request) -> Response:
         name = parameter(request, self._kind.id)
         snapshot = self._kind.records.get(name)
         if snapshot is None:
             return self._kind.not_found(name)
         if snapshot["SnapshotType"] != "manual":
-            return self._kind.invalid("Only manual snapshots may be deleted.")
+            return self._kind.invalid("Only manual snapshots can be deleted.")
         if snapshot["Status"] == "creating":
             return self._kind.invalid(f"The snapshot {name} is being created.")
-        self._forget(snapshot)
+        self._delete_record(snapshot)
         snapshot["Status"] = "deleted"
-        return self._described(f"Delete{self._kind.snap}", snapshot)
+        return self._describe(f"Delete{self._kind.snapshot}", snapshot)
 
     def delete_automated(self, database: str) -> None:
         for snapshot in list(self._kind.records.values()):
-            if snapshot["SnapshotType"] == "automated" and snapshot[self._kind.database] == database:
-                self._forget(snapshot)
+            if snapshot["SnapshotType"] == "automated" and snapshot[self._kind.database_id] == database:
+                self._delete_record(snapshot)
 
-    def _forget(self, snapshot: Record) -> None:
+    def _delete_record(self, snapshot: Record) -> None:
         self._kind.records.pop(snapshot[self._kind.id], None)
         rds._tags.pop(snapshot[self._kind.arn], None)
         if DATA in snapshot:
-            self._storage.of(snapshot).delete(snapshot[DATA])
+            self._storage.servers_of(snapshot).delete(snapshot[DATA])
 
-    def describe(self, request: Request) -> Answer:
+    def describe(self, request: Request) -> Response:
         kind = self._kind
-        name, database = parameter(request, kind.id), parameter(request, kind.database)
-        wanted = parameter(request, "SnapshotType")
+        name, database = parameter(request, kind.id), parameter(request, kind.database_id)
+        snapshot_type = parameter(request, "SnapshotType")
         if name:
             snapshot = self.find(name)
-            return self._listed([snapshot]) if snapshot else kind.not_found(name)
-        found = [] if wanted in ("shared", "public") else list(kind.records.values())
-        if wanted == "shared" or parameter(request, "IncludeShared") == "true":
-            found += self._shared_with_us()
-        if wanted in ("manual", "automated"):
-            found = [s for s in found if s["SnapshotType"] == wanted]
+            return self._list_response([snapshot]) if snapshot else kind.not_found(name)
+        snapshots = [] if snapshot_type in ("shared", "public") else list(kind.records.values())
+        if snapshot_type == "shared" or parameter(request, "IncludeShared") == "true":
+            snapshots += self._shared_with_account()
+        if snapshot_type in ("manual", "automated"):
+            snapshots = [snapshot for snapshot in snapshots if snapshot["SnapshotType"] == snapshot_type]
         if database:
-            found = [s for s in found if s[kind.database] == database.rpartition(":")[2]]
-        return self._listed(found)
+            snapshots = [
+                snapshot
+                for snapshot in snapshots
+                if snapshot[kind.database_id] == database.rpartition(":")[2]
+            ]
+        return self._list_response(snapshots)
 
-    def attributes(self, request: Request) -> Answer:
+    def attributes(self, request: Request) -> Response:
         name = parameter(request, self._kind.id)
         snapshot = self._kind.records.get(name)
         if snapshot is None:
             return self._kind.not_found(name)
-        return self._attributes(f"Describe{self._kind.snap}Attributes", snapshot)
+        return self._attributes_response(f"Describe{self._kind.snapshot}Attributes", snapshot)
 
-    def share(self, request: Request) -> Answer:
+    def share(self, request: Request) -> Response:
         name = parameter(request, self._kind.id)
         snapshot = self._kind.records.get(name)
         if snapshot is None:
@@ -301,36 +322,36 @@ class Snapshots:
         removed = set(values(request, "ValuesToRemove"))
         shared = [account for account in snapshot.get(_SHARED, []) if account not in removed]
         shared += [account for account in dict.fromkeys(added) if account not in shared]
-        if refused := self._check_share(snapshot, added, shared):
-            return refused
+        if rejection := self._check_share(snapshot, added, shared):
+            return rejection
         snapshot[_SHARED] = shared
-        return self._attributes(f"Modify{self._kind.snap}Attribute", snapshot)
+        return self._attributes_response(f"Modify{self._kind.snapshot}Attribute", snapshot)
 
     def resume(self) -> None:
-        """After a restart: what was being made is done where its data is whole, and failed where not."""
+        """Complete interrupted snapshots whose data is complete, and mark the others failed."""
         for (account, region, _), snapshot in list(self._kind.records._data.items()):
             if DATA in snapshot and snapshot["Status"] == "creating":
                 with request_scope(account, region):
-                    _available(snapshot) if snapshot.get(COMPLETE) else fail(snapshot, NOT_WHOLE)
+                    _mark_available(snapshot) if snapshot.get(COMPLETE) else mark_failed(snapshot, INCOMPLETE)
 
     def data(self) -> set[str]:
-        """The folders that the records name."""
+        """Return the folders that the records use."""
         return {record[DATA] for record in self._kind.records._data.values() if DATA in record}
 
-    def _check_name(self, name: str) -> Answer | None:
-        if refused := bad_identifier(self._kind.id, name, self._kind.longest):
-            return refused
+    def _check_name(self, name: str) -> Response | None:
+        if rejection := bad_identifier(self._kind.id, name, self._kind.name_length):
+            return rejection
         if name in self._kind.records:
-            code = f"{self._kind.snap}AlreadyExists{self._kind.suffix}"
+            code = f"{self._kind.snapshot}AlreadyExists{self._kind.error_suffix}"
             return error(code, f"Cannot create the snapshot: {name} already exists.")
         return None
 
-    def _check_share(self, snapshot: Record, added: list[str], shared: list[str]) -> Answer | None:
+    def _check_share(self, snapshot: Record, added: list[str], shared: list[str]) -> Response | None:
         name = snapshot[self._kind.id]
-        if bad := [account for account in added if not re.fullmatch(r"\d{12}|all", account)]:
-            return error("InvalidParameterValue", f"Invalid account id: {escape(bad[0])}")
+        if invalid := [account for account in added if not re.fullmatch(r"\d{12}|all", account)]:
+            return error("InvalidParameterValue", f"Invalid account id: {escape(invalid[0])}")
         if snapshot["SnapshotType"] != "manual" or snapshot["Status"] != "available":
-            return self._kind.invalid(f"Only an available manual snapshot can be shared, not {name}.")
+            return self._kind.invalid(f"Cannot share {name}: only available manual snapshots can be shared.")
         if added and is_default_key(snapshot.get("KmsKeyId", "")):
             return error(
                 "InvalidParameterValue", f"Cannot share {name}: it is encrypted with the default RDS key."
@@ -341,19 +362,23 @@ class Snapshots:
             )
         return None
 
-    def _described(self, action: str, snapshot: Record) -> Answer:
-        return answer(action, f"<{self._kind.snap}>{self._kind.xml(snapshot)}</{self._kind.snap}>")
+    def _describe(self, action: str, snapshot: Record) -> Response:
+        return xml_response(
+            action, f"<{self._kind.snapshot}>{self._kind.xml(snapshot)}</{self._kind.snapshot}>"
+        )
 
-    def _listed(self, snapshots: list[Record]) -> Answer:
-        snap = self._kind.snap
-        members = "".join(f"<{snap}>{self._kind.xml(each)}</{snap}>" for each in snapshots)
-        return answer(f"Describe{snap}s", f"<{snap}s>{members}</{snap}s>")
+    def _list_response(self, snapshots: list[Record]) -> Response:
+        snap = self._kind.snapshot
+        members = "".join(f"<{snap}>{self._kind.xml(snapshot)}</{snap}>" for snapshot in snapshots)
+        return xml_response(f"Describe{snap}s", f"<{snap}s>{members}</{snap}s>")
 
-    def _attributes(self, action: str, snapshot: Record) -> Answer:
-        snap = self._kind.snap
-        accounts = "".join(f"<AttributeValue>{each}</AttributeValue>" for each in snapshot.get(_SHARED, []))
+    def _attributes_response(self, action: str, snapshot: Record) -> Response:
+        snap = self._kind.snapshot
+        accounts = "".join(
+            f"<AttributeValue>{account}</AttributeValue>" for account in snapshot.get(_SHARED, [])
+        )
         attribute = f"<AttributeName>restore</AttributeName><AttributeValues>{accounts}</AttributeValues>"
-        return answer(
+        return xml_response(
             action,
             f"<{snap}AttributesResult><{snap}Identifier>{snapshot[self._kind.id]}</{snap}Identifier>"
             f"<{snap}Attributes><{snap}Attribute>{attribute}</{snap}Attribute></{snap}Attributes>"
@@ -362,7 +387,7 @@ class Snapshots:
 
 
 def keep_tags_current() -> None:
-    """Tags put on a cluster snapshot, or taken off it, are seen in its description as well."""
+    """Show tag changes of a cluster snapshot in its description too."""
     sync = rds._sync_tag_list_to_resource
 
     def synchronized(arn: str) -> None:
@@ -374,7 +399,7 @@ def keep_tags_current() -> None:
     rds._sync_tag_list_to_resource = synchronized
 
 
-def _available(snapshot: Record) -> None:
+def _mark_available(snapshot: Record) -> None:
     snapshot.update(Status="available", PercentProgress=100, SnapshotCreateTime=_now())
 
 

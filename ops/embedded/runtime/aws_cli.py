@@ -1,4 +1,4 @@
-"""Stands for the AWS CLI in a task on the embedded cloud: `aws s3 cp` in both directions, nothing else."""
+"""Replaces the AWS CLI in tasks on the embedded cloud: `aws s3 cp` in both directions, nothing else."""
 
 import sys
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ FLAGS = (*QUIET, "--no-progress", "--recursive")
 USAGE = "aws s3 cp [--recursive] [--only-show-errors|--quiet|--no-progress] SOURCE TARGET"
 
 
-class Unsupported(Exception):
-    """The AWS CLI could do this; its stand-in cannot."""
+class UnsupportedCommand(Exception):
+    """A command that the AWS CLI supports and this program does not."""
 
 
 def main(arguments: list[str]) -> int:
@@ -25,8 +25,8 @@ def main(arguments: list[str]) -> int:
             _copy(source, target)
             if not quiet:
                 print(f"copied: {source} to {target}", flush=True)
-    except Unsupported as error:
-        print(f"aws: the embedded cloud's stand-in does only: {USAGE}\n{error}", file=sys.stderr)
+    except UnsupportedCommand as error:
+        print(f"aws: the embedded cloud supports only: {USAGE}\n{error}", file=sys.stderr)
         return 252
     except (Boto3Error, BotoCoreError, ClientError, OSError) as error:
         print(f"fatal error: {error}", file=sys.stderr)
@@ -36,19 +36,19 @@ def main(arguments: list[str]) -> int:
 
 def _parse(arguments: list[str]) -> tuple[Iterator[tuple[str, str]], bool]:
     if arguments[:2] != ["s3", "cp"]:
-        raise Unsupported(f"Not: aws {' '.join(arguments)}")
+        raise UnsupportedCommand(f"Unsupported command: aws {' '.join(arguments)}")
     flags = [word for word in arguments[2:] if word.startswith("-")]
-    places = [word for word in arguments[2:] if not word.startswith("-")]
+    paths = [word for word in arguments[2:] if not word.startswith("-")]
     if unknown := [flag for flag in flags if flag not in FLAGS]:
-        raise Unsupported(f"Not the option {unknown[0]}.")
-    if len(places) != 2 or _is_remote(places[0]) == _is_remote(places[1]):
-        raise Unsupported("Give one s3:// address and one local path.")
-    pairs = _tree(*places) if "--recursive" in flags else iter([_file(*places)])
+        raise UnsupportedCommand(f"Unsupported option: {unknown[0]}")
+    if len(paths) != 2 or _is_remote(paths[0]) == _is_remote(paths[1]):
+        raise UnsupportedCommand("Specify one s3:// URI and one local path.")
+    pairs = _tree(*paths) if "--recursive" in flags else iter([_file(*paths)])
     return pairs, any(flag in QUIET for flag in flags)
 
 
-def _is_remote(place: str) -> bool:
-    return place.startswith("s3://")
+def _is_remote(path: str) -> bool:
+    return path.startswith("s3://")
 
 
 def _split(address: str) -> tuple[str, str]:
@@ -57,7 +57,7 @@ def _split(address: str) -> tuple[str, str]:
 
 
 def _file(source: str, target: str) -> tuple[str, str]:
-    """Source and target of one file; a target that is a folder gets the source's name."""
+    """Return source and target of one file; if the target is a folder, append the source's name."""
     name = source.rsplit("/", 1)[-1]
     if target.endswith("/") or (not _is_remote(target) and Path(target).is_dir()):
         return source, f"{target.rstrip('/')}/{name}"

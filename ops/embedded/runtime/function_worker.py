@@ -1,6 +1,6 @@
-"""Runs one Lambda function: an init line, then an invocation a line on stdin; an answer a line on stdout.
+"""Runs one Lambda function: reads an init line and then one invocation per line; writes a response per line.
 
-Unlike the emulator's own worker it keeps the exception's class, survives a handler's error, and hides the
+Unlike the emulator's worker, it keeps the exception's class, survives a handler's error, and hides the
 environment of the process that started it.
 """
 
@@ -13,9 +13,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-END_OF_LOG = "\x04"  # a line on stderr: nothing more comes from this invocation
+END_OF_LOG = "\x04"  # stderr line that ends the log of an invocation
 
-KEPT = (
+INHERITED = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -39,11 +39,11 @@ FIXED = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
-Answer = dict[str, Any]
+Response = dict[str, Any]
 
 
-class Context:
-    """What a handler gets as its second argument."""
+class LambdaContext:
+    """The second argument of a handler."""
 
     identity = None
     client_context = None
@@ -63,34 +63,34 @@ class Context:
 
 
 def main() -> None:
-    answers, sys.stdout = sys.stdout, sys.stderr
+    output, sys.stdout = sys.stdout, sys.stderr
     init = json.loads(sys.stdin.readline())
     _isolate(init["env"])
     sys.path.insert(0, init["code_dir"])
     handler, failure = _load(init)
-    _say(answers, {"status": "ready"})
+    _send(output, {"status": "ready"})
     for line in sys.stdin:
         message = json.loads(line)
         call = message["ctx"]
         if handler:
-            answer = _call(handler, message["event"], Context(init, call))
+            response = _call(handler, message["event"], LambdaContext(init, call))
         else:
-            answer = {"failure": failure}
-        if "failure" in answer:
-            answer["failure"] = {**answer["failure"], "requestId": call["request_id"]}
+            response = {"failure": failure}
+        if "failure" in response:
+            response["failure"] = {**response["failure"], "requestId": call["request_id"]}
         print(END_OF_LOG, flush=True)
-        _say(answers, {"status": "ok", **answer})
+        _send(output, {"status": "ok", **response})
 
 
 def _isolate(variables: dict[str, str]) -> None:
-    """The function's own environment and what Lambda sets; nothing of the machine's."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    """Leave only the function's environment and Lambda's variables, nothing from this machine."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     os.environ.clear()
-    os.environ.update({**FIXED, **kept, **variables})
+    os.environ.update({**FIXED, **inherited, **variables})
     time.tzset()
 
 
-def _load(init: dict[str, Any]) -> tuple[Callable[[Any, Context], Any] | None, Answer]:
+def _load(init: dict[str, Any]) -> tuple[Callable[[Any, LambdaContext], Any] | None, Response]:
     module = init["module"]
     try:
         return getattr(importlib.import_module(module), init["handler"]), {}
@@ -100,19 +100,19 @@ def _load(init: dict[str, Any]) -> tuple[Callable[[Any, Context], Any] | None, A
         return None, _failure("Runtime.UserCodeSyntaxError", f"Syntax error in module '{module}': {error}")
     except AttributeError as error:
         if f"has no attribute '{init['handler']}'" not in str(error):
-            return None, _raised(error)
+            return None, _handler_failure(error)
         return None, _failure(
             "Runtime.HandlerNotFound", f"Handler '{init['handler']}' missing on module '{module}'"
         )
     except Exception as error:
-        return None, _raised(error)
+        return None, _handler_failure(error)
 
 
-def _call(handler: Callable[[Any, Context], Any], event: Any, context: Context) -> Answer:
+def _call(handler: Callable[[Any, LambdaContext], Any], event: Any, context: LambdaContext) -> Response:
     try:
         result = handler(event, context)
     except Exception as error:
-        return {"failure": _raised(error)}
+        return {"failure": _handler_failure(error)}
     try:
         json.dumps(result)
     except (TypeError, ValueError) as error:
@@ -120,18 +120,18 @@ def _call(handler: Callable[[Any, Context], Any], event: Any, context: Context) 
     return {"result": result}
 
 
-def _raised(error: Exception) -> Answer:
+def _handler_failure(error: Exception) -> Response:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     return _failure(type(error).__name__, str(error), traceback.format_list(frames))
 
 
-def _failure(kind: str, message: str, trace: list[str] | None = None) -> Answer:
-    print(f"[ERROR] {kind}: {message}")
+def _failure(error_type: str, message: str, trace: list[str] | None = None) -> Response:
+    print(f"[ERROR] {error_type}: {message}")
     if trace:
         print("Traceback (most recent call last):\n" + "".join(trace).rstrip())
-    return {"errorMessage": message, "errorType": kind, "stackTrace": trace or []}
+    return {"errorMessage": message, "errorType": error_type, "stackTrace": trace or []}
 
 
-def _say(answers: Any, answer: Answer) -> None:
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
+def _send(output: Any, response: Response) -> None:
+    output.write(json.dumps(response) + "\n")
+    output.flush()

@@ -1,29 +1,29 @@
-"""Keeps a process on this machine: a connection to anything but loopback is an error that says so."""
+"""Keeps a process's connections on this machine: connecting anywhere but to loopback is an error."""
 
 import ipaddress
 import socket
 from typing import Any
 
 
-class OutsideRefused(ConnectionError):
-    """Something in the embedded cloud tried to reach another machine."""
+class ConnectionBlocked(ConnectionError):
+    """A process of the embedded cloud tried to connect to another machine."""
 
-    def __init__(self, place: object) -> None:
+    def __init__(self, address: object) -> None:
         super().__init__(
-            f"The embedded cloud makes no connection beyond this machine; it refused {place}. "
-            "Use AWS itself for what needs the network."
+            f"Cannot connect to {address}: the embedded cloud blocks connections to other machines. "
+            "Use AWS for anything that needs the network."
         )
 
 
-def refuse_outside() -> None:
-    """From now on sockets of this process connect and send to loopback only; other names do not resolve."""
+def block_outside_connections() -> None:
+    """Allow this process's sockets to connect and send to loopback only; other names do not resolve."""
     for name in ("connect", "connect_ex", "sendto"):
         _guard_method(name)
     resolve = socket.getaddrinfo
 
     def guarded(host: Any, *arguments: Any, **more: Any) -> Any:
         if host and not _may_resolve(host):
-            raise OutsideRefused(host)
+            raise ConnectionBlocked(host)
         return resolve(host, *arguments, **more)
 
     socket.getaddrinfo = guarded
@@ -34,20 +34,20 @@ def _guard_method(name: str) -> None:
 
     def guarded(self: socket.socket, *arguments: Any) -> Any:
         address = arguments[-1]  # the last one, for sendto(data, flags, address) too
-        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address[0]):
-            raise OutsideRefused(f"{address[0]}:{address[1]}")
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_local(address[0]):
+            raise ConnectionBlocked(f"{address[0]}:{address[1]}")
         return method(self, *arguments)
 
     setattr(socket.socket, name, guarded)
 
 
 def _may_resolve(host: Any) -> bool:
-    """Numeric addresses resolve to themselves; `connect` judges them."""
+    """Return whether a host may resolve: numeric addresses may, because `connect` checks them."""
     name = host.decode() if isinstance(host, bytes) else str(host)
-    return _is_here(name) or _address(name) is not None
+    return _is_local(name) or _address(name) is not None
 
 
-def _is_here(host: str) -> bool:
+def _is_local(host: str) -> bool:
     if host in ("", "localhost", "localhost.") or host.endswith(".localhost"):
         return True
     address = _address(host)

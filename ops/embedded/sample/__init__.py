@@ -1,10 +1,10 @@
 """The sample data of a new embedded cloud.
 
-seed            fills a new cloud with everything below
-seed_logs       log groups with a day of events
-seed_exported   the same logs as an export delivers them
+seed            seeds a new cloud with everything below
+seed_logs       log groups with the events of one day
+seed_exported   the same logs in the form of an export
 seed_pipelines  CDK pipelines and their support stacks
-live_logs       new log lines while the cloud runs
+live_logs       new log events while the cloud runs
 shop            the shop's database: trade, people, source
 logs            the sample's log groups: log_lines, traces
 pipelines       the sample's pipelines
@@ -22,7 +22,7 @@ from ops.embedded.sample.shop import shop_sql
 class SampleDatabase:
     """A database instance to create, the SQL that fills it, and the policy that sanitizes a copy of it.
 
-    `sql` yields pieces of a script for `psql -f`, to be run as `master_user` on `db_name`.
+    `sql` yields parts of a script for `psql -f`, to run as `master_user` on `db_name`.
     """
 
     identifier: str
@@ -34,6 +34,6 @@ class SampleDatabase:
 
 
 def production_databases() -> tuple[SampleDatabase, ...]:
-    """The databases of the production account in its home region."""
+    """Return the databases of the production account in its home region."""
     policy = resources.files(__name__).joinpath("shop_policy.toml").read_text(encoding="utf-8")
     return (SampleDatabase("shop-production", "postgres", "shop", "shop_admin", shop_sql, policy),)

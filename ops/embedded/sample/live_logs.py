@@ -1,4 +1,4 @@
-"""New lines in the sample's log groups, as programs that go on would write them."""
+"""New log events in the sample's log groups, as running programs would write them."""
 
 import random
 import time
@@ -12,30 +12,32 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ops.embedded.accounts import ACCOUNTS
 from ops.embedded.sample.logs import SampleLog, sample_logs
 
-TURN_S = 5.0
-OCCASIONS = 8  # a turn
-LONGEST_S = 2 * 3600.0  # from a start: what nobody looks at must not fill the disk
+INTERVAL_S = 5.0
+WRITES_PER_INTERVAL = 8
+MAX_DURATION_S = 2 * 3600.0  # after each start, so that an unattended cloud does not fill the disk
 
 Client = Callable[[str, str, str], Any]
 
 
-def keep_writing(client: Client, *, lasts_s: float = LONGEST_S) -> None:
-    """Returns when the time is up. `client` makes clients of a service, account and region."""
+def keep_writing(client: Client, *, duration_s: float = MAX_DURATION_S) -> None:
+    """Write log events until the time is up; `client` returns a client for service, account, and region."""
     client = cache(client)
     chance = random.Random()
     logs = sample_logs()
-    weights = [log.a_day for log in logs]
-    until = time.monotonic() + lasts_s
+    weights = [log.events_per_day for log in logs]
+    until = time.monotonic() + duration_s
     while time.monotonic() < until:
-        for log in chance.choices(logs, weights, k=OCCASIONS):
+        for log in chance.choices(logs, weights, k=WRITES_PER_INTERVAL):
             _write(client, log, chance)
-        time.sleep(TURN_S)
+        time.sleep(INTERVAL_S)
 
 
 def _write(client: Client, log: SampleLog, chance: random.Random) -> None:
     account = next(account.id for account in ACCOUNTS if account.name == log.account)
     lines = sorted(log.lines(chance, datetime.now(UTC)), key=lambda line: line[0])
-    events = [{"timestamp": round(at.timestamp() * 1000), "message": text} for at, text in lines]
+    events = [
+        {"timestamp": round(timestamp.timestamp() * 1000), "message": text} for timestamp, text in lines
+    ]
     try:
         client("logs", account, log.region).put_log_events(
             logGroupName=log.group, logStreamName=log.stream, logEvents=events

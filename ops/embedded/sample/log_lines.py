@@ -1,4 +1,4 @@
-"""Lines as AWS and programs write them. Each function gives the events of one occasion: a call, a request."""
+"""Log lines as AWS services and programs write them. Each function yields one invocation or request."""
 
 import json
 import random
@@ -27,7 +27,7 @@ shop.payments.PaymentTimeout: no answer from the bank after 30 s"""
 
 
 def function(chance: random.Random, at: datetime) -> Iterator[Event]:
-    """One invocation of a Lambda function, cold now and then."""
+    """Yield one invocation of a Lambda function, sometimes with a cold start."""
     id_ = str(uuid.UUID(int=chance.getrandbits(128), version=4))
     duration = chance.lognormvariate(4, 1)
     yield at, f"START RequestId: {id_} Version: $LATEST\n"
@@ -45,7 +45,7 @@ def function(chance: random.Random, at: datetime) -> Iterator[Event]:
 
 
 def application(chance: random.Random, at: datetime) -> Iterator[Event]:
-    """A line of the shop's web server; sometimes a stack trace, sometimes what an attacker sent."""
+    """Yield a line of the shop's web server, sometimes a stack trace or an attacker's input."""
     stamp = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}"
     kind = chance.random()
     if kind < 0.02:
@@ -64,7 +64,7 @@ def application(chance: random.Random, at: datetime) -> Iterator[Event]:
 
 
 def structured(chance: random.Random, at: datetime) -> Iterator[Event]:
-    """One JSON document."""
+    """Yield one JSON document."""
     level = chance.choices(("info", "warn", "error"), (90, 7, 3))[0]
     document = {
         "time": f"{at:%Y-%m-%dT%H:%M:%S}Z",
@@ -78,7 +78,7 @@ def structured(chance: random.Random, at: datetime) -> Iterator[Event]:
 
 
 def access(chance: random.Random, at: datetime) -> Iterator[Event]:
-    """One request in the combined log format, with its duration in seconds at the end."""
+    """Yield one request in the combined log format, with its duration in seconds at the end."""
     status = chance.choices((200, 301, 404, 500, 502), (92, 3, 3, 1, 1))[0]
     address = f"203.0.113.{chance.randrange(1, 255)}"
     took = chance.lognormvariate(-3, 1)
@@ -90,7 +90,7 @@ def access(chance: random.Random, at: datetime) -> Iterator[Event]:
 
 
 def flow(chance: random.Random, at: datetime) -> Iterator[Event]:
-    """One record of VPC flow logs, version 2."""
+    """Yield one record of VPC flow logs, version 2."""
     start = int(at.timestamp())
     action = "REJECT" if chance.random() < 0.15 else "ACCEPT"
     port = chance.choice((443, 443, 443, 5432, 22, 3389))
@@ -103,7 +103,7 @@ def flow(chance: random.Random, at: datetime) -> Iterator[Event]:
 
 
 def trail(chance: random.Random, at: datetime) -> Iterator[Event]:
-    """One record of CloudTrail."""
+    """Yield one CloudTrail record."""
     source, name = chance.choice(
         (
             ("ec2.amazonaws.com", "DescribeInstances"),

@@ -1,4 +1,4 @@
-"""Sample logs: a day of a shop: Lambda functions, web server, network and audit, the same every time."""
+"""The sample logs: a day of a shop's functions, web server, network, and audit trail, always the same."""
 
 import json
 import random
@@ -16,19 +16,19 @@ Lines = Callable[[random.Random, datetime], Iterator[tuple[datetime, str]]]
 
 @dataclass(frozen=True)
 class SampleLog:
-    """A log group. `a_day` is about how many events a day has."""
+    """A log group with one stream, and its approximate number of events per day."""
 
-    account: str  # its name
+    account: str  # the account's name
     region: str
     group: str
     stream: str
     lines: Lines
-    a_day: int
+    events_per_day: int
     retention_days: int | None = None
 
 
 def sample_logs() -> tuple[SampleLog, ...]:
-    """Production in two regions, a little of QA and development."""
+    """Return the log groups: most in production, in two regions, and some in QA and development."""
     home, other = "eu-west-1", "us-east-1"
     return (
         SampleLog("production", home, "/aws/lambda/checkout", "2026/$LATEST", log_lines.function, 700),
@@ -48,11 +48,11 @@ def sample_logs() -> tuple[SampleLog, ...]:
 
 
 def events_of(log: SampleLog, end: datetime) -> list[tuple[datetime, str]]:
-    """Its events of the day before `end`, in order: more at noon than at night."""
+    """Return the log's events of the day before `end`, in order: more at noon than at night."""
     chance = random.Random(json.dumps([log.account, log.region, log.group]))
-    found: list[tuple[datetime, str]] = []
+    events: list[tuple[datetime, str]] = []
     begin = end - timedelta(hours=DAY_H)
-    while len(found) < log.a_day:
+    while len(events) < log.events_per_day:
         at = begin + timedelta(seconds=chance.triangular(0, DAY_H * 3600, DAY_H * 2400))
-        found += list(log.lines(chance, at))
-    return sorted(event for event in found if event[0] < end)
+        events += list(log.lines(chance, at))
+    return sorted(event for event in events if event[0] < end)

@@ -1,11 +1,11 @@
-"""The shop's people: customers, where they live, the cards they pay with, and those who work there."""
+"""The shop's people: customers with their addresses and cards, and employees."""
 
 import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from ops.embedded.sample.source import Source
+from ops.embedded.sample.source import SampleSource
 
 CUSTOMERS = 2_400
 EMPLOYEES = 40
@@ -84,12 +84,12 @@ class Employee(NamedTuple):
     hired_on: date
 
 
-def customers(source: Source) -> list[Customer]:
-    """All customers; `customers(…)[id - 1]` is the one of that id."""
+def customers(source: SampleSource) -> list[Customer]:
+    """Return all customers; the one with a given ID is `customers(…)[id - 1]`."""
     return [_customer(source, number) for number in range(1, CUSTOMERS + 1)]
 
 
-def _customer(source: Source, number: int) -> Customer:
+def _customer(source: SampleSource, number: int) -> Customer:
     locale = source.locale()
     faker = source.faker(locale)
     first, last = faker.first_name(), faker.last_name()
@@ -111,7 +111,7 @@ def _customer(source: Source, number: int) -> Customer:
     )
 
 
-def _marketing(source: Source, first: str, email: str) -> dict[str, Any]:
+def _marketing(source: SampleSource, first: str, email: str) -> dict[str, Any]:
     marketing: dict[str, Any] = {
         "consent": source.chance(0.7),
         "contact": {"email": email, "channels": [channel for channel in CHANNELS if source.chance(0.4)]},
@@ -122,14 +122,14 @@ def _marketing(source: Source, first: str, email: str) -> dict[str, Any]:
     return marketing
 
 
-def addresses(source: Source, customers: Sequence[Customer]) -> list[Address]:
-    """A home for every customer, and an office for some."""
+def addresses(source: SampleSource, customers: Sequence[Customer]) -> list[Address]:
+    """Return a home address for every customer, and a work address for some."""
     places = [(customer, "home") for customer in customers]
     places += [(customer, "work") for customer in customers if source.chance(0.25)]
     return [_address(source, number, *place) for number, place in enumerate(places, 1)]
 
 
-def _address(source: Source, number: int, customer: Customer, kind: str) -> Address:
+def _address(source: SampleSource, number: int, customer: Customer, kind: str) -> Address:
     faker = source.faker(customer.locale)
     return Address(
         number,
@@ -145,13 +145,13 @@ def _address(source: Source, number: int, customer: Customer, kind: str) -> Addr
     )
 
 
-def payment_methods(source: Source, customers: Sequence[Customer]) -> list[PaymentMethod]:
-    """At least one card for every customer, a second one for some; customer n has the n-th card."""
+def payment_methods(source: SampleSource, customers: Sequence[Customer]) -> list[PaymentMethod]:
+    """Return a card for every customer and a second one for some; customer n has the n-th card."""
     holders = [*customers, *(customer for customer in customers if source.chance(0.15))]
     return [_payment_method(source, number, holder) for number, holder in enumerate(holders, 1)]
 
 
-def _payment_method(source: Source, number: int, holder: Customer) -> PaymentMethod:
+def _payment_method(source: SampleSource, number: int, holder: Customer) -> PaymentMethod:
     card = source.faker().credit_card_number(source.random.choice(("visa16", "mastercard", "amex")))
     return PaymentMethod(
         number,
@@ -165,12 +165,12 @@ def _payment_method(source: Source, number: int, holder: Customer) -> PaymentMet
     )
 
 
-def employees(source: Source) -> list[Employee]:
-    """All employees; the first is everybody's manager."""
+def employees(source: SampleSource) -> list[Employee]:
+    """Return all employees; the first manages the others."""
     return [_employee(source, number) for number in range(1, EMPLOYEES + 1)]
 
 
-def _employee(source: Source, number: int) -> Employee:
+def _employee(source: SampleSource, number: int) -> Employee:
     faker = source.faker("en_GB")
     first, last = faker.first_name(), faker.last_name()
     job = source.random.choice(list(JOBS))

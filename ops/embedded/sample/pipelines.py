@@ -1,28 +1,32 @@
-"""CDK pipelines of the sample accounts, as templates in the form that CDK synthesizes. Plain data."""
+"""CDK pipelines of the sample accounts, as templates in the form that CDK synthesizes."""
 
 import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 CONSTRUCT = "CrossRegionCodePipelineReplicationBucket"
-DAYS_AGO = 200  # when what is old was made
+DAYS_AGO = 200  # age of old stacks
 
 
 @dataclass(frozen=True)
 class SampleStack:
-    """A stack to deploy. `artifacts` go into its bucket; `gone` is deleted again; `old` was made long ago."""
+    """A stack to deploy.
+
+    `artifacts` is the number of objects in its bucket. A `deleted` stack leaves only its bucket behind, and
+    an `old` one is backdated.
+    """
 
     name: str
     account: str
     region: str
     template: dict[str, Any]
     artifacts: int = 0
-    gone: bool = False
+    deleted: bool = False
     old: bool = True
 
 
 def support_names(stack: str, account: str, region: str) -> tuple[str, str]:
-    """Names of bucket and alias, as CDK's `generatePhysicalName` makes them for a stack at the app's top."""
+    """Return the names of bucket and alias that CDK generates for a stack directly below the app."""
     return (
         _physical(stack, account, region, CONSTRUCT).lower(),
         f"alias/{_physical(stack, account, region, f'{CONSTRUCT}EncryptionAlias', prefix=False).lower()}",
@@ -38,8 +42,8 @@ def _physical(stack: str, account: str, region: str, construct: str, *, prefix: 
     return f"{stack[:25] if prefix else stack[-8:]}{id_[-24:]}{digest}"
 
 
-def support(pipeline: str, account: str, region: str, **more: Any) -> SampleStack:
-    """A support stack with bucket, key and alias."""
+def support_stack(pipeline: str, account: str, region: str, **more: Any) -> SampleStack:
+    """Return a support stack with bucket, key, and alias."""
     name = f"{pipeline}-support-{region}"
     bucket, alias = support_names(name, account, region)
     root = {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::{account}:root"}
@@ -77,9 +81,9 @@ def support(pipeline: str, account: str, region: str, **more: Any) -> SampleStac
     return SampleStack(name, account, region, {"Resources": resources}, **more)
 
 
-def pipeline(name: str, account: str, home: str, stores: dict[str, str]) -> SampleStack:
-    """A pipeline with its own artifact bucket; `stores`: region → support stack of that region."""
-    listed: list[dict[str, Any]] = [
+def pipeline_stack(name: str, account: str, home: str, stores: dict[str, str]) -> SampleStack:
+    """Return a pipeline with its own artifact bucket; `stores` maps regions to support stacks."""
+    artifact_stores: list[dict[str, Any]] = [
         {
             "Region": home,
             "ArtifactStore": {"Type": "S3", "Location": {"Ref": "PipelineArtifactsBucket22248F97"}},
@@ -88,13 +92,13 @@ def pipeline(name: str, account: str, home: str, stores: dict[str, str]) -> Samp
     for region, stack in stores.items():
         bucket, alias = support_names(stack, account, region)
         key = {"Type": "KMS", "Id": f"arn:aws:kms:{region}:{account}:{alias}"}
-        listed.append(
+        artifact_stores.append(
             {"Region": region, "ArtifactStore": {"Type": "S3", "Location": bucket, "EncryptionKey": key}}
         )
     properties = {
         "Name": name,
         "RoleArn": f"arn:aws:iam::{account}:role/{name}",
-        "ArtifactStores": listed,
+        "ArtifactStores": artifact_stores,
         "Stages": [{"Name": "Source", "Actions": []}, {"Name": "Deploy", "Actions": []}],
     }
     resources = {
@@ -105,13 +109,13 @@ def pipeline(name: str, account: str, home: str, stores: dict[str, str]) -> Samp
 
 
 def sample_stacks(production: str, development: str) -> tuple[SampleStack, ...]:
-    """Live, shared, orphaned, retained and young ones, in the order in which they are made."""
+    """Return in-use, shared, orphaned, retained, and recent stacks, in the order of their creation."""
     home, other = "eu-west-1", "us-east-1"
     return (
-        support("Storefront", production, other, artifacts=12),
-        pipeline("Storefront", production, home, {other: f"Storefront-support-{other}"}),
-        pipeline("Checkout", production, home, {other: f"Storefront-support-{other}"}),
-        support("Loyalty", production, other, artifacts=9),
-        support("Spike", development, other, artifacts=4, gone=True),
-        support("Reports", development, other, old=False),
+        support_stack("Storefront", production, other, artifacts=12),
+        pipeline_stack("Storefront", production, home, {other: f"Storefront-support-{other}"}),
+        pipeline_stack("Checkout", production, home, {other: f"Storefront-support-{other}"}),
+        support_stack("Loyalty", production, other, artifacts=9),
+        support_stack("Spike", development, other, artifacts=4, deleted=True),
+        support_stack("Reports", development, other, old=False),
     )

@@ -1,6 +1,6 @@
-"""What a new embedded cloud holds: roles, logs, a shop's database with its pipeline, a rollout under way.
+"""The content of a new embedded cloud: roles, logs, a shop's database with its pipeline, and a rollout.
 
-The log export comes when the cloud is ready already: whoever starts it does not wait for it.
+The log export is deployed after the cloud is ready, so that its start does not wait for it.
 """
 
 import json
@@ -33,7 +33,7 @@ from ops.embedded.accounts import (
     cloud,
     endpoint,
 )
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.rds.service import Databases
 from ops.embedded.sample import SampleDatabase, production_databases, seed_pipelines
 from ops.embedded.sample.live_logs import keep_writing
@@ -56,56 +56,56 @@ EXPORTED = "exported"
 EXPORT = {
     "BucketName": f"arn:aws:s3:::{EXPORTED_BUCKET}",
     "BucketPrefix": "",
-    "BufferIntervalHint": "900",  # few objects: there is little in each
+    "BufferIntervalHint": "900",  # long, so that there are few small objects
     "ProcessorBufferIntervalHint": "300",
-    "ProcessorPackage": "",  # it is made for Lambda's platform
+    "ProcessorPackage": "",  # the package is built for Lambda's platform
 }
 
 log = logging.getLogger("slipway.embedded")
 
 
-def seed(context: Context, databases: Databases) -> None:
-    """Fills the cloud, through its own API but for the databases' rows."""
+def seed(context: OverlayContext, databases: Databases) -> None:
+    """Seed the cloud through its own API, except for the databases' rows."""
     for account in ACCOUNTS:
-        _make_role(context, account)
+        _create_role(context, account)
         for region in REGIONS:
-            _make_way_out(context, account, region)
+            _add_internet_route(context, account, region)
     now = datetime.now(UTC)
     seed_logs(now)
     seed_exported(lambda service: _client(context, service, PRODUCTION), now)
     for database in production_databases():
-        _make_database(context, databases, database)
-        _make_pipeline(context, database)
+        _create_database(context, databases, database)
+        _deploy_pipeline(context, database)
     _begin_rollout(context)
     for stack in sample_stacks(PRODUCTION.id, DEVELOPMENT.id):
-        seed_pipelines.deploy(partial(_client_of, context), _until, stack)
+        seed_pipelines.deploy(partial(_client_of, context), _wait_until, stack)
 
 
-def live(context: Context) -> None:
-    """Deploys the sample's log export to a new cloud, then new lines come into its groups for a while."""
+def live(context: OverlayContext) -> None:
+    """Deploy the sample's log export to a new cloud, then write new log events for a while."""
     try:
         if not (context.data / EXPORTED).exists():
             _deploy_export(context)
             (context.data / EXPORTED).touch()
         keep_writing(partial(_client_of, context))
     except Exception:
-        log.exception("the sample's log export is not there")
+        log.exception("Cannot deploy the sample's log export")
 
 
-def _deploy_export(context: Context) -> None:
-    """From everywhere into the bucket that holds the sample logs, as if it had done so all the time."""
+def _deploy_export(context: OverlayContext) -> None:
+    """Export all accounts and regions to the bucket of the sample logs, as if since their creation."""
     workbench = cloud(Settings(data=context.data.parent), context.endpoint)
-    wish = Wish(Place(PRODUCTION, HOME), workbench.places, EXPORT)
-    plan = export.plan_deploy(workbench, read_standing(workbench, workbench.places), wish)
+    request = Wish(Place(PRODUCTION, HOME), workbench.places, EXPORT)
+    plan = export.plan_deploy(workbench, read_standing(workbench, workbench.places), request)
     _checked(execute(plan, actor=SEED, audit=open_audit(workbench), confirmed=plan.confirm))
     backdate_subscriptions()
 
 
-def _client_of(context: Context, service: str, account: str, region: str) -> Any:
+def _client_of(context: OverlayContext, service: str, account: str, region: str) -> Any:
     return _client(context, service, next(a for a in ACCOUNTS if a.id == account), region)
 
 
-def _client(context: Context, service: str, account: Account, region: str = HOME) -> Any:
+def _client(context: OverlayContext, service: str, account: Account, region: str = HOME) -> Any:
     root = endpoint(context.endpoint, account.id)
     return boto3.client(
         service,  # type: ignore[call-overload]
@@ -116,8 +116,8 @@ def _client(context: Context, service: str, account: Account, region: str = HOME
     )
 
 
-def _make_role(context: Context, account: Account) -> None:
-    """The role that the workbench assumes in the account."""
+def _create_role(context: OverlayContext, account: Account) -> None:
+    """Create the role that the workbench assumes in the account."""
     iam = _client(context, "iam", account)
     trust = {
         "Version": "2012-10-17",
@@ -128,8 +128,8 @@ def _make_role(context: Context, account: Account) -> None:
     iam.put_role_policy(RoleName=ROLE, PolicyName="administer", PolicyDocument=json.dumps(everything))
 
 
-def _make_way_out(context: Context, account: Account, region: str) -> None:
-    """A default VPC has an internet gateway on AWS; the emulator's has none."""
+def _add_internet_route(context: OverlayContext, account: Account, region: str) -> None:
+    """Add an internet gateway to the default VPC, which the emulator's lacks."""
     ec2 = _client(context, "ec2", account, region)
     (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
     (table,) = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])[
@@ -140,7 +140,7 @@ def _make_way_out(context: Context, account: Account, region: str) -> None:
     ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
 
 
-def _make_database(context: Context, databases: Databases, database: SampleDatabase) -> None:
+def _create_database(context: OverlayContext, databases: Databases, database: SampleDatabase) -> None:
     rds = _client(context, "rds", PRODUCTION)
     password = secrets.token_urlsafe(20)
     rds.create_db_instance(
@@ -154,16 +154,16 @@ def _make_database(context: Context, databases: Databases, database: SampleDatab
     )
 
     def is_available() -> bool:
-        found = rds.describe_db_instances(DBInstanceIdentifier=database.identifier)["DBInstances"][0]
-        return bool(found["DBInstanceStatus"] == "available")
+        instance = rds.describe_db_instances(DBInstanceIdentifier=database.identifier)["DBInstances"][0]
+        return bool(instance["DBInstanceStatus"] == "available")
 
-    _until(is_available)
+    _wait_until(is_available)
     with request_scope(PRODUCTION.id, HOME):
         databases.load(database.identifier, password, database.sql())
 
 
-def _make_pipeline(context: Context, database: SampleDatabase) -> None:
-    """Deployed as a user does it, and audited beside the user's own changes."""
+def _deploy_pipeline(context: OverlayContext, database: SampleDatabase) -> None:
+    """Deploy the pipeline as a user does, with audit records like the user's own changes."""
     workbench = cloud(Settings(data=context.data.parent), context.endpoint)
     place = Place(PRODUCTION, HOME)
     first, second = list_subnets(workbench, place)[:2]
@@ -182,7 +182,7 @@ def _make_pipeline(context: Context, database: SampleDatabase) -> None:
     _checked(run(plan_deploy(workbench, read_preview(workbench, prepared.spec))))
 
 
-def _begin_rollout(context: Context) -> None:
+def _begin_rollout(context: OverlayContext) -> None:
     workbench = cloud(Settings(data=context.data.parent), context.endpoint)
     audit = open_audit(workbench)
 
@@ -197,9 +197,9 @@ def _checked(outcome: Outcome) -> None:
         raise outcome.error
 
 
-def _until(condition: Callable[[], bool]) -> None:
+def _wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > deadline:
-            raise EmbeddedError("The embedded cloud does not answer itself.", hint="See its server.log.")
+            raise EmbeddedError("Timed out while seeding the embedded cloud.", hint="See its server.log.")
         time.sleep(0.05)

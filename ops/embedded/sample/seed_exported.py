@@ -1,4 +1,4 @@
-"""The sample logs as an export has delivered them: JSON lines in a bucket, its tables, a work group."""
+"""The sample logs in the form of an export: JSON lines in a bucket, with tables and a work group."""
 
 import gzip
 import json
@@ -17,40 +17,40 @@ MEGABYTES = 2**20
 
 
 def seed_exported(client: Client, end: datetime) -> None:
-    """A day until `end`; `client` makes clients in the account and region that the logs are exported to."""
+    """Write the day before `end`; `client` returns clients in the export's account and region."""
     s3 = client("s3")
     try:
         s3.create_bucket(Bucket=EXPORTED_BUCKET, CreateBucketConfiguration={"LocationConstraint": HOME})
     except s3.exceptions.BucketAlreadyOwnedByYou:
-        pass  # the call was repeated: on a busy machine the answer may come too late
+        pass  # a retried call: on a busy machine, the first response may arrive too late
     for folder, lines in _lines(end).items():
         body = gzip.compress("".join(lines).encode(), mtime=0)
         s3.put_object(Bucket=EXPORTED_BUCKET, Key=f"json/{folder}/sample.gz", Body=body)
-    _make_tables(client)
+    _create_tables(client)
 
 
 def _lines(end: datetime) -> dict[str, list[str]]:
     ids = {account.name: account.id for account in ACCOUNTS}
-    found: dict[str, list[str]] = defaultdict(list)
+    lines_by_folder: dict[str, list[str]] = defaultdict(list)
     for log in sample_logs():
-        for number, (at, message) in enumerate(sample_events(log, end)):
+        for number, (timestamp, message) in enumerate(sample_events(log, end)):
             name = f"{log.account}/{log.region}/{log.group}/{number}"
             event = {
                 "account": ids[log.account],
                 "region": log.region,
                 "group": log.group,
                 "stream": log.stream,
-                "timestamp": round(at.timestamp() * 1000),
+                "timestamp": round(timestamp.timestamp() * 1000),
                 "id": f"{int(sha256(name.encode()).hexdigest(), 16):056d}"[:56],
                 "message": message,
             }
-            place = f"account={ids[log.account]}/region={log.region}"
-            folder = f"{place}/date={at:%Y-%m-%d}/hour={at:%H}"
-            found[folder].append(json.dumps(event, ensure_ascii=False) + "\n")
-    return found
+            account_path = f"account={ids[log.account]}/region={log.region}"
+            folder = f"{account_path}/date={timestamp:%Y-%m-%d}/hour={timestamp:%H}"
+            lines_by_folder[folder].append(json.dumps(event, ensure_ascii=False) + "\n")
+    return lines_by_folder
 
 
-def _make_tables(client: Client) -> None:
+def _create_tables(client: Client) -> None:
     glue, athena = client("glue"), client("athena")
     glue.create_database(DatabaseInput={"Name": EXPORTED_TABLES})
     columns = {"group": "string", "stream": "string", "timestamp": "bigint", "id": "string"}
@@ -76,7 +76,7 @@ def _make_tables(client: Client) -> None:
             "PartitionKeys": [{"Name": name, "Type": "string"} for name in partitions],
             "StorageDescriptor": {
                 "Columns": [
-                    {"Name": name, "Type": kind} for name, kind in {**columns, "message": "string"}.items()
+                    {"Name": name, "Type": type_} for name, type_ in {**columns, "message": "string"}.items()
                 ],
                 "Location": f"s3://{EXPORTED_BUCKET}/json/",
                 "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe", "Parameters": {}},

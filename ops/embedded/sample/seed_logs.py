@@ -1,4 +1,4 @@
-"""The sample logs of a new embedded cloud: groups with a day of events, taken in when they happened."""
+"""The sample logs of a new embedded cloud: log groups with the events of one day, as of their time."""
 
 from datetime import datetime, timedelta
 
@@ -6,22 +6,22 @@ from ministack.core.responses import request_scope
 from ministack.services import cloudwatch_logs
 
 from ops.embedded.accounts import ACCOUNTS
-from ops.embedded.logs.events import take_in
+from ops.embedded.logs.events import ingest
 from ops.embedded.sample.logs import SampleLog, events_of, sample_logs
 
 IDS = {account.name: account.id for account in ACCOUNTS}
-SINCE = timedelta(hours=30)  # the groups are older than their events
+SINCE = timedelta(hours=30)  # age of the groups, which are older than their events
 
 
 def seed_logs(end: datetime) -> None:
-    """A day until `end`, past the API, which takes no event into the past."""
+    """Write the day before `end` without the API, which rejects old events."""
     for log in sample_logs():
         with request_scope(IDS[log.account], log.region):
             _fill(log, end)
 
 
 def backdate_subscriptions() -> None:
-    """The sample groups were subscribed when they were made: all their events are in the sample's bucket."""
+    """Backdate the subscriptions to their groups' creation: the sample's bucket has all events."""
     for log in sample_logs():
         with request_scope(IDS[log.account], log.region):
             if group := cloudwatch_logs._log_groups.get(log.group):
@@ -38,4 +38,4 @@ def _fill(log: SampleLog, end: datetime) -> None:
         cloudwatch_logs._put_retention_policy(
             {"logGroupName": log.group, "retentionInDays": log.retention_days}
         )
-    take_in(log.group, log.stream, events_of(log, end))
+    ingest(log.group, log.stream, events_of(log, end))

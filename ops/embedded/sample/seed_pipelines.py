@@ -1,4 +1,4 @@
-"""CDK pipelines for a new embedded cloud: deployed over its API, then made old where the sample says so."""
+"""CDK pipelines for a new embedded cloud, deployed through its API and backdated where the sample is old."""
 
 import json
 from collections.abc import Callable
@@ -17,29 +17,29 @@ SEAMS = (
     "ministack.services.s3._buckets",
 )
 
-SIZE = 200_000  # bytes of a made-up artifact
+SIZE = 200_000  # bytes of each artifact
 
 Client = Callable[[str, str, str], Any]  # service, account id, region
 
 
 def deploy(client: Client, until: Callable[[Callable[[], bool]], None], stack: SampleStack) -> None:
-    """Deploys the stack, fills its bucket, and deletes it again where only its bucket is to stay."""
-    stacks = client("cloudformation", stack.account, stack.region)
-    stacks.create_stack(StackName=stack.name, TemplateBody=json.dumps(stack.template))
+    """Deploy the stack, fill its bucket, and delete the stack again if only its bucket remains."""
+    cfn = client("cloudformation", stack.account, stack.region)
+    cfn.create_stack(StackName=stack.name, TemplateBody=json.dumps(stack.template))
 
-    def is_status(wanted: str) -> Callable[[], bool]:
-        return lambda: stacks.describe_stacks(StackName=id_)["Stacks"][0]["StackStatus"] == wanted
+    def is_status(status: str) -> Callable[[], bool]:
+        return lambda: cfn.describe_stacks(StackName=id_)["Stacks"][0]["StackStatus"] == status
 
-    id_ = stacks.describe_stacks(StackName=stack.name)["Stacks"][0]["StackId"]
+    id_ = cfn.describe_stacks(StackName=stack.name)["Stacks"][0]["StackId"]
     until(is_status("CREATE_COMPLETE"))
     for number in range(stack.artifacts):
         body = bytes([number]) * SIZE
         key = f"{stack.name.split('-')[0]}/Artifact_S/{number:07d}"
         client("s3", stack.account, stack.region).put_object(Bucket=_bucket(stack), Key=key, Body=body)
     if stack.old:
-        _make_old(stack)
-    if stack.gone:
-        stacks.delete_stack(StackName=stack.name)
+        _backdate(stack)
+    if stack.deleted:
+        cfn.delete_stack(StackName=stack.name)
         until(is_status("DELETE_COMPLETE"))
 
 
@@ -47,18 +47,18 @@ def _bucket(stack: SampleStack) -> str:
     return str(stack.template["Resources"][f"{CONSTRUCT}FC3227F2"]["Properties"]["BucketName"])
 
 
-def _make_old(stack: SampleStack) -> None:
-    """Nobody can give the API a date: it is written into the emulator's records."""
-    made = datetime.now(UTC) - timedelta(days=DAYS_AGO)
-    text = f"{made:%Y-%m-%dT%H:%M:%S}.000Z"
+def _backdate(stack: SampleStack) -> None:
+    """Change creation times in the emulator's records, because the API cannot."""
+    created = datetime.now(UTC) - timedelta(days=DAYS_AGO)
+    timestamp = f"{created:%Y-%m-%dT%H:%M:%S}.000Z"
     with request_scope(stack.account, stack.region):
         record = cloudformation._stacks[stack.name]
-        record["CreationTime"] = record["LastUpdatedTime"] = text
+        record["CreationTime"] = record["LastUpdatedTime"] = timestamp
         for resource in record["_resources"].values():
             name = resource["PhysicalResourceId"]
             if resource["ResourceType"] == "AWS::S3::Bucket":
-                s3._buckets[name]["created"] = text
+                s3._buckets[name]["created"] = timestamp
                 for item in s3._buckets[name]["objects"].values():
-                    item["last_modified"] = text
+                    item["last_modified"] = timestamp
             elif resource["ResourceType"] == "AWS::KMS::Key":
-                kms._keys[name]["CreationDate"] = int(made.timestamp())
+                kms._keys[name]["CreationDate"] = int(created.timestamp())

@@ -1,6 +1,6 @@
-"""The shop's database as SQL for `psql -f`: tables, rows by COPY, then constraints, triggers and views.
+"""The shop's database as SQL for `psql -f`: tables, rows as COPY, then constraints, triggers, and views.
 
-The same seed gives the same bytes in every process. Nothing is read but the package's own SQL.
+The same seed results in the same bytes in every process. Only the package's own SQL files are read.
 """
 
 import json
@@ -10,24 +10,24 @@ from importlib import resources
 from typing import Any, NamedTuple
 
 from ops.embedded.sample import people, traces, trade
-from ops.embedded.sample.source import Source
+from ops.embedded.sample.source import SampleSource
 
 SEED = 20_240_229
 
-# What COPY's text format gives a meaning: https://www.postgresql.org/docs/16/sql-copy.html
+# Special characters of COPY's text format: https://www.postgresql.org/docs/16/sql-copy.html
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def shop_sql(seed: int = SEED) -> Iterator[str]:
-    """Yield the script in pieces; one table's rows are one piece."""
-    source = Source(seed)
+    """Yield the script in parts; the rows of one table are one part."""
+    source = SampleSource(seed)
     yield _script("shop_tables.sql")
     for table, rows in _tables(source):
         yield _copy(table, rows)
     yield _script("shop_constraints.sql")
 
 
-def _tables(source: Source) -> Iterator[tuple[str, Sequence[NamedTuple]]]:
+def _tables(source: SampleSource) -> Iterator[tuple[str, Sequence[NamedTuple]]]:
     customers = people.customers(source)
     addresses = people.addresses(source, customers)
     cards = people.payment_methods(source, customers)

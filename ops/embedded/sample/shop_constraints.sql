@@ -1,5 +1,5 @@
--- The shop, after its rows: sequences, constraints, indexes, triggers, views, statistics.
--- The rows brought their own ids: let each sequence go on after the highest.
+-- The shop after its rows: sequences, constraints, indexes, triggers, views, and statistics.
+-- The rows have explicit IDs: continue each sequence after the highest.
 DO $$
 DECLARE
     counted regclass;

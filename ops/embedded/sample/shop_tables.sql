@@ -1,4 +1,4 @@
--- The shop, before its rows: types and tables. What checks the rows and hangs on them comes after them, in
+-- The shop before its rows: types and tables. Constraints, indexes, and triggers follow the rows, in
 -- shop_constraints.sql, as in a dump.
 SET client_encoding = 'UTF8';
 SET standard_conforming_strings = on;

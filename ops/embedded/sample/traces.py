@@ -1,12 +1,12 @@
-"""Where people are mentioned without a column of their own: tickets, subscriptions, the audit log."""
+"""Personal data outside of columns of its own: tickets, newsletter subscriptions, and the audit log."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from ops.embedded.sample.people import Customer, Employee, PaymentMethod
-from ops.embedded.sample.source import MAIL_DOMAINS, Source
-from ops.embedded.sample.trade import Order
+from ops.embedded.sample.source import MAIL_DOMAINS, SampleSource
+from ops.embedded.sample.trade import ShopOrder
 
 TICKETS = 1_500
 SUBSCRIPTIONS = 1_800
@@ -23,7 +23,7 @@ TICKET_NOTES = (
 SUBJECTS = ("Where is my order?", "Damaged parcel", "Refund", "Chargeback", "Invoice", "Cannot sign in")
 
 
-class Ticket(NamedTuple):
+class SupportTicket(NamedTuple):
     """A row of `support_tickets`."""
 
     id: int
@@ -36,7 +36,7 @@ class Ticket(NamedTuple):
     opened_at: datetime
 
 
-class Subscription(NamedTuple):
+class NewsletterSubscription(NamedTuple):
     """A row of `newsletter_subscriptions`."""
 
     id: int
@@ -57,13 +57,13 @@ class AuditEntry(NamedTuple):
 
 
 def support_tickets(
-    source: Source,
-    orders: Sequence[Order],
+    source: SampleSource,
+    orders: Sequence[ShopOrder],
     customers: Sequence[Customer],
     cards: Sequence[PaymentMethod],
     employees: Sequence[Employee],
-) -> list[Ticket]:
-    """Tickets about orders, with what was said in the agents' own words."""
+) -> list[SupportTicket]:
+    """Return tickets about orders, with personal data in the agents' free text."""
     return [
         _ticket(
             source, number, order, customers[order.customer_id - 1], cards[order.customer_id - 1], employees
@@ -73,13 +73,13 @@ def support_tickets(
 
 
 def _ticket(
-    source: Source,
+    source: SampleSource,
     number: int,
-    order: Order,
+    order: ShopOrder,
     customer: Customer,
     card: PaymentMethod,
     employees: Sequence[Employee],
-) -> Ticket:
+) -> SupportTicket:
     digits = card.card_number
     notes = source.random.choice(TICKET_NOTES).format(
         name=customer.name,
@@ -91,7 +91,7 @@ def _ticket(
         card=digits,
         spaced_card=" ".join(digits[start : start + 4] for start in range(0, len(digits), 4)),
     )
-    return Ticket(
+    return SupportTicket(
         number,
         customer.id,
         order.id if source.chance(0.8) else None,
@@ -103,8 +103,10 @@ def _ticket(
     )
 
 
-def newsletter_subscriptions(source: Source, customers: Sequence[Customer]) -> list[Subscription]:
-    """Subscriptions of customers, and of as many visitors who never bought anything."""
+def newsletter_subscriptions(
+    source: SampleSource, customers: Sequence[Customer]
+) -> list[NewsletterSubscription]:
+    """Return subscriptions of customers and of as many visitors who never bought anything."""
     known = [customer.email for customer in source.random.sample(customers, SUBSCRIPTIONS // 2)]
     visitors = [
         f"{source.faker().user_name()}{number}@{source.random.choice(MAIL_DOMAINS)}"
@@ -113,7 +115,7 @@ def newsletter_subscriptions(source: Source, customers: Sequence[Customer]) -> l
     return [_subscription(source, number, email) for number, email in enumerate(known + visitors, 1)]
 
 
-def _subscription(source: Source, number: int, email: str) -> Subscription:
+def _subscription(source: SampleSource, number: int, email: str) -> NewsletterSubscription:
     consent = {
         "email": email,
         "ip": source.faker().ipv4_public(),
@@ -121,18 +123,18 @@ def _subscription(source: Source, number: int, email: str) -> Subscription:
         "topics": source.random.sample(("offers", "recipes", "garden", "events"), 2),
         "version": source.random.randint(1, 4),
     }
-    return Subscription(number, email, consent, source.moment())
+    return NewsletterSubscription(number, email, consent, source.moment())
 
 
-def audit_log(source: Source, customers: Sequence[Customer]) -> list[AuditEntry]:
-    """What customers did, with what their browser and the forms told."""
+def audit_log(source: SampleSource, customers: Sequence[Customer]) -> list[AuditEntry]:
+    """Return customers' actions, with the details of browser and form."""
     return [
         _audit_entry(source, number, source.random.choice(customers))
         for number in range(1, AUDIT_ENTRIES + 1)
     ]
 
 
-def _audit_entry(source: Source, number: int, customer: Customer) -> AuditEntry:
+def _audit_entry(source: SampleSource, number: int, customer: Customer) -> AuditEntry:
     action = source.random.choice(ACTIONS)
     ip = source.faker().ipv6() if source.chance(0.2) else source.faker().ipv4_public()
     details: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What the shop sells, to whom, how it was paid, and what was said about it."""
+"""The shop's products, orders, payments, and reviews."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from ops.embedded.sample.people import Address, Customer, PaymentMethod
-from ops.embedded.sample.source import Source
+from ops.embedded.sample.source import SampleSource
 
 ORDERS = 6_000
 REVIEWS = 2_500
@@ -54,7 +54,7 @@ class Product(NamedTuple):
     attributes: dict[str, Any]
 
 
-class Order(NamedTuple):
+class ShopOrder(NamedTuple):
     """A row of `orders`."""
 
     id: int
@@ -103,19 +103,19 @@ class Review(NamedTuple):
 
 
 def categories() -> list[Category]:
-    """The departments, then what is in each."""
+    """Return the departments, then the categories in each."""
     departments = [Category(number, None, name) for number, name in enumerate(CATEGORIES, 1)]
     kinds = [(parent.id, kind) for parent in departments for kind in CATEGORIES[parent.name]]
     return departments + [Category(number, *kind) for number, kind in enumerate(kinds, len(departments) + 1)]
 
 
-def products(source: Source) -> list[Product]:
-    """All products, spread over the categories that have a parent."""
+def products(source: SampleSource) -> list[Product]:
+    """Return all products, spread over the categories that have a parent."""
     kinds = [category for category in categories() if category.parent_id]
     return [_product(source, number, kinds[number % len(kinds)]) for number in range(1, PRODUCTS + 1)]
 
 
-def _product(source: Source, number: int, kind: Category) -> Product:
+def _product(source: SampleSource, number: int, kind: Category) -> Product:
     material = source.random.choice(MATERIALS)
     return Product(
         number,
@@ -128,8 +128,10 @@ def _product(source: Source, number: int, kind: Category) -> Product:
     )
 
 
-def orders(source: Source, addresses: Sequence[Address], customers: Sequence[Customer]) -> list[Order]:
-    """All orders, each to one of its customer's addresses; `orders(…)[id - 1]` is the one of that id."""
+def orders(
+    source: SampleSource, addresses: Sequence[Address], customers: Sequence[Customer]
+) -> list[ShopOrder]:
+    """Return all orders, each to one of its customer's addresses; `orders(…)[id - 1]` has that ID."""
     statuses = source.random.choices(list(STATUSES), list(STATUSES.values()), k=ORDERS)
     picked = source.random.choices(addresses, k=ORDERS)
     return [
@@ -138,12 +140,12 @@ def orders(source: Source, addresses: Sequence[Address], customers: Sequence[Cus
     ]
 
 
-def _order(source: Source, number: int, status: str, address: Address, customer: Customer) -> Order:
+def _order(source: SampleSource, number: int, status: str, address: Address, customer: Customer) -> ShopOrder:
     ordered = source.moment(customer.created_at)
     note = source.random.choice(DELIVERY_NOTES).format(
         name=customer.name, phone=customer.phone or "my office", email=customer.email
     )
-    return Order(
+    return ShopOrder(
         number,
         customer.id,
         address.id,
@@ -156,8 +158,10 @@ def _order(source: Source, number: int, status: str, address: Address, customer:
     )
 
 
-def order_items(source: Source, orders: Sequence[Order], products: Sequence[Product]) -> list[OrderItem]:
-    """One to four items for every order."""
+def order_items(
+    source: SampleSource, orders: Sequence[ShopOrder], products: Sequence[Product]
+) -> list[OrderItem]:
+    """Return one to four items for every order."""
     return [
         OrderItem(order.id, position, product.id, source.random.choice((1, 1, 1, 2, 3)), product.price)
         for order in orders
@@ -166,13 +170,13 @@ def order_items(source: Source, orders: Sequence[Order], products: Sequence[Prod
 
 
 def payments(
-    source: Source,
-    orders: Sequence[Order],
+    source: SampleSource,
+    orders: Sequence[ShopOrder],
     items: Sequence[OrderItem],
     cards: Sequence[PaymentMethod],
     customers: Sequence[Customer],
 ) -> list[Payment]:
-    """One payment for every order that got that far."""
+    """Return one payment for every order that was paid."""
     totals: dict[int, Decimal] = defaultdict(Decimal)
     for item in items:
         totals[item.order_id] += item.quantity * item.unit_price
@@ -191,7 +195,7 @@ def payments(
 
 
 def _payment(
-    source: Source, number: int, order: Order, amount: Decimal, card: PaymentMethod, payer: Customer
+    source: SampleSource, number: int, order: ShopOrder, amount: Decimal, card: PaymentMethod, payer: Customer
 ) -> Payment:
     response = {
         "status": "captured",
@@ -204,13 +208,13 @@ def _payment(
     return Payment(number, order.id, card.id, amount, reference, response, order.ordered_at)
 
 
-def reviews(source: Source, products: Sequence[Product], customers: Sequence[Customer]) -> list[Review]:
-    """Reviews by different customers, so no one reviews a product twice."""
+def reviews(source: SampleSource, products: Sequence[Product], customers: Sequence[Customer]) -> list[Review]:
+    """Return reviews; no customer reviews a product twice."""
     picked = source.random.sample([(p, c) for p in products[:40] for c in customers], REVIEWS)
     return [_review(source, number, *pair) for number, pair in enumerate(picked, 1)]
 
 
-def _review(source: Source, number: int, product: Product, author: Customer) -> Review:
+def _review(source: SampleSource, number: int, product: Product, author: Customer) -> Review:
     body = source.random.choice(REVIEW_BODIES)
     return Review(
         number,

@@ -1,9 +1,9 @@
-"""Services whose overlay is one module.
+"""Services with one overlay module.
 
 kinesis       Kinesis
 functions     Lambda
 codepipeline  CodePipeline
-regions       the Regions of an account
+regions       an account's Regions
 s3_copy       checksums of S3 copies
 flow_metrics  metrics of the log flow
 trail         CloudTrail events for new log groups

@@ -1,6 +1,6 @@
-"""CodePipeline: pipelines as records, which the emulator lacks; none of them is ever run.
+"""CodePipeline: pipelines as records, which the emulator lacks; no pipeline ever runs.
 
-Requests are checked against botocore's model of the service, and each call against IAM as on AWS.
+Requests are validated against botocore's service model, and calls are authorized with IAM as on AWS.
 """
 
 import copy
@@ -18,7 +18,7 @@ from ministack.core import iam_actions, persistence, router
 from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
 from ministack.services.cloudformation import provisioners
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 
 SEAMS = (
     "ministack.app.SERVICE_HANDLERS",
@@ -33,7 +33,7 @@ SEAMS = (
 
 NAME = "codepipeline"
 TARGET = "CodePipeline_20150709"
-PAGE = 1000  # pipelines that ListPipelines answers at most: CodePipeline API Reference
+PAGE = 1000  # ListPipelines' limit: CodePipeline API Reference
 
 Record = dict[str, Any]
 
@@ -41,15 +41,15 @@ _pipelines = AccountRegionScopedDict()
 _model = ServiceModel(Loader().load_service_model(NAME, "service-2"))
 
 
-class Refused(Exception):
-    """What CodePipeline answers with an error: its code and its words."""
+class CodePipelineError(Exception):
+    """A CodePipeline error response: its code and its message."""
 
-    def __init__(self, code: str, words: str) -> None:
-        super().__init__(words)
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
         self.code = code
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     router.SERVICE_PATTERNS[NAME] = {"target_prefixes": [TARGET], "credential_scope": NAME}
     app.SERVICE_HANDLERS[NAME] = _handle
     iam_actions.SERVICE_TO_IAM_NAMESPACE[NAME] = NAME
@@ -58,8 +58,8 @@ def install(context: Context) -> None:
         _resource(rest[3]) if service == NAME else extract(service, *rest)
     )
     provisioners._RESOURCE_HANDLERS["AWS::CodePipeline::Pipeline"] = {
-        "create": _provision,
-        "update": _reprovision,
+        "create": _create_resource,
+        "update": _update_resource,
         "delete": lambda name, _properties: _pipelines.pop(name, None),
     }
     _persist()
@@ -82,21 +82,21 @@ async def _handle(
 ) -> tuple[int, dict[str, str], bytes]:
     operation = headers["x-amz-target"].rpartition(".")[2]
     try:
-        return _answer(200, _called(operation, json.loads(body or b"{}")))
-    except Refused as refused:
-        return _answer(400, {"__type": refused.code, "message": str(refused)})
+        return _response(200, _call(operation, json.loads(body or b"{}")))
+    except CodePipelineError as error:
+        return _response(400, {"__type": error.code, "message": str(error)})
 
 
-def _answer(status: int, value: Any) -> tuple[int, dict[str, str], bytes]:
+def _response(status: int, value: Any) -> tuple[int, dict[str, str], bytes]:
     return status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(value).encode()
 
 
-def _called(operation: str, request: Record) -> Any:
-    act = _OPERATIONS.get(operation)
-    if act is None:
-        raise Refused("InvalidAction", f"The embedded cloud has no {operation}.")
+def _call(operation: str, request: Record) -> Any:
+    handler = _OPERATIONS.get(operation)
+    if handler is None:
+        raise CodePipelineError("InvalidAction", f"The embedded cloud does not support {operation}.")
     _check(operation, request)
-    return act(request)
+    return handler(request)
 
 
 def _check(operation: str, request: Record) -> None:
@@ -104,35 +104,37 @@ def _check(operation: str, request: Record) -> None:
     assert shape
     report = ParamValidator().validate(request, shape)
     if report.has_errors():
-        raise Refused("ValidationException", report.generate_report())
+        raise CodePipelineError("ValidationException", report.generate_report())
 
 
 def _create(request: Record) -> Record:
     declared = request["pipeline"]
     if declared["name"] in _pipelines:
-        raise Refused("PipelineNameInUseException", f"A pipeline named {declared['name']} already exists")
+        raise CodePipelineError(
+            "PipelineNameInUseException", f"A pipeline named {declared['name']} already exists"
+        )
     return {"pipeline": _write(declared, 1), "tags": request.get("tags", [])}
 
 
 def _update(request: Record) -> Record:
     declared = request["pipeline"]
-    return {"pipeline": _write(declared, _found(declared["name"])["pipeline"]["version"] + 1)}
+    return {"pipeline": _write(declared, _find(declared["name"])["pipeline"]["version"] + 1)}
 
 
 def _write(declared: Record, version: int) -> Record:
     if ("artifactStore" in declared) == ("artifactStores" in declared):
-        raise Refused(
+        raise CodePipelineError(
             "InvalidStructureException",
             "Exactly one of artifactStore and artifactStores must be declared",
         )
     now = time.time()
     pipeline = {**copy.deepcopy(declared), "version": version}
-    before = _pipelines.get(declared["name"])
+    previous = _pipelines.get(declared["name"])
     _pipelines[declared["name"]] = {
         "pipeline": pipeline,
         "metadata": {
             "pipelineArn": _arn(declared["name"]),
-            "created": before["metadata"]["created"] if before else now,
+            "created": previous["metadata"]["created"] if previous else now,
             "updated": now,
         },
     }
@@ -140,7 +142,7 @@ def _write(declared: Record, version: int) -> Record:
 
 
 def _get(request: Record) -> Record:
-    return dict(_found(request["name"]))
+    return dict(_find(request["name"]))
 
 
 def _list(request: Record) -> Record:
@@ -161,7 +163,7 @@ def _list(request: Record) -> Record:
 
 
 def _delete(request: Record) -> Record:
-    _pipelines.pop(request["name"], None)  # no error for one that is not there: API Reference
+    _pipelines.pop(request["name"], None)  # not an error if it does not exist: API Reference
     return {}
 
 
@@ -174,14 +176,14 @@ _OPERATIONS = {
 }
 
 
-def _found(name: str) -> Record:
+def _find(name: str) -> Record:
     if name not in _pipelines:
-        raise Refused(
+        raise CodePipelineError(
             "PipelineNotFoundException",
             f"Account '{get_account_id()}' does not have a pipeline with name '{name}'",
         )
-    found: Record = _pipelines[name]
-    return found
+    record: Record = _pipelines[name]
+    return record
 
 
 def _arn(name: str) -> str:
@@ -189,41 +191,41 @@ def _arn(name: str) -> str:
 
 
 def _resource(body: bytes) -> str:
-    """The pipeline that the request names; ListPipelines is authorized on every resource."""
+    """Return the pipeline in the request; ListPipelines is authorized on all resources."""
     request = json.loads(body or b"{}")
     name = request.get("name") or request.get("pipeline", {}).get("name")
     return _arn(name) if name else "*"
 
 
-def _provision(logical_id: str, properties: Record, stack: str) -> tuple[str, dict[str, str]]:
+def _create_resource(logical_id: str, properties: Record, stack: str) -> tuple[str, dict[str, str]]:
     name = properties.get("Name") or f"{stack}-{logical_id}-{uuid.uuid4().hex[:12].upper()}"
-    request = {"pipeline": _declared(properties, name)}
+    request = {"pipeline": _declaration(properties, name)}
     _check("CreatePipeline", request)
     _create(request)
     return name, {"Version": "1"}
 
 
-def _reprovision(name: str, _old: Record, properties: Record, _stack: str) -> tuple[str, dict[str, str]]:
-    request = {"pipeline": _declared(properties, name)}
+def _update_resource(name: str, _old: Record, properties: Record, _stack: str) -> tuple[str, dict[str, str]]:
+    request = {"pipeline": _declaration(properties, name)}
     _check("UpdatePipeline", request)
-    made = _update(request)
-    return name, {"Version": str(made["pipeline"]["version"])}
+    updated = _update(request)
+    return name, {"Version": str(updated["pipeline"]["version"])}
 
 
-def _declared(properties: Record, name: str) -> Record:
-    """A template's properties in the API's form: CloudFormation lists the stores, the API keys them."""
+def _declaration(properties: Record, name: str) -> Record:
+    """Convert a template's properties to the API's form: the API keys artifact stores by region."""
     stores = {
         item["Region"]: _camel(item["ArtifactStore"]) for item in properties.get("ArtifactStores") or []
     }
-    chosen = {"artifactStores": stores} if stores else {}
+    artifact_stores = {"artifactStores": stores} if stores else {}
     if store := properties.get("ArtifactStore"):
-        chosen["artifactStore"] = _camel(store)
+        artifact_stores["artifactStore"] = _camel(store)
     stages = [_camel(stage) for stage in properties["Stages"]]
-    return {"name": name, "roleArn": properties["RoleArn"], "stages": stages, **chosen}
+    return {"name": name, "roleArn": properties["RoleArn"], "stages": stages, **artifact_stores}
 
 
 def _camel(value: Any) -> Any:
-    """Keys with a small first letter, but for an action's configuration, whose keys are the action's own."""
+    """Lower the first letter of each key, except in an action's configuration, whose keys are free-form."""
     if isinstance(value, list):
         return [_camel(item) for item in value]
     if not isinstance(value, dict):
@@ -235,5 +237,5 @@ def _camel(value: Any) -> Any:
 
 
 def _configuration(value: Record) -> dict[str, str]:
-    """Values of a configuration are strings, whatever the template holds."""
+    """Convert a configuration's values to strings, whatever the template contains."""
     return {key: item if isinstance(item, str) else json.dumps(item) for key, item in value.items()}

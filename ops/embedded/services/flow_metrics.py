@@ -1,4 +1,4 @@
-"""What the services of the log flow report to CloudWatch: one statistic set a metric and minute."""
+"""CloudWatch metrics of the log flow's services: one statistic set for each metric and minute."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ _moment: ContextVar[float | None] = ContextVar("moment", default=None)
 
 @contextmanager
 def at(moment: float) -> Iterator[None]:
-    """What is counted meanwhile counts for that time, in seconds since the epoch."""
+    """Count samples inside the block at that time, in seconds since the epoch."""
     token = _moment.set(moment)
     try:
         yield
@@ -28,7 +28,7 @@ def at(moment: float) -> Iterator[None]:
 
 
 def count(namespace: str, dimensions: Mapping[str, str], unit: str, **values: float) -> None:
-    """Adds one sample of each metric, named by keyword, to the current minute of the current region."""
+    """Add one sample of each metric, named by keyword, to the current minute in the current region."""
     for name, value in values.items():
         _add(namespace, name.replace("__", "."), dict(dimensions), unit, float(value))
 

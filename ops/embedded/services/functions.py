@@ -1,4 +1,4 @@
-"""Lambda: handlers run in a worker of our own, which keeps what AWS shows of an error and of a log."""
+"""Lambda: handlers run in our own worker, which reports errors and logs as AWS does."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from ministack.core import lambda_runtime
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import eventbridge, lambda_svc
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.runtime.function_worker import END_OF_LOG
 
 SEAMS = (
@@ -31,29 +31,29 @@ _RUNTIME = Path(__file__).parents[1] / "runtime"
 _BOOTSTRAP = f"""\
 import sys
 sys.path.append({str(_RUNTIME)!r})
-from guard import refuse_outside
-refuse_outside()
+from guard import block_outside_connections
+block_outside_connections()
 import function_worker
 function_worker.main()
 """
-_LAST_LINES_S = 5.0  # how long the end of a log may take to arrive after the answer
+_LAST_LINES_S = 5.0  # how long to wait for the last log lines after the response
 
 Result = dict[str, Any]
 
 
 class HandlerFailed(str):
-    """The emulator passes an error on as a string; this one carries what Lambda answers as well."""
+    """An error message with Lambda's error response: the emulator passes errors on as strings."""
 
     answer: Result
 
     def __new__(cls, answer: Result) -> "HandlerFailed":
-        made = super().__new__(cls, answer["errorMessage"])
-        made.answer = answer
-        return made
+        message = super().__new__(cls, answer["errorMessage"])
+        message.answer = answer
+        return message
 
 
-class Worker(lambda_runtime.Worker):  # type: ignore[misc]
-    """A sandbox that outlives a handler's error, as on AWS: a poll that says NotReady stays cheap."""
+class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc]
+    """A worker that survives a handler's error, as on AWS, so that retries on NotReady stay fast."""
 
     def invoke(self, *arguments: Any, **more: Any) -> Result:
         response: Result = super().invoke(*arguments, **more)
@@ -67,35 +67,35 @@ class Worker(lambda_runtime.Worker):  # type: ignore[misc]
             while (line := self._stderr_queue.get(timeout=_LAST_LINES_S)) != END_OF_LOG:
                 lines.append(line)
         except queue.Empty:
-            pass  # the worker died before it could say that its log ends
+            pass  # the worker died before it could end its log
         return "\n".join(lines)
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     os.environ["AWS_ENDPOINT_URL"] = context.endpoint
     worker_class, binary = lambda_runtime._worker_class_for, lambda_runtime._detect_runtime_binary
     lambda_runtime._worker_class_for = lambda config: (
-        Worker if _is_python(config.get("Runtime", "python")) else worker_class(config)
+        FunctionWorker if _is_python(config.get("Runtime", "python")) else worker_class(config)
     )
     lambda_runtime._detect_runtime_binary = lambda runtime: (
         (sys.executable, _BOOTSTRAP) if _is_python(runtime) else binary(runtime)
     )
     execute = lambda_svc._execute_function_warm
-    lambda_svc._execute_function_warm = lambda *arguments: _as_lambda_answers(execute(*arguments))
+    lambda_svc._execute_function_warm = lambda *arguments: _with_lambda_error(execute(*arguments))
     invalidate = lambda_svc.invalidate_worker
     lambda_svc.invalidate_worker = lambda name, qualifier=None, account=None, region=None: invalidate(
-        # Where the emulator names no place it would kill the workers of every function of that name, in
-        # the middle of their work: a stack that is deployed to many places has one in each.
+        # Without account and region, the emulator would kill the workers of every function with that name,
+        # during their invocations: a stack in many accounts and regions has one in each.
         name,
         qualifier,
         account or get_account_id(),
         region or get_region(),
     )
-    eventbridge._dispatch_to_lambda = _deliver
+    eventbridge._dispatch_to_lambda = _invoke_target
 
 
-def _deliver(arn: str, payload: str) -> None:
-    """An event to the function that is a rule's target: asynchronous, so it comes again after a failure.
+def _invoke_target(arn: str, payload: str) -> None:
+    """Invoke the function that is a rule's target, asynchronously, so that a failed event is retried.
 
     https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
     """
@@ -109,7 +109,7 @@ def _is_python(runtime: str) -> bool:
     return runtime.startswith("python")
 
 
-def _as_lambda_answers(result: Result) -> Result:
+def _with_lambda_error(result: Result) -> Result:
     body = result.get("body")
     if not result.get("error") or not isinstance(body, dict):
         return result

@@ -1,6 +1,7 @@
-"""Kinesis: a shard's limits, shards that stay readable after they close, and who reads a stream is told.
+"""Kinesis: shard limits, closed shards that remain readable, and resharding as readers see it.
 
-Limits: a record 1 MiB, a call 500 records and 5 MiB, a provisioned shard 1 MiB and 1,000 records a second.
+Limits: 1 MiB per record, 500 records and 5 MiB per call, and for each provisioned shard 1 MiB and 1,000
+records per second.
 https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 """
 
@@ -15,7 +16,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response
 from ministack.services import kinesis
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.services import flow_metrics
 
 SEAMS = (
@@ -47,21 +48,21 @@ ON_DEMAND_SHARDS = 4
 THROTTLED = "ProvisionedThroughputExceededException"
 
 Record = dict[str, Any]
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 
 
 @dataclass
-class Second:
-    """What a shard has taken within one second."""
+class ShardUsage:
+    """What a shard has accepted in the current second."""
 
-    at: int = 0
+    second: int = 0
     records: int = 0
     size: int = 0
 
-    def takes(self, size: int) -> bool:
+    def accept(self, size: int) -> bool:
         now = int(time.monotonic())
-        if now != self.at:
-            self.at, self.records, self.size = now, 0, 0
+        if now != self.second:
+            self.second, self.records, self.size = now, 0, 0
         if self.records + 1 > SHARD_RECORDS_S or self.size + size > SHARD_BYTES_S:
             return False
         self.records += 1
@@ -69,10 +70,10 @@ class Second:
         return True
 
 
-_taken: dict[tuple[str, str], Second] = defaultdict(Second)
+_usage_by_shard: dict[tuple[str, str], ShardUsage] = defaultdict(ShardUsage)
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     put, put_all = kinesis._put_record, kinesis._put_records
     kinesis._put_record = lambda data: _put_one(put, data)
     kinesis._put_records = lambda data: _put_many(put_all, data)
@@ -81,25 +82,25 @@ def install(context: Context) -> None:
     kinesis._expire_records = _expire
     kinesis._route_to_shard = _open_shard
     for name in ("_split_shard", "_merge_shards"):
-        setattr(kinesis, name, _closing(getattr(kinesis, name)))
+        setattr(kinesis, name, _keep_closed_shards(getattr(kinesis, name)))
     kinesis._update_shard_count = _update_shard_count
     shard_out = kinesis._shard_out
-    kinesis._shard_out = lambda id_, shard: _shown(shard_out(id_, shard), shard)
+    kinesis._shard_out = lambda id_, shard: _with_ending_sequence(shard_out(id_, shard), shard)
     get = kinesis._get_records
-    kinesis._get_records = lambda data: _at_the_end(get(data), data)
+    kinesis._get_records = lambda data: _end_closed_shard(get(data), data)
     summary = kinesis._describe_stream_summary
-    kinesis._describe_stream_summary = lambda data: _open_only(summary(data), data)
+    kinesis._describe_stream_summary = lambda data: _count_open_shards(summary(data), data)
 
 
 def put(stream_arn: str, records: Sequence[tuple[str, bytes]]) -> list[bool]:
-    """Puts (partition key, data) in the current account and region; tells which ones the stream took.
+    """Put (partition key, data) records in the current account and region; return which ones were accepted.
 
-    Raises LookupError where there is no such stream.
+    Raises LookupError if the stream does not exist.
     """
     name = stream_arn.rsplit("/", 1)[-1]
     if name not in kinesis._streams:
         raise LookupError(f"Stream {stream_arn} does not exist.")
-    taken: list[bool] = []
+    accepted: list[bool] = []
     for start in range(0, len(records), CALL_RECORDS):
         batch = [
             {"PartitionKey": key, "Data": base64.b64encode(data).decode()}
@@ -107,9 +108,9 @@ def put(stream_arn: str, records: Sequence[tuple[str, bytes]]) -> list[bool]:
         ]
         status, _, body = kinesis._put_records({"StreamName": name, "Records": batch})
         if status != 200:
-            return taken + [False] * (len(records) - len(taken))
-        taken += ["ErrorCode" not in each for each in json.loads(body)["Records"]]
-    return taken
+            return accepted + [False] * (len(records) - len(accepted))
+        accepted += ["ErrorCode" not in record for record in json.loads(body)["Records"]]
+    return accepted
 
 
 def _with_shards(data: Record) -> Record:
@@ -121,78 +122,85 @@ def _size(record: Record) -> int:
     return len(record.get("Data", "")) * 3 // 4 + len(record.get("PartitionKey", "").encode())
 
 
-def _admits(stream: Record, record: Record) -> bool:
-    """A stream on demand grows before it throttles here; on AWS it may throttle while it doubles."""
+def _accepts(stream: Record, record: Record) -> bool:
+    """Return whether the record's shard has capacity.
+
+    On-demand streams never throttle here; on AWS they may throttle while they scale.
+    """
     if stream["StreamModeDetails"]["StreamMode"] == "ON_DEMAND":
         return True
-    explicit = record.get("ExplicitHashKey")
-    position = int(explicit) if explicit else kinesis._partition_key_to_hash(record.get("PartitionKey", ""))
-    shard = kinesis._route_to_shard(position, stream)
-    return _taken[(stream["StreamARN"], shard)].takes(_size(record))
+    explicit_key = record.get("ExplicitHashKey")
+    hash_key = (
+        int(explicit_key) if explicit_key else kinesis._partition_key_to_hash(record.get("PartitionKey", ""))
+    )
+    shard = kinesis._route_to_shard(hash_key, stream)
+    return _usage_by_shard[(stream["StreamARN"], shard)].accept(_size(record))
 
 
-def _put_one(original: Callable[..., Answer], data: Record) -> Answer:
+def _put_one(original: Callable[..., Response], data: Record) -> Response:
     name, stream = kinesis._resolve_stream(data)
-    if stream and not _admits(stream, data):
+    if stream and not _accepts(stream, data):
         _count(name, [], 1)
         message = (
             f"Rate exceeded for a shard in stream {name} under account {stream['StreamARN'].split(':')[4]}."
         )
-        return _answer(error_response_json(THROTTLED, message, 400))
-    answer = original(data)
-    if stream and answer[0] == 200:
+        return _response(error_response_json(THROTTLED, message, 400))
+    response = original(data)
+    if stream and response[0] == 200:
         _count(name, [data], 0)
-    return answer
+    return response
 
 
-def _put_many(original: Callable[..., Answer], data: Record) -> Answer:
+def _put_many(original: Callable[..., Response], data: Record) -> Response:
     name, stream = kinesis._resolve_stream(data)
     records = data.get("Records", [])
     if not stream or len(records) > CALL_RECORDS:
         return original(data)
-    admitted = [_admits(stream, record) for record in records]
-    taken = [record for record, ok in zip(records, admitted, strict=True) if ok]
-    if not taken:
-        answers = iter(())
+    accepted = [_accepts(stream, record) for record in records]
+    accepted_records = [record for record, is_accepted in zip(records, accepted, strict=True) if is_accepted]
+    if not accepted_records:
+        responses = iter(())
     else:
-        answer = original({**data, "Records": taken})
-        if answer[0] != 200:
-            return answer
-        answers = iter(json.loads(answer[2])["Records"])
-    _count(name, taken, len(records) - len(taken))
-    refused = {"ErrorCode": THROTTLED, "ErrorMessage": f"Rate exceeded for a shard in stream {name}."}
-    return _answer(
+        response = original({**data, "Records": accepted_records})
+        if response[0] != 200:
+            return response
+        responses = iter(json.loads(response[2])["Records"])
+    _count(name, accepted_records, len(records) - len(accepted_records))
+    throttled_entry = {"ErrorCode": THROTTLED, "ErrorMessage": f"Rate exceeded for a shard in stream {name}."}
+    return _response(
         json_response(
             {
-                "FailedRecordCount": len(records) - len(taken),
-                "Records": [next(answers) if ok else refused for ok in admitted],
+                "FailedRecordCount": len(records) - len(accepted_records),
+                "Records": [next(responses) if is_accepted else throttled_entry for is_accepted in accepted],
                 "EncryptionType": stream.get("EncryptionType", "NONE"),
             }
         )
     )
 
 
-def _answer(made: Any) -> Answer:
-    status, headers, body = made
+def _response(answer: Any) -> Response:
+    status, headers, body = answer
     return status, headers, body
 
 
-def _count(name: str, taken: Sequence[Record], throttled: int) -> None:
+def _count(name: str, accepted: Sequence[Record], throttled: int) -> None:
     dimensions = {"StreamName": name}
-    if taken:
-        flow_metrics.count("AWS/Kinesis", dimensions, "Count", IncomingRecords=len(taken))
-        flow_metrics.count("AWS/Kinesis", dimensions, "Bytes", IncomingBytes=sum(map(_size, taken)))
+    if accepted:
+        flow_metrics.count("AWS/Kinesis", dimensions, "Count", IncomingRecords=len(accepted))
+        flow_metrics.count("AWS/Kinesis", dimensions, "Bytes", IncomingBytes=sum(map(_size, accepted)))
     if throttled:
         flow_metrics.count("AWS/Kinesis", dimensions, "Count", WriteProvisionedThroughputExceeded=throttled)
 
 
 def _expire(stream: Record) -> None:
-    """As the emulator, but only where something has expired: it copied every shard at every record."""
+    """Remove expired records, but only from shards that have any; the emulator copies all at every record."""
     oldest = time.time() - stream["RetentionPeriodHours"] * 3600
     for shard in stream["shards"].values():
         records = shard["records"]
         if records and records[0]["ApproximateArrivalTimestamp"] < oldest:
-            shard["records"] = [each for each in records if each["ApproximateArrivalTimestamp"] >= oldest]
+            shard["records"] = [
+                record for record in records if record["ApproximateArrivalTimestamp"] >= oldest
+            ]
 
 
 def _is_closed(shard: Record) -> bool:
@@ -208,47 +216,47 @@ def _open_shard(position: int, stream: Record) -> str:
     )
 
 
-def _closing(original: Callable[[Record], Answer]) -> Callable[[Record], Answer]:
-    """The emulator deletes the parents with what is in them; on AWS they close and stay until it expires."""
+def _keep_closed_shards(original: Callable[[Record], Response]) -> Callable[[Record], Response]:
+    """Keep parent shards until their records expire, as AWS does; the emulator deletes them at once."""
 
-    def reshard(data: Record) -> Answer:
+    def reshard(data: Record) -> Response:
         _, stream = kinesis._resolve_stream(data)
-        before = dict(stream["shards"]) if stream else {}
+        previous = dict(stream["shards"]) if stream else {}
         for name in ("ShardToSplit", "ShardToMerge", "AdjacentShardToMerge"):
-            if _is_closed(before.get(data.get(name, ""), {})):
+            if _is_closed(previous.get(data.get(name, ""), {})):
                 message = f"Shard {data[name]} in stream {stream['StreamName']} is already closed."
-                return _answer(error_response_json("ResourceInUseException", message, 400))
-        answer = original(data)
-        if answer[0] == 200 and stream:
-            _close(stream, before)
-        return answer
+                return _response(error_response_json("ResourceInUseException", message, 400))
+        response = original(data)
+        if response[0] == 200 and stream:
+            _close(stream, previous)
+        return response
 
     return reshard
 
 
-def _close(stream: Record, before: dict[str, Record]) -> None:
-    now = stream["shards"]
-    for id_, shard in before.items():
-        if id_ not in now:
+def _close(stream: Record, previous: dict[str, Record]) -> None:
+    current = stream["shards"]
+    for id_, shard in previous.items():
+        if id_ not in current:
             shard["ending_sequence_number"] = kinesis._next_sequence_number()
-    stream["shards"] = {**before, **now}
+    stream["shards"] = {**previous, **current}
 
 
-def _update_shard_count(data: Record) -> Answer:
+def _update_shard_count(data: Record) -> Response:
     name, stream = kinesis._resolve_stream(data)
     if not stream:
-        return _answer(error_response_json("ResourceNotFoundException", f"Stream {name} not found", 400))
-    before = dict(stream["shards"])
-    current = sum(not _is_closed(shard) for shard in before.values())
+        return _response(error_response_json("ResourceNotFoundException", f"Stream {name} not found", 400))
+    previous = dict(stream["shards"])
+    current = sum(not _is_closed(shard) for shard in previous.values())
     target = int(data["TargetShardCount"])
     if not current / 2 <= target <= current * 2:
         message = f"UpdateShardCount cannot scale from {current} to {target}: half to double at a time."
-        return _answer(error_response_json("LimitExceededException", message, 400))
-    for shard in before.values():
+        return _response(error_response_json("LimitExceededException", message, 400))
+    for shard in previous.values():
         shard.setdefault("ending_sequence_number", kinesis._next_sequence_number())
-    made = kinesis._build_shards(target, start_index=kinesis._max_shard_index(stream) + 1)
-    stream["shards"] = {**before, **made}
-    return _answer(
+    new_shards = kinesis._build_shards(target, start_index=kinesis._max_shard_index(stream) + 1)
+    stream["shards"] = {**previous, **new_shards}
+    return _response(
         json_response(
             {
                 "StreamName": stream["StreamName"],
@@ -260,24 +268,24 @@ def _update_shard_count(data: Record) -> Answer:
     )
 
 
-def _shown(shown: Record, shard: Record) -> Record:
+def _with_ending_sequence(description: Record, shard: Record) -> Record:
     if _is_closed(shard):
-        shown["SequenceNumberRange"]["EndingSequenceNumber"] = shard["ending_sequence_number"]
-    return shown
+        description["SequenceNumberRange"]["EndingSequenceNumber"] = shard["ending_sequence_number"]
+    return description
 
 
-def _at_the_end(answer: Answer, data: Record) -> Answer:
-    """A closed shard that was read to its end gives no further iterator, and names its children."""
-    if answer[0] != 200:
-        return answer
-    found = json.loads(answer[2])
-    state = kinesis._shard_iterators.get(found["NextShardIterator"])
+def _end_closed_shard(response: Response, data: Record) -> Response:
+    """End a closed shard that was read to its end: no further iterator, but its child shards."""
+    if response[0] != 200:
+        return response
+    result = json.loads(response[2])
+    state = kinesis._shard_iterators.get(result["NextShardIterator"])
     shards = kinesis._streams[state["stream"]]["shards"]
     shard = shards[state["shard_id"]]
     if not _is_closed(shard) or state["position"] < len(shard["records"]):
-        return answer
-    del found["NextShardIterator"]
-    found["ChildShards"] = [
+        return response
+    del result["NextShardIterator"]
+    result["ChildShards"] = [
         {
             "ShardId": id_,
             "ParentShards": [
@@ -291,15 +299,15 @@ def _at_the_end(answer: Answer, data: Record) -> Answer:
         for id_, child in shards.items()
         if state["shard_id"] in (child.get("parent_shard_id"), child.get("adjacent_parent_shard_id"))
     ]
-    return _answer(json_response(found))
+    return _response(json_response(result))
 
 
-def _open_only(answer: Answer, data: Record) -> Answer:
-    if answer[0] != 200:
-        return answer
+def _count_open_shards(response: Response, data: Record) -> Response:
+    if response[0] != 200:
+        return response
     _, stream = kinesis._resolve_stream(data)
-    found = json.loads(answer[2])
-    found["StreamDescriptionSummary"]["OpenShardCount"] = sum(
+    result = json.loads(response[2])
+    result["StreamDescriptionSummary"]["OpenShardCount"] = sum(
         not _is_closed(shard) for shard in stream["shards"].values()
     )
-    return _answer(json_response(found))
+    return _response(json_response(result))

@@ -1,4 +1,4 @@
-"""A new log group is an event: CloudTrail's record of CreateLogGroup reaches the rules of EventBridge.
+"""CloudTrail events for new log groups: CreateLogGroup reaches the rules of EventBridge.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html
 """
@@ -13,7 +13,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudwatch_logs, eventbridge
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.logs import events as log_events
 
 SEAMS = (
@@ -22,24 +22,24 @@ SEAMS = (
     "ministack.services.eventbridge._put_events",
     "ministack.core.iam_evaluator.caller_arn",
 )
-Answer = tuple[int, dict[str, str], bytes]
+Response = tuple[int, dict[str, str], bytes]
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     create = cloudwatch_logs._create_log_group
     cloudwatch_logs._create_log_group = lambda data: _create(create, data)
-    log_events.when_stored(_made_by_a_service)
+    log_events.on_stored(_announce_service_group)
 
 
-def _create(original: Callable[[dict[str, Any]], Answer], data: dict[str, Any]) -> Answer:
-    answer = original(data)
-    if answer[0] == 200:
+def _create(original: Callable[[dict[str, Any]], Response], data: dict[str, Any]) -> Response:
+    response = original(data)
+    if response[0] == 200:
         _announce(data["logGroupName"])
-    return answer
+    return response
 
 
-def _made_by_a_service(group: str, stream: str, events: list[dict[str, Any]]) -> None:
-    """Lambda makes a function's group at its first call, without a request that could be seen."""
+def _announce_service_group(group: str, stream: str, events: list[dict[str, Any]]) -> None:
+    """Announce a group that Lambda created at a function's first call, without an API request."""
     if not cloudwatch_logs._log_groups[group].get("announced"):
         _announce(group)
 

@@ -1,6 +1,6 @@
-"""What a state machine calls: checked against its role, and ecs:runTask.sync as AWS does it.
+"""The calls of a state machine: checked against its role, with ecs:runTask.sync as on AWS.
 
-Without this the emulator calls with every right, and a task that fails counts as a success.
+The emulator makes these calls without permission checks, and treats a failed task as a success.
 """
 
 import json
@@ -15,7 +15,7 @@ from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import ecs as emulated_ecs
 from ministack.services import stepfunctions as sf
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.ecs import service as ecs
 from ops.embedded.iam import identity
 from ops.embedded.stepfunctions import executions, history
@@ -38,12 +38,12 @@ SEAMS = (
 )
 
 Record = dict[str, Any]
-Need = tuple[str, str, Mapping[str, Any]]
+Permission = tuple[str, str, Mapping[str, Any]]
 
 RUN_TASK = "arn:aws:states:::ecs:runTask"
-LOOK_S = 0.1
+POLL_S = 0.1
 
-# Service of the call: error name of the state, then how the AWS SDK for Java names service, status and code.
+# Service: the state's error name, then the AWS SDK for Java's service name, status code, and error code.
 _DENIED = {
     "lambda": ("Lambda.AWSLambdaException", "AWSLambda", 403, "AccessDeniedException"),
     "ecs": ("ECS.AccessDeniedException", "AmazonECS", 400, "AccessDeniedException"),
@@ -56,7 +56,7 @@ _sdk_service: ContextVar[str] = ContextVar("sdk_service", default="")
 _abandoned: ContextVar[threading.Event | None] = ContextVar("abandoned", default=None)
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     invoke = sf._invoke_resource
     sf._invoke_resource = lambda resource, parameters: _invoke(invoke, resource, parameters)
     call_back = sf._invoke_with_callback
@@ -64,7 +64,7 @@ def install(context: Context) -> None:
         call_back, resource, parameters, *rest
     )
     timed = sf._invoke_resource_with_timeout
-    sf._invoke_resource_with_timeout = lambda *arguments: _timed(timed, *arguments)
+    sf._invoke_resource_with_timeout = lambda *arguments: _invoke_with_timeout(timed, *arguments)
     sf._SERVICE_DISPATCH[RUN_TASK] = _run_task
     handler = app.call_service_handler_sync
     app.call_service_handler_sync = lambda *arguments, **more: _sdk_call(handler, *arguments, **more)
@@ -74,10 +74,10 @@ def _invoke(original: Callable[..., Any], resource: str, parameters: Any, *rest:
     execution = executions.current()
     if execution is None:  # TestState
         return original(resource, parameters, *rest)
-    history.called_with(executions.writing() or execution, parameters)
+    history.record_parameters(executions.history_owner() or execution, parameters)
     service = "lambda" if ":function:" in resource else resource.partition(":::")[2].partition(":")[0]
-    for action, target, context in _needs(resource, parameters):
-        if message := identity.denial(_role(execution), action, target, context):
+    for action, target, context in _required_permissions(resource, parameters):
+        if message := identity.denial_message(_role(execution), action, target, context):
             raise _denied(service, message)
     token = _sdk_service.set(resource.split(":")[6] if ":aws-sdk:" in resource else "")
     try:
@@ -86,8 +86,8 @@ def _invoke(original: Callable[..., Any], resource: str, parameters: Any, *rest:
         _sdk_service.reset(token)
 
 
-def _role(execution: Record) -> identity.Session:
-    """The role that the machine had when the execution started."""
+def _role(execution: Record) -> identity.RoleSession:
+    """Return a session of the state machine's role at the start of the execution."""
     role = execution["events"][0]["executionStartedEventDetails"]["roleArn"]
     return identity.assume(role, execution["name"])
 
@@ -98,12 +98,12 @@ def _denied(service: str, message: str) -> Exception:
         f"{message} (Service: {name}; Status Code: {status}; Error Code: {code}; "
         f"Request ID: {new_uuid()}; Proxy: null)"
     )
-    refused: Exception = sf._ExecutionError(error, cause)
-    return refused
+    execution_error: Exception = sf._ExecutionError(error, cause)
+    return execution_error
 
 
-def _needs(resource: str, parameters: Any) -> Iterator[Need]:
-    """The permissions that an integration needs; those of aws-sdk are known when its request is."""
+def _required_permissions(resource: str, parameters: Any) -> Iterator[Permission]:
+    """Yield the permissions of an integration; those of aws-sdk depend on the request, so they come later."""
     if ":function:" in resource:
         yield "lambda:InvokeFunction", resource, {}
         return
@@ -111,7 +111,7 @@ def _needs(resource: str, parameters: Any) -> Iterator[Need]:
     if service == "lambda":
         yield "lambda:InvokeFunction", _function(parameters["FunctionName"]), {}
     elif service == "ecs":
-        yield from _run_task_needs(parameters, synchronous=call.endswith(".sync"))
+        yield from _run_task_permissions(parameters, synchronous=call.endswith(".sync"))
     elif service == "sns":
         yield "sns:Publish", parameters.get("TopicArn", "*"), {}
     elif service == "sqs":
@@ -123,37 +123,37 @@ def _needs(resource: str, parameters: Any) -> Iterator[Need]:
             yield from _managed_rule("StepFunctionsGetEventsForStepFunctionsExecutionRule")
 
 
-def _here(service: str, resource: str) -> str:
+def _arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{get_region()}:{get_account_id()}:{resource}"
 
 
 def _function(reference: str) -> str:
-    return reference if reference.startswith("arn:") else _here("lambda", f"function:{reference}")
+    return reference if reference.startswith("arn:") else _arn("lambda", f"function:{reference}")
 
 
-def _managed_rule(name: str) -> Iterator[Need]:
-    """How Step Functions learns that what it waits for has ended."""
+def _managed_rule(name: str) -> Iterator[Permission]:
+    """Yield the permissions for the rule with which Step Functions detects the end of a .sync call."""
     for action in ("events:PutTargets", "events:PutRule", "events:DescribeRule"):
-        yield action, _here("events", f"rule/{name}"), {}
+        yield action, _arn("events", f"rule/{name}"), {}
 
 
-def _run_task_needs(parameters: Record, *, synchronous: bool) -> Iterator[Need]:
+def _run_task_permissions(parameters: Record, *, synchronous: bool) -> Iterator[Permission]:
     definition = _definition(parameters["TaskDefinition"])
     target = str(definition.get("taskDefinitionArn", parameters["TaskDefinition"]))
     cluster = parameters.get("Cluster", "default")
-    cluster = cluster if cluster.startswith("arn:") else _here("ecs", f"cluster/{cluster}")
+    cluster = cluster if cluster.startswith("arn:") else _arn("ecs", f"cluster/{cluster}")
     yield "ecs:RunTask", target, {"ecs:cluster": cluster}
     overrides = parameters.get("Overrides", {})
-    for kind in ("executionRoleArn", "taskRoleArn"):
-        if role := overrides.get(kind[0].upper() + kind[1:]) or definition.get(kind):
+    for role_type in ("executionRoleArn", "taskRoleArn"):
+        if role := overrides.get(role_type[0].upper() + role_type[1:]) or definition.get(role_type):
             yield "iam:PassRole", role, {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
     if synchronous:
         yield from _managed_rule("StepFunctionsGetEventsForECSTaskRule")
 
 
 def _definition(reference: str) -> Record:
-    found: Record = emulated_ecs._task_defs.get(emulated_ecs._resolve_td_key(reference)) or {}
-    return found
+    definition: Record = emulated_ecs._task_defs.get(emulated_ecs._resolve_td_key(reference)) or {}
+    return definition
 
 
 def _sdk_call(
@@ -167,7 +167,7 @@ def _sdk_call(
     *rest: Any,
     **more: Any,
 ) -> Any:
-    """The emulator's services call each other without a check; a state machine's aws-sdk call gets one."""
+    """Check the permissions of a state machine's aws-sdk call, which the emulator does not check."""
     execution, named = executions.current(), _sdk_service.get()
     if execution is not None and named:
         if message := _sdk_denial(execution, method, path, headers, body, query):
@@ -188,10 +188,10 @@ def _sdk_denial(
         service, method, path, headers, data, parameters, get_region(), get_account_id()
     )
     tags = iam_actions.request_tag_context(service, action, data, parameters)
-    return identity.denial(_role(execution), action, target, tags)
+    return identity.denial_message(_role(execution), action, target, tags)
 
 
-def _timed(original: Callable[..., Any], resource: str, parameters: Any, timeout: float) -> Any:
+def _invoke_with_timeout(original: Callable[..., Any], resource: str, parameters: Any, timeout: float) -> Any:
     abandoned = threading.Event()
     token = _abandoned.set(abandoned)
     try:
@@ -207,38 +207,38 @@ def _run_task(resource: str, parameters: Record) -> Any:
     if synchronous:
         request["startedBy"] = "AWS Step Functions"
     status, _, body = emulated_ecs._run_task(request)
-    answer = json.loads(body)
+    response = json.loads(body)
     if status >= 400:
-        code = str(answer.get("__type", "AmazonECSException")).rpartition("#")[2]
-        raise sf._ExecutionError(f"ECS.{code}", answer.get("message", ""))
+        code = str(response.get("__type", "AmazonECSException")).rpartition("#")[2]
+        raise sf._ExecutionError(f"ECS.{code}", response.get("message", ""))
     if not synchronous:
-        return _pascal(answer)
+        return _pascal(response)
     execution = executions.current()
     if execution is not None:
-        history.submitted(execution, resource, _pascal(answer))
-    return _ended_task(answer["tasks"][0]["taskArn"], parameters.get("Cluster", "default"))
+        history.record_submitted(execution, resource, _pascal(response))
+    return _wait_for_task(response["tasks"][0]["taskArn"], parameters.get("Cluster", "default"))
 
 
-def _ended_task(arn: str, cluster: str) -> Record:
-    """Waits for the task; stops it when nobody waits for it any more."""
+def _wait_for_task(arn: str, cluster: str) -> Record:
+    """Wait until the task stops; stop it if the execution or the wait ends first."""
     abandoned = _abandoned.get()
     try:
         while (task := emulated_ecs._tasks[arn])["lastStatus"] != "STOPPED":
             if abandoned is not None and abandoned.is_set():
                 raise executions.Aborted(arn)
-            executions.pause(LOOK_S)
+            executions.pause(POLL_S)
     except executions.Aborted:
         _stop_task(arn, cluster)
         raise
-    ended: Record = _pascal(emulated_ecs._sanitize(task))
+    stopped: Record = _pascal(emulated_ecs._sanitize(task))
     if _has_failed(task):
-        raise sf._ExecutionError("States.TaskFailed", json.dumps(ended))
-    return ended
+        raise sf._ExecutionError("States.TaskFailed", json.dumps(stopped))
+    return stopped
 
 
 def _stop_task(arn: str, cluster: str) -> None:
     execution = executions.current()
-    if execution is None or not identity.denial(_role(execution), "ecs:StopTask", arn):
+    if execution is None or not identity.denial_message(_role(execution), "ecs:StopTask", arn):
         ecs.stop_task({"task": arn, "cluster": cluster, "reason": "Stopped by AWS Step Functions"})
 
 
@@ -250,7 +250,7 @@ def _has_failed(task: Record) -> bool:
 
 
 def _pascal(value: Any) -> Any:
-    """Step Functions shows members in PascalCase, whatever the service's own."""
+    """Convert keys to PascalCase, as Step Functions does for every service."""
     if isinstance(value, dict):
-        return {f"{key[:1].upper()}{key[1:]}": _pascal(each) for key, each in value.items()}
-    return [_pascal(each) for each in value] if isinstance(value, list) else value
+        return {f"{key[:1].upper()}{key[1:]}": _pascal(member) for key, member in value.items()}
+    return [_pascal(member) for member in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The life of an execution: started once by its name, stopped at once, timed out, run branch by branch."""
+"""The life of an execution: idempotent start, immediate stop, timeout, and isolated branches."""
 
 import copy
 import json
@@ -19,7 +19,7 @@ from ministack.core.responses import (
 )
 from ministack.services import stepfunctions as sf
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.stepfunctions import history
 
 SEAMS = (
@@ -41,43 +41,43 @@ SEAMS = (
 )
 
 Record = dict[str, Any]
-Step = tuple[Any, str | None]
+StepResult = tuple[Any, str | None]
 
-# Characters that a name may not hold: API_StartExecution.
-_BAD_NAME = re.compile(r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]")
+# Characters that are invalid in a name: API_StartExecution.
+_INVALID_NAME = re.compile(r"[\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]")
 
 _current: ContextVar[Record | None] = ContextVar("execution", default=None)
-_writing: ContextVar[Record | None] = ContextVar("writing", default=None)
+_history_owner: ContextVar[Record | None] = ContextVar("writing", default=None)
 _ended: dict[str, threading.Event] = {}
 
 
 class Aborted(Exception):
-    """The execution has ended from outside; whatever works for it stops."""
+    """The execution ended from outside; its work stops."""
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     _wrap("_start_execution", _start)
     _wrap("_stop_execution", _stop)
     _wrap("_run_execution", _run)
     _wrap("_fail_execution", _fail)
     _wrap("_execute_task", _task)
-    _wrap("_run_parallel_branches", lambda original, *args: _composite("Parallel", original, *args))
-    _wrap("_run_map_items", lambda original, *args: _composite("Map", original, *args))
+    _wrap("_run_parallel_branches", lambda original, *args: _run_composite("Parallel", original, *args))
+    _wrap("_run_map_items", lambda original, *args: _run_composite("Map", original, *args))
     sf._run_sub_machine = _run_states
     sf._scaled_sleep = lambda seconds: pause(seconds * sf._SFN_WAIT_SCALE)
 
 
 def resume() -> None:
-    """Executions that ran when the cloud ended have failed: tells whoever listens, to clean up.
+    """Report executions that the last stop interrupted as failed, so that listeners can clean up.
 
-    Only once the cloud answers: who listens calls it.
+    Call this only when the cloud answers, because the listeners call it.
     """
     for (account, region, _), execution in list(sf._executions._data.items()):
-        unheard = execution["events"] and execution["events"][-1]["type"] != "ExecutionFailed"
-        if execution.get("error") == "States.ServiceRestart" and unheard:
+        is_unreported = execution["events"] and execution["events"][-1]["type"] != "ExecutionFailed"
+        if execution.get("error") == "States.ServiceRestart" and is_unreported:
             with request_scope(account, region):
-                why = {"error": execution["error"], "cause": execution["cause"]}
-                history.add(execution, "ExecutionFailed", {"executionFailedEventDetails": why})
+                details = {"error": execution["error"], "cause": execution["cause"]}
+                history.add(execution, "ExecutionFailed", {"executionFailedEventDetails": details})
                 sf._emit_execution_status_event(execution)
 
 
@@ -87,17 +87,17 @@ def _wrap(name: str, around: Callable[..., Any]) -> None:
 
 
 def current() -> Record | None:
-    """The execution that this thread works for."""
+    """Return the execution that this thread works for."""
     return _current.get()
 
 
-def writing() -> Record | None:
-    """The execution whose history this thread writes: a distributed Map's child has one of its own."""
-    return _writing.get() or _current.get()
+def history_owner() -> Record | None:
+    """Return the execution whose history this thread writes: a distributed Map's child has its own."""
+    return _history_owner.get() or _current.get()
 
 
 def pause(seconds: float) -> None:
-    """Waits, and raises Aborted as soon as the execution ends."""
+    """Wait; raise Aborted as soon as the execution ends."""
     execution = _current.get()
     if execution is None:
         time.sleep(max(0.0, seconds))
@@ -107,15 +107,15 @@ def pause(seconds: float) -> None:
 
 
 def check(execution: Record) -> None:
-    """The execution and, where it is a child of a distributed Map, the one that it works for."""
-    for each in (execution, _current.get() or execution):
-        if each["status"] != "RUNNING":
-            raise Aborted(each["executionArn"])
+    """Raise Aborted if the execution, or for a distributed Map's child its parent, has ended."""
+    for involved in (execution, _current.get() or execution):
+        if involved["status"] != "RUNNING":
+            raise Aborted(involved["executionArn"])
 
 
 def _start(original: Callable[..., Any], request: Record) -> Any:
     name = request.get("name")
-    if name is not None and (not 1 <= len(name) <= 80 or _BAD_NAME.search(name)):
+    if name is not None and (not 1 <= len(name) <= 80 or _INVALID_NAME.search(name)):
         return error_response_json("InvalidName", f"Invalid Name: '{name}'", 400)
     try:
         json.loads(request.get("input", "{}"))
@@ -123,16 +123,16 @@ def _start(original: Callable[..., Any], request: Record) -> Any:
         return error_response_json(
             "InvalidExecutionInput", f"Invalid State Machine Execution Input: '{error}'", 400
         )
-    if running := _same_execution(request):
-        return json_response({"executionArn": running["executionArn"], "startDate": running["startDate"]})
-    answer = original(request)
-    if answer[0] == 200:
-        sf._executions[json.loads(answer[2])["executionArn"]]["events"][0]["previousEventId"] = 0
-    return answer
+    if duplicate := _running_duplicate(request):
+        return json_response({"executionArn": duplicate["executionArn"], "startDate": duplicate["startDate"]})
+    response = original(request)
+    if response[0] == 200:
+        sf._executions[json.loads(response[2])["executionArn"]]["events"][0]["previousEventId"] = 0
+    return response
 
 
-def _same_execution(request: Record) -> Record | None:
-    """Starting a running execution again, with name and input, finds it: a client may repeat a call."""
+def _running_duplicate(request: Record) -> Record | None:
+    """Return the running execution with the same name and input: clients may repeat a call."""
     machine = sf._resolve_state_machine_arn(request.get("stateMachineArn", ""))
     if machine is None or not request.get("name"):
         return None
@@ -140,15 +140,15 @@ def _same_execution(request: Record) -> Record | None:
     execution = sf._executions.get(f"arn:aws:states:{get_region()}:{get_account_id()}:execution:{name}")
     if not execution or execution["status"] != "RUNNING" or execution["input"] != request.get("input", "{}"):
         return None
-    found: Record = execution
-    return found
+    duplicate: Record = execution
+    return duplicate
 
 
 def _stop(original: Callable[..., Any], request: Record) -> Any:
-    answer = original(request)
-    if answer[0] == 200 and (event := _ended.get(request["executionArn"])):
+    response = original(request)
+    if response[0] == 200 and (event := _ended.get(request["executionArn"])):
         event.set()
-    return answer
+    return response
 
 
 def _run(original: Callable[..., Any], arn: str) -> None:
@@ -202,24 +202,24 @@ def _task(
     return original(state, data, execution, ctx)
 
 
-def _composite(
-    kind: str, original: Callable[..., Any], state: Record, data: Any, execution: Record, ctx: Record
+def _run_composite(
+    state_type: str, original: Callable[..., Any], state: Record, data: Any, execution: Record, ctx: Record
 ) -> Any:
-    history.add(execution, f"{kind}StateStarted")
+    history.add(execution, f"{state_type}StateStarted")
     try:
         result = original(state, data, execution, ctx)
     except sf._ExecutionError:
-        history.add(execution, f"{kind}StateFailed")
+        history.add(execution, f"{state_type}StateFailed")
         raise
     check(execution)
-    history.add(execution, f"{kind}StateSucceeded")
+    history.add(execution, f"{state_type}StateSucceeded")
     return result
 
 
 def _run_states(states: Record, start_at: str, data: Any, execution: Record, ctx: Record) -> Any:
-    """One branch of a Parallel or one item of a Map, with its events, apart from the other branches."""
+    """Run one branch of a Parallel or one item of a Map, with its own history links."""
     history.begin_branch()
-    _writing.set(execution)
+    _history_owner.set(execution)
     ctx = dict(ctx)
     name: str | None = start_at
     data = copy.deepcopy(data)
@@ -229,26 +229,26 @@ def _run_states(states: Record, start_at: str, data: Any, execution: Record, ctx
         if not state:
             raise sf._ExecutionError("States.Runtime", f"State '{name}' not found")
         ctx["State"] = {"Name": name, "EnteredTime": sf.now_iso(), "RetryCount": 0}
-        kind = state.get("Type")
+        state_type = state.get("Type")
         entered = {"name": name, "input": json.dumps(data)}
-        history.add(execution, f"{kind}StateEntered", {"stateEnteredEventDetails": entered})
-        data, following = _step(state, data, execution, ctx)
-        left = {"name": name, "output": json.dumps(data)}
-        history.add(execution, f"{kind}StateExited", {"stateExitedEventDetails": left})
-        name = following
+        history.add(execution, f"{state_type}StateEntered", {"stateEnteredEventDetails": entered})
+        data, next_name = _step(state, data, execution, ctx)
+        exited = {"name": name, "output": json.dumps(data)}
+        history.add(execution, f"{state_type}StateExited", {"stateExitedEventDetails": exited})
+        name = next_name
     return data
 
 
-def _step(state: Record, data: Any, execution: Record, ctx: Record) -> Step:
-    kind = state.get("Type")
-    if kind == "Fail":
+def _step(state: Record, data: Any, execution: Record, ctx: Record) -> StepResult:
+    state_type = state.get("Type")
+    if state_type == "Fail":
         raise sf._ExecutionError(*sf._fail_state_error(state, data, ctx))
-    if kind == "Succeed":
+    if state_type == "Succeed":
         return sf._apply_output_path(state, sf._apply_input_path(state, data, ctx), ctx), None
-    if kind in ("Task", "Parallel", "Map"):
-        step: Step = getattr(sf, f"_execute_{kind.lower()}")(state, data, execution, ctx)
-        return step
-    if kind in ("Pass", "Choice", "Wait"):
-        simple: Step = getattr(sf, f"_execute_{kind.lower()}")(state, data, ctx)
-        return simple
-    raise sf._ExecutionError("States.Runtime", f"Unknown state type: {kind}")
+    if state_type in ("Task", "Parallel", "Map"):
+        result: StepResult = getattr(sf, f"_execute_{state_type.lower()}")(state, data, execution, ctx)
+        return result
+    if state_type in ("Pass", "Choice", "Wait"):
+        simple_result: StepResult = getattr(sf, f"_execute_{state_type.lower()}")(state, data, ctx)
+        return simple_result
+    raise sf._ExecutionError("States.Runtime", f"Unknown state type: {state_type}")

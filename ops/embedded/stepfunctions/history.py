@@ -1,7 +1,7 @@
-"""The history of an execution with what AWS writes and the emulator leaves out.
+"""The history of an execution, with what AWS records and the emulator omits.
 
-Adds the link to the event before, what a task was called with, the events of started, submitted and
-timed-out tasks and of Lambda functions by ARN, and nothing after the end.
+Adds the link to the previous event, the parameters of a task, events for started, submitted, and timed-out
+tasks and for Lambda functions by ARN, and nothing after the end.
 """
 
 import json
@@ -12,48 +12,50 @@ from typing import Any
 from ministack.core.responses import get_region
 from ministack.services import stepfunctions as sf
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 
 SEAMS = ("ministack.services.stepfunctions._add_event",)
 
 Record = dict[str, Any]
 
-# Events of one branch follow each other: the id of its last one, shared by the threads that work for it.
-_branch: ContextVar[list[int] | None] = ContextVar("branch", default=None)
+# ID of the last event of a branch, which the next one links to; the branch's threads share it.
+_last_event: ContextVar[list[int] | None] = ContextVar("branch", default=None)
 _lock = threading.Lock()
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     sf._add_event = add
 
 
 def begin_branch() -> None:
-    """Events of this thread's context now follow the event that came last, apart from the other branches'."""
-    _branch.set([*(_branch.get() or [1])])
+    """Make events of this thread's context follow the last event, separately from other branches."""
+    _last_event.set([*(_last_event.get() or [1])])
 
 
 def begin_execution() -> None:
-    _branch.set([1])
+    _last_event.set([1])
 
 
-def add(execution: Record, kind: str, details: Record | None = None) -> Record:
-    """Appends an event in AWS's form. An execution that has ended takes its closing event only."""
-    if execution["status"] != "RUNNING" and not kind.startswith("Execution"):
+def add(execution: Record, event_type: str, details: Record | None = None) -> Record:
+    """Append an event in AWS's form. An execution that has ended accepts only its closing event."""
+    if execution["status"] != "RUNNING" and not event_type.startswith("Execution"):
         return {}
-    if kind.startswith("Task") and details:
-        kind, details = _as_aws_writes(kind, details)
-    event = _append(execution, kind, details or {})
-    if kind == "TaskScheduled":
-        named = event["taskScheduledEventDetails"]
-        _append(execution, "TaskStarted", {"taskStartedEventDetails": _only(named, *_NAMED)})
-    elif kind == "LambdaFunctionScheduled":
+    if event_type.startswith("Task") and details:
+        event_type, details = _in_aws_form(event_type, details)
+    event = _append(execution, event_type, details or {})
+    if event_type == "TaskScheduled":
+        scheduled_details = event["taskScheduledEventDetails"]
+        _append(
+            execution, "TaskStarted", {"taskStartedEventDetails": _select(scheduled_details, *_RESOURCE_KEYS)}
+        )
+    elif event_type == "LambdaFunctionScheduled":
         _append(execution, "LambdaFunctionStarted", {})
     return event
 
 
-def called_with(execution: Record, parameters: Any) -> None:
-    """Completes the event of the task that this branch has just scheduled."""
-    last = _branch.get()
+def record_parameters(execution: Record, parameters: Any) -> None:
+    """Add the parameters to the event of the task that this branch has just scheduled."""
+    last = _last_event.get()
     if not last:
         return
     scheduled = execution["events"][last[0] - 2]  # before TaskStarted
@@ -63,23 +65,23 @@ def called_with(execution: Record, parameters: Any) -> None:
         details["input"] = json.dumps(parameters)
 
 
-def submitted(execution: Record, resource: str, answer: Any) -> None:
-    """A .sync task has been handed over and is being waited for."""
-    details = {"resource": resource, "output": json.dumps(answer)}
+def record_submitted(execution: Record, resource: str, response: Any) -> None:
+    """Record that a .sync task was submitted."""
+    details = {"resource": resource, "output": json.dumps(response)}
     add(execution, "TaskSubmitted", {"taskSubmittedEventDetails": details})
 
 
-_NAMED = ("resourceType", "resource")
+_RESOURCE_KEYS = ("resourceType", "resource")
 
 
-def _append(execution: Record, kind: str, details: Record) -> Record:
-    last = _branch.get()
+def _append(execution: Record, event_type: str, details: Record) -> Record:
+    last = _last_event.get()
     with _lock:
         events = execution["events"]
         event = {
             "id": len(events) + 1,
             "previousEventId": last[0] if last else len(events),
-            "type": kind,
+            "type": event_type,
             "timestamp": sf.now_iso(),
             **details,
         }
@@ -89,32 +91,32 @@ def _append(execution: Record, kind: str, details: Record) -> Record:
     return event
 
 
-def _as_aws_writes(kind: str, details: Record) -> tuple[str, Record]:
-    key = f"{kind[0].lower()}{kind[1:]}EventDetails"
-    found = details.get(key)
-    if found is None or "resource" not in found:
-        return kind, details
-    resource = found["resource"]
+def _in_aws_form(event_type: str, details: Record) -> tuple[str, Record]:
+    key = f"{event_type[0].lower()}{event_type[1:]}EventDetails"
+    task_details = details.get(key)
+    if task_details is None or "resource" not in task_details:
+        return event_type, details
+    resource = task_details["resource"]
     if ":function:" in resource and not resource.startswith("arn:aws:states:::"):
-        return _lambda_event(kind, found)
-    if kind == "TaskFailed" and found["error"] == "States.Timeout":
-        kind, key = "TaskTimedOut", "taskTimedOutEventDetails"
+        return _lambda_event(event_type, task_details)
+    if event_type == "TaskFailed" and task_details["error"] == "States.Timeout":
+        event_type, key = "TaskTimedOut", "taskTimedOutEventDetails"
     service, name = _split(resource)
-    return kind, {key: {**found, "resourceType": service, "resource": name}}
+    return event_type, {key: {**task_details, "resourceType": service, "resource": name}}
 
 
-def _lambda_event(kind: str, found: Record) -> tuple[str, Record]:
-    """A function called by its ARN has events of its own."""
-    ending = kind.removeprefix("Task")
-    if ending == "Failed" and found["error"] == "States.Timeout":
+def _lambda_event(event_type: str, task_details: Record) -> tuple[str, Record]:
+    """Convert to the event types of a function that is invoked by its ARN."""
+    ending = event_type.removeprefix("Task")
+    if ending == "Failed" and task_details["error"] == "States.Timeout":
         ending = "TimedOut"
-    kept = {
+    keys = {
         "Scheduled": ("resource",),
         "Succeeded": ("output",),
         "Failed": ("error", "cause"),
         "TimedOut": ("error", "cause"),
     }[ending]
-    return f"LambdaFunction{ending}", {f"lambdaFunction{ending}EventDetails": _only(found, *kept)}
+    return f"LambdaFunction{ending}", {f"lambdaFunction{ending}EventDetails": _select(task_details, *keys)}
 
 
 def _split(resource: str) -> tuple[str, str]:
@@ -123,5 +125,5 @@ def _split(resource: str) -> tuple[str, str]:
     return service or "activity", name or resource
 
 
-def _only(details: Record, *names: str) -> Record:
+def _select(details: Record, *names: str) -> Record:
     return {name: details[name] for name in names}

@@ -1,7 +1,8 @@
 """Amazon States Language where the emulator is more lenient than AWS.
 
-A path that finds nothing fails the execution instead of passing null on; States.ALL does not match what
-AWS never lets anybody catch; a retry honours MaxDelaySeconds and JitterStrategy and ends with the execution.
+A path without a result fails the execution instead of passing null on, States.ALL does not match errors
+that AWS never lets a state catch, and a retry honors MaxDelaySeconds and JitterStrategy and ends with the
+execution.
 """
 
 import json
@@ -11,7 +12,7 @@ from typing import Any
 
 from ministack.services import stepfunctions as sf
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.stepfunctions import executions
 
 SEAMS = (
@@ -29,16 +30,18 @@ Record = dict[str, Any]
 UNCATCHABLE = ("States.Runtime", "States.DataLimitExceeded")
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     sf._error_matches = _error_matches
     retrier = sf._find_matching_retrier
-    sf._find_matching_retrier = lambda *arguments: _waited(retrier(*arguments), arguments[2])
+    sf._find_matching_retrier = lambda *arguments: _wait_before_retry(retrier(*arguments), arguments[2])
     parameters = sf._resolve_params_obj
-    sf._resolve_params_obj = lambda template, data, ctx=None: _strict(parameters, template, data, ctx)
+    sf._resolve_params_obj = lambda template, data, ctx=None: _resolve_strictly(
+        parameters, template, data, ctx
+    )
     path = sf._resolve_path_or_ctx
-    sf._resolve_path_or_ctx = lambda reference, data, ctx: _reference(path, reference, data, ctx)
+    sf._resolve_path_or_ctx = lambda reference, data, ctx: _resolve_reference(path, reference, data, ctx)
     rule = sf._evaluate_rule
-    sf._evaluate_rule = lambda choice, data, ctx=None: _rule(rule, choice, data, ctx)
+    sf._evaluate_rule = lambda choice, data, ctx=None: _evaluate_rule(rule, choice, data, ctx)
 
 
 def _error_matches(names: list[str], error: str) -> bool:
@@ -49,11 +52,11 @@ def _error_matches(names: list[str], error: str) -> bool:
     return "States.ALL" in names or ("States.TaskFailed" in names and error != "States.Timeout")
 
 
-def _waited(found: tuple[Record | None, int], counts: dict[int, int]) -> tuple[Record | None, int]:
-    """Waits before the retry here, where the execution's end is heard, and leaves nothing to wait for."""
-    retrier, index = found
+def _wait_before_retry(match: tuple[Record | None, int], counts: dict[int, int]) -> tuple[Record | None, int]:
+    """Wait here, where the end of the execution interrupts the wait, and leave no delay to the emulator."""
+    retrier, index = match
     if retrier is None or executions.current() is None:
-        return found
+        return match
     delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** counts.get(index, 0)
     delay = min(delay, retrier.get("MaxDelaySeconds", delay))
     if retrier.get("JitterStrategy") == "FULL":
@@ -62,7 +65,7 @@ def _waited(found: tuple[Record | None, int], counts: dict[int, int]) -> tuple[R
     return {**retrier, "IntervalSeconds": 0}, index
 
 
-def _strict(original: Callable[..., Any], template: Any, data: Any, ctx: Record | None) -> Any:
+def _resolve_strictly(original: Callable[..., Any], template: Any, data: Any, ctx: Record | None) -> Any:
     if isinstance(template, dict):
         for key, value in template.items():
             if key.endswith(".$") and isinstance(value, str) and not value.startswith("States."):
@@ -76,8 +79,8 @@ def _strict(original: Callable[..., Any], template: Any, data: Any, ctx: Record 
     return original(template, data, ctx)
 
 
-def _reference(original: Callable[..., Any], reference: Any, data: Any, ctx: Record | None) -> Any:
-    """InputPath, OutputPath, ItemsPath and the like."""
+def _resolve_reference(original: Callable[..., Any], reference: Any, data: Any, ctx: Record | None) -> Any:
+    """Resolve InputPath, OutputPath, ItemsPath, and similar paths."""
     if isinstance(reference, str) and not reference.startswith("$$") and _is_missing(reference, data):
         raise sf._ExecutionError(
             "States.Runtime", f"Invalid path '{reference}': no results for path in {json.dumps(data)}"
@@ -85,7 +88,7 @@ def _reference(original: Callable[..., Any], reference: Any, data: Any, ctx: Rec
     return original(reference, data, ctx)
 
 
-def _rule(original: Callable[..., Any], choice: Record, data: Any, ctx: Record | None) -> Any:
+def _evaluate_rule(original: Callable[..., Any], choice: Record, data: Any, ctx: Record | None) -> Any:
     variable = choice.get("Variable")
     if not isinstance(variable, str):
         return original(choice, data, ctx)
@@ -101,7 +104,7 @@ def _rule(original: Callable[..., Any], choice: Record, data: Any, ctx: Record |
 
 
 def _is_missing(path: str, data: Any) -> bool:
-    """Whether a plain path (fields and indexes) finds nothing; a path with wildcards always finds a list."""
+    """Return whether a path of fields and indexes has no result; wildcards always result in a list."""
     tokens = sf._parse_jsonpath_tokens(path) if path.startswith("$") else None
     for kind, value in tokens or []:
         if kind == "field" and isinstance(data, dict) and value in data:

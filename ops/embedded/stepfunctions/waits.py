@@ -1,7 +1,7 @@
-"""Step Functions' waits for a token, and distributed Maps, as AWS does them.
+"""Step Functions' task tokens and distributed Maps as on AWS.
 
-A time limit and a concurrency may come from the state's input; a function that is called with a token and
-fails, fails the task; a wait ends with its execution.
+Timeout and concurrency may come from the state's input, a function that fails when it is invoked with a
+token fails the task, and a wait ends with its execution.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from ministack.services import stepfunctions as sf
 
-from ops.embedded.context import Context
+from ops.embedded.context import OverlayContext
 from ops.embedded.stepfunctions import executions
 
 SEAMS = (
@@ -30,23 +30,23 @@ SEAMS = (
 Record = dict[str, Any]
 
 LAMBDA = "arn:aws:states:::lambda:invoke.waitForTaskToken"
-LOOK_S = 0.2
+POLL_S = 0.2
 FOREVER_S = 365 * 86400.0
 
 _input: ContextVar[Any] = ContextVar("input", default=None)
 
 
-def install(context: Context) -> None:
+def install(context: OverlayContext) -> None:
     task = sf._execute_task
     sf._execute_task = lambda state, data, execution, ctx: task(
         _with_path(state, "TimeoutSeconds", data, ctx), data, execution, ctx
     )
-    each = sf._run_distributed_map
-    sf._run_distributed_map = lambda state, data, effective, *rest: each(
+    run_map = sf._run_distributed_map
+    sf._run_distributed_map = lambda state, data, effective, *rest: run_map(
         _with_path(state, "MaxConcurrency", data, rest[-1]), data, effective, *rest
     )
     call = sf._invoke_with_callback
-    sf._invoke_with_callback = lambda *arguments: _call_back(call, *arguments)
+    sf._invoke_with_callback = lambda *arguments: _invoke_with_token(call, *arguments)
 
 
 def _with_path(state: Record, field: str, data: Any, ctx: Record) -> Record:
@@ -54,7 +54,7 @@ def _with_path(state: Record, field: str, data: Any, ctx: Record) -> Record:
     return {**state, field: sf._resolve_path_or_ctx(path, data, ctx)} if path else state
 
 
-def _call_back(
+def _invoke_with_token(
     original: Callable[..., Any], resource: str, parameters: Record, token: str, state: Record
 ) -> Any:
     if resource != LAMBDA:
@@ -65,21 +65,21 @@ def _call_back(
         function = sf._resolve_lambda_function_ref(parameters["FunctionName"], optimized=True)
         sf._call_lambda(function, parameters.get("Payload", {}))
         _wait(event, float(state.get("TimeoutSeconds", FOREVER_S)))
-        return _answer(sf._task_tokens[token])
+        return _task_result(sf._task_tokens[token])
     finally:
         sf._task_tokens.pop(token, None)
 
 
 def _wait(event: threading.Event, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while not event.wait(min(LOOK_S, max(0.0, deadline - time.monotonic()))):
+    while not event.wait(min(POLL_S, max(0.0, deadline - time.monotonic()))):
         if time.monotonic() >= deadline:
             raise sf._ExecutionError("States.Timeout", "")
         if execution := executions.current():
             executions.check(execution)
 
 
-def _answer(task: Record) -> Any:
+def _task_result(task: Record) -> Any:
     if failure := task["error"]:
         raise sf._ExecutionError(failure["Error"], failure["Cause"])
     return json.loads(task["result"])

@@ -8,13 +8,13 @@ import pytest
 
 from ops.cli import main
 from ops.cli.context import readable
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 
 SHOP = "shop-production"
 
 
 @pytest.fixture(autouse=True)
-def connected(embedded: Running, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def connected(embedded: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
     monkeypatch.setenv("SLIPWAY_EMBEDDED_DELAY", "0.2")
     monkeypatch.chdir(tmp_path)  # no slipway.toml of the project's own
@@ -104,7 +104,7 @@ def test_an_unknown_command_is_a_wrong_call() -> None:
     assert caught.value.code == 2
 
 
-def test_the_embedded_cloud_is_found(capsys: pytest.CaptureFixture[str], embedded: Running) -> None:
+def test_the_embedded_cloud_is_found(capsys: pytest.CaptureFixture[str], embedded: RunningCloud) -> None:
     assert answer(capsys, "embedded", "status")["endpoint"] == embedded.endpoint
     assert answer(capsys, "embedded", "start")["pid"] == embedded.pid
 

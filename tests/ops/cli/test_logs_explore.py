@@ -12,7 +12,7 @@ import pytest
 from ops.aws.cloud import Cloud
 from ops.cli import main
 from ops.cli.logs.explore import progress
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.logs.engines.progress import Standing
 from ops.logs.lake.layout import hour_folder
 from ops.logs.search.output import FORMULA
@@ -20,7 +20,7 @@ from tests.ops.logs import hostile
 
 
 @pytest.fixture(autouse=True)
-def connected(embedded: Running, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def connected(embedded: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ops.cli import main
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.logs.export.coverage.subscribed import Exported, list_exported
 from ops.logs.export.ledger import reader
 from tests.end_to_end.test_log_flow import make_pipeline
@@ -21,14 +21,14 @@ JUDGED = ("--delay", "-120", "--hours", "3")
 
 
 @pytest.fixture(autouse=True)
-def connected(embedded: Running, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def connected(embedded: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
     monkeypatch.setenv("SLIPWAY_EMBEDDED_DELAY", "0.2")
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
-def pipeline(embedded: Running, monkeypatch: pytest.MonkeyPatch) -> LogPipeline:
+def pipeline(embedded: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> LogPipeline:
     """Writes JSON lines; its one group counts as subscribed since yesterday, no other one counts."""
     made = make_pipeline(embedded, "json")
     group = make_group(embedded)
@@ -73,7 +73,7 @@ def test_ledger_is_complete_until_an_object_is_lost(
 
 
 def test_retention_is_set_only_for_what_is_proven(
-    pipeline: LogPipeline, capsys: pytest.CaptureFixture[str], embedded: Running
+    pipeline: LogPipeline, capsys: pytest.CaptureFixture[str], embedded: RunningCloud
 ) -> None:
     group = pipeline.environment["group"]
     where = ("retention", group, "--bucket", pipeline.bucket, *JUDGED)
@@ -105,7 +105,7 @@ def test_replay_of_nothing_says_so(pipeline: LogPipeline, capsys: pytest.Capture
 
 
 def test_backfill_fetches_and_shows_how_far_it_is(
-    embedded: Running, capsys: pytest.CaptureFixture[str]
+    embedded: RunningCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = make_pipeline(embedded, "json")
     group = make_group(embedded)

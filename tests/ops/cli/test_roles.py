@@ -12,7 +12,7 @@ import pytest
 from ops.audit import FileAudit
 from ops.cli import main
 from ops.cli.context import Context
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.operations import Operation
 from ops.roles import Role
 
@@ -42,7 +42,7 @@ COMMANDS = [
 
 @pytest.fixture
 def audit(
-    embedded: Running, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    embedded: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[FileAudit]:
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
     monkeypatch.setenv("SLIPWAY_EMBEDDED_DELAY", "0.2")

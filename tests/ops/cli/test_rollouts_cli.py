@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from ops import cli
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.rollouts.rules.rollout import parse
 
 EXAMPLE = str(Path("rollouts/welcome.toml").absolute())
 
 
 @pytest.fixture(autouse=True)
-def connected(embedded: Running, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def connected(embedded: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
     monkeypatch.setenv("SLIPWAY_EMBEDDED_DELAY", "0.2")
     monkeypatch.chdir(tmp_path)  # no slipway.toml of the project's own

@@ -10,7 +10,7 @@ from ops.aws.cloudformation.stacks import read_stack
 from ops.aws.logs.audit_trail import open_audit
 from ops.cli import main
 from ops.embedded.accounts import WORKBENCH
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.own_stacks import ROLES
 
 WHO = f"WorkbenchArn=arn:aws:iam::{WORKBENCH}:root"
@@ -18,7 +18,7 @@ ROLES_OF_QA = ("setup", "deploy", "roles", "--accounts", "qa")
 
 
 @pytest.fixture(autouse=True)
-def connected(embedded: Running, cloud: Cloud, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def connected(embedded: RunningCloud, cloud: Cloud, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In accounts that have no roles of ours yet: other tests deploy them as well."""
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
     for account in cloud.accounts:

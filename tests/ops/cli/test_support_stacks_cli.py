@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ops.cli import main
-from ops.embedded.lifecycle import Running
-from ops.embedded.sample.pipelines import support
+from ops.embedded.lifecycle import RunningCloud
+from ops.embedded.sample.pipelines import support_stack
 from ops.settings import Settings
 from tests.end_to_end import assemblies, sample_pipelines
 
@@ -20,13 +20,13 @@ ORPHAN, LIVE = "Loyalty-support-us-east-1", "Storefront-support-us-east-1"
 
 
 @pytest.fixture(scope="module")
-def running(data: Path) -> Iterator[Running]:
+def running(data: Path) -> Iterator[RunningCloud]:
     with sample_pipelines.serving(Settings(data=data / "pipelines").embedded_data) as found:
         yield found
 
 
 @pytest.fixture(autouse=True)
-def connected(running: Running, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def connected(running: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SLIPWAY_DATA", str(data / "pipelines"))
     monkeypatch.chdir(tmp_path)
     for module in ("inventory", "replication"):  # two of the seventeen regions, to be quick
@@ -91,9 +91,9 @@ def test_a_plan_says_what_why_and_how_to_do_just_that(capsys: Capture) -> None:
 
 
 @pytest.fixture
-def dead(running: Running) -> str:
+def dead(running: RunningCloud) -> str:
     """The name of a support stack that nobody needs."""
-    made = support("Command", OWNER, PLACE)
+    made = support_stack("Command", OWNER, PLACE)
     sample_pipelines.deploy(running, made)
     return made.name
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_understood_is_a_wrong_call(arguments: list[str]) -> None
     assert caught.value.code == 2
 
 
-def test_the_shared_buckets_are_set_up_a_region_at_a_time(capsys: Capture, running: Running) -> None:
+def test_the_shared_buckets_are_set_up_a_region_at_a_time(capsys: Capture, running: RunningCloud) -> None:
     """A later region does not take from the first what it had, and every directory names both."""
     deploy = ("replication", "deploy", "--account", "qa")
     assert run(capsys, "replication", "show", "--account", "qa")[1].startswith("None yet. Set them up:")

@@ -38,7 +38,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(parent, ignore_errors=True)
 
 
-def start(folder: Path, **more: Any) -> embedded.Running:
+def start(folder: Path, **more: Any) -> embedded.RunningCloud:
     return embedded.start(folder, delay_s=DELAY_S, sample=False, **more)
 
 
@@ -54,7 +54,7 @@ def marked(folder: Path) -> list[int]:
     return found
 
 
-def make_database(running: embedded.Running) -> Any:
+def make_database(running: embedded.RunningCloud) -> Any:
     rds = client(running, "rds")
     rds.create_db_instance(
         DBInstanceIdentifier="kept",

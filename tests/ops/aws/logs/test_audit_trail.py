@@ -10,7 +10,7 @@ from ops.audit import Actor, FileAudit, Record, timestamp
 from ops.aws.cloud import Cloud
 from ops.aws.logs.audit_trail import LONGEST_TEXT, GroupAudit, open_audit
 from ops.embedded.accounts import QA, WORKBENCH, endpoint
-from ops.embedded.lifecycle import Running
+from ops.embedded.lifecycle import RunningCloud
 from ops.errors import AuditUnavailable
 from ops.operations import Operation
 from ops.plan import Plan, Resource, Say, Step, execute
@@ -69,7 +69,7 @@ def test_what_is_no_record_is_left_out_and_long_text_is_cut(cloud: Cloud) -> Non
     assert record.reason.startswith("x" * LONGEST_TEXT) and record.reason.endswith("(300000 characters)")
 
 
-def test_a_change_that_cannot_be_recorded_does_not_happen(cloud: Cloud, embedded: Running) -> None:
+def test_a_change_that_cannot_be_recorded_does_not_happen(cloud: Cloud, embedded: RunningCloud) -> None:
     """In an account whose role may read the audit and not write it."""
     root = endpoint(embedded.endpoint, QA.id)
     iam = boto3.client(

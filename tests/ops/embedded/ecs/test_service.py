@@ -383,7 +383,7 @@ def test_aws_says_what_it_cannot_do(tasks: Tasks) -> None:
         {"name": "fetch", "image": AWS_CLI, "entryPoint": [], "command": ["s3", "sync", "a", "b"]}
     )
     assert exit_codes(task) == {"fetch": 252}
-    assert "Not: aws s3 sync a b" in tasks.lines(task, "fetch")[1]
+    assert "Unsupported command: aws s3 sync a b" in tasks.lines(task, "fetch")[1]
 
 
 def test_task_belongs_to_its_account(tasks: Tasks) -> None:

@@ -255,7 +255,7 @@ def test_handler_reaches_nothing_beyond_this_machine(functions: Functions) -> No
             socket.create_connection(("192.0.2.1", 443), timeout=1)
         """
     )
-    assert answer["errorType"] == "OutsideRefused"
+    assert answer["errorType"] == "ConnectionBlocked"
     assert "192.0.2.1:443" in answer["errorMessage"]
 
 
@@ -263,8 +263,8 @@ def test_handler_reaches_nothing_beyond_this_machine(functions: Functions) -> No
 
 TRIES = """
 import socket, sys
-from ops.embedded.runtime.guard import OutsideRefused, refuse_outside
-refuse_outside()
+from ops.embedded.runtime.guard import ConnectionBlocked, block_outside_connections
+block_outside_connections()
 listening = socket.create_server(("127.0.0.1", 0))
 socket.create_connection(("localhost", listening.getsockname()[1])).close()
 here, there = socket.socketpair()
@@ -278,7 +278,7 @@ for attempt in (
 ):
     try:
         attempt()
-    except OutsideRefused:
+    except ConnectionBlocked:
         refused += 1
 print(refused)
 """
