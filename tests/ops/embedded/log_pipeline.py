@@ -1,4 +1,4 @@
-"""A pipeline of logs on the embedded cloud, made through its API: Kinesis, processor, Firehose, bucket."""
+"""A log pipeline on the embedded cloud, created through its API: Kinesis, processor, Firehose, bucket."""
 
 import gzip
 import io
@@ -20,7 +20,7 @@ KEEP_ALL = """
 
 @dataclass
 class LogPipeline:
-    """Kinesis → Firehose → S3 in production, and the ARNs by which others reach it."""
+    """Kinesis → Firehose → S3 in production, with the ARNs that other accounts use."""
 
     embedded: Any
     processor: str = ""
@@ -33,7 +33,9 @@ class LogPipeline:
     buffer: dict[str, int] = field(default_factory=lambda: {"SizeInMBs": 1, "IntervalInSeconds": 0})
     processor_settings: dict[str, str] = field(default_factory=dict)
     handler: str = "index.handler"
-    environment: dict[str, str] = field(default_factory=dict)  # of the processor, besides STREAM and BUCKET
+    environment: dict[str, str] = field(
+        default_factory=dict
+    )  # the processor's, in addition to STREAM and BUCKET
 
     def __post_init__(self) -> None:
         self.bucket = unique("logs")
@@ -45,14 +47,14 @@ class LogPipeline:
         self.stream_arn = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{self.name}"
         self.writer = role(self.embedded, "logs.amazonaws.com", allow("kinesis:PutRecord", self.stream_arn))
         self.reader = role(self.embedded, "firehose.amazonaws.com", *self.firehose_statements)
-        self.function = self._make_function() if self.processor else ""
+        self.function = self._create_function() if self.processor else ""
         client(self.embedded, "firehose").create_delivery_stream(**self._delivery_stream())
 
-    def _make_function(self) -> str:
-        data = io.BytesIO()
-        with zipfile.ZipFile(data, "w") as archive:
+    def _create_function(self) -> str:
+        archive_data = io.BytesIO()
+        with zipfile.ZipFile(archive_data, "w") as archive:
             archive.writestr("index.py", textwrap.dedent(self.processor))
-        made = client(self.embedded, "lambda").create_function(
+        function = client(self.embedded, "lambda").create_function(
             FunctionName=self.name,
             Runtime="python3.13",
             Handler=self.handler,
@@ -62,11 +64,11 @@ class LogPipeline:
                 allow("kinesis:PutRecords", self.stream_arn),
                 allow("s3:PutObject", f"arn:aws:s3:::{self.bucket}/*"),
             ),
-            Code={"ZipFile": data.getvalue()},
+            Code={"ZipFile": archive_data.getvalue()},
             Timeout=60,
             Environment={"Variables": {"STREAM": self.name, "BUCKET": self.bucket, **self.environment}},
         )
-        return str(made["FunctionArn"])
+        return str(function["FunctionArn"])
 
     def _delivery_stream(self) -> dict[str, Any]:
         parameters = {"LambdaArn": self.function, "NumberOfRetries": "1", **self.processor_settings}
@@ -117,7 +119,7 @@ class LogPipeline:
         return bytes(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
 
     def documents(self) -> Iterator[dict[str, Any]]:
-        """The subscription records in the bucket, as they were written without a processor."""
+        """Yield the subscription records in the bucket, as written without a processor."""
         for key in self.keys("out/"):
             text = gzip.decompress(self.body(key)).decode()
             while text:
@@ -138,17 +140,17 @@ class LogPipeline:
         return [json.loads(line) for line in lines]
 
     def put(self, *records: bytes) -> dict[str, Any]:
-        """Straight into the stream."""
+        """Put records directly into the stream."""
         entries = [{"Data": record, "PartitionKey": str(number)} for number, record in enumerate(records)]
         answer: dict[str, Any] = self.kinesis.put_records(StreamName=self.name, Records=entries)
         return answer
 
-    def arrives(self, prefix: str = "out/") -> list[str]:
+    def wait_for_objects(self, prefix: str = "out/") -> list[str]:
         return eventually(lambda: self.keys(prefix))
 
 
 def make_group(embedded: Any, account: str = ACCOUNT, region: str = REGION) -> str:
-    """A log group with a stream `s`."""
+    """Create a log group with a stream `s`."""
     logs = client(embedded, "logs", account=account, region=region)
     group = unique("/app/group")
     logs.create_log_group(logGroupName=group)
@@ -166,7 +168,7 @@ def write_logs(
 
 
 def allow_logs(pipeline: LogPipeline) -> None:
-    """The bucket policy that CloudWatch Logs asks for."""
+    """Attach the bucket policy that CloudWatch Logs requires."""
     principal = {"Service": f"logs.{REGION}.amazonaws.com"}
     bucket = f"arn:aws:s3:::{pipeline.bucket}"
     statements = [

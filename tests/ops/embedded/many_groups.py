@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from tests.ops.embedded.overlay import REGION, client
 
-ACCOUNT = "444444444444"  # of nobody else
+ACCOUNT = "444444444444"  # used by no other test
 
 
 def make_groups(embedded: Any, count: int, stem: str = "/many") -> list[str]:
@@ -21,13 +21,13 @@ def make_groups(embedded: Any, count: int, stem: str = "/many") -> list[str]:
 
 
 class Throttling:
-    """A client that answers every seventh call with a throttle, and counts what goes through it."""
+    """A client that throttles every seventh call and counts the calls that reach the service."""
 
     def __init__(self, service: Any) -> None:
         self._service = service
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
-        self._under_way = 0
+        self._active = 0
         self.most_at_once = 0
         self.throttled = 0
         self.answered: dict[str, int] = {}
@@ -35,22 +35,24 @@ class Throttling:
     def __getattr__(self, name: str) -> Any:
         call = getattr(self._service, name)
 
-        def through(**arguments: Any) -> Any:
+        def throttled_call(**arguments: Any) -> Any:
             with self._lock:
                 if next(self._numbers) % 7 == 0:
                     self.throttled += 1
-                    raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slowly"}}, name)
-                self._under_way += 1
-                self.most_at_once = max(self.most_at_once, self._under_way)
+                    raise ClientError(
+                        {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, name
+                    )
+                self._active += 1
+                self.most_at_once = max(self.most_at_once, self._active)
             try:
                 answer = call(**arguments)
             finally:
                 with self._lock:
-                    self._under_way -= 1
+                    self._active -= 1
                     self.answered[name] = self.answered.get(name, 0) + 1
             return answer
 
-        return through
+        return throttled_call
 
 
 __all__ = ["ACCOUNT", "REGION", "Throttling", "make_groups"]

@@ -1,4 +1,4 @@
-"""Clients, roles and patience for the tests of the embedded cloud's overlays."""
+"""Clients, roles, and polling for the tests of the embedded cloud's overlays."""
 
 import json
 import time
@@ -17,7 +17,7 @@ REGION = "eu-west-1"
 
 
 def client(embedded: Any, service: str, *, account: str = ACCOUNT, region: str = REGION) -> Any:
-    """A client with the root credentials of the account."""
+    """Return a client with the root credentials of the account."""
     return boto3.client(
         service,  # type: ignore[call-overload]
         region_name=region,
@@ -36,41 +36,41 @@ def allow(actions: str | list[str], resources: str | list[str] = "*", **more: An
 
 
 def role(embedded: Any, service: str, *statements: dict[str, Any], name: str | None = None) -> str:
-    """A new role that the service may assume; returns its ARN."""
+    """Create a role that the service may assume; return its ARN."""
     iam = client(embedded, "iam")
     name = name or unique("role")
     trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
-    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_document(trust))
+    created = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy_document(trust))
     if statements:
-        iam.put_role_policy(RoleName=name, PolicyName="test", PolicyDocument=_document(*statements))
-    return str(made["Role"]["Arn"])
+        iam.put_role_policy(RoleName=name, PolicyName="test", PolicyDocument=_policy_document(*statements))
+    return str(created["Role"]["Arn"])
 
 
-def _document(*statements: dict[str, Any]) -> str:
+def _policy_document(*statements: dict[str, Any]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
-def eventually(look: Callable[[], T | None], *, within_s: float = 30) -> T:
-    """The first truthy value that `look` gives; fails with the last one when time is up."""
+def eventually(read: Callable[[], T | None], *, within_s: float = 30) -> T:
+    """Poll `read` until its value is truthy; fail with the last value when the time is up."""
     deadline = time.monotonic() + within_s
     while True:
-        found = look()
-        if found:
-            return found
+        value = read()
+        if value:
+            return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"still {found!r} after {within_s} s")
+            raise AssertionError(f"still {value!r} after {within_s} s")
         time.sleep(0.05)
 
 
 def refused(call: Any, **arguments: Any) -> Any:
-    """The error that AWS answers the call with."""
+    """Return the error of a call that AWS rejects."""
     with pytest.raises(ClientError) as raised:
         call(**arguments)
     return raised.value.response["Error"]
 
 
 def metric(embedded: Any, namespace: str, name: str, dimensions: dict[str, str]) -> float:
-    """Its sum over the last hours."""
+    """Return the metric's sum over the last hours."""
     now = time.time()
     query = {
         "Id": "m",
@@ -84,7 +84,7 @@ def metric(embedded: Any, namespace: str, name: str, dimensions: dict[str, str])
             "Stat": "Sum",
         },
     }
-    answer = client(embedded, "cloudwatch").get_metric_data(
+    response = client(embedded, "cloudwatch").get_metric_data(
         MetricDataQueries=[query], StartTime=now - 7200, EndTime=now + 3600
     )
-    return float(sum(answer["MetricDataResults"][0]["Values"]))
+    return float(sum(response["MetricDataResults"][0]["Values"]))

@@ -1,4 +1,4 @@
-"""The embedded cloud's process: one a folder, kept state, no process left behind."""
+"""The embedded cloud's process: one for each folder, persistent state, no process left behind."""
 
 import json
 import os
@@ -30,7 +30,7 @@ EMBEDDED = Path(seams.__file__).parent
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A cloud's folder where the user nobody may go; whatever runs in it ends with the test."""
+    """A cloud's folder that the user nobody can access; the test ends every process in it."""
     parent = Path(tempfile.mkdtemp(prefix="slipway-life-"))
     parent.chmod(0o755)
     yield parent / "cloud"
@@ -43,18 +43,18 @@ def start(folder: Path, **more: Any) -> embedded.RunningCloud:
 
 
 def marked(folder: Path) -> list[int]:
-    """The processes of that folder's cloud."""
-    found = []
+    """Return the processes of the folder's cloud."""
+    pids = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARKER) == str(folder):
-                found.append(process.pid)
+                pids.append(process.pid)
         except (psutil.Error, OSError):
             continue
-    return found
+    return pids
 
 
-def make_database(running: embedded.RunningCloud) -> Any:
+def create_database(running: embedded.RunningCloud) -> Any:
     rds = client(running, "rds")
     rds.create_db_instance(
         DBInstanceIdentifier="kept",
@@ -66,8 +66,8 @@ def make_database(running: embedded.RunningCloud) -> Any:
     )
 
     def status() -> bool:
-        found = rds.describe_db_instances(DBInstanceIdentifier="kept")["DBInstances"][0]
-        return bool(found["DBInstanceStatus"] == "available")
+        instance = rds.describe_db_instances(DBInstanceIdentifier="kept")["DBInstances"][0]
+        return bool(instance["DBInstanceStatus"] == "available")
 
     eventually(status)
     return rds
@@ -82,7 +82,7 @@ def test_a_second_start_finds_the_first(folder: Path) -> None:
 
 def test_state_and_address_survive_a_restart(folder: Path) -> None:
     first = start(folder, owner=True)
-    rds = make_database(first)
+    rds = create_database(first)
     rds.create_db_snapshot(DBSnapshotIdentifier="snap", DBInstanceIdentifier="kept")
     embedded.stop(folder)
     assert marked(folder) == []
@@ -95,8 +95,8 @@ def test_state_and_address_survive_a_restart(folder: Path) -> None:
     assert (snapshot["DBSnapshotIdentifier"], snapshot["Status"]) == ("snap", "available")
 
 
-def test_logs_on_their_way_survive_a_restart(folder: Path) -> None:
-    """What S3 does not take, and what the stream does not take, is delivered after the next start."""
+def test_logs_in_transit_survive_a_restart(folder: Path) -> None:
+    """Records that S3 or the stream has not accepted are delivered after the next start."""
     pipeline = LogPipeline(start(folder, owner=True), firehose_statements=())
     group = make_group(pipeline.embedded)
     pipeline.subscribe(group)
@@ -114,9 +114,11 @@ def test_logs_on_their_way_survive_a_restart(folder: Path) -> None:
     eventually(lambda: pipeline.messages(group) == ["before the stream", "in the stream"])
 
 
-def test_a_deployment_under_way_does_not_hold_the_end_up(folder: Path) -> None:
+def test_a_deployment_in_progress_does_not_delay_the_stop(folder: Path) -> None:
     running = start(folder, owner=True)
-    name = Functions(running).create("def handler(event, context): pass  # never answers the custom resource")
+    name = Functions(running).create(
+        "def handler(event, context): pass  # never responds to the custom resource"
+    )
     resource = {"Type": "Custom::Waits", "Properties": {"ServiceToken": {"Fn::Sub": SILENT.format(name)}}}
     stacks = client(running, "cloudformation")
     stacks.create_stack(StackName="waits", TemplateBody=json.dumps({"Resources": {"Waits": resource}}))
@@ -131,9 +133,9 @@ def test_a_deployment_under_way_does_not_hold_the_end_up(folder: Path) -> None:
     assert status() == "ROLLBACK_FAILED"
 
 
-def test_what_a_killed_cloud_left_is_ended_by_the_next_start(folder: Path) -> None:
+def test_the_next_start_terminates_the_processes_of_a_killed_cloud(folder: Path) -> None:
     first = start(folder, owner=True)
-    make_database(first)
+    create_database(first)
     os.kill(first.pid, signal.SIGKILL)
     eventually(lambda: not is_locked(folder))
     left = marked(folder)
@@ -143,7 +145,7 @@ def test_what_a_killed_cloud_left_is_ended_by_the_next_start(folder: Path) -> No
     assert second.pid != first.pid
 
 
-def test_it_ends_with_its_owner_however_that_ends(folder: Path) -> None:
+def test_it_stops_with_its_owner_even_if_that_is_killed(folder: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from ops import embedded;"
         "embedded.start(Path(sys.argv[1]), sample=False, owner=True); print('up', flush=True); time.sleep(60)"
@@ -157,16 +159,16 @@ def test_it_ends_with_its_owner_however_that_ends(folder: Path) -> None:
     eventually(lambda: not is_locked(folder) and not marked(folder))
 
 
-def test_reset_begins_afresh(folder: Path) -> None:
-    make_database(start(folder, owner=True))
+def test_reset_deletes_the_state(folder: Path) -> None:
+    create_database(start(folder, owner=True))
     embedded.reset(folder)
     assert not folder.exists()
     running = start(folder, owner=True)
     assert client(running, "rds").describe_db_instances()["DBInstances"] == []
 
 
-def test_a_start_that_never_finished_is_begun_again(folder: Path) -> None:
-    make_database(start(folder, owner=True))
+def test_an_interrupted_first_start_begins_again(folder: Path) -> None:
+    create_database(start(folder, owner=True))
     embedded.stop(folder)
     (folder / "seeded").unlink()
     running = start(folder, owner=True)
@@ -175,7 +177,7 @@ def test_a_start_that_never_finished_is_begun_again(folder: Path) -> None:
 
 def test_it_listens_on_loopback_only(folder: Path) -> None:
     running = start(folder, owner=True)
-    make_database(running)
+    create_database(running)
     listening = {
         connection.laddr.ip
         for pid in marked(folder)
@@ -185,18 +187,18 @@ def test_it_listens_on_loopback_only(folder: Path) -> None:
     assert listening == {"127.0.0.1"}
 
 
-def test_credentials_of_nobody_are_refused(folder: Path) -> None:
+def test_unknown_credentials_are_rejected(folder: Path) -> None:
     running = start(folder, owner=True)
     with pytest.raises(Exception, match="InvalidClientTokenId"):
         client(running, "rds", account="AKIA" + "UNKNOWN" * 2).describe_db_instances()
 
 
-def test_a_name_that_the_emulator_no_longer_has_is_told() -> None:
+def test_a_missing_name_of_the_emulator_is_reported() -> None:
     with pytest.raises(EmbeddedError, match=r"lacks ministack\.services\.rds\._gone"):
         seams.check(["ministack.services.rds._ACTION_MAP", "ministack.services.rds._gone"])
 
 
-def test_every_name_that_an_overlay_builds_on_is_checked_at_the_start() -> None:
+def test_startup_checks_every_name_that_an_overlay_uses() -> None:
     declaring = {
         ".".join(("ops.embedded", *path.relative_to(EMBEDDED).with_suffix("").parts))
         for path in EMBEDDED.rglob("*.py")
@@ -207,7 +209,7 @@ def test_every_name_that_an_overlay_builds_on_is_checked_at_the_start() -> None:
     assert declaring and declaring <= set(loaded.split())
 
 
-def test_a_start_that_fails_says_where_to_look(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_start_names_the_log(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.embedded.lifecycle._environment", lambda *_args, **_more: {"PATH": os.defpath})
     with pytest.raises(EmbeddedError, match="did not start") as caught:
         start(folder, owner=True)

@@ -34,7 +34,7 @@ REGEX_SERDE = "org.apache.hadoop.hive.serde2.RegexSerDe"
 
 
 class Lake:
-    """A bucket, a database and a work group of their own."""
+    """A bucket, a database, and a work group for one test."""
 
     def __init__(self, embedded: Any) -> None:
         self.s3, self.glue, self.athena = (client(embedded, each) for each in ("s3", "glue", "athena"))
@@ -142,7 +142,7 @@ def test_json_lines_are_exact(json_lake: Lake) -> None:
     }
 
 
-def test_partitions_outside_the_projection_are_not_there(json_lake: Lake) -> None:
+def test_partitions_outside_the_projection_are_not_read(json_lake: Lake) -> None:
     assert json_lake.rows("SELECT count(*) FROM events") == [[str(len(NASTY) + 2)]]
 
 
@@ -152,20 +152,20 @@ def test_only_the_named_partitions_are_scanned(json_lake: Lake) -> None:
     assert found["Statistics"]["DataScannedInBytes"] == size
 
 
-def test_more_than_the_work_group_allows_fails(lake: Lake) -> None:
+def test_a_query_beyond_the_work_groups_limit_fails(lake: Lake) -> None:
     lake.table(JSON_SERDE, {"message": "string"})
     lake.put(f"{hour(1)}/large", b'{"message": "' + b"x" * 10_000_001 + b'"}\n')
     assert "bytes scanned limit" in lake.failure("SELECT count(*) FROM events")
 
 
-def test_injected_column_must_be_given(lake: Lake) -> None:
+def test_an_injected_column_needs_a_value(lake: Lake) -> None:
     lake.table(JSON_SERDE, {"message": "string"}, more={"projection.account.type": "injected"})
     lake.put(f"{hour(1)}/a.gz", json_lines(["here"]))
     assert "CONSTRAINT_VIOLATION" in lake.failure("SELECT message FROM events")
     assert lake.rows(f"SELECT message FROM events WHERE account = '{ACCOUNT}'") == [["here"]]
 
 
-def test_a_row_tells_its_object_and_only_those_that_are_asked_for_are_scanned(json_lake: Lake) -> None:
+def test_path_column_names_the_object_and_prunes_the_scan(json_lake: Lake) -> None:
     path = f"s3://{json_lake.bucket}/{hour(2)}/b.gz"
     assert json_lake.rows("SELECT \"$path\", message FROM events WHERE hour = '02'") == [[path, "later"]]
     found = json_lake.run(f"SELECT count(*) FROM events WHERE \"$path\" IN ('{path}', 's3://other/one')")
@@ -174,7 +174,7 @@ def test_a_row_tells_its_object_and_only_those_that_are_asked_for_are_scanned(js
     assert json_lake.rows('SELECT "$path" FROM events WHERE "$path" = \'s3://other/one\'') == []
 
 
-def test_a_replacement_names_groups_as_trino_does(json_lake: Lake) -> None:
+def test_replacements_refer_to_groups_as_in_trino(json_lake: Lake) -> None:
     sql = "SELECT regexp_replace(message, '(la)(ter)', '$2-$1') FROM events WHERE hour = '02'"
     assert json_lake.rows(sql) == [["ter-la"]]
 
@@ -193,7 +193,7 @@ SELECT = "SELECT message FROM events WHERE hour = '02'"
         (f"UNLOAD ({SELECT}) TO 's3://BUCKET/unloaded/' WITH (format = 'PARQUET')", [GLUE, READ], WRITE),
     ],
 )
-def test_a_query_has_the_rights_of_who_starts_it(
+def test_a_query_has_the_permissions_of_its_caller(
     embedded: Any, json_lake: Lake, sql: str, actions: list[str], lacks: str
 ) -> None:
     on_group = allow(
@@ -254,7 +254,7 @@ def test_raw_lines(lake: Lake, serde: str, parameters: dict[str, str], messages:
     ]
 
 
-def test_unload_create_as_and_insert_write_what_was_selected(json_lake: Lake) -> None:
+def test_unload_create_as_and_insert_write_the_selected_rows(json_lake: Lake) -> None:
     database, bucket = json_lake.database, json_lake.bucket
     select = f"SELECT message, hour FROM events WHERE account = '{ACCOUNT}'"
     unloaded = json_lake.run(
@@ -282,7 +282,7 @@ def plain(message: Any) -> str:
     return str(message).translate({0: None, 10: None, 13: None})
 
 
-# awswrangler 3.17 still names a parameter that pandas 3 does without.
+# awswrangler 3.17 still passes a parameter that pandas 3 has deprecated.
 @pytest.mark.filterwarnings("ignore:The copy keyword is deprecated")
 def test_wrangler_reads_rows_and_work_group(json_lake: Lake, embedded: Any) -> None:
     session = boto3.Session(aws_access_key_id=ACCOUNT, aws_secret_access_key="test", region_name=REGION)
@@ -297,14 +297,14 @@ def test_wrangler_reads_rows_and_work_group(json_lake: Lake, embedded: Any) -> N
                 boto3_session=session,
                 ctas_approach=approach,
             )
-            # A CSV result loses what pandas takes for the end of a line.
+            # A CSV result loses characters that pandas reads as line ends.
             assert sorted(map(plain, frame["message"])) == sorted(map(plain, NASTY))
     finally:
         for name in ("s3", "athena", "glue", "sts"):
             setattr(wr.config, f"{name}_endpoint_url", None)
 
 
-def test_result_is_used_again_when_asked(json_lake: Lake) -> None:
+def test_a_result_is_reused_on_request(json_lake: Lake) -> None:
     reuse = {"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 60}}
     first, second = (
         json_lake.run("SELECT count(*) FROM events", ResultReuseConfiguration=reuse) for _ in range(2)
@@ -332,6 +332,6 @@ def test_functions_of_athena(lake: Lake, expression: str, value: str) -> None:
     assert lake.rows(f"SELECT {expression}{source}") == [[value]]
 
 
-def test_unknown_table_and_wrong_sql_say_so(lake: Lake) -> None:
+def test_unknown_table_and_invalid_sql_are_reported(lake: Lake) -> None:
     assert "TABLE_NOT_FOUND" in lake.failure("SELECT * FROM nowhere")
     assert lake.failure("SELECT FROM WHERE")

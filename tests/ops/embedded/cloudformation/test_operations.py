@@ -1,4 +1,4 @@
-"""What rollouts need of the embedded cloud: waits with a token, distributed Maps, rollback triggers."""
+"""Stack operations and Step Functions features that rollouts use: task tokens, Maps, rollback triggers."""
 
 import json
 import time
@@ -23,14 +23,14 @@ def waiting(function: str, **more: Any) -> dict[str, Any]:
     return {"Type": "Task", "Resource": TOKEN, "Parameters": parameters, "End": True, **more}
 
 
-def test_a_wait_with_a_token_ends_at_the_time_that_the_input_names(machines: Machines, embedded: Any) -> None:
+def test_a_wait_for_a_token_times_out_as_the_input_says(machines: Machines, embedded: Any) -> None:
     name = Functions(embedded).create("def handler(event, context): return None")
     states = {"Wait": waiting(name, TimeoutSecondsPath="$.seconds")}
     ended = machines.run(states, allow("lambda:InvokeFunction"), data={"seconds": 1})
     assert ended["error"] == "States.Timeout"
 
 
-def test_a_wait_with_a_token_fails_with_the_function_and_ends_with_its_execution(
+def test_a_wait_for_a_token_fails_with_its_function_and_stops_with_its_execution(
     machines: Machines, embedded: Any
 ) -> None:
     broken = Functions(embedded).create("def handler(event, context): raise KeyError('x')")
@@ -42,7 +42,7 @@ def test_a_wait_with_a_token_fails_with_the_function_and_ends_with_its_execution
     assert machines.ended(execution)["status"] == "ABORTED"
 
 
-def test_a_distributed_map_keeps_to_the_concurrency_of_the_input_and_its_children_have_histories(
+def test_a_distributed_map_takes_its_concurrency_from_the_input_and_its_children_have_histories(
     machines: Machines, embedded: Any
 ) -> None:
     name = Functions(embedded).create("def handler(event, context): return event")
@@ -71,7 +71,7 @@ def test_a_distributed_map_keeps_to_the_concurrency_of_the_input_and_its_childre
     assert kinds[:3] == ["TaskStateEntered", "TaskScheduled", "TaskStarted"]
 
 
-def test_the_principal_of_an_assumed_role_is_the_role(embedded: Any) -> None:
+def test_the_principal_arn_of_an_assumed_role_is_the_role(embedded: Any) -> None:
     caller = role(embedded, "lambda.amazonaws.com", allow("sts:AssumeRole"))
     trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
     condition = {"ArnEquals": {"aws:PrincipalArn": caller}}
@@ -95,7 +95,7 @@ def test_the_principal_of_an_assumed_role_is_the_role(embedded: Any) -> None:
 
 
 class Stacks:
-    """One stack with a parameter in it, and an alarm beside it."""
+    """One stack with a parameter, and an alarm."""
 
     def __init__(self, embedded: Any) -> None:
         self.cfn, self.cloudwatch = client(embedded, "cloudformation"), client(embedded, "cloudwatch")
@@ -142,7 +142,7 @@ class Stacks:
         return json.dumps(self.cfn.get_template(StackName=self.name)["TemplateBody"])
 
 
-def test_an_alarm_among_the_triggers_rolls_the_operation_back(embedded: Any) -> None:
+def test_an_alarm_in_the_rollback_triggers_rolls_back_the_update(embedded: Any) -> None:
     stacks = Stacks(embedded)
     assert stacks.deploy("one", stacks.alarm)["StackStatus"] == "CREATE_COMPLETE"
     stacks.state("ALARM")
@@ -152,12 +152,12 @@ def test_an_alarm_among_the_triggers_rolls_the_operation_back(embedded: Any) -> 
     assert any("Rollback trigger" in event.get("ResourceStatusReason", "") for event in events)
 
 
-def test_a_trigger_that_does_not_exist_rolls_a_new_stack_back(embedded: Any) -> None:
+def test_a_missing_rollback_trigger_rolls_back_a_new_stack(embedded: Any) -> None:
     stacks = Stacks(embedded)
     assert stacks.deploy("one", f"{stacks.alarm}-gone")["StackStatus"] == "ROLLBACK_COMPLETE"
 
 
-def test_a_stack_keeps_the_role_that_it_was_deployed_with(embedded: Any) -> None:
+def test_a_stack_keeps_the_role_of_its_deployment(embedded: Any) -> None:
     stacks = Stacks(embedded)
     arn = f"arn:aws:iam::{ACCOUNT}:role/someone"
     assert stacks.deploy("one", stacks.alarm, RoleARN=arn)["RoleARN"] == arn

@@ -12,7 +12,7 @@ from tests.ops.embedded.overlay import ACCOUNT, REGION, allow, client, eventuall
 def deploy(
     embedded: Any, resources: dict[str, Any], *, name: str = "", region: str = REGION, **outputs: Any
 ) -> tuple[str, dict[str, str]]:
-    """The stack's name and its outputs."""
+    """Deploy a stack; return its name and its outputs."""
     cloudformation, name = client(embedded, "cloudformation", region=region), name or unique("stack")
     template = {
         "Description": "About it",
@@ -40,12 +40,12 @@ def deploy(
     return name, eventually(complete)
 
 
-def test_a_stack_made_by_a_change_set_bears_its_description(embedded: Any) -> None:
+def test_a_stack_from_a_change_set_has_its_description(embedded: Any) -> None:
     _, outputs = deploy(embedded, {"Queue": {"Type": "AWS::SQS::Queue"}})
     assert outputs["Description"] == "About it"
 
 
-def test_the_same_stack_in_two_regions_has_roles_of_its_own(embedded: Any) -> None:
+def test_the_same_stack_in_two_regions_has_two_roles(embedded: Any) -> None:
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {"Statement": [trust]}}}
     name, home = deploy(embedded, {"Role": role}, Role={"Ref": "Role"})
@@ -56,7 +56,7 @@ def test_the_same_stack_in_two_regions_has_roles_of_its_own(embedded: Any) -> No
     assert iam.get_role(RoleName=away["Role"])["Role"]["RoleName"] == away["Role"]
 
 
-def test_a_change_set_sees_what_a_condition_changes_beside_anothers_attribute(embedded: Any) -> None:
+def test_a_change_set_detects_a_condition_next_to_a_reference(embedded: Any) -> None:
     cloudformation, name = client(embedded, "cloudformation"), unique("stack")
     value = {"Fn::Join": [" ", [{"Fn::GetAtt": ["Queue", "Arn"]}, {"Fn::If": ["IsLoud", "loud", "quiet"]}]]}
     template = {
@@ -89,7 +89,7 @@ def test_a_change_set_sees_what_a_condition_changes_beside_anothers_attribute(em
     assert prepared("UPDATE", "10")["Status"] == "FAILED", "10 is as quiet as 1"
 
 
-def test_rules_of_security_groups_are_resources(embedded: Any) -> None:
+def test_security_group_rules_are_resources(embedded: Any) -> None:
     rule = {"GroupId": {"Ref": "Group"}, "IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432}
     resources = {
         "Group": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "x"}},
@@ -102,7 +102,7 @@ def test_rules_of_security_groups_are_resources(embedded: Any) -> None:
     assert "10.1.0.0/16" in [p["IpRanges"][0]["CidrIp"] for p in group["IpPermissionsEgress"]]
 
 
-def test_ref_of_a_secret_is_its_arn(embedded: Any) -> None:
+def test_ref_returns_a_secrets_arn(embedded: Any) -> None:
     secret = {
         "Type": "AWS::SecretsManager::Secret",
         "Properties": {"GenerateSecretString": {"PasswordLength": 20}},
@@ -119,7 +119,7 @@ def test_ref_of_a_secret_is_its_arn(embedded: Any) -> None:
     eventually(gone)
 
 
-def test_a_task_definition_is_in_the_apis_form(embedded: Any) -> None:
+def test_a_task_definition_has_the_apis_keys(embedded: Any) -> None:
     container = {
         "Name": "main",
         "Image": "postgres",
@@ -143,7 +143,7 @@ def test_a_task_definition_is_in_the_apis_form(embedded: Any) -> None:
 
 
 def destination(embedded: Any, *statements: dict[str, Any]) -> dict[str, Any]:
-    """A destination before a new stream, whose role has these permissions."""
+    """Return a destination for a new stream, whose role has these permissions."""
     stream = unique("stream")
     client(embedded, "kinesis").create_stream(StreamName=stream, ShardCount=1)
     properties = {
@@ -162,12 +162,12 @@ def test_a_logs_destination_is_a_resource(embedded: Any) -> None:
     assert [item["arn"] for item in found] == [outputs["Arn"]]
 
 
-def test_a_logs_destination_whose_role_may_not_write_fails(embedded: Any) -> None:
+def test_a_logs_destination_fails_without_write_permission(embedded: Any) -> None:
     with pytest.raises(AssertionError, match=r"ROLLBACK|FAILED"):
         deploy(embedded, destination(embedded))
 
 
-def test_the_stack_of_a_resource_is_found_by_its_physical_id(embedded: Any) -> None:
+def test_a_physical_id_finds_the_stack(embedded: Any) -> None:
     bucket = unique("bucket")
     properties = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": bucket}}
     name, _ = deploy(embedded, {"Bucket": properties})
@@ -178,7 +178,7 @@ def test_the_stack_of_a_resource_is_found_by_its_physical_id(embedded: Any) -> N
         stacks.describe_stack_resources(PhysicalResourceId="nobody")
 
 
-def test_a_bucket_with_objects_stops_a_deletion_unless_it_is_retained(embedded: Any) -> None:
+def test_a_bucket_with_objects_blocks_deletion_unless_it_is_retained(embedded: Any) -> None:
     kept, held = unique("kept"), unique("held")
     resources = {
         "Kept": {

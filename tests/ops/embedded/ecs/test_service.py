@@ -1,4 +1,4 @@
-"""Fargate tasks on the embedded cloud: local processes with ECS's order, exit codes, secrets and roles."""
+"""Fargate tasks on the embedded cloud: local processes with ECS's order, exit codes, secrets, and roles."""
 
 import json
 from typing import Any
@@ -93,7 +93,9 @@ def test_psql_is_the_real_one(tasks: Tasks) -> None:
     assert "psql (PostgreSQL)" in tasks.lines(task, "main")[0]
 
 
-def test_environment_is_the_containers_own(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_contains_only_the_containers_variables(
+    tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task = tasks.run(
         {
             "name": "main",
@@ -121,7 +123,7 @@ def test_overrides_reach_the_process_and_the_record(tasks: Tasks) -> None:
     assert task["overrides"]["containerOverrides"][0]["environment"] == [{"name": "WHO", "value": "you"}]
 
 
-def test_image_without_a_runner_fails_with_the_reason(tasks: Tasks) -> None:
+def test_an_unsupported_image_fails_with_the_reason(tasks: Tasks) -> None:
     task = tasks.run({"name": "main", "image": "registry.example/oracle:19", "command": ["true"]})
     assert task["stopCode"] == "TaskFailedToStart"
     assert "CannotPullContainerError" in task["stoppedReason"]
@@ -185,7 +187,7 @@ def test_failed_dependency_stops_the_task(tasks: Tasks) -> None:
     assert tasks.lines(task, "second") == []
 
 
-def test_complete_does_not_ask_for_success(tasks: Tasks) -> None:
+def test_complete_does_not_require_success(tasks: Tasks) -> None:
     task = tasks.run(
         {"name": "first", "essential": False, "command": ["exit 4"]},
         {
@@ -197,7 +199,7 @@ def test_complete_does_not_ask_for_success(tasks: Tasks) -> None:
     assert exit_codes(task) == {"first": 4, "second": 0}
 
 
-def test_essential_container_takes_the_others_with_it(tasks: Tasks) -> None:
+def test_the_exit_of_an_essential_container_stops_the_others(tasks: Tasks) -> None:
     task = tasks.run(
         {"name": "side", "essential": False, "command": ["exec tail -f /dev/null"]},
         {"name": "main", "command": ["exit 0"]},
@@ -205,7 +207,7 @@ def test_essential_container_takes_the_others_with_it(tasks: Tasks) -> None:
     assert exit_codes(task) == {"side": 143, "main": 0}
 
 
-def test_stop_task_ends_it_with_sigterm(tasks: Tasks) -> None:
+def test_stop_task_sends_sigterm(tasks: Tasks) -> None:
     arn = tasks.start(tasks.define({"name": "main", "command": ["echo up; exec tail -f /dev/null"]}))
     eventually(lambda: tasks.describe(arn)["lastStatus"] == "RUNNING")
     assert (
@@ -220,7 +222,7 @@ def test_stop_task_ends_it_with_sigterm(tasks: Tasks) -> None:
     )
 
 
-def test_stop_task_kills_what_ignores_sigterm(tasks: Tasks) -> None:
+def test_stop_task_kills_a_process_that_ignores_sigterm(tasks: Tasks) -> None:
     definition = tasks.define(
         {"name": "main", "stopTimeout": 1, "command": ["trap '' TERM; echo up; while :; do sleep 0.1; done"]}
     )
@@ -315,7 +317,7 @@ def test_log_stream_needs_the_execution_roles_permission(tasks: Tasks, embedded:
     assert "is not authorized to perform: logs:CreateLogStream" in task["stoppedReason"]
 
 
-# The stand-in for the AWS CLI
+# The replacement for the AWS CLI
 
 
 def copying(bucket: str, **more: Any) -> dict[str, Any]:
@@ -363,7 +365,7 @@ def test_aws_fetches_a_folder_with_the_task_role(tasks: Tasks, embedded: Any, bu
     assert exit_codes(task) == {"fetch": 0}
 
 
-def test_aws_is_refused_what_the_task_role_may_not_do(tasks: Tasks, embedded: Any, bucket: str) -> None:
+def test_aws_is_denied_without_permission(tasks: Tasks, embedded: Any, bucket: str) -> None:
     task = tasks.run(copying(bucket), taskRoleArn=role(embedded, "ecs-tasks.amazonaws.com"), **VOLUME)
     assert exit_codes(task) == {"fetch": 1}
     assert "AccessDenied" in tasks.lines(task, "fetch")[0]
@@ -378,7 +380,7 @@ def test_aws_uploads(tasks: Tasks, embedded: Any, bucket: str) -> None:
     assert body == b"done\n"
 
 
-def test_aws_says_what_it_cannot_do(tasks: Tasks) -> None:
+def test_aws_reports_unsupported_commands(tasks: Tasks) -> None:
     task = tasks.run(
         {"name": "fetch", "image": AWS_CLI, "entryPoint": [], "command": ["s3", "sync", "a", "b"]}
     )
@@ -386,7 +388,7 @@ def test_aws_says_what_it_cannot_do(tasks: Tasks) -> None:
     assert "Unsupported command: aws s3 sync a b" in tasks.lines(task, "fetch")[1]
 
 
-def test_task_belongs_to_its_account(tasks: Tasks) -> None:
+def test_a_tasks_arn_has_its_account(tasks: Tasks) -> None:
     arn = tasks.start(tasks.define({"name": "main", "command": ["true"]}))
     assert arn.startswith(f"arn:aws:ecs:{REGION}:{ACCOUNT}:task/{tasks.name}/")
     tasks.ended(arn)

@@ -1,4 +1,4 @@
-"""The embedded cloud's Firehose: buffers, names, processor, partitions, errors, permissions."""
+"""Firehose on the embedded cloud: buffers, names, processor, partitions, errors, and permissions."""
 
 import base64
 import gzip
@@ -16,24 +16,24 @@ from tests.ops.embedded.overlay import allow, client, eventually, metric, unique
 def test_object_is_named_and_compressed_as_firehose_does(embedded: Any) -> None:
     pipeline = LogPipeline(embedded, destination={"CompressionFormat": "GZIP"})
     pipeline.put(b"one", b"two")
-    (key,) = pipeline.arrives()
+    (key,) = pipeline.wait_for_objects()
     name = rf"out/\d{{4}}/\d\d/\d\d/\d\d/{pipeline.name}-1-\d{{4}}(-\d\d){{5}}-[0-9a-f-]{{36}}\.gz"
     assert re.fullmatch(name, key)
     assert sorted(re.findall(b"one|two", gzip.decompress(pipeline.body(key)))) == [b"one", b"two"]
 
 
-def test_interval_gathers_records_into_one_object(embedded: Any) -> None:
+def test_interval_buffers_records_into_one_object(embedded: Any) -> None:
     pipeline = LogPipeline(embedded, buffer={"SizeInMBs": 1, "IntervalInSeconds": 300})
     for number in range(5):
         pipeline.put(str(number).encode())
-    (key,) = pipeline.arrives()
+    (key,) = pipeline.wait_for_objects()
     assert sorted(pipeline.body(key).decode()) == list("01234")
 
 
-def test_size_is_reached_before_the_interval(embedded: Any) -> None:
+def test_a_full_buffer_is_delivered_before_the_interval(embedded: Any) -> None:
     pipeline = LogPipeline(embedded, buffer={"SizeInMBs": 1, "IntervalInSeconds": 900})
     pipeline.put(*[b"x" * 1_000_000] * 2)
-    assert pipeline.arrives()
+    assert pipeline.wait_for_objects()
 
 
 def test_direct_put_is_delivered(embedded: Any) -> None:
@@ -45,7 +45,7 @@ def test_direct_put_is_delivered(embedded: Any) -> None:
         DeliveryStreamName=name, ExtendedS3DestinationConfiguration={**given, "Prefix": "direct/"}
     )
     firehose.put_record_batch(DeliveryStreamName=name, Records=[{"Data": b"a"}, {"Data": b"b"}])
-    keys = pipeline.arrives("direct/")
+    keys = pipeline.wait_for_objects("direct/")
     assert sorted(b"".join(pipeline.body(key) for key in keys).decode()) == ["a", "b"]
 
 
@@ -80,7 +80,7 @@ def test_processor_partitions_drops_and_fails(embedded: Any) -> None:
         buffer={"SizeInMBs": 64, "IntervalInSeconds": 60},
     )
     pipeline.put(b"a1", b"b2", b"drop", b"fail", b"forget", b"keyless")
-    keys = pipeline.arrives()
+    keys = pipeline.wait_for_objects()
     assert {key.split("/")[1]: pipeline.body(key) for key in keys} == {"hour=1": b"A1", "hour=2": b"B2"}
     errors = eventually(pipeline.errors)
     assert {base64.b64decode(each["rawData"]): each["errorCode"] for each in errors} == {
@@ -101,7 +101,7 @@ def test_processor_partitions_drops_and_fails(embedded: Any) -> None:
     assert pipeline.keys("errors/")[0].startswith("errors/processing-failed/")
 
 
-def test_processor_sees_what_firehose_tells(embedded: Any) -> None:
+def test_processor_gets_firehoses_metadata(embedded: Any) -> None:
     source = """
         import base64, json
 
@@ -113,7 +113,7 @@ def test_processor_sees_what_firehose_tells(embedded: Any) -> None:
     """
     pipeline = LogPipeline(embedded, source)
     pipeline.put(b"hello")
-    event = json.loads(pipeline.body(pipeline.arrives()[0]))
+    event = json.loads(pipeline.body(pipeline.wait_for_objects()[0]))
     assert event["sourceKinesisStreamArn"] == pipeline.stream_arn
     (record,) = event["records"]
     assert base64.b64decode(record["data"]) == b"hello"
@@ -145,7 +145,7 @@ def test_processor_sees_what_firehose_tells(embedded: Any) -> None:
     ],
     ids=["raises", "no records", "larger than 6 MB", "killed"],
 )
-def test_batch_that_fails_goes_whole_to_the_error_prefix(embedded: Any, source: str, code: str) -> None:
+def test_a_failed_batch_goes_to_the_error_prefix(embedded: Any, source: str, code: str) -> None:
     pipeline = LogPipeline(embedded, source)
     pipeline.put(b"one", b"two")
     eventually(lambda: len(pipeline.errors()) == 2)
@@ -154,7 +154,7 @@ def test_batch_that_fails_goes_whole_to_the_error_prefix(embedded: Any, source: 
     assert sorted(base64.b64decode(each["rawData"]) for each in errors) == [b"one", b"two"]
 
 
-def test_calls_of_the_processor_are_counted_as_lambda_counts_them(embedded: Any) -> None:
+def test_processor_invocations_have_lambda_metrics(embedded: Any) -> None:
     pipeline = LogPipeline(embedded, "def handler(event, context): raise RuntimeError('broken')")
     pipeline.put(b"one")
     eventually(pipeline.errors)
@@ -172,7 +172,7 @@ def grant(embedded: Any, pipeline: LogPipeline, *statements: dict[str, Any]) -> 
     )
 
 
-def test_missing_permission_to_write_is_logged_and_nothing_lost(embedded: Any) -> None:
+def test_missing_write_permission_is_logged_and_nothing_is_lost(embedded: Any) -> None:
     group = make_group(embedded)
     pipeline = LogPipeline(
         embedded,
@@ -184,15 +184,15 @@ def test_missing_permission_to_write_is_logged_and_nothing_lost(embedded: Any) -
     pipeline.put(b"patient")
     logs = client(embedded, "logs")
     (first, *_) = eventually(lambda: logs.filter_log_events(logGroupName=group)["events"])
-    told = json.loads(first["message"])
-    assert told["errorCode"] == "S3.AccessDenied" and "s3:PutObject" in told["message"]
+    error = json.loads(first["message"])
+    assert error["errorCode"] == "S3.AccessDenied" and "s3:PutObject" in error["message"]
     assert pipeline.keys() == []
     grant(embedded, pipeline, READ, allow("s3:PutObject"))
-    (key,) = pipeline.arrives()
+    (key,) = pipeline.wait_for_objects()
     assert pipeline.body(key) == b"patient"
 
 
-def test_missing_permission_to_call_the_processor_fails_the_records(embedded: Any) -> None:
+def test_missing_invoke_permission_fails_the_records(embedded: Any) -> None:
     pipeline = LogPipeline(embedded, KEEP_ALL, firehose_statements=(READ, allow("s3:PutObject")))
     pipeline.put(b"one")
     (error,) = eventually(pipeline.errors)
@@ -208,6 +208,6 @@ def test_missing_permission_to_call_the_processor_fails_the_records(embedded: An
         ({"Prefix": "!{partitionKeyFromLambda:hour}/"}, "DynamicPartitioningConfiguration"),
     ],
 )
-def test_wrong_settings_are_refused(embedded: Any, given: dict[str, Any], message: str) -> None:
+def test_invalid_settings_are_rejected(embedded: Any, given: dict[str, Any], message: str) -> None:
     with pytest.raises(ClientError, match=message):
         LogPipeline(embedded, destination=given)

@@ -1,4 +1,4 @@
-"""The embedded cloud's CloudWatch Logs beside subscriptions: what it takes, counts, exports and tells of."""
+"""CloudWatch Logs on the embedded cloud, except subscriptions: ingestion, metrics, exports, and events."""
 
 import gzip
 import json
@@ -12,7 +12,7 @@ from tests.ops.embedded.overlay import client, eventually, metric, refused
 # PutLogEvents and its metrics
 
 
-def test_events_out_of_time_are_refused_by_index(embedded: Any) -> None:
+def test_events_that_are_too_old_or_too_new_are_rejected(embedded: Any) -> None:
     group = make_group(embedded)
     logs = client(embedded, "logs")
     now, day = int(time.time() * 1000), 86_400_000
@@ -47,7 +47,7 @@ def test_batch_must_be_in_order(embedded: Any) -> None:
     assert error["Code"] == "InvalidParameterException"
 
 
-def test_what_comes_in_and_goes_out_is_counted(embedded: Any) -> None:
+def test_incoming_and_forwarded_events_are_counted(embedded: Any) -> None:
     pipeline = LogPipeline(embedded)
     group = make_group(embedded)
     write_logs(embedded, group, "before the subscription")
@@ -93,7 +93,7 @@ def test_export_task_writes_as_cloudwatch_does_one_at_a_time(embedded: Any) -> N
 # New log groups
 
 
-def test_new_group_calls_the_function_of_a_rule(embedded: Any) -> None:
+def test_a_new_group_invokes_a_rules_function(embedded: Any) -> None:
     pipeline = LogPipeline(embedded, "def handler(event, context): print(event['detail'])")
     events = client(embedded, "events")
     pattern = {

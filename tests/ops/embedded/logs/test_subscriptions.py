@@ -1,4 +1,4 @@
-"""The embedded cloud delivers what a subscription asks for: filters, destinations, account policies."""
+"""Subscriptions on the embedded cloud: filters, destinations, and account policies."""
 
 import json
 import re
@@ -13,13 +13,10 @@ from tests.ops.embedded.overlay import ACCOUNT, REGION, allow, client, eventuall
 OTHER = "222222222222"
 
 
-OTHER = "222222222222"
-
-
 # Subscriptions
 
 
-def test_events_of_a_subscribed_group_arrive_whole(embedded: Any) -> None:
+def test_events_of_a_subscribed_group_are_delivered_unchanged(embedded: Any) -> None:
     pipeline = LogPipeline(embedded)
     group = make_group(embedded)
     pipeline.subscribe(group)
@@ -57,7 +54,7 @@ def test_subscribing_sends_a_control_message(embedded: Any) -> None:
     assert (control["messageType"], control["owner"]) == ("CONTROL_MESSAGE", "CloudwatchLogs")
 
 
-def test_batches_stay_below_what_a_record_holds(embedded: Any) -> None:
+def test_batches_stay_below_the_record_size(embedded: Any) -> None:
     pipeline = LogPipeline(embedded)
     group = make_group(embedded)
     pipeline.subscribe(group)
@@ -68,7 +65,7 @@ def test_batches_stay_below_what_a_record_holds(embedded: Any) -> None:
     assert messages == sorted(long * 3)
 
 
-def test_pattern_selects(embedded: Any) -> None:
+def test_a_filter_pattern_selects_events(embedded: Any) -> None:
     pipeline = LogPipeline(embedded)
     group = make_group(embedded)
     pipeline.subscribe(group, pattern='ERROR -"health check"')
@@ -76,7 +73,7 @@ def test_pattern_selects(embedded: Any) -> None:
     assert eventually(lambda: pipeline.messages(group)) == ["ERROR disk"]
 
 
-def test_third_filter_of_a_group_is_refused(embedded: Any) -> None:
+def test_a_third_filter_of_a_group_is_rejected(embedded: Any) -> None:
     pipeline = LogPipeline(embedded)
     group = make_group(embedded)
     for name in ("first", "second", "second"):
@@ -94,7 +91,7 @@ def test_third_filter_of_a_group_is_refused(embedded: Any) -> None:
     ],
     ids=["no permission", "wrong trust", "another stream"],
 )
-def test_role_must_let_logs_write(embedded: Any, service: str, statements: list[Any]) -> None:
+def test_the_role_must_allow_logs_to_write(embedded: Any, service: str, statements: list[Any]) -> None:
     pipeline = LogPipeline(embedded)
     pipeline.writer = role(embedded, service, *statements)
     with pytest.raises(ClientError, match="Could not deliver test message"):
@@ -163,7 +160,7 @@ def test_another_account_writes_through_a_destination(embedded: Any) -> None:
     assert {each["owner"] for each in pipeline.documents() if each["logGroup"] == group} == {OTHER}
 
 
-def test_account_that_the_policy_does_not_name_is_refused(embedded: Any) -> None:
+def test_an_account_that_the_policy_does_not_allow_is_denied(embedded: Any) -> None:
     destination = make_destination(embedded, LogPipeline(embedded), allowed="333333333333")
     with pytest.raises(ClientError, match="is not authorized to perform: logs:PutSubscriptionFilter"):
         subscribe_to(embedded, destination, make_group(embedded, OTHER), OTHER)

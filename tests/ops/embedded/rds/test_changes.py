@@ -1,4 +1,4 @@
-"""Renaming a database and letting RDS manage its password, on instances and clusters alike."""
+"""Renaming a database, and passwords that RDS manages, for instances and clusters."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ LOGIN = {"MasterUsername": "master", "MasterUserPassword": "correct-horse-1"}
 
 @dataclass(frozen=True)
 class Kind:
-    """How RDS names it, and how one is made that answers."""
+    """The names of one kind of database in RDS's API, and its settings."""
 
     db: str
     status: str
@@ -39,7 +39,7 @@ KINDS = {
 
 
 class Databases:
-    """One kind's calls."""
+    """The API calls for one kind of database."""
 
     def __init__(self, embedded: Any, kind: Kind) -> None:
         self.rds, self.kind = client(embedded, "rds"), kind
@@ -96,8 +96,8 @@ def test_a_renamed_database_keeps_its_data_and_tags(databases: Databases) -> Non
     name, new = databases.create(), unique("new")
     other = f"New{databases.id}"
     databases.call("modify", name, **{other: new}, ApplyImmediately=True)
-    under_way = databases.find(name)  # unless it is renamed already
-    assert under_way is None or under_way[databases.kind.status] == "renaming"
+    renaming = databases.find(name)  # None if the rename is already complete
+    assert renaming is None or renaming[databases.kind.status] == "renaming"
     found = databases.settled(new)
     assert databases.find(name) is None
     assert found["TagList"] == [{"Key": "team", "Value": "qa"}]
@@ -105,8 +105,8 @@ def test_a_renamed_database_keeps_its_data_and_tags(databases: Databases) -> Non
     databases.delete(new)
 
 
-def test_a_cluster_is_renamed_beside_an_instance_that_was_restored(embedded: Any) -> None:
-    """Such an instance's record names no cluster."""
+def test_a_cluster_can_be_renamed_next_to_a_restored_instance(embedded: Any) -> None:
+    """A restored instance's record has no cluster."""
     instances, clusters = (Databases(embedded, kind) for kind in KINDS.values())
     one, copy, snapshot = instances.create(), unique("restored"), unique("snapshot")
     names = {"DBSnapshotIdentifier": snapshot}
@@ -125,7 +125,7 @@ def test_a_cluster_is_renamed_beside_an_instance_that_was_restored(embedded: Any
     instances.rds.delete_db_snapshot(**names)
 
 
-def test_a_name_that_is_taken_is_refused(databases: Databases) -> None:
+def test_a_name_in_use_is_rejected(databases: Databases) -> None:
     first, second = databases.create(), databases.create()
     with pytest.raises(databases.rds.exceptions.ClientError) as caught:
         databases.call("modify", first, **{f"New{databases.id}": second}, ApplyImmediately=True)
@@ -134,7 +134,7 @@ def test_a_name_that_is_taken_is_refused(databases: Databases) -> None:
     databases.delete(second)
 
 
-def test_a_managed_password_holds_once_its_secret_is_active_and_goes_with_the_database(
+def test_a_managed_password_works_once_its_secret_is_active_and_is_deleted_with_the_database(
     databases: Databases,
 ) -> None:
     name = databases.create()

@@ -1,4 +1,4 @@
-"""Aurora on the embedded cloud: a cluster holds data, its instances compute; snapshots by AWS's rules."""
+"""Aurora on the embedded cloud: clusters have data, instances have servers; snapshots follow AWS's rules."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,14 +14,14 @@ ENGINE = "aurora-postgresql"
 
 
 class Aurora:
-    """Clusters of one account, deleted at the end."""
+    """Clusters of one account, which are deleted at the end."""
 
     def __init__(self, embedded: Any, account: str) -> None:
         self.client = client(embedded, "rds", account=account)
         self.made: list[str] = []
 
     def create(self, **more: Any) -> str:
-        """A cluster with one instance."""
+        """Create a cluster with one instance."""
         name = unique("aurora")
         request = {"DBClusterIdentifier": name, "Engine": ENGINE, "DatabaseName": "app"}
         login = {"MasterUsername": "master", "MasterUserPassword": PASSWORD}
@@ -32,7 +32,7 @@ class Aurora:
         return name
 
     def cluster(self, name: str) -> dict[str, Any]:
-        """Once it is available."""
+        """Return the cluster once it is available."""
 
         def look() -> dict[str, Any] | None:
             found: dict[str, Any] = self.client.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][
@@ -127,7 +127,7 @@ def qa(embedded: Any) -> Iterator[Aurora]:
         made.delete(name)
 
 
-def test_a_snapshot_is_restored_with_its_rows_and_answers_once_it_has_an_instance(
+def test_a_restored_cluster_has_its_rows_and_answers_once_it_has_an_instance(
     aurora: Aurora, qa: Aurora
 ) -> None:
     name = aurora.create()
@@ -149,7 +149,7 @@ def test_a_snapshot_is_restored_with_its_rows_and_answers_once_it_has_an_instanc
     assert aurora.sql(name, "SELECT n FROM t") == [(8,)]
 
 
-def test_a_password_is_pending_before_it_holds(aurora: Aurora) -> None:
+def test_a_password_is_pending_before_it_changes(aurora: Aurora) -> None:
     name = aurora.create()
     answer = aurora.client.modify_db_cluster(
         DBClusterIdentifier=name, MasterUserPassword="another-1", ApplyImmediately=True
@@ -179,7 +179,7 @@ def test_a_cluster_is_deleted_after_its_instances(aurora: Aurora) -> None:
         psycopg.connect(host=address["Endpoint"], port=address["Port"], user="master", password=PASSWORD)
 
 
-def test_keys_are_given_as_the_rules_say(aurora: Aurora, qa: Aurora, embedded: Any) -> None:
+def test_kms_keys_follow_awss_rules(aurora: Aurora, qa: Aurora, embedded: Any) -> None:
     key, other = (
         client(embedded, "kms", account=account).create_key()["KeyMetadata"]["Arn"]
         for account in ("111111111111", QA)
@@ -203,7 +203,7 @@ def test_keys_are_given_as_the_rules_say(aurora: Aurora, qa: Aurora, embedded: A
     assert qa.cluster(qa.restore(copied["DBClusterSnapshotIdentifier"]))["KmsKeyId"] == other
 
 
-def test_a_default_key_is_not_shared(aurora: Aurora) -> None:
+def test_a_snapshot_with_the_default_key_cannot_be_shared(aurora: Aurora) -> None:
     taken = aurora.snapshot(aurora.create(StorageEncrypted=True))
     share = {"AttributeName": "restore", "ValuesToAdd": [QA]}
     name = taken["DBClusterSnapshotIdentifier"]
@@ -213,7 +213,7 @@ def test_a_default_key_is_not_shared(aurora: Aurora) -> None:
     )
 
 
-def test_tags_are_seen_and_found(aurora: Aurora, embedded: Any) -> None:
+def test_tags_are_shown_and_searchable(aurora: Aurora, embedded: Any) -> None:
     value = unique("run")
     tags = [{"Key": "slipway:run", "Value": value}]
     taken = aurora.snapshot(aurora.create(Tags=tags), Tags=tags)

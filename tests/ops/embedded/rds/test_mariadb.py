@@ -1,4 +1,4 @@
-"""MariaDB servers of the embedded cloud: one a folder, copied while it runs, with its master user."""
+"""MariaDB servers of the embedded cloud: one for each folder, with a master user, copied while running."""
 
 import shutil
 import tempfile
@@ -47,7 +47,7 @@ def test_a_server_has_its_master_user_and_database(servers: MariaDb) -> None:
     assert "SUPER" not in grants and "TRIGGER" in grants and "WITH GRANT OPTION" in grants
 
 
-def test_a_copy_of_a_running_server_holds_what_was_committed(servers: MariaDb) -> None:
+def test_a_copy_of_a_running_server_has_the_committed_rows(servers: MariaDb) -> None:
     port = servers.create("source", "master", PASSWORD, "app")
     login = Login(port, "master", PASSWORD, "app")
     servers.load(
@@ -73,7 +73,7 @@ def test_the_logs_are_rotated_as_on_rds(servers: MariaDb) -> None:
     assert rows(port, "SELECT COUNT(*) FROM mysql.general_log") == [(0,)]
 
 
-def test_a_machine_without_mariadb_says_how_to_install_it(
+def test_a_missing_mariadb_is_reported_with_its_installation(
     servers: MariaDb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mariadb, "find_server", lambda: None)

@@ -1,4 +1,4 @@
-"""RDS on the embedded cloud: real servers, real copies, sharing between accounts, states that take time."""
+"""RDS on the embedded cloud: real servers, real copies, sharing between accounts, and delayed states."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ QA = "222222222222"
 
 
 class Rds:
-    """Instances and snapshots of one account, deleted at the end."""
+    """Instances and snapshots of one account, which are deleted at the end."""
 
     def __init__(self, embedded: Any, account: str) -> None:
         self.client = client(embedded, "rds", account=account)
@@ -101,7 +101,7 @@ def _account(embedded: Any, account: str) -> Iterator[Rds]:
         try:
             made.client.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
         except made.client.exceptions.ClientError:
-            pass  # the test has deleted it
+            pass  # already deleted by the test
 
 
 def test_an_instance_is_a_server(rds: Rds) -> None:
@@ -111,7 +111,7 @@ def test_an_instance_is_a_server(rds: Rds) -> None:
     assert rds.sql(name, "SELECT current_database(), current_user") == [("app", "master")]
 
 
-def test_a_snapshot_holds_what_there_was(rds: Rds) -> None:
+def test_a_snapshot_has_the_rows_of_its_time(rds: Rds) -> None:
     name = rds.create()
     rds.available(name)
     rds.sql(name, "CREATE TABLE t AS SELECT 'before' AS word")
@@ -150,7 +150,7 @@ def test_instances_of_mariadb_and_mysql_are_servers_too(rds: Rds, engine: str) -
     assert found["Engine"] == engine and found["EngineVersion"][0].isdigit()
 
 
-def test_a_new_password_is_pending_then_applied_to_the_copy_only(rds: Rds) -> None:
+def test_a_new_password_is_pending_and_then_applied_to_the_copy_only(rds: Rds) -> None:
     name = rds.create()
     rds.available(name)
     copy = rds.restore(rds.snapshot(name))
@@ -166,7 +166,7 @@ def test_a_new_password_is_pending_then_applied_to_the_copy_only(rds: Rds) -> No
     assert rds.sql(name, "SELECT 1") == [(1,)]
 
 
-def test_only_accounts_that_it_is_shared_with_can_restore_a_snapshot(rds: Rds, qa: Rds) -> None:
+def test_only_accounts_with_access_can_restore_a_shared_snapshot(rds: Rds, qa: Rds) -> None:
     name = rds.create()
     rds.available(name)
     rds.sql(name, "CREATE TABLE t AS SELECT 42 AS n")
@@ -184,7 +184,7 @@ def test_only_accounts_that_it_is_shared_with_can_restore_a_snapshot(rds: Rds, q
     assert qa.sql(restored, "SELECT n FROM t") == [(42,)]
 
 
-def test_sharing_is_refused_for_what_cannot_be_shared(rds: Rds) -> None:
+def test_sharing_is_rejected_for_the_default_key_and_invalid_accounts(rds: Rds) -> None:
     name = rds.create(StorageEncrypted=True)
     key = rds.available(name)["KmsKeyId"]
     snapshot = rds.snapshot(name)
@@ -194,7 +194,7 @@ def test_sharing_is_refused_for_what_cannot_be_shared(rds: Rds) -> None:
     assert rds.error("modify_db_snapshot_attribute", **share, ValuesToAdd=["12"]) == "InvalidParameterValue"
 
 
-def test_a_copy_takes_another_key_and_can_be_shared(rds: Rds, embedded: Any) -> None:
+def test_a_copy_with_another_key_can_be_shared(rds: Rds, embedded: Any) -> None:
     name = rds.create(StorageEncrypted=True)
     rds.available(name)
     key = client(embedded, "kms").create_key()["KeyMetadata"]["Arn"]
@@ -210,13 +210,13 @@ def test_a_copy_takes_another_key_and_can_be_shared(rds: Rds, embedded: Any) -> 
     assert shared["DBSnapshotAttributesResult"]["DBSnapshotAttributes"][0]["AttributeValues"] == [QA]
 
 
-def test_the_default_key_is_awss_own(rds: Rds, embedded: Any) -> None:
+def test_the_default_key_is_aws_managed(rds: Rds, embedded: Any) -> None:
     name = rds.create(StorageEncrypted=True)
     key = rds.describe(name)["KmsKeyId"]
     assert client(embedded, "kms").describe_key(KeyId=key)["KeyMetadata"]["KeyManager"] == "AWS"
 
 
-def test_deleting_takes_a_while_and_takes_the_server(rds: Rds) -> None:
+def test_deletion_takes_time_and_stops_the_server(rds: Rds) -> None:
     name = rds.create()
     endpoint = rds.available(name)["Endpoint"]
     rds.client.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
@@ -254,7 +254,7 @@ def test_states_and_names_are_checked(rds: Rds) -> None:
     assert rds.error("describe_db_instances", DBInstanceIdentifier="unknown") == "DBInstanceNotFound"
 
 
-def test_the_tagging_api_finds_what_is_tagged(rds: Rds, embedded: Any) -> None:
+def test_the_tagging_api_finds_tagged_databases_and_snapshots(rds: Rds, embedded: Any) -> None:
     value = unique("run")
     tags = [{"Key": "slipway:run", "Value": value}]
     name = rds.create(Tags=tags)
@@ -267,7 +267,7 @@ def test_the_tagging_api_finds_what_is_tagged(rds: Rds, embedded: Any) -> None:
     assert names == {name, snapshot}
 
 
-def test_roles_are_held_to_snapshots_by_their_tags(rds: Rds, embedded: Any) -> None:
+def test_a_role_can_be_restricted_to_snapshots_with_a_tag(rds: Rds, embedded: Any) -> None:
     name = rds.create()
     rds.available(name)
     own, other = (rds.snapshot(name, Tags=[{"Key": "owner", "Value": who}]) for who in ("us", "them"))
@@ -277,11 +277,11 @@ def test_roles_are_held_to_snapshots_by_their_tags(rds: Rds, embedded: Any) -> N
         "lambda.amazonaws.com",
         allow("rds:DeleteDBSnapshot", "arn:aws:rds:*:*:snapshot:*", Condition=condition),
     )
-    assert _deletes(embedded, arn, other) == "AccessDenied"
-    assert _deletes(embedded, arn, own) == "deleted"
+    assert _delete_with_role(embedded, arn, other) == "AccessDenied"
+    assert _delete_with_role(embedded, arn, own) == "deleted"
 
 
-def _deletes(embedded: Any, role_arn: str, snapshot: str) -> str:
+def _delete_with_role(embedded: Any, role_arn: str, snapshot: str) -> str:
     from tests.ops.embedded.services.test_functions import Functions
 
     source = """

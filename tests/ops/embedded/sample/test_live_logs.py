@@ -1,4 +1,4 @@
-"""What `make run` shows of the log export: deployed behind a new cloud, nothing missing, logs that flow."""
+"""The log export of a new embedded cloud: deployed in the background, complete, with new log events."""
 
 import gzip
 import json
@@ -38,15 +38,15 @@ def live(folder: Path) -> Cloud:
     return accounts.connect(Settings(data=folder, embedded_delay=0.1), owner=True)
 
 
-def covered(cloud: Cloud) -> Coverage:
+def read_current_coverage(cloud: Cloud) -> Coverage:
     return read_coverage(cloud, datetime.now(UTC))
 
 
-def test_every_sample_group_is_exported_and_nothing_of_its_day_is_missing(
+def test_every_sample_group_is_exported_without_gaps(
     live: Cloud, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     eventually(lambda: (folder / "embedded/exported").exists(), within_s=WITHIN_S)
-    found = covered(live)
+    found = read_current_coverage(live)
     assert found.of(*GAPS) == []
     since = {each.group.key: each.since for each in found.of(State.SUBSCRIBED)}
     ids = {account.name: account.id for account in live.accounts}
@@ -62,7 +62,7 @@ def test_every_sample_group_is_exported_and_nothing_of_its_day_is_missing(
     assert rows and all(row["last exported"] for row in rows)
 
 
-def test_new_lines_arrive_in_the_bucket(live: Cloud) -> None:
+def test_new_events_reach_the_bucket(live: Cloud) -> None:
     s3 = live.client("s3", PRODUCTION.id, HOME)
 
     def arrived() -> list[str]:

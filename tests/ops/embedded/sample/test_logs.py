@@ -17,7 +17,7 @@ from tests.ops.embedded.overlay import client
 END = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
-def test_they_are_the_same_every_time_and_of_the_last_day() -> None:
+def test_events_are_reproducible_and_from_the_last_day() -> None:
     for log in sample_logs():
         events = events_of(log, END)
         assert events == events_of(log, END)
@@ -25,7 +25,7 @@ def test_they_are_the_same_every_time_and_of_the_last_day() -> None:
         assert END - timedelta(days=1) <= events[0][0] and events[-1][0] < END
 
 
-def test_lines_are_of_every_kind() -> None:
+def test_lines_have_every_format() -> None:
     found = "\n".join(message for log in sample_logs() for _, message in events_of(log, END))
     assert re.search(r"REPORT RequestId: \S+\tDuration: .*\tInit Duration: [\d.]+ ms", found)
     assert "PaymentTimeout" in found and "REJECT OK" in found and '" 502 ' in found
@@ -34,7 +34,7 @@ def test_lines_are_of_every_kind() -> None:
     assert all(json.loads(message)["eventID"] for _, message in events_of(trail, END))
 
 
-def test_groups_are_there_with_their_events_and_metrics(cloud: Cloud, embedded: Any) -> None:
+def test_groups_have_their_events_and_metrics(cloud: Cloud, embedded: Any) -> None:
     place = Place(cloud.account("production"), "eu-west-1")
     wanted = [log for log in sample_logs() if (log.account, log.region) == ("production", place.region)]
     names = {group.name for group in list_groups(cloud, place)}

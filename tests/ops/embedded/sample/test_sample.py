@@ -1,4 +1,4 @@
-"""The sample databases: loaded into a real PostgreSQL, sanitized by their SQL, compared value by value."""
+"""The sample databases: loaded into a real PostgreSQL, sanitized by their SQL, and compared by value."""
 
 import os
 import shutil
@@ -51,13 +51,13 @@ ROWS = {
 
 
 def scripts(policy: str) -> list[Script]:
-    """But for what asks for the server's other databases: here these are other tests'."""
+    """Return the scripts without the check of the server's other databases, which other tests use."""
     return [each for each in compile_policy(parse(policy)) if each.name != "databases.check"]
 
 
 @dataclass(frozen=True)
 class Server:
-    """A PostgreSQL with the shop in it, and copies of it."""
+    """A PostgreSQL server with the shop and copies of it."""
 
     postgres: Postgres
     port: int
@@ -66,7 +66,7 @@ class Server:
         return Login(self.port, user, PASSWORD, database)
 
     def connect(self, database: str) -> psycopg.Connection:
-        """As the cloud's own superuser."""
+        """Connect as the cloud's superuser."""
         password = (self.postgres.root / "rdsadmin").read_text()
         return psycopg.connect(
             host=HOST, port=self.port, dbname=database, user="rdsadmin", password=password, autocommit=True
@@ -94,7 +94,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    # Not pytest's own folder: nobody but its owner can enter that, and the server runs as another user.
+    # Not pytest's folder: only its owner can access that, and the server runs as another user.
     folder = Path(tempfile.mkdtemp(prefix="slipway-sample-"))
     folder.chmod(0o755)
     postgres = Postgres(folder / "postgres", {})
@@ -105,7 +105,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def shop(server: Server) -> Contents:
-    """The database "shop" as production has it."""
+    """The database "shop" as in production."""
     server.postgres.load(server.login("shop"), SHOP.sql())
     return server.contents("shop")
 
@@ -130,7 +130,7 @@ def digest_in_new_process(**environment: str) -> str:
 
 
 def luhn_valid(number: str) -> bool:
-    """The textbook's check, from the right; not the SQL's formula."""
+    """Check from the right, as the textbooks do, not with the SQL's formula."""
     digits = [int(digit) for digit in reversed(number)]
     return (sum(digits[::2]) + sum(sum(divmod(2 * digit, 10)) for digit in digits[1::2])) % 10 == 0
 
@@ -146,20 +146,20 @@ def test_another_seed_gives_other_people() -> None:
     assert first != second
 
 
-def test_what_production_starts_with() -> None:
+def test_production_has_the_shop() -> None:
     (database,) = production_databases()
     assert (database.identifier, database.engine) == ("shop-production", "postgres")
     assert (database.db_name, database.master_user) == ("shop", "shop_admin")
 
 
-def test_the_shop_is_as_large_as_promised(shop: Contents) -> None:
+def test_the_shop_has_the_expected_rows(shop: Contents) -> None:
     assert {table: shop.counts[table] for table in ROWS} == ROWS
     assert len(shop.counts) == 13
     assert sum(shop.counts.values()) > 40_000
     assert all(shop.counts.values())
 
 
-def test_the_shop_is_built_as_real_databases_are(server: Server, shop: Contents) -> None:
+def test_the_shop_has_constraints_and_triggers(server: Server, shop: Contents) -> None:
     with server.connect("shop") as connection:
         kinds = Counter(kind for (kind,) in connection.execute("SELECT contype::text FROM pg_constraint"))
         triggers = connection.execute("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal").fetchall()
@@ -168,7 +168,7 @@ def test_the_shop_is_built_as_real_databases_are(server: Server, shop: Contents)
     assert {name for (name,) in triggers} == {"customers_touch", "orders_touch", "customers_audit"}
 
 
-def test_new_rows_get_ids_of_their_own(server: Server, shop: Contents) -> None:
+def test_new_rows_get_new_ids(server: Server, shop: Contents) -> None:
     with server.connect("shop") as connection:
         for table in sorted(shop.counts.keys() - {"order_items"}):
             query = sql.SQL("SELECT nextval(pg_get_serial_sequence({name}, 'id')) - max(id) FROM {table}")
@@ -180,7 +180,7 @@ def test_card_numbers_pass_the_luhn_check(server: Server, shop: Contents) -> Non
     assert all(map(luhn_valid, server.values("shop", PERSONAL["cards"])))
 
 
-def test_no_personal_datum_is_left(server: Server, shop: Contents, sanitized: Contents) -> None:
+def test_no_personal_data_is_left(server: Server, shop: Contents, sanitized: Contents) -> None:
     originals = {kind: server.values("shop", query) for kind, query in PERSONAL.items()}
     everything = {original.casefold() for values in originals.values() for original in values}
     assert min(map(len, originals.values())) > 500
@@ -202,14 +202,12 @@ def test_the_statistics_held_personal_data_before(server: Server, shop: Contents
     assert len(held.found(server.values("shop", PERSONAL["e-mails"]))) > 100
 
 
-def test_sanitizing_keeps_every_row_but_those_of_truncated_tables(
-    shop: Contents, sanitized: Contents
-) -> None:
+def test_sanitizing_keeps_all_rows_except_in_truncated_tables(shop: Contents, sanitized: Contents) -> None:
     assert sanitized.counts == {**shop.counts, "audit_log": 0}
 
 
 def test_a_sanitized_shop_can_be_dumped_and_restored(server: Server, sanitized: Contents) -> None:
-    """A restore checks every unique, foreign key and check constraint anew."""
+    """A restore checks every unique, foreign key, and check constraint again."""
     server.copy("template0", "restored")
     program = subprocess.run(
         [BINARIES / "pg_dump"],
@@ -244,7 +242,7 @@ def test_the_audit_trigger_works_again_after_sanitizing(server: Server, sanitize
 
 @pytest.mark.skipif(not SAKILA.is_dir(), reason=f"the Sakila dump is not at {SAKILA}")
 def test_the_real_sakila_is_sanitized(server: Server) -> None:
-    # The dump gives everything to a role "postgres" and needs a superuser; sanitizing must not.
+    # The dump's owner is a role "postgres" and needs a superuser; sanitizing must not.
     with server.connect("postgres") as connection:
         connection.execute(f"CREATE ROLE postgres LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
     server.copy("template0", "sakila")

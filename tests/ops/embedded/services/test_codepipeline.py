@@ -1,4 +1,4 @@
-"""CodePipeline on the embedded cloud: records in botocore's shapes, by API and by template, under IAM."""
+"""CodePipeline on the embedded cloud: records in botocore's shapes, by API and by template, with IAM."""
 
 import json
 from typing import Any
@@ -33,16 +33,16 @@ def declared(name: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def refusal(call: Any, **request: Any) -> str:
+def error_code(call: Any, **request: Any) -> str:
     with pytest.raises(ClientError) as caught:
         call(**request)
     return str(caught.value.response["Error"]["Code"])
 
 
-def test_a_pipeline_is_made_read_changed_listed_and_deleted(embedded: Any) -> None:
+def test_a_pipeline_is_created_read_updated_listed_and_deleted(embedded: Any) -> None:
     pipelines, name = client(embedded, "codepipeline"), unique("pipeline")
     assert pipelines.create_pipeline(pipeline=declared(name))["pipeline"]["version"] == 1
-    assert refusal(pipelines.create_pipeline, pipeline=declared(name)) == "PipelineNameInUseException"
+    assert error_code(pipelines.create_pipeline, pipeline=declared(name)) == "PipelineNameInUseException"
     store = {"type": "S3", "location": "other", "encryptionKey": {"id": "alias/x", "type": "KMS"}}
     stores = {"artifactStores": {REGION: store, "us-east-1": store}}
     changed = {key: value for key, value in declared(name).items() if key != "artifactStore"} | stores
@@ -53,10 +53,10 @@ def test_a_pipeline_is_made_read_changed_listed_and_deleted(embedded: Any) -> No
     (summary,) = [item for item in pipelines.list_pipelines()["pipelines"] if item["name"] == name]
     assert summary["version"] == 2 and summary["created"] <= summary["updated"]
     pipelines.delete_pipeline(name=name)
-    assert refusal(pipelines.get_pipeline, name=name) == "PipelineNotFoundException"
+    assert error_code(pipelines.get_pipeline, name=name) == "PipelineNotFoundException"
 
 
-def test_a_list_comes_in_pages(embedded: Any) -> None:
+def test_pipelines_are_listed_in_pages(embedded: Any) -> None:
     pipelines = client(embedded, "codepipeline", region="eu-central-1")
     names = sorted(unique("paged") for _ in range(3))
     for name in names:
@@ -66,26 +66,26 @@ def test_a_list_comes_in_pages(embedded: Any) -> None:
     assert found == [names[:2], names[2:]]
 
 
-def test_what_the_service_would_refuse_is_refused(embedded: Any) -> None:
+def test_invalid_requests_are_rejected(embedded: Any) -> None:
     pipelines = client(embedded, "codepipeline")
     both = declared("x", artifactStores={REGION: {"type": "S3", "location": "artifacts"}})
-    assert refusal(pipelines.create_pipeline, pipeline=both) == "InvalidStructureException"
-    assert refusal(pipelines.update_pipeline, pipeline=declared("gone")) == "PipelineNotFoundException"
+    assert error_code(pipelines.create_pipeline, pipeline=both) == "InvalidStructureException"
+    assert error_code(pipelines.update_pipeline, pipeline=declared("gone")) == "PipelineNotFoundException"
 
 
-def test_iam_decides_by_pipeline(embedded: Any) -> None:
+def test_iam_authorizes_each_pipeline(embedded: Any) -> None:
     pipelines, mine, others = client(embedded, "codepipeline"), unique("mine"), unique("others")
     for name in (mine, others):
         pipelines.create_pipeline(pipeline=declared(name))
     arn = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{mine}"
     session = role(embedded, "lambda.amazonaws.com", allow("codepipeline:GetPipeline", arn))
-    as_role = _assumed(embedded, session)
+    as_role = _client_with_role(embedded, session)
     assert as_role.get_pipeline(name=mine)["pipeline"]["name"] == mine
-    assert refusal(as_role.get_pipeline, name=others) == "AccessDeniedException"
-    assert refusal(as_role.list_pipelines) == "AccessDeniedException"
+    assert error_code(as_role.get_pipeline, name=others) == "AccessDeniedException"
+    assert error_code(as_role.list_pipelines) == "AccessDeniedException"
 
 
-def _assumed(embedded: Any, arn: str) -> Any:
+def _client_with_role(embedded: Any, arn: str) -> Any:
     iam = client(embedded, "iam")
     trust = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": trust})
@@ -101,7 +101,7 @@ def _assumed(embedded: Any, arn: str) -> Any:
     )
 
 
-def test_a_template_makes_a_pipeline_in_the_apis_form(embedded: Any) -> None:
+def test_a_template_creates_a_pipeline_with_the_apis_keys(embedded: Any) -> None:
     store = {"Type": "S3", "Location": "artifacts", "EncryptionKey": {"Id": "alias/x", "Type": "KMS"}}
     action = {
         "Name": "Get",

@@ -1,4 +1,4 @@
-"""Lambda functions on the embedded cloud: errors, logs, roles, environment and updates as on AWS."""
+"""Lambda functions on the embedded cloud: errors, logs, roles, environment, and updates as on AWS."""
 
 import io
 import json
@@ -64,16 +64,14 @@ NOT_READY = """
 """
 
 
-def test_error_is_the_exceptions_class_with_its_message(functions: Functions) -> None:
+def test_an_error_has_the_exceptions_class_and_message(functions: Functions) -> None:
     kind, answer = functions.call(functions.create(NOT_READY))
     assert kind == "Unhandled"
     assert (answer["errorType"], answer["errorMessage"]) == ("NotReady", "still creating:\nlook later")
     assert "in handler" in answer["stackTrace"][0]
 
 
-def test_an_event_that_a_function_fails_on_comes_again(
-    embedded: Any, functions: Functions, tmp_path: Path
-) -> None:
+def test_a_failed_event_is_retried(embedded: Any, functions: Functions, tmp_path: Path) -> None:
     name = functions.create(
         """
         def handler(event, context):
@@ -98,7 +96,7 @@ def test_an_event_that_a_function_fails_on_comes_again(
     eventually(lambda: seen.exists() and seen.read_text() == "seen seen ")
 
 
-def test_sandbox_outlives_an_error(functions: Functions) -> None:
+def test_a_sandbox_survives_an_error(functions: Functions) -> None:
     name = functions.create(
         """
         import os
@@ -132,7 +130,7 @@ def test_timeout(functions: Functions) -> None:
     assert answer["errorType"] == "Sandbox.Timedout"
 
 
-def test_log_has_what_was_printed_and_the_error(functions: Functions) -> None:
+def test_the_log_contains_output_and_errors(functions: Functions) -> None:
     name = functions.create(
         """
         def handler(event, context):
@@ -147,7 +145,7 @@ def test_log_has_what_was_printed_and_the_error(functions: Functions) -> None:
     assert log[-1].startswith("REPORT RequestId: ")
 
 
-def test_each_call_has_its_own_log_lines(functions: Functions) -> None:
+def test_each_invocation_has_its_own_log_events(functions: Functions) -> None:
     name = functions.create("def handler(event, context): print('call', event)")
     for number in range(5):
         functions.call(name, number)
@@ -161,7 +159,7 @@ def test_each_call_has_its_own_log_lines(functions: Functions) -> None:
     assert sorted(stream[1]["message"] for stream in events) == [f"call {number}" for number in range(5)]
 
 
-def test_environment_is_the_functions_own(functions: Functions) -> None:
+def test_the_environment_contains_only_the_functions_variables(functions: Functions) -> None:
     names = functions.result(
         "import os\ndef handler(e, c): return sorted(os.environ)",
         Environment={"Variables": {"PIPELINE": "shop"}},
@@ -180,13 +178,13 @@ WHO = """
 """
 
 
-def test_handler_acts_with_its_role(functions: Functions, embedded: Any) -> None:
+def test_a_handler_has_its_role(functions: Functions, embedded: Any) -> None:
     name = functions.create(WHO)
     who = functions.call(name, {"service": "sts", "call": "get_caller_identity"})[1]
     assert ":assumed-role/role-" in who and who.endswith(f"/{name}")
 
 
-def test_handler_is_refused_what_its_role_may_not_do(functions: Functions, embedded: Any) -> None:
+def test_a_handler_is_denied_without_permission(functions: Functions, embedded: Any) -> None:
     make = {"service": "ssm", "call": "get_parameter", "with": {"Name": "unknown"}}
     refused = functions.result(WHO, make)
     assert "is not authorized to perform: ssm:GetParameter" in refused["errorMessage"]
@@ -194,7 +192,7 @@ def test_handler_is_refused_what_its_role_may_not_do(functions: Functions, embed
     assert functions.result(WHO, make, role_arn=granted)["errorType"] == "ParameterNotFound"
 
 
-def test_new_code_takes_effect_on_the_next_call(functions: Functions) -> None:
+def test_new_code_takes_effect_on_the_next_invocation(functions: Functions) -> None:
     name = functions.create("def handler(e, c): return 'old'")
     assert functions.call(name)[1] == "old"
     functions.client.update_function_code(
@@ -203,7 +201,7 @@ def test_new_code_takes_effect_on_the_next_call(functions: Functions) -> None:
     assert functions.call(name)[1] == "new"
 
 
-def test_new_environment_takes_effect_on_the_next_call(functions: Functions) -> None:
+def test_a_new_environment_takes_effect_on_the_next_invocation(functions: Functions) -> None:
     name = functions.create("import os\ndef handler(e, c): return os.environ.get('KEEP')")
     assert functions.call(name)[1] is None
     functions.client.update_function_configuration(
@@ -222,7 +220,7 @@ COUNTS = """
 """
 
 
-def test_an_update_leaves_the_function_of_that_name_in_another_region_alone(
+def test_an_update_does_not_affect_the_same_function_in_another_region(
     functions: Functions, embedded: Any
 ) -> None:
     name = functions.create(COUNTS)
@@ -246,7 +244,7 @@ def test_asynchronous_calls_are_retried_as_configured(functions: Functions) -> N
     assert eventually(ran)
 
 
-def test_handler_reaches_nothing_beyond_this_machine(functions: Functions) -> None:
+def test_a_handler_cannot_connect_to_other_machines(functions: Functions) -> None:
     answer = functions.result(
         """
         import socket
@@ -259,7 +257,7 @@ def test_handler_reaches_nothing_beyond_this_machine(functions: Functions) -> No
     assert "192.0.2.1:443" in answer["errorMessage"]
 
 
-# The guard by itself
+# The guard alone
 
 TRIES = """
 import socket, sys
@@ -284,6 +282,6 @@ print(refused)
 """
 
 
-def test_guard_refuses_outside_and_lets_loopback_through() -> None:
+def test_the_guard_allows_loopback_only() -> None:
     ran = subprocess.run([sys.executable, "-c", TRIES], capture_output=True, text=True, timeout=60)
     assert (ran.stdout, ran.stderr) == ("5\n", "")

@@ -1,4 +1,4 @@
-"""The embedded cloud's Kinesis as the log export needs it: throttling, shards that split and close."""
+"""Kinesis on the embedded cloud, as the log export uses it: throttling, and shards that split and close."""
 
 import re
 import zlib
@@ -10,7 +10,7 @@ from tests.ops.embedded.overlay import allow, eventually
 OTHER = "222222222222"
 
 
-def test_provisioned_shard_throttles_and_the_subscription_is_tried_again(embedded: Any) -> None:
+def test_a_provisioned_shard_throttles_and_the_subscription_is_retried(embedded: Any) -> None:
     pipeline = LogPipeline(embedded, stream_settings={"ShardCount": 1})
     group = make_group(embedded)
     pipeline.subscribe(group)
@@ -24,16 +24,18 @@ def test_provisioned_shard_throttles_and_the_subscription_is_tried_again(embedde
 
     def arrived() -> bool:
         bodies = b"".join(pipeline.body(key) for key in pipeline.keys("out/"))
-        return gzip_with(bodies, b"in the rush")
+        return gzip_contains(bodies, b"in the rush")
 
     assert eventually(arrived)
 
 
-def gzip_with(data: bytes, text: bytes) -> bool:
-    """Whether one of the gzip members within the data holds the text."""
+def gzip_contains(data: bytes, text: bytes) -> bool:
+    """Return whether one of the gzip members in the data contains the text."""
     for start in (found.start() for found in re.finditer(rb"\x1f\x8b\x08", data)):
         try:
-            if text in zlib.decompressobj(wbits=31).decompress(data[start:]):  # what follows is another's
+            if text in zlib.decompressobj(wbits=31).decompress(
+                data[start:]
+            ):  # the rest belongs to other members
                 return True
         except zlib.error:
             continue
@@ -55,7 +57,7 @@ def test_a_split_shard_stays_readable(embedded: Any) -> None:
     assert summary["OpenShardCount"] == 2
 
 
-def test_closed_shard_ends(embedded: Any) -> None:
+def test_a_closed_shard_has_an_end(embedded: Any) -> None:
     pipeline = LogPipeline(embedded, stream_settings={"ShardCount": 1})
     kinesis = pipeline.kinesis
     pipeline.put(b"before")
@@ -69,10 +71,10 @@ def test_closed_shard_ends(embedded: Any) -> None:
 
 
 def read_all(kinesis: Any, name: str) -> list[bytes]:
-    found = []
+    records = []
     for shard in kinesis.list_shards(StreamName=name)["Shards"]:
         iterator = kinesis.get_shard_iterator(
             StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
-        found += [record["Data"] for record in kinesis.get_records(ShardIterator=iterator)["Records"]]
-    return found
+        records += [record["Data"] for record in kinesis.get_records(ShardIterator=iterator)["Records"]]
+    return records

@@ -1,4 +1,4 @@
-"""Copies in S3 on the embedded cloud."""
+"""S3 copies on the embedded cloud."""
 
 import base64
 import hashlib
@@ -7,7 +7,7 @@ from typing import Any
 from tests.ops.embedded.overlay import client, unique
 
 
-def test_a_copy_has_the_checksum_that_was_asked_for(embedded: Any) -> None:
+def test_a_copy_has_the_requested_checksum(embedded: Any) -> None:
     s3, bucket = client(embedded, "s3", region="us-east-1"), unique("copies")
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="a", Body=b"hello", ChecksumAlgorithm="CRC32")

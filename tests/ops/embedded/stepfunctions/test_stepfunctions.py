@@ -1,4 +1,4 @@
-"""State machines on the embedded cloud: roles, tasks that fail, retries, histories and ends as on AWS."""
+"""State machines on the embedded cloud: roles, failed tasks, retries, histories, and endings as on AWS."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/StepFunctionsGetEventsForECSTask
 
 
 class Machines:
-    """Makes and runs state machines under a role of their own."""
+    """Creates and runs state machines, each with its own role."""
 
     def __init__(self, embedded: Any) -> None:
         self.embedded = embedded
@@ -82,7 +82,7 @@ def test_a_task_that_exits_with_an_error_fails_the_state(machines: Machines, tas
     assert cause["StopCode"] == "EssentialContainerExited"
 
 
-def test_a_task_that_exits_well_gives_the_task(machines: Machines, tasks: Tasks) -> None:
+def test_a_successful_task_returns_its_description(machines: Machines, tasks: Tasks) -> None:
     ended = machines.run({"Sanitize": task_state(tasks, "exit 0")}, *may_run(tasks))
     assert ended["status"] == "SUCCEEDED"
     assert json.loads(ended["output"])["LastStatus"] == "STOPPED"
@@ -108,7 +108,7 @@ def invoke(name: str, **more: Any) -> dict[str, Any]:
     return {"Type": "Task", "Resource": INVOKE, "Parameters": parameters, "End": True, **more}
 
 
-def test_a_retry_matches_the_exceptions_class(machines: Machines, embedded: Any) -> None:
+def test_a_retrier_matches_the_exceptions_class(machines: Machines, embedded: Any) -> None:
     name = Functions(embedded).create(NOT_READY)
     retry = [{"ErrorEquals": ["NotReady"], "IntervalSeconds": 0, "MaxAttempts": 2, "BackoffRate": 1}]
     execution = machines.start(
@@ -132,7 +132,7 @@ def test_stopping_an_execution_stops_its_task(machines: Machines, tasks: Tasks) 
     assert tasks.ended(task)["stopCode"] == "UserInitiated"
 
 
-def test_the_end_of_an_execution_is_an_event(machines: Machines, embedded: Any) -> None:
+def test_the_end_of_an_execution_sends_an_event(machines: Machines, embedded: Any) -> None:
     functions, group = Functions(embedded), unique("/test/ended")
     client(embedded, "logs").create_log_group(logGroupName=group)
     name = functions.create(
@@ -157,7 +157,7 @@ def test_the_end_of_an_execution_is_an_event(machines: Machines, embedded: Any) 
     assert "FAILED" in eventually(lambda: [line.strip() for line in functions.log(group) if "FAILED" in line])
 
 
-def test_a_path_that_finds_nothing_fails_and_is_not_caught(machines: Machines) -> None:
+def test_a_path_without_a_result_fails_and_is_not_caught(machines: Machines) -> None:
     states = {
         "Pass": {
             "Type": "Pass",
@@ -172,13 +172,13 @@ def test_a_path_that_finds_nothing_fails_and_is_not_caught(machines: Machines) -
     assert "$.missing" in ended["cause"]
 
 
-def test_the_machines_time_limit_ends_it(machines: Machines) -> None:
+def test_a_state_machine_times_out(machines: Machines) -> None:
     states = {"Wait": {"Type": "Wait", "Seconds": 60, "End": True}}
     execution = machines.start(machines.create(states, TimeoutSeconds=1))
     assert machines.ended(execution)["status"] == "TIMED_OUT"
 
 
-def test_events_of_branches_are_linked_apart(machines: Machines) -> None:
+def test_each_branch_has_its_own_chain_of_events(machines: Machines) -> None:
     def branch(name: str) -> dict[str, Any]:
         return {"StartAt": name, "States": {name: {"Type": "Pass", "End": True}}}
 
@@ -194,7 +194,7 @@ def test_events_of_branches_are_linked_apart(machines: Machines) -> None:
     assert entered == {"A": "ParallelStateStarted", "B": "ParallelStateStarted"}
 
 
-def test_a_name_starts_one_execution(machines: Machines) -> None:
+def test_an_execution_name_starts_one_execution(machines: Machines) -> None:
     machine = machines.create({"Wait": {"Type": "Wait", "Seconds": 1, "End": True}})
     first = machines.start(machine, {"a": 1}, name="once")
     assert machines.start(machine, {"a": 1}, name="once") == first
