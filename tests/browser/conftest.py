@@ -1,4 +1,4 @@
-"""A real browser in front of `python -m ops run`, as `make run` starts it."""
+"""Fixtures for a real browser in front of `python -m ops run`, as `make run` starts it."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ from tests.end_to_end.workbench import eventually
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ROOT = Path(__file__).parents[2]
-QUIET = (  # nothing but the page is asked for: a closed network would be tried again and again
+QUIET = (  # no requests except the page's: without a network, the browser would retry its own forever
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-gpu",
@@ -42,7 +42,7 @@ ROLES = {"SLIPWAY_OPERATORS": "ada@example.com", "SLIPWAY_VIEWERS": "readers"}
 
 @contextmanager
 def serving(data: Path, port: int, **environment: str) -> Iterator[str]:
-    """The address of a workbench that finds the embedded cloud running below `data`."""
+    """Yield the address of a workbench that uses the embedded cloud below `data`."""
     log = data / f"run-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -77,7 +77,7 @@ def issuer() -> Iterator[Provider]:
 
 @pytest.fixture(scope="module")
 def signed(issuer: Provider, embedded: RunningCloud, data: Path) -> Iterator[str]:
-    """The address of a workbench with sign-in: the provider's `person` is who signs in."""
+    """The address of a workbench with sign-in: the provider's `person` is the user."""
     port = free_port()
     secrets = data / "secrets.toml"
     secrets.write_text(SECRETS.format(port=port, client=Provider.CLIENT, issuer=issuer.issuer))
@@ -98,7 +98,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page of a browser that knows nothing yet."""
+    """A page in a new browser context, without cookies or cache."""
     context = browser.new_context(viewport={"width": 1280, "height": 1400})
     page = context.new_page()
     page.set_default_timeout(30_000)

@@ -1,4 +1,4 @@
-"""Names and texts that try to be more than text, put wherever the embedded cloud takes them."""
+"""Names and texts with markup, scripts, and formulas in every service of the embedded cloud."""
 
 import json
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ MARKUP = (
     "![i](http://evil.example/i.png) :material/skull: :red[red-mark] :smile: $\\frac{1}{2}$ `c` </script>"
 )
 FORMULA = f"=cmd|'/C calc'!A0 {MARKUP}"
-ESCAPES = f"\x1b[31m\u202e{MARKUP}"  # where the answer is JSON: XML has no such characters
+ESCAPES = f"\x1b[31m\u202e{MARKUP}"  # for JSON responses: XML does not allow these characters
 DATABASE, STACK, BUCKET = "hostile-db", "hostile-snapshots", "hostile-names"
 DATASET = f"s3://{BUCKET}/"
 RUN = "welcome-<b>bold-mark</b>"
@@ -29,7 +29,7 @@ OTHER = "us-east-1"
 
 @contextmanager
 def hostile_cloud(embedded: Any, audit: AuditLog) -> Iterator[None]:
-    """All of it; taken away again, but for the audit, which keeps what was written."""
+    """Create all of it, and delete it afterwards, except the audit records, which are permanent."""
     with ExitStack() as undo:
         for make in (_logs, _database, _pipeline_stack, _support, _rollout):
             make(lambda service, region=REGION: client(embedded, service, region=region), undo.callback)
@@ -38,7 +38,7 @@ def hostile_cloud(embedded: Any, audit: AuditLog) -> Iterator[None]:
 
 
 def _logs(client: Client, undo: Undo) -> None:
-    """A log group, and a dataset of hostile lines with an object under its error prefix."""
+    """Create a log group, and a dataset of hostile lines with an object under its error prefix."""
     logs, s3 = client("logs"), client("s3")
     logs.create_log_group(logGroupName=f"/{ESCAPES}")
     undo(logs.delete_log_group, logGroupName=f"/{ESCAPES}")
@@ -56,7 +56,7 @@ def _empty_and_delete(s3: Any) -> None:
 
 
 def _database(client: Client, undo: Undo) -> None:
-    """A database with a sanitized snapshot, its proof, and something left behind; RDS checks their names."""
+    """Create a database with a sanitized snapshot, its report, and a leftover; RDS validates their names."""
     rds, s3 = client("rds"), client("s3")
     make_database(client, undo, DATABASE, {MARKUP: MARKUP})
     column = {"column": MARKUP, "type": MARKUP}
@@ -86,7 +86,7 @@ def _database(client: Client, undo: Undo) -> None:
 
 
 def _pipeline_stack(client: Client, undo: Undo) -> None:
-    """Stacks that claim to be pipelines: one with a machine that has failed in hostile words."""
+    """Create stacks that look like pipelines, one with a state machine that failed with hostile texts."""
     state = MARKUP[:80]
     fails = {"Type": "Fail", "Error": FORMULA, "Cause": ESCAPES}
     states = {state: {"Type": "Pass", "Next": "Fail"}, "Fail": fails}
@@ -104,7 +104,7 @@ def _pipeline_stack(client: Client, undo: Undo) -> None:
 
 
 def _support(client: Client, undo: Undo) -> None:
-    """A pipeline whose artifacts lie where a hostile name says, under a hostile key."""
+    """Create a pipeline whose artifact store has a hostile name and a hostile key."""
     pipelines = client("codepipeline", OTHER)
     store = {"type": "S3", "location": BUCKET, "encryptionKey": {"type": "KMS", "id": MARKUP[:100]}}
     stage = {"name": "Source", "actions": []}
@@ -120,7 +120,7 @@ def _support(client: Client, undo: Undo) -> None:
 
 
 def _rollout(client: Client, undo: Undo) -> None:
-    """A run that copies the sample's, stuck, and told of in hostile words; its alarms have such names."""
+    """Copy the sample's run as one that needs attention, with hostile texts and alarm names."""
     dynamodb, s3 = client("dynamodb"), client("s3")
     (table,) = (name for name in dynamodb.list_tables()["TableNames"] if name.startswith("slipway-rollouts"))
     (bucket,) = (
@@ -160,7 +160,7 @@ def _rollout(client: Client, undo: Undo) -> None:
 
 
 def _change(audit: AuditLog) -> None:
-    """A change that somebody with a hostile name has made, on something with one."""
+    """Record a change by an actor with a hostile name, to a resource with one."""
     step = Step(FORMULA, FORMULA, Resource(MARKUP, ESCAPES, ACCOUNT, REGION), lambda say: say(MARKUP), {})
     plan = Plan(MARKUP, (step,), Operation.COMPACT_LOGS)
     assert execute(plan, actor=Actor(FORMULA, "page", origin=MARKUP), audit=audit).ok

@@ -1,10 +1,10 @@
-"""A person without a mouse: Tab, Enter, Escape, arrows, and what is typed."""
+"""A user without a mouse: Tab, Enter, Escape, arrows, and typing."""
 
 from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
 
-MOST_TABS = 200  # from the top of a page to anything on it
+MAX_TABS = 200  # enough for any element of a page
 STILL = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
@@ -20,18 +20,18 @@ class Keys:
         self.page.keyboard.type(text)
 
     def reach(self, target: Locator) -> None:
-        """Tab until the focus is there, and is seen to be."""
+        """Press Tab until the target has the visible focus."""
         expect(target).to_be_enabled()
-        for _ in range(MOST_TABS):
-            if target.evaluate("each => each.getRootNode().activeElement === each"):
+        for _ in range(MAX_TABS):
+            if target.evaluate("element => element.getRootNode().activeElement === element"):
                 return
             self.page.keyboard.press("Tab")
-        raise AssertionError(f"no way by Tab to {target}; it ends at {self.where()}")
+        raise AssertionError(f"cannot reach {target} with Tab; the focus is on {self.focused_element()}")
 
     def push(self, name: str, *, within: Locator | None = None) -> None:
-        """Enter on the button of that name."""
+        """Press Enter on the button with that name."""
         self.reach((within or self.page).get_by_role("button", name=name, exact=True))
         self.page.keyboard.press("Enter")
 
-    def where(self) -> str:
+    def focused_element(self) -> str:
         return str(self.page.evaluate("document.activeElement.outerHTML.slice(0, 300)"))

@@ -1,4 +1,4 @@
-"""A database with a stack that is listed as its pipeline, around a state machine of the test's own."""
+"""A database with a stack that is listed as its pipeline, around a state machine of the test."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -34,30 +34,30 @@ def make_database(client: Client, undo: Undo, name: str, tags: Mapping[str, str]
     undo(rds.delete_db_instance, DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
     def is_available() -> bool:
-        (found,) = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
-        return bool(found["DBInstanceStatus"] == "available")
+        (instance,) = rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"]
+        return bool(instance["DBInstanceStatus"] == "available")
 
     eventually(is_available)
 
 
 def make_machine(client: Client, undo: Undo, name: str, definition: Mapping[str, Any]) -> str:
-    """Its ARN."""
+    """Create the state machine; return its ARN."""
     machines, role = client("stepfunctions"), f"arn:aws:iam::{ACCOUNT}:role/Slipway"
-    made = machines.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)
-    undo(machines.delete_state_machine, stateMachineArn=made["stateMachineArn"])
-    return str(made["stateMachineArn"])
+    created = machines.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)
+    undo(machines.delete_state_machine, stateMachineArn=created["stateMachineArn"])
+    return str(created["stateMachineArn"])
 
 
 def make_stack(client: Client, undo: Undo, name: str, machine: str, parameters: Mapping[str, str]) -> None:
     stacks = client("cloudformation")
-    given = {**PARAMETERS, **parameters}
+    all_parameters = {**PARAMETERS, **parameters}
     template = {
         "Description": DESCRIPTION,
-        "Parameters": {key: {"Type": "String", "Default": value} for key, value in given.items()},
+        "Parameters": {key: {"Type": "String", "Default": value} for key, value in all_parameters.items()},
         "Resources": {"P": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "x"}}},
         "Outputs": {"StateMachineArn": {"Value": machine}},
     }
     stacks.create_stack(StackName=name, TemplateBody=json.dumps(template))
     undo(stacks.delete_stack, StackName=name)
-    is_made = {"CREATE_COMPLETE"}
-    eventually(lambda: stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] in is_made)
+    complete = {"CREATE_COMPLETE"}
+    eventually(lambda: stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] in complete)

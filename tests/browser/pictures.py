@@ -1,4 +1,4 @@
-"""Pictures of the guides: taken by the tests, small enough for a repository. `make pictures` renews docs/."""
+"""Screenshots for the guides, small enough for a repository. `make pictures` updates those in docs/."""
 
 import io
 import os
@@ -10,17 +10,17 @@ from playwright.sync_api import Page
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / os.environ.get("SLIPWAY_PICTURES", "test-artifacts/pictures")
 WIDTH, HEIGHT = 1280, 860
-COLOURS = 96  # a page has few: a fourth of the size
+COLORS = 96  # enough for a page, at a quarter of the file size
 STILL = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 def take(page: Page, name: str, *, height: int = HEIGHT) -> None:
-    """What is to be seen of the page now, as `name`.png."""
+    """Save the visible part of the page as `name`.png."""
     page.mouse.move(0, 0)
     if page.viewport_size != {"width": WIDTH, "height": height}:
         page.set_viewport_size({"width": WIDTH, "height": height})
-        page.wait_for_timeout(700)  # charts fit the new size
+        page.wait_for_timeout(700)  # for charts to resize
     with Image.open(io.BytesIO(page.screenshot())) as shot:
-        small = shot.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        small = shot.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
     FOLDER.mkdir(parents=True, exist_ok=True)
     small.save(FOLDER / f"{name}.png", optimize=True)

@@ -1,4 +1,4 @@
-"""An OpenID Connect provider on this machine: signs in, without a question, whoever it is told is there."""
+"""An OpenID Connect provider on this machine, which signs in the configured person without asking."""
 
 import json
 import threading
@@ -14,7 +14,7 @@ from joserfc.jwk import RSAKey
 
 
 class Provider(ThreadingHTTPServer):
-    """`person` holds the claims of whoever is there; `signed_out` counts the sign-outs."""
+    """`person` has the claims of the user; `signed_out` counts the sign-outs."""
 
     CLIENT = "slipway"
 
@@ -65,18 +65,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         address = urlsplit(self.path)
-        asked = {name: values[0] for name, values in parse_qs(address.query).items()}
+        parameters = {name: values[0] for name, values in parse_qs(address.query).items()}
         if address.path == "/.well-known/openid-configuration":
             self._json(self.server.metadata())
         elif address.path == "/keys":
             self._json({"keys": [self.server.key.as_dict(private=False)]})
         elif address.path == "/authorize":
             code = f"code-{len(self.server.nonces)}-{time.monotonic_ns()}"
-            self.server.nonces[code] = asked.get("nonce", "")
-            self._redirect(f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}")
+            self.server.nonces[code] = parameters.get("nonce", "")
+            self._redirect(
+                f"{parameters['redirect_uri']}?{urlencode({'code': code, 'state': parameters['state']})}"
+            )
         elif address.path == "/sign-out":
             self.server.signed_out += 1
-            self._redirect(asked["post_logout_redirect_uri"])
+            self._redirect(parameters["post_logout_redirect_uri"])
         else:
             self.send_error(404)
 
@@ -98,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Log text that tries to be more than text, on every view of the page Logs: it is shown and saved as text."""
+"""Log lines with markup and scripts, on every view of the page Logs: they are shown and saved as text."""
 
 import csv
 import re
@@ -14,12 +14,12 @@ from tests.ops.logs import hostile
 
 BUCKET, ACCOUNT, REGION = "hostile-page", "111111111111", "eu-west-1"
 SQL = "SELECT+message,+log_group,+log_stream,+[message]+AS+many,+message+AS+%22%3Cb%3E%3D1%22+FROM+events"
-# What would have come alive: elements that only a log line can have brought.
-ALIVE = (
+# Elements that only an injected log line can have created.
+INJECTED = (
     "img[src='x'], img[src*='evil'], a[href*='evil'], a[href^='javascript'], "
     "iframe[srcdoc], svg[onload], .katex"
 )
-OPENED = (0, 1, 6, 13)  # script, an attribute broken out of, terminal escapes, JSON
+OPENED = (0, 1, 6, 13)  # script, attribute breakout, terminal escapes, JSON
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +30,15 @@ def hostile_logs(cloud: Cloud) -> str:
 
 @pytest.fixture
 def watched(page: Page) -> Iterator[Page]:
-    """A page on which nothing runs and nothing is fetched that a log line asks for."""
-    strange: list[str] = []
-    page.on("dialog", lambda dialog: strange.append(dialog.message))
-    page.on("request", lambda request: strange.append(request.url) if "evil" in request.url else None)
+    """A page that fails the test if a log line runs code or triggers a request."""
+    unexpected: list[str] = []
+    page.on("dialog", lambda dialog: unexpected.append(dialog.message))
+    page.on("request", lambda request: unexpected.append(request.url) if "evil" in request.url else None)
     yield page
     for opened in page.context.pages:
         assert opened.evaluate("[window.pwned, ({}).polluted]") == [None, None]
-        assert opened.locator(ALIVE).count() == 0
-    assert strange == []
+        assert opened.locator(INJECTED).count() == 0
+    assert unexpected == []
 
 
 def cells(download: Download) -> list[str]:
@@ -46,7 +46,7 @@ def cells(download: Download) -> list[str]:
         return [cell for row in csv.reader(file) for cell in row]
 
 
-def test_events_are_lines_of_text_and_their_file_has_no_formulas(
+def test_events_are_text_and_their_download_has_no_formulas(
     watched: Page, address: str, hostile_logs: str
 ) -> None:
     watched.goto(f"{address}/logs?t=1d&dataset={hostile_logs}")
@@ -95,17 +95,17 @@ def test_templates_and_rows_are_text(watched: Page, address: str, hostile_logs: 
     assert not [cell for cell in cells(saved.value) if cell.startswith(FORMULA)]
     watched.locator("[data-testid=stDataFrame]").last.hover()
     expect(watched.get_by_role("button", name="Search", exact=True).last).to_be_visible()
-    expect(watched.get_by_role("button", name="Download as CSV")).to_have_count(0)  # of the table itself
+    expect(watched.get_by_role("button", name="Download as CSV")).to_have_count(0)  # the table's own download
     watched.get_by_role("button", name="Recent").click()
     expect(watched.get_by_text(re.compile("SQL · SELECT message")).first).to_be_visible()
 
 
-def test_a_search_for_markup_stays_a_search(watched: Page, address: str, hostile_logs: str) -> None:
+def test_a_search_for_markup_is_a_text_search(watched: Page, address: str, hostile_logs: str) -> None:
     watched.goto(f"{address}/logs?t=1d&dataset={hostile_logs}")
     search = watched.get_by_placeholder("timeout")
     search.fill('"<script>" -"**nothing**"')
     search.press("Enter")
     expect(watched.locator(".list > .item > .line mark").first).to_have_text("<script>")
-    search.fill("/(<img src=x onerror=window.pwned=1>/")  # a mistake is told with the text at its place
+    search.fill("/(<img src=x onerror=window.pwned=1>/")  # the error message quotes the text
     search.press("Enter")
     expect(watched.get_by_text("<img src=x onerror=window.pwned=1>").first).to_be_visible()

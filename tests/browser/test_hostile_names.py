@@ -1,6 +1,6 @@
-"""Hostile names and texts on every page, in a real browser: they are shown as text, and do nothing.
+"""Hostile names and texts on every page, in a real browser: they are shown as text and do nothing.
 
-One browser session walks through all of it.
+All tests share one browser session.
 """
 
 import csv
@@ -21,8 +21,8 @@ from tests.browser.conftest import serving
 from tests.browser.hostile_cloud import DATABASE, DATASET, MARKUP, RUN, hostile_cloud
 from tests.browser.test_walk import STILL
 
-# What there is once a text was taken for more: from all roots, shadow roots too.
-LOOK = """() => {
+# Collects elements that an injected text has created, in all roots including shadow roots.
+FIND_INJECTED = """() => {
   const roots = [document], found = window.pwned ? ["a script ran"] : [];
   let text = "";
   const look = (root) => {
@@ -42,9 +42,9 @@ LOOK = """() => {
   return [found, text];
 }"""
 PATIENCE_S = 30
-MARK, LINE = "strong-mark", "window.pwned="  # of a name; of a log line
+MARK, LINE = "strong-mark", "window.pwned="  # in a name; in a log line
 HERE = quote(MARKUP, safe="")
-# Where, what to click there, and which hostile text must be seen, if any.
+# (Path, tabs to open, hostile text that must be visible, if any).
 PLACES = (
     ("/", (), MARK),
     (f"/snapshots?database={DATABASE}", (), MARK),
@@ -83,69 +83,69 @@ def address(embedded: RunningCloud, cloud: Cloud, data: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def strangers() -> list[str]:
+def foreign_requests() -> list[str]:
     return []
 
 
 @pytest.fixture(scope="module")
-def view(browser: Browser, strangers: list[str]) -> Iterator[Page]:
+def view(browser: Browser, foreign_requests: list[str]) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 2400}, accept_downloads=True)
 
     def note(request: Request) -> None:
         if urlsplit(request.url).hostname == "evil.example":
-            strangers.append(request.url)
+            foreign_requests.append(request.url)
 
     context.on("request", note)
     page = context.new_page()
-    page.add_init_script("delete window.showSaveFilePicker")  # a file that is saved is downloaded instead
+    page.add_init_script("delete window.showSaveFilePicker")  # makes the page download the file instead
     page.set_default_timeout(30_000)
     yield page
     context.close()
 
 
-def taken_for_more(page: Page, seen: str) -> list[str]:
-    """What a text was taken for, once `seen` is there: charts and tables are drawn after the script's end."""
+def injected_elements(page: Page, seen: str) -> list[str]:
+    """Return the injected elements once `seen` is visible: charts and tables appear after the script ends."""
     for _ in range(PATIENCE_S * 10):
         page.wait_for_selector(STILL)
         page.wait_for_timeout(100)
-        found, text = page.evaluate(LOOK)
+        found, text = page.evaluate(FIND_INJECTED)
         if seen in text:
             return list(found)
     raise AssertionError(f"{seen} is not seen in: {text}")
 
 
 @pytest.mark.parametrize("where, tabs, seen", PLACES, ids=[place[0].replace(HERE, "…") for place in PLACES])
-def test_a_hostile_text_is_text(
-    view: Page, address: str, strangers: list[str], where: str, tabs: tuple[str, ...], seen: str
+def test_hostile_texts_are_shown_as_text(
+    view: Page, address: str, foreign_requests: list[str], where: str, tabs: tuple[str, ...], seen: str
 ) -> None:
     view.goto(address + where)
     view.wait_for_selector("h1")
-    found = taken_for_more(view, seen)
+    found = injected_elements(view, seen)
     for tab in tabs:
         view.get_by_role("tab", name=tab).click()
-        found += taken_for_more(view, "")
+        found += injected_elements(view, "")
     assert view.get_by_test_id("stException").all_inner_texts() == []
     assert found == []
-    assert strangers == []
+    assert foreign_requests == []
 
 
-def test_a_hostile_log_group_is_text(view: Page, address: str) -> None:
+def test_a_hostile_log_group_is_shown_as_text(view: Page, address: str) -> None:
     view.goto(f"{address}/log_export?view=Coverage")
     word = view.get_by_label("Log group contains")
     word.fill(MARK)
     word.press("Enter")
-    assert taken_for_more(view, f"**{MARK}**") == []
+    assert injected_elements(view, f"**{MARK}**") == []
 
 
 def cells(page: Page, button: Locator) -> list[str]:
-    """Of the CSV that the button gives."""
+    """Return the cells of the CSV file that the button downloads."""
     with page.expect_download() as waiting:
         button.click()
     text = waiting.value.path().read_text("utf-8-sig")
     return [cell for row in csv.reader(io.StringIO(text)) for cell in row]
 
 
-def test_no_file_holds_a_formula(view: Page, address: str) -> None:
+def test_no_download_contains_a_formula(view: Page, address: str) -> None:
     view.goto(f"{address}/logs?t=1d")
     view.get_by_role("button", name="Download", exact=True).click()
     view.get_by_role("button", name="Prepare the file").click()

@@ -1,4 +1,4 @@
-"""The main action of each job by keyboard alone."""
+"""The main action of each job with the keyboard alone."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from tests.ops.embedded.overlay import REGION, client
 
 REDRAWS = 3
 DATABASE = "slow"
-# What it is told to clean up after is nothing; else it goes on until it is stopped.
+# Has nothing to clean up; otherwise it runs until it is stopped.
 SLOW = {
     "StartAt": "Clean up only?",
     "States": {
@@ -56,12 +56,12 @@ def open_page(page: Page, address: str) -> None:
 
 
 def wait_for_redraws(page: Page, counter: Locator) -> None:
-    """Until what counts the seconds behind the dialog has changed so often."""
+    """Wait until the elapsed time behind the dialog has changed that many times."""
     for _ in range(REDRAWS):
         expect(counter).not_to_have_text(counter.inner_text())
 
 
-def test_a_snapshot_is_refreshed_and_the_run_stopped(
+def test_refresh_a_snapshot_and_stop_the_run(
     page: Page, keys: Keys, address: str, slow_pipeline: None
 ) -> None:
     open_page(page, f"{address}/snapshots?database={DATABASE}")
@@ -79,12 +79,12 @@ def test_a_snapshot_is_refreshed_and_the_run_stopped(
 
 @pytest.fixture
 def baking(cloud: Cloud) -> str:
-    """The run that the embedded cloud begins with, among those of other tests."""
+    """The run that the embedded cloud starts with, among those of other tests."""
     found = runs.list_runs(cloud, controller.find(cloud))
     return next(each.run for each in found if each.rollout == "welcome")
 
 
-def test_a_rollout_is_paused_and_resumed(page: Page, keys: Keys, address: str, baking: str) -> None:
+def test_pause_and_resume_a_rollout(page: Page, keys: Keys, address: str, baking: str) -> None:
     open_page(page, f"{address}/rollouts?run={baking}")
     for order, seen in (("Pause", True), ("Resume", False)):
         keys.push(order)
@@ -97,9 +97,7 @@ def test_a_rollout_is_paused_and_resumed(page: Page, keys: Keys, address: str, b
         expect(page.get_by_text("Paused: by keyboard")).to_have_count(int(seen))
 
 
-def test_what_is_written_in_a_dialog_stays_while_the_page_behind_is_drawn_anew(
-    page: Page, keys: Keys, address: str, baking: str
-) -> None:
+def test_dialog_input_survives_redraws_of_the_page(page: Page, keys: Keys, address: str, baking: str) -> None:
     open_page(page, f"{address}/rollouts?run={baking}")
     keys.push("Skip bake")
     dialog = page.get_by_role("dialog")
@@ -123,7 +121,7 @@ def test_what_is_written_in_a_dialog_stays_while_the_page_behind_is_drawn_anew(
     expect(dialog).to_have_count(0)
 
 
-def test_a_clean_up_is_planned(page: Page, keys: Keys, address: str) -> None:
+def test_plan_a_clean_up(page: Page, keys: Keys, address: str) -> None:
     open_page(page, f"{address}/support_stacks")
     keys.reach(page.get_by_role("tab", name="Inventory"))
     keys.press("ArrowRight", "ArrowRight")
@@ -139,7 +137,7 @@ def test_a_clean_up_is_planned(page: Page, keys: Keys, address: str) -> None:
     expect(dialog).to_have_count(0)
 
 
-def test_logs_are_searched_and_an_event_opened(page: Page, keys: Keys, address: str) -> None:
+def test_search_logs_and_open_an_event(page: Page, keys: Keys, address: str) -> None:
     open_page(page, f"{address}/logs?t=1d")
     keys.reach(page.get_by_placeholder("timeout"))
     keys.write("order")

@@ -1,4 +1,4 @@
-"""Log export in a real browser: logs flow through the drawn pipeline, a group is taken out and back in."""
+"""Log export in a real browser: the pipeline's graph, and unsubscribing and subscribing a log group."""
 
 import time
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def artifacts() -> None:
 
 @pytest.fixture(scope="module")
 def logs(cloud: Cloud, data: Path) -> Iterator[Any]:
-    """An export in a place of its own, with events on their way."""
+    """An export in a separate account and region, with events in transit."""
     bench, place = Workbench(cloud, data), Place(cloud.account("development"), REGION)
     logs = cloud.client("logs", place.account.id, place.region)
     logs.create_log_group(logGroupName=GROUP)
@@ -52,7 +52,7 @@ def logs(cloud: Cloud, data: Path) -> Iterator[Any]:
     bench.must(plan_delete(cloud, stack, place.account.id, place.region))
 
 
-def test_the_pipeline_is_drawn_as_it_flows(page: Page, address: str, logs: Any) -> None:
+def test_the_pipeline_graph_shows_the_flow(page: Page, address: str, logs: Any) -> None:
     page.goto(f"{address}/log_export")
     expect(page.get_by_text("Logs flow.")).to_be_visible()
     stages = page.locator(".pipeline .stage")
@@ -66,10 +66,10 @@ def test_the_pipeline_is_drawn_as_it_flows(page: Page, address: str, logs: Any) 
 
 
 def choose_first(page: Page, action: str) -> Locator:
-    """The first row, by its box; returns the button that this puts in reach.
+    """Select the first row with its checkbox; return the button that this enables.
 
-    The table may not have been drawn yet when it is clicked, and a second click would take the choice back:
-    so each click gets the time to take effect, and what it did must last.
+    The table may not have been drawn yet when it is clicked, and a second click would clear the selection. So
+    each click gets time to take effect, and its effect must last.
     """
     button = page.get_by_role("button", name=action)
     for _ in range(TRIES):
@@ -88,24 +88,24 @@ def choose_first(page: Page, action: str) -> Locator:
 
 
 def _settle(page: Page) -> None:
-    """What was clicked has been told, and the page is drawn."""
+    """Wait until the click has been processed and the page has been redrawn."""
     page.wait_for_timeout(LOOK_MS)
     page.wait_for_selector(STILL)
 
 
 def open_coverage(page: Page, address: str) -> None:
-    """With the one group of the story, read anew: another test may have read before there was one."""
+    """Open the coverage of the test's log group and refresh it: another test may have read it earlier."""
     page.goto(f"{address}/log_export?view=Coverage")
     page.get_by_role("button", name="Read again").click()
     _settle(page)
     expect(page.get_by_text("AWS answers about five a second")).to_have_count(0, timeout=60_000)
     page.get_by_label("Log group contains").fill(GROUP)
     page.get_by_label("Log group contains").press("Enter")
-    expect(page.get_by_test_id("stDataFrame")).to_have_count(1, timeout=60_000)  # the one before has gone
+    expect(page.get_by_test_id("stDataFrame")).to_have_count(1, timeout=60_000)  # the previous table is gone
     _settle(page)
 
 
-def test_a_group_is_taken_out_and_back_in(page: Page, address: str, logs: Any) -> None:
+def test_unsubscribe_and_subscribe_a_group(page: Page, address: str, logs: Any) -> None:
     def filters() -> list[str]:
         found = logs.describe_subscription_filters(logGroupName=GROUP)["subscriptionFilters"]
         return [each["filterName"] for each in found]

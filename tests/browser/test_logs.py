@@ -1,11 +1,11 @@
-"""Logs in a real browser: a word, a part of the histogram, an event with its context, a link to just that."""
+"""Logs in a real browser: search, zoom into the histogram, open an event with its context, share a link."""
 
 import re
 
 from playwright.sync_api import Page, expect
 
 
-def test_from_a_word_to_a_link_that_shows_the_same(page: Page, address: str) -> None:
+def test_a_link_opens_the_same_search_range_and_event(page: Page, address: str) -> None:
     page.goto(f"{address}/logs?t=1d")
     search = page.get_by_placeholder("timeout")
     search.fill("order")

@@ -1,4 +1,4 @@
-"""The pages as the guides show them, from the embedded cloud's sample."""
+"""Screenshots of the pages for the guides, with the embedded cloud's sample data."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -15,7 +15,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_of_the_guides(page: Page, address: str, name: str) -> None:
+def test_take_a_page(page: Page, address: str, name: str) -> None:
     where, seen, height = PAGES[name]
     page.goto(address + where)
     expect(page.get_by_text(seen).first).to_be_visible(timeout=60_000)
@@ -23,7 +23,7 @@ def test_a_page_of_the_guides(page: Page, address: str, name: str) -> None:
     take(page, name, height=height)
 
 
-def test_the_logs_with_an_open_event(page: Page, address: str) -> None:
+def test_take_the_logs_with_an_open_event(page: Page, address: str) -> None:
     page.goto(f"{address}/logs?t=1d&q=failed")
     page.locator(".list > .item > .line").nth(1).click()
     expect(page.locator(".around .here")).to_be_visible()
@@ -31,7 +31,7 @@ def test_the_logs_with_an_open_event(page: Page, address: str) -> None:
     take(page, "logs", height=1000)
 
 
-def test_what_may_be_done_in_an_account(page: Page, address: str) -> None:
+def test_take_the_permissions_of_an_account(page: Page, address: str) -> None:
     page.goto(f"{address}/settings")
     page.get_by_role("tab", name="Permissions").click()
     expect(page.get_by_text("by simulation of its policies")).to_be_visible(timeout=60_000)
@@ -39,7 +39,7 @@ def test_what_may_be_done_in_an_account(page: Page, address: str) -> None:
     take(page, "settings", height=860)
 
 
-def test_a_run_step_by_step(page: Page, address: str) -> None:
+def test_take_a_finished_run(page: Page, address: str) -> None:
     page.set_viewport_size({"width": WIDTH, "height": 1400})
     page.goto(f"{address}/snapshots?database=shop-production")
     page.get_by_role("button", name="Refresh snapshot").click()

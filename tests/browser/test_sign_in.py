@@ -1,4 +1,4 @@
-"""Signing in through an OpenID Connect provider, in a real browser; and what a stranger gets without."""
+"""Sign-in through an OpenID Connect provider in a real browser, and what users without a role see."""
 
 from playwright.sync_api import Page, expect
 
@@ -12,7 +12,7 @@ def sign_in(page: Page, address: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def test_nothing_is_shown_before_somebody_has_signed_in(page: Page, signed: str) -> None:
+def test_nothing_is_shown_before_sign_in(page: Page, signed: str) -> None:
     page.goto(f"{signed}/snapshots")
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     expect(page.get_by_text("shop-production")).to_have_count(0)
@@ -29,7 +29,9 @@ def test_an_operator_signs_in_works_and_signs_out(page: Page, signed: str, issue
     assert issuer.signed_out == 1
 
 
-def test_somebody_without_a_role_is_told_whom_to_ask(page: Page, signed: str, issuer: Provider) -> None:
+def test_a_user_without_a_role_is_told_to_ask_an_administrator(
+    page: Page, signed: str, issuer: Provider
+) -> None:
     issuer.person = {"sub": "2", "email": "<b>eve</b>@example.com", "email_verified": True}
     sign_in(page, signed)
     expect(page.get_by_text("<b>eve</b>@example.com has no role in Slipway")).to_be_visible()
@@ -37,13 +39,13 @@ def test_somebody_without_a_role_is_told_whom_to_ask(page: Page, signed: str, is
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
-def test_an_address_that_nobody_has_verified_gives_no_role(page: Page, signed: str, issuer: Provider) -> None:
+def test_an_unverified_email_address_gets_no_role(page: Page, signed: str, issuer: Provider) -> None:
     issuer.person = {**ADA, "email_verified": False}
     sign_in(page, signed)
     expect(page.get_by_text("ada@example.com has no role in Slipway")).to_be_visible()
 
 
-def test_an_old_sign_in_is_asked_for_anew(page: Page, signed: str, issuer: Provider) -> None:
+def test_an_expired_sign_in_is_requested_again(page: Page, signed: str, issuer: Provider) -> None:
     issuer.person = {**ADA, "iat": 1_700_000_000, "exp": 4_000_000_000}
     sign_in(page, signed)
     expect(page.get_by_text("The sign-in is older than 12 hours")).to_be_visible()
@@ -52,9 +54,7 @@ def test_an_old_sign_in_is_asked_for_anew(page: Page, signed: str, issuer: Provi
     expect(page.get_by_text("ada@example.com, operator")).to_be_visible()
 
 
-def test_without_sign_in_another_name_of_this_machine_gets_an_explanation_only(
-    page: Page, address: str
-) -> None:
+def test_a_network_address_without_sign_in_shows_an_explanation_only(page: Page, address: str) -> None:
     page.set_extra_http_headers({"X-Forwarded-For": "203.0.113.7"})
     page.goto(f"{address}/snapshots")
     expect(page.get_by_text("Slipway is not open to the network")).to_be_visible()

@@ -1,11 +1,11 @@
-"""The story of sanitized snapshots in a real browser: open the page, press the button, see the snapshot."""
+"""Sanitized snapshots in a real browser: open the page, refresh the snapshot, see the result."""
 
 from playwright.sync_api import Page, expect
 
-RUN_MS = 60_000  # the promise: a finished, shared snapshot within a minute
+RUN_MS = 60_000  # a finished, shared snapshot takes at most a minute
 
 
-def test_one_click_makes_a_sanitized_snapshot(page: Page, address: str) -> None:
+def test_one_click_creates_a_sanitized_snapshot(page: Page, address: str) -> None:
     page.goto(f"{address}/snapshots?database=shop-production")
     page.get_by_role("button", name="Refresh snapshot").click()
     expect(page.get_by_role("button", name="Stop run")).to_be_visible()
@@ -23,7 +23,7 @@ def test_one_click_makes_a_sanitized_snapshot(page: Page, address: str) -> None:
     expect(page.get_by_role("button", name="Refresh snapshot")).to_be_enabled()
 
 
-def test_the_overview_leads_to_it(page: Page, address: str) -> None:
+def test_the_overview_links_to_the_pipeline(page: Page, address: str) -> None:
     page.goto(address)
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     page.get_by_role("link", name="Snapshots").click()

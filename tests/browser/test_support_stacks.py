@@ -1,4 +1,4 @@
-"""Support stacks in a real browser: a clean-up is stopped and taken up again, then the cure is set up."""
+"""Support stacks in a real browser: stop and resume a clean-up, then set up shared replication buckets."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +14,13 @@ from tests.browser.conftest import serving
 from tests.browser.test_walk import STILL
 from tests.end_to_end import sample_pipelines
 
-MORE = 8  # stacks that nobody needs: deleting them takes long enough to be stopped meanwhile
+MORE = 8  # orphaned stacks; deleting them takes long enough to be stopped
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 
 
 @pytest.fixture(scope="module")
 def own(data: Path) -> Iterator[str]:
-    """A workbench with an embedded cloud of its own: what is cleaned up here, other tests look at."""
+    """A workbench with its own embedded cloud, because other tests use the stacks that are deleted here."""
     ARTIFACTS.mkdir(exist_ok=True)
     settings = Settings(data=data / "clean-up")
     with sample_pipelines.serving(settings.embedded_data) as running:
@@ -33,7 +33,7 @@ def own(data: Path) -> Iterator[str]:
 
 
 def plan(page: Page) -> Locator:
-    """The dialog with the plan of what is orphaned."""
+    """Open the dialog with the plan for orphaned stacks."""
     page.get_by_role("spinbutton", name="Quiet days").fill("0")
     page.get_by_role("spinbutton", name="Quiet days").press("Enter")
     page.get_by_role("tab", name="Clean-up").click()
@@ -51,7 +51,7 @@ def confirm(dialog: Locator) -> None:
     dialog.get_by_role("button", name="Clean up").click()
 
 
-def test_a_clean_up_is_stopped_and_taken_up_again(page: Page, own: str) -> None:
+def test_stop_and_resume_a_clean_up(page: Page, own: str) -> None:
     page.goto(f"{own}/support_stacks")
     expect(page.get_by_role("tab", name="Clean-up")).to_be_visible(timeout=60_000)
     confirm(plan(page))
@@ -64,7 +64,7 @@ def test_a_clean_up_is_stopped_and_taken_up_again(page: Page, own: str) -> None:
     page.screenshot(path=ARTIFACTS / "support stacks-clean.png", full_page=True)
 
 
-def test_the_cure_is_set_up_and_gives_its_code(page: Page, own: str) -> None:
+def test_set_up_shared_replication_buckets(page: Page, own: str) -> None:
     page.goto(f"{own}/support_stacks")
     page.get_by_role("tab", name="Cure").click()
     for region in ("eu-west-1", "us-east-1"):

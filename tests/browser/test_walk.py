@@ -1,5 +1,7 @@
-"""Every page of the menu in a real browser, light and dark, wide and narrow: it comes up without an error,
-axe-core finds nothing serious, and a screenshot is kept in test-artifacts/."""
+"""Every page of the menu in a real browser, light and dark, wide and narrow.
+
+Each loads without an error, and axe-core finds nothing serious. Screenshots are saved in test-artifacts/.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +24,7 @@ PAGES = {
     "support stacks": "/support_stacks",
     "audit": "/audit",
     "settings": "/settings",
-    # where there is nothing, or something is wrong
+    # empty states and errors
     "snapshots without databases": "/snapshots?account=development&region=us-east-1",
     "logs without events": "/logs?t=1d&q=nothing-of-that-kind",
     "logs with a mistake": "/logs?t=1d&q=%22open",
@@ -31,17 +33,17 @@ PAGES = {
     "rollouts simulation": "/rollouts?view=Simulate",
     "audit without records": "/audit?text=nothing-of-that-kind",
 }
-# The rectangle that one drags over a chart: Vega draws it and gives it no name.
-OF_VEGA = {"exclude": [['[class*="brush_brush"]']]}
+# The selection rectangle over a chart, to which Vega gives no accessible name.
+VEGA_BRUSH = {"exclude": [['[class*="brush_brush"]']]}
 SERIOUS = ("serious", "critical")
 STILL = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 def serious(page: Page) -> list[str]:
-    """What axe-core finds that keeps somebody from using the page."""
+    """Return axe-core's violations that prevent people from using the page."""
     return [
         f"{violation['id']}: {violation['help']}: {violation['nodes'][0]['html']}"
-        for violation in Axe().run(page, context=OF_VEGA).response["violations"]
+        for violation in Axe().run(page, context=VEGA_BRUSH).response["violations"]
         if violation["impact"] in SERIOUS
     ]
 
@@ -70,13 +72,11 @@ def view(browser: Browser, theme: str, width: int) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_comes_up_readable_for_everybody(
-    view: Page, address: str, name: str, theme: str, width: int
-) -> None:
+def test_a_page_loads_and_is_accessible(view: Page, address: str, name: str, theme: str, width: int) -> None:
     view.goto(address + PAGES[name])
     view.wait_for_selector("h1")
     view.wait_for_selector(STILL)
-    view.wait_for_timeout(500)  # charts are drawn after the script has ended
+    view.wait_for_timeout(500)  # charts are drawn after the script ends
     ARTIFACTS.mkdir(exist_ok=True)
     view.screenshot(path=ARTIFACTS / f"{name}-{theme}-{width}.png", full_page=True)
     assert view.get_by_test_id("stException").count() == 0

@@ -1,5 +1,8 @@
-"""Pages as a viewer sees them, and what those get who may see none: what somebody may not do is off and says
-why; light and dark, wide and narrow, axe-core finds nothing serious, screenshots are in test-artifacts/."""
+"""Pages as a viewer sees them, and what users without access see, light and dark, wide and narrow.
+
+Disabled actions state the required role, and axe-core finds nothing serious. Screenshots are in
+test-artifacts/.
+"""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +19,7 @@ from tests.end_to_end.workbench import eventually
 WIDTHS = (1280, 400)
 HEIGHT = 1000
 VIC = {"sub": "3", "email": "vic@example.com", "email_verified": True, "groups": ["readers"]}
-# Where, and what is switched off there for a viewer, with who may.
+# (Path, {action that is disabled for a viewer: role that it needs}).
 VIEWED: dict[str, tuple[str, dict[str, str]]] = {
     "overview": ("/", {}),
     "snapshots": (
@@ -66,42 +69,40 @@ def viewer(context: BrowserContext, signed: str, issuer: Provider) -> Page:
 
 @pytest.fixture
 def stranger(context: BrowserContext) -> Iterator[Page]:
-    """A page of somebody whom nobody knows."""
+    """A page of a user who is not signed in."""
     context.clear_cookies()
     page = context.new_page()
     yield page
     page.close()
 
 
-def says(button: Locator, why: str) -> bool:
-    """Whether the button says so to whoever points at it; False where the page is just drawn anew."""
+def has_tooltip(button: Locator, reason: str) -> bool:
+    """Return whether the button's tooltip shows the reason; False while the page is redrawn."""
     button.page.mouse.move(0, 0)
     try:
         button.hover(force=True)
-    except Error:  # a run that is watched has moved it
+    except Error:  # the progress of a run has moved it
         return False
     button.page.wait_for_timeout(100)
-    return button.page.get_by_text(why).first.is_visible()
+    return button.page.get_by_text(reason).first.is_visible()
 
 
-def looked_at(page: Page, name: str, theme: str) -> list[str]:
-    """What is serious of the page as it is, wide and narrow; keeps a screenshot of each."""
+def check_accessibility(page: Page, name: str, theme: str) -> list[str]:
+    """Return the serious violations of the page, wide and narrow; save a screenshot of each."""
     ARTIFACTS.mkdir(exist_ok=True)
-    found = []
+    violations = []
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": HEIGHT})
         page.wait_for_selector(STILL)
-        page.wait_for_timeout(300)  # tables and charts take the new width
+        page.wait_for_timeout(300)  # for tables and charts to resize
         page.screenshot(path=ARTIFACTS / f"{name}-{theme}-{width}.png", full_page=True)
-        found += [f"{width}: {each}" for each in serious(page)]
+        violations += [f"{width}: {violation}" for violation in serious(page)]
     page.set_viewport_size({"width": WIDTHS[0], "height": HEIGHT})
-    return found
+    return violations
 
 
 @pytest.mark.parametrize("name", VIEWED)
-def test_a_viewer_sees_the_page_and_why_some_of_it_is_off(
-    viewer: Page, signed: str, name: str, theme: str
-) -> None:
+def test_a_viewer_sees_why_actions_are_disabled(viewer: Page, signed: str, name: str, theme: str) -> None:
     path, off = VIEWED[name]
     viewer.goto(signed + path)
     viewer.wait_for_selector("h1")
@@ -109,27 +110,27 @@ def test_a_viewer_sees_the_page_and_why_some_of_it_is_off(
     for label, role in off.items():
         button = viewer.get_by_role("button", name=re.compile(label)).first
         expect(button).to_be_disabled()
-        assert eventually(partial(says, button, f"Needs the role {role}; you are viewer."))
+        assert eventually(partial(has_tooltip, button, f"Needs the role {role}; you are viewer."))
     viewer.mouse.move(0, 0)
     assert viewer.get_by_test_id("stException").count() == 0
-    assert looked_at(viewer, f"viewer {name}", theme) == []
+    assert check_accessibility(viewer, f"viewer {name}", theme) == []
 
 
 def test_before_signing_in(stranger: Page, signed: str, theme: str) -> None:
     stranger.goto(f"{signed}/snapshots")
     expect(stranger.get_by_role("button", name="Sign in")).to_be_visible()
-    assert looked_at(stranger, "signed out", theme) == []
+    assert check_accessibility(stranger, "signed out", theme) == []
 
 
 def test_signed_in_without_a_role(stranger: Page, signed: str, issuer: Provider, theme: str) -> None:
     issuer.person = {**ADA, "email": "eve@example.com"}
     sign_in(stranger, signed)
     expect(stranger.get_by_text("eve@example.com has no role in Slipway")).to_be_visible()
-    assert looked_at(stranger, "without a role", theme) == []
+    assert check_accessibility(stranger, "without a role", theme) == []
 
 
 def test_on_a_network_address_without_sign_in(stranger: Page, address: str, theme: str) -> None:
     stranger.set_extra_http_headers({"X-Forwarded-For": "203.0.113.7"})
     stranger.goto(f"{address}/snapshots")
     expect(stranger.get_by_text("Slipway is not open to the network")).to_be_visible()
-    assert looked_at(stranger, "not open to the network", theme) == []
+    assert check_accessibility(stranger, "not open to the network", theme) == []
