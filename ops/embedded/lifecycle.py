@@ -145,7 +145,7 @@ def is_locked(data: Path) -> bool:
 
 
 def announce(data: Path, url: str) -> None:
-    """Report, from within the process, that it is ready."""
+    """Report from within the process that it is ready."""
     part = data / "running.part"
     part.write_text(json.dumps({"endpoint": url, "pid": os.getpid()}))
     part.replace(data / "running.json")

@@ -19,7 +19,7 @@ from sqlglot.errors import SqlglotError
 
 from ops.embedded.athena.access import require_object_access, require_table_access
 from ops.embedded.athena.relations import make_view, table_format
-from ops.embedded.athena.tables import AthenaQueryFailed, GlueTable, TableObject, find_table
+from ops.embedded.athena.tables import AthenaQueryFailed, EmulatedTable, TableObject, find_table
 
 PATH = "$path"  # hidden column: the object that contains the row
 _UNLOAD = re.compile(r"\s*UNLOAD\s*\((.*)\)\s*TO\s*'([^']+)'\s*(?:WITH\s*\((.*)\))?\s*;?\s*", re.I | re.S)
@@ -34,7 +34,7 @@ class WrittenFiles:
 
 
 @dataclass
-class AthenaResult:
+class StatementResult:
     """Columns with DuckDB's type names, rows, bytes scanned, and files written."""
 
     columns: list[str] = field(default_factory=list)
@@ -61,7 +61,7 @@ class AthenaQuery:
     def interrupt(self) -> None:
         self._connection.interrupt()
 
-    def run(self) -> AthenaResult:
+    def run(self) -> StatementResult:
         """Run the statement. Raises AthenaQueryFailed, with Athena's message where it is known."""
         with tempfile.TemporaryDirectory(prefix="athena-") as folder:
             try:
@@ -74,7 +74,7 @@ class AthenaQuery:
             finally:
                 self._connection.close()
 
-    def _run(self, folder: Path) -> AthenaResult:
+    def _run(self, folder: Path) -> StatementResult:
         if unload := _UNLOAD.fullmatch(self._sql):
             return self._unload(unload[1], unload[2], unload[3] or "", folder)
         statement = sqlglot.parse_one(self._sql, read="athena")
@@ -84,12 +84,12 @@ class AthenaQuery:
             return self._insert(statement, folder)
         return self._select(statement, folder)
 
-    def _select(self, statement: exp.Expr, folder: Path) -> AthenaResult:
+    def _select(self, statement: exp.Expr, folder: Path) -> StatementResult:
         cursor = self._connection.execute(self._as_duckdb(statement, folder))
         described = cursor.description or []
         arrow = cursor.to_arrow_table()
         columns = arrow.columns if arrow is not None else []
-        return AthenaResult(
+        return StatementResult(
             columns=[column[0] for column in described],
             types=[str(column[1]) for column in described],
             # Through Arrow, which returns timestamps with a time zone without a further package.
@@ -97,7 +97,7 @@ class AthenaQuery:
             scanned_bytes=self._scanned,
         )
 
-    def _unload(self, query: str, location: str, options: str, folder: Path) -> AthenaResult:
+    def _unload(self, query: str, location: str, options: str, folder: Path) -> StatementResult:
         values = dict(re.findall(r"(\w+)\s*=\s*'([^']*)'", options))
         partitioned = re.search(r"partitioned_by\s*=\s*ARRAY\s*\[([^\]]*)\]", options, re.I)
         columns = re.findall(r"'([^']+)'", partitioned[1]) if partitioned else []
@@ -106,7 +106,7 @@ class AthenaQuery:
             statement, location, {key.lower(): value for key, value in values.items()}, columns, folder
         )
 
-    def _create_as(self, statement: exp.Create, folder: Path) -> AthenaResult:
+    def _create_as(self, statement: exp.Create, folder: Path) -> StatementResult:
         options, columns = _properties(statement.args["properties"].expressions)
         location = options.get("external_location", self._tables)
         result = self._copy(statement.expression, location, options, columns, folder)
@@ -117,7 +117,7 @@ class AthenaQuery:
         }
         return result
 
-    def _insert(self, statement: exp.Insert, folder: Path) -> AthenaResult:
+    def _insert(self, statement: exp.Insert, folder: Path) -> StatementResult:
         target = statement.this.find(exp.Table)
         table = find_table(target.db or self._database, target.name)
         if table is None:
@@ -131,7 +131,7 @@ class AthenaQuery:
 
     def _copy(
         self, query: exp.Expr, location: str, options: dict[str, str], partitions: list[str], folder: Path
-    ) -> AthenaResult:
+    ) -> StatementResult:
         target = folder / "written"
         file_format = options.get("format", "PARQUET").upper()
         extension, settings = {
@@ -153,7 +153,7 @@ class AthenaQuery:
             for path in sorted(target.rglob("*"))
             if path.is_file()
         ]
-        return AthenaResult(
+        return StatementResult(
             columns=["rows"],
             types=["BIGINT"],
             rows=[(count,)],
@@ -188,7 +188,7 @@ class AthenaQuery:
         return statement.sql(dialect="duckdb")
 
     def _read(
-        self, view: str, table: GlueTable, conditions: list[exp.Expr], folder: Path, *, with_path: bool
+        self, view: str, table: EmulatedTable, conditions: list[exp.Expr], folder: Path, *, with_path: bool
     ) -> None:
         objects = self._pruned(view, table, conditions)
         self._scanned += sum(table_object.size for table_object in objects)
@@ -202,7 +202,7 @@ class AthenaQuery:
         folder.mkdir(parents=True)
         make_view(self._connection, view, table, objects, folder, PATH if with_path else "")
 
-    def _pruned(self, view: str, table: GlueTable, conditions: list[exp.Expr]) -> list[TableObject]:
+    def _pruned(self, view: str, table: EmulatedTable, conditions: list[exp.Expr]) -> list[TableObject]:
         """Return the objects of the partitions that match the query's predicates."""
         names = {PATH, *(name for name, _ in table.partitions)}
         pruning = [
@@ -286,7 +286,7 @@ def _hive(kind: str) -> str:
 
 
 def _table_input(
-    name: str, location: str, options: dict[str, str], result: AthenaResult, partitions: list[str]
+    name: str, location: str, options: dict[str, str], result: StatementResult, partitions: list[str]
 ) -> dict[str, Any]:
     parquet = options.get("format", "PARQUET").upper() == "PARQUET"
     library = (

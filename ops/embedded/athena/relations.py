@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from ops.embedded.athena import serde
-from ops.embedded.athena.tables import AthenaQueryFailed, GlueTable, TableObject
+from ops.embedded.athena.tables import AthenaQueryFailed, EmulatedTable, TableObject
 
 _MAGIC = {b"\x1f\x8b": ".gz", b"\x28\xb5": ".zst"}
 _MAX_OBJECT = 1 << 30  # bytes in one JSON document
@@ -19,7 +19,7 @@ _MAX_OBJECT = 1 << 30  # bytes in one JSON document
 def make_view(
     connection: duckdb.DuckDBPyConnection,
     view: str,
-    table: GlueTable,
+    table: EmulatedTable,
     objects: list[TableObject],
     folder: Path,
     path_column: str = "",
@@ -54,7 +54,7 @@ def make_view(
 def _read_lines(
     connection: duckdb.DuckDBPyConnection,
     view: str,
-    table: GlueTable,
+    table: EmulatedTable,
     objects: list[TableObject],
     parse: Callable[[str], serde.Row],
 ) -> str:
@@ -81,7 +81,7 @@ def _read_lines(
 def _register_sources(
     connection: duckdb.DuckDBPyConnection,
     view: str,
-    table: GlueTable,
+    table: EmulatedTable,
     objects: list[TableObject],
     names: list[str],
 ) -> None:
@@ -96,7 +96,7 @@ def _inflated(data: bytes) -> bytes:
     return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
 
 
-def _on_disk(table: GlueTable, objects: list[TableObject], folder: Path) -> list[str]:
+def _on_disk(table: EmulatedTable, objects: list[TableObject], folder: Path) -> list[str]:
     paths = []
     for number, table_object in enumerate(objects):
         data = table.data(table_object.key)
@@ -106,7 +106,7 @@ def _on_disk(table: GlueTable, objects: list[TableObject], folder: Path) -> list
     return paths
 
 
-def _read_files(table: GlueTable, paths: list[str]) -> str:
+def _read_files(table: EmulatedTable, paths: list[str]) -> str:
     files = ", ".join(f"'{path}'" for path in paths)
     file_format = table_format(table)
     if file_format == "PARQUET":
@@ -141,7 +141,7 @@ def _json_keys(paths: list[str]) -> dict[str, str]:
     return keys
 
 
-def table_format(table: GlueTable) -> str:
+def table_format(table: EmulatedTable) -> str:
     library = table.serde[0].lower()
     if "parquet" in library:
         return "PARQUET"

@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 from ministack.services import athena, glue, s3
 
 from ops.embedded.athena.access import require_object_access
-from ops.embedded.athena.queries import AthenaQuery, AthenaResult, WrittenFiles
+from ops.embedded.athena.queries import AthenaQuery, StatementResult, WrittenFiles
 from ops.embedded.athena.tables import AthenaQueryFailed
 from ops.embedded.context import OverlayContext
 
@@ -144,21 +144,21 @@ async def _execute(id_: str, sql: str, database: str, ddl: Any, catalog: str | N
         execution["Status"]["CompletionDateTime"] = time.time()
 
 
-async def _result(execution: Record, sql: str, database: str, ddl: Any) -> AthenaResult:
+async def _result(execution: Record, sql: str, database: str, ddl: Any) -> StatementResult:
     if ddl is not None:
         try:
             athena._run_ddl(ddl, database)
         except ValueError as error:
             raise AthenaQueryFailed(str(error)) from error
-        return AthenaResult()
+        return StatementResult()
     if created := _database_name(sql):
         glue._create_database({"DatabaseInput": {"Name": created}})
-        return AthenaResult()
+        return StatementResult()
     reusable = athena._executions.get(execution.get("_former"))
     execution["Statistics"]["ResultReuseInformation"] = {"ReusedPreviousResult": bool(reusable)}
     if reusable:
         stored = reusable["_results"]
-        return AthenaResult(
+        return StatementResult(
             stored["columns"], reusable["_column_types"], [tuple(row) for row in stored["rows"]]
         )
     settings = athena._workgroups.get(execution["WorkGroup"], {}).get("Configuration", {})
@@ -179,7 +179,7 @@ def _database_name(sql: str) -> str:
     return ""
 
 
-def _finish(id_: str, execution: Record, result: AthenaResult) -> None:
+def _finish(id_: str, execution: Record, result: StatementResult) -> None:
     """Write the statement's output to S3, and keep the rows for GetQueryResults."""
     execution["Statistics"]["DataScannedInBytes"] = result.scanned_bytes
     location = execution["ResultConfiguration"]["OutputLocation"]

@@ -41,8 +41,8 @@ class TableObject:
 
 
 @dataclass(frozen=True)
-class GlueTable:
-    """A table in the Glue Data Catalog."""
+class EmulatedTable:
+    """A table in the emulated Glue Data Catalog."""
 
     name: str
     definition: Mapping[str, Any]
@@ -75,7 +75,7 @@ class GlueTable:
 
     @property
     def location(self) -> tuple[str, str]:
-        """Bucket and prefix."""
+        """Bucket and prefix of the data."""
         parsed = urlparse(self._storage["Location"])
         prefix = parsed.path.lstrip("/")
         return parsed.netloc, prefix if not prefix or prefix.endswith("/") else prefix + "/"
@@ -168,10 +168,10 @@ class GlueTable:
         return bytes(data)
 
 
-def find_table(database: str, name: str) -> GlueTable | None:
+def find_table(database: str, name: str) -> EmulatedTable | None:
     """Return the table in the current account and region."""
     definition = glue._tables.get(f"{database}/{name}")
-    return GlueTable(name, definition) if definition else None
+    return EmulatedTable(name, definition) if definition else None
 
 
 def duckdb_type(hive: str) -> str:

@@ -53,7 +53,7 @@ def resume() -> None:
 def _put_directly(
     convert: Callable[..., None], stream: Stream, destination: Stream, records: Sequence[Any]
 ) -> None:
-    """Wake the stream: the emulator has stored the records. It delivers those to convert itself."""
+    """Wake the stream, whose records the emulator has stored; the emulator itself converts formats."""
     if _is_delivered_here(stream):
         _wake(get_account_id(), get_region(), stream["name"])
     else:

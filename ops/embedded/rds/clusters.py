@@ -167,7 +167,7 @@ class RdsClusters:
         instance.pop(_MASTER, None)
         set_tags(instance, instance["DBInstanceArn"], tags_of(request))
         instance["DBInstanceStatus"] = "creating"
-        cluster["Status"] = "available"  # the emulator sets it to creating with the instance
+        cluster["Status"] = "available"  # the emulator makes it wait for the instance
 
         def start() -> None:
             if instance["DBInstanceStatus"] == "creating":

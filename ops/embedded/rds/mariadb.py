@@ -52,7 +52,7 @@ _OPTIONS = (
 )
 
 
-# The shell exits at once, so the server has no parent here; it prints the server's process ID.
+# The shell exits immediately, so the server has no parent here; it prints the server's process ID.
 _IN_BACKGROUND = 'log=$1; shift; "$@" >>"$log" 2>&1 </dev/null & echo $!'
 
 

@@ -77,7 +77,7 @@ class DatabaseServers(ABC):
 
     @abstractmethod
     def stop(self, name: str) -> None:
-        """Stop the server at once. Does nothing if it is not running."""
+        """Stop the server immediately. Does nothing if it is not running."""
 
     @abstractmethod
     def back_up(self, port: int, copy: str) -> None:

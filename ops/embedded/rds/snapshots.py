@@ -192,7 +192,7 @@ class RdsSnapshots:
         return self._describe(f"Create{kind.snapshot}", self.take(database, name, tags_of(request)))
 
     def take(self, database: Record, name: str, tags: list[dict[str, str]]) -> Record:
-        """Start a snapshot; its data is copied at once, so that it contains the current state."""
+        """Start a snapshot; its data is copied immediately, so that it contains the current state."""
         snapshot = self._kind.create_record(name, database)
         if isinstance(database["DBSubnetGroup"], dict):  # clusters have only the name
             snapshot["VpcId"] = database["DBSubnetGroup"].get("VpcId", "")
@@ -247,7 +247,7 @@ class RdsSnapshots:
         return self._describe(f"Copy{kind.snapshot}", copy)
 
     def _check_copy(self, source: Record, key: str) -> Response | None:
-        """RDS API Reference, CopyDBSnapshot and CopyDBClusterSnapshot, KmsKeyId."""
+        """Check the key rules of CopyDBSnapshot and CopyDBClusterSnapshot: RDS API Reference, KmsKeyId."""
         if source["Status"] != "available":
             return self._kind.invalid(f"Cannot copy the snapshot: it is {source['Status']}.")
         if self._kind is CLUSTERS and key and not source["KmsKeyId"]:

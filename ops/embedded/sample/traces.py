@@ -1,4 +1,4 @@
-"""Personal data outside of columns of its own: tickets, newsletter subscriptions, and the audit log."""
+"""Personal data in free text and JSON: tickets, newsletter subscriptions, and the audit log."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -217,7 +217,7 @@ def _open_shard(position: int, stream: Record) -> str:
 
 
 def _keep_closed_shards(original: Callable[[Record], Response]) -> Callable[[Record], Response]:
-    """Keep parent shards until their records expire, as AWS does; the emulator deletes them at once."""
+    """Keep parent shards until their records expire, as AWS does; the emulator deletes them immediately."""
 
     def reshard(data: Record) -> Response:
         _, stream = kinesis._resolve_stream(data)

@@ -120,7 +120,7 @@ def _lambda_event(event_type: str, task_details: Record) -> tuple[str, Record]:
 
 
 def _split(resource: str) -> tuple[str, str]:
-    """`arn:aws:states:::ecs:runTask.sync` is ("ecs", "runTask.sync")."""
+    """Split a resource: `arn:aws:states:::ecs:runTask.sync` is ("ecs", "runTask.sync")."""
     service, _, name = resource.partition(":::")[2].rpartition(":")
     return service or "activity", name or resource
 
