@@ -142,8 +142,8 @@ class LogPipeline:
     def put(self, *records: bytes) -> dict[str, Any]:
         """Put records directly into the stream."""
         entries = [{"Data": record, "PartitionKey": str(number)} for number, record in enumerate(records)]
-        answer: dict[str, Any] = self.kinesis.put_records(StreamName=self.name, Records=entries)
-        return answer
+        response: dict[str, Any] = self.kinesis.put_records(StreamName=self.name, Records=entries)
+        return response
 
     def wait_for_objects(self, prefix: str = "out/") -> list[str]:
         return eventually(lambda: self.keys(prefix))

@@ -45,12 +45,12 @@ class Throttling:
                 self._active += 1
                 self.most_at_once = max(self.most_at_once, self._active)
             try:
-                answer = call(**arguments)
+                response = call(**arguments)
             finally:
                 with self._lock:
                     self._active -= 1
                     self.answered[name] = self.answered.get(name, 0) + 1
-            return answer
+            return response
 
         return throttled_call
 

@@ -37,7 +37,7 @@ class Lake:
     """A bucket, a database, and a work group for one test."""
 
     def __init__(self, embedded: Any) -> None:
-        self.s3, self.glue, self.athena = (client(embedded, each) for each in ("s3", "glue", "athena"))
+        self.s3, self.glue, self.athena = (client(embedded, service) for service in ("s3", "glue", "athena"))
         self.bucket = unique("lake")
         self.database = unique("logs").replace("-", "_")
         self.group = unique("group")
@@ -88,16 +88,18 @@ class Lake:
         id_ = started["QueryExecutionId"]
 
         def ended() -> dict[str, Any] | None:
-            found: dict[str, Any] = self.athena.get_query_execution(QueryExecutionId=id_)["QueryExecution"]
-            return found if found["Status"]["State"] in ("SUCCEEDED", "FAILED", "CANCELLED") else None
+            execution: dict[str, Any] = self.athena.get_query_execution(QueryExecutionId=id_)[
+                "QueryExecution"
+            ]
+            return execution if execution["Status"]["State"] in ("SUCCEEDED", "FAILED", "CANCELLED") else None
 
         return eventually(ended)
 
     def rows(self, sql: str) -> list[list[str | None]]:
         execution = self.run(sql)
         assert execution["Status"]["State"] == "SUCCEEDED", execution["Status"]
-        found = self.athena.get_query_results(QueryExecutionId=execution["QueryExecutionId"])
-        rows = found["ResultSet"]["Rows"][1:]
+        results = self.athena.get_query_results(QueryExecutionId=execution["QueryExecutionId"])
+        rows = results["ResultSet"]["Rows"][1:]
         return [[datum.get("VarCharValue") for datum in row["Data"]] for row in rows]
 
     def failure(self, sql: str) -> str:
@@ -263,15 +265,15 @@ def test_unload_create_as_and_insert_write_the_selected_rows(json_lake: Lake) ->
     )
     assert unloaded["Status"]["State"] == "SUCCEEDED", unloaded["Status"]
     keys = [
-        each["Key"] for each in json_lake.s3.list_objects_v2(Bucket=bucket, Prefix="unloaded/")["Contents"]
+        item["Key"] for item in json_lake.s3.list_objects_v2(Bucket=bucket, Prefix="unloaded/")["Contents"]
     ]
     assert sorted(key.split("/")[1] for key in keys) == ["hour=01", "hour=02"]
     assert unloaded["Statistics"]["DataManifestLocation"].endswith("-manifest.csv")
-    made = json_lake.run(
+    created = json_lake.run(
         f"CREATE TABLE {database}.copies "
         f"WITH (format = 'PARQUET', external_location = 's3://{bucket}/copies/') AS {select}"
     )
-    assert made["Status"]["State"] == "SUCCEEDED", made["Status"]
+    assert created["Status"]["State"] == "SUCCEEDED", created["Status"]
     added = json_lake.run("INSERT INTO copies SELECT 'added', '09'")
     assert added["Status"]["State"] == "SUCCEEDED", added["Status"]
     found = {row[0] for row in json_lake.rows("SELECT message FROM copies")}

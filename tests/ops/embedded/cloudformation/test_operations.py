@@ -49,7 +49,7 @@ def test_a_distributed_map_takes_its_concurrency_from_the_input_and_its_children
     parameters = {"FunctionName": name, "Payload": {"item.$": "$"}}
     invoke = "arn:aws:states:::lambda:invoke"
     call = {"Type": "Task", "Resource": invoke, "Parameters": parameters, "End": True}
-    each = {
+    map_state = {
         "Type": "Map",
         "ItemsPath": "$.items",
         "MaxConcurrencyPath": "$.at_once",
@@ -60,12 +60,12 @@ def test_a_distributed_map_takes_its_concurrency_from_the_input_and_its_children
         },
         "End": True,
     }
-    machine = machines.create({"Each": each}, allow("lambda:InvokeFunction"))
+    machine = machines.create({"Each": map_state}, allow("lambda:InvokeFunction"))
     execution = machines.start(machine, {"items": [1, 2, 3], "at_once": 1})
     assert machines.ended(execution)["status"] == "SUCCEEDED"
     (run,) = machines.client.list_map_runs(executionArn=execution)["mapRuns"]
-    found = machines.client.describe_map_run(mapRunArn=run["mapRunArn"])
-    assert (found["maxConcurrency"], found["itemCounts"]["succeeded"]) == (1, 3)
+    map_run = machines.client.describe_map_run(mapRunArn=run["mapRunArn"])
+    assert (map_run["maxConcurrency"], map_run["itemCounts"]["succeeded"]) == (1, 3)
     children = machines.client.list_executions(mapRunArn=run["mapRunArn"])["executions"]
     kinds = [event["type"] for event in machines.history(children[0]["executionArn"])]
     assert kinds[:3] == ["TaskStateEntered", "TaskScheduled", "TaskStarted"]
@@ -87,9 +87,9 @@ def test_the_principal_arn_of_an_assumed_role_is_the_role(embedded: Any) -> None
     )
     functions = Functions(embedded)
     name = functions.create(source, role_arn=caller)
-    answer = client(embedded, "lambda").invoke(FunctionName=name, Payload=json.dumps({"role": target}))
+    response = client(embedded, "lambda").invoke(FunctionName=name, Payload=json.dumps({"role": target}))
     assert (
-        json.loads(answer["Payload"].read())
+        json.loads(response["Payload"].read())
         == target.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/") + "/test"
     )
 
@@ -120,8 +120,8 @@ class Stacks:
         properties = {"Type": "String", "Value": value}
         resource = {"Type": "AWS::SSM::Parameter", "Properties": properties}
         stacks = self.cfn.describe_stacks()["Stacks"]
-        kind = "UPDATE" if any(each["StackName"] == self.name for each in stacks) else "CREATE"
-        made = self.cfn.create_change_set(
+        kind = "UPDATE" if any(existing["StackName"] == self.name for existing in stacks) else "CREATE"
+        change_set = self.cfn.create_change_set(
             StackName=self.name,
             ChangeSetName=unique("set"),
             ChangeSetType=kind,
@@ -129,14 +129,14 @@ class Stacks:
             RollbackConfiguration={"RollbackTriggers": [{"Arn": trigger, "Type": "AWS::CloudWatch::Alarm"}]},
             **more,
         )
-        self.cfn.execute_change_set(ChangeSetName=made["Id"])
+        self.cfn.execute_change_set(ChangeSetName=change_set["Id"])
 
-        def look() -> dict[str, Any] | None:
+        def poll() -> dict[str, Any] | None:
             (stack,) = self.cfn.describe_stacks(StackName=self.name)["Stacks"]
             return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
 
         time.sleep(0.2)
-        return eventually(look)
+        return eventually(poll)
 
     def value(self) -> str:
         return json.dumps(self.cfn.get_template(StackName=self.name)["TemplateBody"])

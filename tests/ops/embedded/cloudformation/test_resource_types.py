@@ -19,14 +19,14 @@ def deploy(
         "Resources": resources,
         "Outputs": {key: {"Value": value} for key, value in outputs.items()},
     }
-    made = cloudformation.create_change_set(
+    change_set = cloudformation.create_change_set(
         StackName=name,
         ChangeSetName="first",
         ChangeSetType="CREATE",
         TemplateBody=json.dumps(template),
         Capabilities=["CAPABILITY_IAM"],
     )
-    cloudformation.execute_change_set(ChangeSetName=made["Id"])
+    cloudformation.execute_change_set(ChangeSetName=change_set["Id"])
 
     def complete() -> dict[str, str] | None:
         (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
@@ -52,7 +52,7 @@ def test_the_same_stack_in_two_regions_has_two_roles(embedded: Any) -> None:
     _, away = deploy(embedded, {"Role": role}, name=name, region="us-east-1", Role={"Ref": "Role"})
     client(embedded, "cloudformation").delete_stack(StackName=name)
     iam = client(embedded, "iam")
-    eventually(lambda: home["Role"] not in {each["RoleName"] for each in iam.list_roles()["Roles"]})
+    eventually(lambda: home["Role"] not in {existing["RoleName"] for existing in iam.list_roles()["Roles"]})
     assert iam.get_role(RoleName=away["Role"])["Role"]["RoleName"] == away["Role"]
 
 
@@ -69,14 +69,14 @@ def test_a_change_set_detects_a_condition_next_to_a_reference(embedded: Any) -> 
     }
 
     def prepared(kind: str, volume: str) -> Any:
-        made = cloudformation.create_change_set(
+        change_set = cloudformation.create_change_set(
             StackName=name,
             ChangeSetName=f"volume-{volume}",
             ChangeSetType=kind,
             TemplateBody=json.dumps(template),
             Parameters=[{"ParameterKey": "Volume", "ParameterValue": volume}],
         )
-        return cloudformation.describe_change_set(ChangeSetName=made["Id"])
+        return cloudformation.describe_change_set(ChangeSetName=change_set["Id"])
 
     cloudformation.execute_change_set(ChangeSetName=prepared("CREATE", "1")["ChangeSetId"])
     eventually(
@@ -85,7 +85,7 @@ def test_a_change_set_detects_a_condition_next_to_a_reference(embedded: Any) -> 
         )
     )
     changes = prepared("UPDATE", "11")["Changes"]
-    assert [each["ResourceChange"]["LogicalResourceId"] for each in changes] == ["Note"]
+    assert [change["ResourceChange"]["LogicalResourceId"] for change in changes] == ["Note"]
     assert prepared("UPDATE", "10")["Status"] == "FAILED", "10 is as quiet as 1"
 
 

@@ -83,12 +83,12 @@ def test_processor_partitions_drops_and_fails(embedded: Any) -> None:
     keys = pipeline.wait_for_objects()
     assert {key.split("/")[1]: pipeline.body(key) for key in keys} == {"hour=1": b"A1", "hour=2": b"B2"}
     errors = eventually(pipeline.errors)
-    assert {base64.b64decode(each["rawData"]): each["errorCode"] for each in errors} == {
+    assert {base64.b64decode(error["rawData"]): error["errorCode"] for error in errors} == {
         b"fail": "Lambda.ProcessingFailedStatus",
         b"forget": "Lambda.MissingRecordId",
         b"keyless": "DynamicPartitioning.MetadataExtractionFailed",
     }
-    (failed,) = [each for each in errors if each["errorCode"] == "Lambda.ProcessingFailedStatus"]
+    (failed,) = [error for error in errors if error["errorCode"] == "Lambda.ProcessingFailedStatus"]
     assert set(failed) == {
         "attemptsMade",
         "arrivalTimestamp",
@@ -150,8 +150,8 @@ def test_a_failed_batch_goes_to_the_error_prefix(embedded: Any, source: str, cod
     pipeline.put(b"one", b"two")
     eventually(lambda: len(pipeline.errors()) == 2)
     errors = pipeline.errors()
-    assert {(each["errorCode"], each["attemptsMade"]) for each in errors} == {(code, 2)}
-    assert sorted(base64.b64decode(each["rawData"]) for each in errors) == [b"one", b"two"]
+    assert {(error["errorCode"], error["attemptsMade"]) for error in errors} == {(code, 2)}
+    assert sorted(base64.b64decode(error["rawData"]) for error in errors) == [b"one", b"two"]
 
 
 def test_processor_invocations_have_lambda_metrics(embedded: Any) -> None:

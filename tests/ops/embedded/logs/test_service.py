@@ -16,13 +16,13 @@ def test_events_that_are_too_old_or_too_new_are_rejected(embedded: Any) -> None:
     group = make_group(embedded)
     logs = client(embedded, "logs")
     now, day = int(time.time() * 1000), 86_400_000
-    answer = logs.put_log_events(
+    response = logs.put_log_events(
         logGroupName=group,
         logStreamName="s",
         logEvents=[{"timestamp": now - 15 * day, "message": "old"}],
     )
-    assert answer["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1}
-    answer = logs.put_log_events(
+    assert response["rejectedLogEventsInfo"] == {"tooOldLogEventEndIndex": 1}
+    response = logs.put_log_events(
         logGroupName=group,
         logStreamName="s",
         logEvents=[
@@ -30,7 +30,7 @@ def test_events_that_are_too_old_or_too_new_are_rejected(embedded: Any) -> None:
             {"timestamp": now + day // 2, "message": "too new"},
         ],
     )
-    assert answer["rejectedLogEventsInfo"] == {"tooNewLogEventStartIndex": 1}
+    assert response["rejectedLogEventsInfo"] == {"tooNewLogEventStartIndex": 1}
     events = logs.filter_log_events(logGroupName=group)["events"]
     assert [event["message"] for event in events] == ["good"]
 
@@ -108,11 +108,13 @@ def test_a_new_group_invokes_a_rules_function(embedded: Any) -> None:
         logs = client(embedded, "logs")
 
         def called() -> bool:
-            found = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{pipeline.name}")["logGroups"]
+            log_groups = logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{pipeline.name}")[
+                "logGroups"
+            ]
             lines = [
                 event["message"]
-                for each in found
-                for event in logs.filter_log_events(logGroupName=each["logGroupName"])["events"]
+                for log_group in log_groups
+                for event in logs.filter_log_events(logGroupName=log_group["logGroupName"])["events"]
             ]
             return group in "".join(lines)
 

@@ -31,9 +31,9 @@ def test_record_is_as_cloudwatch_builds_it(embedded: Any) -> None:
     pipeline.subscribe(group, "slipway-eu-west-1")
     write_logs(embedded, group, "hello")
     eventually(lambda: pipeline.messages(group))
-    found = [each for each in pipeline.documents() if each["messageType"] == "DATA_MESSAGE"]
-    (event,) = found[0].pop("logEvents")
-    assert found == [
+    messages = [item for item in pipeline.documents() if item["messageType"] == "DATA_MESSAGE"]
+    (event,) = messages[0].pop("logEvents")
+    assert messages == [
         {
             "messageType": "DATA_MESSAGE",
             "owner": ACCOUNT,
@@ -44,7 +44,7 @@ def test_record_is_as_cloudwatch_builds_it(embedded: Any) -> None:
     ]
     assert re.fullmatch(r"\d{56}", event["id"])
     stored = client(embedded, "logs").filter_log_events(logGroupName=group)["events"]
-    assert [(each["eventId"], each["timestamp"]) for each in stored] == [(event["id"], event["timestamp"])]
+    assert [(item["eventId"], item["timestamp"]) for item in stored] == [(event["id"], event["timestamp"])]
 
 
 def test_subscribing_sends_a_control_message(embedded: Any) -> None:
@@ -157,7 +157,9 @@ def test_another_account_writes_through_a_destination(embedded: Any) -> None:
     subscribe_to(embedded, make_destination(embedded, pipeline, allowed=OTHER), group, OTHER)
     write_logs(embedded, group, "from afar", account=OTHER)
     assert eventually(lambda: pipeline.messages(group)) == ["from afar"]
-    assert {each["owner"] for each in pipeline.documents() if each["logGroup"] == group} == {OTHER}
+    assert {document["owner"] for document in pipeline.documents() if document["logGroup"] == group} == {
+        OTHER
+    }
 
 
 def test_an_account_that_the_policy_does_not_allow_is_denied(embedded: Any) -> None:

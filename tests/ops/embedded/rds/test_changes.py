@@ -69,14 +69,14 @@ class Databases:
         return next((item for item in items if item[self.id] == name), None)
 
     def settled(self, name: str) -> dict[str, Any]:
-        def look() -> dict[str, Any] | None:
+        def poll() -> dict[str, Any] | None:
             found = self.find(name)
             ready = (
                 found and found[self.kind.status] == "available" and not found.get("PendingModifiedValues")
             )
             return found if ready else None
 
-        return eventually(look)
+        return eventually(poll)
 
     def delete(self, name: str) -> None:
         for member in (self.find(name) or {}).get("DBClusterMembers", []):

@@ -34,14 +34,14 @@ class Aurora:
     def cluster(self, name: str) -> dict[str, Any]:
         """Return the cluster once it is available."""
 
-        def look() -> dict[str, Any] | None:
+        def poll() -> dict[str, Any] | None:
             found: dict[str, Any] = self.client.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][
                 0
             ]
             ready = found["Status"] == "available" and not found.get("PendingModifiedValues")
             return found if ready else None
 
-        return eventually(look)
+        return eventually(poll)
 
     def add_instance(self, cluster: str) -> str:
         name = f"{cluster}-1"
@@ -52,11 +52,11 @@ class Aurora:
             DBInstanceClass="db.t4g.medium",
         )
 
-        def look() -> bool:
+        def poll() -> bool:
             found = self.client.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
             return bool(found["DBInstanceStatus"] == "available")
 
-        eventually(look)
+        eventually(poll)
         return name
 
     def snapshot(self, cluster: str, **more: Any) -> dict[str, Any]:
@@ -74,12 +74,12 @@ class Aurora:
         return self.finished(name)
 
     def finished(self, name: str) -> dict[str, Any]:
-        def look() -> dict[str, Any] | None:
-            answer = self.client.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=name)
-            found: dict[str, Any] = answer["DBClusterSnapshots"][0]
+        def poll() -> dict[str, Any] | None:
+            response = self.client.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier=name)
+            found: dict[str, Any] = response["DBClusterSnapshots"][0]
             return found if found["Status"] == "available" else None
 
-        return eventually(look)
+        return eventually(poll)
 
     def restore(self, snapshot: str, **more: Any) -> str:
         name = unique("restored")
@@ -151,10 +151,10 @@ def test_a_restored_cluster_has_its_rows_and_answers_once_it_has_an_instance(
 
 def test_a_password_is_pending_before_it_changes(aurora: Aurora) -> None:
     name = aurora.create()
-    answer = aurora.client.modify_db_cluster(
+    response = aurora.client.modify_db_cluster(
         DBClusterIdentifier=name, MasterUserPassword="another-1", ApplyImmediately=True
     )
-    assert "another-1" not in str(answer)
+    assert "another-1" not in str(response)
     found = aurora.client.describe_db_clusters(DBClusterIdentifier=name)["DBClusters"][0]
     assert found["PendingModifiedValues"] == {"MasterUserPassword": "****"}
     assert aurora.sql(name, "SELECT 1", "another-1") == [(1,)]
@@ -171,7 +171,8 @@ def test_a_cluster_is_deleted_after_its_instances(aurora: Aurora) -> None:
         lambda: (
             name
             not in [
-                each["DBClusterIdentifier"] for each in aurora.client.describe_db_clusters()["DBClusters"]
+                cluster["DBClusterIdentifier"]
+                for cluster in aurora.client.describe_db_clusters()["DBClusters"]
             ]
         )
     )

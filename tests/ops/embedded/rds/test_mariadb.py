@@ -23,11 +23,11 @@ pytestmark = pytest.mark.skipif(mariadb.find_server() is None, reason="mariadbd 
 def servers() -> Iterator[MariaDb]:
     folder = Path(tempfile.mkdtemp(prefix="slipway-mariadb-"))
     folder.chmod(0o755)
-    made = MariaDb(folder / "mariadb", {})
-    yield made
-    for each in made.root.iterdir():
-        if each.is_dir():
-            made.delete(each.name)
+    mariadb_servers = MariaDb(folder / "mariadb", {})
+    yield mariadb_servers
+    for server_folder in mariadb_servers.root.iterdir():
+        if server_folder.is_dir():
+            mariadb_servers.delete(server_folder.name)
     shutil.rmtree(folder)
 
 

@@ -43,11 +43,11 @@ class Rds:
         return found
 
     def available(self, name: str) -> dict[str, Any]:
-        def look() -> dict[str, Any] | None:
+        def poll() -> dict[str, Any] | None:
             found = self.describe(name)
             return found if found["DBInstanceStatus"] == "available" else None
 
-        return eventually(look)
+        return eventually(poll)
 
     def snapshot(self, database: str, **more: Any) -> str:
         name = unique("snap")
@@ -55,11 +55,11 @@ class Rds:
         return self.finished(name)
 
     def finished(self, name: str) -> str:
-        def look() -> bool:
+        def poll() -> bool:
             found = self.client.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"][0]
             return bool(found["Status"] == "available")
 
-        eventually(look)
+        eventually(poll)
         return name
 
     def restore(self, snapshot: str, **more: Any) -> str:

@@ -46,9 +46,9 @@ def test_every_sample_group_is_exported_without_gaps(
     live: Cloud, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     eventually(lambda: (folder / "embedded/exported").exists(), within_s=WITHIN_S)
-    found = read_current_coverage(live)
-    assert found.of(*GAPS) == []
-    since = {each.group.key: each.since for each in found.of(State.SUBSCRIBED)}
+    coverage = read_current_coverage(live)
+    assert coverage.of(*GAPS) == []
+    since = {group.group.key: group.since for group in coverage.of(State.SUBSCRIBED)}
     ids = {account.name: account.id for account in live.accounts}
     now = datetime.now(UTC)
     for log in sample_logs():
@@ -66,8 +66,8 @@ def test_new_events_reach_the_bucket(live: Cloud) -> None:
     s3 = live.client("s3", PRODUCTION.id, HOME)
 
     def arrived() -> list[str]:
-        found = s3.list_objects_v2(Bucket=EXPORTED_BUCKET, Prefix="json/").get("Contents", [])
-        return [each["Key"] for each in found if not each["Key"].endswith("sample.gz")]
+        objects = s3.list_objects_v2(Bucket=EXPORTED_BUCKET, Prefix="json/").get("Contents", [])
+        return [item["Key"] for item in objects if not item["Key"].endswith("sample.gz")]
 
     key = eventually(arrived, within_s=WITHIN_S)[0]
     body = s3.get_object(Bucket=EXPORTED_BUCKET, Key=key)["Body"].read()

@@ -53,4 +53,4 @@ def test_groups_have_their_events_and_metrics(cloud: Cloud, embedded: Any) -> No
         cloud, [(place.account.id, place.region, group)], now - 30 * HOUR, now + HOUR
     )
     assert not silent
-    assert {at.hour: each.events for at, each in counted.items()} == dict(hours)
+    assert {at.hour: count.events for at, count in counted.items()} == dict(hours)

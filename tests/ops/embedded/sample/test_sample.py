@@ -52,7 +52,7 @@ ROWS = {
 
 def scripts(policy: str) -> list[Script]:
     """Return the scripts without the check of the server's other databases, which other tests use."""
-    return [each for each in compile_policy(parse(policy)) if each.name != "databases.check"]
+    return [script for script in compile_policy(parse(policy)) if script.name != "databases.check"]
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ class Functions:
         return name
 
     def call(self, name: str, event: Any = None) -> tuple[str | None, Any]:
-        answer = self.client.invoke(FunctionName=name, Payload=json.dumps(event))
-        return answer.get("FunctionError"), json.loads(answer["Payload"].read())
+        response = self.client.invoke(FunctionName=name, Payload=json.dumps(event))
+        return response.get("FunctionError"), json.loads(response["Payload"].read())
 
     def result(self, source: str, event: Any = None, **more: Any) -> Any:
         return self.call(self.create(source, **more), event)[1]
@@ -65,10 +65,10 @@ NOT_READY = """
 
 
 def test_an_error_has_the_exceptions_class_and_message(functions: Functions) -> None:
-    kind, answer = functions.call(functions.create(NOT_READY))
+    kind, response = functions.call(functions.create(NOT_READY))
     assert kind == "Unhandled"
-    assert (answer["errorType"], answer["errorMessage"]) == ("NotReady", "still creating:\nlook later")
-    assert "in handler" in answer["stackTrace"][0]
+    assert (response["errorType"], response["errorMessage"]) == ("NotReady", "still creating:\nlook later")
+    assert "in handler" in response["stackTrace"][0]
 
 
 def test_a_failed_event_is_retried(embedded: Any, functions: Functions, tmp_path: Path) -> None:
@@ -126,8 +126,8 @@ def test_errors_of_the_runtime(functions: Functions, source: str, error: str) ->
 
 
 def test_timeout(functions: Functions) -> None:
-    answer = functions.result("import time\ndef handler(e, c): time.sleep(60)", Timeout=1)
-    assert answer["errorType"] == "Sandbox.Timedout"
+    response = functions.result("import time\ndef handler(e, c): time.sleep(60)", Timeout=1)
+    assert response["errorType"] == "Sandbox.Timedout"
 
 
 def test_the_log_contains_output_and_errors(functions: Functions) -> None:
@@ -245,7 +245,7 @@ def test_asynchronous_calls_are_retried_as_configured(functions: Functions) -> N
 
 
 def test_a_handler_cannot_connect_to_other_machines(functions: Functions) -> None:
-    answer = functions.result(
+    response = functions.result(
         """
         import socket
 
@@ -253,8 +253,8 @@ def test_a_handler_cannot_connect_to_other_machines(functions: Functions) -> Non
             socket.create_connection(("192.0.2.1", 443), timeout=1)
         """
     )
-    assert answer["errorType"] == "ConnectionBlocked"
-    assert "192.0.2.1:443" in answer["errorMessage"]
+    assert response["errorType"] == "ConnectionBlocked"
+    assert "192.0.2.1:443" in response["errorMessage"]
 
 
 # The guard alone

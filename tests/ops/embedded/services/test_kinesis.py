@@ -14,12 +14,12 @@ def test_a_provisioned_shard_throttles_and_the_subscription_is_retried(embedded:
     pipeline = LogPipeline(embedded, stream_settings={"ShardCount": 1})
     group = make_group(embedded)
     pipeline.subscribe(group)
-    answer = pipeline.put(*[b"x" * 1000] * 500)
-    assert answer["FailedRecordCount"] == 0
-    answer = pipeline.put(*[b"x" * 10_000] * 400)
-    assert answer["FailedRecordCount"] > 0
-    failed = [each for each in answer["Records"] if "ErrorCode" in each]
-    assert {each["ErrorCode"] for each in failed} == {"ProvisionedThroughputExceededException"}
+    response = pipeline.put(*[b"x" * 1000] * 500)
+    assert response["FailedRecordCount"] == 0
+    response = pipeline.put(*[b"x" * 10_000] * 400)
+    assert response["FailedRecordCount"] > 0
+    failed = [record for record in response["Records"] if "ErrorCode" in record]
+    assert {record["ErrorCode"] for record in failed} == {"ProvisionedThroughputExceededException"}
     write_logs(embedded, group, "in the rush")
 
     def arrived() -> bool:
@@ -31,7 +31,7 @@ def test_a_provisioned_shard_throttles_and_the_subscription_is_retried(embedded:
 
 def gzip_contains(data: bytes, text: bytes) -> bool:
     """Return whether one of the gzip members in the data contains the text."""
-    for start in (found.start() for found in re.finditer(rb"\x1f\x8b\x08", data)):
+    for start in (match.start() for match in re.finditer(rb"\x1f\x8b\x08", data)):
         try:
             if text in zlib.decompressobj(wbits=31).decompress(
                 data[start:]
@@ -65,9 +65,9 @@ def test_a_closed_shard_has_an_end(embedded: Any) -> None:
     iterator = kinesis.get_shard_iterator(
         StreamName=pipeline.name, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
     )["ShardIterator"]
-    answer = kinesis.get_records(ShardIterator=iterator)
-    assert [record["Data"] for record in answer["Records"]] == [b"before"]
-    assert "NextShardIterator" not in answer
+    response = kinesis.get_records(ShardIterator=iterator)
+    assert [record["Data"] for record in response["Records"]] == [b"before"]
+    assert "NextShardIterator" not in response
 
 
 def read_all(kinesis: Any, name: str) -> list[bytes]:

@@ -35,11 +35,11 @@ class Machines:
         return str(started["executionArn"])
 
     def ended(self, execution: str) -> dict[str, Any]:
-        def look() -> dict[str, Any] | None:
+        def poll() -> dict[str, Any] | None:
             found: dict[str, Any] = self.client.describe_execution(executionArn=execution)
             return found if found["status"] in ENDED else None
 
-        return eventually(look)
+        return eventually(poll)
 
     def run(self, states: dict[str, Any], *statements: dict[str, Any], data: Any = None) -> dict[str, Any]:
         return self.ended(self.start(self.create(states, *statements), data))
