@@ -1,4 +1,4 @@
-"""CloudWatch alarms, read: state, since when, and what it says."""
+"""CloudWatch alarms: their states, and since when and why."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from datetime import datetime
 from ops.aws.calls import translated
 from ops.aws.cloud import Cloud, Place
 
-NAMES = 100  # a call of DescribeAlarms
+MAX_NAMES = 100  # CloudWatch API Reference, DescribeAlarms: alarm names per call
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """A metric's alarm. `state` is OK, ALARM or INSUFFICIENT_DATA."""
+    """A metric alarm. `state` is OK, ALARM, or INSUFFICIENT_DATA."""
 
     name: str
     state: str
@@ -21,28 +21,29 @@ class Alarm:
     since: datetime
 
     @property
-    def ringing(self) -> bool:
+    def active(self) -> bool:
+        """Whether it is in the ALARM state."""
         return self.state == "ALARM"
 
 
 def read_alarms(cloud: Cloud, place: Place, names: Sequence[str]) -> list[Alarm]:
-    """The alarms of those names; what does not exist is left out."""
+    """Return the alarms with these names. Names without an alarm are omitted."""
     client = cloud.client("cloudwatch", place.account.id, place.region)
-    found: list[Alarm] = []
+    alarms: list[Alarm] = []
     with translated(f"Reading alarms of {place.account.name} in {place.region}"):
-        for first in range(0, len(names), NAMES):
+        for first in range(0, len(names), MAX_NAMES):
             pages = client.get_paginator("describe_alarms").paginate(
-                AlarmNames=list(names[first : first + NAMES]), AlarmTypes=["MetricAlarm"]
+                AlarmNames=list(names[first : first + MAX_NAMES]), AlarmTypes=["MetricAlarm"]
             )
             for page in pages:
-                found += [
+                alarms += [
                     Alarm(
-                        each["AlarmName"],
-                        each["StateValue"],
-                        each.get("AlarmDescription", ""),
-                        each.get("StateReason", ""),
-                        each["StateUpdatedTimestamp"],
+                        alarm["AlarmName"],
+                        alarm["StateValue"],
+                        alarm.get("AlarmDescription", ""),
+                        alarm.get("StateReason", ""),
+                        alarm["StateUpdatedTimestamp"],
                     )
-                    for each in page["MetricAlarms"]
+                    for alarm in page["MetricAlarms"]
                 ]
-    return found
+    return alarms

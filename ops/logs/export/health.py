@@ -60,7 +60,7 @@ class Pipeline:
 
     @property
     def ringing(self) -> list[Alarm]:
-        return [alarm for alarm in self.alarms if alarm.ringing]
+        return [alarm for alarm in self.alarms if alarm.active]
 
     @property
     def health(self) -> Health:
