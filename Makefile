@@ -72,7 +72,7 @@ golden: .venv/.made
 	@$(BIN)/python -m ops snapshots template > $(GOLDEN)/snapshots.json
 	@$(BIN)/python -m ops logs export-template central > $(GOLDEN)/logs.json
 	@$(BIN)/python -m ops logs export-template member > $(GOLDEN)/logs_member.json
-	@for which in engine target organization; do \
+	@for which in controller target organization; do \
 	  $(BIN)/python -m ops rollouts template $$which > $(GOLDEN)/rollouts-$$which.json; done
 	@$(BIN)/python -m ops support-stacks replication template > $(GOLDEN)/replication.json
 	@for which in roles app; do $(BIN)/python -m ops setup template $$which > $(GOLDEN)/setup-$$which.json; done

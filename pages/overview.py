@@ -20,9 +20,9 @@ st.caption(
 now = datetime.now(UTC)
 found = []
 with errors_shown():
-    found = rollouts.newest(bench)
-views.show_attention(state, rollouts.attention(found))
+    found = rollouts.newest_runs(bench)
+views.show_attention(state, rollouts.attention_notes(found))
 views.show_pipelines(state, now)
-rollouts.show(found, now)
+rollouts.show_rollouts(found, now)
 views.show_accounts(state)
 views.show_changes(bench)

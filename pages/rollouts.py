@@ -1,12 +1,12 @@
-"""Hands-off rollouts: the live run, the plan of the next one, the simulator."""
+"""The page Rollouts: runs, the plan of a rollout, and the simulator."""
 
 import streamlit as st
 
 from app.rollouts import form, views
 from app.rollouts import planning as plan
+from app.shared import rollout_runs
 from app.shared.components import empty_state, show_error
 from app.shared.dialogs import show_dialog
-from app.shared.rollout_runs import controller, has_controller, list_runs
 from app.shared.session import workbench
 from app.shared.words import count
 from ops.errors import SlipwayError
@@ -17,7 +17,7 @@ bench = workbench()
 show_dialog()
 st.title("Rollouts")
 
-if run := plan.started():
+if run := plan.take_started_run():
     st.session_state.update({"rollout-view": VIEWS[0], "rollout-run": run})
 if st.session_state.get("rollout-view") not in VIEWS:
     wanted = st.query_params.get("view")
@@ -28,34 +28,37 @@ if st.query_params.get("view") != view:
 
 try:
     if view == "Simulate":
-        st.caption("Plays the rollout on a fake clock, with faults; decided by the same rules as the engine.")
-        if document := plan.ask_document(bench):
+        st.caption("Simulates the rollout with faults and operator commands, using the controller's rules.")
+        if document := plan.edit_document(bench):
             plan.show_simulation(bench, document)
         st.stop()
-    if not has_controller(bench):
-        views.show_no_engine(bench)
+    if not rollout_runs.has_controller(bench):
+        views.show_not_deployed(bench)
         st.stop()
-    engine = controller(bench)
+    controller = rollout_runs.controller(bench)
     if view == "Plan":
-        form.offer(bench, plan.FOLDER)
-        if document := plan.ask_document(bench):
+        form.show_form(bench, plan.FOLDER)
+        if document := plan.edit_document(bench):
             plan.show_calendar(document)
-            plan.offer_start(bench, engine, document)
+            plan.offer_start(bench, controller, document)
         st.stop()
-    found = list_runs(bench, engine, engine.table)
-    under_way = sum(each.status == "RUNNING" for each in found)
-    stuck = [each.run for each in found if each.status == "STUCK"]
-    st.caption(f"{count(len(found), 'run')}, {under_way or 'none'} under way, {len(stuck) or 'none'} stuck.")
-    if not found:
+    runs = rollout_runs.list_runs(bench, controller, controller.table)
+    in_progress = sum(run.status == "RUNNING" for run in runs)
+    stuck = sum(run.status == "STUCK" for run in runs)
+    st.caption(
+        f"{count(len(runs), 'run')} · {in_progress or 'none'} in progress"
+        f" · {stuck or 'none'} {'needs' if stuck == 1 else 'need'} attention"
+    )
+    if not runs:
         empty_state(
-            "No rollout was started yet",
-            "A rollout deploys one stack to many accounts and regions, in waves, watches it, and rolls back "
-            "by itself. Choose Plan above, look at the calendar and the changes, and start it there.",
+            "No rollouts yet",
+            "A rollout deploys one stack to many accounts and regions in waves, monitors it, and rolls back "
+            "automatically. Choose Plan above to review the calendar and the changes, then start it.",
         )
         st.stop()
-    run = views.choose_run(found)
-    live = next(each for each in found if each.run == run).status == "RUNNING"
-    views.show_run(bench, engine, run, live=live)
-    views.show_freeze(bench, engine)
+    run = views.choose_run(runs)
+    live = next(summary for summary in runs if summary.run == run).status == "RUNNING"
+    views.show_run(bench, controller, run, live=live)
+    views.show_freeze(bench, controller)
 except SlipwayError as error:
     show_error(error)

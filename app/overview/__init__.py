@@ -1,5 +1,5 @@
 """The page Overview.
 
 views     every place read once, as tables
-rollouts  the last rollouts, and those that need attention
+rollouts  the most recent runs of rollouts, and those that need attention
 """

@@ -1,7 +1,7 @@
 """The page Rollouts.
 
-views     the list of runs, and the live run
-planning  editor, calendar, simulation and start
-form      the form that drafts a rollout file
-charts    the grid and the timeline
+views     the runs: list, live state, operator commands, log
+planning  the rollout file: editor, calendar, simulation, start
+form      the form that creates a rollout file
+charts    the grid of targets, and the timeline of stages
 """

@@ -1,4 +1,4 @@
-"""Rollouts drawn: the grid of accounts × regions that fills, the stages on a time axis. Pure."""
+"""Charts of rollouts: the grid of targets (accounts × regions), and the timeline of stages. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,30 +8,30 @@ from typing import Any
 import altair as alt
 
 from app.shared.statuses import ROLLOUT_STAGES, ROLLOUT_TARGETS, Fill
-from ops.rollouts.rules.decisions import State
-from ops.rollouts.runs import TargetState
-from ops.rollouts.simulator import Did
+from ops.rollouts.rules import labels
+from ops.rollouts.rules.decisions import TargetState
+from ops.rollouts.runs import RunTarget
+from ops.rollouts.simulator import ActionKind
 
 CELL = 46
 BAR_HEIGHT = 26
 LABEL = 170
-GAP = 0.06  # of a cell, between two
-NOT_BEGUN = "not begun"
+GAP = 0.06  # between two cells, as a fraction of a cell
 
-# What a simulated target's last deed leaves it in.
-LEFT = {
-    Did.STARTED: State.DEPLOYING,
-    Did.DEPLOYED: State.DEPLOYED,
-    Did.FAILED: State.FAILED,
-    Did.ROLLING_BACK: State.ROLLING_BACK,
-    Did.ROLLED_BACK: State.ROLLED_BACK,
-    Did.STUCK: State.STUCK,
+# The state of a target after its last action in a simulation.
+STATE_AFTER = {
+    ActionKind.STARTED: TargetState.DEPLOYING,
+    ActionKind.DEPLOYED: TargetState.DEPLOYED,
+    ActionKind.FAILED: TargetState.FAILED,
+    ActionKind.ROLLING_BACK: TargetState.ROLLING_BACK,
+    ActionKind.ROLLED_BACK: TargetState.ROLLED_BACK,
+    ActionKind.STUCK: TargetState.STUCK,
 }
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One target in the grid."""
+    """One target in the grid. `state` is a key of `statuses.ROLLOUT_TARGETS`."""
 
     account: str
     region: str
@@ -43,7 +43,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Bar:
-    """A part of a stage on the time axis: waiting, deploying or baking."""
+    """A part of a stage on the timeline. `part` is a key of `statuses.ROLLOUT_STAGES`."""
 
     stage: str
     part: str
@@ -51,37 +51,37 @@ class Bar:
     end: datetime
 
 
-def cells(targets: Sequence[TargetState], stages: Sequence[str], names: Mapping[str, str]) -> list[Cell]:
-    """The targets of a run; `names` are the accounts' by id."""
+def cells(targets: Sequence[RunTarget], stages: Sequence[str], names: Mapping[str, str]) -> list[Cell]:
+    """Return the cells for the targets of a run. `names` are account names by id."""
     return [
         Cell(
-            names.get(each.target.account, each.target.account),
-            each.target.region,
-            each.target.stack,
-            stages[each.stage],
-            each.state or NOT_BEGUN,
-            each.why,
+            names.get(run_target.target.account, run_target.target.account),
+            run_target.target.region,
+            run_target.target.stack,
+            stages[run_target.stage],
+            labels.target_state(run_target.state),
+            run_target.why,
         )
-        for each in targets
+        for run_target in targets
     ]
 
 
-def grid(found: Sequence[Cell]) -> alt.LayerChart:
-    """Accounts × regions in the order of the waves; word and colour say the state."""
-    stacks = {cell.stack for cell in found}
+def grid(targets: Sequence[Cell]) -> alt.LayerChart:
+    """Return accounts × regions in the order of the waves; word and color show the status."""
+    stacks = {cell.stack for cell in targets}
     rows: list[dict[str, Any]] = [
         {
             "Account": f"{cell.account} · {cell.stack}" if len(stacks) > 1 else cell.account,
             "Region": cell.region,
             "Stage": cell.stage,
-            "State": cell.state,
+            "Status": cell.state,
             "Stack": cell.stack,
-            "Why": cell.why[:300],
+            "Reason": cell.why[:300],
         }
-        for cell in found
+        for cell in targets
     ]
-    shown = [state for state in ROLLOUT_TARGETS if any(row["State"] == state for row in rows)]
-    within = alt.expr("bandwidth('x')")  # on a narrow screen a word ends with its cell
+    shown = [state for state in ROLLOUT_TARGETS if any(row["Status"] == state for row in rows)]
+    within = alt.expr("bandwidth('x')")  # on a narrow screen, words are cut at the end of their cell
     base = alt.Chart(alt.Data(values=rows)).encode(  # type: ignore[no-untyped-call]
         x=alt.X(
             "Region:N",
@@ -104,13 +104,13 @@ def grid(found: Sequence[Cell]) -> alt.LayerChart:
             scale=alt.Scale(paddingInner=GAP, paddingOuter=0),
             axis=alt.Axis(labelLimit=LABEL),
         ),
-        tooltip=["Account:N", "Region:N", "Stack:N", "Stage:N", "State:N", "Why:N"],
+        tooltip=["Account:N", "Region:N", "Stack:N", "Stage:N", "Status:N", "Reason:N"],
     )
     boxes = base.mark_rect(cornerRadius=6).encode(
-        color=alt.Color("State:N", scale=_scale(shown, ROLLOUT_TARGETS), legend=None)
+        color=alt.Color("Status:N", scale=_scale(shown, ROLLOUT_TARGETS), legend=None)
     )
     words = base.mark_text(fontSize=12, limit=within).encode(
-        text="State:N", color=alt.Color("State:N", scale=_text_scale(shown), legend=None)
+        text="Status:N", color=alt.Color("Status:N", scale=_text_scale(shown), legend=None)
     )
     chart: alt.LayerChart = (
         alt.layer(boxes, words).resolve_scale(color="independent").properties(height=alt.Step(CELL))
@@ -119,13 +119,13 @@ def grid(found: Sequence[Cell]) -> alt.LayerChart:
 
 
 def calendar(bars: Sequence[Bar], now: datetime | None = None) -> alt.LayerChart | alt.FacetChart:
-    """A row for each stage; `now` draws a line."""
+    """Return the timeline with one row for each stage, and a line at `now`."""
     rows = [
         {"Stage": bar.stage, "Part": bar.part, "Start": _text(bar.start), "End": _text(bar.end)}
         for bar in bars
     ]
     shown = [part for part in ROLLOUT_STAGES if any(row["Part"] == part for row in rows)]
-    drawn = (
+    bars_layer = (
         alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
         .mark_bar(cornerRadius=3)
         .encode(
@@ -140,13 +140,13 @@ def calendar(bars: Sequence[Bar], now: datetime | None = None) -> alt.LayerChart
             tooltip=[
                 "Stage:N",
                 "Part:N",
-                alt.Tooltip("utcdayhoursminutes(Start):T", title="from (UTC)"),
-                alt.Tooltip("utcdayhoursminutes(End):T", title="to (UTC)"),
+                alt.Tooltip("utcdayhoursminutes(Start):T", title="From (UTC)"),
+                alt.Tooltip("utcdayhoursminutes(End):T", title="To (UTC)"),
             ],
         )
     )
-    layers = [drawn]
-    if now:  # a layer of nothing would be a picture that nobody can be told of
+    layers = [bars_layer]
+    if now:  # an empty layer would have no text alternative
         line = alt.Chart(alt.Data(values=[{"Now": _text(now)}]))  # type: ignore[no-untyped-call]
         layers.append(line.mark_rule(color="#c62f3b", strokeDash=[4, 3]).encode(x="Now:T"))
     chart: alt.LayerChart | alt.FacetChart = alt.layer(*layers).properties(height=alt.Step(BAR_HEIGHT))

@@ -1,4 +1,4 @@
-"""Planning a rollout on the page: the file in an editor, its calendar, its simulation, its start."""
+"""Planning a rollout: the file in an editor, its calendar, its simulation, and its start."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.rollouts.charts import LEFT, NOT_BEGUN, Bar, Cell, calendar, grid
+from app.rollouts.charts import STATE_AFTER, Bar, Cell, calendar, grid
 from app.rollouts.views import expected_bars
 from app.shared.components import (
     confirm_plan,
@@ -26,18 +26,19 @@ from ops.aws.organizations import accounts_of
 from ops.errors import InputError, SlipwayError
 from ops.operations import Operation
 from ops.rollouts import runs
-from ops.rollouts.calendar import expected
-from ops.rollouts.controller import Engine
-from ops.rollouts.limits import uses
+from ops.rollouts.calendar import expected_calendar
+from ops.rollouts.controller import Controller
+from ops.rollouts.limits import limit_usage
+from ops.rollouts.rules import labels
 from ops.rollouts.rules.document import Document
-from ops.rollouts.runs import Preview
-from ops.rollouts.scripts import parse_script
-from ops.rollouts.simulator import Did, Outcome, Run, simulate
+from ops.rollouts.runs import TargetPreview
+from ops.rollouts.scenarios import parse_scenario
+from ops.rollouts.simulator import ActionKind, SimulationOutcome, SimulationResult, simulate
 
 FOLDER = Path("rollouts")
 STARTED = "rollout-started"
 EDITOR_HEIGHT = 420
-FAULTS = """# One a line; without a # it happens. Times count from the begin.
+FAULTS = """# One fault or command per line; remove the # to enable it. Times are relative to the start.
 # alarm TARGET +14h 30m
 # fail TARGET
 # late TARGET 3h
@@ -48,17 +49,17 @@ FAULTS = """# One a line; without a # it happens. Times count from the begin.
 """
 
 
-def ask_document(bench: Workbench) -> Document | None:
-    """The rollout file, chosen and edited; None while it is wrong, which is told."""
+def edit_document(bench: Workbench) -> Document | None:
+    """Choose and edit a rollout file; return None while it is invalid, and show why."""
     files = sorted(FOLDER.glob("*.toml"))
     if not files:
         empty_state(
-            f"There is no rollout file in {plain(str(FOLDER.absolute()))}",
-            "A rollout is a file there, for instance rollouts/shop.toml; docs/rollouts.md explains it.",
+            f"No rollout files in {plain(str(FOLDER.absolute()))}",
+            "Create a rollout file there, such as rollouts/shop.toml. docs/rollouts.md describes the format.",
         )
         return None
-    path = st.selectbox("Rollout file", files, format_func=lambda each: each.name, key="rollout-file")
-    with st.expander("What it says; changes here are not saved", key="rollout-editor"):
+    path = st.selectbox("Rollout file", files, format_func=lambda file: file.name, key="rollout-file")
+    with st.expander("Edit file (changes are not saved)", key="rollout-editor"):
         text = st.text_area(
             "Rollout",
             path.read_text("utf-8"),
@@ -71,20 +72,24 @@ def ask_document(bench: Workbench) -> Document | None:
         return accounts_of(bench.cloud, kind, name)
 
     try:
-        return runs.prepare_text(text, path, resolve, bench.actor, datetime.now(UTC))
+        return runs.prepare_run_from_text(text, path, resolve, bench.actor, datetime.now(UTC))
     except InputError as error:
         show_error(error)
         return None
 
 
 def show_calendar(document: Document) -> None:
-    """The stages with their expected times, and how much of the limits is used at worst."""
-    entries = expected(document.rollout, document.stages, datetime.now(UTC))
+    """Show the stages with their expected times, and how much of the quotas is used."""
+    entries = expected_calendar(document.rollout, document.stages, datetime.now(UTC))
     targets = sum(len(stage.targets) for stage in document.stages)
     end = entries[-1].baked
     st.markdown(
-        f"{count(targets, 'target')} in {count(len(document.stages), 'stage')}; begun now, it is expected to "
-        + (f"end at {utc(end)}." if end else "wait for ever: nothing opens.")
+        f"{count(targets, 'target')} in {count(len(document.stages), 'stage')} · "
+        + (
+            f"started now, expected to end at {utc(end)}"
+            if end
+            else "blocked: a deployment window never opens"
+        )
     )
     show_chart(calendar, expected_bars(entries), width="stretch")
     rows = [
@@ -95,44 +100,49 @@ def show_calendar(document: Document) -> None:
             "Starts": utc(entry.starts),
             "Deployed": utc(entry.deployed),
             "Baked": utc(entry.baked),
-            "Waits for": "; ".join(dict.fromkeys(wait.why for wait in entry.waits)),
+            "Waiting for": "; ".join(dict.fromkeys(wait.why for wait in entry.waits)),
         }
         for entry in entries
     ]
     show_table(rows, key="rollout-stages")
-    margins = [f"{use.what}: {use.used:,} of {use.limit:,}" for use in uses(document.stages, document.run)]
-    st.caption(f"Of Step Functions' limits at worst: {'; '.join(margins)}.")
+    usages = [
+        f"{usage.used:,} of {usage.limit:,} {usage.name}"
+        for usage in limit_usage(document.stages, document.run)
+    ]
+    st.caption(f"Step Functions quotas (worst case): {' · '.join(usages)}")
 
 
-def offer_start(bench: Workbench, where: Engine, document: Document) -> None:
-    """Change sets for every target, approvals, start."""
+def offer_start(bench: Workbench, controller: Controller, document: Document) -> None:
+    """Preview the changes in every target, ask for approvals, and start the rollout."""
     key = f"rollout-previews-{hash(document.text)}"
     pressed = operation_button(
         bench,
         Operation.PREVIEW_ROLLOUT,
-        "Preview every target",
+        "Preview changes",
         key="rollout-preview",
         icon=":material/difference:",
     )
-    if pressed and (previewed := _previews(bench, where, document)):
+    if pressed and (previewed := _previews(bench, controller, document)):
         st.session_state[key] = previewed
-    found: tuple[Preview, ...] | None = st.session_state.get(key)
-    if found is None:
-        st.caption("Makes a change set in every target, shows it, and deletes it again. Changes nothing.")
+    previews: tuple[TargetPreview, ...] | None = st.session_state.get(key)
+    if previews is None:
+        st.caption("Creates a change set in every target and deletes it afterwards. No resource is changed.")
         return
     rows = [
         {
-            "Target": each.target.id,
-            "Stack": "new" if each.creates else "there",
-            "Changes": ", ".join(each.changes) or each.error or "nothing",
-            "To approve": ", ".join(each.to_approve),
+            "Target": preview.target.id,
+            "Stack": "new" if preview.creates else "existing",
+            "Changes": ", ".join(preview.changes) or preview.error or "No changes",
+            "Needs approval": ", ".join(preview.to_approve),
         }
-        for each in found
+        for preview in previews
     ]
     show_table(rows, key="rollout-changes")
-    asked = [words for each in found for words in each.to_approve]
+    to_approve = [line for preview in previews for line in preview.to_approve]
     approved = tuple(
-        words for number, words in enumerate(asked) if st.checkbox(plain(words), key=f"approve-{number}")
+        line
+        for number, line in enumerate(to_approve)
+        if st.checkbox(f"Approve: {plain(line)}", key=f"approve-{number}")
     )
     if operation_button(
         bench,
@@ -142,35 +152,35 @@ def offer_start(bench: Workbench, where: Engine, document: Document) -> None:
         type="primary",
         icon=":material/rocket_launch:",
     ):
-        _ask_start(bench, where, document, found, approved)
+        _start_dialog(bench, controller, document, previews, approved)
 
 
-def _previews(bench: Workbench, where: Engine, document: Document) -> tuple[Preview, ...]:
-    found: list[Preview] = []
-    plan = runs.plan_previews(bench.cloud, where, document, found)
+def _previews(bench: Workbench, controller: Controller, document: Document) -> tuple[TargetPreview, ...]:
+    previews: list[TargetPreview] = []
+    plan = runs.plan_previews(bench.cloud, controller, document, previews)
     with st.status(plain(plan.steps[0].does)) as status:
         work = start(bench, plan)
         while work.running:
-            if said := work.messages(plan.steps[0].id):
-                status.update(label=plain(said[-1]))
+            if messages := work.messages(plan.steps[0].id):
+                status.update(label=plain(messages[-1]))
             wait_for(work, 0.5)
-    if failed := work.error or (work.outcome and work.outcome.error):
-        show_error(failed)
+    if error := work.error or (work.outcome and work.outcome.error):
+        show_error(error)
         return ()
-    return tuple(found)
+    return tuple(previews)
 
 
 @dialog("Start rollout")
-def _ask_start(
+def _start_dialog(
     bench: Workbench,
-    where: Engine,
+    controller: Controller,
     document: Document,
-    found: tuple[Preview, ...],
+    previews: tuple[TargetPreview, ...],
     approved: tuple[str, ...],
 ) -> None:
     path = Path(document.file)
     try:
-        asked = runs.prepare_text(
+        run = runs.prepare_run_from_text(
             document.text,
             path,
             lambda kind, name: document.accounts[f"{kind} {name}"],
@@ -178,94 +188,94 @@ def _ask_start(
             datetime.strptime(document.run[-15:], "%Y%m%d-%H%M%S"),
             approved=approved,
         )
-        plan = runs.plan_start(bench.cloud, where, asked, found)
+        plan = runs.plan_start(bench.cloud, controller, run, previews)
     except SlipwayError as error:
         show_error(error)
         return
 
     def then() -> None:
         st.cache_data.clear()
-        st.session_state[STARTED] = asked.run
+        st.session_state[STARTED] = run.run
 
-    close_when_done(confirm_plan(bench, plan, button="Start"), then)
+    close_when_done(confirm_plan(bench, plan, button="Start rollout"), then)
 
 
-def started() -> str:
-    """The run that was started just now, once: what the page is to show next."""
+def take_started_run() -> str:
+    """Return the run that was just started, once, so that the page shows it next."""
     return str(st.session_state.pop(STARTED, ""))
 
 
 def show_simulation(bench: Workbench, document: Document) -> None:
-    """The same decisions on a fake clock."""
+    """Simulate the rollout with the faults and operator commands of a text field."""
     left, right = st.columns([1, 2], gap="medium")
     with left:
-        text = st.text_area("Faults and orders", FAULTS, height=260, key="rollout-faults")
-        with st.expander("Names of targets and neighbours"):
-            names = [*document.targets, *(each.name for each in document.rollout.neighbours)]
+        text = st.text_area("Faults and operator commands", FAULTS, height=260, key="rollout-faults")
+        with st.expander("Names of targets and neighbors"):
+            names = [*document.targets, *(neighbor.name for neighbor in document.rollout.neighbors)]
             st.code("\n".join(names), language=None)
-    begin = datetime.now(UTC).replace(second=0, microsecond=0)
+    start_time = datetime.now(UTC).replace(second=0, microsecond=0)
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     with right:
         try:
-            script = parse_script(lines, begin, document.targets, document.rollout)
+            scenario = parse_scenario(lines, start_time, document.targets, document.rollout)
         except InputError as error:
             show_error(error)
             return
-        result = simulate(document.rollout, document.stages, begin, script=script)
-        _show_outcome(result, begin)
-        show_chart(grid, _left(bench, document, result), width="stretch")
+        result = simulate(document.rollout, document.stages, start_time, scenario=scenario)
+        _show_outcome(result, start_time)
+        show_chart(grid, _cells(bench, document, result), width="stretch")
         show_chart(calendar, _bars(result), width="stretch")
     rows = [
         {
-            "At (UTC)": f"{action.at:%Y-%m-%d %H:%M}",
-            "After": duration(action.at - begin),
+            "Time (UTC)": f"{action.at:%Y-%m-%d %H:%M}",
+            "Elapsed": duration(action.at - start_time),
             "Stage": action.stage.name,
-            "Did": str(action.did),
+            "Event": labels.event(action.did),
             "Target": action.target,
-            "Why": action.why,
+            "Reason": action.why,
         }
         for action in result.actions
     ]
     show_table(rows, key="rollout-actions")
 
 
-def _show_outcome(result: Run, begin: datetime) -> None:
-    took = duration(result.ended - begin)
-    if result.outcome is Outcome.DONE:
-        st.success(f"Done after {took}.", icon=":material/check_circle:")
-    elif result.outcome is Outcome.BLOCKED:
-        st.warning("It waits for something that never comes.", icon=":material/hourglass:")
+def _show_outcome(result: SimulationResult, start_time: datetime) -> None:
+    elapsed = duration(result.ended - start_time)
+    if result.outcome is SimulationOutcome.SUCCEEDED:
+        st.success(f"Succeeded after {elapsed}", icon=":material/check_circle:")
+    elif result.outcome is SimulationOutcome.BLOCKED:
+        st.warning("Blocked: a condition can never be met", icon=":material/hourglass:")
     else:
-        why = next(action.why for action in result.actions if action.did is Did.STOPPED)
-        st.warning(f"Rolled back after {took}: {plain(why)}", icon=":material/undo:")
+        why = next(action.why for action in result.actions if action.did is ActionKind.STOPPED)
+        st.warning(f"Rolled back after {elapsed}: {plain(why)}", icon=":material/undo:")
 
 
-def _left(bench: Workbench, document: Document, result: Run) -> list[Cell]:
+def _cells(bench: Workbench, document: Document, result: SimulationResult) -> list[Cell]:
     names = {account.id: account.name for account in bench.cloud.accounts}
-    deeds = result.left
+    last_actions = result.last_actions
     return [
         Cell(
             names.get(target.account, target.account),
             target.region,
             target.stack,
             document.stages[number].name,
-            LEFT[deeds[target.id]] if target.id in deeds else NOT_BEGUN,
+            labels.target_state(STATE_AFTER[last_actions[target.id]] if target.id in last_actions else None),
         )
         for number, target in document.targets.values()
     ]
 
 
-def _bars(result: Run) -> list[Bar]:
-    """Deploying and baking of each stage, as it went."""
+def _bars(result: SimulationResult) -> list[Bar]:
+    """Return the bars for deploying and baking of each stage."""
     bars: list[Bar] = []
     for stage in dict.fromkeys(action.stage.name for action in result.actions):
-        mine = [action for action in result.actions if action.stage.name == stage]
-        begun = [action.at for action in mine if action.did is Did.STARTED]
-        ended = [action.at for action in mine if action.did in (Did.DEPLOYED, Did.FAILED)]
-        if begun and ended:
-            bars.append(Bar(stage, "deploys", min(begun), max(ended)))
-        for action in mine:
-            if action.did is Did.BAKING:
-                over = [each.at for each in mine if each.did in (Did.BAKED, Did.STOPPED)]
-                bars.append(Bar(stage, "bakes", action.at, min(over, default=result.ended)))
+        actions = [action for action in result.actions if action.stage.name == stage]
+        started = [action.at for action in actions if action.did is ActionKind.STARTED]
+        ended = [action.at for action in actions if action.did in (ActionKind.DEPLOYED, ActionKind.FAILED)]
+        if started and ended:
+            bars.append(Bar(stage, "Deploying", min(started), max(ended)))
+        bake_ended = [action.at for action in actions if action.did in (ActionKind.BAKED, ActionKind.STOPPED)]
+        for action in actions:
+            if action.did is ActionKind.BAKING:
+                bars.append(Bar(stage, "Baking", action.at, min(bake_ended, default=result.ended)))
     return bars

@@ -1,7 +1,8 @@
-"""The runs of rollouts: the list, the live run, its orders and its log."""
+"""The runs of rollouts: the list, the live state, the operator commands, and the decision log."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -23,52 +24,55 @@ from app.shared.tables import show_table
 from app.shared.words import ago, count, duration, utc
 from ops.operations import Operation
 from ops.rollouts import runs
-from ops.rollouts.calendar import Entry, expected
-from ops.rollouts.controller import Engine
-from ops.rollouts.rules.decisions import Does
-from ops.rollouts.rules.waves import Stage
-from ops.rollouts.runs import LogLine, Summary, Watched
+from ops.rollouts.calendar import CalendarEntry, expected_calendar
+from ops.rollouts.controller import Controller
+from ops.rollouts.rules import labels
+from ops.rollouts.rules.decisions import OperatorCommand
+from ops.rollouts.rules.waves import RolloutStage
+from ops.rollouts.runs import LogLine, RunDetails, RunSummary
 
 WATCH_S = 2
-AROUND = timedelta(minutes=15)  # of an alarm, in the logs
+LOG_MARGIN = timedelta(minutes=15)  # before and after an alarm, in the link to its logs
 LOG_HEIGHT = 300
-MOST_REASONS = 5
+RETRY_ROLLBACK = "Retry rollback"
+FREEZE, UNFREEZE = "Freeze all rollouts", "Unfreeze all rollouts"
+MAX_REASONS = 5
 LATEST = datetime.max.replace(tzinfo=UTC)
 
 
-def show_no_engine(bench: Workbench) -> None:
-    """How to get one."""
+def show_not_deployed(bench: Workbench) -> None:
+    """Show how to deploy the controller."""
     empty_state(
-        "The rollouts' engine is not deployed yet",
-        "It is one stack in the first account: a state machine, its handler, a table and a bucket; and two "
-        "roles in each account that it deploys to. Deploy it once from the command line:",
+        "The rollout controller is not deployed",
+        "The controller is a stack in the first account (a state machine, a Lambda function, a table, and a "
+        "bucket), with two roles in each target account. Deploy it once from the command line:",
     )
     st.code("python -m ops rollouts deploy", language="sh")
 
 
 @st.cache_data(ttl=WATCH_S - 0.5, show_spinner=False)
-def _watched(_bench: Workbench, _engine: Engine, run: str) -> Watched:
-    """However many sessions watch, AWS is asked once an interval."""
-    return runs.watch(_bench.cloud, _engine, run)
+def _read_run(_bench: Workbench, _controller: Controller, run: str) -> RunDetails:
+    """Read a run. Cached, so that AWS is called once per interval for all sessions."""
+    return runs.describe_run(_bench.cloud, _controller, run)
 
 
 @st.cache_data(ttl=WATCH_S, show_spinner=False)
-def _frozen(_bench: Workbench, _engine: Engine, table: str) -> str:
-    return runs.frozen(_bench.cloud, _engine)
+def _frozen(_bench: Workbench, _controller: Controller, table: str) -> str:
+    return runs.freeze_reason(_bench.cloud, _controller)
 
 
-def choose_run(found: list[Summary]) -> str:
-    """The run that the address names, else the newest; chosen from a list."""
-    names = [each.run for each in found]
+def choose_run(summaries: list[RunSummary]) -> str:
+    """Choose a run; the default is the one in the URL, or the newest."""
+    names = [summary.run for summary in summaries]
     wanted = st.query_params.get("run")
     if st.session_state.get("rollout-run") not in names:
         st.session_state["rollout-run"] = wanted if wanted in names else names[0]
-    looks = {each.run: statuses.rollout(each.status).word for each in found}
+    words = {summary.run: statuses.rollout(summary.status).word for summary in summaries}
     chosen: str = st.selectbox(
         "Run",
         names,
         key="rollout-run",
-        format_func=lambda run: f"{run} · {looks[run]}",
+        format_func=lambda run: f"{run} · {words[run]}",
         width=420,
     )
     if st.query_params.get("run") != chosen:
@@ -76,42 +80,42 @@ def choose_run(found: list[Summary]) -> str:
     return chosen
 
 
-def show_run(bench: Workbench, where: Engine, run: str, *, live: bool) -> None:
-    """The run; redraws itself alone while it is under way, then the page once."""
+def show_run(bench: Workbench, controller: Controller, run: str, *, live: bool) -> None:
+    """Show a run. Refreshes on its own while the run is in progress, and the page once when it ends."""
 
     @st.fragment(run_every=WATCH_S if live else None)
     def panel() -> None:
         with errors_shown():
-            watched = _watched(bench, where, run)
-            _show(bench, where, watched)
-            if live and watched.summary.status != "RUNNING":
-                forget_once(f"{run} {watched.summary.status} {watched.summary.ended}")
+            details = _read_run(bench, controller, run)
+            _show(bench, controller, details)
+            if live and details.summary.status != "RUNNING":
+                forget_once(f"{run} {details.summary.status} {details.summary.ended}")
                 st.rerun()
 
     panel()
 
 
-def _show(bench: Workbench, where: Engine, watched: Watched) -> None:
+def _show(bench: Workbench, controller: Controller, details: RunDetails) -> None:
     names = {account.id: account.name for account in bench.cloud.accounts}
-    stages = [stage.name for stage in watched.document.stages]
-    _headline(bench, where, watched)
-    _state(watched)
-    drawn = cells(watched.targets, stages, names)
+    stages = [stage.name for stage in details.document.stages]
+    _headline(bench, controller, details)
+    _state(details)
+    drawn = cells(details.targets, stages, names)
     show_chart(grid, drawn, width="stretch")
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Stages**")
         now = shared(datetime.now(UTC))
-        line = now if watched.summary.status == "RUNNING" else None
-        show_chart(calendar, _bars(watched, now), line, width="stretch")
+        line = now if details.summary.status == "RUNNING" else None
+        show_chart(calendar, _bars(details, now), line, width="stretch")
     with right:
-        _alarms(watched, names)
+        _alarms(details, names)
     st.markdown("**Decision log**")
-    _log(watched.log, names)
+    _log(details.log, names)
 
 
-def _headline(bench: Workbench, where: Engine, watched: Watched) -> None:
-    summary, now = watched.summary, datetime.now(UTC)
+def _headline(bench: Workbench, controller: Controller, details: RunDetails) -> None:
+    summary, now = details.summary, datetime.now(UTC)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         badge = statuses.rollout(summary.status).markdown
         took = duration((summary.ended or now) - summary.started)
@@ -121,175 +125,177 @@ def _headline(bench: Workbench, where: Engine, watched: Watched) -> None:
             width="content",
             help=utc(summary.started),
         )
-        if summary.status == "RUNNING" and not watched.stopped:
+        if summary.status == "RUNNING" and not details.stopped:
             with st.container(horizontal=True, width="content"):
-                _order_buttons(bench, where, watched)
+                _command_buttons(bench, controller, details)
         elif summary.status == "STUCK":
             if operation_button(
                 bench,
                 Operation.ORDER_ROLLOUT,
-                "Roll back once more",
+                RETRY_ROLLBACK,
                 key="rollout-again",
                 icon=":material/undo:",
                 type="primary",
             ):
-                _ask_order(bench, where, summary.run, Does.STOP)
+                _open_command_dialog(bench, controller, summary.run, OperatorCommand.STOP, RETRY_ROLLBACK)
 
 
-def _order_buttons(bench: Workbench, where: Engine, watched: Watched) -> None:
-    run = watched.summary.run
-    if watched.paused:
+def _command_buttons(bench: Workbench, controller: Controller, details: RunDetails) -> None:
+    def button(command: OperatorCommand, icon: str, *, primary: bool = False) -> None:
         if operation_button(
             bench,
             Operation.ORDER_ROLLOUT,
-            "Resume",
-            key="rollout-resume",
-            icon=":material/play_arrow:",
-            type="primary",
+            runs.COMMAND_TITLES[command],
+            key=f"rollout-{command}",
+            icon=f":material/{icon}:",
+            type="primary" if primary else "secondary",
         ):
-            _ask_order(bench, where, run, Does.RESUME)
-    elif operation_button(
-        bench, Operation.ORDER_ROLLOUT, "Pause", key="rollout-pause", icon=":material/pause:"
-    ):
-        _ask_order(bench, where, run, Does.PAUSE)
-    baking = watched.stage in watched.baking and watched.stage not in watched.baked
-    if baking and operation_button(
-        bench, Operation.ORDER_ROLLOUT, "Skip bake", key="rollout-skip", icon=":material/fast_forward:"
-    ):
-        _ask_order(bench, where, run, Does.SKIP)
-    if not baking and watched.does == "wait" and not watched.paused:
-        if operation_button(
-            bench,
-            Operation.ORDER_ROLLOUT,
-            "Override blockers",
-            key="rollout-override",
-            icon=":material/emergency:",
-        ):
-            _ask_order(bench, where, run, Does.OVERRIDE)
-    if operation_button(
-        bench, Operation.ORDER_ROLLOUT, "Roll back", key="rollout-stop", icon=":material/undo:"
-    ):
-        _ask_order(bench, where, run, Does.STOP)
+            _open_command_dialog(bench, controller, details.summary.run, command)
+
+    if details.paused:
+        button(OperatorCommand.RESUME, "play_arrow", primary=True)
+    else:
+        button(OperatorCommand.PAUSE, "pause")
+    baking = details.stage in details.baking and details.stage not in details.baked
+    if baking:
+        button(OperatorCommand.SKIP, "fast_forward")
+    elif details.does == "wait" and not details.paused:
+        button(OperatorCommand.OVERRIDE, "emergency")
+    button(OperatorCommand.STOP, "undo")
 
 
-@dialog("Give an order")
-def _ask_order(bench: Workbench, where: Engine, run: str, does: Does) -> None:
-    """Reason, plan, typed name where it cannot be taken back."""
-    why = st.text_input("Reason, for those who read the log later", key=f"why-{does}")
-    if not why.strip():
-        st.caption("Write a reason to go on.")
+def _open_command_dialog(
+    bench: Workbench, controller: Controller, run: str, command: OperatorCommand, title: str = ""
+) -> NoReturn:
+    """Open the dialog of an operator command, titled like the button that opens it."""
+    title = title or runs.COMMAND_TITLES[command]
+    dialog(title)(_ask_command)(bench, controller, run, command, title)
+
+
+def _ask_command(
+    bench: Workbench, controller: Controller, run: str, command: OperatorCommand, title: str
+) -> None:
+    """Ask for a reason, show the plan, and ask for the typed name when the command cannot be undone."""
+    reason = st.text_input("Reason (kept in the decision log)", key=f"why-{command}")
+    if not reason.strip():
+        st.caption("Enter a reason")
         return
-    plan = runs.plan_order(bench.cloud, where, run, does, why, bench.actor)
-    close_when_done(confirm_plan(bench, plan, button="Roll back" if does is Does.STOP else does.capitalize()))
+    plan = runs.plan_command(bench.cloud, controller, run, command, reason, bench.actor)
+    close_when_done(confirm_plan(bench, plan, button=title))
 
 
-def _state(watched: Watched) -> None:
-    """What it does or waits for now, and why."""
-    stage = watched.document.stages[watched.stage].name
-    if watched.stopped:
+def _state(details: RunDetails) -> None:
+    """Show what the run does or waits for now, and why."""
+    stage = details.document.stages[details.stage].name
+    if details.stopped:
         st.warning(
-            f"Stopped: {plain(watched.stopped)}{_reasons(watched, 'failed')}", icon=":material/warning:"
+            f"Stopped: {plain(details.stopped)}{_reasons(details, 'failed')}", icon=":material/warning:"
         )
-    if watched.summary.status != "RUNNING":
-        if watched.summary.status == "STUCK":
-            reasons = _reasons(watched, "cannot roll back")
-            st.error(f"{plain(watched.why)}{reasons}", icon=":material/error:")
+    if details.summary.status != "RUNNING":
+        if details.summary.status == "STUCK":
+            reasons = _reasons(details, "cannot roll back")
+            st.error(f"{plain(details.why)}{reasons}", icon=":material/error:")
         return
-    if watched.paused:
-        st.info(f"Paused: {plain(watched.paused)}", icon=":material/pause:")
-    left = f" · {duration(watched.until - datetime.now(UTC))} left" if watched.until else ""
-    done = sum(each.ended is not None for each in watched.targets)
-    doing = {"deploy": "deploys", "wait": "waits", "roll back": "rolls back"}.get(watched.does, watched.does)
+    if details.paused:
+        st.info(f"Paused: {plain(details.paused)}", icon=":material/pause:")
+    left = f" · {duration(details.until - datetime.now(UTC))} left" if details.until else ""
+    done = sum(target.ended is not None for target in details.targets)
+    activity = labels.activity(details.does) if details.does else ""
     st.markdown(
-        f"**{stage.capitalize()}** {doing}{': ' if watched.why else ''}{plain(watched.why)}{left}"
-        f" · {done} of {count(len(watched.targets), 'target')}"
+        f"**{stage.capitalize()}** {plain(activity)}{': ' if details.why else ''}{plain(details.why)}{left}"
+        f" · {done} of {count(len(details.targets), 'target')}"
     )
 
 
-def _reasons(watched: Watched, did: str) -> str:
-    """What the log says of each target that this happened to, as a list."""
-    found = {line.target: line.why for line in watched.log if line.did == did}
-    lines = [f"\n- {plain(target)}: {plain(why)}" for target, why in found.items()]
-    more = f"\n- and {len(lines) - MOST_REASONS} more: see the log" if len(lines) > MOST_REASONS else ""
-    return "\n" + "".join(lines[:MOST_REASONS]) + more if lines else ""
+def _reasons(details: RunDetails, did: str) -> str:
+    """Return the reason for each target with that entry in the log, as a list."""
+    reasons = {line.target: line.why for line in details.log if line.did == did}
+    lines = [f"\n- {plain(target)}: {plain(why)}" for target, why in reasons.items()]
+    more = f"\n- and {len(lines) - MAX_REASONS} more: see the log" if len(lines) > MAX_REASONS else ""
+    return "\n" + "".join(lines[:MAX_REASONS]) + more if lines else ""
 
 
-def _bars(watched: Watched, now: datetime) -> list[Bar]:
-    """What has been, and what is expected of the stages that are left."""
-    stages = watched.document.stages
-    bars = [bar for number in range(len(stages)) for bar in _been(watched, number, now)]
-    left = [stage for stage in stages if stage.name not in {bar.stage for bar in bars}]
-    if watched.summary.status != "RUNNING" or watched.stopped or not left:
+def _bars(details: RunDetails, now: datetime) -> list[Bar]:
+    """Return the bars of the started stages, and the expected bars of the others."""
+    stages = details.document.stages
+    bars = [bar for number in range(len(stages)) for bar in _stage_bars(details, number, now)]
+    remaining = [stage for stage in stages if stage.name not in {bar.stage for bar in bars}]
+    if details.summary.status != "RUNNING" or details.stopped or not remaining:
         return bars
     start = max([now, *(bar.end for bar in bars)])
-    return [*bars, *expected_bars(expected(watched.document.rollout, left, start))]
+    return [*bars, *expected_bars(expected_calendar(details.document.rollout, remaining, start))]
 
 
-def _been(watched: Watched, number: int, now: datetime) -> list[Bar]:
-    stage = watched.document.stages[number]
-    mine = [each for each in watched.targets if each.stage == number and each.begun]
-    if not mine:
+def _stage_bars(details: RunDetails, number: int, now: datetime) -> list[Bar]:
+    stage = details.document.stages[number]
+    targets = [target for target in details.targets if target.stage == number and target.begun]
+    if not targets:
         return []
-    begun = min(each.begun for each in mine if each.begun)
-    baked = watched.baking.get(number)
-    ended = baked or max(each.ended or now for each in mine)
-    over = (watched.summary.ended or now) if watched.stopped else _bake_ended(watched, stage) or LATEST
-    baking = [Bar(stage.name, "bakes", baked, min(baked + stage.bake.time, over))] if baked else []
-    return [Bar(stage.name, "deploys", begun, max(ended, begun)), *baking]
+    started = min(target.begun for target in targets if target.begun)
+    bake_started = details.baking.get(number)
+    deployed = bake_started or max(target.ended or now for target in targets)
+    end = (details.summary.ended or now) if details.stopped else _bake_ended(details, stage) or LATEST
+    baking = (
+        [Bar(stage.name, "Baking", bake_started, min(bake_started + stage.bake.time, end))]
+        if bake_started
+        else []
+    )
+    return [Bar(stage.name, "Deploying", started, max(deployed, started)), *baking]
 
 
-def _bake_ended(watched: Watched, stage: Stage) -> datetime | None:
-    """Sooner than was meant where a person has skipped it; None while it goes on."""
-    baked = (line for line in watched.log if line.did == "baked")
+def _bake_ended(details: RunDetails, stage: RolloutStage) -> datetime | None:
+    """Return when the bake ended, which is earlier when it was skipped; None while it continues."""
+    baked = (line for line in details.log if line.did == "baked")
     return next((line.at for line in baked if f"{line.why} ".startswith(f"{stage.name} ")), None)
 
 
-def expected_bars(entries: Iterable[Entry]) -> list[Bar]:
-    """The calendar of stages that have not begun; a stage that never may has none."""
+def expected_bars(entries: Iterable[CalendarEntry]) -> list[Bar]:
+    """Return the expected bars of stages that are not started; none for a stage that is blocked forever."""
     bars: list[Bar] = []
     for entry in entries:
         if entry.starts and entry.deployed and entry.baked:
             if entry.waits and entry.waits[0].at < entry.starts:
-                bars.append(Bar(entry.stage.name, "waits", entry.waits[0].at, entry.starts))
-            bars.append(Bar(entry.stage.name, "deploys", entry.starts, entry.deployed))
-            bars.append(Bar(entry.stage.name, "bakes", entry.deployed, entry.baked))
+                bars.append(Bar(entry.stage.name, "Waiting", entry.waits[0].at, entry.starts))
+            bars.append(Bar(entry.stage.name, "Deploying", entry.starts, entry.deployed))
+            bars.append(Bar(entry.stage.name, "Baking", entry.deployed, entry.baked))
     return bars
 
 
-def _alarms(watched: Watched, names: Mapping[str, str]) -> None:
-    """The alarms that are watched; those that fired lead to the logs around that moment."""
-    fired = [line for line in watched.log if line.did in ("alarm", "stops") and "alarm " in line.why]
-    rollout = watched.document.rollout
-    own = sorted({name for each in watched.targets for name in each.target.alarms})
-    neighbours = [_named(each.name, names) for each in rollout.neighbours]
+def _alarms(details: RunDetails, names: Mapping[str, str]) -> None:
+    """Show the monitored alarms, and a link to the logs of each that fired."""
+    fired = [line for line in details.log if line.did in ("alarm", "stops") and "alarm " in line.why]
+    rollout = details.document.rollout
+    own = sorted({name for target in details.targets for name in target.target.alarms})
+    neighbors = [_named(neighbor.name, names) for neighbor in rollout.neighbors]
     st.markdown("**Alarms**")
-    if not own and not neighbours:
-        st.caption("The file names none: only failures of CloudFormation stop this rollout.")
+    if not own and not neighbors:
+        st.caption("No alarms configured: only failed deployments stop this rollout")
         return
     st.caption(
-        f"In every target: {plain(', '.join(own)) or 'none'}. "
-        f"Neighbours: {plain(', '.join(neighbours)) or 'none'}."
+        f"Targets: {plain(', '.join(own)) or 'none'} · Neighbors: {plain(', '.join(neighbors)) or 'none'}"
     )
     for line in {line.why: line for line in fired}.values():
-        st.markdown(f":red-badge[:material/notifications_active: fired] {plain(line.why)}")
-        for account, region in _places(watched, line.why):
+        st.markdown(f":red-badge[:material/notifications_active: Fired] {plain(line.why)}")
+        for account, region in _mentioned_places(details, line.why):
             st.link_button(
-                f"Logs of {names.get(account, account)}, {region} around it",
+                f"Open logs of {names.get(account, account)}, {region}",
                 logs_link(account, region, line.at),
                 icon=":material/search:",
             )
 
 
-def _places(watched: Watched, words: str) -> list[tuple[str, str]]:
-    """Where the targets and neighbours are that the words name."""
-    known = [(each.target.id, each.target.account, each.target.region) for each in watched.targets]
-    known += [(each.name, each.account, each.region) for each in watched.document.rollout.neighbours]
-    return list(dict.fromkeys((account, region) for name, account, region in known if name in words))
+def _mentioned_places(details: RunDetails, text: str) -> list[tuple[str, str]]:
+    """Return account and region of the targets and neighbors that the text mentions."""
+    known = [(each.target.id, each.target.account, each.target.region) for each in details.targets]
+    known += [
+        (neighbor.name, neighbor.account, neighbor.region) for neighbor in details.document.rollout.neighbors
+    ]
+    return list(dict.fromkeys((account, region) for name, account, region in known if name in text))
 
 
 def logs_link(account: str, region: str, at: datetime) -> str:
-    """The page Logs with that account, region and the time around the moment."""
-    start, end = (moment.astimezone(UTC) for moment in (at - AROUND, at + AROUND))
+    """Return the URL of the page Logs for an account, a region, and the time around `at`."""
+    start, end = (moment.astimezone(UTC) for moment in (at - LOG_MARGIN, at + LOG_MARGIN))
     time = f"{start:%Y-%m-%dT%H:%M:%SZ}/{end:%Y-%m-%dT%H:%M:%SZ}"
     return "/logs?" + urlencode({"q": f"account:{account} region:{region}", "t": time})
 
@@ -297,11 +303,11 @@ def logs_link(account: str, region: str, at: datetime) -> str:
 def _log(lines: Sequence[LogLine], names: Mapping[str, str]) -> None:
     rows = [
         {
-            "At (UTC)": f"{line.at:%Y-%m-%d %H:%M:%S}",
-            "What": line.did,
-            "Why": line.why,
+            "Time (UTC)": f"{line.at:%Y-%m-%d %H:%M:%S}",
+            "Event": labels.event(line.did),
+            "Reason": line.why,
             "Target": _named(line.target, names),
-            "Who": line.who,
+            "By": line.who,
         }
         for line in reversed(lines)
     ]
@@ -310,7 +316,7 @@ def _log(lines: Sequence[LogLine], names: Mapping[str, str]) -> None:
         height=LOG_HEIGHT,
         key="rollout-log",
         column_config={
-            "Why": st.column_config.TextColumn(width="large"),
+            "Reason": st.column_config.TextColumn(width="large"),
             "Target": st.column_config.TextColumn(width="medium"),
         },
     )
@@ -321,23 +327,22 @@ def _named(target: str, names: Mapping[str, str]) -> str:
     return f"{names.get(account, account)}{slash}{rest}"
 
 
-def show_freeze(bench: Workbench, where: Engine) -> None:
-    """The switch for every rollout."""
-    why = _frozen(bench, where, where.table)
-    if why:
-        st.warning(f"Every rollout is frozen: {plain(why)}", icon=":material/ac_unit:")
-    label = "Lift the freeze" if why else "Freeze every rollout"
+def show_freeze(bench: Workbench, controller: Controller) -> None:
+    """Show whether all rollouts are frozen, and the button that changes it."""
+    reason = _frozen(bench, controller, controller.table)
+    if reason:
+        st.warning(f"All rollouts are frozen: {plain(reason)}", icon=":material/ac_unit:")
+    label = UNFREEZE if reason else FREEZE
     if operation_button(
         bench, Operation.FREEZE_ROLLOUTS, label, key="rollout-freeze", icon=":material/ac_unit:"
     ):
-        _ask_freeze(bench, where, lift=bool(why))
+        dialog(label)(_ask_freeze)(bench, controller, unfreeze=bool(reason))
 
 
-@dialog("Freeze")
-def _ask_freeze(bench: Workbench, where: Engine, *, lift: bool) -> None:
-    why = "" if lift else st.text_input("Why, and until when", key="why-freeze").strip()
-    if not lift and not why:
-        st.caption("Write a reason to go on.")
+def _ask_freeze(bench: Workbench, controller: Controller, *, unfreeze: bool) -> None:
+    reason = "" if unfreeze else st.text_input("Reason, and expected end", key="why-freeze").strip()
+    if not unfreeze and not reason:
+        st.caption("Enter a reason")
         return
-    plan = runs.plan_freeze(bench.cloud, where, why, bench.actor)
-    close_when_done(confirm_plan(bench, plan, button="Lift" if lift else "Freeze"), _frozen.clear)
+    plan = runs.plan_freeze(bench.cloud, controller, reason, bench.actor)
+    close_when_done(confirm_plan(bench, plan, button=UNFREEZE if unfreeze else FREEZE), _frozen.clear)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ops.rollouts.rules import labels
+from ops.rollouts.rules.decisions import TargetState
+
 Colour = Literal["green", "blue", "orange", "red", "gray"]
 
 
@@ -65,32 +68,32 @@ STEPS = {
 
 
 ROLLOUTS = {
-    "RUNNING": Look("under way", "progress_activity", "blue"),
-    "DONE": Look("done", "check_circle", "green"),
-    "ROLLED_BACK": Look("rolled back", "undo", "orange"),
-    "STUCK": Look("needs a person", "error", "red"),
+    "RUNNING": Look(labels.run_status("RUNNING"), "progress_activity", "blue"),
+    "DONE": Look(labels.run_status("DONE"), "check_circle", "green"),
+    "ROLLED_BACK": Look(labels.run_status("ROLLED_BACK"), "undo", "orange"),
+    "STUCK": Look(labels.run_status("STUCK"), "error", "red"),
 }
 
 # Targets of a rollout, in the order of a legend.
 ROLLOUT_TARGETS = {
-    "not begun": Fill("#e4e8ee", "#5b6474"),
-    "deploying": Fill("#1f6feb", "#ffffff"),
-    "deployed": Fill("#1a7f4b", "#ffffff"),
-    "failed": Fill("#c62f3b", "#ffffff"),
-    "rolling back": Fill("#e0a458", "#3a2500"),
-    "rolled back": Fill("#8a6d3b", "#ffffff"),
-    "cannot roll back": Fill("#7a0c1c", "#ffffff"),
+    labels.NOT_STARTED: Fill("#e4e8ee", "#5b6474"),
+    labels.target_state(TargetState.DEPLOYING): Fill("#1f6feb", "#ffffff"),
+    labels.target_state(TargetState.DEPLOYED): Fill("#1a7f4b", "#ffffff"),
+    labels.target_state(TargetState.FAILED): Fill("#c62f3b", "#ffffff"),
+    labels.target_state(TargetState.ROLLING_BACK): Fill("#e0a458", "#3a2500"),
+    labels.target_state(TargetState.ROLLED_BACK): Fill("#8a6d3b", "#ffffff"),
+    labels.target_state(TargetState.STUCK): Fill("#7a0c1c", "#ffffff"),
 }
 ROLLOUT_STAGES = {
-    "waits": Fill("#c9ced8", "#3c4454"),
-    "deploys": Fill("#1f6feb", "#ffffff"),
-    "bakes": Fill("#1a7f4b", "#ffffff"),
+    "Waiting": Fill("#c9ced8", "#3c4454"),
+    "Deploying": Fill("#1f6feb", "#ffffff"),
+    "Baking": Fill("#1a7f4b", "#ffffff"),
 }
 
 
 def rollout(status: str) -> Look:
-    """A run's status as the engine names it."""
-    return ROLLOUTS.get(status, Look(status.lower().replace("_", " "), "help", "gray"))
+    """Return how the status of a rollout's run looks."""
+    return ROLLOUTS.get(status, Look(labels.run_status(status), "help", "gray"))
 
 
 VERDICTS = {

@@ -1,14 +1,14 @@
-"""Hands-off rollouts: a file says what goes where in which order.
+"""Hands-off rollouts: a file defines which stack is deployed where and in which order.
 
-rules/      what simulator and controller decide by; pure
+rules/      the rules that the simulator and the controller share; pure
 source      the rollout file and its template on disk
-draft       a rollout file from a few answers
-simulator   a rollout on a fake clock
-scripts     the faults and commands of a simulation, as text
-calendar    when each stage is expected
-limits      how much of Step Functions' limits a rollout may take
+draft       a rollout file generated from a few answers
+simulator   a rollout on a simulated clock
+scenarios   the faults and operator commands of a simulation, as text
+calendar    the expected times of each stage
+limits      how much of Step Functions' quotas a rollout can use
 machine     the state machine, in Amazon States Language
-package     the controller's zip, with the rules in it
-controller  the controller as it is deployed, and its stacks
-runs        prepares, previews, starts, watches and controls runs
+package     the controller's deployment package, which contains the rules
+controller  the deployed controller, and the stacks to deploy it
+runs        prepares, previews, starts, describes, and controls runs
 """

@@ -1,37 +1,45 @@
-"""When each stage of a rollout is expected, if nothing goes wrong: windows and bakes included."""
+"""The expected times of each stage of a rollout without faults, including windows and bakes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from ops.rollouts.rules.rollout import Rollout
-from ops.rollouts.rules.waves import Stage
-from ops.rollouts.simulator import NORMAL, Action, Did, Pace, simulate
+from ops.rollouts.rules.waves import RolloutStage
+from ops.rollouts.simulator import DEFAULT_DURATIONS, ActionKind, SimulatedAction, TargetDurations, simulate
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A stage's expected times; None is never, when nothing that blocks it ends. `waits` says what it waits
-    for before or between its targets."""
+class CalendarEntry:
+    """The expected times of a stage; None when a blocker never ends.
 
-    stage: Stage
+    `waits` are the waits before the stage or between its targets.
+    """
+
+    stage: RolloutStage
     starts: datetime | None
     deployed: datetime | None
     baked: datetime | None
-    waits: tuple[Action, ...]
+    waits: tuple[SimulatedAction, ...]
 
 
-def expected(
-    rollout: Rollout, stages: Sequence[Stage], start: datetime, *, pace: Pace = NORMAL
-) -> tuple[Entry, ...]:
-    """An entry for each stage of a rollout that is begun at `start`."""
-    actions = simulate(rollout, stages, start, pace=pace).actions
+def expected_calendar(
+    rollout: Rollout,
+    stages: Sequence[RolloutStage],
+    start: datetime,
+    *,
+    durations: TargetDurations = DEFAULT_DURATIONS,
+) -> tuple[CalendarEntry, ...]:
+    """Return an entry for each stage of a rollout that starts at `start`."""
+    actions = simulate(rollout, stages, start, durations=durations).actions
     return tuple(_entry(stage, [action for action in actions if action.stage is stage]) for stage in stages)
 
 
-def _entry(stage: Stage, actions: Sequence[Action]) -> Entry:
-    def first(did: Did) -> datetime | None:
+def _entry(stage: RolloutStage, actions: Sequence[SimulatedAction]) -> CalendarEntry:
+    def first(did: ActionKind) -> datetime | None:
         return next((action.at for action in actions if action.did is did), None)
 
-    waits = tuple(action for action in actions if action.did is Did.WAITED)
-    return Entry(stage, first(Did.STARTED), first(Did.BAKING), first(Did.BAKED), waits)
+    waits = tuple(action for action in actions if action.did is ActionKind.WAITED)
+    return CalendarEntry(
+        stage, first(ActionKind.STARTED), first(ActionKind.BAKING), first(ActionKind.BAKED), waits
+    )

@@ -1,4 +1,4 @@
-"""The engine as it is deployed: found by its stack, called through its handler; and its stacks."""
+"""The controller of rollouts: found by its stack and called through its Lambda function; and its stacks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from ops.templates import rollouts as templates
 
 STACK, TARGET_STACK = "slipway-rollouts", "slipway-rollout-target"
 JOB_TAG, JOB = "slipway:job", "rollouts"
-ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+ADMINISTRATOR_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 
 @dataclass(frozen=True)
-class Engine:
-    """What the workbench needs of the engine's stack."""
+class Controller:
+    """The deployed controller: its place, its stack, and the stack's outputs."""
 
     place: Place
     stack: Stack
@@ -34,59 +34,61 @@ class Engine:
         return self.stack.outputs["Table"]
 
     @property
-    def machine(self) -> str:
-        return self.stack.outputs["StateMachineArn"]
-
-    @property
-    def handler(self) -> str:
+    def function(self) -> str:
         return self.stack.outputs["HandlerArn"]
 
     @property
-    def role(self) -> str:
+    def function_role(self) -> str:
         return self.stack.outputs["HandlerRoleArn"]
 
 
-def home(cloud: Cloud) -> Place:
-    """Where the engine lives: the first account, the home region."""
+def controller_place(cloud: Cloud) -> Place:
+    """Return where the controller is deployed: in the home region of the first account."""
     return Place(cloud.account(), cloud.settings.home_region)
 
 
-def look(cloud: Cloud) -> Engine | None:
-    """The engine; None where it is not deployed to its end."""
-    place = home(cloud)
+def read_controller(cloud: Cloud) -> Controller | None:
+    """Return the controller; None when its stack does not exist or was never completed."""
+    place = controller_place(cloud)
     stack = read_stack(cloud, place.account.id, place.region, STACK)
-    return Engine(place, stack) if stack and "HandlerArn" in stack.outputs else None
+    return Controller(place, stack) if stack and "HandlerArn" in stack.outputs else None
 
 
-def find(cloud: Cloud) -> Engine:
-    """The engine. Raises NotFound."""
-    if found := look(cloud):
-        return found
-    place = home(cloud)
+def find_controller(cloud: Cloud) -> Controller:
+    """Return the controller. Raises NotFound."""
+    if controller := read_controller(cloud):
+        return controller
+    place = controller_place(cloud)
     raise NotFound(
-        f"The rollouts' engine is not deployed in {place.account.name}, {place.region}.",
+        f"The rollout controller is not deployed in {place.account.name}, {place.region}.",
         hint="Deploy it: python -m ops rollouts deploy",
     )
 
 
-def call(cloud: Cloud, engine: Engine, action: str, on: Mapping[str, Any]) -> Any:
-    """What the handler answers. Raises Conflict with its words when it refuses, FunctionFailed for errors."""
-    answer = lambdas.invoke(cloud, engine.place, engine.handler, {"action": action, "on": dict(on)})
+def invoke_controller(cloud: Cloud, controller: Controller, action: str, on: Mapping[str, Any]) -> Any:
+    """Call the controller and return its answer.
+
+    Raises Conflict when it rejects the request, and FunctionFailed for errors.
+    """
+    answer = lambdas.invoke(cloud, controller.place, controller.function, {"action": action, "on": dict(on)})
     if isinstance(answer, dict) and action != "preview" and (error := answer.get("error")):
-        raise Conflict(f"The engine refuses: {error}.", hint="Look at the run: python -m ops rollouts status")
+        raise Conflict(
+            f"The controller rejected the request: {error}.",
+            hint="Check the run: python -m ops rollouts status",
+        )
     return answer
 
 
-def engine_spec(
+def controller_spec(
     cloud: Cloud, *, poll_seconds: int, settle_seconds: int, organization: str = "", notify: str = ""
 ) -> tuple[StackSpec, tuple[Upload, ...]]:
-    """The engine's stack and the zip that it needs in the staging bucket."""
-    place = home(cloud)
+    """Return the controller's stack and the package that it needs in the staging bucket."""
+    place = controller_place(cloud)
     zipped = package.build()
     bucket = deploy.staging_bucket(place.account.id, place.region)
     spec = StackSpec(
         name=STACK,
-        template_body=engine_template(),
+        template_body=controller_template(),
         parameters={
             "CodeBucket": bucket,
             "CodeKey": package.key(zipped),
@@ -104,14 +106,14 @@ def engine_spec(
     return spec, (Upload(package.key(zipped), zipped),)
 
 
-def target_spec(cloud: Cloud, engine: Engine, account: str, policies: tuple[str, ...]) -> StackSpec:
-    """The roles of one target account, for accounts that no StackSet reaches."""
+def target_spec(cloud: Cloud, controller: Controller, account: str, policies: tuple[str, ...]) -> StackSpec:
+    """Return the stack with the roles of one target account, for accounts that no StackSet covers."""
     return StackSpec(
         name=TARGET_STACK,
         template_body=target_template(),
         parameters={
-            "EngineRoleArn": engine.role,
-            "EngineBucket": engine.bucket,
+            "EngineRoleArn": controller.function_role,
+            "EngineBucket": controller.bucket,
             "ExecutionPolicyArns": ",".join(policies),
         },
         tags={JOB_TAG: JOB},
@@ -121,13 +123,13 @@ def target_spec(cloud: Cloud, engine: Engine, account: str, policies: tuple[str,
     )
 
 
-def engine_template() -> str:
-    return str(templates.engine(machine.text()).to_json(indent=1))
+def controller_template() -> str:
+    return str(templates.controller(machine.text()).to_json(indent=1))
 
 
 def target_template() -> str:
     return str(templates.target().to_json(indent=1))
 
 
-def fleet_template() -> str:
-    return str(templates.fleet(templates.target().to_json(indent=None)).to_json(indent=1))
+def organization_template() -> str:
+    return str(templates.organization(templates.target().to_json(indent=None)).to_json(indent=1))

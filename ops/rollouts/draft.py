@@ -1,4 +1,4 @@
-"""A rollout file written from a few answers: the form's and the generator's. Pure."""
+"""A rollout file generated from a few answers: those of the page's form and of the command line. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Draft:
-    """What has to be known to begin with; everything else has the defaults of Amazon's practice."""
+    """The required answers. Everything else gets the defaults, which follow Amazon's published practice."""
 
     stack: str
     template: str
@@ -18,10 +18,10 @@ class Draft:
     capabilities: Sequence[str] = ()
     alarms: Sequence[str] = ()
     overrides: Sequence[tuple[str, str, Mapping[str, str]]] = ()  # account, region, parameters
-    unmeasured: str = "only failures and alarms are watched"
+    unmeasured: str = "only failures and alarms are monitored"
 
     def to_toml(self) -> str:
-        """The file; what is quoted is quoted as JSON, which TOML reads alike."""
+        """Return the file's text. Strings are quoted as JSON, which is also valid TOML."""
         lines = ["[what]", f"stack = {_text(self.stack)}", f"template = {_text(self.template)}"]
         if self.capabilities:
             lines.append(f"capabilities = {_texts(self.capabilities)}")

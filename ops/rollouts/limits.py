@@ -1,69 +1,71 @@
-"""How much of Step Functions' limits a rollout may take: history events and state, computed before it starts.
+"""How much of Step Functions' quotas a rollout can use at most, computed before it starts.
 
-Limits: AWS Step Functions Developer Guide, "Service quotas".
+The quotas: AWS Step Functions Developer Guide, "Service quotas".
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ops.rollouts.rules.evidence import LOOKS
-from ops.rollouts.rules.waves import Stage
+from ops.rollouts.rules.evidence import EVIDENCE_CHECKS
+from ops.rollouts.rules.waves import RolloutStage
 
-MOST_EVENTS = 25_000  # in the history of one execution
-MOST_STATE = 256 * 1024  # bytes of input or output of a state
+MAX_EVENTS = 25_000  # in the history of one execution
+MAX_STATE_BYTES = 256 * 1024  # bytes of input or output of a state
 
-BUSY_ATTEMPTS = 240  # looks at a stack that somebody else changes, or at a change set that is computed
-SETTLE_ATTEMPTS = 4_000  # looks at a stack that is being changed: 16 hours at 15 seconds
+BUSY_ATTEMPTS = 240  # polls of a stack that someone else is updating, or of a change set in creation
+SETTLE_ATTEMPTS = 4_000  # polls of a stack operation in progress: 16 hours at 15 seconds
 UNREACHABLE_ATTEMPTS = 20
 TRANSIENT_ATTEMPTS = 6
 
-TASK = 5  # events: state entered and exited; task scheduled, started, succeeded
-AGAIN = 3  # events of an attempt that fails: task scheduled, started, failed
-CHOICE = 2
-MAP = 5  # state entered, exited, started, succeeded; the map run's own
-WORST_WAITS = 50  # of a stage, for windows, freezes, alarms, orders: each may end and begin anew
+TASK_EVENTS = 5  # state entered and exited; task scheduled, started, and succeeded
+RETRY_EVENTS = 3  # of a failed attempt: task scheduled, started, and failed
+CHOICE_EVENTS = 2
+MAP_EVENTS = 5  # state entered and exited; map run started and succeeded; the map run's own
+MAX_WAITS = 50  # per stage, for windows, freezes, alarms, and operator commands; each can recur
 
 
 @dataclass(frozen=True)
-class Use:
-    """What of a limit is used at worst."""
+class LimitUsage:
+    """How much of one quota is used in the worst case."""
 
-    what: str
+    name: str
     used: int
     limit: int
 
     @property
     def margin(self) -> float:
-        """The part of the limit that is left."""
+        """The unused fraction of the limit."""
         return 1 - self.used / self.limit
 
 
-def uses(stages: Sequence[Stage], run: str) -> tuple[Use, ...]:
-    """The worst of each limit for the rollout: every look, retry and wait taken."""
+def limit_usage(stages: Sequence[RolloutStage], run: str) -> tuple[LimitUsage, ...]:
+    """Return the worst case of each quota: every poll, retry, and wait happens."""
     return (
-        Use("history of the run, events", _parent_events(stages), MOST_EVENTS),
-        Use("history of a target's execution, events", _child_events(), MOST_EVENTS),
-        Use("state, bytes", _state_bytes(stages, run), MOST_STATE),
+        LimitUsage("history events of the run", _parent_events(stages), MAX_EVENTS),
+        LimitUsage("history events of a target", _child_events(), MAX_EVENTS),
+        LimitUsage("bytes of state input", _state_bytes(stages, run), MAX_STATE_BYTES),
     )
 
 
-def _parent_events(stages: Sequence[Stage]) -> int:
-    """Each turn decides, chooses, and deploys, waits or rolls back; a decision may be retried to its end."""
-    retries = AGAIN * (TRANSIENT_ATTEMPTS + UNREACHABLE_ATTEMPTS)
-    turn = TASK + CHOICE
-    waits = (LOOKS + 2 + WORST_WAITS) * (turn + TASK)
-    return 10 + retries + len(stages) * (waits + 2 * (turn + MAP) + retries)
+def _parent_events(stages: Sequence[RolloutStage]) -> int:
+    """Each loop decides, chooses, and deploys, waits, or rolls back; a decision may use all retries."""
+    retries = RETRY_EVENTS * (TRANSIENT_ATTEMPTS + UNREACHABLE_ATTEMPTS)
+    turn = TASK_EVENTS + CHOICE_EVENTS
+    waits = (EVIDENCE_CHECKS + 2 + MAX_WAITS) * (turn + TASK_EVENTS)
+    return 10 + retries + len(stages) * (waits + 2 * (turn + MAP_EVENTS) + retries)
 
 
 def _child_events() -> int:
-    """The longest way: every state of a deployment, each look and retry of it taken."""
-    states = 7 * (TASK + AGAIN * (TRANSIENT_ATTEMPTS + UNREACHABLE_ATTEMPTS)) + 2 * CHOICE
-    return 5 + states + AGAIN * (2 * BUSY_ATTEMPTS + SETTLE_ATTEMPTS)
+    """The longest path: every state of a deployment, with all polls and retries."""
+    states = (
+        7 * (TASK_EVENTS + RETRY_EVENTS * (TRANSIENT_ATTEMPTS + UNREACHABLE_ATTEMPTS)) + 2 * CHOICE_EVENTS
+    )
+    return 5 + states + RETRY_EVENTS * (2 * BUSY_ATTEMPTS + SETTLE_ATTEMPTS)
 
 
-def _state_bytes(stages: Sequence[Stage], run: str) -> int:
-    """The largest list of targets that is handed to a Map, and the step around it."""
+def _state_bytes(stages: Sequence[RolloutStage], run: str) -> int:
+    """The largest list of targets that a Map gets as input, and the rest of that input."""
     largest = max(
         len(json.dumps([{"run": run, "target": target.id} for target in stage.targets])) for stage in stages
     )

@@ -1,12 +1,15 @@
 """The state machine of rollouts, in Amazon States Language: pure data.
 
-    Begin → What next? → deploy the targets of a stage, each in an execution of its own ─┐
-                 ↑    → wait: one state however long, that can be woken                  │
-                 ↑    → roll back a stage's targets, each in an execution of its own     │
-                 └───────────────────────────────────────────────────────────────────────┘
+    Start run → Decide → deploy the targets of a stage, each in a child execution ───┐
+                   ↑   → wait: a single state, ended by its timeout or a task token  │
+                   ↑   → roll back the targets of a stage, each in a child execution │
+                   └─────────────────────────────────────────────────────────────────┘
 
-Plan and states lie in S3 and DynamoDB: what flows here are names. Tokens such as `${Handler}` are filled in
-by CloudFormation.
+The run's input and state are in S3 and DynamoDB; only names pass through the states. CloudFormation replaces
+tokens such as `${Handler}`.
+
+The payloads (`action`, `on`, `do`, …) and the error names are a contract with the handler: an execution keeps
+the definition that it started with, also when the controller is updated.
 """
 
 import json
@@ -14,51 +17,51 @@ from typing import Any
 
 from ops.rollouts.limits import BUSY_ATTEMPTS, SETTLE_ATTEMPTS, TRANSIENT_ATTEMPTS, UNREACHABLE_ATTEMPTS
 
-State = dict[str, Any]
+StateDefinition = dict[str, Any]
 
 HANDLER = "${Handler}"
-POLL = "${PollSeconds}"  # numbers in the finished text: see `text`
+POLL = "${PollSeconds}"  # becomes a number: see `text`
 SETTLE = "${SettleSeconds}"
 
 
-def definition() -> State:
-    """The whole machine."""
+def definition() -> StateDefinition:
+    """Return the complete state machine."""
     return {
-        "Comment": "Deploys a stack to many accounts and regions in waves, and rolls back by itself.",
-        "StartAt": "After another execution?",
+        "Comment": "Deploys a stack to many accounts and regions in waves, with automatic rollback.",
+        "StartAt": "Replaces an execution?",
         "States": {**_entry(), **_loop(), **_ends()},
     }
 
 
 def text() -> str:
-    """The machine as CloudFormation's Fn::Sub takes it."""
-    found = json.dumps(definition(), indent=1)
-    return found.replace(f'"{POLL}"', POLL).replace(f'"{SETTLE}"', SETTLE)
+    """Return the definition as text for CloudFormation's Fn::Sub."""
+    body = json.dumps(definition(), indent=1)
+    return body.replace(f'"{POLL}"', POLL).replace(f'"{SETTLE}"', SETTLE)
 
 
-def _entry() -> dict[str, State]:
+def _entry() -> dict[str, StateDefinition]:
     return {
-        "After another execution?": {
+        "Replaces an execution?": {
             "Type": "Choice",
-            "Choices": [{"Variable": "$.settle", "IsPresent": True, "Next": "Let calls end"}],
-            "Default": "Begin",
+            "Choices": [{"Variable": "$.settle", "IsPresent": True, "Next": "Wait for running calls"}],
+            "Default": "Start run",
         },
-        "Let calls end": {
+        "Wait for running calls": {
             "Type": "Wait",
-            "Comment": "The killed execution's last call may still be changing something.",
+            "Comment": "The last Lambda call of the stopped execution may still be running.",
             "Seconds": SETTLE,
-            "Next": "Begin",
+            "Next": "Start run",
         },
-        "Begin": _task(
-            "begin", on={"run.$": "$.run", "execution.$": "$$.Execution.Id"}, following="What next?"
+        "Start run": _task(
+            "begin", on={"run.$": "$.run", "execution.$": "$$.Execution.Id"}, following="Decide"
         ),
     }
 
 
-def _loop() -> dict[str, State]:
+def _loop() -> dict[str, StateDefinition]:
     return {
-        "What next?": _task("next", on={"run.$": "$.run"}, following="Do it"),
-        "Do it": {
+        "Decide": _task("next", on={"run.$": "$.run"}, following="Choose next step"),
+        "Choose next step": {
             "Type": "Choice",
             "Choices": [
                 {"Variable": "$.do", "StringEquals": do, "Next": following}
@@ -71,11 +74,11 @@ def _loop() -> dict[str, State]:
             ],
             "Default": "Rolled back",
         },
-        "Deploy": _each(_forward(), "Begin target"),
-        "Roll back": _each(_back(), "Undo"),
+        "Deploy": _map(_deploy_target(), "Start target"),
+        "Roll back": _map(_roll_back_target(), "Roll back target"),
         "Wait": {
             "Type": "Task",
-            "Comment": "Ends at its time, or when the watcher or a person sends its token.",
+            "Comment": "Ends at its timeout, or when the monitor or an operator sends the task token.",
             "Resource": "arn:${AWS::Partition}:states:::lambda:invoke.waitForTaskToken",
             "Parameters": {
                 "FunctionName": HANDLER,
@@ -86,22 +89,25 @@ def _loop() -> dict[str, State]:
             },
             "TimeoutSecondsPath": "$.seconds",
             "ResultPath": None,
-            "Retry": [{"ErrorEquals": ["States.Timeout"], "MaxAttempts": 0}, _stubborn()],
-            "Catch": [{"ErrorEquals": ["States.Timeout"], "ResultPath": None, "Next": "What next?"}],
-            "Next": "What next?",
+            "Retry": [{"ErrorEquals": ["States.Timeout"], "MaxAttempts": 0}, _transient()],
+            "Catch": [{"ErrorEquals": ["States.Timeout"], "ResultPath": None, "Next": "Decide"}],
+            "Next": "Decide",
         },
     }
 
 
-def _ends() -> dict[str, State]:
+def _ends() -> dict[str, StateDefinition]:
     return {
         "Done": {"Type": "Succeed"},
         "Rolled back": {"Type": "Fail", "Error": "RolledBack", "CausePath": "$.why"},
     }
 
 
-def _each(states: dict[str, State], start: str) -> State:
-    """Every target in a child execution with a history of its own; how it ended stands in the table."""
+def _map(states: dict[str, StateDefinition], start: str) -> StateDefinition:
+    """Return a distributed Map: every target in a child execution with its own history.
+
+    A child execution never fails the Map; the result of each target is in the table.
+    """
     return {
         "Type": "Map",
         "ItemsPath": "$.targets",
@@ -113,73 +119,77 @@ def _each(states: dict[str, State], start: str) -> State:
             "States": states,
         },
         "ResultPath": None,
-        "Next": "What next?",
+        "Next": "Decide",
     }
 
 
-def _forward() -> dict[str, State]:
+def _deploy_target() -> dict[str, StateDefinition]:
     return {
-        "Begin target": _step("begin target", following="May it begin?"),
-        "May it begin?": {
+        "Start target": _step("begin target", following="Start allowed?"),
+        "Start allowed?": {
             "Type": "Choice",
-            "Choices": [{"Variable": "$.go", "BooleanEquals": True, "Next": "Record"}],
-            "Default": "Later",
+            "Choices": [{"Variable": "$.go", "BooleanEquals": True, "Next": "Record stack"}],
+            "Default": "Not started",
         },
-        "Later": {"Type": "Pass", "Result": {}, "End": True},
-        "Record": _poll("record", following="Propose", attempts=BUSY_ATTEMPTS),
-        "Propose": _poll("propose", following="Anything to change?", attempts=BUSY_ATTEMPTS),
-        "Anything to change?": {
+        "Not started": {"Type": "Pass", "Result": {}, "End": True},
+        "Record stack": _poll("record", following="Create change set", attempts=BUSY_ATTEMPTS),
+        "Create change set": _poll("propose", following="Any changes?", attempts=BUSY_ATTEMPTS),
+        "Any changes?": {
             "Type": "Choice",
-            "Choices": [{"Variable": "$.nothing", "BooleanEquals": True, "Next": "Nothing to change"}],
-            "Default": "Execute",
+            "Choices": [{"Variable": "$.nothing", "BooleanEquals": True, "Next": "No changes"}],
+            "Default": "Execute change set",
         },
-        "Nothing to change": _last("finish"),
-        "Execute": _step("execute", following="Watch"),
-        "Watch": _poll("settle", following="Verify", attempts=SETTLE_ATTEMPTS),
-        "Verify": _last("verify"),
-        "Note failure": {**_invoke("fail", {}), "Retry": [_unreachable(), _stubborn()], "End": True},
+        "No changes": _last("finish"),
+        "Execute change set": _step("execute", following="Wait for stack"),
+        "Wait for stack": _poll("settle", following="Verify stack", attempts=SETTLE_ATTEMPTS),
+        "Verify stack": _last("verify"),
+        "Record failure": {**_invoke("fail", {}), "Retry": [_unreachable(), _transient()], "End": True},
     }
 
 
-def _back() -> dict[str, State]:
-    # On the way forward a denial is a failure, and everything goes back. On the way back there is nothing
-    # else to do: rights may arrive late, or be given back by whoever is called at night.
-    patient = _unreachable("Denied")
-    retry = [_not_ready(SETTLE_ATTEMPTS), _failed_for_good("TargetFailed"), patient, _stubborn()]
-    undo = {**_invoke("undo", {}), "Retry": retry}
+def _roll_back_target() -> dict[str, StateDefinition]:
+    # While deploying, a denied call fails the target, and everything is rolled back. While rolling back there
+    # is no safer alternative, and permissions may be restored: retry for a while.
+    unreachable_or_denied = _unreachable("Denied")
+    retry = [_not_ready(SETTLE_ATTEMPTS), _no_retry("TargetFailed"), unreachable_or_denied, _transient()]
+    task = {**_invoke("undo", {}), "Retry": retry}
     return {
-        "Undo": {**undo, "Catch": _catch("Name it"), "End": True},
-        "Name it": {**_invoke("stuck", {}), "Retry": [_unreachable(), _stubborn()], "End": True},
+        "Roll back target": {**task, "Catch": _catch("Record stuck target"), "End": True},
+        "Record stuck target": {
+            **_invoke("stuck", {}),
+            "Retry": [_unreachable(), _transient()],
+            "End": True,
+        },
     }
 
 
-def _step(action: str, *, following: str) -> State:
-    """Any error is tried again a few times, then the target has failed."""
+def _step(action: str, *, following: str) -> StateDefinition:
+    """Return a task that retries errors a few times and then fails the target."""
     return {
         **_invoke(action, {}),
-        "Retry": [_failed_for_good("TargetFailed", "Denied"), _unreachable(), _stubborn()],
-        "Catch": _catch("Note failure"),
+        "Retry": [_no_retry("TargetFailed", "Denied"), _unreachable(), _transient()],
+        "Catch": _catch("Record failure"),
         "Next": following,
     }
 
 
-def _poll(action: str, *, following: str, attempts: int) -> State:
-    """A look every POLL seconds until the handler no longer says NotReady."""
+def _poll(action: str, *, following: str, attempts: int) -> StateDefinition:
+    """Return a step that retries every POLL seconds while the handler raises NotReady."""
     step = _step(action, following=following)
     return {**step, "Retry": [_not_ready(attempts), *step["Retry"]]}
 
 
-def _last(action: str) -> State:
+def _last(action: str) -> StateDefinition:
     step = _step(action, following="")
     del step["Next"]
     return {**step, "End": True}
 
 
-def _task(action: str, *, on: State, following: str) -> State:
-    return {**_invoke(action, on), "Retry": [_unreachable(), _stubborn()], "Next": following}
+def _task(action: str, *, on: StateDefinition, following: str) -> StateDefinition:
+    return {**_invoke(action, on), "Retry": [_unreachable(), _transient()], "Next": following}
 
 
-def _invoke(action: str, on: State) -> State:
+def _invoke(action: str, on: StateDefinition) -> StateDefinition:
     return {
         "Type": "Task",
         "Resource": "arn:${AWS::Partition}:states:::lambda:invoke",
@@ -191,11 +201,11 @@ def _invoke(action: str, on: State) -> State:
     }
 
 
-def _failed_for_good(*errors: str) -> State:
+def _no_retry(*errors: str) -> StateDefinition:
     return {"ErrorEquals": list(errors), "MaxAttempts": 0}
 
 
-def _not_ready(attempts: int) -> State:
+def _not_ready(attempts: int) -> StateDefinition:
     return {
         "ErrorEquals": ["NotReady"],
         "IntervalSeconds": POLL,
@@ -204,7 +214,7 @@ def _not_ready(attempts: int) -> State:
     }
 
 
-def _unreachable(*more: str) -> State:
+def _unreachable(*more: str) -> StateDefinition:
     return {
         "ErrorEquals": ["Unreachable", *more],
         "IntervalSeconds": POLL,
@@ -213,8 +223,8 @@ def _unreachable(*more: str) -> State:
     }
 
 
-def _stubborn() -> State:
-    """Faults of the services between us and the handler, and its own crash: each action may run twice."""
+def _transient() -> StateDefinition:
+    """Retry service faults and crashes of the handler: every action is idempotent."""
     return {
         "ErrorEquals": ["States.ALL"],
         "IntervalSeconds": 1,
@@ -224,5 +234,5 @@ def _stubborn() -> State:
     }
 
 
-def _catch(following: str) -> list[State]:
+def _catch(following: str) -> list[StateDefinition]:
     return [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": following}]

@@ -1,4 +1,4 @@
-"""The handler's zip: the function, and the very modules by which the simulator decides."""
+"""The controller's deployment package: the Lambda function and the rules that the simulator also uses."""
 
 import hashlib
 import io
@@ -7,22 +7,22 @@ from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-_MOMENT = (1980, 1, 1, 0, 0, 0)  # the same content is the same zip
+_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # constant, so that the same content gives the same zip
 
 
 def build() -> bytes:
-    """The zip, byte by byte the same for the same sources."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    """Return the zip. The same sources give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(_entries()):
-            entry = zipfile.ZipInfo(name, _MOMENT)
+            entry = zipfile.ZipInfo(name, _TIMESTAMP)
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def key(package: bytes) -> str:
-    """Where the zip lies in the staging bucket."""
+    """Return the zip's key in the staging bucket."""
     return f"rollouts/handler-{hashlib.sha256(package).hexdigest()[:16]}.zip"
 
 
@@ -34,7 +34,7 @@ def _entries() -> Iterator[tuple[str, bytes]]:
     yield from _tree(ops.joinpath("rollouts", "rules"), "ops/rollouts/rules")
     yield "ops/functions/__init__.py", ops.joinpath("functions", "__init__.py").read_bytes()
     yield from _tree(ops.joinpath("functions", "rollouts"), "ops/functions/rollouts")
-    yield from _tree(files("tzdata"), "tzdata")  # Lambda's Python has no time zones
+    yield from _tree(files("tzdata"), "tzdata")  # Lambda's Python runtime has no time zone database
 
 
 def _tree(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:

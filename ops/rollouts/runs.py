@@ -1,4 +1,4 @@
-"""Runs of rollouts from the workbench: prepared, previewed, started, watched, and given orders."""
+"""Runs of rollouts, as the workbench prepares, previews, starts, describes, and controls them."""
 
 import hashlib
 import json
@@ -18,25 +18,34 @@ from ops.aws.s3 import staging as s3
 from ops.errors import InputError, NotFound, SlipwayError
 from ops.operations import Operation
 from ops.plan import Plan, Resource, Say, Step
-from ops.rollouts.controller import Engine, call
+from ops.rollouts.controller import Controller, invoke_controller
 from ops.rollouts.rules import document as documents
-from ops.rollouts.rules.decisions import Does, State
+from ops.rollouts.rules.decisions import OperatorCommand, TargetState
 from ops.rollouts.rules.document import Document
 from ops.rollouts.rules.rollout import parse
-from ops.rollouts.rules.waves import Resolve, Target
+from ops.rollouts.rules.waves import ResolveAccounts, RolloutTarget
 from ops.rollouts.source import read_file, read_template
 
 MACHINE = "AWS::StepFunctions::StateMachine"
 INVOKE = ("lambda:InvokeFunction",)
-LOOK_S = 1.0
-LOOKS = 300  # at a change set or a drift detection of the preview
+PREVIEW_POLL_S = 1.0
+PREVIEW_ATTEMPTS = 300  # polls of a change set or a drift detection
+
+
+COMMAND_TITLES = {
+    OperatorCommand.PAUSE: "Pause rollout",
+    OperatorCommand.RESUME: "Resume rollout",
+    OperatorCommand.STOP: "Roll back",
+    OperatorCommand.SKIP: "Skip bake",
+    OperatorCommand.OVERRIDE: "Override blockers",
+}
 
 
 @dataclass(frozen=True)
-class Preview:
-    """What would change in one target. `error` says why it cannot be deployed."""
+class TargetPreview:
+    """What would change in one target. `error` is why it cannot be deployed."""
 
-    target: Target
+    target: RolloutTarget
     creates: bool = False
     changes: tuple[str, ...] = ()
     to_approve: tuple[str, ...] = ()
@@ -44,8 +53,8 @@ class Preview:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """A run in a list. `status`: RUNNING, DONE, ROLLED_BACK, or STUCK when a person is needed."""
+class RunSummary:
+    """One row in the list of runs. `status` is RUNNING, DONE, ROLLED_BACK, or STUCK (needs attention)."""
 
     run: str
     rollout: str
@@ -56,12 +65,12 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class TargetState:
-    """A target of a run; `state` is None before it is begun."""
+class RunTarget:
+    """A target of a run. `state` is None until the target is started."""
 
-    target: Target
+    target: RolloutTarget
     stage: int
-    state: State | None
+    state: TargetState | None
     begun: datetime | None
     ended: datetime | None
     why: str
@@ -69,6 +78,8 @@ class TargetState:
 
 @dataclass(frozen=True)
 class LogLine:
+    """An entry of a run's decision log."""
+
     at: datetime
     did: str
     target: str
@@ -77,12 +88,12 @@ class LogLine:
 
 
 @dataclass(frozen=True)
-class Watched:
-    """A run as it stands. `does`, `why` and `until` are the last decision's."""
+class RunDetails:
+    """The current state of a run. `does`, `why`, and `until` are those of the last decision."""
 
-    summary: Summary
+    summary: RunSummary
     document: Document
-    targets: tuple[TargetState, ...]
+    targets: tuple[RunTarget, ...]
     stage: int
     does: str
     why: str
@@ -95,209 +106,228 @@ class Watched:
     log: tuple[LogLine, ...]
 
 
-def prepare(
-    path: Path, resolve: Resolve, actor: Actor, now: datetime, *, approved: tuple[str, ...] = ()
+def prepare_run(
+    path: Path, resolve: ResolveAccounts, actor: Actor, now: datetime, *, approved: tuple[str, ...] = ()
 ) -> Document:
-    """The document of a run of the file: template read, units and tags resolved. Raises InputError.
+    """Prepare a run of the file: read the template, resolve units and tags. Raises InputError.
 
-    `resolve` is asked only for what the file names: `organizations.accounts_of` of a Cloud.
+    `resolve` is called only when the file has units or tags; see `ops.aws.organizations.accounts_of`.
     """
     text, _ = read_file(path)
-    return prepare_text(text, path, resolve, actor, now, approved=approved)
+    return prepare_run_from_text(text, path, resolve, actor, now, approved=approved)
 
 
-def prepare_text(
-    text: str, path: Path, resolve: Resolve, actor: Actor, now: datetime, *, approved: tuple[str, ...] = ()
+def prepare_run_from_text(
+    text: str,
+    path: Path,
+    resolve: ResolveAccounts,
+    actor: Actor,
+    now: datetime,
+    *,
+    approved: tuple[str, ...] = (),
 ) -> Document:
-    """The same for a text that would stand in the file."""
+    """Prepare a run like `prepare_run`, with `text` as the content of the file at `path`."""
     rollout = parse(text, str(path))
-    template = read_template(path, rollout.what)
-    wanted = {("unit", group.unit) for group in rollout.groups if group.unit}
-    wanted |= {("tag", group.tag) for group in rollout.groups if group.tag}
-    accounts = {f"{kind} {name}": tuple(resolve(kind, name)) for kind, name in sorted(wanted)}
-    run = documents.run_id(rollout, now)
-    made = Document(run, str(path), text, accounts, template, actor.name, approved)
-    assert made.stages  # computed here, so that what breaks a rule is told before anything is written
-    return made
+    template = read_template(path, rollout.source)
+    selectors = {("unit", group.unit) for group in rollout.groups if group.unit}
+    selectors |= {("tag", group.tag) for group in rollout.groups if group.tag}
+    accounts = {f"{kind} {name}": tuple(resolve(kind, name)) for kind, name in sorted(selectors)}
+    run = documents.new_run_id(rollout, now)
+    document = Document(run, str(path), text, accounts, template, actor.name, approved)
+    assert (
+        document.stages
+    )  # computed here, so that violated constraints are reported before anything is written
+    return document
 
 
-def _keep(cloud: Cloud, engine: Engine, document: Document) -> None:
-    """Writes what the engine reads: the document, and the template where CloudFormation may read it."""
-    client = s3.client_of(cloud, engine.place.account.id, engine.place.region)
+def _upload(cloud: Cloud, controller: Controller, document: Document) -> None:
+    """Upload the document for the controller, and the template where CloudFormation can read it."""
+    client = s3.client_of(cloud, controller.place.account.id, controller.place.region)
     prefix = f"runs/{document.run}"
-    s3.put_if_different(client, engine.bucket, f"{prefix}/templates/wanted", document.template.encode())
-    s3.put_if_different(client, engine.bucket, f"{prefix}/document.json", document.to_json().encode())
+    s3.put_if_different(client, controller.bucket, f"{prefix}/templates/wanted", document.template.encode())
+    s3.put_if_different(client, controller.bucket, f"{prefix}/document.json", document.to_json().encode())
 
 
-def plan_previews(cloud: Cloud, engine: Engine, document: Document, found: list[Preview]) -> Plan:
-    """Makes a change set in every target and deletes it again; `found` is filled with what they answer."""
+def plan_previews(
+    cloud: Cloud, controller: Controller, document: Document, previews: list[TargetPreview]
+) -> Plan:
+    """Plan a change set in every target, deleted again once read; fills `previews` when executed."""
     targets = [target for _, target in document.targets.values()]
 
     def act(say: Say) -> None:
-        found.clear()
-        _keep(cloud, engine, document)
+        previews.clear()
+        _upload(cloud, controller, document)
         with ThreadPoolExecutor(cloud.settings.concurrency) as pool:
-            for each in pool.map(lambda target: _preview(cloud, engine, document, target), targets):
-                found.append(each)
-                say(f"{len(found)} of {len(targets)}: {each.target.id}")
+            for preview in pool.map(lambda target: _preview(cloud, controller, document, target), targets):
+                previews.append(preview)
+                say(f"{len(previews)} of {len(targets)} targets: {preview.target.id}")
 
     step = Step(
         id=f"preview {document.run}",
-        does=f"Make a change set in {len(targets)} targets, and delete it again",
-        resource=_machine(engine),
+        does=f"Create a change set in {len(targets)} targets, then delete it",
+        resource=_resource(controller),
         act=act,
-        parameters=_parameters(engine, document),
-        evidence="Changes no resource of a stack",
+        parameters=_parameters(controller, document),
+        evidence="No resource is changed",
         actions=("s3:GetObject", "s3:PutObject", *INVOKE),
     )
     return Plan(f"Preview {document.rollout.name}", (step,), Operation.PREVIEW_ROLLOUT)
 
 
-def _preview(cloud: Cloud, engine: Engine, document: Document, target: Target) -> Preview:
+def _preview(
+    cloud: Cloud, controller: Controller, document: Document, target: RolloutTarget
+) -> TargetPreview:
     on = {"run": document.run, "target": target.id}
-    for _ in range(LOOKS):
+    for _ in range(PREVIEW_ATTEMPTS):
         try:
-            found = call(cloud, engine, "preview", on)
+            answer = invoke_controller(cloud, controller, "preview", on)
         except FunctionFailed as error:
             if error.error != "NotReady":
-                return Preview(target, error=str(error))
-            time.sleep(LOOK_S)
+                return TargetPreview(target, error=str(error))
+            time.sleep(PREVIEW_POLL_S)
         except SlipwayError as error:
-            return Preview(target, error=str(error))
+            return TargetPreview(target, error=str(error))
         else:
-            return _read_preview(target, found)
-    return Preview(target, error="its change set is still being computed")
+            return _read_preview(target, answer)
+    return TargetPreview(target, error="the change set is still being created")
 
 
-def _read_preview(target: Target, found: Mapping[str, Any]) -> Preview:
-    if "error" in found:
-        return Preview(target, error=str(found["error"]))
-    return Preview(target, found["creates"], tuple(found["changes"]), tuple(found["to_approve"]))
+def _read_preview(target: RolloutTarget, answer: Mapping[str, Any]) -> TargetPreview:
+    if "error" in answer:
+        return TargetPreview(target, error=str(answer["error"]))
+    return TargetPreview(target, answer["creates"], tuple(answer["changes"]), tuple(answer["to_approve"]))
 
 
-def plan_start(cloud: Cloud, engine: Engine, document: Document, found: tuple[Preview, ...]) -> Plan:
-    """Starts the run. Raises InputError where a target cannot be deployed or an approval is missing."""
-    if broken := [each for each in found if each.error]:
+def plan_start(
+    cloud: Cloud, controller: Controller, document: Document, previews: tuple[TargetPreview, ...]
+) -> Plan:
+    """Plan the start. Raises InputError when a target cannot be deployed or an approval is missing."""
+    if failed := [preview for preview in previews if preview.error]:
         raise InputError(
-            f"{broken[0].target.id}: {broken[0].error}",
+            f"Cannot deploy {failed[0].target.id}: {failed[0].error}",
             field="targets",
-            hint=f"{len(broken)} of {len(found)} targets cannot be deployed. Mend them, or take them out.",
+            hint=f"Fix or remove the targets that cannot be deployed: {len(failed)} of {len(previews)}.",
         )
-    missing = [words for each in found for words in each.to_approve if words not in document.approved]
+    missing = [line for preview in previews for line in preview.to_approve if line not in document.approved]
     if missing:
         raise InputError(
             f"Not approved: {missing[0]}",
             field="approved",
-            hint=f"{len(missing)} changes lose data or work done by hand. Approve each, or mend it.",
+            hint=f"Approve or remove the changes that lose data or overwrite drift: {len(missing)}.",
         )
     override = document.rollout.blockers.override
     step = Step(
         id=document.run,
         does=f"Start the rollout {document.rollout.name} to {len(document.targets)} targets"
-        + (f", an emergency: {override}" if override else ""),
-        resource=_machine(engine),
-        act=lambda say: _start(cloud, engine, document),
-        parameters={**_parameters(engine, document), "approved": "; ".join(document.approved)},
-        evidence=f"{len(document.stages)} stages; {sum(bool(each.changes) for each in found)} targets change",
+        + (f" as an emergency: {override}" if override else ""),
+        resource=_resource(controller),
+        act=lambda say: _start(cloud, controller, document),
+        parameters={**_parameters(controller, document), "approved": "; ".join(document.approved)},
+        evidence=f"{len(document.stages)} stages, "
+        f"{sum(bool(preview.changes) for preview in previews)} targets with changes",
         actions=("s3:GetObject", "s3:PutObject", *INVOKE),
         destructive=bool(document.approved),
     )
     name = document.rollout.name
-    return Plan(f"Roll out {name}", (step,), Operation.START_ROLLOUT, confirm=name)
+    return Plan(f"Start rollout {name}", (step,), Operation.START_ROLLOUT, confirm=name)
 
 
-def _start(cloud: Cloud, engine: Engine, document: Document) -> None:
-    _keep(cloud, engine, document)
-    call(cloud, engine, "start", {"run": document.run})
+def _start(cloud: Cloud, controller: Controller, document: Document) -> None:
+    _upload(cloud, controller, document)
+    invoke_controller(cloud, controller, "start", {"run": document.run})
 
 
-def _parameters(engine: Engine, document: Document) -> dict[str, str]:
-    """Which document: it holds every stack's parameters and stays where it is."""
+def _parameters(controller: Controller, document: Document) -> dict[str, str]:
+    """Return what the audit log records: a reference to the document, which holds the stacks' parameters."""
     return {
         "file": document.file,
-        "document": f"s3://{engine.bucket}/runs/{document.run}/document.json",
+        "document": f"s3://{controller.bucket}/runs/{document.run}/document.json",
         "sha256": hashlib.sha256(document.to_json().encode()).hexdigest(),
         "targets": ", ".join(document.targets),
     }
 
 
-def _machine(engine: Engine) -> Resource:
-    return Resource(MACHINE, engine.stack.name, engine.place.account.id, engine.place.region)
+def _resource(controller: Controller) -> Resource:
+    return Resource(MACHINE, controller.stack.name, controller.place.account.id, controller.place.region)
 
 
-def plan_order(cloud: Cloud, engine: Engine, run: str, does: Does, why: str, actor: Actor) -> Plan:
-    """One order to a run, with its reason. Raises InputError without one."""
-    if not why.strip():
+def plan_command(
+    cloud: Cloud, controller: Controller, run: str, command: OperatorCommand, reason: str, actor: Actor
+) -> Plan:
+    """Plan an operator command to a run. Raises InputError without a reason."""
+    if not reason.strip():
         raise InputError(
-            "A reason is needed.", field="why", hint="Write it for those who read the log later."
+            "A reason is required.", field="why", hint="Enter a reason; it is kept in the decision log."
         )
-    words = {
-        Does.PAUSE: f"Pause {run}: nothing new is begun, bakes go on",
-        Does.RESUME: f"Resume {run}",
-        Does.STOP: f"Stop {run} and roll back every target that it has changed and that is not back yet",
-        Does.SKIP: f"Skip the bake of {run} that is under way; alarms count nevertheless",
-        Does.OVERRIDE: f"Let {run} begin targets in spite of blockers",
+    descriptions = {
+        OperatorCommand.PAUSE: f"Pause {run}: no more targets are started; bakes continue",
+        OperatorCommand.RESUME: f"Resume {run}",
+        OperatorCommand.STOP: f"Stop {run} and roll back every target that it has changed",
+        OperatorCommand.SKIP: f"Skip the current bake of {run}; alarms still stop the rollout",
+        OperatorCommand.OVERRIDE: f"Start the targets of {run} despite blockers",
     }
-    on = {"run": run, "does": str(does), "why": why.strip(), "who": actor.name}
+
+    on = {"run": run, "does": str(command), "why": reason.strip(), "who": actor.name}
     step = Step(
-        id=f"{does} {run}",
-        does=words[does],
-        resource=_machine(engine),
-        act=lambda say: call(cloud, engine, "order", on) and None,
+        id=f"{command} {run}",
+        does=descriptions[command],
+        resource=_resource(controller),
+        act=lambda say: invoke_controller(cloud, controller, "order", on) and None,
         parameters=on,
-        evidence=why.strip(),
+        evidence=reason.strip(),
         actions=INVOKE,
-        destructive=does is Does.STOP,
+        destructive=command is OperatorCommand.STOP,
     )
-    typed = run if does in (Does.STOP, Does.SKIP, Does.OVERRIDE) else ""
-    return Plan(f"{does.capitalize()} {run}", (step,), Operation.ORDER_ROLLOUT, confirm=typed)
+    to_confirm = (OperatorCommand.STOP, OperatorCommand.SKIP, OperatorCommand.OVERRIDE)
+    typed = run if command in to_confirm else ""
+    return Plan(f"{COMMAND_TITLES[command]}: {run}", (step,), Operation.ORDER_ROLLOUT, confirm=typed)
 
 
-def plan_freeze(cloud: Cloud, engine: Engine, why: str, actor: Actor) -> Plan:
-    """Turns the freeze switch on, for every rollout; an empty reason turns it off."""
-    does = "Freeze every rollout: nothing new is begun" if why else "Lift the freeze"
-    on = {"why": why, "who": actor.name}
+def plan_freeze(cloud: Cloud, controller: Controller, reason: str, actor: Actor) -> Plan:
+    """Plan a freeze of all rollouts; an empty reason plans its end."""
+    title = "Freeze all rollouts" if reason else "Unfreeze all rollouts"
+    on = {"why": reason, "who": actor.name}
     step = Step(
         id="freeze",
-        does=does,
-        resource=_machine(engine),
-        act=lambda say: call(cloud, engine, "freeze", on) and None,
+        does=f"{title}: no more targets are started" if reason else title,
+        resource=_resource(controller),
+        act=lambda say: invoke_controller(cloud, controller, "freeze", on) and None,
         parameters=on,
-        evidence=why,
+        evidence=reason,
         actions=INVOKE,
     )
-    return Plan("Freeze" if why else "Lift the freeze", (step,), Operation.FREEZE_ROLLOUTS)
+    return Plan(title, (step,), Operation.FREEZE_ROLLOUTS)
 
 
-def frozen(cloud: Cloud, engine: Engine) -> str:
-    """Why the freeze switch is on; empty when it is off."""
-    found = dynamodb.items(cloud, engine.place, engine.table, "run", "#freeze")
-    return found[0]["why"] if found else ""
+def freeze_reason(cloud: Cloud, controller: Controller) -> str:
+    """Return the reason of the freeze; empty when rollouts are not frozen."""
+    items = dynamodb.items(cloud, controller.place, controller.table, "run", "#freeze")
+    return items[0]["why"] if items else ""
 
 
-def list_runs(cloud: Cloud, engine: Engine) -> list[Summary]:
-    """Every run that was started, newest first."""
-    found = dynamodb.items(cloud, engine.place, engine.table, "run", "#runs")
-    return sorted((_summary(item) for item in found), key=lambda each: each.started, reverse=True)
+def list_runs(cloud: Cloud, controller: Controller) -> list[RunSummary]:
+    """Return every run, newest first."""
+    items = dynamodb.items(cloud, controller.place, controller.table, "run", "#runs")
+    return sorted((_summary(item) for item in items), key=lambda run: run.started, reverse=True)
 
 
-def _summary(item: Mapping[str, str]) -> Summary:
-    return Summary(
+def _summary(item: Mapping[str, str]) -> RunSummary:
+    return RunSummary(
         item["item"], item["name"], item["status"], _at(item["started"]), _when(item, "ended"), item["by"]
     )
 
 
-def watch(cloud: Cloud, engine: Engine, run: str) -> Watched:
-    """The run as it stands. Raises NotFound."""
-    found = dynamodb.items(cloud, engine.place, engine.table, "run", run)
-    meta = next((item for item in found if item["item"] == "run"), None)
+def describe_run(cloud: Cloud, controller: Controller, run: str) -> RunDetails:
+    """Return the current state of a run. Raises NotFound."""
+    items = dynamodb.items(cloud, controller.place, controller.table, "run", run)
+    meta = next((item for item in items if item["item"] == "run"), None)
     if meta is None:
-        raise NotFound(f"There is no run {run}.", hint="List them: python -m ops rollouts list")
-    client = s3.client_of(cloud, engine.place.account.id, engine.place.region)
-    document = documents.from_json(s3.read_text(client, engine.bucket, f"runs/{run}/document.json"))
-    states = {item["item"]: item for item in found if item["item"].startswith("target ")}
-    summary = {"item": run, "name": document.rollout.name, "ended": "", **_known(meta)}
-    return Watched(
+        raise NotFound(f"The run {run} does not exist.", hint="List the runs: python -m ops rollouts list")
+    client = s3.client_of(cloud, controller.place.account.id, controller.place.region)
+    document = documents.from_json(s3.read_text(client, controller.bucket, f"runs/{run}/document.json"))
+    states = {item["item"]: item for item in items if item["item"].startswith("target ")}
+    summary = {"item": run, "name": document.rollout.name, "ended": "", **_set_values(meta)}
+    return RunDetails(
         summary=_summary(summary),
         document=document,
         targets=tuple(
@@ -313,20 +343,20 @@ def watch(cloud: Cloud, engine: Engine, run: str) -> Watched:
         baking={int(number): _at(at) for number, at in json.loads(meta.get("baking", "{}")).items()},
         baked=frozenset(json.loads(meta.get("baked", "[]"))),
         execution=meta.get("execution", ""),
-        log=tuple(_line(item) for item in found if item["item"].startswith("log ")),
+        log=tuple(_log_line(item) for item in items if item["item"].startswith("log ")),
     )
 
 
-def _known(meta: Mapping[str, str]) -> dict[str, str]:
+def _set_values(meta: Mapping[str, str]) -> dict[str, str]:
     return {name: meta[name] for name in ("status", "started", "ended", "by") if name in meta}
 
 
-def _target(target: Target, stage: int, item: Mapping[str, str]) -> TargetState:
-    state = State(item["state"]) if item.get("state") else None
-    return TargetState(target, stage, state, _when(item, "begun"), _when(item, "ended"), item.get("why", ""))
+def _target(target: RolloutTarget, stage: int, item: Mapping[str, str]) -> RunTarget:
+    state = TargetState(item["state"]) if item.get("state") else None
+    return RunTarget(target, stage, state, _when(item, "begun"), _when(item, "ended"), item.get("why", ""))
 
 
-def _line(item: Mapping[str, str]) -> LogLine:
+def _log_line(item: Mapping[str, str]) -> LogLine:
     at = _at(item["item"].split(" ")[1] + "+00:00")
     return LogLine(at, item["did"], item["target"], item["why"], item["who"])
 

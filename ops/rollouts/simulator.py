@@ -1,7 +1,7 @@
-"""A rollout on a fake clock: what happens when, with the faults and orders of a script.
+"""A rollout on a simulated clock: what happens when, with the faults and operator commands of a scenario.
 
-The world is made up here; what is done in it is decided by `decisions`, as in the engine. Alarms and orders
-are noticed as they come. What is being deployed then is let finish.
+The world is simulated here; `decisions` decides what is done in it, as in the controller. Alarms and commands
+take effect as they occur. Targets that are being deployed at that moment finish first.
 """
 
 from collections import deque
@@ -12,23 +12,23 @@ from enum import StrEnum
 
 from ops.rollouts.rules.decisions import (
     Decision,
-    Do,
-    Does,
-    Facts,
-    Orders,
-    State,
+    DecisionKind,
+    ManualControls,
+    OperatorCommand,
+    RolloutFacts,
+    TargetState,
+    apply_command,
+    check_target_start,
     decide,
-    may_begin,
-    needed_points,
-    obeyed,
+    required_points,
 )
-from ops.rollouts.rules.evidence import ALARM, OK, DataPoint, Seen
+from ops.rollouts.rules.evidence import ALARM, OK, DataPoint, Observation
 from ops.rollouts.rules.rollout import Rollout
-from ops.rollouts.rules.waves import Stage, Target
+from ops.rollouts.rules.waves import RolloutStage, RolloutTarget
 
 
 @dataclass(frozen=True)
-class Pace:
+class TargetDurations:
     """How long one target takes."""
 
     deploy: timedelta = timedelta(minutes=10)
@@ -36,41 +36,45 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Alarm:
-    """`on` is the id of a target that has an alarm, or a neighbour's name."""
+class SimulatedAlarm:
+    """An alarm that fires in a simulation. `source` is the id of a target, or the name of a neighbor."""
 
-    on: str
+    source: str
     at: datetime
-    lasts: timedelta
+    duration: timedelta
 
     def is_active(self, now: datetime) -> bool:
-        return self.at <= now < self.at + self.lasts
+        return self.at <= now < self.at + self.duration
 
 
 @dataclass(frozen=True)
-class Order:
+class SimulatedCommand:
     at: datetime
-    does: Does
-    why: str
+    command: OperatorCommand
+    reason: str
 
 
 @dataclass(frozen=True)
-class Script:
-    """What goes wrong, and what people order. Targets by id; `late` is how long their evidence takes,
-    timedelta.max for ever."""
+class Scenario:
+    """The faults and operator commands of a simulation, with targets by id.
 
-    fails: frozenset[str] = frozenset()
-    stuck: frozenset[str] = frozenset()  # cannot roll back
-    late: Mapping[str, timedelta] = field(default_factory=dict)
-    alarms: tuple[Alarm, ...] = ()
+    `late_evidence` is how long the evidence of a target takes to arrive; timedelta.max means forever.
+    """
+
+    failing: frozenset[str] = frozenset()
+    stuck: frozenset[str] = frozenset()  # cannot be rolled back
+    late_evidence: Mapping[str, timedelta] = field(default_factory=dict)
+    alarms: tuple[SimulatedAlarm, ...] = ()
     freezes: tuple[tuple[datetime, datetime], ...] = ()
-    orders: tuple[Order, ...] = ()
+    commands: tuple[SimulatedCommand, ...] = ()
 
 
-NORMAL, CLEAN = Pace(), Script()
+DEFAULT_DURATIONS, NO_FAULTS = TargetDurations(), Scenario()
 
 
-class Did(StrEnum):
+class ActionKind(StrEnum):
+    """What happens in a simulation; the values are part of the JSON output."""
+
     WAITED = "waits"
     STARTED = "starts"
     DEPLOYED = "deployed"
@@ -86,216 +90,231 @@ class Did(StrEnum):
 
 
 @dataclass(frozen=True)
-class Action:
-    """`until` is the end of a wait or a bake, as far as is known; `target` is empty for a whole stage."""
+class SimulatedAction:
+    """One entry of a simulation's timeline.
+
+    `until` is the end of a wait or a bake, if known; `target` is empty for a whole stage.
+    """
 
     at: datetime
-    did: Did
-    stage: Stage
+    did: ActionKind
+    stage: RolloutStage
     target: str = ""
     why: str = ""
     until: datetime | None = None
 
 
-class Outcome(StrEnum):
-    DONE = "done"
+class SimulationOutcome(StrEnum):
+    """How a simulation ends; the values are part of the JSON output."""
+
+    SUCCEEDED = "succeeded"
     ROLLED_BACK = "rolled back"
-    BLOCKED = "blocked for ever"
+    BLOCKED = "blocked"
 
 
 @dataclass(frozen=True)
-class Run:
-    """`ended` is when the last action ended; `left` names each target's last deed, if it had any."""
+class SimulationResult:
+    """A completed simulation. `ended` is when the last action ended."""
 
-    outcome: Outcome
+    outcome: SimulationOutcome
     ended: datetime
-    actions: tuple[Action, ...]
+    actions: tuple[SimulatedAction, ...]
 
     @property
-    def left(self) -> dict[str, Did]:
+    def last_actions(self) -> dict[str, ActionKind]:
+        """The last action on each target that had any."""
         return {action.target: action.did for action in self.actions if action.target}
 
 
 def simulate(
     rollout: Rollout,
-    stages: Sequence[Stage],
+    stages: Sequence[RolloutStage],
     start: datetime,
     *,
-    pace: Pace = NORMAL,
-    script: Script = CLEAN,
-) -> Run:
-    """The whole rollout, begun at `start`."""
-    return _Simulation(rollout, stages, start.astimezone(UTC), pace, script).run()
+    durations: TargetDurations = DEFAULT_DURATIONS,
+    scenario: Scenario = NO_FAULTS,
+) -> SimulationResult:
+    """Simulate a whole rollout that starts at `start`."""
+    return _Simulation(rollout, stages, start.astimezone(UTC), durations, scenario).run()
 
 
 @dataclass
 class _Simulation:
     rollout: Rollout
-    stages: Sequence[Stage]
+    stages: Sequence[RolloutStage]
     now: datetime
-    pace: Pace
-    script: Script
-    actions: list[Action] = field(default_factory=list)
-    begun: dict[str, datetime] = field(default_factory=dict)
-    states: dict[str, State] = field(default_factory=dict)
-    baking: dict[int, datetime] = field(default_factory=dict)
+    durations: TargetDurations
+    scenario: Scenario
+    actions: list[SimulatedAction] = field(default_factory=list)
+    started: dict[str, datetime] = field(default_factory=dict)
+    states: dict[str, TargetState] = field(default_factory=dict)
+    bake_started: dict[int, datetime] = field(default_factory=dict)
     baked: set[int] = field(default_factory=set)
     stopped: str = ""
-    orders: Orders = field(default_factory=Orders)
-    ordered: int = 0  # how many of the script's orders have come
-    stage: int = 0  # the one under way
-    running: deque[tuple[datetime, Target]] = field(default_factory=deque)  # with its end, the next first
+    controls: ManualControls = field(default_factory=ManualControls)
+    commands_applied: int = 0  # how many of the scenario's commands have taken effect
+    stage: int = 0  # the current one
+    running: deque[tuple[datetime, RolloutTarget]] = field(
+        default_factory=deque
+    )  # with its end, the next first
 
-    def run(self) -> Run:
+    def run(self) -> SimulationResult:
         while True:
-            self._obey()
+            self._apply_commands()
             decision = decide(self.rollout, self.stages, self._facts())
             self.stage = decision.stage
-            if decision.do is Do.END:
-                return self._end(Outcome.ROLLED_BACK if self.stopped else Outcome.DONE)
+            if decision.kind is DecisionKind.END:
+                return self._end(
+                    SimulationOutcome.ROLLED_BACK if self.stopped else SimulationOutcome.SUCCEEDED
+                )
             if not self._carry_out(decision):
-                return self._end(Outcome.BLOCKED)
+                return self._end(SimulationOutcome.BLOCKED)
 
-    def _end(self, outcome: Outcome) -> Run:
-        ended = self.actions[-1].at if outcome is Outcome.BLOCKED else self.now
-        return Run(outcome, ended, tuple(self.actions))
+    def _end(self, outcome: SimulationOutcome) -> SimulationResult:
+        ended = self.actions[-1].at if outcome is SimulationOutcome.BLOCKED else self.now
+        return SimulationResult(outcome, ended, tuple(self.actions))
 
     def _carry_out(self, decision: Decision) -> bool:
-        """Whether it goes on at all."""
-        why = "; ".join(decision.why)
-        if decision.do is Do.DEPLOY:
+        """Carry out the decision; return False when the rollout can never continue."""
+        why = "; ".join(decision.reasons)
+        if decision.kind is DecisionKind.DEPLOY:
             self._deploy(decision)
-        elif decision.do is Do.BAKE:
-            self._say(Did.BAKING, until=decision.until)
-            self.baking[decision.stage] = self.now
-        elif decision.do is Do.PASS:
-            self._say(Did.BAKED, why=why)
+        elif decision.kind is DecisionKind.BAKE:
+            self._record(ActionKind.BAKING, until=decision.until)
+            self.bake_started[decision.stage] = self.now
+        elif decision.kind is DecisionKind.PASS:
+            self._record(ActionKind.BAKED, why=why)
             self.baked.add(decision.stage)
-        elif decision.do is Do.STOP:
-            self._say(Did.STOPPED, why=why)
+        elif decision.kind is DecisionKind.STOP:
+            self._record(ActionKind.STOPPED, why=why)
             self.stopped = why
-        elif decision.do is Do.ROLL_BACK:
+        elif decision.kind is DecisionKind.ROLL_BACK:
             self._roll_back(decision)
         else:
             return self._wait(decision)
         return True
 
-    def _say(self, did: Did, target: str = "", why: str = "", until: datetime | None = None) -> None:
-        self.actions.append(Action(self.now, did, self.stages[self.stage], target, why, until))
+    def _record(
+        self, kind: ActionKind, target: str = "", why: str = "", until: datetime | None = None
+    ) -> None:
+        self.actions.append(SimulatedAction(self.now, kind, self.stages[self.stage], target, why, until))
 
     def _wait(self, decision: Decision) -> bool:
-        """Until its end or the next thing that happens; False when neither ever comes."""
-        began = self.baking.get(decision.stage)
+        """Advance to the end of the wait or to the next event; return False when neither ever comes."""
+        started = self.bake_started.get(decision.stage)
         until = decision.until
-        if began is None or self.now > began:  # the begin of a bake was said
-            expected = until or min(self._ends(), default=None)
-            self._say(
-                Did.WAITED if began is None else Did.LOOKED, why="; ".join(decision.why), until=expected
+        if started is None or self.now > started:  # the start of a bake is recorded already
+            expected_end = until or min(self._blocker_ends(), default=None)
+            self._record(
+                ActionKind.WAITED if started is None else ActionKind.LOOKED,
+                why="; ".join(decision.reasons),
+                until=expected_end,
             )
-        moments = [moment for moment in self._happenings() if moment > self.now]
+        moments = [moment for moment in self._events() if moment > self.now]
         moment = min([*moments, *([until] if until else [])], default=None)
         self.now = moment or self.now
         return moment is not None
 
-    def _ends(self) -> list[datetime]:
-        """When what is in force now ends: freezes and alarms."""
-        alarms = [alarm.at + alarm.lasts for alarm in self.script.alarms if alarm.is_active(self.now)]
-        return alarms + [end for begin, end in self.script.freezes if begin <= self.now < end]
+    def _blocker_ends(self) -> list[datetime]:
+        """Return the ends of the active freezes and alarms."""
+        alarms = [alarm.at + alarm.duration for alarm in self.scenario.alarms if alarm.is_active(self.now)]
+        return alarms + [end for start, end in self.scenario.freezes if start <= self.now < end]
 
-    def _happenings(self) -> Iterator[datetime]:
-        """When something of the script happens that a decision may depend on."""
-        yield from (order.at for order in self.script.orders)
-        for alarm in self.script.alarms:
-            yield from (alarm.at, alarm.at + alarm.lasts)
-        yield from (moment for freeze in self.script.freezes for moment in freeze)
+    def _events(self) -> Iterator[datetime]:
+        """Yield the moments at which something in the scenario changes the facts."""
+        yield from (command.at for command in self.scenario.commands)
+        for alarm in self.scenario.alarms:
+            yield from (alarm.at, alarm.at + alarm.duration)
+        yield from (moment for freeze in self.scenario.freezes for moment in freeze)
 
-    def _obey(self) -> None:
-        """The orders that have come by now."""
-        come = sorted(self.script.orders, key=lambda order: order.at)
-        while self.ordered < len(come) and come[self.ordered].at <= self.now:
-            order = come[self.ordered]
-            self.ordered += 1
-            self.orders = obeyed(self.orders, order.does, order.why, self.stage)
-            self._say(Did.ORDERED, why=f"{order.does}: {order.why}")
+    def _apply_commands(self) -> None:
+        """Apply the commands that were given by now."""
+        commands = sorted(self.scenario.commands, key=lambda command: command.at)
+        while self.commands_applied < len(commands) and commands[self.commands_applied].at <= self.now:
+            command = commands[self.commands_applied]
+            self.commands_applied += 1
+            self.controls = apply_command(self.controls, command.command, command.reason, self.stage)
+            self._record(ActionKind.ORDERED, why=f"{command.command}: {command.reason}")
 
     def _deploy(self, decision: Decision) -> None:
-        """Each target as soon as there is room and it may begin; those that may not are left for later."""
+        """Start each target when there is room and its start is allowed; leave the others for later."""
         for target in decision.targets:
             if len(self.running) >= self.rollout.at_once:
-                self._finish_one()
-            self._obey()
-            if not may_begin(self.rollout, self.stages, self._facts(), target).allowed:
+                self._finish_deployment()
+            self._apply_commands()
+            if not check_target_start(self.rollout, self.stages, self._facts(), target).allowed:
                 break
-            self.begun[target.id] = self.now
-            self.states[target.id] = State.DEPLOYING
-            self._say(Did.STARTED, target.id)
-            self.running.append((self.now + self.pace.deploy, target))
+            self.started[target.id] = self.now
+            self.states[target.id] = TargetState.DEPLOYING
+            self._record(ActionKind.STARTED, target.id)
+            self.running.append((self.now + self.durations.deploy, target))
         while self.running:
-            self._finish_one()
+            self._finish_deployment()
 
-    def _finish_one(self) -> None:
-        """To the end of the deployment that ends next."""
+    def _finish_deployment(self) -> None:
+        """Advance to the end of the next deployment."""
         self.now, target = self.running.popleft()
-        failed = target.id in self.script.fails
-        self.states[target.id] = State.FAILED if failed else State.DEPLOYED
-        self._say(Did.FAILED if failed else Did.DEPLOYED, target.id)
+        failed = target.id in self.scenario.failing
+        self.states[target.id] = TargetState.FAILED if failed else TargetState.DEPLOYED
+        self._record(ActionKind.FAILED if failed else ActionKind.DEPLOYED, target.id)
 
     def _roll_back(self, decision: Decision) -> None:
         for target in decision.targets:
             if len(self.running) >= self.rollout.at_once:
                 self._finish_rollback()
-            self.states[target.id] = State.ROLLING_BACK
-            self._say(Did.ROLLING_BACK, target.id)
-            self.running.append((self.now + self.pace.roll_back, target))
+            self.states[target.id] = TargetState.ROLLING_BACK
+            self._record(ActionKind.ROLLING_BACK, target.id)
+            self.running.append((self.now + self.durations.roll_back, target))
         while self.running:
             self._finish_rollback()
 
     def _finish_rollback(self) -> None:
         self.now, target = self.running.popleft()
-        stuck = target.id in self.script.stuck
-        self.states[target.id] = State.STUCK if stuck else State.ROLLED_BACK
-        self._say(Did.STUCK if stuck else Did.ROLLED_BACK, target.id)
+        stuck = target.id in self.scenario.stuck
+        self.states[target.id] = TargetState.STUCK if stuck else TargetState.ROLLED_BACK
+        self._record(ActionKind.STUCK if stuck else ActionKind.ROLLED_BACK, target.id)
 
-    def _facts(self) -> Facts:
-        frozen = any(begin <= self.now < end for begin, end in self.script.freezes)
-        facts = Facts(
+    def _facts(self) -> RolloutFacts:
+        frozen = any(start <= self.now < end for start, end in self.scenario.freezes)
+        facts = RolloutFacts(
             now=self.now,
-            begun=self.begun,
+            started=self.started,
             states=self.states,
-            baking=self.baking,
+            bake_started=self.bake_started,
             baked=frozenset(self.baked),
             stopped=self.stopped,
-            orders=replace(self.orders, freeze="as scripted" if frozen else ""),
+            controls=replace(self.controls, freeze="simulated" if frozen else ""),
         )
-        return replace(facts, seen={each.name: each for each in self._seen(facts)})
+        observations = {observation.name: observation for observation in self._observe(facts)}
+        return replace(facts, observations=observations)
 
-    def _seen(self, facts: Facts) -> Iterator[Seen]:
-        """What can be read now about the targets that matter and about the neighbours."""
-        began = self.baking.get(self.stage)
+    def _observe(self, facts: RolloutFacts) -> Iterator[Observation]:
+        """Yield the observations of the started targets, the next stage's targets, and the neighbors."""
+        bake_started = self.bake_started.get(self.stage)
         next_stage = next((n for n in range(len(self.stages)) if n not in self.baked), self.stage)
         for number, stage in enumerate(self.stages):
             for target in stage.targets:
-                if target.id in self.begun or number == next_stage:
-                    here = began is not None and number == self.stage
-                    needed = needed_points(stage, target, facts) if here else 0
-                    late = self.script.late.get(target.id, timedelta(0))
-                    came = began is not None and self.now - began >= late
-                    points = (DataPoint(self.now, needed),) if came else ()
-                    yield self._seen_of(target.id, target.alarms, needed, points, is_target=True)
-        for neighbour in self.rollout.neighbours:
-            yield self._seen_of(neighbour.name, (neighbour.alarm,), 0, (), is_target=False)
+                if target.id in self.started or number == next_stage:
+                    is_baking = bake_started is not None and number == self.stage
+                    required = required_points(stage, target, facts) if is_baking else 0
+                    delay = self.scenario.late_evidence.get(target.id, timedelta(0))
+                    arrived = bake_started is not None and self.now - bake_started >= delay
+                    points = (DataPoint(self.now, required),) if arrived else ()
+                    yield self._observation(target.id, target.alarms, required, points, is_target=True)
+        for neighbor in self.rollout.neighbors:
+            yield self._observation(neighbor.name, (neighbor.alarm,), 0, (), is_target=False)
 
-    def _seen_of(
+    def _observation(
         self,
         name: str,
         alarms: tuple[str, ...],
-        needed: int,
+        required: int,
         points: tuple[DataPoint, ...],
         *,
         is_target: bool,
-    ) -> Seen:
-        mine = [alarm for alarm in self.script.alarms if alarm.on == name and alarms]
-        active = any(alarm.is_active(self.now) for alarm in mine)
+    ) -> Observation:
+        simulated = [alarm for alarm in self.scenario.alarms if alarm.source == name and alarms]
+        active = any(alarm.is_active(self.now) for alarm in simulated)
         states = dict.fromkeys(alarms, ALARM if active else OK)
-        fired = tuple((alarms[0], alarm.at) for alarm in mine if alarm.at <= self.now)
-        return Seen(name, needed, points, alarms, states, fired, is_target)
+        fired = tuple((alarms[0], alarm.at) for alarm in simulated if alarm.at <= self.now)
+        return Observation(name, required, points, alarms, states, fired, is_target)

@@ -1,36 +1,38 @@
-"""The rollout file and the template that it names, read from disk."""
+"""The rollout file and its template, read from disk."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from ops.errors import InputError
-from ops.rollouts.rules.rollout import Rollout, What, parse
+from ops.rollouts.rules.rollout import Rollout, StackSource, parse
 
 
 def read_file(path: Path) -> tuple[str, Rollout]:
-    """The file's text and what it says. Raises InputError."""
-    text = _read(path, "rollout", "Name a file such as rollouts/shop.toml.")
+    """Return the file's text and its content. Raises InputError."""
+    text = _read(path, "rollout", "Specify a file such as rollouts/shop.toml.")
     return text, parse(text, str(path))
 
 
-def read_template(path: Path, what: What) -> str:
-    """The template that the rollout file at `path` names; its paths are relative to the file."""
-    if what.template:
-        hint = "[what] template is a path relative to the rollout file."
-        return _read(path.parent / what.template, "template", hint)
-    folder = path.parent / what.assembly
-    hint = "[what] assembly is the folder that `cdk synth` writes, relative to the rollout file."
+def read_template(path: Path, source: StackSource) -> str:
+    """Return the template of the rollout file at `path`. Paths in the file are relative to the file."""
+    if source.template:
+        hint = "In [what], template is a path relative to the rollout file."
+        return _read(path.parent / source.template, "template", hint)
+    folder = path.parent / source.assembly
+    hint = "In [what], assembly is the output folder of `cdk synth`, relative to the rollout file."
     manifest = _json(_read(folder / "manifest.json", "assembly", hint), folder / "manifest.json")
     artifacts = manifest.get("artifacts", {})
-    stacks = [name for name, each in artifacts.items() if each.get("type") == "aws:cloudformation:stack"]
-    if what.artifact not in stacks:
+    stacks = [
+        name for name, artifact in artifacts.items() if artifact.get("type") == "aws:cloudformation:stack"
+    ]
+    if source.artifact not in stacks:
         raise InputError(
-            f"{folder} has no stack {what.artifact!r}.",
+            f"{folder} has no stack {source.artifact!r}.",
             field="artifact",
-            hint=f"It has {', '.join(stacks) or 'none'}.",
+            hint=f"In [what], set artifact to one of its stacks: {', '.join(stacks) or 'it has none'}.",
         )
-    return _read(folder / artifacts[what.artifact]["properties"]["templateFile"], "assembly", hint)
+    return _read(folder / artifacts[source.artifact]["properties"]["templateFile"], "assembly", hint)
 
 
 def _json(text: str, path: Path) -> Any:
@@ -38,7 +40,10 @@ def _json(text: str, path: Path) -> Any:
         return json.loads(text)
     except ValueError as error:
         raise InputError(
-            f"{path} is not JSON.", field="assembly", hint="Synthesize it anew.", detail=str(error)
+            f"Cannot read {path}: it is not valid JSON.",
+            field="assembly",
+            hint="Run `cdk synth` again.",
+            detail=str(error),
         ) from error
 
 
@@ -46,4 +51,4 @@ def _read(path: Path, field: str, hint: str) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read: {error}", field=field, hint=hint) from error
+        raise InputError(f"Cannot read {path}: {error}", field=field, hint=hint) from error

@@ -80,19 +80,19 @@ def test_refresh_a_snapshot_and_stop_the_run(
 @pytest.fixture
 def baking(cloud: Cloud) -> str:
     """The run that the embedded cloud starts with, among those of other tests."""
-    found = runs.list_runs(cloud, controller.find(cloud))
+    found = runs.list_runs(cloud, controller.find_controller(cloud))
     return next(each.run for each in found if each.rollout == "welcome")
 
 
 def test_pause_and_resume_a_rollout(page: Page, keys: Keys, address: str, baking: str) -> None:
     open_page(page, f"{address}/rollouts?run={baking}")
-    for order, seen in (("Pause", True), ("Resume", False)):
-        keys.push(order)
+    for command, seen in (("Pause rollout", True), ("Resume rollout", False)):
+        keys.push(command)
         dialog = page.get_by_role("dialog")
-        keys.reach(dialog.get_by_label("Reason, for those who read the log later"))
+        keys.reach(dialog.get_by_label("Reason (kept in the decision log)"))
         keys.write("by keyboard")
         keys.press("Enter")
-        keys.push(order, within=dialog)
+        keys.push(command, within=dialog)
         expect(dialog).to_have_count(0)
         expect(page.get_by_text("Paused: by keyboard")).to_have_count(int(seen))
 
@@ -101,7 +101,7 @@ def test_dialog_input_survives_redraws_of_the_page(page: Page, keys: Keys, addre
     open_page(page, f"{address}/rollouts?run={baking}")
     keys.push("Skip bake")
     dialog = page.get_by_role("dialog")
-    reason = dialog.get_by_label("Reason, for those who read the log later")
+    reason = dialog.get_by_label("Reason (kept in the decision log)")
     keys.reach(reason)
     keys.write("half a sen")
     took = page.get_by_text(re.compile("· started .* by embedded cloud ·"))
@@ -116,7 +116,7 @@ def test_dialog_input_survives_redraws_of_the_page(page: Page, keys: Keys, addre
     wait_for_redraws(page, took)
     expect(name).to_have_value("welcome-")
     expect(reason).to_have_value("half a sentence")
-    expect(dialog.get_by_role("button", name="Skip", exact=True)).to_be_disabled()
+    expect(dialog.get_by_role("button", name="Skip bake", exact=True)).to_be_disabled()
     keys.press("Escape")
     expect(dialog).to_have_count(0)
 

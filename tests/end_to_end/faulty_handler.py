@@ -1,7 +1,7 @@
 """Stands before the rollouts' handler in the fault matrix: packed into its zip, it is the function's handler.
 
 A rollout's faults lie in a file: the action, the kind of fault, how often, on which target. Each that is met
-leaves a mark in a file of its own. The engine's code is untouched.
+leaves a mark in a file of its own. The controller's code is untouched.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Rollouts end to end: three accounts, four regions, an engine that looks every second."""
+"""Rollouts end to end: three accounts, four regions, an controller that looks every second."""
 
 import json
 import time
@@ -18,12 +18,12 @@ from ops.aws.organizations import accounts_of
 from ops.embedded.accounts import ACCOUNTS
 from ops.embedded.lifecycle import RunningCloud
 from ops.plan import Plan, execute
-from ops.rollouts import controller as engines
+from ops.rollouts import controller as controllers
 from ops.rollouts import runs
-from ops.rollouts.controller import Engine
-from ops.rollouts.rules.decisions import Does
+from ops.rollouts.controller import Controller
+from ops.rollouts.rules.decisions import OperatorCommand
 from ops.rollouts.rules.document import Document
-from ops.rollouts.runs import Preview, Watched
+from ops.rollouts.runs import RunDetails, TargetPreview
 from tests.ops.embedded.overlay import client, eventually
 
 REGIONS = ("eu-west-1", "us-east-1", "eu-central-1", "ap-southeast-2")
@@ -62,8 +62,8 @@ class Fleet:
     stack: str
 
     @cached_property
-    def engine(self) -> Engine:
-        return engines.find(self.cloud)
+    def controller(self) -> Controller:
+        return controllers.find_controller(self.cloud)
 
     @property
     def places(self) -> list[Place]:
@@ -161,13 +161,13 @@ class Fleet:
         return path
 
     def start(self, path: Path, approved: tuple[str, ...] = ()) -> str:
-        document = runs.prepare(path, self.resolve, ADA, datetime.now(UTC), approved=approved)
-        self.must(runs.plan_start(self.cloud, self.engine, document, ()))
+        document = runs.prepare_run(path, self.resolve, ADA, datetime.now(UTC), approved=approved)
+        self.must(runs.plan_start(self.cloud, self.controller, document, ()))
         return document.run
 
-    def previews(self, document: Document) -> tuple[Preview, ...]:
-        found: list[Preview] = []
-        self.must(runs.plan_previews(self.cloud, self.engine, document, found))
+    def previews(self, document: Document) -> tuple[TargetPreview, ...]:
+        found: list[TargetPreview] = []
+        self.must(runs.plan_previews(self.cloud, self.controller, document, found))
         return tuple(found)
 
     def resolve(self, kind: str, name: str) -> tuple[str, ...]:
@@ -180,19 +180,19 @@ class Fleet:
             raise outcome.error
 
     def order(self, run: str, does: str, why: str) -> None:
-        self.must(runs.plan_order(self.cloud, self.engine, run, Does(does), why, ADA))
+        self.must(runs.plan_command(self.cloud, self.controller, run, OperatorCommand(does), why, ADA))
 
-    def watch(self, run: str) -> Watched:
-        return runs.watch(self.cloud, self.engine, run)
+    def watch(self, run: str) -> RunDetails:
+        return runs.describe_run(self.cloud, self.controller, run)
 
-    def ended(self, run: str, within_s: float = PATIENCE_S) -> Watched:
-        home = self.engine.place
+    def ended(self, run: str, within_s: float = PATIENCE_S) -> RunDetails:
+        home = self.controller.place
         table = self.client("dynamodb", (home.account.id, home.region))
         key = {"run": {"S": run}, "item": {"S": "run"}}
 
         def look() -> bool:
             time.sleep(LOOK_S)
-            found = table.get_item(TableName=self.engine.table, Key=key, ConsistentRead=True)["Item"]
+            found = table.get_item(TableName=self.controller.table, Key=key, ConsistentRead=True)["Item"]
             return bool(found["status"]["S"] != "RUNNING")
 
         eventually(look, within_s=within_s)
@@ -217,7 +217,7 @@ class Small(Fleet):
 
 
 def set_up(cloud: Cloud, folder: Path) -> None:
-    """The engine and the target roles, as the command line deploys them."""
+    """The controller and the target roles, as the command line deploys them."""
 
     def carry_out(spec: StackSpec, uploads: tuple[Upload, ...] = ()) -> None:
         audit = FileAudit(folder / "audit.jsonl")
@@ -226,7 +226,7 @@ def set_up(cloud: Cloud, folder: Path) -> None:
             if error := execute(steps, actor=ADA, audit=audit, confirmed=steps.confirm).error:
                 raise error
 
-    carry_out(*engines.engine_spec(cloud, poll_seconds=1, settle_seconds=1))
-    engine = engines.find(cloud)
+    carry_out(*controllers.controller_spec(cloud, poll_seconds=1, settle_seconds=1))
+    controller = controllers.find_controller(cloud)
     for account in cloud.accounts:
-        carry_out(engines.target_spec(cloud, engine, account.id, (engines.ADMINISTRATOR,)))
+        carry_out(controllers.target_spec(cloud, controller, account.id, (controllers.ADMINISTRATOR_ACCESS,)))

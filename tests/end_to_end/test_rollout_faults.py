@@ -1,8 +1,8 @@
-"""The engine killed at every state, in every way: it resumes or rolls back, and nothing is left unreported.
+"""The controller interrupted in every state, in every way: it resumes or rolls back, and reports everything.
 
 Each cell is a fault: how, in which action. Cells whose rollouts end alike share one, each on a target of its
 own; a stopped state machine has one to itself. State machine, handler and CloudFormation are those of the
-embedded cloud; a handler that stands before the engine's own brings the faults.
+embedded cloud; a handler that wraps the controller's own injects the faults.
 """
 
 import io
@@ -20,10 +20,10 @@ import pytest
 from ops.aws.cloud import Cloud
 from ops.embedded.accounts import PRODUCTION
 from ops.errors import Conflict
-from ops.rollouts import controller as engines
+from ops.rollouts import controller as controllers
 from ops.rollouts import package
-from ops.rollouts.rules.decisions import State
-from ops.rollouts.runs import TargetState, Watched
+from ops.rollouts.rules.decisions import TargetState
+from ops.rollouts.runs import RunDetails, RunTarget
 from tests.end_to_end.fleet import PATIENCE_S, REGIONS, Fleet, Place, set_up, template
 from tests.ops.embedded.overlay import client, eventually
 
@@ -160,13 +160,13 @@ class Played:
     """How a world ended."""
 
     world: World
-    watched: Watched
+    watched: RunDetails
     before: dict[str, Any]
     after: dict[str, Any]
     met: list[int]
 
     @cached_property
-    def targets(self) -> dict[str, TargetState]:
+    def targets(self) -> dict[str, RunTarget]:
         return {each.target.id: each for each in self.watched.targets}
 
     @property
@@ -175,7 +175,7 @@ class Played:
         status = self.watched.summary.status
         if status != self.world.status:
             return f"{status}, not {self.world.status}: {self.watched.why or self.watched.stopped}"
-        stuck = {each.target.id for each in self.watched.targets if each.state is State.STUCK}
+        stuck = {each.target.id for each in self.watched.targets if each.state is TargetState.STUCK}
         wanted = {target_id(cell) for cell in self.world.cells if must_stick(cell)}
         if stuck != wanted:
             return f"stuck are {sorted(stuck)}, not {sorted(wanted)}"
@@ -184,13 +184,13 @@ class Played:
     def wrong_with(self, name: str) -> str:
         """Byte by byte as before, or as wanted; never between."""
         state, stands = self.targets[name].state, self.after[name]
-        if state is State.STUCK:
+        if state is TargetState.STUCK:
             named = name in self.watched.why
             return "" if named else f"{name} is stuck and not named"
         if self.world.status == "DONE":
             wanted = (NEW, {"Size": "new"}, self.before[name][2])
-            return "" if (state, stands) == (State.DEPLOYED, wanted) else f"{name} is {state}: {stands}"
-        back = state in (State.ROLLED_BACK, None)
+            return "" if (state, stands) == (TargetState.DEPLOYED, wanted) else f"{name} is {state}: {stands}"
+        back = state in (TargetState.ROLLED_BACK, None)
         return "" if back and stands == self.before[name] else f"{name} is {state}: {stands}"
 
     def holds(self, cell: Cell) -> str:
@@ -259,13 +259,13 @@ def test_what_could_not_go_back_goes_back_when_it_is_ordered_once_more(
     assert not played.wrong
     fleet = Fleet(cloud, embedded, faulty / world.name, world.name)
     run = played.watched.summary.run
-    with pytest.raises(Conflict, match="has ended: stuck"):
+    with pytest.raises(Conflict, match="has ended: Needs attention"):
         fleet.order(run, "resume", "go on")
     (faulty / f"{world.name}.json").write_text("[]")  # whoever was called has mended it
     fleet.order(run, "stop", "the policy is back")
     watched = fleet.ended(run)
     assert watched.summary.status == "ROLLED_BACK", watched.why
-    assert {each.state for each in watched.targets} == {State.ROLLED_BACK}
+    assert {each.state for each in watched.targets} == {TargetState.ROLLED_BACK}
     for spot in spots_of(cloud, embedded, faulty, world):
         assert spot.now == played.before[spot.id]
 
@@ -286,8 +286,8 @@ def test_an_update_by_somebody_else_between_record_and_execution_is_left_alone(
     played = play(cloud, embedded, faulty, world, update)
     assert played.watched.summary.status == "ROLLED_BACK", played.watched.why
     failed = {line.target: line.why for line in played.watched.log if line.did == "failed"}
-    assert "changed by somebody else after it was recorded" in failed[target.id]
-    assert played.targets[target.id].why == "it had not been changed"
+    assert "changed outside this rollout after it was recorded" in failed[target.id]
+    assert played.targets[target.id].why == "the stack had not been changed"
     assert target.body(place) == theirs
     others = [name for name in played.before if name != target.id]
     assert [name for name in others if played.wrong_with(name)] == []
@@ -314,31 +314,31 @@ def _file(fleet: Fleet, world: World) -> Path:
 
 def stop(fleet: Fleet, run: str) -> None:
     """Somebody stops the state machine in the very state."""
-    states = fleet.client("stepfunctions", (PRODUCTION.id, fleet.engine.place.region))
+    states = fleet.client("stepfunctions", (PRODUCTION.id, fleet.controller.place.region))
     states.stop_execution(executionArn=fleet.watch(run).execution, cause="a test")
 
 
 @pytest.fixture(scope="module")
 def faulty(cloud: Cloud, embedded: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The engine with the handler of faults before its own; its folder."""
+    """The controller with the handler of faults before its own; its folder."""
     folder = tmp_path_factory.mktemp("faults")
     set_up(cloud, folder)
-    engine = engines.find(cloud)
-    functions = client(embedded, "lambda", account=PRODUCTION.id, region=engine.place.region)
+    controller = controllers.find_controller(cloud)
+    functions = client(embedded, "lambda", account=PRODUCTION.id, region=controller.place.region)
     made = io.BytesIO(package.build())
     with zipfile.ZipFile(made, "a") as archive:
         archive.writestr("faulty_handler.py", Path(__file__).with_name("faulty_handler.py").read_text())
-    was = functions.get_function_configuration(FunctionName=engine.handler)["Environment"]
-    functions.update_function_code(FunctionName=engine.handler, ZipFile=made.getvalue())
+    was = functions.get_function_configuration(FunctionName=controller.function)["Environment"]
+    functions.update_function_code(FunctionName=controller.function, ZipFile=made.getvalue())
     functions.update_function_configuration(
-        FunctionName=engine.handler,
+        FunctionName=controller.function,
         Handler="faulty_handler.handler",
         Environment={"Variables": {**was["Variables"], "FAULTS": str(folder)}},
     )
     yield folder
-    functions.update_function_code(FunctionName=engine.handler, ZipFile=package.build())
+    functions.update_function_code(FunctionName=controller.function, ZipFile=package.build())
     functions.update_function_configuration(
-        FunctionName=engine.handler, Handler="ops.functions.rollouts.handler.handler", Environment=was
+        FunctionName=controller.function, Handler="ops.functions.rollouts.handler.handler", Environment=was
     )
 
 

@@ -1,4 +1,4 @@
-"""Slipway's own stacks brought to many places by its own engine, from the draft to what they then do."""
+"""Slipway's own stacks, drafted, rolled out to many places by its own controller, and then used."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from ops.aws.cloud import Cloud, Place
 from ops.cli import main
-from ops.cli.rollouts.own import OWN
+from ops.cli.rollouts.own import OWN_TEMPLATES
 from ops.rollouts import runs
 from ops.snapshots.pipeline import catalogue
 from ops.support_stacks.replication import read_shared
@@ -46,7 +46,7 @@ class Own:
         assert main(["rollouts", "draft", what, "--stack", stack, *where, *more]) == 0
         path.write_text(path.read_text() + QUICK + text)
         assert main(["rollouts", "start", str(path), "--confirm", stack]) == 0
-        found = runs.list_runs(self.fleet.cloud, self.fleet.engine)
+        found = runs.list_runs(self.fleet.cloud, self.fleet.controller)
         return next(each.run for each in found if each.rollout == stack)
 
     def assert_deployed(self, run: str, what: str) -> None:
@@ -56,7 +56,9 @@ class Own:
         assert len(watched.targets) == len(REGIONS)
         for each in watched.targets:
             fleet = Fleet(self.fleet.cloud, self.fleet.embedded, self.fleet.folder, each.target.stack)
-            assert fleet.body((each.target.account, each.target.region)).strip() == OWN[what]().strip()
+            assert (
+                fleet.body((each.target.account, each.target.region)).strip() == OWN_TEMPLATES[what]().strip()
+            )
 
     def delete(self, stack: str, account: str) -> None:
         for region in REGIONS:
@@ -107,7 +109,7 @@ def make_databases(own: Own, bench: Workbench) -> None:
             connection.execute(PEOPLE.encode())
 
 
-def test_slipways_own_stacks_are_rolled_out_by_its_engine(
+def test_slipways_own_stacks_are_rolled_out_by_its_controller(
     own: Own, cloud: Cloud, data: Path, tmp_path: Path
 ) -> None:
     bench = Workbench(cloud, data)

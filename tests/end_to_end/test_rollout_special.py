@@ -9,9 +9,9 @@ import pytest
 
 from ops.aws.cloud import Cloud
 from ops.errors import InputError
-from ops.rollouts import controller as engines
+from ops.rollouts import controller as controllers
 from ops.rollouts import runs
-from ops.rollouts.runs import Watched
+from ops.rollouts.runs import RunDetails
 from tests.end_to_end.fleet import ADA, REGIONS, Place, Small, set_up, template
 from tests.ops.embedded.overlay import eventually
 
@@ -20,8 +20,8 @@ QUICK, LONG = 'time = "1s"\nwait = "1s"', 'time = "60s"\nwait = "1s"'
 
 
 @pytest.fixture(scope="module", autouse=True)
-def engine(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> None:
-    set_up(cloud, tmp_path_factory.mktemp("engine"))
+def controller(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> None:
+    set_up(cloud, tmp_path_factory.mktemp("controller"))
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def write(fleet: Small, body: str, bake: str = QUICK) -> Path:
     return fleet.write(body, bake__first=bake, bake__later=bake, alarms="target = []")
 
 
-def failure(watched: Watched) -> str:
+def failure(watched: RunDetails) -> str:
     """Why the first target failed."""
     return next(line.why for line in watched.log if line.did == "failed")
 
@@ -49,7 +49,7 @@ def test_an_update_by_somebody_else_is_left_and_named(fleet: Small) -> None:
     fleet.order(run, "stop", "wrong version")
     watched = fleet.ended(run)
     assert watched.summary.status == "STUCK" and f"{first[0]}/{first[1]}" in watched.why
-    assert "somebody else has changed the stack" in watched.targets[0].why
+    assert "the stack was changed outside this rollout" in watched.targets[0].why
     assert fleet.body(first) == THEIRS
 
 
@@ -64,13 +64,13 @@ def test_what_loses_data_is_refused_until_it_is_approved(fleet: Small) -> None:
 
     fleet.deploy_everywhere(template(1, Data=table("old")))
     path = write(fleet, template(2))
-    document = runs.prepare(path, fleet.resolve, ADA, datetime.now(UTC))
+    document = runs.prepare_run(path, fleet.resolve, ADA, datetime.now(UTC))
     found = fleet.previews(document)
     asked = tuple(words for each in found for words in each.to_approve)
     assert [words.split(" ", 1)[1] for words in asked] == ["removes Data (AWS::DynamoDB::Table)"] * 2
     with pytest.raises(InputError, match="Not approved"):
-        runs.plan_start(fleet.cloud, fleet.engine, document, found)
-    refused = fleet.ended(fleet.start(path))  # past the plan: the engine refuses by itself
+        runs.plan_start(fleet.cloud, fleet.controller, document, found)
+    refused = fleet.ended(fleet.start(path))  # past the plan: the controller refuses by itself
     assert refused.summary.status == "ROLLED_BACK" and "not approved" in failure(refused)
     assert all(fleet.parameters(place) == {"Size": "old"} for place in fleet.places)
     # A run is named by its second: within it the same run would be found.
@@ -79,7 +79,7 @@ def test_what_loses_data_is_refused_until_it_is_approved(fleet: Small) -> None:
 
 
 def test_the_preview_leaves_nothing_behind(fleet: Small) -> None:
-    document = runs.prepare(write(fleet, NEW), fleet.resolve, ADA, datetime.now(UTC))
+    document = runs.prepare_run(write(fleet, NEW), fleet.resolve, ADA, datetime.now(UTC))
     found = fleet.previews(document)
     assert [(each.creates, each.changes) for each in found] == [
         (True, ("adds Setting (AWS::SSM::Parameter)",))
@@ -125,11 +125,11 @@ def test_an_account_that_only_the_organizations_stack_set_has_reached(
     cloud: Cloud, embedded: Any, tmp_path: Path
 ) -> None:
     fleet = Elsewhere(cloud, embedded, tmp_path, "elsewhere")
-    stack_set = json.loads(engines.fleet_template())["Resources"]["Targets"]["Properties"]
+    stack_set = json.loads(controllers.organization_template())["Resources"]["Targets"]["Properties"]
     given = {
-        "EngineRoleArn": fleet.engine.role,
-        "EngineBucket": fleet.engine.bucket,
-        "ExecutionPolicyArns": engines.ADMINISTRATOR,
+        "EngineRoleArn": fleet.controller.function_role,
+        "EngineBucket": fleet.controller.bucket,
+        "ExecutionPolicyArns": controllers.ADMINISTRATOR_ACCESS,
     }
     cfn = fleet.client("cloudformation", fleet.places[0])
     made = cfn.create_stack(  # as StackSets do in each account of the units

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from ops.aws.cloud import Cloud
-from ops.rollouts import controller as engines
-from ops.rollouts.rules.decisions import State
-from ops.rollouts.runs import Watched
+from ops.rollouts import controller as controllers
+from ops.rollouts.rules.decisions import TargetState
+from ops.rollouts.runs import RunDetails
 from tests.end_to_end.fleet import REGIONS, Fleet, Place, Small, set_up, template
 from tests.ops.embedded.overlay import eventually
 
@@ -32,11 +32,11 @@ class Told:
 
     fleet: Fleet
     before: dict[Place, Any]
-    watched: Watched
+    watched: RunDetails
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def states(self) -> set[State | None]:
+    def states(self) -> set[TargetState | None]:
         return {each.state for each in self.watched.targets}
 
     @property
@@ -66,7 +66,7 @@ class Teller:
 
     def look(self) -> None:
         """What the schedule does every minute."""
-        engines.call(self.cloud, self.fleet.engine, "watch", {})
+        controllers.invoke_controller(self.cloud, self.fleet.controller, "watch", {})
 
     def clean(self) -> Told:
         before = self.prepare()
@@ -172,7 +172,7 @@ def stories(
 
 def test_a_clean_rollout_deploys_everywhere(stories: dict[str, Future[Told]]) -> None:
     told = stories["clean"].result()
-    assert (told.watched.summary.status, told.states) == ("DONE", {State.DEPLOYED})
+    assert (told.watched.summary.status, told.states) == ("DONE", {TargetState.DEPLOYED})
     for place in told.fleet.places:
         body, parameters, tags = told.fleet.everything(place)
         assert (body, parameters, tags) == (NEW, {"Size": "new"}, [{"Key": "team", "Value": "shop"}])
@@ -188,7 +188,7 @@ def test_what_goes_wrong_rolls_every_changed_target_back(
     told = stories[name].result()
     assert told.watched.summary.status == "ROLLED_BACK", told.watched.log
     assert len(told.changed) == changed
-    assert told.states <= {State.ROLLED_BACK, None}
+    assert told.states <= {TargetState.ROLLED_BACK, None}
     assert [place for place in told.fleet.places if not told.is_as_before(place)] == []
     back = [name.split("/")[1] for name in told.logged("rolls back")]
     assert back == sorted(back, key=REGIONS.index, reverse=True) or name == "last"

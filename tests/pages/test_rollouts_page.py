@@ -1,4 +1,4 @@
-"""The page Rollouts on the embedded cloud: the example's run, its plan, its simulation, orders."""
+"""The page Rollouts on the embedded cloud: the example's run, plan, simulation, and operator commands."""
 
 import re
 from collections.abc import Callable
@@ -13,10 +13,10 @@ from app.rollouts.charts import Bar, Cell, calendar, grid
 from app.rollouts.views import logs_link
 from app.shared.session import workbench
 from ops.plan import execute
-from ops.rollouts import controller as engines
+from ops.rollouts import controller as controllers
 from ops.rollouts import runs
-from ops.rollouts.rules.decisions import State
-from ops.rollouts.runs import Watched
+from ops.rollouts.rules.decisions import TargetState
+from ops.rollouts.runs import RunDetails
 from tests.end_to_end.workbench import eventually
 from tests.pages.test_pages import connected, page, texts
 
@@ -25,9 +25,9 @@ __all__ = ["connected"]  # the fixture that connects every page here
 TARGET = "111111111111/us-east-1/welcome"
 
 
-def watch(run: str) -> Watched:
+def watch(run: str) -> RunDetails:
     cloud = workbench().cloud
-    return runs.watch(cloud, engines.find(cloud), run)
+    return runs.describe_run(cloud, controllers.find_controller(cloud), run)
 
 
 def example() -> str:
@@ -35,7 +35,7 @@ def example() -> str:
     cloud = workbench().cloud
 
     def look() -> str:
-        found = runs.list_runs(cloud, engines.find(cloud))
+        found = runs.list_runs(cloud, controllers.find_controller(cloud))
         run = next(each.run for each in found if each.rollout == "welcome")
         return run if watch(run).baking else ""
 
@@ -45,10 +45,11 @@ def example() -> str:
 def test_the_run_of_the_example_bakes_its_one_box() -> None:
     test = page("rollouts", run=example())
     assert not test.exception
-    assert re.search(r"One-box of wave 1\*\* waits: bakes until", texts(test).replace("\\", ""))
-    assert {found.label for found in test.button} >= {"Pause", "Skip bake", "Roll back"}
+    assert re.search(r"One-box of wave 1\*\* Waiting: baking until", texts(test).replace("\\", ""))
+    assert {button.label for button in test.button} >= {"Pause rollout", "Skip bake", "Roll back"}
     (log,) = [frame.value for frame in test.dataframe]
-    assert {"started", "starts", "deployed", "bakes"} <= set(log["What"])
+    events = {"Rollout started", "Deployment started", "Deployment succeeded", "Bake started"}
+    assert events <= set(log["Event"])
     assert str(test.query_params["run"]).startswith("welcome-")
 
 
@@ -71,14 +72,14 @@ def test_a_mistake_in_the_file_is_told_with_its_line() -> None:
     [
         (f"fail {TARGET}", "Rolled back after"),
         ("stop +15m wrong version", "wrong version"),
-        ("freeze +5m 2h", "Done after"),
-        ("pause +5m", "something that never comes"),
-        ("explode", "is not known"),
+        ("freeze +5m 2h", "Succeeded after"),
+        ("pause +5m", "a condition can never be met"),
+        ("explode", "not a known fault or command"),
     ],
 )
-def test_the_simulator_plays_faults_and_orders(fault: str, said: str) -> None:
+def test_the_simulator_plays_faults_and_operator_commands(fault: str, said: str) -> None:
     test = page("rollouts", view="Simulate")
-    area = next(found for found in test.text_area if found.label == "Faults and orders")
+    area = next(found for found in test.text_area if found.label == "Faults and operator commands")
     area.set_value(fault).run()
     assert not test.exception and said in texts(test)
 
@@ -106,22 +107,22 @@ def begin(folder: Path, name: str, more: str = "") -> str:
     bench, path = workbench(), folder / f"{name}.toml"
     (folder / "stack.json").write_text(Path("rollouts/welcome.template.json").read_text())
     path.write_text(FILE.format(name=name) + more)
-    engine = engines.find(bench.cloud)
-    document = runs.prepare(path, lambda kind, name: (), bench.actor, datetime.now(UTC))
-    plan = runs.plan_start(bench.cloud, engine, document, ())
+    controller = controllers.find_controller(bench.cloud)
+    document = runs.prepare_run(path, lambda kind, name: (), bench.actor, datetime.now(UTC))
+    plan = runs.plan_start(bench.cloud, controller, document, ())
     assert not execute(plan, actor=bench.actor, audit=bench.audit, confirmed=name).error
     eventually(lambda: watch(document.run).baking)
     return document.run
 
 
 def give(opener: str, run: str, *, why: str = "", typed: str = "") -> AppTest:
-    """An order as a person gives it. AppTest runs the whole page each time: the dialog's button is held."""
+    """Give a command on the page. AppTest reruns the whole page each time, so the button is clicked again."""
 
     def again(test: AppTest) -> AppTest:
         next(found for found in test.button if found.label == opener).click()
         return test
 
-    def shown() -> AppTest | None:  # what the page read a moment ago may be older than the last order
+    def shown() -> AppTest | None:  # the page may have cached the state before the last command
         test = page("rollouts", run=run)
         return test if any(found.label == opener for found in test.button) else None
 
@@ -143,38 +144,39 @@ def give(opener: str, run: str, *, why: str = "", typed: str = "") -> AppTest:
     return test
 
 
-def test_every_order_is_given_on_the_page_and_obeyed(tmp_path: Path) -> None:
+def test_every_operator_command_is_given_on_the_page_and_takes_effect(tmp_path: Path) -> None:
     orders = begin(tmp_path, "orders")
 
-    def until(look: Callable[[Watched], object]) -> None:
+    def until(look: Callable[[RunDetails], object]) -> None:
         eventually(lambda: look(watch(orders)))
 
-    give("Pause", orders, why="lunch")
+    give("Pause rollout", orders, why="lunch")
     until(lambda run: run.paused.startswith("lunch"))
-    give("Resume", orders, why="back")
+    give("Resume rollout", orders, why="back")
     until(lambda run: not run.paused)
-    assert "Every rollout is frozen: a fair" in texts(give("Freeze every rollout", orders, why="a fair"))
+    assert "All rollouts are frozen: a fair" in texts(give("Freeze all rollouts", orders, why="a fair"))
     give("Skip bake", orders, why="seen enough", typed=orders)
-    until(lambda run: 0 in run.baked and "freeze switch is on: a fair" in run.why)
+    until(lambda run: 0 in run.baked and "all rollouts are frozen: a fair" in run.why)
     give("Override blockers", orders, why="CVE", typed=orders)
     until(lambda run: 1 in run.baking)
-    assert "is frozen" not in texts(give("Lift the freeze", orders))
+    assert "are frozen" not in texts(give("Unfreeze all rollouts", orders))
     give("Roll back", orders, why="wrong version", typed=orders)
     until(lambda run: run.summary.status == "ROLLED_BACK")
     done = page("rollouts", run=orders)
     assert "Stopped: wrong version" in texts(done)
-    assert {each.state for each in watch(orders).targets} == {State.ROLLED_BACK}
+    assert {each.state for each in watch(orders).targets} == {TargetState.ROLLED_BACK}
     (log,) = [frame.value for frame in done.dataframe]
-    given = {row.What: (row.Why, row.Who) for row in log.itertuples() if row.What.startswith("ordered")}
+    given = {row.Event: (row.Reason, row.By) for row in log.itertuples() if "by operator" in row.Event}
     me = workbench().actor.name
     assert given == {
-        "ordered: pause": ("lunch", me),
-        "ordered: resume": ("back", me),
-        "ordered: skip": ("seen enough", me),
-        "ordered: override": ("CVE", me),
-        "ordered: stop": ("wrong version", me),
+        "Paused by operator": ("lunch", me),
+        "Resumed by operator": ("back", me),
+        "Bake skipped by operator": ("seen enough", me),
+        "Blockers overridden by operator": ("CVE", me),
+        "Rollback requested by operator": ("wrong version", me),
     }
-    assert {"Pause", "Resume", "Skip bake", "Roll back"}.isdisjoint(found.label for found in done.button)
+    commands = {"Pause rollout", "Resume rollout", "Skip bake", "Roll back"}
+    assert commands.isdisjoint(button.label for button in done.button)
 
 
 class Stopped(datetime):
@@ -191,17 +193,17 @@ def test_a_file_is_drafted_planned_and_started_on_the_page(
     monkeypatch.setattr(planning, "FOLDER", tmp_path)
     monkeypatch.setattr(planning, "datetime", Stopped)
     test = page("rollouts", view="Plan")
-    assert "There is no rollout file in" in texts(test)
+    assert "No rollout files in" in texts(test)
     test.text_input(key="draft-stack").set_value("drafted")
     test.multiselect(key="draft-accounts").set_value(["qa"])
     test.multiselect(key="draft-regions").set_value(["us-east-1", "eu-west-1"])
     body = Path("rollouts/welcome.template.json").read_bytes()
     test.file_uploader(key="draft-template").set_value(("t.json", body, "application/json"))
-    next(found for found in test.button if found.label == "Draft the file").click().run()
+    next(found for found in test.button if found.label == "Create file").click().run()
     assert not test.exception and not test.error
     assert 'first = "us-east-1"' in (tmp_path / "drafted.toml").read_text()
     assert "2 targets in 2 stages" in texts(test)
-    next(found for found in test.button if found.label == "Preview every target").click().run()
+    next(found for found in test.button if found.label == "Preview changes").click().run()
     changes = test.dataframe[-1].value
     assert list(changes["Stack"]) == ["new"] * 2
     assert set(changes["Changes"]) == {"adds Greets (AWS::SSM::Parameter)"}
@@ -241,16 +243,18 @@ def test_an_alarm_stops_the_run_and_leads_to_the_logs_around_it(tmp_path: Path) 
     alarms.set_alarm_state(AlarmName="billing", StateValue="OK", StateReason="a test")
     run = begin(tmp_path, "alarmed", '[alarms]\nneighbours = ["222222222222/eu-west-1/billing"]\n')
     alarms.set_alarm_state(AlarmName="billing", StateValue="ALARM", StateReason="a test")
-    engines.call(cloud, engines.find(cloud), "watch", {})  # what happens every minute
+    controllers.invoke_controller(
+        cloud, controllers.find_controller(cloud), "watch", {}
+    )  # what happens every minute
     eventually(lambda: watch(run).summary.status == "ROLLED_BACK")
     test = page("rollouts", run=run)
     # Whether it is seen by its state or by its history is a matter of which second it is.
     neighbour = "222222222222/eu-west-1/billing"
     said = texts(test).replace("\\", "")
     seen = f"alarm billing of {neighbour} fired at|{neighbour}: alarm billing is active"
-    assert re.search(rf"fired\] ({seen})", said)
+    assert re.search(rf"Fired\] ({seen})", said)
     (link,) = test.get("link_button")
-    assert link.proto.label == "Logs of qa, eu-west-1 around it"
+    assert link.proto.label == "Open logs of qa, eu-west-1"
     assert link.proto.url.startswith("/logs?q=account%3A222222222222+region%3Aeu-west-1&t=")
 
 
@@ -264,7 +268,7 @@ def test_a_link_to_logs_names__its_account_region_and_time() -> None:
 
 def test_charts_hold_hostile_names_as_data() -> None:
     name = "<script>alert(1)</script>"
-    drawn = grid([Cell(name, "eu-west-1", "s", "wave 1", "deployed")]).to_dict()
+    drawn = grid([Cell(name, "eu-west-1", "s", "wave 1", "Succeeded")]).to_dict()
     assert name in str(drawn["data"] if "data" in drawn else drawn)
     moment = datetime(2026, 7, 6, 8, tzinfo=UTC)
-    assert name in str(calendar([Bar(name, "bakes", moment, moment)]).to_dict())
+    assert name in str(calendar([Bar(name, "Baking", moment, moment)]).to_dict())

@@ -1,4 +1,4 @@
-"""A rollout file: is it valid, what would it do and when, how would it go."""
+"""Validates, plans, and simulates rollout files."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,24 +10,29 @@ from ops.aws.organizations import accounts_of
 from ops.cli.context import Context
 from ops.errors import InputError
 from ops.rollouts import runs
-from ops.rollouts.calendar import expected
-from ops.rollouts.controller import Engine, find
-from ops.rollouts.limits import uses
+from ops.rollouts.calendar import expected_calendar
+from ops.rollouts.controller import Controller, find_controller
+from ops.rollouts.limits import limit_usage
+from ops.rollouts.rules import labels
 from ops.rollouts.rules.document import Document
-from ops.rollouts.runs import Preview
-from ops.rollouts.scripts import parse_script
-from ops.rollouts.simulator import Outcome, simulate
+from ops.rollouts.runs import TargetPreview
+from ops.rollouts.scenarios import parse_scenario
+from ops.rollouts.simulator import SimulationOutcome, simulate
 
 Options = argparse.Namespace
 
 
 def add(verbs: Any) -> None:
-    _file(verbs, "validate", validate, "check a rollout file: every mistake is told with its line")
-    plan_ = _file(verbs, "plan", plan, "show stages, expected times, and what would change in every target")
-    plan_.add_argument("--begin", default="", metavar="TIME", help="ISO 8601, default now")
-    plan_.add_argument("--no-changes", action="store_true", help="make no change sets: the calendar only")
-    simulate_ = _file(verbs, "simulate", simulate_file, "play the rollout on a fake clock, with faults")
-    simulate_.add_argument("--begin", default="", metavar="TIME", help="ISO 8601, default now")
+    _file(verbs, "validate", validate, "validate a rollout file, and report mistakes with their lines")
+    plan_ = _file(
+        verbs, "plan", plan, "show the stages, their expected times, and the changes in every target"
+    )
+    plan_.add_argument("--begin", default="", metavar="TIME", help="start time in ISO 8601 (default: now)")
+    plan_.add_argument("--no-changes", action="store_true", help="show the calendar only; no change sets")
+    simulate_ = _file(verbs, "simulate", simulate_file, "simulate the rollout, with faults")
+    simulate_.add_argument(
+        "--begin", default="", metavar="TIME", help="start time in ISO 8601 (default: now)"
+    )
     simulate_.add_argument(
         "--fault",
         action="append",
@@ -48,8 +53,8 @@ def _file(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentPa
 def validate(context: Context, options: Options) -> None:
     document = _document(context, options)
     rows = [
-        {"what": use.what, "at worst": use.used, "limit": use.limit, "margin": f"{use.margin:.0%}"}
-        for use in uses(document.stages, document.run)
+        {"what": usage.name, "at worst": usage.used, "limit": usage.limit, "margin": f"{usage.margin:.0%}"}
+        for usage in limit_usage(document.stages, document.run)
     ]
     targets = sum(len(stage.targets) for stage in document.stages)
     context.say(f"{options.file} is valid: {targets} targets in {len(document.stages)} stages.")
@@ -58,15 +63,15 @@ def validate(context: Context, options: Options) -> None:
 
 def plan(context: Context, options: Options) -> None:
     document = _document(context, options)
-    begin = moment(options.begin)
-    _show_calendar(context, document, begin)
+    start = parse_time(options.begin)
+    _show_calendar(context, document, start)
     if options.no_changes:
         return
-    engine = find(context.cloud)
-    show_previews(context, preview(context, engine, document))
+    controller = find_controller(context.cloud)
+    show_previews(context, preview(context, controller, document))
 
 
-def _show_calendar(context: Context, document: Document, begin: datetime) -> None:
+def _show_calendar(context: Context, document: Document, start: datetime) -> None:
     rows = [
         {
             "stage": entry.stage.name,
@@ -77,57 +82,56 @@ def _show_calendar(context: Context, document: Document, begin: datetime) -> Non
             "baked": entry.baked,
             "waits for": tuple(dict.fromkeys(wait.why for wait in entry.waits)) or None,
         }
-        for entry in expected(document.rollout, document.stages, begin)
+        for entry in expected_calendar(document.rollout, document.stages, start)
     ]
     if not context.as_json:
         context.show(rows, empty="")
 
 
-def preview(context: Context, engine: Engine, document: Document) -> tuple[Preview, ...]:
-    """What would change in every target, by change sets that are deleted again."""
-    found: list[Preview] = []
-    made = runs.plan_previews(context.cloud, engine, document, found)
-    context.carry_out(made, dry_run=False, confirmed="")
-    return tuple(found)
+def preview(context: Context, controller: Controller, document: Document) -> tuple[TargetPreview, ...]:
+    """Return what would change in every target, according to change sets that are deleted afterwards."""
+    previews: list[TargetPreview] = []
+    plan = runs.plan_previews(context.cloud, controller, document, previews)
+    context.carry_out(plan, dry_run=False, confirmed="")
+    return tuple(previews)
 
 
-def show_previews(context: Context, found: tuple[Preview, ...]) -> None:
-    """What would change in every target, and what has to be approved."""
+def show_previews(context: Context, previews: tuple[TargetPreview, ...]) -> None:
+    """Show what would change in every target, and what needs approval."""
     rows = [
         {
-            "target": each.target.id,
-            "stack": "new" if each.creates else "there",
-            "changes": each.changes or ("nothing",) if not each.error else None,
-            "to approve": each.to_approve or None,
-            "error": each.error or None,
+            "target": preview.target.id,
+            "stack": "new" if preview.creates else "existing",
+            "changes": preview.changes or ("no changes",) if not preview.error else None,
+            "to approve": preview.to_approve or None,
+            "error": preview.error or None,
         }
-        for each in found
+        for preview in previews
     ]
     context.show(rows, empty="There are no targets.")
 
 
 def simulate_file(context: Context, options: Options) -> None:
     document = _document(context, options)
-    begin = moment(options.begin)
-    script = parse_script(options.fault, begin, document.targets, document.rollout)
-    result = simulate(document.rollout, document.stages, begin, script=script)
+    start = parse_time(options.begin)
+    scenario = parse_scenario(options.fault, start, document.targets, document.rollout)
+    result = simulate(document.rollout, document.stages, start, scenario=scenario)
     rows = [
         {
             "at": action.at,
             "stage": action.stage.name,
-            "did": str(action.did),
+            "event": labels.event(action.did),
             "target": action.target or None,
             "until": action.until,
-            "why": action.why or None,
+            "reason": action.why or None,
         }
         for action in result.actions
     ]
     context.show(rows, empty="", value=result)
     if not context.as_json:
-        words = {Outcome.BLOCKED: "It waits for something that never comes"}
-        context.say(
-            f"{words.get(result.outcome, result.outcome.capitalize())}: {result.ended:%Y-%m-%d %H:%M} UTC"
-        )
+        words = {SimulationOutcome.BLOCKED: "Blocked: a condition can never be met"}
+        outcome = words.get(result.outcome, result.outcome.capitalize())
+        context.say(f"{outcome} ({result.ended:%Y-%m-%d %H:%M} UTC)")
 
 
 def _document(context: Context, options: Options) -> Document:
@@ -135,24 +139,24 @@ def _document(context: Context, options: Options) -> Document:
 
 
 def prepare(context: Context, path: Path, approved: tuple[str, ...] = ()) -> Document:
-    """The run's document; connects to AWS only where the file names units or tags."""
+    """Prepare a run of the file. Connects to AWS only when the file has units or tags."""
 
     def resolve(kind: str, name: str) -> Sequence[str]:
         return accounts_of(context.cloud, kind, name)
 
-    return runs.prepare(path, resolve, context.actor, datetime.now(UTC), approved=approved)
+    return runs.prepare_run(path, resolve, context.actor, datetime.now(UTC), approved=approved)
 
 
-def moment(text: str) -> datetime:
-    """The time that the option names, in UTC unless it says otherwise; now for an empty one."""
+def parse_time(text: str) -> datetime:
+    """Parse the time of an option, in UTC unless it has an offset; an empty one is now."""
     if not text:
         return datetime.now(UTC)
     try:
-        found = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError as error:
         raise InputError(
-            f"{text!r} is not a time.",
+            f"{text!r} is not a valid time.",
             field="begin",
-            hint="Write 2026-11-24T08:00 or 2026-11-24T08:00+01:00.",
+            hint="Write a time such as 2026-11-24T08:00 or 2026-11-24T08:00+01:00.",
         ) from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

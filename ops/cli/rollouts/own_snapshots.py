@@ -1,4 +1,4 @@
-"""Snapshot pipelines in many places: each place's parameters, and its scripts staged there."""
+"""Snapshot pipelines in many accounts and regions: the parameters of each, and its staged scripts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,24 +14,26 @@ from ops.plan import Plan, Step
 from ops.snapshots.pipeline.model import Pipeline
 from ops.snapshots.pipeline.setup import Prepared, prepare
 
-STAGES = ("bucket", "upload")  # the steps of a preparation that change no stack
+STAGING_STEPS = ("bucket", "upload")  # the steps of a preparation that change no stack
 
 
-def per_place(
+def parameters_by_place(
     context: Context, policy: Path, given: Mapping[str, str], places: Sequence[Place]
 ) -> dict[Place, Mapping[str, str]]:
-    """The parameters of each place's pipeline; what is given counts. Raises InputError for what cannot work.
+    """Return the pipeline parameters for each place. Given parameters take precedence. Raises InputError.
 
-    Stages the scripts, which a pipeline reads from the bucket of its own account and region.
+    Also stages the scripts, which a pipeline reads from the bucket of its own account and region.
     """
     if "SourceDatabase" not in given:
         raise InputError(
-            "Which database is not said.", field="parameter", hint="Add --parameter SourceDatabase=NAME."
+            "The parameter SourceDatabase is missing.",
+            field="parameter",
+            hint="Add --parameter SourceDatabase=NAME.",
         )
     text = read_policy(policy)
     prepared = {place: _prepare(context, place, text, given["SourceDatabase"]) for place in places}
     context.carry_out(_staging(prepared), dry_run=False, confirmed="")
-    return {place: {**found.spec.parameters, **given} for place, found in prepared.items()}
+    return {place: {**pipeline.spec.parameters, **given} for place, pipeline in prepared.items()}
 
 
 def _prepare(context: Context, place: Place, policy: str, database: str) -> Prepared:
@@ -39,7 +41,7 @@ def _prepare(context: Context, place: Place, policy: str, database: str) -> Prep
     try:
         first, second = default_subnets(context.cloud, place)
     except InputError as error:
-        hint = "Draft without --policy, and write VpcId, SubnetA and SubnetB into an [[override]]."
+        hint = "Draft without --policy, and set VpcId, SubnetA, and SubnetB in an [[override]]."
         raise InputError(f"{where}: {error}", field=error.field, hint=hint) from error
     pipeline = Pipeline(database, policy, first.vpc, (first.id, second.id))
     try:
@@ -50,17 +52,20 @@ def _prepare(context: Context, place: Place, policy: str, database: str) -> Prep
 
 def _staging(prepared: Mapping[Place, Prepared]) -> Plan:
     steps = [
-        _of(step, place)
-        for place, found in prepared.items()
-        for step in found.plan.steps
-        if step.id in STAGES
+        _for_place(step, place)
+        for place, pipeline in prepared.items()
+        for step in pipeline.plan.steps
+        if step.id in STAGING_STEPS
     ]
     return Plan("Stage the scripts in every target", tuple(steps), Operation.PREPARE_STACK)
 
 
-def _of(step: Step, place: Place) -> Step:
-    """The step under a name of its own."""
-    mark = f" {place.account.id}/{place.region}"
+def _for_place(step: Step, place: Place) -> Step:
+    """Make the step's id and description unique by place."""
+    suffix = f" {place.account.id}/{place.region}"
     return replace(
-        step, id=step.id + mark, does=step.does + mark, needs=tuple(need + mark for need in step.needs)
+        step,
+        id=step.id + suffix,
+        does=step.does + suffix,
+        needs=tuple(need + suffix for need in step.needs),
     )

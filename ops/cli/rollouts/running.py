@@ -1,4 +1,4 @@
-"""Runs: started, listed, watched, and given orders, each with its reason."""
+"""Starts, lists, shows, follows, and controls runs."""
 
 import argparse
 import time
@@ -10,22 +10,23 @@ from ops.cli.context import Context
 from ops.cli.rollouts.files import prepare, preview, show_previews
 from ops.errors import ExecutionFailed, NotFound
 from ops.rollouts import runs
-from ops.rollouts.controller import Engine, find
-from ops.rollouts.rules.decisions import Does
-from ops.rollouts.runs import LogLine, Watched
+from ops.rollouts.controller import Controller, find_controller
+from ops.rollouts.rules import labels
+from ops.rollouts.rules.decisions import OperatorCommand
+from ops.rollouts.runs import LogLine, RunDetails
 
 Options = argparse.Namespace
 
-WATCH_S = 2.0
-ORDERS = {
-    "pause": (Does.PAUSE, "begin nothing new; bakes go on"),
-    "resume": (Does.RESUME, "go on after a pause"),
+FOLLOW_POLL_S = 2.0
+COMMANDS = {
+    "pause": (OperatorCommand.PAUSE, "pause a run: no more targets are started; bakes continue"),
+    "resume": (OperatorCommand.RESUME, "resume a paused run"),
     "roll-back": (
-        Does.STOP,
-        "stop, and roll back what the run has changed; once more what could not go back",
+        OperatorCommand.STOP,
+        "stop a run and roll back its targets; retry targets that need attention",
     ),
-    "skip-bake": (Does.SKIP, "end the bake that is under way; alarms count nevertheless"),
-    "override": (Does.OVERRIDE, "an emergency: blockers no longer hold for this run"),
+    "skip-bake": (OperatorCommand.SKIP, "skip the current bake; alarms still stop the rollout"),
+    "override": (OperatorCommand.OVERRIDE, "override blockers for a run, in an emergency"),
 }
 
 
@@ -33,25 +34,33 @@ def add(verbs: Any) -> None:
     parser = verbs.add_parser("start", help="preview every target, then start the rollout")
     parser.add_argument("file", type=Path, help="a rollout file, such as rollouts/shop.toml")
     parser.add_argument(
-        "--approve", action="append", default=[], metavar="TEXT", help="a line of `plan` under “to approve”"
+        "--approve",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="approve a line that `plan` shows under “to approve”; repeatable",
     )
-    parser.add_argument("--confirm", default="", metavar="NAME", help="the rollout's name, instead of typing")
-    parser.add_argument("--wait", action="store_true", help="follow it to its end; fail when it rolls back")
-    parser.add_argument("--dry-run", action="store_true", help="show what would be done, do nothing")
+    parser.add_argument(
+        "--confirm", default="", metavar="NAME", help="the rollout's name, instead of a prompt"
+    )
+    parser.add_argument(
+        "--wait", action="store_true", help="follow the run to its end; fail when it is rolled back"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
     parser.set_defaults(command=start)
     verbs.add_parser("list", help="list the runs, newest first").set_defaults(command=list_)
-    _run(verbs, "status", status, "show what a run waits for and why, and every target")
+    _run(verbs, "status", status, "show the state of a run and of every target")
     _run(verbs, "log", log, "print the decision log of a run")
-    _run(verbs, "follow", follow, "print the decision log as it grows, to the end of the run")
-    for name, (does, text) in ORDERS.items():
-        order = _run(verbs, name, partial(_order, does=does), text)
-        order.add_argument("--reason", required=True, help="kept in the decision log")
-        order.add_argument("--confirm", default="", metavar="RUN", help="the run, instead of typing")
-        order.add_argument("--dry-run", action="store_true", help="show what would be done, do nothing")
-    freeze = verbs.add_parser("freeze", help="keep every rollout from beginning another target")
-    freeze.add_argument("--reason", required=True, help="why")
+    _run(verbs, "follow", follow, "follow the decision log of a run to its end")
+    for name, (command, text) in COMMANDS.items():
+        verb = _run(verbs, name, partial(_command, command=command), text)
+        verb.add_argument("--reason", required=True, help="reason, kept in the decision log")
+        verb.add_argument("--confirm", default="", metavar="RUN", help="the run, instead of a prompt")
+        verb.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
+    freeze = verbs.add_parser("freeze", help="freeze all rollouts: no more targets are started")
+    freeze.add_argument("--reason", required=True, help="reason, shown on every rollout")
     freeze.set_defaults(command=_freeze)
-    verbs.add_parser("unfreeze", help="lift the freeze").set_defaults(command=_freeze, reason="")
+    verbs.add_parser("unfreeze", help="end the freeze").set_defaults(command=_freeze, reason="")
 
 
 def _run(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
@@ -62,124 +71,123 @@ def _run(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentPar
 
 
 def start(context: Context, options: Options) -> None:
-    cloud, engine = context.cloud, find(context.cloud)
+    cloud, controller = context.cloud, find_controller(context.cloud)
     approved = tuple(options.approve)
     document = prepare(context, options.file, approved)
-    found = preview(context, engine, document)
+    previews = preview(context, controller, document)
     if not context.as_json:
-        show_previews(context, found)
-    plan = runs.plan_start(cloud, engine, document, found)
+        show_previews(context, previews)
+    plan = runs.plan_start(cloud, controller, document, previews)
     if context.carry_out(plan, dry_run=options.dry_run, confirmed=options.confirm) is None:
         return
     if options.wait:
-        _follow(context, engine, document.run)
-    context.say(f"Started: {document.run}. Follow it: python -m ops rollouts follow {document.run}")
+        _follow(context, controller, document.run)
+    context.say(f"Started {document.run}. Follow it: python -m ops rollouts follow {document.run}")
 
 
 def list_(context: Context, options: Options) -> None:
-    found = runs.list_runs(context.cloud, find(context.cloud))
+    summaries = runs.list_runs(context.cloud, find_controller(context.cloud))
     rows = [
         {
-            "run": each.run,
-            "status": _words(each.status),
-            "started": each.started,
-            "ended": each.ended,
-            "by": each.by,
+            "run": summary.run,
+            "status": labels.run_status(summary.status),
+            "started": summary.started,
+            "ended": summary.ended,
+            "by": summary.by,
         }
-        for each in found
+        for summary in summaries
     ]
-    context.show(rows, empty="No rollout yet. Start one: python -m ops rollouts start FILE", value=found)
+    context.show(rows, empty="No rollouts yet. Start one: python -m ops rollouts start FILE", value=summaries)
 
 
 def status(context: Context, options: Options) -> None:
-    engine = find(context.cloud)
-    watched = runs.watch(context.cloud, engine, _name(context, engine, options))
+    controller = find_controller(context.cloud)
+    run = runs.describe_run(context.cloud, controller, _name(context, controller, options))
     rows = [
         {
-            "stage": watched.document.stages[each.stage].name,
-            "target": each.target.id,
-            "state": str(each.state or "not begun"),
-            "begun": each.begun,
-            "ended": each.ended,
-            "why": each.why or None,
+            "stage": run.document.stages[target.stage].name,
+            "target": target.target.id,
+            "status": labels.target_state(target.state),
+            "started": target.begun,
+            "ended": target.ended,
+            "reason": target.why or None,
         }
-        for each in watched.targets
+        for target in run.targets
     ]
     if not context.as_json:
-        _say_state(context, watched)
-    context.show(rows, empty="", value=watched)
+        _say_state(context, run)
+    context.show(rows, empty="", value=run)
 
 
-def _say_state(context: Context, watched: Watched) -> None:
-    summary = watched.summary
-    context.say(f"{summary.run}: {_words(summary.status)}")
-    stage = watched.document.stages[watched.stage].name
+def _say_state(context: Context, run: RunDetails) -> None:
+    summary = run.summary
+    context.say(f"{summary.run}: {labels.run_status(summary.status)}")
+    stage = run.document.stages[run.stage].name
     if summary.status == "RUNNING":
-        until = f", until {watched.until:%Y-%m-%d %H:%M:%S} UTC at least" if watched.until else ""
-        context.say(f"{stage}: {watched.does} {watched.why}{until}")
-    elif watched.why:
-        context.say(watched.why)
-    if watched.paused:
-        context.say(f"Paused: {watched.paused}")
+        why = f": {run.why}" if run.why else ""
+        until = f" (at least until {run.until:%Y-%m-%d %H:%M:%S} UTC)" if run.until else ""
+        context.say(f"{stage.capitalize()} · {labels.activity(run.does)}{why}{until}")
+    elif run.why:
+        context.say(run.why)
+    if run.paused:
+        context.say(f"Paused: {run.paused}")
 
 
 def log(context: Context, options: Options) -> None:
-    engine = find(context.cloud)
-    watched = runs.watch(context.cloud, engine, _name(context, engine, options))
+    controller = find_controller(context.cloud)
+    run = runs.describe_run(context.cloud, controller, _name(context, controller, options))
     if context.as_json:
-        context.print_json(watched.log)
+        context.print_json(run.log)
         return
-    for line in watched.log:
-        context.say(_line(line))
+    for line in run.log:
+        context.say(_format(line))
 
 
 def follow(context: Context, options: Options) -> None:
-    engine = find(context.cloud)
-    _follow(context, engine, _name(context, engine, options))
+    controller = find_controller(context.cloud)
+    _follow(context, controller, _name(context, controller, options))
 
 
-def _follow(context: Context, engine: Engine, run: str) -> None:
-    """Tells each line of the log as it comes. Raises ExecutionFailed when the run was rolled back."""
-    told = 0
+def _follow(context: Context, controller: Controller, name: str) -> None:
+    """Print each line of the log as it appears. Raises ExecutionFailed unless the run succeeded."""
+    printed = 0
     while True:
-        watched = runs.watch(context.cloud, engine, run)
-        for line in watched.log[told:]:
-            context.say(_line(line))
-        told = len(watched.log)
-        if watched.summary.status != "RUNNING":
+        run = runs.describe_run(context.cloud, controller, name)
+        for line in run.log[printed:]:
+            context.say(_format(line))
+        printed = len(run.log)
+        if run.summary.status != "RUNNING":
             break
-        time.sleep(WATCH_S)
-    if watched.summary.status != "DONE":
+        time.sleep(FOLLOW_POLL_S)
+    if run.summary.status != "DONE":
         raise ExecutionFailed(
-            f"{run} is {_words(watched.summary.status)}. {watched.why}",
-            hint=f"Every target: python -m ops rollouts status {run}",
+            f"{name} did not succeed ({labels.run_status(run.summary.status)}): {run.why}",
+            hint=f"See every target: python -m ops rollouts status {name}",
         )
 
 
-def _line(line: LogLine) -> str:
-    return f"{line.at:%Y-%m-%d %H:%M:%S} {line.did} {line.target} {line.why} ({line.who})".replace("  ", " ")
+def _format(line: LogLine) -> str:
+    target = f" {line.target}" if line.target else ""
+    why = f": {line.why}" if line.why else ""
+    return f"{line.at:%Y-%m-%d %H:%M:%S} {labels.event(line.did)}{target}{why} ({line.who})"
 
 
-def _words(status: str) -> str:
-    return {"STUCK": "needs a person"}.get(status, status.lower().replace("_", " "))
-
-
-def _order(context: Context, options: Options, *, does: Does) -> None:
-    engine = find(context.cloud)
-    run = _name(context, engine, options)
-    plan = runs.plan_order(context.cloud, engine, run, does, options.reason, context.actor)
+def _command(context: Context, options: Options, *, command: OperatorCommand) -> None:
+    controller = find_controller(context.cloud)
+    run = _name(context, controller, options)
+    plan = runs.plan_command(context.cloud, controller, run, command, options.reason, context.actor)
     context.carry_out(plan, dry_run=options.dry_run, confirmed=options.confirm)
 
 
 def _freeze(context: Context, options: Options) -> None:
-    plan = runs.plan_freeze(context.cloud, find(context.cloud), options.reason, context.actor)
+    plan = runs.plan_freeze(context.cloud, find_controller(context.cloud), options.reason, context.actor)
     context.carry_out(plan, dry_run=False, confirmed="")
 
 
-def _name(context: Context, engine: Engine, options: Options) -> str:
+def _name(context: Context, controller: Controller, options: Options) -> str:
     if options.run:
         return str(options.run)
-    found = runs.list_runs(context.cloud, engine)
-    if not found:
-        raise NotFound("No rollout was started yet.", hint="Start one: python -m ops rollouts start FILE")
-    return found[0].run
+    summaries = runs.list_runs(context.cloud, controller)
+    if not summaries:
+        raise NotFound("There are no rollouts yet.", hint="Start one: python -m ops rollouts start FILE")
+    return summaries[0].run

@@ -1,4 +1,4 @@
-"""The engine's stack in the first account, the roles in every configured account, the templates as text."""
+"""Deploys the controller's stack and the roles in every configured account; prints their templates."""
 
 import argparse
 from typing import Any
@@ -8,36 +8,61 @@ from ops.aws.cloudformation.deploy import Upload
 from ops.aws.cloudformation.stacks import StackSpec
 from ops.cli.context import Context
 from ops.cli.stacks import deploy_stack
-from ops.rollouts import controller as engines
+from ops.rollouts import controller as controllers
 
 Options = argparse.Namespace
 
 TEMPLATES = {
-    "engine": engines.engine_template,
-    "target": engines.target_template,
-    "organization": engines.fleet_template,
+    "controller": controllers.controller_template,
+    "target": controllers.target_template,
+    "organization": controllers.organization_template,
 }
-SETTLE_S = 300  # a call of the handler takes no longer
+ALIASES = {"engine": "controller"}  # the former name of the controller
+SETTLE_S = 300  # the function's timeout
 
 
 def add(verbs: Any) -> None:
-    parser = verbs.add_parser("deploy", help="deploy the engine, and its roles in the configured accounts")
-    parser.add_argument("--organization", default="", metavar="ID", help="o-…: its accounts read templates")
-    parser.add_argument("--notify", default="", metavar="EMAIL", help="who is told of what was rolled back")
-    parser.add_argument("--engine-only", action="store_true", help="the StackSet brings the roles")
-    parser.add_argument("--poll-seconds", type=int, default=0, help="default: the setting poll_seconds")
-    parser.add_argument("--settle-seconds", type=int, default=SETTLE_S, help=f"default {SETTLE_S}")
+    parser = verbs.add_parser(
+        "deploy", help="deploy the controller, and its roles in the configured accounts"
+    )
+    parser.add_argument(
+        "--organization",
+        default="",
+        metavar="ID",
+        help="organization whose accounts may read large templates (o-…)",
+    )
+    parser.add_argument(
+        "--notify", default="", metavar="EMAIL", help="email address for rollback notifications"
+    )
+    parser.add_argument(
+        "--engine-only", action="store_true", help="deploy the controller only; a StackSet has the roles"
+    )
+    parser.add_argument(
+        "--poll-seconds", type=int, default=0, help="polling interval (default: the setting poll_seconds)"
+    )
+    parser.add_argument(
+        "--settle-seconds",
+        type=int,
+        default=SETTLE_S,
+        help=f"how long to wait for the last call of a stopped execution (default: {SETTLE_S})",
+    )
     parser.add_argument(
         "--execution-policies",
         nargs="+",
-        default=[engines.ADMINISTRATOR],
+        default=[controllers.ADMINISTRATOR_ACCESS],
         metavar="ARN",
-        help="with which CloudFormation makes what is rolled out (default: AdministratorAccess)",
+        help="managed policies of CloudFormation's service role (default: AdministratorAccess)",
     )
-    parser.add_argument("--dry-run", action="store_true", help="show what would be done, do nothing")
+    parser.add_argument("--dry-run", action="store_true", help="show the changes without making them")
     parser.set_defaults(command=deploy_)
     parser = verbs.add_parser("template", help="print a CloudFormation template")
-    parser.add_argument("which", choices=TEMPLATES, help="organization: the roles as a StackSet")
+    parser.add_argument(
+        "which",
+        type=lambda name: ALIASES.get(name, name),
+        choices=TEMPLATES,
+        help="controller: the central account's stack; target: the roles of a target account; "
+        "organization: the roles as a StackSet",
+    )
     parser.set_defaults(command=template)
 
 
@@ -46,7 +71,7 @@ def template(context: Context, options: Options) -> None:
 
 
 def deploy_(context: Context, options: Options) -> None:
-    spec, uploads = engines.engine_spec(
+    spec, uploads = controllers.controller_spec(
         context.cloud,
         poll_seconds=options.poll_seconds or min(context.cloud.settings.poll_seconds, 15),
         settle_seconds=options.settle_seconds,
@@ -56,9 +81,11 @@ def deploy_(context: Context, options: Options) -> None:
     _deploy(context, spec, uploads, dry_run=options.dry_run)
     if options.engine_only or options.dry_run:
         return
-    engine = engines.find(context.cloud)
+    controller = controllers.find_controller(context.cloud)
     for account in context.cloud.accounts:
-        roles = engines.target_spec(context.cloud, engine, account.id, tuple(options.execution_policies))
+        roles = controllers.target_spec(
+            context.cloud, controller, account.id, tuple(options.execution_policies)
+        )
         _deploy(context, roles, (), dry_run=False)
 
 

@@ -1,4 +1,4 @@
-"""A rollout that is under way: the engine, its roles, an alarm of the shop, and the example file's run."""
+"""The sample's rollout: the controller, its roles, an alarm of the shop, and a run of the example file."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,34 +11,36 @@ from ops.aws.cloudformation import deploy
 from ops.aws.cloudformation.deploy import Upload
 from ops.aws.cloudformation.stacks import StackSpec
 from ops.plan import Plan
-from ops.rollouts import controller as engines
+from ops.rollouts import controller as controllers
 from ops.rollouts import runs
 
 EXAMPLE = Path(__file__).parents[3] / "rollouts" / "welcome.toml"
 ALARM = "shop-health"
-QUICK_S = 1  # between two looks; nothing takes long here
+POLL_S = 1  # operations are fast on the embedded cloud
 
 
 def begin_rollout(cloud: Cloud, actor: Actor, carry_out: Callable[[Plan], None]) -> None:
-    """Deploys the engine and starts the example, which then bakes its one box."""
+    """Deploy the controller and start the example, which then bakes its one-box stage."""
 
     def deploy_stack(spec: StackSpec, uploads: tuple[Upload, ...] = ()) -> None:
         carry_out(deploy.plan_preview(cloud, spec, uploads))
         carry_out(deploy.plan_deploy(cloud, deploy.read_preview(cloud, spec)))
 
-    deploy_stack(*engines.engine_spec(cloud, poll_seconds=QUICK_S, settle_seconds=QUICK_S))
-    engine = engines.find(cloud)
+    deploy_stack(*controllers.controller_spec(cloud, poll_seconds=POLL_S, settle_seconds=POLL_S))
+    controller = controllers.find_controller(cloud)
     for account in cloud.accounts:
-        deploy_stack(engines.target_spec(cloud, engine, account.id, (engines.ADMINISTRATOR,)))
-    _make_alarm(cloud.client("cloudwatch"))
-    document = runs.prepare(EXAMPLE, lambda kind, name: (), actor, datetime.now(UTC))
-    carry_out(runs.plan_start(cloud, engine, document, ()))
+        deploy_stack(
+            controllers.target_spec(cloud, controller, account.id, (controllers.ADMINISTRATOR_ACCESS,))
+        )
+    _create_alarm(cloud.client("cloudwatch"))
+    document = runs.prepare_run(EXAMPLE, lambda kind, name: (), actor, datetime.now(UTC))
+    carry_out(runs.plan_start(cloud, controller, document, ()))
 
 
-def _make_alarm(cloudwatch: Any) -> None:
+def _create_alarm(cloudwatch: Any) -> None:
     cloudwatch.put_metric_alarm(
         AlarmName=ALARM,
-        AlarmDescription="Faults of the shop",
+        AlarmDescription="Faults in the shop",
         Namespace="Shop",
         MetricName="Faults",
         Statistic="Sum",

@@ -1,4 +1,4 @@
-"""Clients of the central account, and of target accounts through the target role."""
+"""Clients for the central account, and for target accounts with the target role assumed."""
 
 import os
 import threading
@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-SESSION_S = 3600  # of an assumed role; renewed well before
+SESSION_S = 3600  # of an assumed role; renewed after half of it
 THROTTLED = (
     "Throttling",
     "ThrottlingException",
@@ -30,13 +30,16 @@ _config = Config(
     max_pool_connections=32,
     user_agent_extra="slipway-rollouts",
 )
-_make: Any = boto3.client  # one type for all: the runtime has no stubs
+_create_client: Any = boto3.client  # untyped: the Lambda runtime has no stubs
 _lock = threading.Lock()
 _clients: dict[tuple[str, str, str], tuple[float, Any]] = {}
 
 
+# The state machine retries and catches by these class names.
+
+
 class NotReady(Exception):
-    """Not an error: look again later. The state machine retries on this name."""
+    """The operation is not complete yet. Not an error: the state machine polls again."""
 
 
 class Throttled(Exception):
@@ -48,20 +51,20 @@ class Unreachable(Exception):
 
 
 class Denied(Exception):
-    """A role may not do it: forward, the target has failed; on the way back it is tried again for a while."""
+    """A role lacks a permission. While deploying, the target fails; while rolling back, it is retried."""
 
 
 class TargetFailed(Exception):
-    """The target cannot be deployed; says why."""
+    """The target cannot be deployed or rolled back; the message is the reason."""
 
 
-def here(service: str) -> Any:
-    """A client of the account and region that the engine lives in."""
+def central_client(service: str) -> Any:
+    """Return a client for the controller's own account and region."""
     return _client(service, "", "")
 
 
-def there(service: str, account: str, region: str) -> Any:
-    """A client in the target account's region, by the target role."""
+def target_client(service: str, account: str, region: str) -> Any:
+    """Return a client for a target's account and region, with the target role assumed."""
     return _client(service, account, region)
 
 
@@ -71,42 +74,42 @@ def _client(service: str, account: str, region: str) -> Any:
         until, client = _clients.get(key, (0.0, None))
     if time.monotonic() < until:
         return client
-    more = _assumed(account) | {"region_name": region} if account else {}
-    client = _make(service, config=_config, **more)
+    options = _assume_role(account) | {"region_name": region} if account else {}
+    client = _create_client(service, config=_config, **options)
     with _lock:
         _clients[key] = (time.monotonic() + SESSION_S / 2, client)
     return client
 
 
-def _assumed(account: str) -> dict[str, Any]:
+def _assume_role(account: str) -> dict[str, Any]:
     role = f"arn:{os.environ['PARTITION']}:iam::{account}:role/{os.environ['TARGET_ROLE']}"
-    made = here("sts").assume_role(
+    credentials = central_client("sts").assume_role(
         RoleArn=role, RoleSessionName="slipway-rollouts", DurationSeconds=SESSION_S
     )["Credentials"]
     return {
-        "aws_access_key_id": made["AccessKeyId"],
-        "aws_secret_access_key": made["SecretAccessKey"],
-        "aws_session_token": made["SessionToken"],
+        "aws_access_key_id": credentials["AccessKeyId"],
+        "aws_secret_access_key": credentials["SecretAccessKey"],
+        "aws_session_token": credentials["SessionToken"],
     }
 
 
-def code(error: ClientError) -> str:
+def error_code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def message(error: ClientError) -> str:
+def error_message(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message", ""))
 
 
 @contextmanager
-def by_name() -> Iterator[None]:
-    """Errors of the way to AWS get the names by which the state machine retries, or does not."""
+def mapped_errors() -> Iterator[None]:
+    """Raise AWS errors as the classes that the state machine retries by."""
     try:
         yield
     except ClientError as error:
-        if code(error) in THROTTLED:
+        if error_code(error) in THROTTLED:
             raise Throttled(str(error)) from error
-        if code(error) in DENIED:
+        if error_code(error) in DENIED:
             raise Denied(str(error)) from error
         raise
     except (HTTPClientError, BotoConnectionError) as error:

@@ -1,31 +1,31 @@
-"""The work of the rollouts' state machine: one action a state, each safe to run twice.
+"""The Lambda function of the rollouts' state machine: one action for each state, each idempotent.
 
-Unlike the other functions it is not one file: the rules by which it decides are the simulator's own modules,
-packed beside it.
+It is deployed as a zip package, because it shares the rules with the simulator.
 """
 
 from typing import Any
 
-from ops.functions.rollouts import runs, targets, undo
-from ops.functions.rollouts.aws import by_name
+from ops.functions.rollouts import rollback, runs, targets
+from ops.functions.rollouts.aws import mapped_errors
 
 Record = dict[str, Any]
 
 
 def handler(event: Record, context: object) -> Any:
-    with by_name():
+    with mapped_errors():
         return ACTIONS[event["action"]](event.get("on") or {})
 
 
+# The names are a contract with the state machine and the workbench: executions in progress keep using them.
 ACTIONS = {
-    "begin": runs.begin,
+    "begin": runs.begin_execution,
     "next": runs.next_step,
-    "rest": runs.rest,
-    "watch": runs.watch,
-    "abandoned": runs.abandoned,
-    "start": runs.start,
-    "order": runs.order,
-    "freeze": runs.freeze,
+    "rest": runs.wait_for_token,
+    "watch": runs.watch_runs,
+    "abandoned": runs.recover_ended_execution,
+    "start": runs.start_run,
+    "order": runs.apply_operator_command,
+    "freeze": runs.set_freeze,
     "preview": targets.preview,
     "begin target": targets.begin,
     "record": targets.record,
@@ -35,6 +35,6 @@ ACTIONS = {
     "verify": targets.verify,
     "finish": targets.finish,
     "fail": targets.fail,
-    "undo": undo.undo,
-    "stuck": undo.stuck,
+    "undo": rollback.roll_back,
+    "stuck": rollback.record_stuck,
 }

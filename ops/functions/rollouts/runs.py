@@ -1,4 +1,4 @@
-"""The run as a whole: a decision is written down, then carried out; killed anywhere, it goes on."""
+"""The run as a whole: every decision is stored before it is carried out, so a run survives interruptions."""
 
 import json
 import os
@@ -8,87 +8,98 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.functions.rollouts import store, undo, watching
-from ops.functions.rollouts.aws import code, here
-from ops.rollouts.rules.decisions import Decision, Do, Does, Facts, Orders, State, decide, obeyed
+from ops.functions.rollouts import monitoring, rollback, store
+from ops.functions.rollouts.aws import central_client, error_code
+from ops.rollouts.rules.decisions import (
+    Decision,
+    DecisionKind,
+    ManualControls,
+    OperatorCommand,
+    RolloutFacts,
+    TargetState,
+    apply_command,
+    decide,
+)
 from ops.rollouts.rules.document import Document
+from ops.rollouts.rules.labels import run_status
 
 Record = dict[str, Any]
 
-LONGEST_REST = timedelta(days=1)  # the watcher looks every minute; this is for when it does not run
-SUCCESSORS = 5  # executions of a run that may be killed before it needs a person
+MAX_WAIT = timedelta(days=1)  # the monitor runs every minute; this is the fallback when it does not
+MAX_EXECUTIONS = 5  # of one run, after which it needs attention
 ENDED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
-def begin(event: Record) -> Record:
-    """The execution takes the run over."""
+def begin_execution(event: Record) -> Record:
+    """Make this execution the one that carries out the run."""
     name = event["run"]
-    store.change(name, "run", {"execution": event["execution"], "status": "RUNNING", "token": ""})
+    store.update(name, "run", {"execution": event["execution"], "status": "RUNNING", "token": ""})
     return {"run": name}
 
 
 def next_step(event: Record) -> Record:
-    """Decides, and writes down what needs no more, until there is something to do or to wait for."""
+    """Decide, and store decisions that need no further work, until a step is left for the state machine."""
     document = store.document(event["run"])
-    _end_the_silent(document)
+    _fail_interrupted_targets(document)
     while True:
         run = store.get(document.run, "run")
-        facts = watching.facts(document)
+        facts = monitoring.read_facts(document)
         decision = decide(document.rollout, document.stages, facts)
-        if not _written(document, facts, decision):
+        if not _store_decision(document, facts, decision):
             return _step(document, facts, decision, run)
 
 
-def _end_the_silent(document: Document) -> None:
-    """No target is on its way when this is asked: one that says so was killed without a word."""
-    for item in store.items(document.run, store.TARGET):
+def _fail_interrupted_targets(document: Document) -> None:
+    """Fail targets that are still deploying: none can be while the run decides, so they were interrupted."""
+    for item in store.list_items(document.run, store.TARGET):
         target = item["item"].removeprefix(store.TARGET)
-        if item.get("state") == State.DEPLOYING:
-            why = "it was killed on its way"
-            store.log(document.run, "failed", target=target, why=why)
-            store.change(document.run, item["item"], {"state": State.FAILED, "why": why})
+        if item.get("state") == TargetState.DEPLOYING:
+            why = "the deployment was interrupted"
+            store.append_log(document.run, "failed", target=target, why=why)
+            store.update(document.run, item["item"], {"state": TargetState.FAILED, "why": why})
 
 
-def _written(document: Document, facts: Facts, decision: Decision) -> bool:
-    """Whether the decision was only to be written down."""
-    why, stage = "; ".join(decision.why), document.stages[decision.stage].name
-    if decision.do is Do.BAKE:
+def _store_decision(document: Document, facts: RolloutFacts, decision: Decision) -> bool:
+    """Store a decision that only changes the run's state; return False for one that needs a step."""
+    why, stage = "; ".join(decision.reasons), document.stages[decision.stage].name
+    if decision.kind is DecisionKind.BAKE:
         until = f"until {decision.until:%Y-%m-%d %H:%M:%S %Z}" if decision.until else ""
-        store.log(document.run, "bakes", why=f"{stage} {until}")
-        baking = {**facts.baking, decision.stage: facts.now}
-        _set(document, baking={str(n): at.isoformat() for n, at in baking.items()})
-    elif decision.do is Do.PASS:
-        store.log(document.run, "baked", why=f"{stage} {why}".strip())
+        store.append_log(document.run, "bakes", why=f"{stage} {until}")
+        bake_started = {**facts.bake_started, decision.stage: facts.now}
+        _set(document, baking={str(n): at.isoformat() for n, at in bake_started.items()})
+    elif decision.kind is DecisionKind.PASS:
+        store.append_log(document.run, "baked", why=f"{stage} {why}".strip())
         _set(document, baked=sorted({*facts.baked, decision.stage}))
-    elif decision.do is Do.STOP:
-        store.log(document.run, "stops", why=why)
-        store.change(document.run, "run", {"stopped": why})
+    elif decision.kind is DecisionKind.STOP:
+        store.append_log(document.run, "stops", why=why)
+        store.update(document.run, "run", {"stopped": why})
     else:
         return False
     return True
 
 
 def _set(document: Document, **values: Any) -> None:
-    store.change(document.run, "run", {name: json.dumps(value) for name, value in values.items()})
+    store.update(document.run, "run", {name: json.dumps(value) for name, value in values.items()})
 
 
-def _step(document: Document, facts: Facts, decision: Decision, run: Record) -> Record:
-    """What the machine does next."""
-    if decision.do is Do.END:
-        return _ended(document, facts)
-    seconds = _rest_seconds(facts.now, decision.until)
-    told = {
-        "do": decision.do,
+def _step(document: Document, facts: RolloutFacts, decision: Decision, run: Record) -> Record:
+    """Return the next step for the state machine."""
+    if decision.kind is DecisionKind.END:
+        return _end(document, facts)
+    seconds = _wait_seconds(facts.now, decision.until)
+    values = {
+        "do": decision.kind,
         "stage": str(decision.stage),
-        "why": "; ".join(decision.why)[:2000],
+        "why": "; ".join(decision.reasons)[:2000],
         "until": decision.until.isoformat() if decision.until else "",
     }
-    if (told["do"], told["why"]) != (run.get("do"), run.get("why")) and decision.do is Do.WAIT:
-        store.log(document.run, "waits", why=told["why"])
-    store.change(document.run, "run", told)
+    is_new = (values["do"], values["why"]) != (run.get("do"), run.get("why"))
+    if is_new and decision.kind is DecisionKind.WAIT:
+        store.append_log(document.run, "waits", why=values["why"])
+    store.update(document.run, "run", values)
     return {
         "run": document.run,
-        "do": decision.do,
+        "do": decision.kind,
         "targets": [{"run": document.run, "target": target.id} for target in decision.targets],
         "at_once": document.rollout.at_once,
         "seconds": seconds,
@@ -96,92 +107,93 @@ def _step(document: Document, facts: Facts, decision: Decision, run: Record) -> 
     }
 
 
-def _rest_seconds(now: datetime, until: datetime | None) -> int:
-    rest = min(until - now, LONGEST_REST) if until else LONGEST_REST
-    return max(1, int(rest.total_seconds() + 0.999))
+def _wait_seconds(now: datetime, until: datetime | None) -> int:
+    wait = min(until - now, MAX_WAIT) if until else MAX_WAIT
+    return max(1, int(wait.total_seconds() + 0.999))
 
 
-def _ended(document: Document, facts: Facts) -> Record:
-    left = [name for name, state in facts.states.items() if state is State.STUCK]
+def _end(document: Document, facts: RolloutFacts) -> Record:
+    stuck = [name for name, state in facts.states.items() if state is TargetState.STUCK]
     do = "done" if not facts.stopped else "rolled back"
-    why = facts.stopped + (f" These could not go back: {', '.join(left)}." if left else "")
-    finish(document.run, "STUCK" if left else "ROLLED_BACK" if facts.stopped else "DONE", why)
+    why = facts.stopped + (f"; cannot roll back: {', '.join(stuck)}" if stuck else "")
+    finish(document.run, "STUCK" if stuck else "ROLLED_BACK" if facts.stopped else "DONE", why)
     return {"run": document.run, "do": do, "why": why[:2000]}
 
 
 def finish(run: str, status: str, why: str) -> None:
-    """The run is over: said once, the rollout's name is free, whoever is to be told is told."""
+    """End the run once: store its status, release the rollout's name, and notify unless it succeeded."""
     values = {"status": status, "ended": store.now().isoformat(), "do": "end", "why": why[:2000]}
-    if not store.change(run, "run", values, unless={"status": status}):
+    if not store.update(run, "run", values, unless={"status": status}):
         return
-    store.log(run, "ended", why=f"{status.lower().replace('_', ' ')} {why}".strip())
-    store.change(store.RUNS, run, {"status": status, "ended": values["ended"]})
+    store.append_log(run, "ended", why=f"{run_status(status)}: {why}" if why else run_status(status))
+    store.update(store.RUNS, run, {"status": status, "ended": values["ended"]})
     name = store.document(run).rollout.name
     if store.get(store.ACTIVE, name).get("holder") == run:
         store.delete(store.ACTIVE, name)
     if status != "DONE":
-        tell(run, status, why)
+        notify(run, status, why)
 
 
-def tell(run: str, status: str, why: str) -> None:
-    here("sns").publish(
+def notify(run: str, status: str, why: str) -> None:
+    central_client("sns").publish(
         TopicArn=os.environ["TOPIC"],
-        Subject=f"Rollout {run[:60]}: {status.lower().replace('_', ' ')}"[:100],
-        Message=f"{why}\n\nThe page Rollouts shows every target; python -m ops rollouts status {run}",
+        Subject=f"Rollout {run[:60]}: {run_status(status)}"[:100],
+        Message=f"{why}\n\nSee every target on the page Rollouts, or with: "
+        f"python -m ops rollouts status {run}",
     )
 
 
-# Waiting, and being woken
+# Waits, and how they end early
 
 
-def rest(event: Record) -> None:
-    """Keeps the token of the wait. What was ordered since the decision ends it at once."""
+def wait_for_token(event: Record) -> None:
+    """Store the wait's task token. End the wait at once if a command arrived after the decision to wait."""
     values = {"token": event["token"], "rests": event["version"]}
-    store.change(event["run"], "run", values)
+    store.update(event["run"], "run", values)
     if store.get(event["run"], "run")["version"] != event["version"]:
         wake(event["run"])
 
 
 def wake(run: str) -> None:
-    """Ends the machine's wait, if it waits."""
+    """End the state machine's wait, if there is one."""
     token = store.get(run, "run").get("token")
     if not token:
         return
     try:
-        here("stepfunctions").send_task_success(taskToken=token, output="{}")
+        central_client("stepfunctions").send_task_success(taskToken=token, output="{}")
     except ClientError as error:
-        # The wait has ended by itself.
-        if code(error) not in ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"):
+        # These mean that the wait has already ended.
+        if error_code(error) not in ("TaskTimedOut", "TaskDoesNotExist", "InvalidToken"):
             raise
 
 
-def watch(event: Record) -> Record:
-    """Every minute: wakes runs whose facts have changed, and succeeds executions that were killed."""
-    said = {}
-    for item in store.items(store.RUNS):
+def watch_runs(event: Record) -> Record:
+    """Wake the runs whose facts have changed, and replace executions that were stopped. Runs every minute."""
+    results = {}
+    for item in store.list_items(store.RUNS):
         if item.get("status") == "RUNNING":
             try:
-                said[item["item"]] = _watch(item["item"])
-            except Exception as error:  # one run must not keep the others from being watched
+                results[item["item"]] = _watch(item["item"])
+            except Exception as error:  # an error in one run must not keep the others from being monitored
                 print(f"{item['item']}: {error!r}")
-                said[item["item"]] = repr(error)
-    return said
+                results[item["item"]] = repr(error)
+    return results
 
 
 def _watch(name: str) -> str:
     run = store.get(name, "run")
     if not _is_running(run.get("execution", "")):
-        return succeed(name, "the execution is not running")
+        return start_successor(name, "the execution is not running")
     document = store.document(name)
-    decision = decide(document.rollout, document.stages, watching.facts(document))
-    if decision.do is Do.STOP and not run.get("stopped"):
-        why = "; ".join(decision.why)
-        store.log(name, "alarm", why=why)
-        store.change(name, "run", {"stopped": why})
+    decision = decide(document.rollout, document.stages, monitoring.read_facts(document))
+    if decision.kind is DecisionKind.STOP and not run.get("stopped"):
+        why = "; ".join(decision.reasons)
+        store.append_log(name, "alarm", why=why)
+        store.update(name, "run", {"stopped": why})
     until = decision.until.isoformat() if decision.until else ""
-    waits = decision.do is Do.WAIT and (run.get("until") or until) == until
+    waits = decision.kind is DecisionKind.WAIT and (run.get("until") or until) == until
     if waits and run.get("rests") == run["version"]:
-        return "waits"
+        return "waiting"
     wake(name)
     return "woken"
 
@@ -190,147 +202,152 @@ def _is_running(execution: str) -> bool:
     if not execution:
         return False
     try:
-        found = here("stepfunctions").describe_execution(executionArn=execution)
+        response = central_client("stepfunctions").describe_execution(executionArn=execution)
     except ClientError as error:
-        if code(error) == "ExecutionDoesNotExist":
+        if error_code(error) == "ExecutionDoesNotExist":
             return False
         raise
-    return bool(found["status"] not in ENDED)
+    return bool(response["status"] not in ENDED)
 
 
-def abandoned(event: Record) -> str:
-    """An execution has ended badly: its run goes on in another one, and rolls back."""
+def recover_ended_execution(event: Record) -> str:
+    """Continue the run of an execution that did not succeed in another one, which rolls back."""
     detail = event["detail"]
-    for item in store.items(store.RUNS):
+    for item in store.list_items(store.RUNS):
         running = item.get("status") == "RUNNING"
         if running and store.get(item["item"], "run").get("execution") == detail["executionArn"]:
-            return succeed(item["item"], f"the execution has {detail['status'].lower().replace('_', ' ')}")
+            status = detail["status"].lower().replace("_", " ")
+            return start_successor(item["item"], f"the execution ended as {status}")
     return "nothing to do"
 
 
-def succeed(name: str, why: str, *, by_hand: bool = False) -> str:
-    """Starts the next execution of the run. Which one is killed, rolls back; too often, it needs a person."""
+def start_successor(name: str, why: str, *, by_operator: bool = False) -> str:
+    """Start the run's next execution, which rolls back. After too many executions the run needs attention."""
     run = store.get(name, "run")
     number = int(run.get("executions", "1")) + 1
-    if number > SUCCESSORS and not by_hand:
-        finish(name, "STUCK", f"{why}, {number - 1} times: look at its executions")
-        return "stuck"
+    if number > MAX_EXECUTIONS and not by_operator:
+        finish(name, "STUCK", f"{why}, {number - 1} times: check its executions in Step Functions")
+        return "needs attention"
     if not run.get("stopped"):
-        store.log(name, "stops", why=why)
-        store.change(name, "run", {"stopped": why})
-    here("stepfunctions").start_execution(
+        store.append_log(name, "stops", why=why)
+        store.update(name, "run", {"stopped": why})
+    central_client("stepfunctions").start_execution(
         stateMachineArn=os.environ["MACHINE"],
         name=f"{name}-{number}",
-        input=json.dumps({"run": name} if by_hand else {"run": name, "settle": True}),
+        input=json.dumps({"run": name} if by_operator else {"run": name, "settle": True}),
     )
     machine = os.environ["MACHINE"].replace(":stateMachine:", ":execution:")
-    store.change(
+    store.update(
         name, "run", {"executions": str(number), "execution": f"{machine}:{name}-{number}", "token": ""}
     )
-    return "succeeded by another execution"
+    return "continued in another execution"
 
 
-# What people order
+# Requests of operators
 
 
-def start(event: Record) -> Record:
-    """Starts the run whose document lies in the bucket; again, it finds it started."""
+def start_run(event: Record) -> Record:
+    """Start the run whose document is in the bucket. Idempotent: a started run stays as it is."""
     name = event["run"]
     document = store.document(name)
     active = document.rollout.name
     if not store.put(store.ACTIVE, active, {"holder": name}, new=True):
         holder = store.get(store.ACTIVE, active).get("holder", "")
         if holder != name:
-            return {"error": f"the rollout {active} is under way already: {holder}"}
-    began = store.now().isoformat()
-    values = {"version": "0", "status": "RUNNING", "started": began, "by": document.by, "executions": "1"}
+            return {"error": f"the rollout {active} is already in progress: {holder}"}
+    started = store.now().isoformat()
+    values = {"version": "0", "status": "RUNNING", "started": started, "by": document.by, "executions": "1"}
     machine = os.environ["MACHINE"].replace(":stateMachine:", ":execution:")
     values["execution"] = f"{machine}:{name}"
     if store.put(name, "run", values, new=True):
-        store.log(name, "started", who=document.by, why=_emergency(document))
-    store.change(store.RUNS, name, {"name": active, "status": "RUNNING", "started": began, "by": document.by})
+        store.append_log(name, "started", who=document.by, why=_emergency(document))
+    store.update(
+        store.RUNS, name, {"name": active, "status": "RUNNING", "started": started, "by": document.by}
+    )
     try:
-        here("stepfunctions").start_execution(
+        central_client("stepfunctions").start_execution(
             stateMachineArn=os.environ["MACHINE"], name=name, input=json.dumps({"run": name})
         )
     except ClientError as error:
-        if code(error) != "ExecutionAlreadyExists":
+        if error_code(error) != "ExecutionAlreadyExists":
             raise
     return {"run": name}
 
 
 def _emergency(document: Document) -> str:
     override = document.rollout.blockers.override
-    return f"emergency, blockers do not hold: {override}" if override else ""
+    return f"emergency, blockers are overridden: {override}" if override else ""
 
 
-def order(event: Record) -> Record:
-    """One more order of a person; its reason is kept, and the machine looks at it at once."""
-    name, does, why = event["run"], Does(event["does"]), str(event["why"]).strip()
+def apply_operator_command(event: Record) -> Record:
+    """Store an operator command with its reason, and wake the run so that it takes effect at once."""
+    name, command, why = event["run"], OperatorCommand(event["does"]), str(event["why"]).strip()
     if not why:
-        return {"error": "a reason is needed"}
+        return {"error": "a reason is required"}
     while True:
         run = store.get(name, "run")
         if not run:
-            return {"error": f"there is no run {name}"}
-        if run["status"] == "STUCK" and does is Does.STOP:
-            return _back_again(name, why, event["who"])
+            return {"error": f"the run {name} does not exist"}
+        if run["status"] == "STUCK" and command is OperatorCommand.STOP:
+            return _retry_rollback(name, why, event["who"])
         if run["status"] != "RUNNING":
-            return {"error": f"the run has ended: {run['status'].lower().replace('_', ' ')}"}
-        if run.get("stopped") and does is not Does.RESUME:
-            return {"error": "it is rolling back already; nothing can be ordered any more"}
-        if does is Does.SKIP and run.get("stage", "0") not in json.loads(run.get("baking", "{}")):
-            return {"error": "no bake is under way"}
-        orders = _orders(run)
-        after = obeyed(orders, does, f"{why} ({event['who']})", int(run.get("stage", "0")))
-        if store.swap(name, "run", {"orders": json.dumps(_as_json(after))}, run["version"]):
+            return {"error": f"the run has ended: {run_status(run['status'])}"}
+        if run.get("stopped") and command is not OperatorCommand.RESUME:
+            return {"error": "the run is already rolling back"}
+        if command is OperatorCommand.SKIP and run.get("stage", "0") not in json.loads(
+            run.get("baking", "{}")
+        ):
+            return {"error": "no bake is in progress"}
+        controls = _controls(run)
+        after = apply_command(controls, command, f"{why} ({event['who']})", int(run.get("stage", "0")))
+        if store.update_if_version(name, "run", {"orders": json.dumps(_as_json(after))}, run["version"]):
             break
-    store.log(name, f"ordered: {does}", why=why, who=event["who"])
+    store.append_log(name, f"ordered: {command}", why=why, who=event["who"])
     wake(name)
     return {"run": name}
 
 
-def _back_again(name: str, why: str, who: str) -> Record:
-    """Somebody has mended what kept targets from going back: those are tried once more."""
+def _retry_rollback(name: str, why: str, who: str) -> Record:
+    """Retry the rollback of the stuck targets, after an operator has removed the cause."""
     active = store.document(name).rollout.name
     if not store.put(store.ACTIVE, active, {"holder": name}, new=True):
         holder = store.get(store.ACTIVE, active).get("holder", "")
         if holder != name:
-            return {"error": f"the rollout {active} is under way: {holder}"}
-    store.log(name, f"ordered: {Does.STOP}", why=why, who=who)
-    for item in store.items(name, store.TARGET):
-        if item.get("state") == State.STUCK:
-            store.change(name, item["item"], {"state": State.ROLLING_BACK, **undo.FRESH})
-    store.change(name, "run", {"status": "RUNNING", "ended": ""})
-    succeed(name, why, by_hand=True)
-    store.change(store.RUNS, name, {"status": "RUNNING", "ended": ""})  # from now on it is watched
+            return {"error": f"the rollout {active} is in progress: {holder}"}
+    store.append_log(name, f"ordered: {OperatorCommand.STOP}", why=why, who=who)
+    for item in store.list_items(name, store.TARGET):
+        if item.get("state") == TargetState.STUCK:
+            store.update(name, item["item"], {"state": TargetState.ROLLING_BACK, **rollback.RESET_ATTEMPTS})
+    store.update(name, "run", {"status": "RUNNING", "ended": ""})
+    start_successor(name, why, by_operator=True)
+    store.update(store.RUNS, name, {"status": "RUNNING", "ended": ""})  # from now on it is monitored
     return {"run": name}
 
 
-def _orders(run: Record) -> Orders:
-    found = json.loads(run.get("orders", "{}"))
-    skips = {int(number): why for number, why in found.pop("skips", {}).items()}
-    return Orders(**found, skips=skips)
+def _controls(run: Record) -> ManualControls:
+    stored = json.loads(run.get("orders", "{}"))
+    skips = {int(number): why for number, why in stored.pop("skips", {}).items()}
+    return ManualControls(**stored, skips=skips)
 
 
-def _as_json(orders: Orders) -> Mapping[str, Any]:
+def _as_json(controls: ManualControls) -> Mapping[str, Any]:
     return {
-        "pause": orders.pause,
-        "stop": orders.stop,
-        "override": orders.override,
-        "skips": {str(number): why for number, why in orders.skips.items()},
+        "pause": controls.pause,
+        "stop": controls.stop,
+        "override": controls.override,
+        "skips": {str(number): why for number, why in controls.skips.items()},
     }
 
 
-def freeze(event: Record) -> Record:
-    """The switch that keeps every rollout from beginning another target; an empty reason turns it off."""
+def set_freeze(event: Record) -> Record:
+    """Freeze all rollouts, so that no more targets are started; an empty reason ends the freeze."""
     why = str(event["why"]).strip()
     if why:
         store.put(store.FREEZE, "freeze", {"why": f"{why} ({event['who']})"})
     else:
         store.delete(store.FREEZE, "freeze")
-    for item in store.items(store.RUNS):
+    for item in store.list_items(store.RUNS):
         if item.get("status") == "RUNNING":
-            store.log(item["item"], "freeze on" if why else "freeze off", why=why, who=event["who"])
+            store.append_log(item["item"], "freeze on" if why else "freeze off", why=why, who=event["who"])
             wake(item["item"])
     return {}

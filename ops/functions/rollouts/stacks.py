@@ -1,4 +1,4 @@
-"""CloudFormation as the engine needs it: one stack, what identifies its state, change sets on it."""
+"""The CloudFormation operations of the controller: one stack, its recorded state, and its change sets."""
 
 import hashlib
 import json
@@ -10,23 +10,23 @@ from typing import Any
 from botocore.exceptions import ClientError
 from botocore.handlers import json_decode_template_body
 
-from ops.functions.rollouts.aws import NotReady, TargetFailed, code, message, there
-from ops.rollouts.rules.changes import Change
-from ops.rollouts.rules.waves import Target
+from ops.functions.rollouts.aws import NotReady, TargetFailed, error_code, error_message, target_client
+from ops.rollouts.rules.changes import ResourceChange
+from ops.rollouts.rules.waves import RolloutTarget
 
 Record = dict[str, Any]
 
-INLINE_TEMPLATE = 51_200  # bytes; a larger one is read from S3: CloudFormation User Guide, "quotas"
-SHOWN = "****"  # how CloudFormation shows a NoEcho parameter
-# CloudFormation has no code for "nothing to do": these are its two ways to say it.
-NOTHING = ("didn't contain changes", "No updates are to be performed")
-DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
-LEFTOVER = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")  # a creation failed: only deleting is possible
+INLINE_TEMPLATE = 51_200  # bytes; a larger one must be in S3: CloudFormation User Guide, "quotas"
+MASKED_VALUE = "****"  # the value of a NoEcho parameter in CloudFormation's responses
+# CloudFormation has no error code for an empty change set, only these two messages.
+NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+STABLE_STATUSES = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+FAILED_CREATIONS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")  # such a stack can only be deleted
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """A stack at a moment: all that makes it so again. `existed` is False where there was none."""
+class RecordedStack:
+    """Everything that is needed to restore a stack, as stored. `existed` is False when there was no stack."""
 
     existed: bool
     id: str = ""
@@ -41,30 +41,30 @@ class Snapshot:
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
-    def equals(self, other: "Snapshot") -> bool:
-        """The same template, byte by byte, parameters and tags."""
+    def equals(self, other: "RecordedStack") -> bool:
+        """Return whether template (byte for byte), parameters, and tags are the same."""
         return (self.template, self.parameters, self.tags) == (other.template, other.parameters, other.tags)
 
 
-def client(target: Target) -> Any:
-    return there("cloudformation", target.account, target.region)
+def cloudformation(target: RolloutTarget) -> Any:
+    return target_client("cloudformation", target.account, target.region)
 
 
 def same_template(one: str, other: str) -> bool:
-    """CloudFormation may drop the blanks around a template; everything in it counts."""
+    """Compare templates without surrounding whitespace, which CloudFormation may strip."""
     return one.strip() == other.strip()
 
 
-def describe(target: Target, id_: str = "") -> Record | None:
-    """The stack by its name, or by its id also once it is deleted; None where there is none."""
+def describe(target: RolloutTarget, id_: str = "") -> Record | None:
+    """Return the stack by name, or by id, which also finds a deleted one; None when it does not exist."""
     try:
-        found: Record = client(target).describe_stacks(StackName=id_ or target.stack)["Stacks"][0]
+        stack: Record = cloudformation(target).describe_stacks(StackName=id_ or target.stack)["Stacks"][0]
     except ClientError as error:
-        # The only code that CloudFormation has for it; the words tell it from bad input.
-        if code(error) == "ValidationError" and "does not exist" in message(error):
+        # CloudFormation has no other code for it; only the message differs from that of invalid input.
+        if error_code(error) == "ValidationError" and "does not exist" in error_message(error):
             return None
         raise
-    return found
+    return stack
 
 
 def is_busy(stack: Record) -> bool:
@@ -73,19 +73,19 @@ def is_busy(stack: Record) -> bool:
 
 
 def is_new(stack: Record | None) -> bool:
-    """Whether nothing has been created yet: no stack, or one that holds a change set only."""
+    """Return whether nothing was created yet: there is no stack, or only one with a change set."""
     return stack is None or stack["StackStatus"] in ("REVIEW_IN_PROGRESS", "DELETE_COMPLETE")
 
 
-def snapshot(target: Target, stack: Record | None) -> Snapshot:
+def record_stack(target: RolloutTarget, stack: Record | None) -> RecordedStack:
     if stack is None or is_new(stack):
-        return Snapshot(existed=False)
-    return Snapshot(
+        return RecordedStack(existed=False)
+    return RecordedStack(
         existed=True,
         id=stack["StackId"],
-        updated=moment(stack),
+        updated=last_operation_time(stack),
         status=stack["StackStatus"],
-        template=template_of(target, stack["StackId"]),
+        template=get_template(target, stack["StackId"]),
         parameters={p["ParameterKey"]: p.get("ParameterValue", "") for p in stack.get("Parameters", [])},
         tags={t["Key"]: t["Value"] for t in stack.get("Tags", [])},
         capabilities=list(stack.get("Capabilities", [])),
@@ -93,40 +93,40 @@ def snapshot(target: Target, stack: Record | None) -> Snapshot:
     )
 
 
-def moment(stack: Record) -> str:
-    """When the last operation on the stack began: another's operation changes it."""
+def last_operation_time(stack: Record) -> str:
+    """Return when the last operation on the stack started; it changes with every operation."""
     return str(stack.get("LastUpdatedTime") or stack["CreationTime"])
 
 
-def template_of(target: Target, id_: str) -> str:
-    """The template as it was given, byte by byte."""
-    cfn = client(target)
-    # boto3 would turn JSON into objects, which loses its bytes.
+def get_template(target: RolloutTarget, id_: str) -> str:
+    """Return the original template, byte for byte."""
+    cfn = cloudformation(target)
+    # By default, boto3 parses a JSON template, which loses its formatting.
     cfn.meta.events.unregister("after-call.cloudformation.GetTemplate", json_decode_template_body)
     return str(cfn.get_template(StackName=id_, TemplateStage="Original")["TemplateBody"])
 
 
-def declared(target: Target, template: Record) -> dict[str, bool]:
-    """The template's parameters; True for those that are NoEcho."""
-    summary = client(target).get_template_summary(**template)
+def declared_parameters(target: RolloutTarget, template: Record) -> dict[str, bool]:
+    """Return the template's parameters, with True for NoEcho."""
+    summary = cloudformation(target).get_template_summary(**template)
     return {p["ParameterKey"]: bool(p.get("NoEcho")) for p in summary.get("Parameters", [])}
 
 
 def template_argument(run: str, name: str, text: str) -> Record:
-    """The template as a call takes it: by value where it is small, else from the engine's bucket."""
+    """Return the template as an argument: inline when it is small, otherwise in the controller's bucket."""
     if len(text.encode()) <= INLINE_TEMPLATE:
         return {"TemplateBody": text}
     region, suffix = os.environ["AWS_REGION"], os.environ["URL_SUFFIX"]
     return {"TemplateURL": f"https://s3.{region}.{suffix}/{os.environ['BUCKET']}/runs/{run}/templates/{name}"}
 
 
-def propose(target: Target, name: str, *, creates: bool, **arguments: Any) -> Record | None:
-    """The change set of that name, made where it is not there; None when it would change nothing.
+def create_change_set(target: RolloutTarget, name: str, *, creates: bool, **arguments: Any) -> Record | None:
+    """Return the change set of that name, created if necessary; None when it would change nothing.
 
-    Raises NotReady while it is computed, TargetFailed when CloudFormation refuses it.
+    Raises NotReady during its creation, and TargetFailed when CloudFormation rejects it.
     """
-    cfn = client(target)
-    if not (found := change_set(target, name)):
+    cfn = cloudformation(target)
+    if not (change_set := find_change_set(target, name)):
         try:
             cfn.create_change_set(
                 StackName=target.stack,
@@ -135,68 +135,77 @@ def propose(target: Target, name: str, *, creates: bool, **arguments: Any) -> Re
                 **arguments,
             )
         except ClientError as error:
-            if code(error) in ("ValidationError", "InsufficientCapabilitiesException"):
-                raise TargetFailed(f"CloudFormation refuses the change: {message(error)}") from error
+            if error_code(error) in ("ValidationError", "InsufficientCapabilitiesException"):
+                raise TargetFailed(f"CloudFormation rejected the change: {error_message(error)}") from error
             raise
-        found = change_set(target, name)
-    if not found or found["Status"] in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
-        raise NotReady(f"the change set {name} is being computed")
-    if found["Status"] == "CREATE_COMPLETE":
-        return found
-    reason = found.get("StatusReason", "")
-    if any(words in reason for words in NOTHING):
-        cfn.delete_change_set(StackName=target.stack, ChangeSetName=found["ChangeSetId"])
+        change_set = find_change_set(target, name)
+    if not change_set or change_set["Status"] in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+        raise NotReady(f"the change set {name} is being created")
+    if change_set["Status"] == "CREATE_COMPLETE":
+        return change_set
+    reason = change_set.get("StatusReason", "")
+    cfn.delete_change_set(StackName=target.stack, ChangeSetName=change_set["ChangeSetId"])
+    if any(message in reason for message in NO_CHANGES):
         return None
-    cfn.delete_change_set(StackName=target.stack, ChangeSetName=found["ChangeSetId"])
-    raise TargetFailed(f"CloudFormation made no change set: {reason or found['Status']}")
+    raise TargetFailed(f"CloudFormation could not create a change set: {reason or change_set['Status']}")
 
 
-def change_set(target: Target, name: str) -> Record | None:
+def find_change_set(target: RolloutTarget, name: str) -> Record | None:
     try:
-        found: Record = client(target).describe_change_set(StackName=target.stack, ChangeSetName=name)
+        change_set: Record = cloudformation(target).describe_change_set(
+            StackName=target.stack, ChangeSetName=name
+        )
     except ClientError as error:
-        gone = code(error) in ("ChangeSetNotFound", "ChangeSetNotFoundException")
-        if gone or (code(error) == "ValidationError" and "does not exist" in message(error)):
+        gone = error_code(error) in ("ChangeSetNotFound", "ChangeSetNotFoundException")
+        if gone or (error_code(error) == "ValidationError" and "does not exist" in error_message(error)):
             return None
         raise
-    return found
+    return change_set
 
 
-def changes(target: Target, arn: str) -> list[Change]:
+def list_changes(target: RolloutTarget, arn: str) -> list[ResourceChange]:
     pages = (
-        client(target)
+        cloudformation(target)
         .get_paginator("describe_change_set")
         .paginate(StackName=target.stack, ChangeSetName=arn)
     )
-    found = [item["ResourceChange"] for page in pages for item in page["Changes"] if "ResourceChange" in item]
+    changes = [
+        item["ResourceChange"] for page in pages for item in page["Changes"] if "ResourceChange" in item
+    ]
     return [
-        Change(each["Action"], each["LogicalResourceId"], each["ResourceType"], each.get("Replacement", ""))
-        for each in found
+        ResourceChange(
+            change["Action"],
+            change["LogicalResourceId"],
+            change["ResourceType"],
+            change.get("Replacement", ""),
+        )
+        for change in changes
     ]
 
 
-def execute(target: Target, arn: str) -> None:
-    """Executes the change set; one that is executed already is left alone."""
+def execute(target: RolloutTarget, arn: str) -> None:
+    """Execute the change set. Idempotent: nothing is done when its execution has started already."""
     try:
-        client(target).execute_change_set(StackName=target.stack, ChangeSetName=arn)
+        cloudformation(target).execute_change_set(StackName=target.stack, ChangeSetName=arn)
     except ClientError as error:
-        if code(error) in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException"):
-            found = client(target).describe_change_set(StackName=target.stack, ChangeSetName=arn)
-            if found.get("ExecutionStatus", "").startswith("EXECUTE_"):
+        if error_code(error) in ("InvalidChangeSetStatus", "InvalidChangeSetStatusException"):
+            change_set = cloudformation(target).describe_change_set(StackName=target.stack, ChangeSetName=arn)
+            if change_set.get("ExecutionStatus", "").startswith("EXECUTE_"):
                 return
             raise TargetFailed(
-                f"its change set is {found.get('ExecutionStatus')}: the stack was changed by somebody else"
+                f"the change set is {change_set.get('ExecutionStatus')}: the stack was changed outside this "
+                "rollout"
             ) from error
-        if code(error) in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
-            return  # what was executed is gone; how the stack stands is looked at next
+        if error_code(error) in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
+            return  # an executed change set is deleted; the next step checks the stack
         raise
 
 
-def first_failure(target: Target, id_: str) -> str:
-    """The resource that failed first in the last operation, and why."""
+def first_failure(target: RolloutTarget, id_: str) -> str:
+    """Return the resource that failed first in the last operation, and why."""
     failed = ""
-    pages = client(target).get_paginator("describe_stack_events").paginate(StackName=id_)
-    for event in (each for page in pages for each in page["StackEvents"]):  # newest first
+    pages = cloudformation(target).get_paginator("describe_stack_events").paginate(StackName=id_)
+    for event in (item for page in pages for item in page["StackEvents"]):  # newest first
         own = event.get("PhysicalResourceId") == event["StackId"]
         status = event.get("ResourceStatus", "")
         if own and status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"):
@@ -206,29 +215,31 @@ def first_failure(target: Target, id_: str) -> str:
             failed = reason
         if status.endswith("_FAILED") and not own and "cancelled" not in reason:
             failed = f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}"
-    return failed or "CloudFormation does not say why"
+    return failed or "CloudFormation reported no reason"
 
 
-def drifted(target: Target, id_: str, detection: str) -> tuple[str, list[str] | None]:
-    """The id of a drift detection, begun where none is given, and what has drifted; None while it looks."""
-    cfn = client(target)
+def detect_drift(target: RolloutTarget, id_: str, detection: str) -> tuple[str, list[str] | None]:
+    """Return the id of a drift detection, started if none is given, and the drifted logical ids.
+
+    The ids are None while the detection is in progress.
+    """
+    cfn = cloudformation(target)
     if not detection:
         detection = cfn.detect_stack_drift(StackName=id_)["StackDriftDetectionId"]
-    found = cfn.describe_stack_drift_detection_status(StackDriftDetectionId=detection)
-    if found["DetectionStatus"] == "DETECTION_IN_PROGRESS":
+    status = cfn.describe_stack_drift_detection_status(StackDriftDetectionId=detection)
+    if status["DetectionStatus"] == "DETECTION_IN_PROGRESS":
         return detection, None
-    if found.get("StackDriftStatus") != "DRIFTED":
+    if status.get("StackDriftStatus") != "DRIFTED":
         return detection, []
-    wanted = ["MODIFIED", "DELETED"]
-    pages: Iterable[Any] = _drifts(cfn, id_, wanted)
-    return detection, [each["LogicalResourceId"] for each in pages]
+    drifts = _drifts(cfn, id_, ["MODIFIED", "DELETED"])
+    return detection, [drift["LogicalResourceId"] for drift in drifts]
 
 
-def _drifts(cfn: Any, id_: str, wanted: list[str]) -> Iterable[Any]:
+def _drifts(cfn: Any, id_: str, statuses: list[str]) -> Iterable[Any]:
     token: Record = {}
     while True:
         page = cfn.describe_stack_resource_drifts(
-            StackName=id_, StackResourceDriftStatusFilters=wanted, **token
+            StackName=id_, StackResourceDriftStatusFilters=statuses, **token
         )
         yield from page["StackResourceDrifts"]
         if not page.get("NextToken"):

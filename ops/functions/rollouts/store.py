@@ -1,7 +1,7 @@
-"""What the engine remembers. DynamoDB: states that are changed under conditions. S3: what is large.
+"""The controller's storage: states in DynamoDB, with conditional writes; documents and templates in S3.
 
-Table, by (run, item): run/"run", run/"target <id>", run/"log <time>"; "#runs"/<run>; "#active"/<rollout>;
-"#freeze"/"freeze". Every value is a string or a map of strings.
+The table's items, by (run, item): run/"run", run/"target <id>", run/"log <time>"; "#runs"/<run>;
+"#active"/<rollout>; "#freeze"/"freeze". Every value is a string.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.functions.rollouts.aws import code, here
+from ops.functions.rollouts.aws import central_client, error_code
 from ops.rollouts.rules.document import Document, from_json
 
 Record = dict[str, Any]
@@ -28,83 +28,86 @@ def now() -> datetime:
 
 
 def put(run: str, item: str, values: Mapping[str, Any], *, new: bool = False) -> bool:
-    """Writes the item; whether it did: with `new` only where there is none."""
-    more = {"ConditionExpression": "attribute_not_exists(#run)"} if new else {}
+    """Write the item; return False when `new` is set and it exists already."""
+    condition = {"ConditionExpression": "attribute_not_exists(#run)"} if new else {}
     names = {"ExpressionAttributeNames": {"#run": "run"}} if new else {}
     try:
-        here("dynamodb").put_item(
-            TableName=os.environ["TABLE"], Item=_typed({"run": run, "item": item, **values}), **more, **names
+        central_client("dynamodb").put_item(
+            TableName=os.environ["TABLE"],
+            Item=_typed({"run": run, "item": item, **values}),
+            **condition,
+            **names,
         )
     except ClientError as error:
-        if code(error) == "ConditionalCheckFailedException":
+        if error_code(error) == "ConditionalCheckFailedException":
             return False
         raise
     return True
 
 
-def change(
+def update(
     run: str, item: str, values: Mapping[str, Any], *, unless: Mapping[str, str] | None = None
 ) -> bool:
-    """Sets attributes; whether it did: not where the item has one of the values in `unless` already."""
+    """Set attributes; return False when the item has one of the values in `unless` already."""
     names = {f"#s{n}": name for n, name in enumerate(values)}
-    filled = {f":s{n}": _value(value) for n, value in enumerate(values.values())}
+    placeholders = {f":s{n}": _value(value) for n, value in enumerate(values.values())}
     conditions = []
     for n, (name, value) in enumerate((unless or {}).items()):
-        names[f"#u{n}"], filled[f":u{n}"] = name, _value(value)
+        names[f"#u{n}"], placeholders[f":u{n}"] = name, _value(value)
         conditions.append(f"(attribute_not_exists(#u{n}) OR #u{n} <> :u{n})")
-    more = {"ConditionExpression": " AND ".join(conditions)} if conditions else {}
+    condition = {"ConditionExpression": " AND ".join(conditions)} if conditions else {}
     try:
-        here("dynamodb").update_item(
+        central_client("dynamodb").update_item(
             TableName=os.environ["TABLE"],
             Key=_typed({"run": run, "item": item}),
             UpdateExpression="SET " + ", ".join(f"#s{n} = :s{n}" for n in range(len(values))),
             ExpressionAttributeNames=names,
-            ExpressionAttributeValues=filled,
-            **more,
+            ExpressionAttributeValues=placeholders,
+            **condition,
         )
     except ClientError as error:
-        if code(error) == "ConditionalCheckFailedException":
+        if error_code(error) == "ConditionalCheckFailedException":
             return False
         raise
     return True
 
 
-def swap(run: str, item: str, values: Mapping[str, Any], version: str) -> bool:
-    """Sets attributes where the item's version still is that one, and gives it the next; whether it did."""
+def update_if_version(run: str, item: str, values: Mapping[str, Any], version: str) -> bool:
+    """Set attributes and increment the item's version; return False when the version is another one."""
     names = {f"#s{n}": name for n, name in enumerate(values)}
-    filled = {f":s{n}": _value(value) for n, value in enumerate(values.values())}
+    placeholders = {f":s{n}": _value(value) for n, value in enumerate(values.values())}
     try:
-        here("dynamodb").update_item(
+        central_client("dynamodb").update_item(
             TableName=os.environ["TABLE"],
             Key=_typed({"run": run, "item": item}),
             UpdateExpression="SET #v = :next, " + ", ".join(f"#s{n} = :s{n}" for n in range(len(values))),
             ConditionExpression="#v = :version",
             ExpressionAttributeNames={**names, "#v": "version"},
             ExpressionAttributeValues={
-                **filled,
+                **placeholders,
                 ":version": _value(version),
                 ":next": _value(str(int(version) + 1)),
             },
         )
     except ClientError as error:
-        if code(error) == "ConditionalCheckFailedException":
+        if error_code(error) == "ConditionalCheckFailedException":
             return False
         raise
     return True
 
 
 def get(run: str, item: str) -> Record:
-    """The item; empty where there is none."""
-    found = here("dynamodb").get_item(
+    """Return the item; empty when it does not exist."""
+    response = central_client("dynamodb").get_item(
         TableName=os.environ["TABLE"], Key=_typed({"run": run, "item": item}), ConsistentRead=True
     )
-    return _plain(found.get("Item", {}))
+    return _plain(response.get("Item", {}))
 
 
-def items(run: str, prefix: str = "") -> list[Record]:
-    """The run's items whose name begins so, in order."""
+def list_items(run: str, prefix: str = "") -> list[Record]:
+    """Return the run's items whose name starts with the prefix, in order."""
     pages = (
-        here("dynamodb")
+        central_client("dynamodb")
         .get_paginator("query")
         .paginate(
             TableName=os.environ["TABLE"],
@@ -118,28 +121,30 @@ def items(run: str, prefix: str = "") -> list[Record]:
 
 
 def delete(run: str, item: str) -> None:
-    here("dynamodb").delete_item(TableName=os.environ["TABLE"], Key=_typed({"run": run, "item": item}))
+    central_client("dynamodb").delete_item(
+        TableName=os.environ["TABLE"], Key=_typed({"run": run, "item": item})
+    )
 
 
-def log(run: str, did: str, *, target: str = "", why: str = "", who: str = "engine") -> None:
-    """A line of the decision log. A handler that runs twice may write it twice, never not at all."""
+def append_log(run: str, did: str, *, target: str = "", why: str = "", who: str = "controller") -> None:
+    """Append an entry to the decision log. An action that is retried may append it twice."""
     name = f"{LOG}{now():%Y-%m-%dT%H:%M:%S.%f} {uuid.uuid4().hex[:6]}"
     put(run, name, {"did": did, "target": target, "why": why[:2000], "who": who})
 
 
 @lru_cache(maxsize=32)
 def document(run: str) -> Document:
-    """The run's document, which never changes."""
+    """Return the run's document. It never changes, so it is cached."""
     return from_json(read(f"runs/{run}/document.json"))
 
 
 def read(key: str) -> str:
-    found = here("s3").get_object(Bucket=os.environ["BUCKET"], Key=key)
-    return str(found["Body"].read().decode())
+    response = central_client("s3").get_object(Bucket=os.environ["BUCKET"], Key=key)
+    return str(response["Body"].read().decode())
 
 
 def write(key: str, text: str) -> None:
-    here("s3").put_object(Bucket=os.environ["BUCKET"], Key=key, Body=text.encode())
+    central_client("s3").put_object(Bucket=os.environ["BUCKET"], Key=key, Body=text.encode())
 
 
 def _typed(values: Mapping[str, Any]) -> Record:

@@ -1,11 +1,12 @@
-"""The rules that simulator and controller share; they import nothing of ops but errors.
+"""The rules that the simulator and the controller share. They import nothing from `ops` except errors.
 
-reader     TOML tables that know their lines
+reader     TOML tables that know the line of each key
 rollout    the rollout file
-waves      targets to stages, and what stages must obey
-blockers   when a rollout may start
-evidence   is what was deployed healthy
+waves      targets grouped into stages, and the constraints on stages
+blockers   when a deployment may start: time windows, holidays, freezes, alarms
+evidence   the health of a stage that bakes
 decisions  what a rollout does next
-changes    which changes need approval
-document   a rollout as it was started
+changes    which resource changes need approval
+document   the input of a run, as stored in S3
+labels     stored states and events as words for people
 """

@@ -1,9 +1,9 @@
-"""Which changes of a stack need somebody's approval: those that lose what cannot be made again."""
+"""The changes of a stack that need approval: those that lose data or overwrite drift."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Types whose resources hold data of their own, or keep other data readable.
+# Resource types that store data, or that other data cannot be read without.
 STATEFUL = (
     "AWS::Backup::BackupVault",
     "AWS::CertificateManager::Certificate",
@@ -42,32 +42,37 @@ STATEFUL = (
 
 
 @dataclass(frozen=True)
-class Change:
-    """What a change set does to one resource; `action` and `replacement` in AWS's words."""
+class ResourceChange:
+    """The change of one resource in a change set. `action` and `replacement` have AWS's values."""
 
     action: str
     logical_id: str
-    kind: str
+    resource_type: str
     replacement: str = ""
 
     @property
-    def loses_state(self) -> bool:
-        gone = self.action == "Remove" or self.replacement in ("True", "Conditional")
-        return gone and self.kind in STATEFUL
+    def loses_data(self) -> bool:
+        deleted = self.action == "Remove" or self.replacement in ("True", "Conditional")
+        return deleted and self.resource_type in STATEFUL
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         if self.action == "Modify" and self.replacement in ("True", "Conditional"):
-            return f"{'may replace' if self.replacement == 'Conditional' else 'replaces'} {self._what}"
+            return f"{'may replace' if self.replacement == 'Conditional' else 'replaces'} {self._resource}"
         verbs = {"Add": "adds", "Modify": "changes", "Remove": "removes", "Import": "imports"}
-        return f"{verbs.get(self.action, self.action)} {self._what}"
+        return f"{verbs.get(self.action, self.action)} {self._resource}"
 
     @property
-    def _what(self) -> str:
-        return f"{self.logical_id} ({self.kind})"
+    def _resource(self) -> str:
+        return f"{self.logical_id} ({self.resource_type})"
 
 
-def to_approve(target: str, changes: Iterable[Change], drifted: Iterable[str]) -> tuple[str, ...]:
-    """What has to be approved before the target may be changed, one text each; `drifted` are logical ids."""
-    lost = [f"{target} {change.words}" for change in changes if change.loses_state]
+def required_approvals(
+    target: str, changes: Iterable[ResourceChange], drifted: Iterable[str]
+) -> tuple[str, ...]:
+    """Return the lines to approve before the target may be changed. `drifted` are logical ids.
+
+    Runs store approved lines and compare them as text, so a reworded line is no longer approved.
+    """
+    lost = [f"{target} {change.description}" for change in changes if change.loses_data]
     return (*lost, *(f"{target} overwrites what was changed by hand: {name}" for name in sorted(drifted)))

@@ -1,7 +1,7 @@
-"""What a rollout does next: the one set of rules that the simulator and the engine both obey.
+"""What a rollout does next: the one set of rules that the simulator and the controller follow.
 
-Pure: from the file's rollout, its stages and the facts of a moment comes one decision. Whoever carries it out
-changes the facts and asks again, as often as it likes: the same facts give the same decision.
+Pure: a rollout, its stages, and the facts at one moment give one decision. The caller carries it out, updates
+the facts, and asks again. The same facts always give the same decision.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from ops.rollouts.rules.blockers import Verdict, may_start
-from ops.rollouts.rules.evidence import ALARM, Bake, Finding, Health, Seen, judge
+from ops.rollouts.rules.blockers import StartCheck, check_start
+from ops.rollouts.rules.evidence import ALARM, Bake, BakeHealth, HealthAssessment, Observation, assess_health
 from ops.rollouts.rules.rollout import Rollout
-from ops.rollouts.rules.waves import Kind, Stage, Target, rollback_order
+from ops.rollouts.rules.waves import RolloutStage, RolloutTarget, StageKind, rollback_order
 
 
-class State(StrEnum):
-    """Of a target in a rollout; one that was never begun has none."""
+class TargetState(StrEnum):
+    """The state of a target in a run, as stored. A target that was not started has none."""
 
     DEPLOYING = "deploying"
     DEPLOYED = "deployed"
@@ -26,11 +26,11 @@ class State(StrEnum):
     STUCK = "cannot roll back"
 
 
-ENDED = (State.ROLLED_BACK, State.STUCK)
+ROLLBACK_ENDED = (TargetState.ROLLED_BACK, TargetState.STUCK)
 
 
-class Does(StrEnum):
-    """What a person may order. A skip is of the bake of the stage that is under way."""
+class OperatorCommand(StrEnum):
+    """What an operator can tell a run to do, as stored. SKIP ends the bake of the current stage."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -40,10 +40,10 @@ class Does(StrEnum):
 
 
 @dataclass(frozen=True)
-class Orders:
-    """What people have ordered, each with its reason; empty is not ordered.
+class ManualControls:
+    """The operator commands in force, each with its reason; an empty reason means not in force.
 
-    `skips` are stages, by number, whose bake needs neither time nor data points; alarms count nevertheless.
+    `skips` are the numbers of the stages whose bake needs neither time nor data points. Alarms still count.
     """
 
     pause: str = ""
@@ -54,176 +54,191 @@ class Orders:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """A moment of a rollout. `begun` is when each target was begun, `baking` when each stage began to bake.
+class RolloutFacts:
+    """Everything that a decision depends on, at one moment.
 
-    `seen` holds every target that was begun, those of the stage that is next, and the neighbours. `stopped`
-    says why everything is being rolled back.
+    `started` is when each target was started, `bake_started` when each stage started to bake. `observations`
+    cover the started targets, the targets of the next stage, and the neighbors. `stopped` is why the whole
+    rollout is being rolled back.
     """
 
     now: datetime
-    begun: Mapping[str, datetime] = field(default_factory=dict)
-    states: Mapping[str, State] = field(default_factory=dict)
-    baking: Mapping[int, datetime] = field(default_factory=dict)
+    started: Mapping[str, datetime] = field(default_factory=dict)
+    states: Mapping[str, TargetState] = field(default_factory=dict)
+    bake_started: Mapping[int, datetime] = field(default_factory=dict)
     baked: frozenset[int] = frozenset()
     stopped: str = ""
-    orders: Orders = Orders()
-    seen: Mapping[str, Seen] = field(default_factory=dict)
+    controls: ManualControls = ManualControls()
+    observations: Mapping[str, Observation] = field(default_factory=dict)
 
 
-class Do(StrEnum):
-    DEPLOY = "deploy"  # these targets, each as soon as it `may_begin`
+class DecisionKind(StrEnum):
+    """The kinds of decision, as stored and as the state machine reads them."""
+
+    DEPLOY = "deploy"  # start the targets, each as soon as its start is allowed
     WAIT = "wait"  # until then, or until the facts change
-    BAKE = "bake"  # the stage's bake begins
+    BAKE = "bake"  # start the stage's bake
     PASS = "pass"  # the stage has baked
-    STOP = "stop"  # from now on everything goes back
-    ROLL_BACK = "roll back"  # these targets
+    STOP = "stop"  # stop the rollout; everything is rolled back
+    ROLL_BACK = "roll back"  # roll back the targets
     END = "end"  # nothing is left to do
 
 
 @dataclass(frozen=True)
 class Decision:
-    """`stage` is its number in the stages; `until` is None when the end of a wait is not known."""
+    """The next step of a rollout. `stage` is an index into the stages; `until` is None when unknown."""
 
-    do: Do
+    kind: DecisionKind
     stage: int
-    targets: tuple[Target, ...] = ()
-    why: tuple[str, ...] = ()
+    targets: tuple[RolloutTarget, ...] = ()
+    reasons: tuple[str, ...] = ()
     until: datetime | None = None
 
 
-def decide(rollout: Rollout, stages: Sequence[Stage], facts: Facts) -> Decision:
-    """The next thing to do."""
+def decide(rollout: Rollout, stages: Sequence[RolloutStage], facts: RolloutFacts) -> Decision:
+    """Return the next step."""
     number = next((n for n in range(len(stages)) if n not in facts.baked), len(stages))
     if facts.stopped:
         return _roll_back(stages, facts)
-    if why := (*_ordered(facts), *alarms_since_begun(facts), *_failures(rollout, stages, facts)):
-        return Decision(Do.STOP, min(number, len(stages) - 1), why=why)
+    if reasons := _reasons_to_stop(rollout, stages, facts):
+        return Decision(DecisionKind.STOP, min(number, len(stages) - 1), reasons=reasons)
     if number == len(stages):
-        return Decision(Do.END, number - 1)
+        return Decision(DecisionKind.END, number - 1)
     stage = stages[number]
-    if left := tuple(target for target in stage.targets if target.id not in facts.begun):
-        verdict = may_begin(rollout, stages, facts, left[0])
-        if verdict.allowed:
-            return Decision(Do.DEPLOY, number, left, verdict.reasons)
-        return Decision(Do.WAIT, number, (), verdict.reasons, verdict.opens)
-    if number not in facts.baking:
-        return Decision(Do.BAKE, number, until=facts.now + stage.bake.time)
+    if remaining := tuple(target for target in stage.targets if target.id not in facts.started):
+        check = check_target_start(rollout, stages, facts, remaining[0])
+        if check.allowed:
+            return Decision(DecisionKind.DEPLOY, number, remaining, check.reasons)
+        return Decision(DecisionKind.WAIT, number, (), check.reasons, check.opens_at)
+    if number not in facts.bake_started:
+        return Decision(DecisionKind.BAKE, number, until=facts.now + stage.bake.time)
     return _bake(number, stage, facts)
 
 
-def may_begin(rollout: Rollout, stages: Sequence[Stage], facts: Facts, target: Target) -> Verdict:
-    """May this target be begun now; if not, why, and when at the earliest where that is known."""
+def check_target_start(
+    rollout: Rollout, stages: Sequence[RolloutStage], facts: RolloutFacts, target: RolloutTarget
+) -> StartCheck:
+    """Return whether the target may be started now, and otherwise why not and the earliest start."""
     ending = (
         *([facts.stopped] if facts.stopped else []),
-        *_ordered(facts),
-        *alarms_since_begun(facts),
-        *_failures(rollout, stages, facts),
+        *_reasons_to_stop(rollout, stages, facts),
     )
-    if ending or facts.orders.pause:
-        return Verdict(False, None, ending or (f"paused: {facts.orders.pause}",))
+    if ending or facts.controls.pause:
+        return StartCheck(False, None, ending or (f"paused: {facts.controls.pause}",))
     blockers = rollout.blockers
-    return may_start(
+    return check_start(
         blockers,
         facts.now,
-        frozen=facts.orders.freeze,
-        alarms=_active(rollout, facts, target),
-        override=facts.orders.override,
+        frozen=facts.controls.freeze,
+        alarms=_active_alarms(rollout, facts, target),
+        override=facts.controls.override,
     )
 
 
-def needed_points(stage: Stage, target: Target, facts: Facts) -> int:
-    """How many data points the bake of the stage needs of one of its targets."""
-    return 0 if facts.states.get(target.id) is State.FAILED else stage.points(target)
+def required_points(stage: RolloutStage, target: RolloutTarget, facts: RolloutFacts) -> int:
+    """Return how many data points the bake of the stage needs from one of its targets."""
+    return 0 if facts.states.get(target.id) is TargetState.FAILED else stage.points(target)
 
 
-def _ordered(facts: Facts) -> tuple[str, ...]:
-    return (facts.orders.stop,) if facts.orders.stop else ()
+def _reasons_to_stop(
+    rollout: Rollout, stages: Sequence[RolloutStage], facts: RolloutFacts
+) -> tuple[str, ...]:
+    commanded = (facts.controls.stop,) if facts.controls.stop else ()
+    return (*commanded, *alarms_since_start(facts), *_failures(rollout, stages, facts))
 
 
-def alarms_since_begun(facts: Facts) -> tuple[str, ...]:
-    """Alarms that have fired since their target, for a neighbour since the first target, was begun."""
-    if not facts.begun:
+def alarms_since_start(facts: RolloutFacts) -> tuple[str, ...]:
+    """Return the alarms that fired after their target was started; for a neighbor, after the first target."""
+    if not facts.started:
         return ()
-    first = min(facts.begun.values())
-    targets = {name for name in facts.seen if facts.seen[name].is_target}
+    first = min(facts.started.values())
+    targets = {name for name in facts.observations if facts.observations[name].is_target}
     return tuple(
         f"alarm {alarm} of {name} fired at {at:%Y-%m-%d %H:%M:%S %Z}"
-        for name, seen in facts.seen.items()
-        for alarm, at in seen.fired
-        if (since := facts.begun.get(name) if name in targets else first) and since < at <= facts.now
+        for name, observation in facts.observations.items()
+        for alarm, at in observation.fired
+        if (since := facts.started.get(name) if name in targets else first) and since < at <= facts.now
     )
 
 
-def _active(rollout: Rollout, facts: Facts, target: Target) -> list[str]:
-    """Alarms that keep the target from being begun: its own, the neighbours', those of what was begun."""
-    names = {target.id, *facts.begun, *(neighbour.name for neighbour in rollout.neighbours)}
+def _active_alarms(rollout: Rollout, facts: RolloutFacts, target: RolloutTarget) -> list[str]:
+    """Return the active alarms that block the target: its own, the neighbors', and the started targets'."""
+    names = {target.id, *facts.started, *(neighbor.name for neighbor in rollout.neighbors)}
     return [
         f"{alarm} of {name}"
-        for name, seen in facts.seen.items()
+        for name, observation in facts.observations.items()
         if name in names
-        for alarm, state in seen.states.items()
+        for alarm, state in observation.alarm_states.items()
         if state == ALARM
     ]
 
 
-def _failures(rollout: Rollout, stages: Sequence[Stage], facts: Facts) -> tuple[str, ...]:
-    failed = [name for name, state in facts.states.items() if state is State.FAILED]
+def _failures(rollout: Rollout, stages: Sequence[RolloutStage], facts: RolloutFacts) -> tuple[str, ...]:
+    failed = [name for name, state in facts.states.items() if state is TargetState.FAILED]
     if not failed:
         return ()
-    first = next(number for number, stage in enumerate(stages) if stage.kind is Kind.FIRST)
+    first = next(number for number, stage in enumerate(stages) if stage.kind is StageKind.FIRST)
     if first not in facts.baked:
-        return tuple(f"{name} failed before the first wave has baked" for name in failed)
+        return tuple(f"{name} failed before the first wave had baked" for name in failed)
     if len(failed) > rollout.failures:
-        return (f"{' and '.join(failed)} failed; tolerated are {rollout.failures}",)
+        return (f"{' and '.join(failed)} failed; limits.failures is {rollout.failures}",)
     for stage in stages:
         if all(target.id in failed for target in stage.targets):
-            return (f"no target of {stage.name} stands",)
+            return (f"every target of {stage.name} failed",)
     return ()
 
 
-def _bake(number: int, stage: Stage, facts: Facts) -> Decision:
-    finding = _judged(number, stage, facts)
-    if finding.health is Health.UNHEALTHY:
-        return Decision(Do.STOP, number, why=finding.reasons)
-    if finding.health is Health.HEALTHY:
-        skipped = facts.orders.skips.get(number, "")
-        return Decision(Do.PASS, number, why=(f"bake skipped: {skipped}",) if skipped else ())
-    return Decision(Do.WAIT, number, why=finding.reasons, until=finding.again)
+def _bake(number: int, stage: RolloutStage, facts: RolloutFacts) -> Decision:
+    assessment = _assess(number, stage, facts)
+    if assessment.health is BakeHealth.UNHEALTHY:
+        return Decision(DecisionKind.STOP, number, reasons=assessment.reasons)
+    if assessment.health is BakeHealth.HEALTHY:
+        skipped = facts.controls.skips.get(number, "")
+        return Decision(DecisionKind.PASS, number, reasons=(f"bake skipped: {skipped}",) if skipped else ())
+    return Decision(DecisionKind.WAIT, number, reasons=assessment.reasons, until=assessment.next_check)
 
 
-def _judged(number: int, stage: Stage, facts: Facts) -> Finding:
-    seen = [each for name, each in facts.seen.items() if name in facts.begun or not each.is_target]
-    began = facts.baking[number]
-    if number in facts.orders.skips:
-        finding = judge(Bake(began - began, 0, began - began), began, facts.now, seen)
-        alarmed = any(ALARM in each.states.values() for each in seen)
-        return finding if alarmed else Finding(Health.HEALTHY)
-    return judge(stage.bake, began, facts.now, seen)
+def _assess(number: int, stage: RolloutStage, facts: RolloutFacts) -> HealthAssessment:
+    observations = [
+        observation
+        for name, observation in facts.observations.items()
+        if name in facts.started or not observation.is_target
+    ]
+    started = facts.bake_started[number]
+    if number in facts.controls.skips:
+        nothing_required = Bake(started - started, 0, started - started)
+        assessment = assess_health(nothing_required, started, facts.now, observations)
+        alarmed = any(ALARM in observation.alarm_states.values() for observation in observations)
+        return assessment if alarmed else HealthAssessment(BakeHealth.HEALTHY)
+    return assess_health(stage.bake, started, facts.now, observations)
 
 
-def _roll_back(stages: Sequence[Stage], facts: Facts) -> Decision:
-    """The last group that was begun and is not back yet; what cannot go back does not hold up the others."""
+def _roll_back(stages: Sequence[RolloutStage], facts: RolloutFacts) -> Decision:
+    """Roll back the last started group that is not rolled back yet; stuck targets do not hold up others."""
     numbers = {target.id: number for number, stage in enumerate(stages) for target in stage.targets}
     for group in _groups(stages, facts):
-        return Decision(Do.ROLL_BACK, numbers[group[0].id], group, (facts.stopped,))
-    return Decision(Do.END, 0, why=(facts.stopped,))
+        return Decision(DecisionKind.ROLL_BACK, numbers[group[0].id], group, (facts.stopped,))
+    return Decision(DecisionKind.END, 0, reasons=(facts.stopped,))
 
 
-def _groups(stages: Sequence[Stage], facts: Facts) -> Iterator[tuple[Target, ...]]:
-    for group in rollback_order(stages, facts.begun):
-        if left := tuple(target for target in group if facts.states.get(target.id) not in ENDED):
-            yield left
+def _groups(stages: Sequence[RolloutStage], facts: RolloutFacts) -> Iterator[tuple[RolloutTarget, ...]]:
+    for group in rollback_order(stages, facts.started):
+        if remaining := tuple(
+            target for target in group if facts.states.get(target.id) not in ROLLBACK_ENDED
+        ):
+            yield remaining
 
 
-def obeyed(orders: Orders, does: Does, why: str, stage: int) -> Orders:
-    """The orders after one more; `stage` is the number of the stage under way."""
-    if does is Does.PAUSE:
-        return replace(orders, pause=why)
-    if does is Does.RESUME:
-        return replace(orders, pause="")
-    if does is Does.STOP:
-        return replace(orders, stop=why)
-    if does is Does.SKIP:
-        return replace(orders, skips={**orders.skips, stage: why})
-    return replace(orders, override=why)
+def apply_command(
+    controls: ManualControls, command: OperatorCommand, reason: str, stage: int
+) -> ManualControls:
+    """Return the controls after a command. `stage` is the index of the current stage."""
+    if command is OperatorCommand.PAUSE:
+        return replace(controls, pause=reason)
+    if command is OperatorCommand.RESUME:
+        return replace(controls, pause="")
+    if command is OperatorCommand.STOP:
+        return replace(controls, stop=reason)
+    if command is OperatorCommand.SKIP:
+        return replace(controls, skips={**controls.skips, stage: reason})
+    return replace(controls, override=reason)

@@ -1,7 +1,7 @@
-"""A rollout as it was started: what the engine needs to decide by itself, one JSON object in S3.
+"""The input of a run: everything that the controller needs to decide on its own, one JSON object in S3.
 
-It holds the file's own text and which accounts its units and tags stood for then, so that whoever reads it
-computes the same targets and stages by the same code.
+It holds the text of the rollout file and the accounts that its units and tags resolved to, so that every
+reader computes the same targets and stages with the same code.
 """
 
 import json
@@ -11,15 +11,18 @@ from datetime import datetime
 from functools import cached_property
 
 from ops.rollouts.rules.rollout import Rollout, parse
-from ops.rollouts.rules.waves import Stage, Target, make_stages, make_targets
+from ops.rollouts.rules.waves import RolloutStage, RolloutTarget, make_stages, make_targets
 
 RUN_TIME = "%Y%m%d-%H%M%S"
 
 
 @dataclass(frozen=True)
 class Document:
-    """`accounts` holds the resolved ids by "unit ou-…" and "tag k=v", `approved` what was approved: see
-    `ops.rollouts.rules.changes`. `template` is the whole text."""
+    """The input of one run, as stored.
+
+    `accounts` holds the resolved account ids by "unit ou-…" and "tag k=v". `approved` are the approved lines:
+    see `ops.rollouts.rules.changes`. `template` is the template's text.
+    """
 
     run: str
     file: str
@@ -34,13 +37,13 @@ class Document:
         return parse(self.text, self.file)
 
     @cached_property
-    def stages(self) -> tuple[Stage, ...]:
+    def stages(self) -> tuple[RolloutStage, ...]:
         targets = make_targets(self.rollout, lambda kind, name: self.accounts[f"{kind} {name}"])
         return make_stages(self.rollout, targets)
 
     @cached_property
-    def targets(self) -> dict[str, tuple[int, Target]]:
-        """Every target by its id, with its stage's number."""
+    def targets(self) -> dict[str, tuple[int, RolloutTarget]]:
+        """Return every target by id, with the index of its stage."""
         return {
             target.id: (number, target)
             for number, stage in enumerate(self.stages)
@@ -55,6 +58,9 @@ def from_json(text: str) -> Document:
     return Document(**json.loads(text))
 
 
-def run_id(rollout: Rollout, now: datetime) -> str:
-    """The name of a run that is begun now; short enough for an execution's name with what is added to it."""
+def new_run_id(rollout: Rollout, now: datetime) -> str:
+    """Return the name of a run that starts now.
+
+    It leaves room for the suffix that an execution's name gets: at most 80 characters in Step Functions.
+    """
     return f"{rollout.name[:50]}-{now:{RUN_TIME}}"

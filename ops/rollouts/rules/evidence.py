@@ -1,17 +1,20 @@
-"""Is what was deployed healthy? After time, and by data points and alarms. No data is not health."""
+"""The health of a stage that bakes: bake time, data points, and alarms. Missing data is not health."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-OK, ALARM = "OK", "ALARM"  # as CloudWatch names them; every other state is missing data
-LOOKS = 10  # how often missing evidence is looked for after the bake's time
+OK, ALARM = "OK", "ALARM"  # CloudWatch's alarm states; every other state counts as missing data
+EVIDENCE_CHECKS = 10  # how often missing evidence is checked again after the bake time
 
 
 @dataclass(frozen=True)
 class Bake:
-    """At least `time`, and `points` data points of each target; missing ones are awaited for `wait` more."""
+    """The evidence that a stage needs: at least `time`, and `points` data points for each target.
+
+    Missing data points have `wait` longer to arrive.
+    """
 
     time: timedelta
     points: int
@@ -20,73 +23,81 @@ class Bake:
 
 @dataclass(frozen=True)
 class DataPoint:
-    """`count` of what the metric measures, in the period that begins at `at`."""
+    """The `count` of a metric in the period that starts at `at`."""
 
     at: datetime
     count: float
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What was read about a target or a neighbour. `states` are its alarms' states by name, `expected` those
-    that it must have, `fired` when each went into alarm."""
+class Observation:
+    """The alarms and data points of a target or a neighbor.
+
+    `alarm_states` are by alarm name, `expected_alarms` those that must exist, and `fired` when each alarm
+    entered the ALARM state.
+    """
 
     name: str
-    needed: int = 0
-    points: tuple[DataPoint, ...] = ()
-    expected: tuple[str, ...] = ()
-    states: Mapping[str, str] = field(default_factory=dict)
+    required_points: int = 0
+    data_points: tuple[DataPoint, ...] = ()
+    expected_alarms: tuple[str, ...] = ()
+    alarm_states: Mapping[str, str] = field(default_factory=dict)
     fired: tuple[tuple[str, datetime], ...] = ()
     is_target: bool = True
 
 
-class Health(StrEnum):
+class BakeHealth(StrEnum):
     HEALTHY = "healthy"
     UNHEALTHY = "unhealthy"
-    WAITING = "not enough yet"
+    WAITING = "waiting"
 
 
 @dataclass(frozen=True)
-class Finding:
-    """`again` is when to look next, while there is not enough yet."""
+class HealthAssessment:
+    """The health of a bake. `next_check` is when to assess it again while evidence is missing."""
 
-    health: Health
+    health: BakeHealth
     reasons: tuple[str, ...] = ()
-    again: datetime | None = None
+    next_check: datetime | None = None
 
 
-def judge(bake: Bake, began: datetime, now: datetime, seen: Iterable[Seen]) -> Finding:
-    """The health of a bake. An alarm ends it at once, also one that fired during it and is off again.
+def assess_health(
+    bake: Bake, started: datetime, now: datetime, observations: Iterable[Observation]
+) -> HealthAssessment:
+    """Assess a bake that started at `started`.
 
-    What is missing when time and wait are over is unhealthy.
+    An alarm makes it unhealthy at once, even one that fired during the bake and has recovered. So does
+    evidence that is still missing when bake time and wait are over.
     """
-    all_seen = tuple(seen)
-    if alarms := tuple(words for each in all_seen for words in _alarms(each, began, now)):
-        return Finding(Health.UNHEALTHY, alarms)
-    done = began + bake.time
-    if now < done:
-        return Finding(Health.WAITING, (f"bakes until {done:%Y-%m-%d %H:%M:%S %Z}",), done)
-    missing = tuple(words for each in all_seen for words in _missing(each, began, now))
+    observed = tuple(observations)
+    if alarms := tuple(reason for each in observed for reason in _alarms(each, started, now)):
+        return HealthAssessment(BakeHealth.UNHEALTHY, alarms)
+    end = started + bake.time
+    if now < end:
+        return HealthAssessment(BakeHealth.WAITING, (f"baking until {end:%Y-%m-%d %H:%M:%S %Z}",), end)
+    missing = tuple(reason for each in observed for reason in _missing(each, started, now))
     if not missing:
-        return Finding(Health.HEALTHY)
-    deadline = done + bake.wait
+        return HealthAssessment(BakeHealth.HEALTHY)
+    deadline = end + bake.wait
     if now >= deadline:
-        return Finding(Health.UNHEALTHY, missing)
-    return Finding(Health.WAITING, missing, min(deadline, now + bake.wait / LOOKS))
+        return HealthAssessment(BakeHealth.UNHEALTHY, missing)
+    return HealthAssessment(BakeHealth.WAITING, missing, min(deadline, now + bake.wait / EVIDENCE_CHECKS))
 
 
-def _alarms(seen: Seen, began: datetime, now: datetime) -> list[str]:
-    active = [name for name, state in seen.states.items() if state == ALARM]
-    past = [name for name, at in seen.fired if began <= at <= now and name not in active]
+def _alarms(observation: Observation, started: datetime, now: datetime) -> list[str]:
+    active = [name for name, state in observation.alarm_states.items() if state == ALARM]
+    recovered = [name for name, at in observation.fired if started <= at <= now and name not in active]
     return [
-        *(f"{seen.name}: alarm {name} is active" for name in active),
-        *(f"{seen.name}: alarm {name} fired during the bake" for name in dict.fromkeys(past)),
+        *(f"{observation.name}: alarm {name} is active" for name in active),
+        *(f"{observation.name}: alarm {name} fired during the bake" for name in dict.fromkeys(recovered)),
     ]
 
 
-def _missing(seen: Seen, began: datetime, now: datetime) -> list[str]:
-    count = sum(point.count for point in seen.points if began <= point.at <= now)
-    enough = count >= seen.needed  # not so when the count is no number
-    few = [] if enough else [f"{seen.name}: {count:g} of {seen.needed} data points"]
-    silent = [name for name in seen.expected if seen.states.get(name) != OK]
-    return few + [f"{seen.name}: alarm {name} has no data" for name in silent]
+def _missing(observation: Observation, started: datetime, now: datetime) -> list[str]:
+    count = sum(point.count for point in observation.data_points if started <= point.at <= now)
+    enough = count >= observation.required_points  # False for NaN
+    too_few = (
+        [] if enough else [f"{observation.name}: {count:g} of {observation.required_points} data points"]
+    )
+    silent = [name for name in observation.expected_alarms if observation.alarm_states.get(name) != OK]
+    return too_few + [f"{observation.name}: alarm {name} has no data" for name in silent]

@@ -1,4 +1,4 @@
-"""A TOML file as tables that know their lines, so that every mistake is told with file, line and key."""
+"""TOML tables that know the line of each key, so that every error names file, line, and key."""
 
 import re
 import tomllib
@@ -16,13 +16,13 @@ _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _DURATION = re.compile(r"(\d{1,4}d)?(\d{1,4}h)?(\d{1,4}m)?(\d{1,4}s)?")
 
 
-def wrong(file: str, line: int, message: str, hint: str) -> InputError:
-    """The error for a mistake in that line."""
+def mistake(file: str, line: int, message: str, hint: str) -> InputError:
+    """Return the error for a mistake in the line."""
     return InputError(f"{file}, line {line}: {message}", field="rollout", hint=hint)
 
 
-def length(text: Any) -> timedelta | None:
-    """The length of time that is written as `90m` or `1d12h`; None when it is none."""
+def parse_duration(text: Any) -> timedelta | None:
+    """Parse a duration such as `90m` or `1d12h`; None when it is not one."""
     parts = _DURATION.fullmatch(text) if isinstance(text, str) and text else None
     if not parts:
         return None
@@ -30,8 +30,8 @@ def length(text: Any) -> timedelta | None:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table of the file. Every reader raises InputError when the key holds something else."""
+class TomlTable:
+    """A table of the file. Every reading method raises InputError when the value has another type."""
 
     file: str
     path: KeyPath
@@ -42,145 +42,149 @@ class Table:
         return key in self.values
 
     def line(self, key: str = "") -> int:
-        """The line of the key; where the key is missing, that of the table around it."""
+        """Return the line of the key, or of the table that it is missing from."""
         path: KeyPath = (*self.path, key) if key else self.path
         while path not in self.lines:
             path = path[:-1]
         return self.lines[path]
 
     def name(self, key: str = "") -> str:
-        """The key as a person would write it: `bake.first.time`."""
+        """Return the dotted name of the key: `bake.first.time`."""
         return ".".join(part for part in (*self.path, key) if isinstance(part, str) and part)
 
-    def wrong(self, key: str, message: str, hint: str) -> InputError:
-        return wrong(self.file, self.line(key), f"{self.name(key)} {message}", hint)
+    def mistake(self, key: str, message: str, hint: str) -> InputError:
+        return mistake(self.file, self.line(key), f"{self.name(key)} {message}", hint)
 
     def check_keys(self, *known: str) -> None:
-        """Raises at the first key that is not known."""
+        """Raise InputError for the first unknown key."""
         if unknown := next((key for key in self.values if key not in known), ""):
-            raise self.wrong(unknown, "is not known.", f"Known here: {', '.join(known)}.")
+            raise self.mistake(unknown, "is not a known key.", f"Known keys: {', '.join(known)}.")
 
-    def text(self, key: str, default: str | None = None, *, like: str = ".+", means: str = "a text") -> str:
-        """A text that fully matches `like`; required without a default."""
+    def text(self, key: str, default: str | None = None, *, like: str = ".+", means: str = "a string") -> str:
+        """Return a string that fully matches `like`; the key is required when there is no default."""
         if key not in self.values and default is not None:
             return default
         return self._matching(key, self._required(key, means), like, means)
 
-    def texts(self, key: str, *, like: str = ".+", means: str = "a text") -> tuple[str, ...]:
-        """A list of different texts; empty when the key is missing."""
-        found = self.values.get(key, [])
-        if not isinstance(found, list):
-            raise self.wrong(key, "is not a list.", f"Each entry of the list is {means}.")
-        texts = [self._matching(key, each, like, means) for each in found]
-        if twice := next((each for each in texts if texts.count(each) > 1), ""):
-            raise self.wrong(key, f"names {twice!r} twice.", "Name it once.")
+    def texts(self, key: str, *, like: str = ".+", means: str = "a string") -> tuple[str, ...]:
+        """Return a list of distinct strings; empty when the key is missing."""
+        values = self.values.get(key, [])
+        if not isinstance(values, list):
+            raise self.mistake(key, "is not a list.", f"Write a list in which each entry is {means}.")
+        texts = [self._matching(key, value, like, means) for value in values]
+        if duplicate := next((text for text in texts if texts.count(text) > 1), ""):
+            raise self.mistake(key, f"lists {duplicate!r} twice.", "Remove the duplicate.")
         return tuple(texts)
 
     def _matching(self, key: str, value: Any, like: str, means: str) -> str:
         if not isinstance(value, str) or not re.fullmatch(like, value, re.DOTALL):
-            raise self.wrong(key, f"has {value!r}, which is not {means}.", f"Write {means}, in quotes.")
+            raise self.mistake(key, f"has {value!r}, which is not {means}.", f"Write {means} in quotes.")
         return value
 
     def whole(self, key: str, default: int, *, low: int, high: int) -> int:
-        """A whole number from `low` to `high`."""
-        found = self.values.get(key, default)
-        if not isinstance(found, int) or isinstance(found, bool) or not low <= found <= high:
-            raise self.wrong(key, f"is {found!r}.", f"It is a whole number from {low} to {high}.")
-        return found
+        """Return an integer from `low` to `high`."""
+        value = self.values.get(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise self.mistake(key, f"is {value!r}.", f"Write an integer from {low} to {high}.")
+        return value
 
     def duration(self, key: str, default: timedelta) -> timedelta:
-        """A length of time such as `90m` or `1d12h`."""
+        """Return a duration such as `90m` or `1d12h`."""
         if key not in self.values:
             return default
-        found = self.values[key]
-        if (read := length(found)) is None:
-            raise self.wrong(key, f"is {found!r}, which is no length of time.", 'Write "90m" or "1d12h".')
-        return read
+        value = self.values[key]
+        if (duration := parse_duration(value)) is None:
+            raise self.mistake(key, f"is {value!r}, which is not a duration.", 'Write "90m" or "1d12h".')
+        return duration
 
     def pairs(self, key: str) -> dict[str, str]:
-        """A table of texts; empty when the key is missing."""
+        """Return a table of strings; empty when the key is missing."""
         table = self.table(key)
         return {name: table.text(name, like=".*") for name in table.values}
 
     def zone(self, key: str, default: str | None = None) -> str:
-        """A time zone by its name."""
+        """Return the name of a time zone."""
         name = self.text(key, default, means="a time zone")
         try:
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise self.wrong(
-                key, f"is {name!r}, which is no time zone.", "Write it as Europe/Berlin."
+            raise self.mistake(
+                key, f"is {name!r}, which is not a time zone.", "Write a name such as Europe/Berlin."
             ) from error
         return name
 
-    def table(self, key: str) -> "Table":
-        """The table under the key; empty when the key is missing."""
-        found = self.values.get(key, {})
-        if not isinstance(found, dict):
-            raise self.wrong(key, "is not a table.", f"Write [{self.name(key)}] with its entries below.")
-        return Table(self.file, (*self.path, key), found, self.lines)
+    def table(self, key: str) -> "TomlTable":
+        """Return the table at the key; empty when the key is missing."""
+        value = self.values.get(key, {})
+        if not isinstance(value, dict):
+            raise self.mistake(key, "is not a table.", f"Write [{self.name(key)}] and its entries below.")
+        return TomlTable(self.file, (*self.path, key), value, self.lines)
 
-    def tables(self, key: str) -> tuple["Table", ...]:
-        """The tables under the key, in order; none when the key is missing."""
-        found = self.values.get(key, [])
-        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-            raise self.wrong(key, "is not a list of tables.", f"Write [[{self.name(key)}]] for each.")
+    def tables(self, key: str) -> tuple["TomlTable", ...]:
+        """Return the tables at the key, in order; none when the key is missing."""
+        values = self.values.get(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+            raise self.mistake(key, "is not a list of tables.", f"Write [[{self.name(key)}]] for each.")
         return tuple(
-            Table(self.file, (*self.path, key, number), each, self.lines) for number, each in enumerate(found)
+            TomlTable(self.file, (*self.path, key, number), value, self.lines)
+            for number, value in enumerate(values)
         )
 
     def _required(self, key: str, means: str) -> Any:
         if key not in self.values:
-            raise self.wrong(key, "is missing.", f"Write {key} = and {means}, in quotes.")
+            raise self.mistake(key, "is missing.", f'Add {key} = "…" with {means}.')
         return self.values[key]
 
 
-def read(text: str, file: str) -> Table:
-    """The root table of the TOML. Raises InputError with the line when it is not valid TOML."""
+def read_toml(text: str, file: str) -> TomlTable:
+    """Parse the text into its root table. Raises InputError with the line when it is not valid TOML."""
     text = text.replace("\r\n", "\n")
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at line (\d+), ", str(error))
         line = int(at[1]) if at else text.count("\n") + 1
-        raise wrong(file, line, f"this is not valid TOML: {error}.", "Mend that line.") from error
-    return Table(file, (), values, _lines(text))
+        raise mistake(file, line, f"not valid TOML: {error}.", "Fix the line and retry.") from error
+    return TomlTable(file, (), values, _lines(text))
 
 
 def _lines(text: str) -> dict[KeyPath, int]:
-    """The line of every key and table of valid TOML; what a statement holds has the statement's line."""
+    """Return the line of every key and table of valid TOML.
+
+    A value that spans several lines has the line on which its statement starts.
+    """
     lines: dict[KeyPath, int] = {(): 1}
-    counts: dict[KeyPath, int] = {}  # how many tables each [[list of tables]] has so far
-    where: KeyPath = ()
+    counts: dict[KeyPath, int] = {}  # how many tables each [[array of tables]] has so far
+    table: KeyPath = ()
     for number, statement in _statements(text):
         parsed = tomllib.loads(statement)
         if statement.lstrip().startswith("["):
-            where = _header(parsed, counts)
-            for length in range(1, len(where) + 1):
-                lines.setdefault(where[:length], number)
+            table = _header(parsed, counts)
+            for depth in range(1, len(table) + 1):
+                lines.setdefault(table[:depth], number)
         else:
             for path in _paths(parsed):
-                lines.setdefault((*where, *path), number)
+                lines.setdefault((*table, *path), number)
     return lines
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Each statement with its first line: the fewest lines that are valid by themselves."""
-    begun, statement = 1, ""
+    """Yield each statement with its first line: the fewest lines that are valid TOML on their own."""
+    first, statement = 1, ""
     for number, line in enumerate(text.split("\n"), 1):
         if not statement:
-            begun = number
+            first = number
         statement += line + "\n"
         try:
             tomllib.loads(statement)
         except tomllib.TOMLDecodeError:
             continue
-        yield begun, statement
+        yield first, statement
         statement = ""
 
 
 def _header(parsed: Any, counts: dict[KeyPath, int]) -> KeyPath:
-    """The path of `[a.b]` or `[[a.b]]`, with the number of the table wherever a list of tables is on it."""
+    """Return the path of `[a.b]` or `[[a.b]]`, with the index of the table for each array of tables on it."""
     path: KeyPath = ()
     while parsed:
         key, parsed = next(iter(parsed.items()))
@@ -194,7 +198,7 @@ def _header(parsed: Any, counts: dict[KeyPath, int]) -> KeyPath:
 
 
 def _paths(value: Any) -> Iterator[KeyPath]:
-    """The path of everything inside the value."""
+    """Yield the path of everything inside the value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:
         yield (key,)

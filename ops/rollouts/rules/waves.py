@@ -1,4 +1,4 @@
-"""Targets → stages: one-box, the first wave alone, then waves that grow; and the rules that stages obey."""
+"""Targets grouped into stages: one-box, the first wave alone, then growing waves; and their constraints."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -7,15 +7,17 @@ from enum import StrEnum
 from itertools import pairwise
 
 from ops.rollouts.rules.evidence import Bake
-from ops.rollouts.rules.rollout import MOST_ONE_BOX, Group, Override, Rollout
+from ops.rollouts.rules.rollout import MAX_ONE_BOX_PERCENT, Override, Rollout, TargetGroup
 
-Resolve = Callable[[str, str], Sequence[str]]  # ("unit", id) or ("tag", "key=value") → account ids
+ResolveAccounts = Callable[[str, str], Sequence[str]]  # ("unit", id) or ("tag", "key=value") → account ids
 
 
 @dataclass(frozen=True)
-class Target:
-    """A stack of an account's region. `one_box` is its group's percentage, or 0; `points` is overridden if
-    not None."""
+class RolloutTarget:
+    """One stack in one account and region.
+
+    `one_box` is the traffic percentage of its group, or 0. `points` overrides the bake's unless it is None.
+    """
 
     account: str
     region: str
@@ -30,19 +32,22 @@ class Target:
         return f"{self.account}/{self.region}/{self.stack}"
 
 
-class Kind(StrEnum):
+class StageKind(StrEnum):
     ONE_BOX = "one-box"
     FIRST = "first wave"
     LATER = "wave"
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Targets that are deployed, then baked together. `wave` counts from 1; its one-boxes have its number."""
+class RolloutStage:
+    """Targets that are deployed and then baked together.
 
-    kind: Kind
+    `wave` counts from 1. The one-box stage of a wave has the number of that wave.
+    """
+
+    kind: StageKind
     wave: int
-    targets: tuple[Target, ...]
+    targets: tuple[RolloutTarget, ...]
     bake: Bake
 
     @property
@@ -51,91 +56,99 @@ class Stage:
 
     @property
     def name(self) -> str:
-        return f"one-box of wave {self.wave}" if self.kind is Kind.ONE_BOX else f"wave {self.wave}"
+        return f"one-box of wave {self.wave}" if self.kind is StageKind.ONE_BOX else f"wave {self.wave}"
 
-    def points(self, target: Target) -> int:
-        """How many data points the target needs."""
+    def points(self, target: RolloutTarget) -> int:
+        """Return how many data points the target needs."""
         return self.bake.points if target.points is None else target.points
 
 
-def make_targets(rollout: Rollout, resolve: Resolve) -> tuple[Target, ...]:
-    """Every target once, as the file names them. Raises InputError where a group or override has none."""
-    targets: dict[str, Target] = {}
+def make_targets(rollout: Rollout, resolve: ResolveAccounts) -> tuple[RolloutTarget, ...]:
+    """Return every target once, in the file's order. Raises InputError for an unused group or override."""
+    targets: dict[str, RolloutTarget] = {}
     used: set[int] = set()
     for group in rollout.groups:
         new = _targets(rollout, group, _accounts(group, resolve), used)
-        added = {each.id: each for each in new if each.id not in targets}
+        added = {target.id: target for target in new if target.id not in targets}
         if not added:
-            raise rollout.wrong(
+            raise rollout.mistake(
                 group.line,
-                "where names no target that an earlier group does not name.",
-                "Put the smaller group first, or look whether its unit or tag has accounts.",
+                "where adds no target that an earlier group does not have.",
+                "Put the smaller group first, or check that the unit or tag has accounts.",
             )
         targets.update(added)
-    if idle := next((each for each in rollout.overrides if each.line not in used), None):
-        raise rollout.wrong(idle.line, "override is for no target.", "Mend its account and region.")
+    if unused := next((override for override in rollout.overrides if override.line not in used), None):
+        raise rollout.mistake(
+            unused.line, "override matches no target.", "Correct its account and region, or remove it."
+        )
     return tuple(targets.values())
 
 
-def _accounts(group: Group, resolve: Resolve) -> Sequence[str]:
+def _accounts(group: TargetGroup, resolve: ResolveAccounts) -> Sequence[str]:
     if group.accounts:
         return group.accounts
     return resolve("unit", group.unit) if group.unit else resolve("tag", group.tag)
 
 
-def _targets(rollout: Rollout, group: Group, accounts: Sequence[str], used: set[int]) -> Iterator[Target]:
-    """The group's targets; adds to `used` the lines of the overrides that are for one of them."""
+def _targets(
+    rollout: Rollout, group: TargetGroup, accounts: Sequence[str], used: set[int]
+) -> Iterator[RolloutTarget]:
+    """Yield the group's targets; add the lines of the overrides that match one of them to `used`."""
     for region in group.regions:
         for account in accounts:
             parameters, alarms, points = dict(group.parameters), rollout.alarms, None
-            for each in rollout.overrides:
-                if _is_for(each, account, region):
-                    used.add(each.line)
-                    parameters.update(each.parameters)
-                    alarms = alarms if each.alarms is None else each.alarms
-                    points = points if each.points is None else each.points
-            yield Target(account, region, group.stack, parameters, alarms, points, group.one_box)
+            for override in rollout.overrides:
+                if _matches(override, account, region):
+                    used.add(override.line)
+                    parameters.update(override.parameters)
+                    alarms = alarms if override.alarms is None else override.alarms
+                    points = points if override.points is None else override.points
+            yield RolloutTarget(account, region, group.stack, parameters, alarms, points, group.one_box)
 
 
-def _is_for(override: Override, account: str, region: str) -> bool:
+def _matches(override: Override, account: str, region: str) -> bool:
     return override.account in ("", account) and override.region in ("", region)
 
 
-def make_stages(rollout: Rollout, targets: Sequence[Target]) -> tuple[Stage, ...]:
-    """The stages in order. Raises InputError when the targets cannot be ordered within the rules."""
+def make_stages(rollout: Rollout, targets: Sequence[RolloutTarget]) -> tuple[RolloutStage, ...]:
+    """Return the stages in order. Raises InputError when the targets cannot satisfy the constraints."""
     regions = tuple(dict.fromkeys(target.region for target in targets))
     fleet = {target.region for target in targets if not target.one_box}
-    if alone := next((region for region in regions if region not in fleet), ""):
-        raise rollout.wrong(
-            rollout.order_line, f"{alone} has nothing but a one-box.", "Add the targets that it stands for."
+    if boxes_only := next((region for region in regions if region not in fleet), ""):
+        raise rollout.mistake(
+            rollout.order_line,
+            f"{boxes_only} has one-boxes only.",
+            "Add a [[where]] with the region's other targets.",
         )
     stages = tuple(_stages(rollout, targets, _waves(rollout, regions)))
-    if broken := broken_rules(stages):
-        raise rollout.wrong(rollout.order_line, broken[0], "Mend [order] or the one_box in [[where]].")
+    if violations := broken_rules(stages):
+        raise rollout.mistake(rollout.order_line, violations[0], "Change [order], or one_box in [[where]].")
     return stages
 
 
 def _waves(rollout: Rollout, regions: Sequence[str]) -> list[tuple[str, ...]]:
-    """The regions of each wave."""
+    """Return the regions of each wave."""
     if rollout.first not in regions:
-        raise rollout.wrong(
-            rollout.order_line, f"the first region, {rollout.first}, has no target.", "Name one that has."
+        raise rollout.mistake(
+            rollout.order_line,
+            f"the first region, {rollout.first}, has no target.",
+            "Choose a region that has targets.",
         )
-    rest = [region for region in regions if region != rollout.first]
+    others = [region for region in regions if region != rollout.first]
     if not rollout.waves:
-        return [(rollout.first,), *_doubling(rest)]
-    named = [region for wave in rollout.waves for region in wave]
-    for region in rest:
-        if region not in named:
-            raise rollout.wrong(rollout.order_line, f"no wave has {region}.", "Add it to waves.")
-    for region in named:
-        if region not in rest:
-            raise rollout.wrong(rollout.order_line, f"{region} has no target.", "Remove it from waves.")
+        return [(rollout.first,), *_doubling(others)]
+    listed = [region for wave in rollout.waves for region in wave]
+    for region in others:
+        if region not in listed:
+            raise rollout.mistake(rollout.order_line, f"{region} is in no wave.", "Add it to waves.")
+    for region in listed:
+        if region not in others:
+            raise rollout.mistake(rollout.order_line, f"{region} has no target.", "Remove it from waves.")
     return [(rollout.first,), *rollout.waves]
 
 
 def _doubling(regions: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """1, 2, 4, … regions: never more than have baked before, with the first wave's."""
+    """Yield waves of 1, 2, 4, … regions: never more than have baked already, the first wave included."""
     done = 0
     while done < len(regions):
         size = done + 1
@@ -143,100 +156,118 @@ def _doubling(regions: Sequence[str]) -> Iterator[tuple[str, ...]]:
         done += size
 
 
-def _stages(rollout: Rollout, targets: Sequence[Target], waves: Sequence[tuple[str, ...]]) -> Iterator[Stage]:
+def _stages(
+    rollout: Rollout, targets: Sequence[RolloutTarget], waves: Sequence[tuple[str, ...]]
+) -> Iterator[RolloutStage]:
     for number, regions in enumerate(waves, 1):
-        here = [target for region in regions for target in targets if target.region == region]
-        boxes = tuple(target for target in here if target.one_box)
+        in_wave = [target for region in regions for target in targets if target.region == region]
+        boxes = tuple(target for target in in_wave if target.one_box)
         if boxes:
-            yield Stage(Kind.ONE_BOX, number, boxes, rollout.one_box_bake)
-        fleet = tuple(target for target in here if not target.one_box)
+            yield RolloutStage(StageKind.ONE_BOX, number, boxes, rollout.one_box_bake)
+        fleet = tuple(target for target in in_wave if not target.one_box)
         if number == 1:
-            yield Stage(Kind.FIRST, number, fleet, rollout.first_bake)
+            yield RolloutStage(StageKind.FIRST, number, fleet, rollout.first_bake)
         else:
-            yield Stage(Kind.LATER, number, fleet, rollout.later_bake)
+            yield RolloutStage(StageKind.LATER, number, fleet, rollout.later_bake)
 
 
-def rollback_order(stages: Sequence[Stage], touched: Collection[str]) -> tuple[tuple[Target, ...], ...]:
-    """The targets that were touched, the last first; a group's may go at once, groups only one by one."""
+def rollback_order(
+    stages: Sequence[RolloutStage], touched: Collection[str]
+) -> tuple[tuple[RolloutTarget, ...], ...]:
+    """Return the touched targets in groups, the last stage first.
+
+    The targets of a group may be rolled back at the same time; the groups only one after the other.
+    """
     groups = (
-        tuple(each for each in reversed(stage.targets) if each.id in touched) for stage in reversed(stages)
+        tuple(target for target in reversed(stage.targets) if target.id in touched)
+        for stage in reversed(stages)
     )
     return tuple(group for group in groups if group)
 
 
-def broken_rules(stages: Sequence[Stage]) -> tuple[str, ...]:
-    """Which rules these stages break, in words; however they were made."""
+def broken_rules(stages: Sequence[RolloutStage]) -> tuple[str, ...]:
+    """Return the constraints that the stages violate, one sentence each."""
     return (
-        *_twice(stages),
-        *_first_not_alone(stages),
-        *_too_much_at_once(stages),
-        *_too_big_boxes(stages),
-        *_shrinking(stages),
-        *_leaping(stages),
+        *_duplicates(stages),
+        *_first_wave(stages),
+        *_unproven_regions(stages),
+        *_one_boxes(stages),
+        *_shrinking_waves(stages),
+        *_fast_growing_waves(stages),
     )
 
 
-def _twice(stages: Sequence[Stage]) -> list[str]:
+def _duplicates(stages: Sequence[RolloutStage]) -> list[str]:
     counts = Counter(target.id for stage in stages for target in stage.targets)
     empty = [f"{stage.name} has no target." for stage in stages if not stage.targets]
     return empty + [f"{name} is in the rollout {n} times." for name, n in counts.items() if n > 1]
 
 
-def _first_not_alone(stages: Sequence[Stage]) -> list[str]:
-    whole = [stage for stage in stages if stage.kind is not Kind.ONE_BOX]
-    if not whole or [stage.kind for stage in whole].count(Kind.FIRST) != 1 or whole[0].kind is not Kind.FIRST:
-        return ["The first wave does not come first, or not once."]
-    if len(whole[0].regions) > 1:
-        return [f"The first wave has {len(whole[0].regions)} regions: it must be one, alone."]
+def _first_wave(stages: Sequence[RolloutStage]) -> list[str]:
+    waves = [stage for stage in stages if stage.kind is not StageKind.ONE_BOX]
+    if (
+        not waves
+        or [stage.kind for stage in waves].count(StageKind.FIRST) != 1
+        or waves[0].kind is not StageKind.FIRST
+    ):
+        return ["The first wave must come first, and exactly once."]
+    if len(waves[0].regions) > 1:
+        return [f"The first wave has {len(waves[0].regions)} regions; it must have exactly one."]
     return []
 
 
-def _too_much_at_once(stages: Sequence[Stage]) -> list[str]:
-    """Until the first wave has baked, the change is of unproven quality: one region only has it."""
+def _unproven_regions(stages: Sequence[RolloutStage]) -> list[str]:
+    """Until the first wave has baked, the change is unproven, and only one region may have it."""
     unproven: list[str] = []
     for stage in stages:
         unproven += [region for region in stage.regions if region not in unproven]
-        if stage.kind is Kind.FIRST:
+        if stage.kind is StageKind.FIRST:
             break
-    return [f"{' and '.join(unproven)} are of unproven quality at once."] if len(unproven) > 1 else []
+    return (
+        [f"{' and '.join(unproven)} get the change before the first wave has baked."]
+        if len(unproven) > 1
+        else []
+    )
 
 
-def _too_big_boxes(stages: Sequence[Stage]) -> list[str]:
-    broken: list[str] = []
+def _one_boxes(stages: Sequence[RolloutStage]) -> list[str]:
+    violations: list[str] = []
     shares: Counter[str] = Counter()
-    whole: set[str] = set()
+    deployed: set[str] = set()
     for stage in stages:
-        if stage.kind is not Kind.ONE_BOX:
-            whole.update(stage.regions)
+        if stage.kind is not StageKind.ONE_BOX:
+            deployed.update(stage.regions)
         for target in stage.targets:
             shares[target.region] += target.one_box
-            if bool(target.one_box) != (stage.kind is Kind.ONE_BOX):
-                broken.append(f"{target.id} is in the wrong kind of stage, {stage.name}.")
-            elif target.one_box and target.region in whole:
-                broken.append(f"{target.id}, a one-box, comes after its region.")
+            if bool(target.one_box) != (stage.kind is StageKind.ONE_BOX):
+                violations.append(f"{target.id} is in the wrong kind of stage, {stage.name}.")
+            elif target.one_box and target.region in deployed:
+                violations.append(f"{target.id}, a one-box, comes after its region.")
     for region, share in shares.items():
-        if share > MOST_ONE_BOX:
-            broken.append(
-                f"The one-boxes of {region} take {share} % of its traffic: at most {MOST_ONE_BOX} %."
+        if share > MAX_ONE_BOX_PERCENT:
+            violations.append(
+                f"The one-boxes of {region} take {share}% of its traffic; "
+                f"the limit is {MAX_ONE_BOX_PERCENT}%."
             )
-    return broken
+    return violations
 
 
-def _shrinking(stages: Sequence[Stage]) -> list[str]:
-    """The last wave may be smaller: it has what is left."""
-    waves = [stage for stage in stages if stage.kind is Kind.LATER][:-1]
+def _shrinking_waves(stages: Sequence[RolloutStage]) -> list[str]:
+    """A wave has at least as many regions as the one before it; only the last wave may have fewer."""
+    waves = [stage for stage in stages if stage.kind is StageKind.LATER][:-1]
     return [
-        f"{after.name} is smaller than {before.name}: waves grow."
+        f"{after.name} has fewer regions than {before.name}; waves must not shrink."
         for before, after in pairwise(waves)
         if len(after.regions) < len(before.regions)
     ]
 
 
-def _leaping(stages: Sequence[Stage]) -> list[str]:
+def _fast_growing_waves(stages: Sequence[RolloutStage]) -> list[str]:
     """A wave has at most twice as many regions as the one before it."""
-    waves = [stage for stage in stages if stage.kind is not Kind.ONE_BOX]
+    waves = [stage for stage in stages if stage.kind is not StageKind.ONE_BOX]
     return [
-        f"{after.name} has {len(after.regions)} regions, {before.name} {len(before.regions)}: at most twice."
+        f"{after.name} has {len(after.regions)} regions, {before.name} has {len(before.regions)}; "
+        "a wave may at most double."
         for before, after in pairwise(waves)
         if len(after.regions) > 2 * len(before.regions)
     ]

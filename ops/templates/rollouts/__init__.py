@@ -1,12 +1,12 @@
-"""The stacks of rollouts. Pure: the machine's text in, templates out.
+"""The CloudFormation templates of rollouts. Pure.
 
-engine    the central account's: state machine, handler, table, bucket
-target    a target account's: the role that the engine assumes, the role that CloudFormation acts in
-fleet     the target's template for every account of an organization, as a service-managed StackSet
+controller    for the central account: state machine, Lambda function, table, and bucket
+target        for a target account: the role that the controller assumes, and CloudFormation's service role
+organization  a service-managed StackSet that deploys the target template to every account of an organization
 """
 
-from ops.templates.rollouts.controller import engine
-from ops.templates.rollouts.fleet import fleet
+from ops.templates.rollouts.controller import controller
+from ops.templates.rollouts.organization import organization
 from ops.templates.rollouts.target import EXECUTION_ROLE, TARGET_ROLE, target
 
-__all__ = ["EXECUTION_ROLE", "TARGET_ROLE", "engine", "fleet", "target"]
+__all__ = ["EXECUTION_ROLE", "TARGET_ROLE", "controller", "organization", "target"]

@@ -1,4 +1,4 @@
-"""The central account's stack: state machine, handler, what they remember, who is told."""
+"""The controller's stack in the central account: state machine, Lambda function, storage, notifications."""
 
 from typing import Any
 
@@ -25,23 +25,23 @@ from ops.templates import machines
 from ops.templates.policies import accepted, allow, arn, document
 from ops.templates.rollouts.target import EXECUTION_ROLE, TARGET_ROLE
 
-DESCRIPTION = "Slipway: deploys stacks to many accounts and regions in waves, and rolls back by itself."
+DESCRIPTION = "Slipway: deploys stacks to many accounts and regions in waves, with automatic rollback."
 HANDLER_TIMEOUT_S = 300
 
-_HERE = "${AWS::Region}:${AWS::AccountId}"
-_MACHINE = arn(f"states:{_HERE}:stateMachine:${{AWS::StackName}}")
-_EXECUTIONS = [arn(f"states:{_HERE}:execution:${{AWS::StackName}}{rest}") for rest in (":*", "/*")]
+_OWN = "${AWS::Region}:${AWS::AccountId}"
+_MACHINE = arn(f"states:{_OWN}:stateMachine:${{AWS::StackName}}")
+_EXECUTIONS = [arn(f"states:{_OWN}:execution:${{AWS::StackName}}{rest}") for rest in (":*", "/*")]
 
 
-def engine(definition: str) -> Template:
-    """`definition`: the state machine as Fn::Sub takes it. The handler's zip lies in CodeBucket."""
+def controller(definition: str) -> Template:
+    """Return the template. `definition` is the state machine's text for Fn::Sub."""
     stack = Template(Description=DESCRIPTION)
     stack.set_version("2010-09-09")
     for parameter in _parameters():
         stack.add_parameter(parameter)
     stack.add_condition("HasOrganization", Not(Equals(Ref("OrganizationId"), "")))
     stack.add_condition("HasEmail", Not(Equals(Ref("NotifyEmail"), "")))
-    for part in (*_memory(), *_function(), *_machine(definition), *_notices(), *_rules()):
+    for part in (*_storage(), *_function(), *_machine(definition), *_notifications(), *_rules()):
         stack.add_resource(part)
     _outputs(stack)
     return stack
@@ -49,19 +49,19 @@ def engine(definition: str) -> Template:
 
 def _parameters() -> tuple[Parameter, ...]:
     return (
-        Parameter("CodeBucket", Type="String", Description="Bucket that holds the handler's zip"),
-        Parameter("CodeKey", Type="String", Description="Key of the zip, named by its content"),
+        Parameter("CodeBucket", Type="String", Description="Bucket of the function's zip package"),
+        Parameter("CodeKey", Type="String", Description="Key of the zip package, derived from its content"),
         Parameter(
             "TargetAccounts",
             Type="CommaDelimitedList",
-            Description="Accounts that may read large templates; not needed with an organization",
+            Description="Accounts that may read large templates; not used with OrganizationId",
         ),
         Parameter(
             "OrganizationId",
             Type="String",
             Default="",
             AllowedPattern="(o-[a-z0-9]{10,32})?",
-            Description="Every account of it may read large templates",
+            Description="Organization whose accounts may read large templates",
         ),
         Parameter(
             "PollSeconds",
@@ -69,7 +69,7 @@ def _parameters() -> tuple[Parameter, ...]:
             Default=15,
             MinValue=1,
             MaxValue=300,
-            Description="Between two looks at a stack that is being changed",
+            Description="Polling interval for stack operations, in seconds",
         ),
         Parameter(
             "SettleSeconds",
@@ -77,16 +77,16 @@ def _parameters() -> tuple[Parameter, ...]:
             Default=HANDLER_TIMEOUT_S,
             MinValue=1,
             MaxValue=900,
-            Description="How long the last call of a killed execution may take",
+            Description="Seconds to wait for the last function call of a stopped execution",
         ),
         Parameter(
-            "NotifyEmail", Type="String", Default="", Description="Who is told of what was rolled back"
+            "NotifyEmail", Type="String", Default="", Description="Email address for rollback notifications"
         ),
     )
 
 
-def _memory() -> tuple[AWSObject, ...]:
-    """What a rollout was and did outlives the stack."""
+def _storage() -> tuple[AWSObject, ...]:
+    """Return the table and the bucket. They are retained when the stack is deleted: they hold the history."""
     kept = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
     return (
         dynamodb.Table(
@@ -103,7 +103,7 @@ def _memory() -> tuple[AWSObject, ...]:
             PointInTimeRecoverySpecification=dynamodb.PointInTimeRecoverySpecification(
                 PointInTimeRecoveryEnabled=True
             ),
-            Metadata=accepted(CKV_AWS_119="Holds states of stacks, no data; encrypted by default"),
+            Metadata=accepted(CKV_AWS_119="Holds deployment states only; encrypted by default"),
             **kept,
         ),
         s3.Bucket(
@@ -122,7 +122,9 @@ def _memory() -> tuple[AWSObject, ...]:
                 RestrictPublicBuckets=True,
             ),
             VersioningConfiguration=s3.VersioningConfiguration(Status="Enabled"),
-            Metadata=accepted(CKV_AWS_18="Written by the engine and the workbench, which both keep a record"),
+            Metadata=accepted(
+                CKV_AWS_18="Written by the controller and the workbench only, which both keep a log"
+            ),
             **kept,
         ),
         s3.BucketPolicy("BucketPolicy", Bucket=Ref("Bucket"), PolicyDocument=_bucket_policy()),
@@ -130,7 +132,7 @@ def _memory() -> tuple[AWSObject, ...]:
 
 
 def _bucket_policy() -> dict[str, Any]:
-    """TLS only; target accounts may read templates."""
+    """Require TLS; let target accounts read templates."""
     read = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": Sub("${Bucket.Arn}/runs/*/templates/*")}
     return document(
         {
@@ -157,7 +159,7 @@ def _function() -> tuple[AWSObject, ...]:
     return machines.function(
         awslambda.Code(S3Bucket=Ref("CodeBucket"), S3Key=Ref("CodeKey")),
         iam.Policy(PolicyName="roll-out", PolicyDocument=document(*_handler_statements())),
-        Description="Does the work of the rollouts' state machine",
+        Description="Carries out the actions of the rollouts' state machine",
         Handler="ops.functions.rollouts.handler.handler",
         Timeout=HANDLER_TIMEOUT_S,
         MemorySize=512,
@@ -183,7 +185,7 @@ def _handler_statements() -> tuple[Any, ...]:
         allow([f"dynamodb:{verb}" for verb in rows], GetAtt("Table", "Arn")),
         allow(["s3:GetObject", "s3:PutObject"], Sub("${Bucket.Arn}/runs/*")),
         allow(["states:StartExecution"], _MACHINE),
-        # Takes no resource: the token, which only the engine keeps, says which task.
+        # Does not support resources; the task token, which only the controller knows, selects the task.
         allow(["states:SendTaskSuccess"], "*"),
         allow(["states:DescribeExecution"], _EXECUTIONS),
         allow(["sns:Publish"], Ref("Topic")),
@@ -192,7 +194,8 @@ def _handler_statements() -> tuple[Any, ...]:
 
 
 def _machine(definition: str) -> tuple[AWSObject, ...]:
-    # How a distributed Map runs its children: Step Functions Developer Guide, "IAM policies for Map".
+    # What a distributed Map needs to run child executions: Step Functions Developer Guide, "IAM policies for
+    # using Distributed Map state".
     children = (
         allow(["states:StartExecution"], _MACHINE),
         allow(["states:DescribeExecution", "states:StopExecution"], _EXECUTIONS),
@@ -200,12 +203,12 @@ def _machine(definition: str) -> tuple[AWSObject, ...]:
     return machines.machine(definition, {}, children)
 
 
-def _notices() -> tuple[AWSObject, ...]:
+def _notifications() -> tuple[AWSObject, ...]:
     return (
         sns.Topic(
             "Topic",
             DisplayName=Sub("Slipway ${AWS::StackName}"),
-            Metadata=accepted(CKV_AWS_26="Notices hold names only; any subscriber may read them"),
+            Metadata=accepted(CKV_AWS_26="Notifications hold names only; any subscriber may read them"),
         ),
         sns.SubscriptionResource(
             "Subscription",
@@ -226,13 +229,13 @@ def _rules() -> tuple[AWSObject, ...]:
     return (
         events.Rule(
             "Killed",
-            Description="A rollout whose execution was killed goes on in another one",
+            Description="Continues the run of a stopped execution in another one",
             EventPattern=machines.KILLED,
             Targets=[events.Target(Id="succeed", Arn=handler, InputTransformer=abandoned)],
         ),
         events.Rule(
             "Watch",
-            Description="Looks at the alarms of every rollout that is under way",
+            Description="Monitors the alarms of rollouts in progress",
             ScheduleExpression="rate(1 minute)",
             Targets=[events.Target(Id="watch", Arn=handler, Input='{"action": "watch"}')],
         ),

@@ -1,11 +1,15 @@
-"""What a target account needs: two roles with fixed names, which the engine can name in any account."""
+"""The roles of a target account. Their names are fixed, so that the controller knows them in any account."""
 
 from troposphere import GetAtt, Output, Parameter, Ref, Select, Split, Template, iam
 
 from ops.templates.policies import accepted, allow, arn, document, trusts
 
 TARGET_ROLE, EXECUTION_ROLE = "slipway-rollout-target", "slipway-rollout-execution"
-DESCRIPTION = "Slipway: lets the rollouts' engine of another account deploy stacks here."
+DESCRIPTION = "Slipway: lets the rollout controller of another account deploy stacks in this account."
+
+# Kept as deployed: a new description takes iam:UpdateRole, which the workbench's roles do not have.
+_TARGET_ROLE_DESCRIPTION = "Assumed by the rollouts' engine: change sets, alarms and metrics"
+_EXECUTION_ROLE_DESCRIPTION = "CloudFormation makes what rollouts deploy in this role"
 
 _READ = (
     "cloudformation:DescribeChangeSet",
@@ -24,7 +28,7 @@ _WRITE = (
     "cloudformation:DeleteStack",
     "cloudformation:ExecuteChangeSet",
 )
-_UNSCOPED = (  # take no resource, or one that is not known before
+_UNSCOPED = (  # do not support resources, or the resource is not known in advance
     "cloudformation:GetTemplateSummary",
     "cloudwatch:DescribeAlarmHistory",
     "cloudwatch:DescribeAlarms",
@@ -48,18 +52,18 @@ def _parameters() -> tuple[Parameter, ...]:
         Parameter(
             "EngineRoleArn",
             Type="String",
-            Description="Output HandlerRoleArn of the engine's stack: the only one that may assume the role",
+            Description="Output HandlerRoleArn of the controller stack: the role that may assume TargetRole",
             AllowedPattern=r"arn:[a-z-]+:iam::\d{12}:role/.+",
         ),
         Parameter(
             "EngineBucket",
             Type="String",
-            Description="Output Bucket of the engine's stack: large templates are read from it",
+            Description="Output Bucket of the controller stack, which holds large templates",
         ),
         Parameter(
             "ExecutionPolicyArns",
             Type="CommaDelimitedList",
-            Description="Managed policies with which CloudFormation makes what the rolled out stacks hold",
+            Description="Managed policies with which CloudFormation deploys the stacks",
         ),
     )
 
@@ -75,9 +79,9 @@ def _target_role() -> iam.Role:
     return iam.Role(
         "TargetRole",
         RoleName=TARGET_ROLE,
-        Description="Assumed by the rollouts' engine: change sets, alarms and metrics",
+        Description=_TARGET_ROLE_DESCRIPTION,
         AssumeRolePolicyDocument=document(trust),
-        # Drift is found with the caller's rights: this policy reads how things are configured, no data.
+        # Drift detection uses the caller's permissions; this policy reads configurations, but no data.
         ManagedPolicyArns=[arn("iam::aws:policy/SecurityAudit")],
         Policies=[
             iam.Policy(
@@ -94,7 +98,7 @@ def _target_role() -> iam.Role:
                 ),
             )
         ],
-        Metadata=accepted(CKV_AWS_60="The condition names the one role that may assume it"),
+        Metadata=accepted(CKV_AWS_60="The condition allows a single role to assume it"),
     )
 
 
@@ -102,7 +106,7 @@ def _execution_role() -> iam.Role:
     return iam.Role(
         "ExecutionRole",
         RoleName=EXECUTION_ROLE,
-        Description="CloudFormation makes what rollouts deploy in this role",
+        Description=_EXECUTION_ROLE_DESCRIPTION,
         AssumeRolePolicyDocument=trusts("cloudformation.amazonaws.com"),
         ManagedPolicyArns=Ref("ExecutionPolicyArns"),
     )

@@ -14,8 +14,8 @@ def test_a_draft_is_written_once_beside_its_template(tmp_path: Path) -> None:
     _write(*asked)
     read = parse((tmp_path / "shop.toml").read_text(), "shop.toml")
     assert (read.first, read.alarms) == ("eu-west-1", ("health",))
-    assert (tmp_path / read.what.template).read_text() == "{}"
-    with pytest.raises(Conflict, match="exists already"):
+    assert (tmp_path / read.source.template).read_text() == "{}"
+    with pytest.raises(Conflict, match="already exists"):
         _write(*asked)
 
 

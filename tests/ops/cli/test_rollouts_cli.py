@@ -32,7 +32,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Any:
 
 def test_a_valid_file_says_how_much_of_the_limits_it_uses(run: Any) -> None:
     status, out, _ = run("rollouts", "validate", EXAMPLE)
-    assert status == 0 and "13 targets in 4 stages" in out and "history of the run, events" in out
+    assert status == 0 and "13 targets in 4 stages" in out and "history events of the run" in out
 
 
 def test_a_mistake_fails_with_its_line(run: Any, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_slipways_own_stacks_are_drafted_as_rollouts(run: Any, tmp_path: Path, w
     assert run(*arguments)[0] == 0
     read = parse((tmp_path / "own.toml").read_text(), "own.toml")
     assert read.groups[0].parameters == {"A": "b=c"} and read.first == "eu-west-1"
-    assert "Resources" in json.loads((tmp_path / read.what.template).read_text())
+    assert "Resources" in json.loads((tmp_path / read.source.template).read_text())
     assert run(*arguments)[0] == 1  # nothing is overwritten
 
 
@@ -71,12 +71,12 @@ def test_the_run_under_way_is_listed_shown_and_paused_with_a_reason(run: Any) ->
     runs = json.loads(run("--json", "rollouts", "list")[1])
     name = next(each["run"] for each in runs if each["rollout"] == "welcome")
     status, out, _ = run("rollouts", "status", name)
-    assert status == 0 and "welcome-one-box" in out and f"{name}: running" in out
+    assert status == 0 and "welcome-one-box" in out and f"{name}: In progress" in out
     assert f"{runs[0]['run']}: " in run("rollouts", "status")[1]  # the newest
     assert run("rollouts", "pause", name, "--reason", " ")[0] == 1
     assert run("rollouts", "pause", name, "--reason", "lunch")[0] == 0
     assert "Paused: lunch" in run("rollouts", "status", name)[1]
     assert run("rollouts", "resume", name, "--reason", "back")[0] == 0
-    assert "ordered: resume back" in run("rollouts", "log", name)[1]
+    assert "Resumed by operator: back" in run("rollouts", "log", name)[1]
     assert run("rollouts", "roll-back", name, "--reason", "no")[0] == 3  # asks for the run's name
     assert run("rollouts", "status", "nonsense")[0] == 1

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from ops.rollouts.rules.rollout import Rollout, parse
-from ops.rollouts.rules.waves import Stage, make_stages, make_targets
+from ops.rollouts.rules.waves import RolloutStage, make_stages, make_targets
 
 relaxed = settings(deadline=None)
 
@@ -83,7 +83,7 @@ def accounts_of(kind: str, name: str) -> Sequence[str]:
     return {("unit", "ou-ab12-11111111"): (A, B), ("tag", "stage=qa"): (C,)}.get((kind, name), ())
 
 
-def stages_of(rollout: Rollout) -> tuple[Stage, ...]:
+def stages_of(rollout: Rollout) -> tuple[RolloutStage, ...]:
     return make_stages(rollout, make_targets(rollout, accounts_of))
 
 

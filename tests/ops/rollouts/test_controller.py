@@ -1,4 +1,4 @@
-"""What the engine is made of: machine, zip, limits, approvals; all without AWS."""
+"""What the controller is made of: machine, zip, limits, approvals; all without AWS."""
 
 import json
 import subprocess
@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from ops.functions.rollouts.aws import Denied, Throttled, by_name
+from ops.functions.rollouts.aws import Denied, Throttled, mapped_errors
 from ops.rollouts import machine, package
-from ops.rollouts.limits import UNREACHABLE_ATTEMPTS, uses
-from ops.rollouts.rules.changes import Change, to_approve
+from ops.rollouts.limits import UNREACHABLE_ATTEMPTS, limit_usage
+from ops.rollouts.rules.changes import ResourceChange, required_approvals
 from ops.rollouts.rules.document import Document, from_json
 from ops.rollouts.rules.rollout import parse
 from ops.rollouts.rules.waves import make_stages, make_targets
@@ -68,7 +68,7 @@ def test_what_has_failed_for_good_is_not_tried_again_nor_what_is_denied_but_on_t
     [("AccessDenied", Denied), ("AccessDeniedException", Denied), ("Throttling", Throttled)],
 )
 def test_an_error_of_aws_gets_the_name_that_the_machine_knows(code: str, named: type[Exception]) -> None:
-    with pytest.raises(named, match="AssumeRole"), by_name():
+    with pytest.raises(named, match="AssumeRole"), mapped_errors():
         raise ClientError({"Error": {"Code": code, "Message": "no"}}, "AssumeRole")
 
 
@@ -104,13 +104,14 @@ regions = {regions}\n[order]\nfirst = "eu-west-1"\n[evidence]\nnone = "a test\""
     )
     stages = make_stages(rollout, make_targets(rollout, lambda kind, name: ()))
     assert sum(len(stage.targets) for stage in stages) == 200
-    found = uses(stages, "r" * 66)
+    found = limit_usage(stages, "r" * 66)
     with capsys.disabled():
-        for use in found:
+        for usage in found:
             print(
-                f"\n200 targets: {use.what}: {use.used:,} of {use.limit:,}, margin {use.margin:.0%}", end=""
+                f"\n200 targets: {usage.name}: {usage.used:,} of {usage.limit:,}, margin {usage.margin:.0%}",
+                end="",
             )
-    assert all(use.margin > 0.2 for use in found)
+    assert all(usage.margin > 0.2 for usage in found)
 
 
 def test_a_document_comes_back_from_its_json() -> None:
@@ -122,23 +123,26 @@ def test_a_document_comes_back_from_its_json() -> None:
 
 
 APPROVALS = {
-    "a table that is replaced": (Change("Modify", "T", "AWS::DynamoDB::Table", "True"), "replaces T"),
-    "a bucket that may be": (Change("Modify", "B", "AWS::S3::Bucket", "Conditional"), "may replace B"),
-    "a database that goes": (Change("Remove", "D", "AWS::RDS::DBInstance"), "removes D"),
-    "a function that is replaced": (Change("Modify", "F", "AWS::Lambda::Function", "True"), ""),
-    "a table that is changed": (Change("Modify", "T", "AWS::DynamoDB::Table", "False"), ""),
-    "a table that is new": (Change("Add", "T", "AWS::DynamoDB::Table"), ""),
+    "a table that is replaced": (ResourceChange("Modify", "T", "AWS::DynamoDB::Table", "True"), "replaces T"),
+    "a bucket that may be": (
+        ResourceChange("Modify", "B", "AWS::S3::Bucket", "Conditional"),
+        "may replace B",
+    ),
+    "a database that goes": (ResourceChange("Remove", "D", "AWS::RDS::DBInstance"), "removes D"),
+    "a function that is replaced": (ResourceChange("Modify", "F", "AWS::Lambda::Function", "True"), ""),
+    "a table that is changed": (ResourceChange("Modify", "T", "AWS::DynamoDB::Table", "False"), ""),
+    "a table that is new": (ResourceChange("Add", "T", "AWS::DynamoDB::Table"), ""),
 }
 
 
 @pytest.mark.parametrize("name", APPROVALS)
 def test_what_loses_state_has_to_be_approved(name: str) -> None:
     change, words = APPROVALS[name]
-    asked = to_approve("1/r/s", [change], [])
-    assert asked == ((f"1/r/s {words} ({change.kind})",) if words else ())
+    asked = required_approvals("1/r/s", [change], [])
+    assert asked == ((f"1/r/s {words} ({change.resource_type})",) if words else ())
 
 
 def test_what_was_changed_by_hand_has_to_be_approved() -> None:
-    assert to_approve("1/r/s", [], ["B", "A"]) == tuple(
+    assert required_approvals("1/r/s", [], ["B", "A"]) == tuple(
         f"1/r/s overwrites what was changed by hand: {name}" for name in "AB"
     )

@@ -22,6 +22,6 @@ def test_a_draft_is_read_as_it_was_meant(
     read = parse(made.to_toml(), FILE)
     assert [(each.account, each.region, each.parameters) for each in read.overrides] == differs
     (group,) = read.groups
-    assert (read.what.template, read.what.capabilities) == (template, ("CAPABILITY_IAM",))
+    assert (read.source.template, read.source.capabilities) == (template, ("CAPABILITY_IAM",))
     assert (group.accounts, group.regions, group.parameters) == ((A, B), regions, parameters)
     assert (read.first, list(read.alarms)) == ("us-east-1", alarms)

@@ -8,14 +8,15 @@ import botocore.session
 import pytest
 from botocore.validate import validate_parameters
 
-from ops.rollouts import controller as engines
+from ops.cli import main
+from ops.rollouts import controller as controllers
 from ops.templates.rollouts import EXECUTION_ROLE, TARGET_ROLE
 
 GOLDEN = Path("tests/data/templates")
 TEMPLATES = {
-    "engine": engines.engine_template,
-    "target": engines.target_template,
-    "organization": engines.fleet_template,
+    "controller": controllers.controller_template,
+    "target": controllers.target_template,
+    "organization": controllers.organization_template,
 }
 
 
@@ -44,7 +45,12 @@ def test_the_template_is_the_recorded_one(which: str) -> None:
     assert json.loads(TEMPLATES[which]()) == recorded, "run `make golden` and look at the difference"
 
 
-def test_only_the_engines_role_may_assume_the_target_role() -> None:
+def test_the_former_name_of_the_controller_prints_its_template(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(("rollouts", "template", "engine")) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(controllers.controller_template())
+
+
+def test_only_the_controllers_role_may_assume_the_target_role() -> None:
     trust = resources("target")["TargetRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust[0]["Condition"] == {"ArnEquals": {"aws:PrincipalArn": {"Ref": "EngineRoleArn"}}}
 
@@ -59,7 +65,7 @@ def test_the_target_role_makes_nothing_by_itself() -> None:
 
 def test_the_organizations_stack_set_brings_the_targets_own_template() -> None:
     stack_set = resources("organization")["Targets"]["Properties"]
-    assert json.loads(stack_set["TemplateBody"]) == json.loads(engines.target_template())
+    assert json.loads(stack_set["TemplateBody"]) == json.loads(controllers.target_template())
     assert stack_set["PermissionModel"] == "SERVICE_MANAGED" and stack_set["AutoDeployment"]["Enabled"]
 
 
@@ -82,8 +88,8 @@ def test_the_requests_that_cloudformation_makes_of_the_stack_set_are_valid() -> 
     assert given == set(json.loads(asked["TemplateBody"])["Parameters"])
 
 
-def test_the_engine_names_the_roles_that_the_target_has() -> None:
-    variables = resources("engine")["Handler"]["Properties"]["Environment"]["Variables"]
+def test_the_controller_names_the_roles_that_the_target_has() -> None:
+    variables = resources("controller")["Handler"]["Properties"]["Environment"]["Variables"]
     target = resources("target")
     assert variables["TARGET_ROLE"] == target["TargetRole"]["Properties"]["RoleName"] == TARGET_ROLE
     assert variables["EXECUTION_ROLE"] == target["ExecutionRole"]["Properties"]["RoleName"] == EXECUTION_ROLE

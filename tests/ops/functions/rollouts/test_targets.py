@@ -7,13 +7,13 @@ from botocore.exceptions import ClientError
 
 from ops.functions.rollouts import stacks, store, targets
 from ops.functions.rollouts.aws import NotReady, TargetFailed
-from ops.functions.rollouts.stacks import Snapshot
+from ops.functions.rollouts.stacks import RecordedStack
 from ops.rollouts.rules.document import Document
 from tests.ops.rollouts.samples import FILE, SHOP, A, B
 
 EVENT = {"run": "shop-1", "target": f"{A}/eu-north-1/shop"}
 DOCUMENT = Document("shop-1", FILE, SHOP, {"unit ou-ab12-11111111": [A, B]}, "new", "Ada")
-BEFORE = Snapshot(True, "arn:stack", "t0", "UPDATE_COMPLETE", "old", {"Size": "old"}, {}, [], "arn:role")
+BEFORE = RecordedStack(True, "arn:stack", "t0", "UPDATE_COMPLETE", "old", {"Size": "old"}, {}, [], "arn:role")
 
 
 class CloudFormation:
@@ -35,20 +35,20 @@ class CloudFormation:
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the engine remembers of the target."""
+    """What the controller remembers of the target."""
     item: dict[str, Any] = {"before": "key", "change_set": "arn:change"}
     target = DOCUMENT.targets[EVENT["target"]][1]
-    monkeypatch.setattr(targets, "find", lambda event: (DOCUMENT, target, dict(item)))
+    monkeypatch.setattr(targets, "load_target", lambda event: (DOCUMENT, target, dict(item)))
     monkeypatch.setattr(store, "read", lambda key: BEFORE.to_json())
-    monkeypatch.setattr(store, "change", lambda run, name, values: item.update(values))
+    monkeypatch.setattr(store, "update", lambda run, name, values: item.update(values))
     return item
 
 
 def stack(monkeypatch: pytest.MonkeyPatch, cfn: CloudFormation, status: str, moment: str) -> None:
     found = {"StackId": "arn:stack", "StackStatus": status, "CreationTime": moment}
     monkeypatch.setattr(stacks, "describe", lambda target, id_="": found)
-    monkeypatch.setattr(stacks, "client", lambda target: cfn)
-    monkeypatch.setattr(stacks, "template_of", lambda target, id_: "old")
+    monkeypatch.setattr(stacks, "cloudformation", lambda target: cfn)
+    monkeypatch.setattr(stacks, "get_template", lambda target, id_: "old")
 
 
 @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", "DELETE_FAILED"])
@@ -57,7 +57,7 @@ def test_a_stack_that_is_broken_is_not_touched(
 ) -> None:
     known.clear()
     stack(monkeypatch, CloudFormation(), status, "t0")
-    with pytest.raises(TargetFailed, match=f"{status}: mend it first; it was not touched"):
+    with pytest.raises(TargetFailed, match=f"{status} and was not changed; repair it first"):
         targets.record(EVENT)
     assert not known
 
@@ -67,7 +67,7 @@ def test_a_stack_that_somebody_changes_is_awaited(
 ) -> None:
     known.clear()
     stack(monkeypatch, CloudFormation(), "UPDATE_IN_PROGRESS", "t0")
-    with pytest.raises(NotReady, match="being changed by somebody else"):
+    with pytest.raises(NotReady, match="another operation on shop is in progress"):
         targets.record(EVENT)
 
 
@@ -76,7 +76,7 @@ def test_what_was_changed_since_it_was_recorded_is_not_executed(
 ) -> None:
     cfn = CloudFormation()
     stack(monkeypatch, cfn, "UPDATE_COMPLETE", "t1")
-    with pytest.raises(TargetFailed, match="changed by somebody else after it was recorded"):
+    with pytest.raises(TargetFailed, match="changed outside this rollout after it was recorded"):
         targets.execute(EVENT)
     assert not cfn.executed and "executed" not in known
 
@@ -85,7 +85,7 @@ def test_a_change_set_that_another_change_has_made_obsolete_fails_the_target(
     monkeypatch: pytest.MonkeyPatch, known: dict[str, Any]
 ) -> None:
     stack(monkeypatch, CloudFormation("OBSOLETE"), "UPDATE_COMPLETE", "t0")
-    with pytest.raises(TargetFailed, match="OBSOLETE: the stack was changed by somebody else"):
+    with pytest.raises(TargetFailed, match="OBSOLETE: the stack was changed outside this rollout"):
         targets.execute(EVENT)
 
 

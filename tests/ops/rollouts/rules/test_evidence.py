@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.rollouts.rules.evidence import Bake, DataPoint, Finding, Health, Seen, judge
+from ops.rollouts.rules.evidence import (
+    Bake,
+    BakeHealth,
+    DataPoint,
+    HealthAssessment,
+    Observation,
+    assess_health,
+)
 from tests.ops.rollouts.samples import relaxed
 
 BEGAN = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -18,19 +25,19 @@ DEADLINE = DONE + BAKE.wait
 
 def seen(
     count: float = 100, *, at: datetime = BEGAN, state: str | None = "OK", fired: datetime | None = None
-) -> Seen:
+) -> Observation:
     states = {"health": state} if state else {}
     points = (DataPoint(at, count / 2), DataPoint(at, count / 2))
-    return Seen("t", 100, points, ("health",), states, (("health", fired),) if fired else ())
+    return Observation("t", 100, points, ("health",), states, (("health", fired),) if fired else ())
 
 
 def test_time_and_evidence_are_healthy() -> None:
-    assert judge(BAKE, BEGAN, DONE, [seen()]) == Finding(Health.HEALTHY)
+    assert assess_health(BAKE, BEGAN, DONE, [seen()]) == HealthAssessment(BakeHealth.HEALTHY)
 
 
 def test_evidence_without_the_time_is_not_enough() -> None:
-    finding = judge(BAKE, BEGAN, DONE - MINUTE, [seen()])
-    assert finding == Finding(Health.WAITING, ("bakes until 2026-07-01 14:00:00 UTC",), DONE)
+    assessment = assess_health(BAKE, BEGAN, DONE - MINUTE, [seen()])
+    assert assessment == HealthAssessment(BakeHealth.WAITING, ("baking until 2026-07-01 14:00:00 UTC",), DONE)
 
 
 MISSING = {
@@ -46,27 +53,27 @@ MISSING = {
 @pytest.mark.parametrize("name", MISSING)
 def test_missing_data_is_awaited_and_then_unhealthy(name: str) -> None:
     one, words = MISSING[name]
-    finding = judge(BAKE, BEGAN, DONE, [seen(), one])
-    assert finding == Finding(Health.WAITING, (words,), DONE + HOUR / 2)
-    assert judge(BAKE, BEGAN, DEADLINE - MINUTE, [one]).again == DEADLINE
-    assert judge(BAKE, BEGAN, DEADLINE, [one]) == Finding(Health.UNHEALTHY, (words,))
+    assessment = assess_health(BAKE, BEGAN, DONE, [seen(), one])
+    assert assessment == HealthAssessment(BakeHealth.WAITING, (words,), DONE + HOUR / 2)
+    assert assess_health(BAKE, BEGAN, DEADLINE - MINUTE, [one]).next_check == DEADLINE
+    assert assess_health(BAKE, BEGAN, DEADLINE, [one]) == HealthAssessment(BakeHealth.UNHEALTHY, (words,))
 
 
 def test_what_nobody_watches_needs_only_time() -> None:
-    assert judge(BAKE, BEGAN, DONE, []).health is Health.HEALTHY
-    assert judge(BAKE, BEGAN, DONE, [Seen("t")]).health is Health.HEALTHY
+    assert assess_health(BAKE, BEGAN, DONE, []).health is BakeHealth.HEALTHY
+    assert assess_health(BAKE, BEGAN, DONE, [Observation("t")]).health is BakeHealth.HEALTHY
 
 
 @pytest.mark.parametrize("now", [BEGAN, DONE, DEADLINE])
 def test_an_active_alarm_is_unhealthy_at_any_time(now: datetime) -> None:
-    finding = judge(BAKE, BEGAN, now, [seen(), seen(state="ALARM")])
-    assert finding == Finding(Health.UNHEALTHY, ("t: alarm health is active",))
+    assessment = assess_health(BAKE, BEGAN, now, [seen(), seen(state="ALARM")])
+    assert assessment == HealthAssessment(BakeHealth.UNHEALTHY, ("t: alarm health is active",))
 
 
 def test_an_alarm_that_came_and_went_in_the_bake_is_unhealthy() -> None:
-    finding = judge(BAKE, BEGAN, DONE, [seen(fired=BEGAN + MINUTE)])
-    assert finding == Finding(Health.UNHEALTHY, ("t: alarm health fired during the bake",))
-    assert judge(BAKE, BEGAN, DONE, [seen(fired=BEGAN - MINUTE)]).health is Health.HEALTHY
+    assessment = assess_health(BAKE, BEGAN, DONE, [seen(fired=BEGAN + MINUTE)])
+    assert assessment == HealthAssessment(BakeHealth.UNHEALTHY, ("t: alarm health fired during the bake",))
+    assert assess_health(BAKE, BEGAN, DONE, [seen(fired=BEGAN - MINUTE)]).health is BakeHealth.HEALTHY
 
 
 @relaxed
@@ -82,15 +89,15 @@ def test_an_alarm_that_came_and_went_in_the_bake_is_unhealthy() -> None:
     ),
 )
 def test_looking_again_ends_and_healthy_means_everything_was_there(
-    now: datetime, all_seen: list[Seen]
+    now: datetime, all_seen: list[Observation]
 ) -> None:
     looks = 0
-    while (finding := judge(BAKE, BEGAN, now, all_seen)).health is Health.WAITING:
-        assert finding.again and now < finding.again <= DEADLINE
-        now, looks = finding.again, looks + 1
+    while (assessment := assess_health(BAKE, BEGAN, now, all_seen)).health is BakeHealth.WAITING:
+        assert assessment.next_check and now < assessment.next_check <= DEADLINE
+        now, looks = assessment.next_check, looks + 1
     assert looks <= 12
-    if finding.health is Health.HEALTHY:
+    if assessment.health is BakeHealth.HEALTHY:
         assert now >= DONE
         for each in all_seen:
-            assert each.states == {"health": "OK"}
-            assert sum(point.count for point in each.points if point.at >= BEGAN) >= 100
+            assert each.alarm_states == {"health": "OK"}
+            assert sum(point.count for point in each.data_points if point.at >= BEGAN) >= 100

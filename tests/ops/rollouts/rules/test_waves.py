@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from ops.errors import InputError
 from ops.rollouts.rules.rollout import Rollout, parse
-from ops.rollouts.rules.waves import Kind, Stage, broken_rules, make_stages, make_targets, rollback_order
+from ops.rollouts.rules.waves import (
+    RolloutStage,
+    StageKind,
+    broken_rules,
+    make_stages,
+    make_targets,
+    rollback_order,
+)
 from tests.ops.rollouts.samples import FILE, REGIONS, SHOP, A, B, accounts_of, relaxed, rollouts, stages_of
 
 ROLLOUT = parse(SHOP, FILE)
@@ -53,21 +60,21 @@ def test_a_target_belongs_to_the_first_group_that_names_it() -> None:
 
 # What is replaced in SHOP by what, the line that is named, and what is wrong.
 WRONG = {
-    "a unit without accounts": ("ou-ab12-11111111", "ou-ab12-22222222", 14, "where names no target"),
+    "a unit without accounts": ("ou-ab12-11111111", "ou-ab12-22222222", 14, "where adds no target"),
     "a group twice": (
         "[[override]]",
         f'[[where]]\naccounts = ["{A}"]\nregions = ["eu-west-1"]\n[[override]]',
         18,
-        "where names no target",
+        "where adds no target",
     ),
-    "an idle override": (f'account = "{B}"', 'account = "444444444444"', 18, "override is for no target"),
+    "an idle override": (f'account = "{B}"', 'account = "444444444444"', 18, "override matches no target"),
     "a first without targets": (
         'first = "eu-north-1"',
         'first = "ap-east-1"',
         25,
         "ap-east-1, has no target",
     ),
-    "a forgotten region": ("[limits]", 'waves = [["us-east-1"]]\n[limits]', 25, "no wave has eu-west-1"),
+    "a forgotten region": ("[limits]", 'waves = [["us-east-1"]]\n[limits]', 25, "eu-west-1 is in no wave"),
     "a region without targets": (
         "[limits]",
         'waves = [["us-east-1"], ["eu-west-1", "ap-east-1"]]\n[limits]',
@@ -78,13 +85,13 @@ WRONG = {
         'regions = ["eu-north-1"]',
         'regions = ["ap-east-1"]',
         25,
-        "ap-east-1 has nothing but a one-box",
+        "ap-east-1 has one-boxes only",
     ),
     "big boxes together": (
         "[[override]]",
         f'[[where]]\naccounts = ["{B}"]\nregions = ["eu-north-1"]\nstack = "two"\none_box = 1\n[[override]]',
         30,
-        "The one-boxes of eu-north-1 take 11 % of its traffic",
+        "The one-boxes of eu-north-1 take 11% of its traffic",
     ),
 }
 
@@ -99,17 +106,17 @@ def test_what_only_the_targets_show_names_its_line_too(name: str) -> None:
     assert str(caught.value).startswith(f"{FILE}, line {line}: ") and said in str(caught.value)
 
 
-def shape(stages: Sequence[Stage]) -> list[tuple[Kind, int, tuple[str, ...]]]:
+def shape(stages: Sequence[RolloutStage]) -> list[tuple[StageKind, int, tuple[str, ...]]]:
     return [(stage.kind, stage.wave, stage.regions) for stage in stages]
 
 
 def test_stages_are_one_box_first_wave_and_the_others() -> None:
     stages = stages_of(ROLLOUT)
     assert shape(stages) == [
-        (Kind.ONE_BOX, 1, ("eu-north-1",)),
-        (Kind.FIRST, 1, ("eu-north-1",)),
-        (Kind.LATER, 2, ("eu-west-1",)),
-        (Kind.LATER, 3, ("us-east-1",)),
+        (StageKind.ONE_BOX, 1, ("eu-north-1",)),
+        (StageKind.FIRST, 1, ("eu-north-1",)),
+        (StageKind.LATER, 2, ("eu-west-1",)),
+        (StageKind.LATER, 3, ("us-east-1",)),
     ]
     assert [stage.name for stage in stages][:2] == ["one-box of wave 1", "wave 1"]
     assert [stage.bake for stage in stages] == [
@@ -147,7 +154,7 @@ def test_waves_are_as_they_are_written() -> None:
 
 def test_waves_grow() -> None:
     order = 'first = "eu-north-1"\nwaves = [["us-east-1", "us-west-2"], ["eu-west-1"], ["ap-east-1"]]'
-    with pytest.raises(InputError, match="line 9: wave 3 is smaller than wave 2"):
+    with pytest.raises(InputError, match="line 9: wave 3 has fewer regions than wave 2"):
         stages_of(fleet(REGIONS[:5], order))
 
 
@@ -160,11 +167,11 @@ def test_every_target_is_in_one_stage_and_the_rules_hold(rollout: Rollout) -> No
     assert sorted(staged) == sorted(target.id for target in targets)
     assert len(set(staged)) == len(staged)
     assert broken_rules(stages) == ()
-    first = [stage.kind for stage in stages].index(Kind.FIRST)
+    first = [stage.kind for stage in stages].index(StageKind.FIRST)
     assert {region for stage in stages[: first + 1] for region in stage.regions} == {rollout.first}
     baked = 0
     for stage in stages:
-        if stage.kind is Kind.ONE_BOX:
+        if stage.kind is StageKind.ONE_BOX:
             for region in stage.regions:
                 assert sum(each.one_box for each in stage.targets if each.region == region) <= 10 * len(
                     {each.account for each in stage.targets}
@@ -178,7 +185,7 @@ STAGES = stages_of(ROLLOUT)
 BOX, FIRST, SECOND, THIRD = STAGES
 
 
-def with_boxes(share: int) -> Stage:
+def with_boxes(share: int) -> RolloutStage:
     return replace(BOX, targets=tuple(replace(each, one_box=share) for each in BOX.targets))
 
 
@@ -189,18 +196,18 @@ BROKEN = {
         [replace(FIRST, targets=FIRST.targets + SECOND.targets)],
         "The first wave has 2 regions",
     ),
-    "no first wave": ([BOX, SECOND], "The first wave does not come first, or not once"),
-    "nothing": ([], "The first wave does not come first, or not once"),
-    "a wave before the first": ([BOX, SECOND, FIRST], "The first wave does not come first, or not once"),
+    "no first wave": ([BOX, SECOND], "The first wave must come first, and exactly once"),
+    "nothing": ([], "The first wave must come first, and exactly once"),
+    "a wave before the first": ([BOX, SECOND, FIRST], "The first wave must come first, and exactly once"),
     "two first waves": (
-        [BOX, FIRST, replace(SECOND, kind=Kind.FIRST)],
-        "The first wave does not come first, or not once",
+        [BOX, FIRST, replace(SECOND, kind=StageKind.FIRST)],
+        "The first wave must come first, and exactly once",
     ),
     "one-box elsewhere": (
         [replace(BOX, targets=tuple(replace(each, region="us-east-1") for each in BOX.targets)), FIRST],
-        "us-east-1 and eu-north-1 are of unproven quality at once",
+        "us-east-1 and eu-north-1 get the change before the first wave has baked",
     ),
-    "a big one-box": ([with_boxes(11), FIRST], "take 11 % of its traffic: at most 10 %"),
+    "a big one-box": ([with_boxes(11), FIRST], "take 11% of its traffic; the limit is 10%"),
     "a late one-box": ([FIRST, BOX], "a one-box, comes after its region"),
     "a box in a wave": (
         [replace(FIRST, targets=FIRST.targets + BOX.targets)],
@@ -211,7 +218,7 @@ BROKEN = {
             FIRST,
             replace(SECOND, targets=(*SECOND.targets, *THIRD.targets, replace(BOX.targets[0], region="x"))),
         ],
-        "wave 2 has 3 regions, wave 1 1: at most twice",
+        "wave 2 has 3 regions, wave 1 has 1; a wave may at most double",
     ),
     "a fleet as a box": ([with_boxes(0), FIRST], "the wrong kind of stage, one-box of wave 1"),
 }

@@ -1,23 +1,28 @@
-"""The target's roles in every account of organizational units: a service-managed StackSet."""
+"""The target roles in every account of organizational units: a service-managed StackSet."""
 
 from troposphere import Parameter, Ref, Template, cloudformation
 
-DESCRIPTION = "Slipway: the rollouts' roles in every account of an organization's units."
+DESCRIPTION = "Slipway: the roles for rollouts in every account of organizational units."
 
 
-def fleet(target: str) -> Template:
-    """`target`: the target's template as text. For the management or a delegated administrator account."""
+def organization(target: str) -> Template:
+    """Return the template for the management account or a delegated administrator account.
+
+    `target` is the target template's text.
+    """
     stack = Template(Description=DESCRIPTION)
     stack.set_version("2010-09-09")
     names = {
-        "EngineRoleArn": "Output HandlerRoleArn of the engine's stack",
-        "EngineBucket": "Output Bucket of the engine's stack",
-        "ExecutionPolicyArns": "Managed policies of the role that CloudFormation acts in, with commas",
+        "EngineRoleArn": "Output HandlerRoleArn of the controller stack",
+        "EngineBucket": "Output Bucket of the controller stack",
+        "ExecutionPolicyArns": "Managed policies of CloudFormation's service role, comma-separated",
     }
     for name, description in names.items():
         stack.add_parameter(Parameter(name, Type="String", Description=description))
     stack.add_parameter(
-        Parameter("Units", Type="CommaDelimitedList", Description="Organizational units, or the root")
+        Parameter(
+            "Units", Type="CommaDelimitedList", Description="Ids of organizational units, or of the root"
+        )
     )
     stack.add_parameter(
         Parameter(
@@ -25,7 +30,7 @@ def fleet(target: str) -> Template:
             Type="String",
             Default="SELF",
             AllowedValues=["SELF", "DELEGATED_ADMIN"],
-            Description="DELEGATED_ADMIN outside the management account",
+            Description="DELEGATED_ADMIN when deployed outside the management account",
         )
     )
     stack.add_resource(_stack_set(target, list(names)))
@@ -36,7 +41,7 @@ def _stack_set(target: str, names: list[str]) -> cloudformation.StackSet:
     return cloudformation.StackSet(
         "Targets",
         StackSetName="slipway-rollout-targets",
-        Description="Roles that the rollouts' engine uses",
+        Description="Roles for the rollout controller",
         PermissionModel="SERVICE_MANAGED",
         CallAs=Ref("CallAs"),
         AutoDeployment=cloudformation.AutoDeployment(Enabled=True, RetainStacksOnAccountRemoval=False),

@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from ops.functions.rollouts import stacks, store, targets, undo
+from ops.functions.rollouts import rollback, stacks, store, targets
 from ops.functions.rollouts.aws import NotReady, TargetFailed
-from ops.functions.rollouts.stacks import Snapshot
-from ops.rollouts.rules.decisions import State
+from ops.functions.rollouts.stacks import RecordedStack
+from ops.rollouts.rules.decisions import TargetState
 from ops.rollouts.rules.document import Document
 from tests.ops.rollouts.samples import FILE, SHOP, A, B
 
 EVENT = {"run": "shop-1", "target": f"{A}/eu-north-1/shop"}
 DOCUMENT = Document("shop-1", FILE, SHOP, {"unit ou-ab12-11111111": [A, B]}, "new", "Ada")
-BEFORE = Snapshot(True, "arn:stack", "t0", "UPDATE_COMPLETE", "old", {"Size": "old"}, {}, [], "arn:role")
+BEFORE = RecordedStack(True, "arn:stack", "t0", "UPDATE_COMPLETE", "old", {"Size": "old"}, {}, [], "arn:role")
 KNOWN = {
-    "state": State.ROLLING_BACK,
+    "state": TargetState.ROLLING_BACK,
     "before": "key",
     "change_set": "arn",
     "stack_id": "arn:stack",
@@ -36,14 +36,14 @@ class CloudFormation:
 
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the engine remembers of the target; in place of table and bucket."""
+    """What the controller remembers of the target; in place of table and bucket."""
     item: dict[str, Any] = dict(KNOWN)
     target = DOCUMENT.targets[EVENT["target"]][1]
-    monkeypatch.setattr(targets, "find", lambda event: (DOCUMENT, target, dict(item)))
+    monkeypatch.setattr(targets, "load_target", lambda event: (DOCUMENT, target, dict(item)))
     monkeypatch.setattr(store, "read", lambda key: BEFORE.to_json())
     monkeypatch.setattr(store, "get", lambda run, name: dict(item))
-    monkeypatch.setattr(store, "log", lambda *words, **more: None)
-    monkeypatch.setattr(store, "change", lambda run, name, values: item.update(values))
+    monkeypatch.setattr(store, "append_log", lambda *words, **more: None)
+    monkeypatch.setattr(store, "update", lambda run, name, values: item.update(values))
     return item
 
 
@@ -51,7 +51,7 @@ def stack(monkeypatch: pytest.MonkeyPatch, status: str) -> CloudFormation:
     cfn = CloudFormation()
     found = {"StackId": "arn:stack", "StackStatus": status, "RoleARN": "arn:role", "CreationTime": "t0"}
     monkeypatch.setattr(stacks, "describe", lambda target, id_="": found)
-    monkeypatch.setattr(stacks, "client", lambda target: cfn)
+    monkeypatch.setattr(stacks, "cloudformation", lambda target: cfn)
     monkeypatch.setattr(stacks, "first_failure", lambda target, id_: "Table: it is in use")
     return cfn
 
@@ -60,21 +60,21 @@ def test_a_failed_rollback_goes_on_twice_and_is_then_named(
     monkeypatch: pytest.MonkeyPatch, known: dict[str, Any]
 ) -> None:
     cfn = stack(monkeypatch, "UPDATE_ROLLBACK_FAILED")
-    for _ in range(undo.TRIES):
+    for _ in range(rollback.MAX_ATTEMPTS):
         with pytest.raises(NotReady):
-            undo.undo(EVENT)
+            rollback.roll_back(EVENT)
     with pytest.raises(TargetFailed, match="UPDATE_ROLLBACK_FAILED: Table: it is in use"):
-        undo.undo(EVENT)
-    assert cfn.asked == [{"StackName": "arn:stack", "RoleARN": "arn:role"}] * undo.TRIES
+        rollback.roll_back(EVENT)
+    assert cfn.asked == [{"StackName": "arn:stack", "RoleARN": "arn:role"}] * rollback.MAX_ATTEMPTS
 
 
 def test_a_rollback_that_went_on_well_is_compared_with_the_record(
     monkeypatch: pytest.MonkeyPatch, known: dict[str, Any]
 ) -> None:
     stack(monkeypatch, "UPDATE_ROLLBACK_COMPLETE")
-    monkeypatch.setattr(stacks, "snapshot", lambda target, found: BEFORE)
-    assert undo.undo(EVENT) == {}
-    assert known["state"] == State.ROLLED_BACK
+    monkeypatch.setattr(stacks, "record_stack", lambda target, found: BEFORE)
+    assert rollback.roll_back(EVENT) == {}
+    assert known["state"] == TargetState.ROLLED_BACK
 
 
 @pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"])
@@ -83,11 +83,11 @@ def test_a_stack_that_is_busy_is_awaited(
 ) -> None:
     stack(monkeypatch, status)
     with pytest.raises(NotReady, match=status):
-        undo.undo(EVENT)
+        rollback.roll_back(EVENT)
 
 
 def test_a_snapshot_comes_back_from_its_json() -> None:
-    assert Snapshot(**json.loads(BEFORE.to_json())) == BEFORE
+    assert RecordedStack(**json.loads(BEFORE.to_json())) == BEFORE
 
 
 def test_what_was_never_executed_has_nothing_to_go_back_from(
@@ -95,7 +95,7 @@ def test_what_was_never_executed_has_nothing_to_go_back_from(
 ) -> None:
     del known["executed"]
     forgotten: list[str] = []
-    monkeypatch.setattr(targets, "forget", lambda target, name, existed: forgotten.append(name))
-    assert undo.undo(EVENT) == {}
-    assert known["state"] == State.ROLLED_BACK and known["why"] == "it had not been changed"
+    monkeypatch.setattr(targets, "delete_change_set", lambda target, name, existed: forgotten.append(name))
+    assert rollback.roll_back(EVENT) == {}
+    assert known["state"] == TargetState.ROLLED_BACK and known["why"] == "the stack had not been changed"
     assert forgotten == [targets.change_set_name(EVENT)]

@@ -1,0 +1,101 @@
+"""The faults and operator commands of a simulation as text, one per line.
+
+    fail TARGET · stuck TARGET · late TARGET 3h (or `never`) · alarm TARGET-OR-NEIGHBOR +5h 30m ·
+    freeze +5h 2h · pause +1h · resume +2h · stop +3h · skip +1h · override +1h
+
+A time with `+` is relative to the start of the rollout.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from ops.errors import InputError
+from ops.rollouts.rules.decisions import OperatorCommand
+from ops.rollouts.rules.reader import parse_duration
+from ops.rollouts.rules.rollout import Rollout
+from ops.rollouts.simulator import Scenario, SimulatedAlarm, SimulatedCommand
+
+HINT = "Write a line such as: alarm 111111111111/eu-west-1/shop +5h 30m"
+_ARGUMENT_COUNTS = {"fail": (1,), "stuck": (1,), "late": (2,), "alarm": (2, 3), "freeze": (2,)}
+
+
+def parse_scenario(
+    lines: Iterable[str], start: datetime, targets: Collection[str], rollout: Rollout
+) -> Scenario:
+    """Parse the lines. Raises InputError with the line and the mistake."""
+    known = {*targets, *(neighbor.name for neighbor in rollout.neighbors)}
+    scenario = Scenario()
+    for line in lines:
+        if line.strip():
+            scenario = _with_line(scenario, line, start, known)
+    return scenario
+
+
+def _with_line(scenario: Scenario, line: str, start: datetime, known: Collection[str]) -> Scenario:
+    keyword, *arguments = line.split()
+    if keyword in _ARGUMENT_COUNTS:
+        if len(arguments) not in _ARGUMENT_COUNTS[keyword]:
+            raise _mistake(line, "has the wrong number of arguments")
+        if keyword != "freeze" and arguments[0] not in known:
+            raise _mistake(line, f"contains {arguments[0]}, which is neither a target nor a neighbor")
+        return _FAULTS[keyword](scenario, line, arguments, start)
+    if keyword in tuple(OperatorCommand):
+        if not arguments:
+            raise _mistake(line, "has no time")
+        command = SimulatedCommand(
+            _time(line, arguments[0], start),
+            OperatorCommand(keyword),
+            " ".join(arguments[1:]) or "simulated",
+        )
+        return replace(scenario, commands=(*scenario.commands, command))
+    raise _mistake(line, f"starts with {keyword!r}, which is not a known fault or command")
+
+
+def _fail(scenario: Scenario, line: str, arguments: list[str], start: datetime) -> Scenario:
+    return replace(scenario, failing=scenario.failing | {arguments[0]})
+
+
+def _stuck(scenario: Scenario, line: str, arguments: list[str], start: datetime) -> Scenario:
+    return replace(scenario, stuck=scenario.stuck | {arguments[0]})
+
+
+def _late(scenario: Scenario, line: str, arguments: list[str], start: datetime) -> Scenario:
+    delay = timedelta.max if arguments[1] == "never" else _duration(line, arguments[1])
+    return replace(scenario, late_evidence={**scenario.late_evidence, arguments[0]: delay})
+
+
+def _alarm(scenario: Scenario, line: str, arguments: list[str], start: datetime) -> Scenario:
+    duration = _duration(line, arguments[2]) if len(arguments) > 2 else timedelta(minutes=30)
+    alarm = SimulatedAlarm(arguments[0], _time(line, arguments[1], start), duration)
+    return replace(scenario, alarms=(*scenario.alarms, alarm))
+
+
+def _freeze(scenario: Scenario, line: str, arguments: list[str], start: datetime) -> Scenario:
+    at = _time(line, arguments[0], start)
+    return replace(scenario, freezes=(*scenario.freezes, (at, at + _duration(line, arguments[1]))))
+
+
+_FAULTS: dict[str, Callable[[Scenario, str, list[str], datetime], Scenario]] = {
+    "fail": _fail,
+    "stuck": _stuck,
+    "late": _late,
+    "alarm": _alarm,
+    "freeze": _freeze,
+}
+
+
+def _time(line: str, text: str, start: datetime) -> datetime:
+    if not text.startswith("+"):
+        raise _mistake(line, f"has {text!r} where a time such as +5h is required")
+    return start + _duration(line, text[1:])
+
+
+def _duration(line: str, text: str) -> timedelta:
+    if (duration := parse_duration(text)) is None:
+        raise _mistake(line, f"has {text!r}, which is not a duration")
+    return duration
+
+
+def _mistake(line: str, problem: str) -> InputError:
+    return InputError(f"The line {line.strip()!r} {problem}.", field="fault", hint=HINT)
