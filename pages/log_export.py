@@ -32,7 +32,7 @@ with tabs[open_tab]:
         ledger.show_failed(bench, chosen.location, chosen.stream)
     else:
         try:
-            found = ledger.stock(bench, chosen.location)
+            found = ledger.export_report(bench, chosen.location)
         except SlipwayError as error:
             show_error(error)
             st.stop()

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from app.log_export import data
-from app.log_export.data import Scan
+from app.log_export.data import CoverageScan
 from app.shared.components import confirm_plan, empty_state, errors_shown, operation_button, plain, show_error
 from app.shared.dialogs import close_dialog, dialog
 from app.shared.session import Workbench
@@ -21,12 +21,12 @@ from app.shared.work_panel import show_work_panel
 from ops.logs.export.coverage.last_events import LastEvents
 from ops.logs.export.coverage.reading import Coverage
 from ops.logs.export.coverage.subscriptions import CAN_SUBSCRIBE, plan_subscribe, plan_unsubscribe
-from ops.logs.export.coverage.verdicts import GAPS, WANTED, Covered, State
+from ops.logs.export.coverage.verdicts import GAPS, WANTED, CoverageState, GroupCoverage
 from ops.logs.lake.layout import Location
 from ops.operations import Operation
 from ops.plan import Plan
 
-LOOK_S = 1.0
+POLL_S = 1.0
 SHORT_READING_S = 2.0
 ROWS = 200  # a page of the table
 TITLES = ("Export ", "Stop exporting ")
@@ -34,7 +34,7 @@ TITLES = ("Export ", "Stop exporting ")
 
 def show_coverage(bench: Workbench, location: Location | None) -> None:
     """The last reading as it is; a page that is opened for the first time begins one: it changes nothing."""
-    scan = data.scan(bench)
+    scan = data.coverage_scan(bench)
     again = st.button("Read again", key="coverage-again", icon=":material/refresh:", disabled=scan.running)
     if again or (scan.coverage is None and scan.error is None):
         scan.start(bench.cloud)
@@ -64,14 +64,14 @@ def show_coverage(bench: Workbench, location: Location | None) -> None:
     last = LastEvents(scan.coverage.at)
     if location:
         with errors_shown():
-            last = data.last(bench, location)
+            last = data.last_exported(bench, location)
     _show_groups(bench, scan.coverage, last)
 
 
-def _show_progress(scan: Scan) -> None:
+def _show_progress(scan: CoverageScan) -> None:
     """How far each place is; redraws the page once all are read."""
 
-    @st.fragment(run_every=LOOK_S)
+    @st.fragment(run_every=POLL_S)
     def panel() -> None:
         if not scan.running:
             st.rerun()
@@ -83,11 +83,11 @@ def _show_progress(scan: Scan) -> None:
     panel()
 
 
-def _show_state(found: Coverage) -> None:
-    wanted = found.of(*WANTED)
-    exported = found.of(State.SUBSCRIBED)
-    gaps = found.of(*GAPS)
-    read = f"{count(len(found.groups), 'log group')} read {ago(found.at, datetime.now(UTC))}."
+def _show_state(coverage: Coverage) -> None:
+    wanted = coverage.of(*WANTED)
+    exported = coverage.of(CoverageState.SUBSCRIBED)
+    gaps = coverage.of(*GAPS)
+    read = f"{count(len(coverage.groups), 'log group')} read {ago(coverage.at, datetime.now(UTC))}."
     if not wanted:
         st.markdown(f":material/info: **No log group is wanted by an export.** {read}")
     elif gaps:
@@ -103,25 +103,25 @@ def _show_state(found: Coverage) -> None:
         )
 
 
-def _show_unread(found: Coverage) -> None:
-    for reading in found.unread:
+def _show_unread(coverage: Coverage) -> None:
+    for reading in coverage.unread:
         where = f"{reading.place.account.name}, {reading.place.region}"
         st.warning(
             f"{plain(where)} could not be read: {plain(str(reading.error))}", icon=":material/visibility_off:"
         )
-    for note in found.notes:
+    for note in coverage.notes:
         st.caption(plain(note))
 
 
-def _show_groups(bench: Workbench, found: Coverage, last: LastEvents) -> None:
-    shown = _filtered(found)
-    pages = max(1, -(-len(shown) // ROWS))
+def _show_groups(bench: Workbench, coverage: Coverage, last: LastEvents) -> None:
+    entries = _filtered(coverage)
+    pages = max(1, -(-len(entries) // ROWS))
     number = 1
     if pages > 1:
         number = st.pagination(pages, key=f"coverage-page-{pages}")
-    rows = shown[(number - 1) * ROWS : number * ROWS]
+    rows = entries[(number - 1) * ROWS : number * ROWS]
     event = show_table(
-        pd.DataFrame([_row(each, last) for each in rows], columns=list(COLUMNS)),
+        pd.DataFrame([_row(entry, last) for entry in rows], columns=list(COLUMNS)),
         key=f"coverage-{_digest(rows)}",
         height=min(36 * (len(rows) + 1), 560),
         on_select="rerun",
@@ -129,7 +129,7 @@ def _show_groups(bench: Workbench, found: Coverage, last: LastEvents) -> None:
         column_config={
             "Log group": st.column_config.TextColumn(width="medium"),
             "Why not": st.column_config.TextColumn(
-                width="large" if any(each.state in GAPS for each in rows) else "small"
+                width="large" if any(entry.state in GAPS for entry in rows) else "small"
             ),
             "Bytes a day": st.column_config.TextColumn(help="IncomingBytes of the last 24 hours"),
             "Last exported": st.column_config.TextColumn(
@@ -137,78 +137,94 @@ def _show_groups(bench: Workbench, found: Coverage, last: LastEvents) -> None:
             ),
         },
     )
-    chosen = [rows[row] for row in event.selection.rows if row < len(rows)]
-    _show_actions(bench, shown, chosen)
+    selected = [rows[row] for row in event.selection.rows if row < len(rows)]
+    _show_actions(bench, entries, selected)
 
 
-def _digest(rows: Sequence[Covered]) -> str:
+def _digest(rows: Sequence[GroupCoverage]) -> str:
     """Other rows are another table: what was chosen in one is not chosen in the other."""
-    words = [[*each.group.key, each.state.value] for each in rows]
+    words = [[*entry.group.key, entry.state.value] for entry in rows]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:12]
 
 
-def _filtered(found: Coverage) -> list[Covered]:
+def _filtered(coverage: Coverage) -> list[GroupCoverage]:
     """By state and by a word; gaps first, then the largest."""
-    states = Counter(each.state for each in found.groups)
+    states = Counter(entry.state for entry in coverage.groups)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.pills(
+        states_shown = st.pills(
             "State",
-            [state for state in State if states[state]],
+            [state for state in CoverageState if states[state]],
             format_func=lambda state: f"{state} · {states[state]:,}",
             selection_mode="multi",
             key="coverage-states",
         )
-        word = st.text_input("Log group contains", key="coverage-word", width=260).strip().lower()
-    order = [*GAPS, State.UNREADABLE, State.NEW, State.LEFT_OUT, State.SUBSCRIBED]
-    rank = {state: order.index(state) if state in order else len(order) for state in State}
-    shown = [
-        each
-        for each in found.groups
-        if (not chosen or each.state in chosen) and word in each.group.name.lower()
+        text_filter = st.text_input("Log group contains", key="coverage-word", width=260).strip().lower()
+    order = [
+        *GAPS,
+        CoverageState.NOT_READ,
+        CoverageState.PENDING,
+        CoverageState.UNSUBSCRIBED,
+        CoverageState.SUBSCRIBED,
     ]
-    return sorted(shown, key=lambda each: (rank[each.state], -(each.bytes_a_day or 0), each.group.key))
+    rank = {state: order.index(state) if state in order else len(order) for state in CoverageState}
+    entries = [
+        entry
+        for entry in coverage.groups
+        if (not states_shown or entry.state in states_shown) and text_filter in entry.group.name.lower()
+    ]
+    return sorted(
+        entries, key=lambda entry: (rank[entry.state], -(entry.bytes_per_day or 0), entry.group.key)
+    )
 
 
-COLUMNS: dict[str, Callable[[Covered, LastEvents], str]] = {
-    "State": lambda each, last: each.state.value,
-    "Log group": lambda each, last: each.group.name,
-    "Why not": lambda each, last: each.reason,
-    "Account": lambda each, last: each.group.place.account.name,
-    "Region": lambda each, last: each.group.place.region,
-    "By": lambda each, last: each.by or "–",
-    "Bytes a day": lambda each, last: (
-        "unknown" if each.bytes_a_day is None else size(round(each.bytes_a_day))
+COLUMNS: dict[str, Callable[[GroupCoverage, LastEvents], str]] = {
+    "State": lambda entry, last: entry.state.value,
+    "Log group": lambda entry, last: entry.group.name,
+    "Why not": lambda entry, last: entry.reason,
+    "Account": lambda entry, last: entry.group.place.account.name,
+    "Region": lambda entry, last: entry.group.place.region,
+    "By": lambda entry, last: entry.exported_by or "–",
+    "Bytes a day": lambda entry, last: (
+        "unknown" if entry.bytes_per_day is None else size(round(entry.bytes_per_day))
     ),
-    "Kept": lambda each, last: f"{each.group.retention_days} d" if each.group.retention_days else "for ever",
-    "Last exported": lambda each, last: _last(each, last),
+    "Kept": lambda entry, last: (
+        f"{entry.group.retention_days} d" if entry.group.retention_days else "for ever"
+    ),
+    "Last exported": lambda entry, last: _last(entry, last),
 }
 
 
-def _row(covered: Covered, last: LastEvents) -> dict[str, str]:
+def _row(covered: GroupCoverage, last: LastEvents) -> dict[str, str]:
     return {name: cell(covered, last) for name, cell in COLUMNS.items()}
 
 
-def _last(covered: Covered, last: LastEvents) -> str:
+def _last(covered: GroupCoverage, last: LastEvents) -> str:
     at = last.by_group.get(covered.group.key)
     if at:
         return ago(at, datetime.now(UTC))
-    return "not lately" if covered.state is State.SUBSCRIBED else "–"
+    return "not lately" if covered.state is CoverageState.SUBSCRIBED else "–"
 
 
-def _show_actions(bench: Workbench, shown: Sequence[Covered], chosen: Sequence[Covered]) -> None:
+def _show_actions(
+    bench: Workbench, entries: Sequence[GroupCoverage], selected: Sequence[GroupCoverage]
+) -> None:
     """Of the chosen rows; without any, all gaps that are shown can be subscribed."""
-    ready = [each for each in shown if each.state in CAN_SUBSCRIBE and each.state is not State.LEFT_OUT]
+    ready = [
+        entry
+        for entry in entries
+        if entry.state in CAN_SUBSCRIBE and entry.state is not CoverageState.UNSUBSCRIBED
+    ]
     with st.container(horizontal=True):
-        wanted = list(chosen) or ready
-        label = f"Subscribe {len(chosen):,} chosen" if chosen else f"Subscribe all {len(ready):,} now"
+        targets = list(selected) or ready
+        label = f"Subscribe {len(selected):,} chosen" if selected else f"Subscribe all {len(ready):,} now"
         on = operation_button(
             bench,
             Operation.SUBSCRIBE_GROUPS,
-            label if wanted else "Subscribe now",
+            label if targets else "Subscribe now",
             key="subscribe",
             icon=":material/add_link:",
             type="primary",
-            disabled=not wanted,
+            disabled=not targets,
         )
         off = operation_button(
             bench,
@@ -216,14 +232,14 @@ def _show_actions(bench: Workbench, shown: Sequence[Covered], chosen: Sequence[C
             "Unsubscribe",
             key="unsubscribe",
             icon=":material/link_off:",
-            disabled=not chosen,
+            disabled=not selected,
         )
     st.caption("Choose rows at their left edge. Excluded groups are changed in the export's parameters.")
     with errors_shown():
         if on:
-            _confirm(bench, plan_subscribe(bench.cloud, wanted), "Subscribe")
+            _confirm(bench, plan_subscribe(bench.cloud, targets), "Subscribe")
         if off:
-            _confirm(bench, plan_unsubscribe(bench.cloud, chosen), "Unsubscribe")
+            _confirm(bench, plan_unsubscribe(bench.cloud, selected), "Unsubscribe")
 
 
 @dialog("Plan")

@@ -11,8 +11,8 @@ from app.shared.session import Workbench
 from ops.aws.cloud import Cloud, Place, Reading
 from ops.errors import SlipwayError
 from ops.logs.export.coverage.last_events import LastEvents, last_events
-from ops.logs.export.coverage.reading import Coverage, Tick, read_coverage
-from ops.logs.export.health import Pipeline, read_pipeline
+from ops.logs.export.coverage.reading import Coverage, CoverageProgress, read_coverage
+from ops.logs.export.health import ExportPipeline, read_pipeline
 from ops.logs.export.installed import Export, find_exports
 from ops.logs.lake.layout import Location
 
@@ -22,7 +22,7 @@ LAST_TTL_S = 300
 
 
 @dataclass(frozen=True)
-class Exports:
+class ExportList:
     """Every stack of the export, and the places that did not answer."""
 
     found: tuple[Export, ...]
@@ -30,34 +30,34 @@ class Exports:
 
     @property
     def central(self) -> list[Export]:
-        return [each for each in self.found if each.central]
+        return [export for export in self.found if export.central]
 
 
 @st.cache_data(ttl=EXPORTS_TTL_S, show_spinner="Looking for exports in every account and region…")
-def exports(_bench: Workbench) -> Exports:
+def exports(_bench: Workbench) -> ExportList:
     readings = _bench.cloud.read(lambda place: find_exports(_bench.cloud, place))
-    found = tuple(export for reading in readings for export in reading.value or ())
-    return Exports(found, tuple(reading for reading in readings if reading.error))
+    exports_found = tuple(export for reading in readings for export in reading.value or ())
+    return ExportList(exports_found, tuple(reading for reading in readings if reading.error))
 
 
 @st.cache_data(ttl=PIPELINE_TTL_S, show_spinner=False)
-def pipeline(_bench: Workbench, _export: Export, stack: str) -> Pipeline:
+def pipeline(_bench: Workbench, _export: Export, stack: str) -> ExportPipeline:
     """However many look, it is read once in PIPELINE_TTL_S. `stack` is the export's, which names it."""
     return read_pipeline(_bench.cloud, _export, datetime.now(UTC))
 
 
 @st.cache_data(ttl=LAST_TTL_S, show_spinner="Looking for the last exported events…")
-def last(_bench: Workbench, location: Location) -> LastEvents:
+def last_exported(_bench: Workbench, location: Location) -> LastEvents:
     return last_events(engine_of(_bench, location), datetime.now(UTC))
 
 
 @dataclass
-class Scan:
+class CoverageScan:
     """The last coverage, and the reading under way. Written by the reading threads only."""
 
     coverage: Coverage | None = None
     error: BaseException | None = None
-    ticks: dict[Place, Tick] = field(default_factory=dict)
+    ticks: dict[Place, CoverageProgress] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _thread: threading.Thread | None = field(default=None, repr=False)
 
@@ -89,11 +89,11 @@ class Scan:
             self.error = error
             raise
 
-    def _note(self, tick: Tick) -> None:
+    def _note(self, tick: CoverageProgress) -> None:
         self.ticks[tick.place] = tick
 
 
 @st.cache_resource(show_spinner=False)
-def scan(_bench: Workbench) -> Scan:
+def coverage_scan(_bench: Workbench) -> CoverageScan:
     """One for all who look at the page."""
-    return Scan()
+    return CoverageScan()

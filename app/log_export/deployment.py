@@ -13,113 +13,121 @@ from app.shared.tables import show_table
 from app.shared.work import Work
 from app.shared.work_panel import show_work_panel
 from ops.aws.cloud import Cloud, Place
-from ops.logs.export.deployment.deployed import Standing, find_central, name_of, read_standing
-from ops.logs.export.deployment.plan import DEPLOY, REMOVE, Wish, plan_deploy, plan_remove
+from ops.logs.export.deployment.deployed import ExportDeployment, find_central, place_name, read_deployments
+from ops.logs.export.deployment.plan import DEPLOY, REMOVE, DeploymentRequest, plan_deploy, plan_remove
 from ops.plan import Plan
 from ops.templates.logs import CENTRAL
-from ops.templates.logs.parameters import Asked
+from ops.templates.logs.parameters import ExportParameter
 
-LOOK_S = 1.0
-STANDING_TTL_S = 30
+POLL_S = 1.0
+DEPLOYMENTS_TTL_S = 30
 # Found by the deployment itself.
-NOT_ASKED = ("ProcessorPackage",)
+HIDDEN_PARAMETERS = ("ProcessorPackage",)
 
 
-@st.cache_data(ttl=STANDING_TTL_S, show_spinner="Looking for the export in every account and region…")
-def _standings(_cloud: Cloud, places: tuple[Place, ...]) -> list[Standing]:
-    return read_standing(_cloud, places)
+@st.cache_data(ttl=DEPLOYMENTS_TTL_S, show_spinner="Looking for the export in every account and region…")
+def _deployments(_cloud: Cloud, places: tuple[Place, ...]) -> list[ExportDeployment]:
+    return read_deployments(_cloud, places)
 
 
 def show_deployment(bench: Workbench) -> None:
     """What stands where; the form that deploys and changes; the way to remove."""
     with errors_shown():
         _show_latest(bench)
-        standings = _standings(bench.cloud, bench.cloud.places)
-        central = find_central(standings)
+        deployments = _deployments(bench.cloud, bench.cloud.places)
+        central = find_central(deployments)
         if central:
-            _show_standing(standings)
+            _show_deployments(deployments)
         else:
             empty_state(
                 "No export is deployed",
                 "Choose where its bucket is to be and which accounts and regions send their logs, then look "
                 "at the plan. Nothing is done before you confirm it.",
             )
-        _offer(bench, standings, central)
+        _offer(bench, deployments, central)
 
 
-def _show_standing(standings: Sequence[Standing]) -> None:
+def _show_deployments(deployments: Sequence[ExportDeployment]) -> None:
     rows = [
         {
-            "Account": each.place.account.name,
-            "Region": each.place.region,
-            "Part": ("centre" if each.is_central else "sends") if each.stack else "–",
-            "State": _state(each),
+            "Account": deployment.place.account.name,
+            "Region": deployment.place.region,
+            "Part": ("centre" if deployment.is_central else "sends") if deployment.stack else "–",
+            "State": _state(deployment),
         }
-        for each in standings
+        for deployment in deployments
     ]
     show_table(rows, key="deployment-standing")
 
 
-def _state(standing: Standing) -> str:
-    if standing.error:
-        return f"cannot be read: {standing.error}"
-    return standing.stack.status.lower().replace("_", " ") if standing.stack else "not deployed"
+def _state(deployment: ExportDeployment) -> str:
+    if deployment.error:
+        return f"cannot be read: {deployment.error}"
+    return deployment.stack.status.lower().replace("_", " ") if deployment.stack else "not deployed"
 
 
-def _offer(bench: Workbench, standings: Sequence[Standing], central: Standing | None) -> None:
-    names = {name_of(each.place): each.place for each in standings}
+def _offer(
+    bench: Workbench, deployments: Sequence[ExportDeployment], central: ExportDeployment | None
+) -> None:
+    names = {place_name(deployment.place): deployment.place for deployment in deployments}
     home = _choose_central(names, central)
-    deployed = [name_of(each.place) for each in standings if each.stack]
-    chosen = st.multiselect(
+    deployed = [place_name(deployment.place) for deployment in deployments if deployment.stack]
+    selected = st.multiselect(
         "Accounts and regions that send their logs",
         list(names),
         default=deployed or list(names),
         key="deployment-places",
     )
     present = central.stack.parameters if central and central.stack else {}
-    given = _ask_parameters(present)
+    changes = _ask_parameters(present)
     busy = any(work.running for work in _works(bench))
-    places = tuple(names[name] for name in chosen)
+    places = tuple(names[name] for name in selected)
     with st.container(horizontal=True):
         if st.button("Show plan", type="primary", key="deployment-plan", disabled=busy or not places):
-            _confirm(bench, plan_deploy(bench.cloud, standings, Wish(home, places, given)), "Deploy")
+            _confirm(
+                bench,
+                plan_deploy(bench.cloud, deployments, DeploymentRequest(home, places, changes)),
+                "Deploy",
+            )
         if central and st.button("Remove from these", key="deployment-remove", disabled=busy or not places):
-            _confirm(bench, plan_remove(bench.cloud, standings, central.place, places), "Remove")
+            _confirm(bench, plan_remove(bench.cloud, deployments, central.place, places), "Remove")
 
 
-def _choose_central(names: Mapping[str, Place], central: Standing | None) -> Place:
+def _choose_central(names: Mapping[str, Place], central: ExportDeployment | None) -> Place:
     """Where it stands it stays: the bucket does not move."""
     options = [central.name] if central else list(names)
-    chosen: str = st.selectbox(
+    selected: str = st.selectbox(
         "Centre, with the bucket", options, key="deployment-central", disabled=central is not None, width=320
     )
-    return names[chosen]
+    return names[selected]
 
 
 def _ask_parameters(present: Mapping[str, str]) -> dict[str, str]:
     """Those that differ from what stands, or from the defaults where nothing does."""
-    groups = list(dict.fromkeys(asked.group for asked in CENTRAL))
-    given = {}
+    groups = list(dict.fromkeys(parameter.group for parameter in CENTRAL))
+    changes = {}
     with st.expander("Parameters"):
         for group, tab in zip(groups, st.tabs(groups), strict=True):
             with tab:
-                for asked in CENTRAL:
-                    if asked.group == group and asked.name not in NOT_ASKED:
-                        now = present.get(asked.name, asked.default or "")
-                        value = _ask(asked, now, fixed=bool(present) and asked.name == "DestinationName")
+                for parameter in CENTRAL:
+                    if parameter.group == group and parameter.name not in HIDDEN_PARAMETERS:
+                        now = present.get(parameter.name, parameter.default or "")
+                        value = _ask(
+                            parameter, now, fixed=bool(present) and parameter.name == "DestinationName"
+                        )
                         if value != now:
-                            given[asked.name] = value
-    return given
+                            changes[parameter.name] = value
+    return changes
 
 
-def _ask(asked: Asked, now: str, *, fixed: bool) -> str:
-    key = f"deployment-{asked.name}"
-    allowed = list(dict(asked.checks).get("AllowedValues", ()))
+def _ask(parameter: ExportParameter, now: str, *, fixed: bool) -> str:
+    key = f"deployment-{parameter.name}"
+    allowed = list(dict(parameter.checks).get("AllowedValues", ()))
     if allowed:
         index = allowed.index(now) if now in allowed else 0
-        chosen: str = st.selectbox(asked.label, allowed, index=index, key=key, help=asked.help)
-        return chosen
-    return st.text_input(asked.label, now, key=key, help=asked.help, disabled=fixed).strip()
+        selected: str = st.selectbox(parameter.label, allowed, index=index, key=key, help=parameter.help)
+        return selected
+    return st.text_input(parameter.label, now, key=key, help=parameter.help, disabled=fixed).strip()
 
 
 @dialog("Plan")
@@ -131,9 +139,9 @@ def _confirm(bench: Workbench, plan: Plan, button: str) -> None:
 
 def _forget(bench: Workbench) -> None:
     """What the other tabs have read of the export is no longer so."""
-    _standings.clear()
+    _deployments.clear()
     data.exports.clear()
-    data.scan(bench).start(bench.cloud)
+    data.coverage_scan(bench).start(bench.cloud)
 
 
 def _works(bench: Workbench) -> list[Work]:

@@ -24,17 +24,17 @@ from app.shared.work_panel import show_work_panel
 from ops.aws.s3.objects import Bucket
 from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.export import replay
-from ops.logs.export.backfill.plan import Wanted, plan_backfill
+from ops.logs.export.backfill.plan import BackfillRequest, plan_backfill
 from ops.logs.export.ledger import exported
-from ops.logs.export.ledger.reader import Stock, take_stock
+from ops.logs.export.ledger.reader import ExportReport, read_export_report
 from ops.logs.export.replay import ErrorObject, Stream, plan_replay
-from ops.logs.export.retention import CHOICES_DAYS, Advice, plan_retention
+from ops.logs.export.retention import RETENTION_CHOICES_DAYS, RetentionAdvice, plan_retention
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import HOUR, Location, hour_of
 from ops.operations import Operation
 from ops.plan import Plan
 
-STOCK_TTL_S = 300
+REPORT_TTL_S = 300
 ERRORS_TTL_S = 30
 GB = 1 << 30
 CACHE_BYTES = 10 * GB
@@ -48,19 +48,19 @@ def engine_of(_bench: Workbench, location: Location) -> DuckDbEngine:
     return DuckDbEngine(store, location, FileCache(_bench.settings.data / "logs-cache", CACHE_BYTES))
 
 
-def stock(bench: Workbench, location: Location) -> Stock:
+def export_report(bench: Workbench, location: Location) -> ExportReport:
     """Groups, ledger and backfills, as they are since the last of our changes to them ended."""
     _forget_before_changes(bench)
-    return _stock(bench, location)
+    return _export_report(bench, location)
 
 
-@st.cache_data(ttl=STOCK_TTL_S, show_spinner="Comparing what came in with what is in the bucket…")
-def _stock(_bench: Workbench, location: Location, hours: int = DAY_H) -> Stock:
+@st.cache_data(ttl=REPORT_TTL_S, show_spinner="Comparing what came in with what is in the bucket…")
+def _export_report(_bench: Workbench, location: Location, hours: int = DAY_H) -> ExportReport:
     """However many look, everything is counted once in STOCK_TTL_S."""
     now = datetime.now(UTC)
     end = hour_of(now) + HOUR
     counting = exported.counter(engine_of(_bench, location))
-    return take_stock(_bench.cloud, location, counting, end - hours * HOUR, end, now)
+    return read_export_report(_bench.cloud, location, counting, end - hours * HOUR, end, now)
 
 
 def _forget_before_changes(bench: Workbench) -> None:
@@ -70,14 +70,14 @@ def _forget_before_changes(bench: Workbench) -> None:
 
 
 @st.cache_data(ttl=ERRORS_TTL_S, show_spinner="Reading the error prefix…")
-def failed(_bench: Workbench, location: Location) -> list[ErrorObject]:
-    return replay.survey(_bench.cloud, location)
+def error_objects(_bench: Workbench, location: Location) -> list[ErrorObject]:
+    return replay.list_error_objects(_bench.cloud, location)
 
 
-def show_ledger(found: Stock) -> None:
+def show_ledger(report: ExportReport) -> None:
     """One sentence, four figures, a chart, and every hour that is not complete."""
-    ledger = found.ledger
-    subscribed = sum(each.since is not None for each in found.groups)
+    ledger = report.ledger
+    subscribed = sum(entry.since is not None for entry in report.groups)
     if not subscribed:
         empty_state(
             "No log group is exported yet",
@@ -85,9 +85,9 @@ def show_ledger(found: Stock) -> None:
             "hour by hour, once groups are subscribed.",
         )
         return
-    st.markdown(_verdict(found))
+    st.markdown(_verdict(report))
     figures = {
-        "Taken in": sum(row.taken_in.events for row in ledger.rows),
+        "Taken in": sum(row.ingested.events for row in ledger.rows),
         "Exported": sum(row.exported.events for row in ledger.rows),
         "Failed": ledger.failed,
         "Missing": ledger.missing,
@@ -96,21 +96,21 @@ def show_ledger(found: Stock) -> None:
         for label, value in figures.items():
             st.metric(label, f"{value:,}", border=True)
     show_chart(ledger_chart, ledger.by_hour(), key="ledger-chart")
-    _show_rows(found)
+    _show_rows(report)
     st.caption(
-        f"Counted {ago(found.at, datetime.now(UTC))}, hours from {utc(ledger.start)}. *Begins* is the hour "
+        f"Counted {ago(report.at, datetime.now(UTC))}, hours from {utc(ledger.start)}. *Begins* is the hour "
         "in which a subscription began: only part of it is exported."
     )
-    for note in found.notes:
+    for note in report.notes:
         st.caption(plain(note))
 
 
-def _show_rows(found: Stock) -> None:
+def _show_rows(report: ExportReport) -> None:
     """What is not complete; what is missing first."""
-    rows = [row for row in found.ledger.rows if row.status not in ("complete", "under way")]
+    rows = [row for row in report.ledger.rows if row.status not in ("complete", "under way")]
     if not rows:
         return
-    names = _account_names(found)
+    names = _account_names(report)
     table = [
         {
             "Status": row.status,
@@ -118,9 +118,9 @@ def _show_rows(found: Stock) -> None:
             "Hour, UTC": f"{row.at.hour:%Y-%m-%d %H:%M}",
             "Missing": row.missing,
             "Failed": row.failed,
-            "Taken in": row.taken_in.events,
+            "Taken in": row.ingested.events,
             "Exported": row.exported.events,
-            "Bytes in": size(row.taken_in.size_bytes),
+            "Bytes in": size(row.ingested.size_bytes),
             "Account": names.get(row.at.account, row.at.account),
             "Region": row.at.region,
         }
@@ -130,12 +130,12 @@ def _show_rows(found: Stock) -> None:
     show_table(table, key="ledger-rows", column_config={"Group": group})
 
 
-def _account_names(found: Stock) -> dict[str, str]:
-    return {each.group.place.account.id: each.group.place.account.name for each in found.groups}
+def _account_names(report: ExportReport) -> dict[str, str]:
+    return {entry.group.place.account.id: entry.group.place.account.name for entry in report.groups}
 
 
-def _verdict(found: Stock) -> str:
-    ledger = found.ledger
+def _verdict(report: ExportReport) -> str:
+    ledger = report.ledger
     groups = count(len(ledger.by_group()), "log group")
     if ledger.missing:
         return (
@@ -155,8 +155,8 @@ def show_failed(bench: Workbench, location: Location, stream: Stream | None) -> 
     busy = _show_latest(bench, Operation.REPLAY_RECORDS, "object", again)
     with errors_shown():
         _forget_before_changes(bench)
-        found = failed(bench, location)
-        if not found:
+        objects = error_objects(bench, location)
+        if not objects:
             empty_state(
                 "Nothing has failed",
                 "What the processor could not understand, or Firehose could not deliver, would lie here, "
@@ -165,13 +165,13 @@ def show_failed(bench: Workbench, location: Location, stream: Stream | None) -> 
             return
         rows = [
             {
-                "Object": each.key,
-                "Records": each.records,
-                "Events": each.events,
-                "Unreadable": each.unreadable,
-                "Reasons": ", ".join(each.reasons),
+                "Object": error_object.key,
+                "Records": error_object.records,
+                "Events": error_object.events,
+                "Unreadable": error_object.unreadable,
+                "Reasons": ", ".join(error_object.reasons),
             }
-            for each in found
+            for error_object in objects
         ]
         show_table(rows, key="failed")
         if stream is None:
@@ -184,16 +184,16 @@ def show_failed(bench: Workbench, location: Location, stream: Stream | None) -> 
             key="replay",
             disabled=busy,
         ):
-            _confirm(bench, plan_replay(bench.cloud, location, stream, found), "Replay")
+            _confirm(bench, plan_replay(bench.cloud, location, stream, objects), "Replay")
 
 
-def show_backfill(bench: Workbench, location: Location, found: Stock) -> None:
+def show_backfill(bench: Workbench, location: Location, report: ExportReport) -> None:
     """How far the backfills are, and what is left to fetch."""
     again = "Start it again: it goes on where it stopped."
     busy = _show_latest(bench, Operation.BACKFILL_LOGS, "log group", again)
-    states = list(found.states.values())
+    states = list(report.backfills.values())
     if states:
-        accounts = _account_names(found)
+        accounts = _account_names(report)
         rows = [
             {
                 "Group": state.group,
@@ -208,22 +208,22 @@ def show_backfill(bench: Workbench, location: Location, found: Stock) -> None:
         bar = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
         columns = {"Done": bar, "Group": st.column_config.TextColumn(width="medium")}
         show_table(rows, key="backfills", column_config=columns)
-    wanted = found.wanted()
-    if not wanted:
+    requests = report.wanted()
+    if not requests:
         empty_state(
             "Nothing is left to fetch",
             "Events from before a group's subscription are fetched into the same bucket, once each.",
         )
         return
-    older = "is older than its" if len(wanted) == 1 else "are older than their"
-    st.markdown(f"**{count(len(wanted), 'log group')} {older} subscription.**")
+    older = "is older than its" if len(requests) == 1 else "are older than their"
+    st.markdown(f"**{count(len(requests), 'log group')} {older} subscription.**")
     show_table(
-        [_wanted_row(each, location) for each in wanted],
+        [_wanted_row(request, location) for request in requests],
         key="backfill-wanted",
         column_config={"Group": st.column_config.TextColumn(width="medium")},
     )
-    names = {"/".join(each.group.key): each for each in wanted}
-    chosen = st.multiselect("Log groups", list(names), key="backfill-groups", placeholder="All of them")
+    names = {"/".join(request.group.key): request for request in requests}
+    selected = st.multiselect("Log groups", list(names), key="backfill-groups", placeholder="All of them")
     if operation_button(
         bench,
         Operation.BACKFILL_LOGS,
@@ -232,38 +232,40 @@ def show_backfill(bench: Workbench, location: Location, found: Stock) -> None:
         key="backfill",
         disabled=busy,
     ):
-        picked = [names[name] for name in chosen or names]
+        targets = [names[name] for name in selected or names]
         with errors_shown():
             stops = partial(_backfill_stops, bench)
-            _confirm(bench, plan_backfill(bench.cloud, location, picked, stopped=stops), "Fetch")
+            _confirm(bench, plan_backfill(bench.cloud, location, targets, stopped=stops), "Fetch")
 
 
-def _wanted_row(wanted: Wanted, location: Location) -> dict[str, str]:
+def _wanted_row(request: BackfillRequest, location: Location) -> dict[str, str]:
     return {
-        "Group": wanted.group.name,
-        "From": f"{wanted.start:%Y-%m-%d %H:%M}",
-        "Until": f"{wanted.cut:%Y-%m-%d %H:%M}",
-        "Stored": size(wanted.group.stored_bytes),
-        "By": "an export task" if wanted.by_task(location) else "reading",
-        "Account": wanted.group.place.account.name,
-        "Region": wanted.group.place.region,
+        "Group": request.group.name,
+        "From": f"{request.start:%Y-%m-%d %H:%M}",
+        "Until": f"{request.cut:%Y-%m-%d %H:%M}",
+        "Stored": size(request.group.stored_bytes),
+        "By": "an export task" if request.uses_export_task(location) else "reading",
+        "Account": request.group.place.account.name,
+        "Region": request.group.place.region,
     }
 
 
-def show_retention(bench: Workbench, found: Stock, clock: Callable[[], datetime] | None = None) -> None:
+def show_retention(
+    bench: Workbench, report: ExportReport, clock: Callable[[], datetime] | None = None
+) -> None:
     """What keeping logs for ever costs; retention for the chosen groups whose export is proven."""
     busy = _show_latest(bench, Operation.SET_RETENTION, "log group", "Choose again what is left.")
-    advice = found.advice()
+    advice = report.advice()
     if not advice:
         empty_state(
             "No log group keeps its logs for ever", "Groups without a retention appear here with their cost."
         )
         return
-    total = sum(each.cost for each in advice)
+    total = sum(item.cost for item in advice)
     keep = "keeps" if len(advice) == 1 else "keep"
     st.markdown(f"{count(len(advice), 'log group')} {keep} logs for ever, for **{money(total)} a month**.")
     event = show_table(
-        [_advice_row(each) for each in advice],
+        [_advice_row(item) for item in advice],
         key="retention",
         on_select="rerun",
         selection_mode="multi-row",
@@ -274,29 +276,33 @@ def show_retention(bench: Workbench, found: Stock, clock: Callable[[], datetime]
     )
     st.caption("Choose rows at their left edge. Retention is set only where the ledger proves the export.")
     days = st.radio(
-        "Keep for days", CHOICES_DAYS, index=CHOICES_DAYS.index(30), key="retention-days", horizontal=True
+        "Keep for days",
+        RETENTION_CHOICES_DAYS,
+        index=RETENTION_CHOICES_DAYS.index(30),
+        key="retention-days",
+        horizontal=True,
     )
-    chosen = [advice[row] for row in event.selection.rows]
+    selected = [advice[row] for row in event.selection.rows]
     if operation_button(
         bench,
         Operation.SET_RETENTION,
         "Set retention",
         icon=":material/auto_delete:",
         key="set-retention",
-        disabled=busy or not chosen,
+        disabled=busy or not selected,
     ):
         with errors_shown():
             now = clock or (lambda: datetime.now(UTC))
-            _confirm(bench, plan_retention(bench.cloud, chosen, days, now), "Set retention")
+            _confirm(bench, plan_retention(bench.cloud, selected, days, now), "Set retention")
 
 
-def _advice_row(advice: Advice) -> dict[str, str]:
+def _advice_row(advice: RetentionAdvice) -> dict[str, str]:
     return {
         "Group": advice.group.name,
         "Export": "proven" if advice.proof.proven else advice.proof.reason,
         "Stored": size(advice.group.stored_bytes),
         "A month": money(advice.cost),
-        **{f"Saved at {days} d": money(advice.saved[days]) for days in CHOICES_DAYS},
+        **{f"Saved at {days} d": money(advice.saved[days]) for days in RETENTION_CHOICES_DAYS},
         "Account": advice.group.place.account.name,
         "Region": advice.group.place.region,
     }
@@ -304,7 +310,7 @@ def _advice_row(advice: Advice) -> dict[str, str]:
 
 def _show_latest(bench: Workbench, operation: Operation, thing: str, advice: str) -> bool:
     """The last plan of the operation as it goes on, whoever began it; whether it still runs."""
-    work = next((each for each in bench.works.recent() if each.plan.operation is operation), None)
+    work = next((work for work in bench.works.recent() if work.plan.operation is operation), None)
     if work is None:
         return False
     then = partial(_forget_before_changes, bench)

@@ -12,17 +12,17 @@ from app.shared.components import empty_state, plain, show_error
 from app.shared.session import Workbench
 from app.shared.words import ago, count, duration, size
 from ops.errors import SlipwayError
-from ops.logs.export.health import Health, Pipeline, Stage
+from ops.logs.export.health import ExportHealth, ExportPipeline, ExportStage
 from ops.logs.export.installed import Export
 
 HERE = Path(__file__).parent
 LIVE_S = 10.0
 WORDS = {
-    Health.FLOWING: ":material/check_circle: **Logs flow.**",
-    Health.QUIET: ":material/pause_circle: **Nothing has come in in the last 15 minutes.**",
-    Health.BEHIND: ":material/schedule: **The export is behind.**",
-    Health.FAILING: ":material/error: **The export fails.**",
-    Health.UNKNOWN: ":material/help: **How the export does is not known.**",
+    ExportHealth.HEALTHY: ":material/check_circle: **Logs flow.**",
+    ExportHealth.IDLE: ":material/pause_circle: **Nothing has come in in the last 15 minutes.**",
+    ExportHealth.DELAYED: ":material/schedule: **The export is behind.**",
+    ExportHealth.FAILING: ":material/error: **The export fails.**",
+    ExportHealth.UNKNOWN: ":material/help: **How the export does is not known.**",
 }
 
 _diagram = st.components.v2.component(
@@ -39,11 +39,11 @@ def show_pipeline(bench: Workbench, export: Export) -> None:
     @st.fragment(run_every=LIVE_S)
     def panel() -> None:
         try:
-            found = data.pipeline(bench, export, export.stack.id)
+            pipeline = data.pipeline(bench, export, export.stack.id)
         except SlipwayError as error:
             show_error(error)
             return
-        _show(found)
+        _show(pipeline)
 
     panel()
 
@@ -63,16 +63,20 @@ def show_no_pipeline() -> None:
     )
 
 
-def _show(found: Pipeline) -> None:
-    st.markdown(f"{WORDS[found.health]} {_sentence(found)}")
-    _diagram(data={"stages": [_drawn(stage) for stage in found.stages]}, key="log-pipeline")
-    for alarm in found.ringing:
-        long = duration(datetime.now(UTC) - alarm.since.astimezone(UTC))
-        st.error(f"{plain(alarm.description or alarm.name)} (for {long})", icon=":material/notifications:")
-    for note in found.notes:
+def _show(pipeline: ExportPipeline) -> None:
+    st.markdown(f"{WORDS[pipeline.health]} {_sentence(pipeline)}")
+    _diagram(data={"stages": [_drawn(stage) for stage in pipeline.stages]}, key="log-pipeline")
+    for alarm in pipeline.ringing:
+        duration_text = duration(datetime.now(UTC) - alarm.since.astimezone(UTC))
+        st.error(
+            f"{plain(alarm.description or alarm.name)} (for {duration_text})", icon=":material/notifications:"
+        )
+    for note in pipeline.notes:
         st.warning(plain(note), icon=":material/visibility_off:")
     alarms = (
-        f"{count(len(found.alarms), 'alarm')}, {len(found.ringing) or 'none'} ringing" if found.alarms else ""
+        f"{count(len(pipeline.alarms), 'alarm')}, {len(pipeline.ringing) or 'none'} ringing"
+        if pipeline.alarms
+        else ""
     )
     st.caption(
         " · ".join(
@@ -81,41 +85,43 @@ def _show(found: Pipeline) -> None:
                 (
                     "Rates are of the last 15 minutes, lines of the last hour",
                     alarms,
-                    f"read {ago(found.at, datetime.now(UTC))}",
+                    f"read {ago(pipeline.at, datetime.now(UTC))}",
                 ),
             )
         )
     )
 
 
-def _sentence(found: Pipeline) -> str:
+def _sentence(pipeline: ExportPipeline) -> str:
     """What to look at first: the stages that are not well, else the delivery."""
-    ill = [stage for stage in found.stages if stage.health in (Health.FAILING, Health.BEHIND)]
-    if ill:
-        return " ".join(f"{stage.title}: {plain(stage.says)}" for stage in ill)
-    delivery = next((stage for stage in found.stages if stage.title == "Delivery"), None)
-    if delivery is None or not delivery.a_second:
+    unhealthy = [
+        stage for stage in pipeline.stages if stage.health in (ExportHealth.FAILING, ExportHealth.DELAYED)
+    ]
+    if unhealthy:
+        return " ".join(f"{stage.title}: {plain(stage.message)}" for stage in unhealthy)
+    delivery = next((stage for stage in pipeline.stages if stage.title == "Delivery"), None)
+    if delivery is None or not delivery.per_second:
         return ""
-    late = f", {duration(timedelta(seconds=delivery.late_s))} behind" if delivery.late_s is not None else ""
+    late = f", {duration(timedelta(seconds=delivery.lag_s))} behind" if delivery.lag_s is not None else ""
     return f"{_rate(delivery)} into the bucket{late}."
 
 
-def _drawn(stage: Stage) -> dict[str, Any]:
-    late = f"{duration(timedelta(seconds=stage.late_s))} behind" if stage.late_s is not None else ""
+def _drawn(stage: ExportStage) -> dict[str, Any]:
+    late = f"{duration(timedelta(seconds=stage.lag_s))} behind" if stage.lag_s is not None else ""
     return {
         "title": stage.title,
         "resource": stage.resource,
         "health": stage.health.value,
-        "says": stage.says,
+        "says": stage.message,
         "rate": _rate(stage),
         "late": late,
-        "each_minute": list(stage.each_minute),
+        "each_minute": list(stage.per_minute),
     }
 
 
-def _rate(stage: Stage) -> str:
-    if stage.a_second is None:
+def _rate(stage: ExportStage) -> str:
+    if stage.per_second is None:
         return ""
     if stage.unit == "calls":
-        return f"{stage.a_second * 60:,.1f} calls/min"
-    return f"{size(round(stage.a_second))}/s"
+        return f"{stage.per_second * 60:,.1f} calls/min"
+    return f"{size(round(stage.per_second))}/s"

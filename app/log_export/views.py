@@ -10,32 +10,34 @@ from ops.logs.known_exports import KnownExport, list_known
 
 def choose(bench: Workbench) -> KnownExport:
     """Asks only where there are several; kept in the address."""
-    found = data.exports(bench)
-    for reading in found.unread:
+    exports = data.exports(bench)
+    for reading in exports.unread:
         where = f"{reading.place.account.name}, {reading.place.region}"
         st.warning(
             f"{plain(where)} could not be read: {plain(str(reading.error))}", icon=":material/visibility_off:"
         )
-    options = {_label(each): each for each in list_known(bench.cloud, found.central)}
+    options = {
+        _label(known_export): known_export for known_export in list_known(bench.cloud, exports.central)
+    }
     if not options:
         return KnownExport()
     names = list(options)
-    wanted = st.query_params.get("export", names[0])
+    requested = st.query_params.get("export", names[0])
     if len(names) == 1:
         return options[names[0]]
     if st.session_state.get("log-export") not in names:
-        st.session_state["log-export"] = wanted if wanted in names else names[0]
+        st.session_state["log-export"] = requested if requested in names else names[0]
     name = st.selectbox("Export", names, key="log-export")
     if st.query_params.get("export") != name:
         st.query_params["export"] = name
     return options[name]
 
 
-def _label(known: KnownExport) -> str:
-    if known.export is None:
-        return f"{known.location} (no pipeline among the accounts)"
-    where = f"{known.export.place.account.name}, {known.export.place.region}"
-    return f"{known.export.stack.name} in {where} → {known.location or 'being made'}"
+def _label(known_export: KnownExport) -> str:
+    if known_export.export is None:
+        return f"{known_export.location} (no pipeline among the accounts)"
+    where = f"{known_export.export.place.account.name}, {known_export.export.place.region}"
+    return f"{known_export.export.stack.name} in {where} → {known_export.location or 'being made'}"
 
 
 def show_no_bucket() -> None:

@@ -18,7 +18,7 @@ ATTEMPTS = 12
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 10.0
 
-Keyed = tuple[str, bytes]
+KeyedRecord = tuple[str, bytes]
 
 
 def put_records(
@@ -26,7 +26,7 @@ def put_records(
     account: str,
     region: str,
     stream: str,
-    records: Sequence[Keyed],
+    records: Sequence[KeyedRecord],
     *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
@@ -39,7 +39,7 @@ def put_records(
         _put(client, stream, batch, sleep)
 
 
-def _put(client: Any, stream: str, batch: Sequence[Keyed], sleep: Callable[[float], None]) -> None:
+def _put(client: Any, stream: str, batch: Sequence[KeyedRecord], sleep: Callable[[float], None]) -> None:
     left: list[dict[str, Any]] = [{"PartitionKey": key, "Data": data} for key, data in batch]
     for attempt in range(ATTEMPTS):
         with translated(f"Putting records into the stream {stream}"):
@@ -50,7 +50,7 @@ def _put(client: Any, stream: str, batch: Sequence[Keyed], sleep: Callable[[floa
                     raise
                 answers = []
         if answers:
-            left = [each for each, answer in zip(left, answers, strict=True) if "ErrorCode" in answer]
+            left = [record for record, answer in zip(left, answers, strict=True) if "ErrorCode" in answer]
         if not left:
             return
         longest = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)
@@ -61,8 +61,8 @@ def _put(client: Any, stream: str, batch: Sequence[Keyed], sleep: Callable[[floa
     )
 
 
-def _batches(records: Sequence[Keyed]) -> Iterator[list[Keyed]]:
-    batch: list[Keyed] = []
+def _batches(records: Sequence[KeyedRecord]) -> Iterator[list[KeyedRecord]]:
+    batch: list[KeyedRecord] = []
     size = 0
     for key, data in records:
         length = len(key) + len(data)

@@ -16,7 +16,7 @@ from ops.cli import main
 from ops.errors import InputError
 from ops.logs.export.coverage.reading import Coverage, read_coverage
 from ops.logs.export.coverage.subscriptions import plan_subscribe, plan_unsubscribe
-from ops.logs.export.coverage.verdicts import Covered, State
+from ops.logs.export.coverage.verdicts import CoverageState, GroupCoverage
 from ops.logs.export.deployment.stacks import STACK, central_spec
 from ops.roles import Role
 from tests.end_to_end.workbench import Workbench, eventually
@@ -60,11 +60,11 @@ def read(bench: Workbench, place: Place) -> Coverage:
     return read_coverage(bench.cloud, datetime.now(UTC), [place])
 
 
-def covered(bench: Workbench, place: Place, name: str) -> Covered:
+def covered(bench: Workbench, place: Place, name: str) -> GroupCoverage:
     return next(each for each in read(bench, place).groups if each.group.name == f"{STEM}/{name}")
 
 
-def state(bench: Workbench, place: Place, name: str, wanted: State) -> Covered | None:
+def state(bench: Workbench, place: Place, name: str, wanted: CoverageState) -> GroupCoverage | None:
     found = covered(bench, place, name)
     return found if found.state is wanted else None
 
@@ -78,36 +78,36 @@ def call_subscriber(bench: Workbench, place: Place, work: str) -> None:
 
 
 def test_each_group_is_covered_or_the_reason_is_said(bench: Workbench, place: Place, mode: str) -> None:
-    found = eventually(lambda: state(bench, place, "a", State.SUBSCRIBED))
+    found = eventually(lambda: state(bench, place, "a", CoverageState.SUBSCRIBED))
     by = {"group": f"filter slipway-{REGION}", "account": f"account policy slipway-{REGION}"}
-    assert found.by == by[mode] and found.since
-    assert covered(bench, place, "left/x").state is State.EXCLUDED
+    assert found.exported_by == by[mode] and found.since
+    assert covered(bench, place, "left/x").state is CoverageState.EXCLUDED
     whole = read(bench, place)
     own = [each for each in whole.groups if each.group.name.startswith("/slipway/logs/")]
-    assert own and {each.state for each in own} == {State.OWN}
+    assert own and {each.state for each in own} == {CoverageState.EXPORT_LOGS}
     assert whole.places[0].exports[0].central and not whole.notes and not whole.unread
 
 
 def test_unsubscribing_lasts_and_subscribing_ends_it(bench: Workbench, place: Place, mode: str) -> None:
-    found = eventually(lambda: state(bench, place, "b", State.SUBSCRIBED))
+    found = eventually(lambda: state(bench, place, "b", CoverageState.SUBSCRIBED))
     plan = plan_unsubscribe(bench.cloud, [found])
     assert plan.confirm and plan.role is Role.ADMINISTRATOR
     bench.must(plan)
-    assert covered(bench, place, "b").state is State.LEFT_OUT
+    assert covered(bench, place, "b").state is CoverageState.UNSUBSCRIBED
     call_subscriber(bench, place, "check")
     call_subscriber(bench, place, "reconcile")
     left_out = covered(bench, place, "b")
-    assert left_out.state is State.LEFT_OUT
-    assert covered(bench, place, "a").state is State.SUBSCRIBED
+    assert left_out.state is CoverageState.UNSUBSCRIBED
+    assert covered(bench, place, "a").state is CoverageState.SUBSCRIBED
     again = bench.carry_out(plan)
     assert [result.status.value for result in again.results] == ["already done"]
 
     plan = plan_subscribe(bench.cloud, [left_out])
     assert plan.role is Role.OPERATOR and not plan.confirm
     bench.must(plan)
-    assert covered(bench, place, "b").state is State.SUBSCRIBED
+    assert covered(bench, place, "b").state is CoverageState.SUBSCRIBED
     call_subscriber(bench, place, "reconcile")
-    assert covered(bench, place, "b").state is State.SUBSCRIBED
+    assert covered(bench, place, "b").state is CoverageState.SUBSCRIBED
 
 
 def test_what_is_excluded_is_not_subscribed_behind_the_patterns_back(
@@ -124,7 +124,7 @@ def test_two_filters_of_others_and_a_class_without_subscriptions(
     if mode == "account":
         pytest.skip("an account policy needs no free filter")
     logs = bench.cloud.client("logs", place.account.id, place.region)
-    found = eventually(lambda: state(bench, place, "c", State.SUBSCRIBED))
+    found = eventually(lambda: state(bench, place, "c", CoverageState.SUBSCRIBED))
     assert found.export
     logs.delete_subscription_filter(logGroupName=found.group.name, filterName=found.export.rules.filter)
     for name in ("one", "two"):
@@ -135,14 +135,14 @@ def test_two_filters_of_others_and_a_class_without_subscriptions(
             destinationArn=found.export.rules.destination,
         )
     full = covered(bench, place, "c")
-    assert full.state is State.FULL and "one, two" in full.reason
+    assert full.state is CoverageState.FILTER_LIMIT and "one, two" in full.reason
     with pytest.raises(InputError, match="two filters of others"):
         plan_subscribe(bench.cloud, [full])
     changed = bench.carry_out(plan_unsubscribe(bench.cloud, [found])).results[0]
     assert changed.status.value == "done", "what is not there is marked all the same"
     assert len(logs.describe_subscription_filters(logGroupName=found.group.name)["subscriptionFilters"]) == 2
     logs.create_log_group(logGroupName=f"{STEM}/rare", logGroupClass="INFREQUENT_ACCESS")
-    assert covered(bench, place, "rare").state is State.UNSUPPORTED
+    assert covered(bench, place, "rare").state is CoverageState.UNSUPPORTED
 
 
 def test_the_command_line_tells_what_is_missing_and_mends_it(
@@ -165,6 +165,6 @@ def test_the_command_line_tells_what_is_missing_and_mends_it(
     rows = {row["group"]: row for row in json.loads(capsys.readouterr().out)["groups"]}
     assert rows[f"{STEM}/a"]["state"] == "unsubscribed" and "by hand" in rows[f"{STEM}/a"]["why"]
     assert main(["--json", "logs", "subscribe", f"{STEM}/a", *where]) == 0
-    assert covered(bench, place, "a").state is State.SUBSCRIBED
+    assert covered(bench, place, "a").state is CoverageState.SUBSCRIBED
     assert main(["--json", "logs", "subscribe", f"{STEM}/left/x", *where]) == 1
     assert "ExcludePatterns" in capsys.readouterr().err

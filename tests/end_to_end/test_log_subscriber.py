@@ -13,9 +13,9 @@ from ops.aws.pace import Pace
 from ops.embedded.lifecycle import RunningCloud
 from ops.errors import Throttled
 from ops.logs.export.coverage import reading as coverage
-from ops.logs.export.coverage.facts import EXPORT_TAG, LEFT_OUT, Facts
-from ops.logs.export.coverage.reading import Tick, read_coverage
-from ops.logs.export.coverage.verdicts import State
+from ops.logs.export.coverage.facts import EXPORT_TAG, OPTED_OUT, CoverageFacts
+from ops.logs.export.coverage.reading import CoverageProgress, read_coverage
+from ops.logs.export.coverage.verdicts import CoverageState
 from ops.settings import Account, Settings
 from tests.ops.embedded.many_groups import ACCOUNT, Throttling, make_groups
 from tests.ops.embedded.overlay import REGION, allow, client
@@ -100,7 +100,7 @@ def test_a_reconcile_leaves_what_is_wanted_and_what_was_not_unsubscribed_by_hand
     by_hand = groups[500]
     owner = client(embedded, "logs", account=ACCOUNT)
     arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{by_hand}"
-    owner.tag_resource(resourceArn=arn, tags={EXPORT_TAG: LEFT_OUT})
+    owner.tag_resource(resourceArn=arn, tags={EXPORT_TAG: OPTED_OUT})
     module = subscriber(embedded, logs, destination, "group", EXCLUDE="/many/00*")
     module.handler({"work": "subscribe"}, Context(900))
     module.handler({"work": "reconcile"}, Context(900))
@@ -132,19 +132,19 @@ def crowded(embedded: RunningCloud) -> Iterator[Cloud]:
 def test_coverage_of_a_thousand_groups_is_a_call_each_and_survives_throttling(
     crowded: Cloud, groups: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(coverage, "read_facts", lambda *_: Facts(exports=(export(),)))
-    read, calls = log_groups.list_subscriptions, iter(range(10 * GROUPS))
+    monkeypatch.setattr(coverage, "read_facts", lambda *_: CoverageFacts(exports=(export(),)))
+    read, calls = log_groups.list_subscription_filters, iter(range(10 * GROUPS))
 
     def sometimes(cloud: Cloud, place: Place, group: str) -> Any:
         if next(calls) % 5 == 0:
             raise Throttled("slowly")
         return read(cloud, place, group)
 
-    monkeypatch.setattr(log_groups, "list_subscriptions", sometimes)
+    monkeypatch.setattr(log_groups, "list_subscription_filters", sometimes)
     monkeypatch.setattr("ops.aws.pace.FIRST_PAUSE_S", 0.001)
-    ticks: list[Tick] = []
+    ticks: list[CoverageProgress] = []
     found = read_coverage(crowded, datetime.now(UTC), report=ticks.append, pace=lambda: Pace(QUICK))
     assert [each.group.name for each in found.groups if each.group.name in groups] == groups
-    assert not found.of(State.UNREADABLE) and not found.unread and not found.notes
+    assert not found.of(CoverageState.NOT_READ) and not found.unread and not found.notes
     assert GROUPS * 1.2 <= next(calls) <= GROUPS * 1.4
     assert ticks[-1].done == ticks[-1].total == len(found.groups)

@@ -20,7 +20,7 @@ from ops.embedded.lifecycle import RunningCloud
 from ops.errors import AccessDenied
 from ops.logs.export.coverage.last_events import LastEvents
 from ops.logs.export.coverage.reading import Coverage, PlaceCoverage
-from ops.logs.export.health import Parts, Pipeline, judge_stages
+from ops.logs.export.health import ExportPipeline, PipelineResources, judge_stages
 from ops.logs.export.installed import Export, find_exports
 from ops.operations import Operation
 from ops.plan import Plan, Resource, Say, Step
@@ -97,11 +97,11 @@ def test_a_place_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_failing_stage_and_its_alarm_are_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     exports_are(monkeypatch, central())
-    parts = Parts("stream", "delivery", "processor", ())
+    parts = PipelineResources("stream", "delivery", "processor", ())
     now = datetime.now(UTC)
     stages = judge_stages(central(), parts, {}, 3, now)
     alarm = Alarm("a", "ALARM", f"Objects come late {HOSTILE}", "", now - timedelta(minutes=7, seconds=2))
-    found = Pipeline(central(), now, stages, (alarm,), 3, ("Metrics: denied",))
+    found = ExportPipeline(central(), now, stages, (alarm,), 3, ("Metrics: denied",))
     monkeypatch.setattr(log_export_data, "read_pipeline", lambda *_: found)
     test = page("log_export")
     assert not test.exception
@@ -133,7 +133,7 @@ def test_coverage_says_why_and_offers_to_subscribe(monkeypatch: pytest.MonkeyPat
 
 def test_coverage_of_the_sample_logs(monkeypatch: pytest.MonkeyPatch) -> None:
     test = page("log_export", view="Coverage")
-    eventually(lambda: not log_export_data.scan(None).running, within_s=60)  # type: ignore[arg-type]
+    eventually(lambda: not log_export_data.coverage_scan(None).running, within_s=60)  # type: ignore[arg-type]
     test = test.run()
     assert not test.exception
     assert "log groups read" in texts(test) or "wanted log group" in texts(test)

@@ -8,12 +8,12 @@ from typing import Any
 from ops.aws.calls import translated
 from ops.aws.cloud import Cloud, Place
 
-QUERIES = 500  # a call of GetMetricData
-POINTS = 100_000  # a call returns 100,800 at most
+MAX_QUERIES = 500  # a call of GetMetricData
+MAX_DATA_POINTS = 100_000  # a call returns 100,800 at most
 
 
 @dataclass(frozen=True)
-class Sum:
+class MetricSum:
     """The sum of one metric of one resource over one period."""
 
     metric: str
@@ -42,7 +42,7 @@ def read_series(
     """Each metric's values by time; at most QUERIES metrics. A metric without data has an empty series."""
     client = cloud.client("cloudwatch", place.account.id, place.region)
     queries: Any = [_queried(number, metric, period) for number, metric in enumerate(metrics)]
-    found: dict[Metric, Series] = {metric: {} for metric in metrics}
+    series: dict[Metric, Series] = {metric: {} for metric in metrics}
     with translated("Reading metrics from CloudWatch"):
         pages = client.get_paginator("get_metric_data").paginate(
             MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending"
@@ -50,10 +50,10 @@ def read_series(
         for page in pages:
             for result in page["MetricDataResults"]:
                 pairs = zip(result["Timestamps"], result["Values"], strict=True)
-                found[metrics[int(result["Id"][1:])]].update(
+                series[metrics[int(result["Id"][1:])]].update(
                     {at.astimezone(UTC): value for at, value in pairs}
                 )
-    return found
+    return series
 
 
 def read_sums(
@@ -66,17 +66,17 @@ def read_sums(
     start: datetime,
     end: datetime,
     period: timedelta,
-) -> Iterator[Sum]:
+) -> Iterator[MetricSum]:
     """Sums of each metric for each resource name; periods without data are left out.
 
     500 metrics a call, fewer where the range would exceed what a call returns.
     """
     client = cloud.client("cloudwatch", place.account.id, place.region)
-    wanted = [(metric, name) for name in names for metric in metrics]
-    each = max(1, int((end - start) / period))
-    size = max(1, min(QUERIES, POINTS // each))
-    for first in range(0, len(wanted), size):
-        batch = wanted[first : first + size]
+    pairs = [(metric, name) for name in names for metric in metrics]
+    points = max(1, int((end - start) / period))
+    size = max(1, min(MAX_QUERIES, MAX_DATA_POINTS // points))
+    for first in range(0, len(pairs), size):
+        batch = pairs[first : first + size]
         queries: Any = [
             _queried(number, Metric(namespace, metric, dimension, name, "Sum"), period)
             for number, (metric, name) in enumerate(batch)
@@ -106,7 +106,7 @@ def _queried(number: int, metric: Metric, period: timedelta) -> dict[str, Any]:
     }
 
 
-def _sums(batch: Sequence[tuple[str, str]], result: Mapping[str, Any]) -> Iterator[Sum]:
+def _sums(batch: Sequence[tuple[str, str]], result: Mapping[str, Any]) -> Iterator[MetricSum]:
     metric, name = batch[int(result["Id"][1:])]
     for at, value in zip(result["Timestamps"], result["Values"], strict=True):
-        yield Sum(metric, name, at.astimezone(UTC), value)
+        yield MetricSum(metric, name, at.astimezone(UTC), value)

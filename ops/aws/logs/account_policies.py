@@ -9,10 +9,10 @@ from typing import Any
 
 from ops.aws.calls import translated
 from ops.aws.cloud import Cloud, Place
-from ops.aws.logs.groups import client_of, moment
+from ops.aws.logs.groups import client_of, to_datetime
 from ops.errors import InputError, NotFound
 
-KIND = "SUBSCRIPTION_FILTER_POLICY"
+POLICY_TYPE = "SUBSCRIPTION_FILTER_POLICY"
 MAXIMUM_SELECTION = 25_600  # bytes: API Reference, PutAccountPolicy
 _EXCLUDED = re.compile(r"LogGroupName\s+NOT\s+IN\s+(\[.*\])", re.DOTALL)
 
@@ -30,7 +30,7 @@ class AccountPolicy:
         return group not in self.excluded
 
 
-def leave_out(cloud: Cloud, place: Place, name: str, excluded: Iterable[str]) -> None:
+def exclude_groups(cloud: Cloud, place: Place, name: str, excluded: Iterable[str]) -> None:
     """Makes the policy of that name leave out just these groups. Raises NotFound, InputError."""
     client: Any = client_of(cloud, place)
     names = sorted(excluded)
@@ -42,16 +42,18 @@ def leave_out(cloud: Cloud, place: Place, name: str, excluded: Iterable[str]) ->
             hint="Let the export subscribe by group (SubscribeBy), or leave out fewer.",
         )
     with translated(f"Changing the subscription policy of {place.account.name} in {place.region}"):
-        found = client.describe_account_policies(policyType=KIND, policyName=name)["accountPolicies"]
-        if not found:
+        policies = client.describe_account_policies(policyType=POLICY_TYPE, policyName=name)[
+            "accountPolicies"
+        ]
+        if not policies:
             raise NotFound(
                 f"{place.account.name} has no subscription policy {name} in {place.region}.",
                 hint="Update the export's stack there: its subscriber makes the policy.",
             )
         client.put_account_policy(
             policyName=name,
-            policyType=KIND,
-            policyDocument=found[0]["policyDocument"],
+            policyType=POLICY_TYPE,
+            policyDocument=policies[0]["policyDocument"],
             scope="ALL",
             **({"selectionCriteria": selection} if selection else {}),
         )
@@ -61,13 +63,13 @@ def read_policy(cloud: Cloud, place: Place) -> AccountPolicy | None:
     """The policy of the account and region; None where there is none."""
     client: Any = client_of(cloud, place)
     with translated(f"Reading the subscription policy of {place.account.name} in {place.region}"):
-        found = client.describe_account_policies(policyType=KIND)["accountPolicies"]
-    for each in found:
-        match = _EXCLUDED.fullmatch(each.get("selectionCriteria", "").strip())
+        policies = client.describe_account_policies(policyType=POLICY_TYPE)["accountPolicies"]
+    for policy in policies:
+        match = _EXCLUDED.fullmatch(policy.get("selectionCriteria", "").strip())
         return AccountPolicy(
-            name=each["policyName"],
-            destination=json.loads(each["policyDocument"])["DestinationArn"],
+            name=policy["policyName"],
+            destination=json.loads(policy["policyDocument"])["DestinationArn"],
             excluded=frozenset(json.loads(match[1]) if match else ()),
-            since=moment(each["lastUpdatedTime"]),
+            since=to_datetime(policy["lastUpdatedTime"]),
         )
     return None

@@ -86,13 +86,13 @@ class GroupAudit:
 
     def read(self, limit: int) -> list[Record]:
         """The newest `limit` records, newest first; what is no record of ours is left out."""
-        found: list[Record] = []
+        records: list[Record] = []
         for window in WINDOWS:
             with translated(f"Reading the audit from {self.group}"):
-                found = list(self._since(self._now() - window))
-            if len(found) >= limit:
+                records = list(self._since(self._now() - window))
+            if len(records) >= limit:
                 break
-        return sorted(found, key=lambda record: record.at, reverse=True)[:limit]
+        return sorted(records, key=lambda record: record.at, reverse=True)[:limit]
 
     def _since(self, start: datetime) -> Iterator[Record]:
         pages = self._logs.get_paginator("filter_log_events").paginate(

@@ -20,7 +20,7 @@ class Destination:
 
     def may_subscribe(self, account: str) -> bool:
         """Whether the policy speaks for the account. An organization's condition is taken to hold."""
-        return any(_allows(each, account) for each in _listed(self.policy.get("Statement", [])))
+        return any(_allows(statement, account) for statement in _listed(self.policy.get("Statement", [])))
 
 
 def read_destination(cloud: Cloud, arn: str) -> Destination | None:
@@ -31,9 +31,9 @@ def read_destination(cloud: Cloud, arn: str) -> Destination | None:
     pages = client_of(cloud, place).get_paginator("describe_destinations")
     with translated(f"Reading the log destination {name} of {place.account.name}"):
         for page in pages.paginate(DestinationNamePrefix=name):
-            for each in page["destinations"]:
-                if each["arn"] == arn:
-                    return Destination(arn, json.loads(each.get("accessPolicy") or "{}"))
+            for destination in page["destinations"]:
+                if destination["arn"] == arn:
+                    return Destination(arn, json.loads(destination.get("accessPolicy") or "{}"))
     return None
 
 
@@ -42,10 +42,10 @@ def _allows(statement: dict[str, Any], account: str) -> bool:
         return False
     principal = statement.get("Principal", {})
     named = [
-        str(each) for each in _listed(principal.get("AWS", []) if isinstance(principal, dict) else principal)
+        str(name) for name in _listed(principal.get("AWS", []) if isinstance(principal, dict) else principal)
     ]
     return any(
-        each == "*" or each == account or each.startswith(f"arn:aws:iam::{account}:") for each in named
+        name == "*" or name == account or name.startswith(f"arn:aws:iam::{account}:") for name in named
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # What PutRetentionPolicy takes: CloudWatch Logs API Reference.
 RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
 STANDARD = "STANDARD"  # the one class that takes subscriptions
-FILTERS = 2  # a log group takes: CloudWatch Logs quotas
+MAX_FILTERS = 2  # a log group takes: CloudWatch Logs quotas
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class LogGroup:
 
 
 @dataclass(frozen=True)
-class Subscription:
+class SubscriptionFilter:
     """What sends a group's events on: a filter, or an account policy (whose `group` is empty)."""
 
     group: str
@@ -54,44 +54,49 @@ def client_of(cloud: Cloud, place: Place) -> "CloudWatchLogsClient":
 
 def list_groups(cloud: Cloud, place: Place, prefix: str = "") -> list[LogGroup]:
     """Every log group of an account and region, by name."""
-    found = []
+    groups = []
     with translated(f"Listing the log groups of {place.account.name} in {place.region}"):
         pages = client_of(cloud, place).get_paginator("describe_log_groups")
         for page in pages.paginate(logGroupNamePrefix=prefix) if prefix else pages.paginate():
-            for each in page["logGroups"]:
-                found.append(
+            for group in page["logGroups"]:
+                groups.append(
                     LogGroup(
-                        name=each["logGroupName"],
+                        name=group["logGroupName"],
                         place=place,
-                        created=moment(each["creationTime"]),
-                        stored_bytes=each.get("storedBytes", 0),
-                        retention_days=each.get("retentionInDays"),
-                        log_class=each.get("logGroupClass", STANDARD),
+                        created=to_datetime(group["creationTime"]),
+                        stored_bytes=group.get("storedBytes", 0),
+                        retention_days=group.get("retentionInDays"),
+                        log_class=group.get("logGroupClass", STANDARD),
                     )
                 )
-    return found
+    return groups
 
 
-def list_subscriptions(cloud: Cloud, place: Place, group: str) -> list[Subscription]:
+def list_subscription_filters(cloud: Cloud, place: Place, group: str) -> list[SubscriptionFilter]:
     """The subscription filters of one group."""
     with translated(f"Reading the subscriptions of {group}"):
         try:
-            found = client_of(cloud, place).describe_subscription_filters(logGroupName=group)
+            answer = client_of(cloud, place).describe_subscription_filters(logGroupName=group)
         except ClientError as error:
             if code(error) == "ResourceNotFoundException":
                 return []
             raise
     return [
-        Subscription(group, each["filterName"], each["destinationArn"], moment(each["creationTime"]))
-        for each in found["subscriptionFilters"]
+        SubscriptionFilter(
+            group,
+            subscription["filterName"],
+            subscription["destinationArn"],
+            to_datetime(subscription["creationTime"]),
+        )
+        for subscription in answer["subscriptionFilters"]
     ]
 
 
 def retention_of(cloud: Cloud, place: Place, group: str) -> int | None:
     """For how many days the group keeps its events; None for ever. Raises NotFound."""
-    for each in list_groups(cloud, place, prefix=group):
-        if each.name == group:
-            return each.retention_days
+    for candidate in list_groups(cloud, place, prefix=group):
+        if candidate.name == group:
+            return candidate.retention_days
     raise NotFound(f"The log group {group} does not exist in {place.account.name}, {place.region}.")
 
 
@@ -101,7 +106,7 @@ def set_retention(cloud: Cloud, place: Place, group: str, days: int) -> None:
         client_of(cloud, place).put_retention_policy(logGroupName=group, retentionInDays=days)
 
 
-def put_subscription(cloud: Cloud, place: Place, group: str, name: str, destination: str) -> None:
+def put_subscription_filter(cloud: Cloud, place: Place, group: str, name: str, destination: str) -> None:
     """Sends all events of the group to the destination, by the filter of that name."""
     with translated(f"Subscribing {group}"):
         client_of(cloud, place).put_subscription_filter(
@@ -109,7 +114,7 @@ def put_subscription(cloud: Cloud, place: Place, group: str, name: str, destinat
         )
 
 
-def delete_subscription(cloud: Cloud, place: Place, group: str, name: str) -> None:
+def delete_subscription_filter(cloud: Cloud, place: Place, group: str, name: str) -> None:
     with translated(f"Unsubscribing {group}"):
         client_of(cloud, place).delete_subscription_filter(logGroupName=group, filterName=name)
 
@@ -117,8 +122,8 @@ def delete_subscription(cloud: Cloud, place: Place, group: str, name: str) -> No
 def tags_of(cloud: Cloud, place: Place, group: str) -> Mapping[str, str]:
     client = client_of(cloud, place)
     with translated(f"Reading the tags of {group}"):
-        found = client.list_tags_for_resource(resourceArn=_arn(client.meta.partition, place, group))
-    return found["tags"]
+        answer = client.list_tags_for_resource(resourceArn=_arn(client.meta.partition, place, group))
+    return answer["tags"]
 
 
 def tag(cloud: Cloud, place: Place, group: str, tags: Mapping[str, str]) -> None:
@@ -133,7 +138,7 @@ def untag(cloud: Cloud, place: Place, group: str, *keys: str) -> None:
         client.untag_resource(resourceArn=_arn(client.meta.partition, place, group), tagKeys=keys)
 
 
-def name_of(arn: str) -> str:
+def group_name(arn: str) -> str:
     """The group's name in its ARN, with or without the `:*` that some APIs add."""
     return arn.split(":", 6)[6].removesuffix(":*")
 
@@ -142,6 +147,6 @@ def _arn(partition: str, place: Place, group: str) -> str:
     return f"arn:{partition}:logs:{place.region}:{place.account.id}:log-group:{group}"
 
 
-def moment(milliseconds: int) -> datetime:
+def to_datetime(milliseconds: int) -> datetime:
     """The time of CloudWatch's milliseconds."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -14,11 +14,11 @@ from ops.aws.logs.groups import client_of
 from ops.errors import AwsError, Conflict
 
 POLL_S = 5.0
-ENDED = ("CANCELLED", "COMPLETED", "FAILED")
+FINAL_STATUSES = ("CANCELLED", "COMPLETED", "FAILED")
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class FilteredLogEvent:
     """One event as FilterLogEvents gives it; times in milliseconds."""
 
     stream: str
@@ -30,41 +30,41 @@ class Event:
 
 def read_events(
     cloud: Cloud, place: Place, group: str, start_ms: int, end_ms: int, pattern: str = ""
-) -> Iterator[Event]:
+) -> Iterator[FilteredLogEvent]:
     """The group's events from `start_ms` on and before `end_ms`, in the order of the service's pages.
 
     `pattern` is one of CloudWatch's; empty for all events.
     """
-    more: Any = {"filterPattern": pattern} if pattern else {}
+    options: Any = {"filterPattern": pattern} if pattern else {}
     pages = client_of(cloud, place).get_paginator("filter_log_events")
     with translated(f"Reading the events of {group}"):
-        for page in pages.paginate(logGroupName=group, startTime=start_ms, endTime=end_ms - 1, **more):
-            for each in page["events"]:
-                yield Event(
-                    each["logStreamName"],
-                    each["timestamp"],
-                    each.get("ingestionTime", each["timestamp"]),
-                    each.get("eventId", ""),
-                    each["message"],
+        for page in pages.paginate(logGroupName=group, startTime=start_ms, endTime=end_ms - 1, **options):
+            for event in page["events"]:
+                yield FilteredLogEvent(
+                    event["logStreamName"],
+                    event["timestamp"],
+                    event.get("ingestionTime", event["timestamp"]),
+                    event.get("eventId", ""),
+                    event["message"],
                 )
 
 
-def stream_names(cloud: Cloud, place: Place, group: str) -> Iterator[str]:
+def list_stream_names(cloud: Cloud, place: Place, group: str) -> Iterator[str]:
     """The names of the group's streams."""
     pages = client_of(cloud, place).get_paginator("describe_log_streams")
     with translated(f"Listing the streams of {group}"):
         for page in pages.paginate(logGroupName=group):
-            for each in page["logStreams"]:
-                yield each["logStreamName"]
+            for stream in page["logStreams"]:
+                yield stream["logStreamName"]
 
 
-def start_export(
+def start_export_task(
     cloud: Cloud, place: Place, group: str, span_ms: tuple[int, int], bucket: str, prefix: str
 ) -> str:
     """Starts the export of a half-open span; returns the task's id. Raises Conflict while another runs."""
     with translated(f"Starting the export of {group}"):
         try:
-            made = client_of(cloud, place).create_export_task(
+            answer = client_of(cloud, place).create_export_task(
                 taskName="slipway",
                 logGroupName=group,
                 fromTime=span_ms[0],
@@ -79,10 +79,10 @@ def start_export(
                     hint="AWS allows one at a time in an account and region: wait for its end.",
                 ) from error
             raise
-    return made["taskId"]
+    return answer["taskId"]
 
 
-def wait_for_export(
+def wait_for_export_task(
     cloud: Cloud,
     place: Place,
     task: str,
@@ -94,11 +94,11 @@ def wait_for_export(
     client: Any = client_of(cloud, place)
     while not stopped():
         with translated(f"Looking at the export {task}"):
-            (found,) = client.describe_export_tasks(taskId=task)["exportTasks"]
-        status = found["status"]
+            (task_description,) = client.describe_export_tasks(taskId=task)["exportTasks"]
+        status = task_description["status"]
         if status["code"] == "COMPLETED":
             return True
-        if status["code"] in ENDED:
+        if status["code"] in FINAL_STATUSES:
             raise AwsError(
                 f"The export {task} ended as {status['code']}: {status.get('message', '')}",
                 hint="See whether the bucket's policy lets CloudWatch Logs write to it, then start again.",
@@ -107,6 +107,6 @@ def wait_for_export(
     return False
 
 
-def milliseconds(moment: datetime) -> int:
+def to_milliseconds(moment: datetime) -> int:
     """CloudWatch's time of a moment."""
     return round(moment.timestamp() * 1000)

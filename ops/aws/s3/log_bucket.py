@@ -22,12 +22,12 @@ class LogBucket:
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
         """Keys below the prefix, in order, those after `after` only."""
-        more: Any = {"StartAfter": after} if after else {}
+        options: Any = {"StartAfter": after} if after else {}
         with translated(f"Listing s3://{self.name}/{prefix}"):
             pages = self._s3.get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self.name, Prefix=prefix, **more):
-                for each in page.get("Contents", []):
-                    yield each["Key"]
+            for page in pages.paginate(Bucket=self.name, Prefix=prefix, **options):
+                for entry in page.get("Contents", []):
+                    yield entry["Key"]
 
     def read(self, key: str) -> bytes | None:
         """The object's bytes; None where there is none."""

@@ -13,8 +13,8 @@ from ops.logs.datasets import Dataset, location_of
 from ops.logs.export.coverage.last_events import last_events
 from ops.logs.export.coverage.reading import Coverage, read_coverage
 from ops.logs.export.coverage.subscriptions import CAN_SUBSCRIBE, plan_subscribe, plan_unsubscribe
-from ops.logs.export.coverage.verdicts import GAPS, Covered, State
-from ops.logs.export.ledger.model import Group
+from ops.logs.export.coverage.verdicts import GAPS, CoverageState, GroupCoverage
+from ops.logs.export.ledger.model import GroupKey
 from ops.logs.known_exports import only_known
 
 ONLY = "only"
@@ -26,7 +26,10 @@ Options = argparse.Namespace
 def add(verbs: Any) -> None:
     parser = _verb(verbs, "coverage", coverage, "every log group: whether it is exported, and why not")
     parser.add_argument(
-        "--state", choices=list(State), action="append", help="show only these; may be given several times"
+        "--state",
+        choices=list(CoverageState),
+        action="append",
+        help="show only these; may be given several times",
     )
     parser.add_argument(
         "--last",
@@ -54,59 +57,62 @@ def _verb(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentPa
 
 def coverage(context: Context, options: Options) -> int:
     """Exit status 1 where a wanted group is not exported, or a place could not be read."""
-    found = _read(context, options)
-    shown = [each for each in _named(found, options) if not options.state or each.state in options.state]
-    unread = [
-        {"account": each.place.account.name, "region": each.place.region, "error": str(each.error)}
-        for each in found.unread
+    report = _read(context, options)
+    entries = [
+        entry for entry in _named(report, options) if not options.state or entry.state in options.state
     ]
-    rows = [_row(each) for each in shown]
+    unread = [
+        {"account": reading.place.account.name, "region": reading.place.region, "error": str(reading.error)}
+        for reading in report.unread
+    ]
+    rows = [_row(entry) for entry in entries]
     if options.last:
         last = _last(context, options.last)
         rows = [
-            {**row, "last exported": last.get(each.group.key)} for row, each in zip(rows, shown, strict=True)
+            {**row, "last exported": last.get(entry.group.key)}
+            for row, entry in zip(rows, entries, strict=True)
         ]
     context.show(rows, empty="There is no such log group.", value={"groups": rows, "unread": unread})
     for row in unread:
         context.say(f"Not read: {row['account']}, {row['region']}: {row['error']}")
-    for note in found.notes:
+    for note in report.notes:
         context.say(f"Note: {note}")
-    missing = len(found.of(*GAPS))
-    exported = len(found.of(State.SUBSCRIBED))
+    missing = len(report.of(*GAPS))
+    exported = len(report.of(CoverageState.SUBSCRIBED))
     context.say(
-        f"{exported:,} of {len(found.groups):,} log groups are exported; {missing:,} are wanted and are not."
+        f"{exported:,} of {len(report.groups):,} log groups are exported; {missing:,} are wanted and are not."
     )
-    return 0 if found.complete else INCOMPLETE
+    return 0 if report.complete else INCOMPLETE
 
 
-def _last(context: Context, wanted: str) -> Mapping[Group, datetime]:
+def _last(context: Context, source: str) -> Mapping[GroupKey, datetime]:
     cloud = context.cloud
-    location = only_known(cloud)[0] if wanted == ONLY else location_of(cloud, wanted)
+    location = only_known(cloud)[0] if source == ONLY else location_of(cloud, source)
     return last_events(Dataset(cloud, location).duckdb, datetime.now(UTC)).by_group
 
 
 def subscribe(context: Context, options: Options) -> None:
     """Patterns choose of the groups that can be subscribed; a whole name is refused with the reason."""
-    chosen = [
-        each
-        for each in _named(_read(context, options), options)
-        if each.state in CAN_SUBSCRIBE or each.group.name in options.groups
+    selected = [
+        entry
+        for entry in _named(_read(context, options), options)
+        if entry.state in CAN_SUBSCRIBE or entry.group.name in options.groups
     ]
-    if not chosen:
+    if not selected:
         context.say("No such log group is wanted and not exported.")
         return
-    context.carry_out(plan_subscribe(context.cloud, chosen), dry_run=options.dry_run, confirmed="")
+    context.carry_out(plan_subscribe(context.cloud, selected), dry_run=options.dry_run, confirmed="")
 
 
 def unsubscribe(context: Context, options: Options) -> None:
     if options.groups == ["*"]:
         raise InputError("No log group was named.", field="groups", hint="Name the groups to unsubscribe.")
-    chosen = [
-        each
-        for each in _named(_read(context, options), options)
-        if each.state is State.SUBSCRIBED or each.group.name in options.groups
+    selected = [
+        entry
+        for entry in _named(_read(context, options), options)
+        if entry.state is CoverageState.SUBSCRIBED or entry.group.name in options.groups
     ]
-    plan = plan_unsubscribe(context.cloud, chosen)
+    plan = plan_unsubscribe(context.cloud, selected)
     context.carry_out(plan, dry_run=options.dry_run, confirmed=options.confirm)
 
 
@@ -115,32 +121,32 @@ def _read(context: Context, options: Options) -> Coverage:
 
 
 def _places(context: Context, options: Options) -> Sequence[Place]:
-    wanted = context.cloud.account(options.account) if options.account else None
+    account = context.cloud.account(options.account) if options.account else None
     return [
         place
         for place in context.cloud.places
-        if wanted in (None, place.account) and options.region in ("", place.region)
+        if account in (None, place.account) and options.region in ("", place.region)
     ]
 
 
-def _named(found: Coverage, options: Options) -> list[Covered]:
+def _named(report: Coverage, options: Options) -> list[GroupCoverage]:
     return [
-        each
-        for each in found.groups
-        if any(fnmatchcase(each.group.name, pattern) for pattern in options.groups)
+        entry
+        for entry in report.groups
+        if any(fnmatchcase(entry.group.name, pattern) for pattern in options.groups)
     ]
 
 
-def _row(covered: Covered) -> dict[str, Any]:
+def _row(covered: GroupCoverage) -> dict[str, Any]:
     group = covered.group
     return {
         "account": group.place.account.name,
         "region": group.place.region,
         "group": group.name,
         "state": covered.state.value,
-        "by": covered.by,
+        "by": covered.exported_by,
         "since": covered.since,
-        "bytes a day": None if covered.bytes_a_day is None else round(covered.bytes_a_day),
+        "bytes a day": None if covered.bytes_per_day is None else round(covered.bytes_per_day),
         "retention days": group.retention_days,
         "why": covered.reason,
     }

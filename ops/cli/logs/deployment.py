@@ -7,8 +7,8 @@ from typing import Any
 from ops.aws.cloud import Place
 from ops.cli.context import Context
 from ops.cli.stacks import parameters_of
-from ops.logs.export.deployment.deployed import Standing, find_central, read_standing
-from ops.logs.export.deployment.plan import Wish, plan_deploy, plan_remove
+from ops.logs.export.deployment.deployed import ExportDeployment, find_central, read_deployments
+from ops.logs.export.deployment.plan import DeploymentRequest, plan_deploy, plan_remove
 from ops.logs.export.deployment.stacks import central_body, member_body
 
 Options = argparse.Namespace
@@ -59,26 +59,30 @@ def deploy(context: Context, options: Options) -> None:
     cloud = context.cloud
     places = _chosen(context, options)
     named = _central(context, options)
-    standings = read_standing(cloud, dict.fromkeys([*cloud.places, *places, *([named] if named else [])]))
-    central = named or _standing_central(standings) or context.place("", "")
-    if central not in {each.place for each in standings}:
-        standings += read_standing(cloud, [central])
-    wish = Wish(central, places, parameters_of(options.set))
-    context.carry_out(plan_deploy(cloud, standings, wish), dry_run=options.dry_run, confirmed="")
+    deployments = read_deployments(
+        cloud, dict.fromkeys([*cloud.places, *places, *([named] if named else [])])
+    )
+    central = named or _standing_central(deployments) or context.place("", "")
+    if central not in {deployment.place for deployment in deployments}:
+        deployments += read_deployments(cloud, [central])
+    request = DeploymentRequest(central, places, parameters_of(options.set))
+    context.carry_out(plan_deploy(cloud, deployments, request), dry_run=options.dry_run, confirmed="")
 
 
 def remove(context: Context, options: Options) -> None:
     cloud = context.cloud
     named = _central(context, options)
     places = _chosen(context, options)
-    standings = read_standing(cloud, dict.fromkeys([*cloud.places, *places, *([named] if named else [])]))
-    plan = plan_remove(cloud, standings, named, places)
+    deployments = read_deployments(
+        cloud, dict.fromkeys([*cloud.places, *places, *([named] if named else [])])
+    )
+    plan = plan_remove(cloud, deployments, named, places)
     context.carry_out(plan, dry_run=options.dry_run, confirmed=options.confirm)
 
 
-def _standing_central(standings: Sequence[Standing]) -> Place | None:
-    found = find_central(standings)
-    return found.place if found else None
+def _standing_central(deployments: Sequence[ExportDeployment]) -> Place | None:
+    deployment = find_central(deployments)
+    return deployment.place if deployment else None
 
 
 def _central(context: Context, options: Options) -> Place | None:

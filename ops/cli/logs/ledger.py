@@ -17,12 +17,12 @@ from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.export import replay
 from ops.logs.export.backfill import state as backfill_state
 from ops.logs.export.backfill.plan import plan_backfill
-from ops.logs.export.coverage.subscribed import list_exported
+from ops.logs.export.coverage.subscribed import list_group_exports
 from ops.logs.export.ledger import exported
-from ops.logs.export.ledger.model import DELAY, Ledger, Row
-from ops.logs.export.ledger.reader import Stock, take_stock
+from ops.logs.export.ledger.model import DELIVERY_DELAY, Ledger, LedgerRow
+from ops.logs.export.ledger.reader import ExportReport, read_export_report
 from ops.logs.export.replay import Stream, plan_replay
-from ops.logs.export.retention import CHOICES_DAYS, Advice, plan_retention
+from ops.logs.export.retention import RETENTION_CHOICES_DAYS, RetentionAdvice, plan_retention
 from ops.logs.known_exports import only_known
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import HOUR, Location, hour_of
@@ -79,7 +79,7 @@ def _hours(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--delay",
         type=int,
-        default=int(DELAY.total_seconds() // 60),
+        default=int(DELIVERY_DELAY.total_seconds() // 60),
         metavar="MINUTES",
         help="what came in later is not judged yet (default 30)",
     )
@@ -95,22 +95,22 @@ def _dry_run(parser: argparse.ArgumentParser) -> None:
 
 def ledger(context: Context, options: Options) -> int:
     """Exit status 1 when events are missing or lie under the error prefix."""
-    stock = _stock(context, options)
-    found = stock.ledger
-    shown = [row for row in found.rows if options.all or row.status not in ("complete", "under way")]
+    report = _stock(context, options)
+    result = report.ledger
+    rows = [row for row in result.rows if options.all or row.status not in ("complete", "under way")]
     context.show(
-        [_row(row) for row in shown],
-        empty=f"Nothing is missing in {len(found.rows):,} hours of {len(found.by_group()):,} log groups.",
-        value={"missing": found.missing, "failed": found.failed, "rows": list(map(_row, shown))},
+        [_row(row) for row in rows],
+        empty=f"Nothing is missing in {len(result.rows):,} hours of {len(result.by_group()):,} log groups.",
+        value={"missing": result.missing, "failed": result.failed, "rows": list(map(_row, rows))},
     )
-    _say_notes(context, stock)
-    _say_verdict(context, found)
-    return 0 if found.ok else LOST
+    _say_notes(context, report)
+    _say_verdict(context, result)
+    return 0 if result.ok else LOST
 
 
 def replay_(context: Context, options: Options) -> None:
     location, stream = _known(context, options)
-    objects = replay.survey(context.cloud, location)
+    objects = replay.list_error_objects(context.cloud, location)
     if not objects:
         context.say(f"Nothing lies under {location}errors/.")
         return
@@ -131,30 +131,32 @@ def backfill(context: Context, options: Options) -> None:
         _show_states(context, location)
         return
     now = datetime.now(UTC)
-    stock = _stock_of_groups(context, location, now)
+    report = _stock_of_groups(context, location, now)
     start = now - timedelta(days=options.days) if options.days else None
-    wanted = stock.wanted(options.groups, start)
+    requests = report.wanted(options.groups, start)
     with _stopped_by_interrupt(context) as stopped:
-        plan = plan_backfill(context.cloud, location, wanted, stopped=stopped)
+        plan = plan_backfill(context.cloud, location, requests, stopped=stopped)
         context.carry_out(plan, dry_run=options.dry_run, confirmed="")
 
 
 def retention(context: Context, options: Options) -> None:
-    stock = _stock(context, options)
-    chosen = [
-        each
-        for each in stock.advice()
-        if any(fnmatchcase(each.group.name, pattern) for pattern in options.groups)
+    report = _stock(context, options)
+    selected = [
+        advice
+        for advice in report.advice()
+        if any(fnmatchcase(advice.group.name, pattern) for pattern in options.groups)
     ]
     if not options.set:
-        context.show([_advice(each) for each in chosen], empty="No such log group keeps its logs for ever.")
-        _say_notes(context, stock)
+        context.show(
+            [_advice(advice) for advice in selected], empty="No such log group keeps its logs for ever."
+        )
+        _say_notes(context, report)
         return
     if options.groups == ["*"]:
         raise InputError(
             "No log group was named.", field="groups", hint="Name the groups whose retention is to be set."
         )
-    plan = plan_retention(context.cloud, chosen, options.set, lambda: datetime.now(UTC))
+    plan = plan_retention(context.cloud, selected, options.set, lambda: datetime.now(UTC))
     context.carry_out(plan, dry_run=options.dry_run, confirmed=options.confirm)
 
 
@@ -170,25 +172,25 @@ def _location(context: Context, options: Options) -> Location:
     return _known(context, options)[0]
 
 
-def _stock(context: Context, options: Options) -> Stock:
+def _stock(context: Context, options: Options) -> ExportReport:
     location = _location(context, options)
     now = datetime.now(UTC)
     end = hour_of(now) + HOUR
     count = exported.counter(_engine(context, location))
     delay = timedelta(minutes=options.delay)
-    return take_stock(context.cloud, location, count, end - options.hours * HOUR, end, now, delay)
+    return read_export_report(context.cloud, location, count, end - options.hours * HOUR, end, now, delay)
 
 
-def _stock_of_groups(context: Context, location: Location, now: datetime) -> Stock:
+def _stock_of_groups(context: Context, location: Location, now: datetime) -> ExportReport:
     """Groups and states only: no hour is counted."""
     groups = [
-        each
-        for reading in context.cloud.read(lambda place: list_exported(context.cloud, place))
-        for each in reading.value or []
+        entry
+        for reading in context.cloud.read(lambda place: list_group_exports(context.cloud, place))
+        for entry in reading.value or []
     ]
     bucket = LogBucket(context.cloud, location.bucket, location.account, location.region)
     states = {(s.account, s.region, s.group): s for s in backfill_state.load_all(bucket, location)}
-    return Stock(now, tuple(groups), Ledger(now, now, ()), states, {})
+    return ExportReport(now, tuple(groups), Ledger(now, now, ()), states, {})
 
 
 def _engine(context: Context, location: Location) -> DuckDbEngine:
@@ -213,14 +215,14 @@ def _show_states(context: Context, location: Location) -> None:
     context.show(rows, empty="No backfill has been started.")
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: LedgerRow) -> dict[str, Any]:
     return {
         "account": row.at.account,
         "region": row.at.region,
         "group": row.at.group,
         "hour": row.at.hour,
-        "taken in": row.taken_in.events,
-        "bytes in": row.taken_in.size_bytes,
+        "taken in": row.ingested.events,
+        "bytes in": row.ingested.size_bytes,
         "exported": row.exported.events,
         "failed": row.failed,
         "missing": row.missing,
@@ -228,8 +230,8 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def _advice(advice: Advice) -> dict[str, Any]:
-    saved = {f"saved at {days} d": f"${advice.saved[days]:,.2f}" for days in CHOICES_DAYS}
+def _advice(advice: RetentionAdvice) -> dict[str, Any]:
+    saved = {f"saved at {days} d": f"${advice.saved[days]:,.2f}" for days in RETENTION_CHOICES_DAYS}
     return {
         "account": advice.group.place.account.name,
         "region": advice.group.place.region,
@@ -241,19 +243,19 @@ def _advice(advice: Advice) -> dict[str, Any]:
     }
 
 
-def _say_notes(context: Context, stock: Stock) -> None:
-    for note in stock.notes:
+def _say_notes(context: Context, report: ExportReport) -> None:
+    for note in report.notes:
         context.say(f"Note: {note}")
 
 
-def _say_verdict(context: Context, found: Ledger) -> None:
-    if found.missing:
+def _say_verdict(context: Context, ledger: Ledger) -> None:
+    if ledger.missing:
         context.say(
-            f"{found.missing:,} events are missing: see the hours above, and the delivery stream's log."
+            f"{ledger.missing:,} events are missing: see the hours above, and the delivery stream's log."
         )
-    if found.failed:
+    if ledger.failed:
         context.say(
-            f"{found.failed:,} events failed and are kept: `python -m ops logs replay` after the cure."
+            f"{ledger.failed:,} events failed and are kept: `python -m ops logs replay` after the cure."
         )
 
 

@@ -43,8 +43,8 @@ from ops.embedded.sample.seed_exported import seed_exported
 from ops.embedded.sample.seed_logs import backdate_subscriptions, seed_logs
 from ops.errors import EmbeddedError
 from ops.logs.export.deployment import plan as export
-from ops.logs.export.deployment.deployed import read_standing
-from ops.logs.export.deployment.plan import Wish
+from ops.logs.export.deployment.deployed import read_deployments
+from ops.logs.export.deployment.plan import DeploymentRequest
 from ops.plan import Outcome, Plan, execute
 from ops.settings import Account, Settings
 from ops.snapshots.pipeline.model import Pipeline
@@ -95,8 +95,8 @@ def live(context: OverlayContext) -> None:
 def _deploy_export(context: OverlayContext) -> None:
     """Export all accounts and regions to the bucket of the sample logs, as if since their creation."""
     workbench = cloud(Settings(data=context.data.parent), context.endpoint)
-    request = Wish(Place(PRODUCTION, HOME), workbench.places, EXPORT)
-    plan = export.plan_deploy(workbench, read_standing(workbench, workbench.places), request)
+    request = DeploymentRequest(Place(PRODUCTION, HOME), workbench.places, EXPORT)
+    plan = export.plan_deploy(workbench, read_deployments(workbench, workbench.places), request)
     _checked(execute(plan, actor=SEED, audit=open_audit(workbench), confirmed=plan.confirm))
     backdate_subscriptions()
 

@@ -144,7 +144,7 @@ def _answer(record: Record) -> tuple[Record, list[bytes]]:
     if len(lines) > LINES:
         lines, too_many = _split(message, keys, events)
         later = [*too_many, *later]
-    rest = [data for some in later for data in _closed(message, some)]
+    rest = [data for group in later for data in _closed(message, group)]
     if not lines:
         return _dropped(record), rest
     data = b2a_base64(lines, newline=False).decode("ascii")

@@ -94,15 +94,15 @@ def handler(event: Record, context: Any) -> None:
         parameters = event["detail"].get("requestParameters") or {}
         event = {"work": "subscribe", "only": parameters.get("logGroupName", "")}
     try:
-        rest = _work({"work": "check", **event}, Pace(deadline))
+        remaining = _work({"work": "check", **event}, Pace(deadline))
     except Exception as error:
         if "custom" not in event:
             raise
         _respond(event["custom"], "FAILED", f"{type(error).__name__}: {error}")
         return
-    if rest:
+    if remaining:
         lambda_.invoke(
-            FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=json.dumps(rest)
+            FunctionName=context.invoked_function_arn, InvocationType="Event", Payload=json.dumps(remaining)
         )
     elif "custom" in event:
         _respond(event["custom"], "SUCCESS")
@@ -159,7 +159,7 @@ def _work(event: Record, pace: Pace) -> Record | None:
 
 def _left_out(pace: Pace) -> frozenset[str]:
     """Names of the groups that were unsubscribed by hand."""
-    found: list[str] = []
+    arns: list[str] = []
     token = ""
     while True:
         page = pace.call(
@@ -169,10 +169,10 @@ def _left_out(pace: Pace) -> frozenset[str]:
             ResourceTypeFilters=["logs:log-group"],
             PaginationToken=token,
         )
-        found += [each["ResourceARN"] for each in page["ResourceTagMappingList"]]
+        arns += [mapping["ResourceARN"] for mapping in page["ResourceTagMappingList"]]
         token = page.get("PaginationToken", "")
         if not token:
-            return frozenset(arn.split(":", 6)[6].removesuffix(":*") for arn in found)
+            return frozenset(arn.split(":", 6)[6].removesuffix(":*") for arn in arns)
 
 
 def _pages(pace: Pace, token: str) -> Iterator[tuple[str, list[str], str]]:
@@ -222,7 +222,7 @@ def _settle(pace: Pace, work: str, name: str, wanted: bool) -> Any:
 
 def is_wanted(name: str) -> bool:
     """Whether the group is to be exported. Own groups never are."""
-    if any(name.startswith(own) for own in OWN) or not name.startswith(PREFIX):
+    if any(name.startswith(prefix) for prefix in OWN) or not name.startswith(PREFIX):
         return False
     if INCLUDE and not any(fnmatch.fnmatchcase(name, pattern) for pattern in INCLUDE):
         return False
@@ -231,10 +231,10 @@ def is_wanted(name: str) -> bool:
 
 def _has_ours(pace: Pace, name: str) -> bool:
     """Whether the group has our filter, leading to our destination."""
-    found = pace.call("look", logs.describe_subscription_filters, logGroupName=name, filterNamePrefix=FILTER)
+    answer = pace.call("look", logs.describe_subscription_filters, logGroupName=name, filterNamePrefix=FILTER)
     return any(
-        each["filterName"] == FILTER and each["destinationArn"] == DESTINATION
-        for each in found["subscriptionFilters"]
+        subscription["filterName"] == FILTER and subscription["destinationArn"] == DESTINATION
+        for subscription in answer["subscriptionFilters"]
     )
 
 
@@ -257,10 +257,10 @@ def _settle_policy(work: str, left_out: frozenset[str], pace: Pace) -> None:
         excluded = [name for name in names if name in left_out or not is_wanted(name)]
         _put_policy(pace, excluded)
     elif work in ("reconcile", "unsubscribe"):
-        found = pace.call("policy", logs.describe_account_policies, policyType=POLICY)["accountPolicies"]
-        for each in found:
-            leads_to = json.loads(each["policyDocument"]).get("DestinationArn")
-            if (each["policyName"], leads_to) == (FILTER, DESTINATION):
+        policies = pace.call("policy", logs.describe_account_policies, policyType=POLICY)["accountPolicies"]
+        for policy in policies:
+            leads_to = json.loads(policy["policyDocument"]).get("DestinationArn")
+            if (policy["policyName"], leads_to) == (FILTER, DESTINATION):
                 pace.call("policy", logs.delete_account_policy, policyName=FILTER, policyType=POLICY)
 
 

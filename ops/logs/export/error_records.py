@@ -18,7 +18,7 @@ from ops.logs.lake.layout import UNKNOWN, Location, hour_of
 
 ERRORS = "errors/"
 REPLAYED = "replayed/"  # where an error object lies once its records are in the stream again
-STRANGE = "strange/"  # records from error objects that are none of CloudWatch Logs
+UNREPLAYABLE = "strange/"  # records from error objects that are none of CloudWatch Logs
 REGION_FILTER = re.compile(r"slipway-([a-z]{2}(?:-[a-z]+)+-\d{1,2})")
 
 
@@ -41,32 +41,32 @@ class GroupHour:
     hour: datetime
 
 
-def folder(location: Location) -> str:
+def errors_prefix(location: Location) -> str:
     """The prefix of all error objects."""
     return f"{location.prefix}{ERRORS}"
 
 
 def replayed_key(location: Location, key: str) -> str:
     """Where an error object goes after its replay."""
-    return f"{location.prefix}{REPLAYED}{key.removeprefix(folder(location))}"
+    return f"{location.prefix}{REPLAYED}{key.removeprefix(errors_prefix(location))}"
 
 
-def strange_key(location: Location, key: str) -> str:
+def unreplayable_key(location: Location, key: str) -> str:
     """Where an object's records go that cannot be replayed."""
-    return f"{location.prefix}{STRANGE}{key.removeprefix(folder(location))}"
+    return f"{location.prefix}{UNREPLAYABLE}{key.removeprefix(errors_prefix(location))}"
 
 
-def lines_of(records: Iterable[ErrorRecord]) -> bytes:
+def to_json_lines(records: Iterable[ErrorRecord]) -> bytes:
     """Records in Firehose's form, as far as it was read."""
-    shown = (
+    documents = (
         {
-            "errorCode": each.code,
-            "errorMessage": each.message,
-            "rawData": base64.b64encode(each.data).decode(),
+            "errorCode": record.code,
+            "errorMessage": record.message,
+            "rawData": base64.b64encode(record.data).decode(),
         }
-        for each in records
+        for record in records
     )
-    return b"".join(json.dumps(each).encode() + b"\n" for each in shown)
+    return b"".join(json.dumps(document).encode() + b"\n" for document in documents)
 
 
 def parse(body: bytes) -> Iterator[ErrorRecord]:
@@ -75,23 +75,23 @@ def parse(body: bytes) -> Iterator[ErrorRecord]:
     for line in text.splitlines():
         if not line.strip():
             continue
-        found = json.loads(line)
+        document = json.loads(line)
         try:
-            data = base64.b64decode(found["rawData"], validate=True)
+            data = base64.b64decode(document["rawData"], validate=True)
         except (KeyError, TypeError) as error:
             raise ValueError("not a line of Firehose's error output") from error
-        yield ErrorRecord(found.get("errorCode", ""), found.get("errorMessage", ""), data)
+        yield ErrorRecord(document.get("errorCode", ""), document.get("errorMessage", ""), data)
 
 
 def subscription_record(data: bytes) -> Mapping[str, Any] | None:
     """The subscription record that the bytes hold; None where they are something else."""
     try:
-        found = json.loads(gzip.decompress(data))
+        document = json.loads(gzip.decompress(data))
     except (OSError, EOFError, zlib.error, ValueError):
         return None
-    if not isinstance(found, dict) or "logEvents" not in found or "logGroup" not in found:
+    if not isinstance(document, dict) or "logEvents" not in document or "logGroup" not in document:
         return None
-    return found
+    return document
 
 
 def region_of(record: Mapping[str, Any]) -> str:
@@ -102,7 +102,7 @@ def region_of(record: Mapping[str, Any]) -> str:
     return UNKNOWN
 
 
-def events_in(record: Mapping[str, Any]) -> Counter[GroupHour]:
+def count_events(record: Mapping[str, Any]) -> Counter[GroupHour]:
     """How many events of which group and hour a subscription record holds; none in a control message."""
     if record.get("messageType") != "DATA_MESSAGE":
         return Counter()

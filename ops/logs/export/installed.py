@@ -9,11 +9,11 @@ from ops.logs.lake.layout import Location
 from ops.templates.logs import CENTRAL_DESCRIPTION, MEMBER_DESCRIPTION
 from ops.templates.logs.subscriber import OWN_GROUPS
 
-NEVER = ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")  # was never complete
+NEVER_COMPLETE = ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")  # was never complete
 
 
 @dataclass(frozen=True)
-class Rules:
+class SubscriptionRules:
     """What a stack's subscriber goes by: its parameters."""
 
     filter: str
@@ -28,7 +28,7 @@ class Rules:
         """Whether it is a group of the export itself: exporting it would never end."""
         return group.startswith(self.own)
 
-    def objection(self, group: str) -> str:
+    def exclusion_reason(self, group: str) -> str:
         """Why the parameters leave the group out; empty where they want it."""
         if not group.startswith(self.prefix):
             return f"its name does not begin with {self.prefix} (LogGroupNamePrefix)"
@@ -39,8 +39,8 @@ class Rules:
                 return f"its name matches {pattern} (ExcludePatterns)"
         return ""
 
-    def wants(self, group: str) -> bool:
-        return not self.is_own(group) and not self.objection(group)
+    def includes(self, group: str) -> bool:
+        return not self.is_own(group) and not self.exclusion_reason(group)
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ class Export:
     central: bool
 
     @property
-    def rules(self) -> Rules:
-        given = self.stack.parameters
-        return Rules(
-            filter=filter_name(self.place.region),
+    def rules(self) -> SubscriptionRules:
+        parameters = self.stack.parameters
+        return SubscriptionRules(
+            filter=subscription_filter_name(self.place.region),
             destination=self.stack.outputs.get("LogDestination", ""),
-            by_account=given.get("SubscribeBy") == "account",
-            prefix=given.get("LogGroupNamePrefix", ""),
-            include=_patterns(given.get("IncludePatterns", "")),
-            exclude=_patterns(given.get("ExcludePatterns", "")),
+            by_account=parameters.get("SubscribeBy") == "account",
+            prefix=parameters.get("LogGroupNamePrefix", ""),
+            include=_patterns(parameters.get("IncludePatterns", "")),
+            exclude=_patterns(parameters.get("ExcludePatterns", "")),
             own=(OWN_GROUPS, f"/aws/lambda/{self.stack.name}-"),
         )
 
@@ -85,11 +85,11 @@ def find_exports(cloud: Cloud, place: Place) -> tuple[Export, ...]:
     return tuple(
         Export(place, stack, central[stack.description])
         for stack in list_stacks(cloud, place.account.id, place.region)
-        if stack.description in central and stack.status not in NEVER
+        if stack.description in central and stack.status not in NEVER_COMPLETE
     )
 
 
-def filter_name(region: str) -> str:
+def subscription_filter_name(region: str) -> str:
     """What the subscriber calls its filters and its account policy."""
     return f"slipway-{region}"
 

@@ -21,7 +21,7 @@ from ops.logs.lake.layout import Location
 from ops.operations import Operation
 from ops.plan import READY, Check, Plan, Readiness, Resource, Step
 
-OBJECTS = 1_000  # a plan
+MAX_OBJECTS = 1_000  # a plan
 ACTIONS = (
     "kinesis:PutRecords",
     "s3:DeleteObject",
@@ -51,41 +51,43 @@ class ErrorObject:
     reasons: tuple[str, ...]  # error codes, most frequent first
 
 
-def survey(cloud: Cloud, location: Location, limit: int = OBJECTS) -> list[ErrorObject]:
+def list_error_objects(cloud: Cloud, location: Location, limit: int = MAX_OBJECTS) -> list[ErrorObject]:
     """The error objects, oldest first by name; reads each."""
     bucket = _bucket(cloud, location)
-    keys = islice(bucket.keys(error_records.folder(location)), limit)
-    return [found for key in keys if (found := _look(bucket, key))]
+    keys = islice(bucket.keys(error_records.errors_prefix(location)), limit)
+    return [error_object for key in keys if (error_object := _look(bucket, key))]
 
 
 def plan_replay(cloud: Cloud, location: Location, stream: Stream, objects: list[ErrorObject]) -> Plan:
     """Puts the records of the error objects into the stream again. Raises InputError when there are none."""
-    good = [each for each in objects if each.records > each.unreadable]
-    if not good:
+    replayable = [error_object for error_object in objects if error_object.records > error_object.unreadable]
+    if not replayable:
         raise InputError(
             f"Nothing under {location}{error_records.ERRORS} can be replayed.",
             hint="Look at the objects there: they hold no records of CloudWatch Logs.",
         )
-    events = sum(each.events for each in good)
+    events = sum(error_object.events for error_object in replayable)
     return Plan(
-        title=f"Replay {events:,} events of {len(good):,} error objects",
-        steps=tuple(_step(cloud, location, stream, each) for each in good),
+        title=f"Replay {events:,} events of {len(replayable):,} error objects",
+        steps=tuple(_step(cloud, location, stream, error_object) for error_object in replayable),
         operation=Operation.REPLAY_RECORDS,
     )
 
 
-def _step(cloud: Cloud, location: Location, stream: Stream, found: ErrorObject) -> Step:
+def _step(cloud: Cloud, location: Location, stream: Stream, error_object: ErrorObject) -> Step:
     bucket = _bucket(cloud, location)
-    left = f", {found.unreadable:,} unreadable ones are kept apart" if found.unreadable else ""
+    left = f", {error_object.unreadable:,} unreadable ones are kept apart" if error_object.unreadable else ""
     return Step(
-        id=found.key,
-        does=f"Put {found.records - found.unreadable:,} records into {stream.name} again{left}",
-        resource=Resource("AWS::S3::Object", f"{location.bucket}/{found.key}", stream.account, stream.region),
-        parameters={"stream": stream.name, "records": str(found.records - found.unreadable)},
-        evidence=f"failed with {', '.join(found.reasons)}",
+        id=error_object.key,
+        does=f"Put {error_object.records - error_object.unreadable:,} records into {stream.name} again{left}",
+        resource=Resource(
+            "AWS::S3::Object", f"{location.bucket}/{error_object.key}", stream.account, stream.region
+        ),
+        parameters={"stream": stream.name, "records": str(error_object.records - error_object.unreadable)},
+        evidence=f"failed with {', '.join(error_object.reasons)}",
         actions=ACTIONS,
-        check=partial(_check, bucket, found.key),
-        act=partial(_replay, cloud, location, stream, found.key),
+        check=partial(_check, bucket, error_object.key),
+        act=partial(_replay, cloud, location, stream, error_object.key),
     )
 
 
@@ -100,13 +102,17 @@ def _replay(cloud: Cloud, location: Location, stream: Stream, key: str, say: Cal
     body = bucket.read(key)
     if body is None:
         return
-    parsed = [(each, error_records.subscription_record(each.data)) for each in error_records.parse(body)]
-    good = [(str(uuid.uuid4()), each.data) for each, record in parsed if record is not None]
-    kinesis.put_records(cloud, stream.account, stream.region, stream.name, good)
-    say(f"{len(good):,} records are in the stream")
-    if len(good) < len(parsed):
-        strange = [each for each, record in parsed if record is None]
-        bucket.write(error_records.strange_key(location, key), error_records.lines_of(strange))
+    parsed = [
+        (record, error_records.subscription_record(record.data)) for record in error_records.parse(body)
+    ]
+    entries = [
+        (str(uuid.uuid4()), error_record.data) for error_record, record in parsed if record is not None
+    ]
+    kinesis.put_records(cloud, stream.account, stream.region, stream.name, entries)
+    say(f"{len(entries):,} records are in the stream")
+    if len(entries) < len(parsed):
+        unparsed = [error_record for error_record, record in parsed if record is None]
+        bucket.write(error_records.unreplayable_key(location, key), error_records.to_json_lines(unparsed))
     bucket.move(key, error_records.replayed_key(location, key))
 
 
@@ -117,14 +123,14 @@ def _look(bucket: LogBucket, key: str) -> ErrorObject | None:
     reasons: Counter[str] = Counter()
     records = events = unreadable = 0
     try:
-        for each in error_records.parse(body):
+        for error_record in error_records.parse(body):
             records += 1
-            reasons[each.code] += 1
-            record = error_records.subscription_record(each.data)
+            reasons[error_record.code] += 1
+            record = error_records.subscription_record(error_record.data)
             if record is None:
                 unreadable += 1
             else:
-                events += error_records.events_in(record).total()
+                events += error_records.count_events(record).total()
     except ValueError:
         return ErrorObject(key, 1, 0, 1, ("not Firehose's",))
     names = tuple(name for name, _ in reasons.most_common())

@@ -13,21 +13,21 @@ from ops.aws.cloud import Cloud
 from ops.aws.logs import groups as log_groups
 from ops.aws.logs.groups import LogGroup
 from ops.errors import InputError
-from ops.logs.export.ledger.model import Group, Ledger
+from ops.logs.export.ledger.model import GroupKey, Ledger
 from ops.operations import Operation
 from ops.plan import READY, Check, Plan, Readiness, Resource, Step
 
 GB = 1 << 30
 PRICE_GB_MONTH = 0.03
 STORED_SHARE = 0.15
-CHOICES_DAYS = (1, 7, 30)
-FRESH = timedelta(hours=1)  # for how long a proof counts
+RETENTION_CHOICES_DAYS = (1, 7, 30)
+PROOF_VALIDITY = timedelta(hours=1)  # for how long a proof counts
 
 ACTIONS = ("logs:DescribeLogGroups", "logs:PutRetentionPolicy")
 
 
 @dataclass(frozen=True)
-class Proof:
+class ExportProof:
     """Whether a group's events are proven to be in S3, and why not."""
 
     proven: bool
@@ -36,22 +36,24 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class Advice:
+class RetentionAdvice:
     """One log group: what it costs a month in dollars, and what it would cost less at 1, 7 and 30 days."""
 
     group: LogGroup
-    bytes_a_day: float
+    bytes_per_day: float
     cost: float
     saved: Mapping[int, float]
-    proof: Proof
+    proof: ExportProof
 
 
-def prove(group: LogGroup, ledger: Ledger, since: datetime | None, backfilled: bool, now: datetime) -> Proof:
+def prove_export(
+    group: LogGroup, ledger: Ledger, since: datetime | None, backfilled: bool, now: datetime
+) -> ExportProof:
     """Proven is a group whose ledger is complete, from its first event on.
 
     `since` is when its subscription began, `backfilled` whether what is older has been fetched to the end.
     """
-    rows = [row for row in ledger.by_group().get(group.key, []) if not row.open and not row.partial]
+    rows = [row for row in ledger.by_group().get(group.key, []) if not row.pending and not row.partial]
     if since is None:
         reason = "it is not exported"
     elif any(row.missing for row in rows):
@@ -63,29 +65,29 @@ def prove(group: LogGroup, ledger: Ledger, since: datetime | None, backfilled: b
     elif group.created < since and not backfilled:
         reason = "what is older than its subscription is not backfilled"
     else:
-        return Proof(True, f"complete in all {len(rows):,} judged hours", now)
-    return Proof(False, reason, now)
+        return ExportProof(True, f"complete in all {len(rows):,} judged hours", now)
+    return ExportProof(False, reason, now)
 
 
-def advise(
-    groups: Sequence[LogGroup], bytes_a_day: Mapping[Group, float], proofs: Mapping[Group, Proof]
-) -> list[Advice]:
+def advise_retention(
+    groups: Sequence[LogGroup], bytes_a_day: Mapping[GroupKey, float], proofs: Mapping[GroupKey, ExportProof]
+) -> list[RetentionAdvice]:
     """Every group that keeps logs for ever, the dearest first."""
-    found = [
+    advice = [
         _advice(group, bytes_a_day.get(group.key, 0.0), proofs[group.key])
         for group in groups
         if group.retention_days is None
     ]
-    return sorted(found, key=lambda each: (-each.cost, each.group.name))
+    return sorted(advice, key=lambda item: (-item.cost, item.group.name))
 
 
-def _advice(group: LogGroup, bytes_a_day: float, proof: Proof) -> Advice:
+def _advice(group: LogGroup, bytes_a_day: float, proof: ExportProof) -> RetentionAdvice:
     cost = monthly_cost(group.stored_bytes)
     saved = {
         days: max(0.0, cost - monthly_cost(min(group.stored_bytes, bytes_a_day * days)))
-        for days in CHOICES_DAYS
+        for days in RETENTION_CHOICES_DAYS
     }
-    return Advice(group, bytes_a_day, cost, saved, proof)
+    return RetentionAdvice(group, bytes_a_day, cost, saved, proof)
 
 
 def monthly_cost(stored_bytes: float) -> float:
@@ -93,36 +95,38 @@ def monthly_cost(stored_bytes: float) -> float:
     return stored_bytes / GB * STORED_SHARE * PRICE_GB_MONTH
 
 
-def plan_retention(cloud: Cloud, chosen: Sequence[Advice], days: int, clock: Callable[[], datetime]) -> Plan:
+def plan_retention(
+    cloud: Cloud, selected: Sequence[RetentionAdvice], days: int, clock: Callable[[], datetime]
+) -> Plan:
     """Keeps the chosen groups' events for `days`; what is older is deleted by CloudWatch, for good.
 
     Raises InputError for a group that is not proven, for a proof that is too old, and for days that
     CloudWatch does not know.
     """
     if days not in log_groups.RETENTION_DAYS:
-        known = ", ".join(map(str, log_groups.RETENTION_DAYS))
+        allowed = ", ".join(map(str, log_groups.RETENTION_DAYS))
         raise InputError(
-            f"CloudWatch keeps no logs for {days} days.", field="days", hint=f"Choose of {known}."
+            f"CloudWatch keeps no logs for {days} days.", field="days", hint=f"Choose of {allowed}."
         )
-    if not chosen:
+    if not selected:
         raise InputError("No log group was chosen.", field="groups")
-    for each in chosen:
-        if not each.proof.proven:
+    for item in selected:
+        if not item.proof.proven:
             raise InputError(
-                f"{each.group.name} keeps its logs: {each.proof.reason}.",
+                f"{item.group.name} keeps its logs: {item.proof.reason}.",
                 field="groups",
                 hint="Retention is set only where the ledger proves that every event is in S3.",
             )
-    count = f"{len(chosen)} log group{'s' if len(chosen) > 1 else ''}"
+    count = f"{len(selected)} log group{'s' if len(selected) > 1 else ''}"
     return Plan(
         title=f"Keep the logs of {count} for {days} day{'s' if days > 1 else ''}",
-        steps=tuple(_step(cloud, each, days, clock) for each in chosen),
+        steps=tuple(_step(cloud, item, days, clock) for item in selected),
         operation=Operation.SET_RETENTION,
         confirm=f"delete logs older than {days} days",
     )
 
 
-def _step(cloud: Cloud, advice: Advice, days: int, clock: Callable[[], datetime]) -> Step:
+def _step(cloud: Cloud, advice: RetentionAdvice, days: int, clock: Callable[[], datetime]) -> Step:
     group = advice.group
     place = group.place
     return Step(
@@ -138,13 +142,13 @@ def _step(cloud: Cloud, advice: Advice, days: int, clock: Callable[[], datetime]
     )
 
 
-def _check(cloud: Cloud, advice: Advice, days: int, clock: Callable[[], datetime]) -> Check:
+def _check(cloud: Cloud, advice: RetentionAdvice, days: int, clock: Callable[[], datetime]) -> Check:
     group = advice.group
     now = log_groups.retention_of(cloud, group.place, group.name)
     if now == days:
         return Check(Readiness.DONE, "set already")
     if now != group.retention_days:
         return Check(Readiness.CHANGED, f"its retention is {now} days meanwhile")
-    if clock() - advice.proof.at > FRESH:
+    if clock() - advice.proof.at > PROOF_VALIDITY:
         return Check(Readiness.CHANGED, "the proof is older than an hour: reckon the ledger again")
     return READY

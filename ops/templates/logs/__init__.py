@@ -57,18 +57,18 @@ def central(processor: str, subscribing: str, compacting: str, relation: Mapping
     for name, condition in conditions.items():
         stack.add_condition(name, condition)
     _sharing(stack)
-    sends_to = GetAtt("LogDestination", "Arn")
+    destination_arn = GetAtt("LogDestination", "Arn")
     parts = (
         *pipeline.resources(processor),
         *destination.resources(GetAtt("LogStream", "Arn")),
-        *subscriber.resources(subscribing, sends_to, after=("DeliveryReads",)),
+        *subscriber.resources(subscribing, destination_arn, after=("DeliveryReads",)),
         *tables.resources(),
         *compactor.resources(compacting, relation),
         *alarms.resources(),
     )
     for part in parts:
         stack.add_resource(part)
-    _output(stack, "LogDestination", sends_to, "What other accounts of this region subscribe to")
+    _output(stack, "LogDestination", destination_arn, "What other accounts of this region subscribe to")
     _output(stack, "Stream", Ref("LogStream"), "What destinations in other regions write to")
     _output(stack, "Bucket", pipeline.BUCKET_ARN, "Where all logs are written")
     _output(stack, "Database", Ref("Database"), "Glue database of the tables")
@@ -91,10 +91,10 @@ def member(subscribing: str) -> Template:
     return stack
 
 
-def _begin(description: str, asked: tuple[parameters.Asked, ...]) -> Template:
+def _begin(description: str, stack_parameters: tuple[parameters.ExportParameter, ...]) -> Template:
     stack = Template(Description=description)
     stack.set_version("2010-09-09")
-    parameters.add(stack, asked)
+    parameters.add(stack, stack_parameters)
     return stack
 
 
@@ -107,5 +107,5 @@ def _sharing(stack: Template) -> None:
 
 
 def _output(stack: Template, name: str, value: object, description: str, condition: str = "") -> None:
-    more = {"Condition": condition} if condition else {}
-    stack.add_output(Output(name, Value=value, Description=description, **more))
+    options = {"Condition": condition} if condition else {}
+    stack.add_output(Output(name, Value=value, Description=description, **options))

@@ -14,11 +14,11 @@ STALE_S = 3600
 
 
 @dataclass(frozen=True)
-class Watch:
+class MetricAlarm:
     """A metric of one resource, and from when on it means trouble."""
 
     title: str
-    says: str
+    description: str
     namespace: str
     metric: str
     dimension: str
@@ -28,27 +28,27 @@ class Watch:
     condition: str = ""
 
 
-WATCHES = (
-    Watch("Throttled", "The stream takes no more: raise the shard count", "AWS/Kinesis",
+METRIC_ALARMS = (
+    MetricAlarm("Throttled", "The stream takes no more: raise the shard count", "AWS/Kinesis",
           "WriteProvisionedThroughputExceeded", "StreamName", Ref("LogStream"), "Sum", 0),
-    Watch("Behind", "Records wait over an hour; past the retention they are lost", "AWS/Kinesis",
+    MetricAlarm("Behind", "Records wait over an hour; past the retention they are lost", "AWS/Kinesis",
           "GetRecords.IteratorAgeMilliseconds", "StreamName", Ref("LogStream"), "Maximum", BEHIND_MS),
-    Watch("Stale", "Objects come to S3 more than an hour late: see the delivery's log", "AWS/Firehose",
+    MetricAlarm("Stale", "Objects come to S3 more than an hour late: see the delivery's log", "AWS/Firehose",
           "DeliveryToS3.DataFreshness", "DeliveryStreamName", DELIVERY, "Maximum", STALE_S),
-    Watch("TooManyPartitions", "More partitions at once than Firehose's quota: raise it", "AWS/Firehose",
+    MetricAlarm("TooManyPartitions", "More partitions at once than Firehose's quota: raise it", "AWS/Firehose",
           "PartitionCountExceeded", "DeliveryStreamName", Ref("DeliveryStream"), "Maximum", 0, "IsProcessed"),
-    Watch("ProcessorFails", "The processor fails: see its log, then replay the errors", "AWS/Lambda",
+    MetricAlarm("ProcessorFails", "The processor fails: see its log, then replay the errors", "AWS/Lambda",
           "Errors", "FunctionName", Ref("Processor"), "Sum", 0, "IsProcessed"),
-    Watch("SubscriberFails", "Log groups may not be subscribed: see the subscriber's log", "AWS/Lambda",
+    MetricAlarm("SubscriberFails", "Log groups may not be subscribed: see the subscriber's log", "AWS/Lambda",
           "Errors", "FunctionName", Ref("Subscriber"), "Sum", 0),
-    Watch("CompactorFails", "Hours stay as they were delivered: see the compactor's log", "AWS/Lambda",
+    MetricAlarm("CompactorFails", "Hours stay as they were delivered: see the compactor's log", "AWS/Lambda",
           "Errors", "FunctionName", Ref("Compactor"), "Sum", 0, "IsProcessed"),
 )  # fmt: skip
 
 
 def resources() -> tuple[AWSObject, ...]:
     return (
-        *(_alarm(watch) for watch in WATCHES),
+        *(_alarm(watch) for watch in METRIC_ALARMS),
         _delivery_fails(),
         sns.Topic(
             "Topic",
@@ -82,11 +82,11 @@ def resources() -> tuple[AWSObject, ...]:
     )
 
 
-def _alarm(watch: Watch) -> cloudwatch.Alarm:
-    more = {"Condition": watch.condition} if watch.condition else {}
+def _alarm(watch: MetricAlarm) -> cloudwatch.Alarm:
+    options = {"Condition": watch.condition} if watch.condition else {}
     return cloudwatch.Alarm(
         watch.title,
-        AlarmDescription=watch.says,
+        AlarmDescription=watch.description,
         Namespace=watch.namespace,
         MetricName=watch.metric,
         Dimensions=[cloudwatch.MetricDimension(Name=watch.dimension, Value=watch.of)],
@@ -94,7 +94,7 @@ def _alarm(watch: Watch) -> cloudwatch.Alarm:
         Threshold=watch.above,
         ComparisonOperator="GreaterThanThreshold",
         **_common(),
-        **more,
+        **options,
     )
 
 

@@ -64,14 +64,14 @@ def _statements() -> tuple[Any, ...]:
     catalogue = [
         arn(f"glue:{_HERE}:{name}") for name in ("catalog", "database/${Database}", "table/${Database}/*")
     ]
-    made = _below("compacted/", RESULTS)
+    written = _below("compacted/", RESULTS)
     return (
         allow([f"athena:{name}" for name in queries], arn(f"athena:{_HERE}:workgroup/${{WorkGroup}}")),
         allow(["glue:GetDatabase", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions"], catalogue),
         allow(["glue:GetDatabase"], arn(f"glue:{_HERE}:database/default")),
         allow(["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], BUCKET_ARN),
-        allow(["s3:GetObject"], [*_below("json/", "raw/"), *made]),
-        allow(["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"], made),
+        allow(["s3:GetObject"], [*_below("json/", "raw/"), *written]),
+        allow(["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"], written),
         allow(["s3:DeleteObject"], _below("compacted/")),
         If("HasKey", allow(["kms:Decrypt", "kms:GenerateDataKey"], Ref("KeyArn")), NoValue),
         allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("CompactorLogs", "Arn")),

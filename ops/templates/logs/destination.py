@@ -11,7 +11,7 @@ GIVEN_OR_MADE = If("MakesDestination", GetAtt("Destination", "Arn"), Ref("LogDes
 
 def resources(stream: Any, condition: str = "") -> tuple[AWSObject, ...]:
     """`stream`: ARN of the central stream, which may lie in another region of this account."""
-    more: dict[str, Any] = {"Condition": condition} if condition else {}
+    options: dict[str, Any] = {"Condition": condition} if condition else {}
     name = "Destination" if condition else "LogDestination"
     writes = iam.PolicyType(
         "WriterWrites",
@@ -21,18 +21,18 @@ def resources(stream: Any, condition: str = "") -> tuple[AWSObject, ...]:
             allow(["kinesis:PutRecord", "kinesis:PutRecords"], stream),
             If("HasKey", allow(["kms:GenerateDataKey"], Ref("KeyArn")), NoValue),
         ),
-        **more,
+        **options,
     )
-    made = logs.Destination(
+    log_destination = logs.Destination(
         name,
         DestinationName=Ref("DestinationName"),
         RoleArn=GetAtt("Writer", "Arn"),
         TargetArn=stream,
         DestinationPolicy=_access(),
         DependsOn=["WriterWrites"],  # CloudWatch Logs tries to write before it makes the destination
-        **more,
+        **options,
     )
-    return iam.Role("Writer", AssumeRolePolicyDocument=_trust(), **more), writes, made
+    return iam.Role("Writer", AssumeRolePolicyDocument=_trust(), **options), writes, log_destination
 
 
 def _trust() -> dict[str, Any]:
@@ -45,30 +45,32 @@ def _trust() -> dict[str, Any]:
         "Principal": {"Service": "logs.amazonaws.com"},
         "Action": "sts:AssumeRole",
     }
-    own = {**service, "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}}}
+    own_account = {**service, "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}}}
     accounts = {**service, "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AllowedAccounts")}}}
     everyone = {**service, "Condition": {"StringEquals": {"aws:SourceOrgID": Ref("OrganizationId")}}}
-    return document(own, If("HasAccounts", accounts, NoValue), If("HasOrganization", everyone, NoValue))
+    return document(
+        own_account, If("HasAccounts", accounts, NoValue), If("HasOrganization", everyone, NoValue)
+    )
 
 
 def _access() -> Sub:
     """A destination takes its policy as text."""
     actions = '"Action": ["logs:PutSubscriptionFilter", "logs:PutAccountPolicy"]'
-    what = (
+    scope = (
         f'{actions}, "Resource": "arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:'
         'destination:${DestinationName}"'
     )
     accounts = Sub(
-        f', {{"Effect": "Allow", "Principal": {{"AWS": ["${{Accounts}}"]}}, {what}}}',
+        f', {{"Effect": "Allow", "Principal": {{"AWS": ["${{Accounts}}"]}}, {scope}}}',
         Accounts=Join('", "', Ref("AllowedAccounts")),
     )
     everyone = Sub(
-        f', {{"Effect": "Allow", "Principal": "*", {what}, '
+        f', {{"Effect": "Allow", "Principal": "*", {scope}, '
         '"Condition": {"StringEquals": {"aws:PrincipalOrgID": "${OrganizationId}"}}}'
     )
     return Sub(
         '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", '
-        f'"Principal": {{"AWS": "${{AWS::AccountId}}"}}, {what}}}${{More}}${{Everyone}}]}}',
+        f'"Principal": {{"AWS": "${{AWS::AccountId}}"}}, {scope}}}${{More}}${{Everyone}}]}}',
         More=If("HasAccounts", accounts, ""),
         Everyone=If("HasOrganization", everyone, ""),
     )

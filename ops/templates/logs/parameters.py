@@ -11,7 +11,7 @@ FORMATS = ("JSON lines", "Raw", "CloudWatch JSON (GZIP)")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExportParameter:
     """One parameter: its group and label, and what CloudFormation checks."""
 
     name: str
@@ -27,12 +27,16 @@ def _pattern(regex: str, words: str) -> tuple[tuple[str, Any], ...]:
     return (("AllowedPattern", regex), ("ConstraintDescription", words))
 
 
-def _number(name: str, group: str, label: str, help_: str, default: str, least: int, most: int) -> Asked:
-    return Asked(name, group, label, help_, default, "Number", (("MinValue", least), ("MaxValue", most)))
+def _number(
+    name: str, group: str, label: str, help_: str, default: str, least: int, most: int
+) -> ExportParameter:
+    return ExportParameter(
+        name, group, label, help_, default, "Number", (("MinValue", least), ("MaxValue", most))
+    )
 
 
 _SHARING = (
-    Asked(
+    ExportParameter(
         "AllowedAccounts",
         "Security",
         "Allowed accounts",
@@ -40,14 +44,14 @@ _SHARING = (
         type="CommaDelimitedList",
         checks=_pattern(r"\s*(0|\d{12})?\s*", "account ids of 12 digits"),
     ),
-    Asked(
+    ExportParameter(
         "OrganizationId",
         "Security",
         "Organization",
         "Id of an organization whose accounts may all send their logs, e.g. o-a1b2c3d4e5; empty for none.",
         checks=_pattern(r"(o-[a-z0-9]{10,32})?", "the id of an organization"),
     ),
-    Asked(
+    ExportParameter(
         "KeyArn",
         "Security",
         "KMS key",
@@ -55,7 +59,7 @@ _SHARING = (
         checks=_pattern(r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+)?", "the ARN of a KMS key"),
     ),
 )
-_DESTINATION_NAME = Asked(
+_DESTINATION_NAME = ExportParameter(
     "DestinationName",
     "Other",
     "Destination name",
@@ -64,7 +68,7 @@ _DESTINATION_NAME = Asked(
     checks=_pattern(r"[a-zA-Z0-9]+", "letters and digits"),
 )
 _GROUPS = (
-    Asked(
+    ExportParameter(
         "SubscribeBy",
         "CloudWatch Logs",
         "Subscribe by",
@@ -72,25 +76,25 @@ _GROUPS = (
         "group",
         checks=(("AllowedValues", ["group", "account"]),),
     ),
-    Asked(
+    ExportParameter(
         "LogGroupNamePrefix",
         "CloudWatch Logs",
         "Required name prefix",
         "Only log groups whose name begins so are exported; empty for all.",
     ),
-    Asked(
+    ExportParameter(
         "IncludePatterns",
         "CloudWatch Logs",
         "Include",
         "Only log groups that match one of these are exported, e.g. /aws/lambda/*,/app/*; empty for all.",
     ),
-    Asked(
+    ExportParameter(
         "ExcludePatterns",
         "CloudWatch Logs",
         "Exclude",
         "Log groups that match one of these are not exported, e.g. /aws/codebuild/*; empty for none.",
     ),
-    Asked(
+    ExportParameter(
         "SubscribeSchedule",
         "CloudWatch Logs",
         "Look for new log groups",
@@ -101,14 +105,14 @@ _GROUPS = (
 )
 
 CENTRAL = (
-    Asked(
+    ExportParameter(
         "BucketName",
         "Storage",
         "Bucket ARN",
         "ARN of the bucket to write to; empty makes one.",
         checks=_pattern(r"(arn:aws[a-z-]*:s3:::[a-z0-9.-]{3,63})?", "the ARN of a bucket"),
     ),
-    Asked(
+    ExportParameter(
         "BucketPrefix",
         "Storage",
         "Key prefix",
@@ -116,7 +120,7 @@ CENTRAL = (
         "logs/",
         checks=_pattern(r"([a-zA-Z0-9_./-]*/)?", "a prefix that ends in a slash"),
     ),
-    Asked(
+    ExportParameter(
         "LogFormat",
         "Storage",
         "Export format",
@@ -199,7 +203,7 @@ CENTRAL = (
         0,
         900,
     ),
-    Asked(
+    ExportParameter(
         "ProcessorBufferSizeHint",
         "Tweaks",
         "Processor buffer size",
@@ -208,14 +212,14 @@ CENTRAL = (
         "Number",
         (("MinValue", 0.2), ("MaxValue", 3)),
     ),
-    Asked(
+    ExportParameter(
         "ProcessorPackage",
         "Tweaks",
         "Processor package",
         "bucket/folder/file of a zip with faster libraries, which Slipway uploads; may be empty.",
         checks=_pattern(r"([a-z0-9.-]{3,63}/[^/\s]+/[^/\s]+)?", "bucket/folder/file"),
     ),
-    Asked(
+    ExportParameter(
         "NotifyEmail",
         "Tweaks",
         "Tell of alarms",
@@ -226,7 +230,7 @@ CENTRAL = (
 )
 
 MEMBER = (
-    Asked(
+    ExportParameter(
         "LogDestination",
         "Target",
         "Log destination",
@@ -235,14 +239,14 @@ MEMBER = (
             r"(arn:aws[a-z-]*:logs:[a-z0-9-]+:\d{12}:destination:.+)?", "the ARN of a destination"
         ),
     ),
-    Asked(
+    ExportParameter(
         "StreamName",
         "Target",
         "Central stream",
         "Name of the central stack's stream, for a destination that is made here.",
         checks=_pattern(r"[a-zA-Z0-9_.-]{0,128}", "the name of a stream"),
     ),
-    Asked(
+    ExportParameter(
         "StreamRegion",
         "Target",
         "Central region",
@@ -255,12 +259,12 @@ MEMBER = (
 )
 
 
-def add(stack: Template, asked: tuple[Asked, ...]) -> None:
+def add(stack: Template, stack_parameters: tuple[ExportParameter, ...]) -> None:
     """Adds the parameters with the console's groups and labels."""
-    for each in asked:
-        fields = {"Type": each.type, "Description": each.help, **dict(each.checks)}
-        if each.default is not None:
-            fields["Default"] = each.default
-        stack.add_parameter(Parameter(each.name, **fields))
-        stack.add_parameter_to_group(stack.parameters[each.name], each.group)
-        stack.set_parameter_label(stack.parameters[each.name], each.label)
+    for parameter in stack_parameters:
+        fields = {"Type": parameter.type, "Description": parameter.help, **dict(parameter.checks)}
+        if parameter.default is not None:
+            fields["Default"] = parameter.default
+        stack.add_parameter(Parameter(parameter.name, **fields))
+        stack.add_parameter_to_group(stack.parameters[parameter.name], parameter.group)
+        stack.set_parameter_label(stack.parameters[parameter.name], parameter.label)

@@ -245,7 +245,7 @@ def _as_it_comes() -> dict[str, Any]:
     return {"Prefix": Sub(f"${{BucketPrefix}}cloudwatch/{_ARRIVAL}"), "CompressionFormat": "UNCOMPRESSED"}
 
 
-def _delivery_stream(name: str, condition: str, how: dict[str, Any]) -> fh.DeliveryStream:
+def _delivery_stream(name: str, condition: str, settings: dict[str, Any]) -> fh.DeliveryStream:
     key = fh.KMSEncryptionConfig(AWSKMSKeyARN=Ref("KeyArn"))
     return fh.DeliveryStream(
         name,
@@ -269,6 +269,6 @@ def _delivery_stream(name: str, condition: str, how: dict[str, Any]) -> fh.Deliv
             EncryptionConfiguration=If(
                 "HasKey", fh.EncryptionConfiguration(KMSEncryptionConfig=key), NoValue
             ),
-            **how,
+            **settings,
         ),
     )

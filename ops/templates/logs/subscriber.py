@@ -15,14 +15,14 @@ OWN_GROUPS = "/slipway/logs/"  # of every stack of the export: never exported
 _HERE = "${AWS::Region}:${AWS::AccountId}"
 
 
-def log_group(title: str, name: str, **more: Any) -> logs.LogGroup:
+def log_group(title: str, name: str, **options: Any) -> logs.LogGroup:
     """One of the export's own log groups."""
     return logs.LogGroup(
         title,
         LogGroupName=Sub(f"{OWN_GROUPS}${{AWS::StackName}}/{name}"),
         RetentionInDays=RETENTION_DAYS,
         Metadata=accepted(CKV_AWS_158="Holds names and counts, no log events; encrypted by default"),
-        **more,
+        **options,
     )
 
 
@@ -124,11 +124,11 @@ def _calls() -> tuple[AWSObject, ...]:
         "GroupCreated": ("Subscribes a new log group at once", {"EventPattern": created}),
         "Schedule": ("Looks at all log groups", {"ScheduleExpression": Ref("SubscribeSchedule")}),
     }
-    made: list[AWSObject] = []
+    resources: list[AWSObject] = []
     for name, (description, trigger) in rules.items():
         target = events.Target(Id="subscriber", Arn=GetAtt("Subscriber", "Arn"))
-        made.append(events.Rule(name, Description=description, Targets=[target], **trigger))
-        made.append(
+        resources.append(events.Rule(name, Description=description, Targets=[target], **trigger))
+        resources.append(
             awslambda.Permission(
                 f"{name}MayCall",
                 FunctionName=Ref("Subscriber"),
@@ -137,4 +137,4 @@ def _calls() -> tuple[AWSObject, ...]:
                 SourceArn=GetAtt(name, "Arn"),
             )
         )
-    return tuple(made)
+    return tuple(resources)

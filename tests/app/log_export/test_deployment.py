@@ -35,8 +35,8 @@ def test_the_plan_is_shown_before_anything_is_deployed(cloud: Cloud) -> None:
     assert not test.exception
     steps = next(frame.value for frame in test.dataframe if "Step" in frame.value)
     assert list(steps["Step"])[:2] == [
-        "Create the centre of the export in production eu-west-1",
-        "Create the export in production us-east-1",
+        "Create the central stack in production eu-west-1",
+        "Create the member stack in production us-east-1",
     ]
     assert len(steps) == len(cloud.places)
     assert "Deploy" in {button.label for button in test.button}

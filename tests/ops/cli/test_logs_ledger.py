@@ -10,7 +10,7 @@ import pytest
 
 from ops.cli import main
 from ops.embedded.lifecycle import RunningCloud
-from ops.logs.export.coverage.subscribed import Exported, list_exported
+from ops.logs.export.coverage.subscribed import GroupExport, list_group_exports
 from ops.logs.export.ledger import reader
 from tests.end_to_end.test_log_flow import make_pipeline
 from tests.ops.embedded.log_pipeline import LogPipeline, make_group, write_logs
@@ -35,8 +35,8 @@ def pipeline(embedded: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> LogPipe
     made.subscribe(group, f"slipway-{REGION}")
     made.environment["group"] = group
 
-    def only_ours(*arguments: Any) -> list[Exported]:
-        ours = [each for each in list_exported(*arguments) if each.group.name == group]
+    def only_ours(*arguments: Any) -> list[GroupExport]:
+        ours = [each for each in list_group_exports(*arguments) if each.group.name == group]
         day = timedelta(days=1)
         return [
             replace(each, since=each.since - day, group=replace(each.group, created=each.since - day))
@@ -44,7 +44,7 @@ def pipeline(embedded: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> LogPipe
             if each.since
         ]
 
-    monkeypatch.setattr(reader, "list_exported", only_ours)
+    monkeypatch.setattr(reader, "list_group_exports", only_ours)
     write_logs(embedded, group, "one", "two", "three")
     eventually(lambda: made.keys("json/"))
     return made

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
-from ops.aws.logs.history import Event
-from ops.logs.export.ledger.model import Group
+from ops.aws.logs.history import FilteredLogEvent
+from ops.logs.export.ledger.model import GroupKey
 from ops.logs.lake import layout
 from ops.logs.lake.layout import Kind, Location, Partition
 
@@ -20,11 +20,11 @@ PART_BYTES = 32 << 20  # of lines held before they are written
 _HEADER = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ")
 
 
-class Writer:
+class BackfillWriter:
     """Collects events and writes them in parts; `name` tells this window's objects from all others."""
 
     def __init__(
-        self, location: Location, group: Group, name: str, write: Callable[[str, bytes], None]
+        self, location: Location, group: GroupKey, name: str, write: Callable[[str, bytes], None]
     ) -> None:
         self._location = location
         self._group = group
@@ -35,7 +35,7 @@ class Writer:
         self._part = 0
         self.events = 0
 
-    def add(self, event: Event) -> None:
+    def add(self, event: FilteredLogEvent) -> None:
         line = _line(self._group, event)
         self._lines[_hour(event.timestamp)].append(line)
         self._held += len(line)
@@ -55,7 +55,7 @@ class Writer:
         self._part += 1
 
 
-def exported_events(text: str, stream: str, source: str) -> Iterator[Event]:
+def parse_export_object(text: str, stream: str, source: str) -> Iterator[FilteredLogEvent]:
     """The events of one object of an export task.
 
     An event begins at a line with a time before its message; lines without one go on with the event before.
@@ -68,7 +68,7 @@ def exported_events(text: str, stream: str, source: str) -> Iterator[Event]:
             if at:
                 id_ = hashlib.sha256(f"{source} {number}".encode()).hexdigest()[:56]
                 moment = round(datetime.fromisoformat(at).timestamp() * 1000)
-                yield Event(stream, moment, moment, f"x{id_}", message)
+                yield FilteredLogEvent(stream, moment, moment, f"x{id_}", message)
                 number += 1
             if header and line is not None:
                 at, message = header[1], line[header.end() :]
@@ -76,17 +76,17 @@ def exported_events(text: str, stream: str, source: str) -> Iterator[Event]:
             message += f"\n{line}"
 
 
-def by_folder(streams: Iterable[str]) -> dict[str, str]:
+def streams_by_folder(streams: Iterable[str]) -> dict[str, str]:
     """Stream names by the folder that an export gives them; a folder of several names stands for itself."""
-    found: dict[str, list[str]] = defaultdict(list)
+    names_by_folder: dict[str, list[str]] = defaultdict(list)
     for name in streams:
-        found[name.replace("/", "-")].append(name)
-    return {folder: names[0] if len(names) == 1 else folder for folder, names in found.items()}
+        names_by_folder[name.replace("/", "-")].append(name)
+    return {folder: names[0] if len(names) == 1 else folder for folder, names in names_by_folder.items()}
 
 
-def _line(group: Group, event: Event) -> bytes:
+def _line(group: GroupKey, event: FilteredLogEvent) -> bytes:
     account, region, name = group
-    shown = {
+    document = {
         "account": account,
         "region": region,
         "group": name,
@@ -95,7 +95,7 @@ def _line(group: Group, event: Event) -> bytes:
         "id": event.id,
         "message": event.message,
     }
-    return json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def _hour(timestamp: int) -> datetime:

@@ -8,12 +8,12 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from ops.logs.export.ledger.model import Group
+from ops.logs.export.ledger.model import GroupKey
 from ops.logs.lake.layout import EARLINESS, Listing, Scope
 
 SQL = "SELECT account, region, log_group, max(ts) AS last FROM events GROUP BY account, region, log_group"
-BACK = timedelta(hours=24)
-READ_BYTES = 1 << 30  # of objects: what an answer may cost
+LOOK_BACK = timedelta(hours=24)
+MAX_READ_BYTES = 1 << 30  # of objects: what an answer may cost
 
 
 @dataclass(frozen=True)
@@ -21,26 +21,26 @@ class LastEvents:
     """`by_group` reaches back to `since` only; `by_place` is the newest hour that has objects in a day."""
 
     since: datetime
-    by_group: Mapping[Group, datetime] = field(default_factory=dict)
+    by_group: Mapping[GroupKey, datetime] = field(default_factory=dict)
     by_place: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
 
 
-class Engine(Protocol):
+class ListingEngine(Protocol):
     """DuckDB's."""
 
     def list(self, scope: Scope) -> Listing: ...
     def query(self, scope: Scope, sql: str, parameters: Mapping[str, Any]) -> pa.Table: ...
 
 
-def last_events(engine: Engine, now: datetime, limit_bytes: int = READ_BYTES) -> LastEvents:
+def last_events(engine: ListingEngine, now: datetime, limit_bytes: int = MAX_READ_BYTES) -> LastEvents:
     """Of the last day; the events of so many hours as `limit_bytes` allows are read, the newest first."""
-    scope = Scope(now - BACK, now + EARLINESS)
+    scope = Scope(now - LOOK_BACK, now + EARLINESS)
     listing = engine.list(scope)
     sizes: Counter[datetime] = Counter()
     by_place: dict[tuple[str, str], datetime] = {}
-    found = [(part.partition, part.size) for part in listing.parts]
-    found += [(obj.partition, obj.size) for obj in listing.fresh]
-    for at, size in found:
+    sizes_by_partition = [(part.partition, part.size) for part in listing.parts]
+    sizes_by_partition += [(obj.partition, obj.size) for obj in listing.fresh]
+    for at, size in sizes_by_partition:
         sizes[at.hour] += size
         place = (at.account, at.region)
         by_place[place] = max(at.hour, by_place.get(place, at.hour))

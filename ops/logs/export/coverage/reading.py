@@ -17,7 +17,14 @@ from ops.aws.logs.groups import LogGroup
 from ops.aws.pace import Pace
 from ops.errors import AccessDenied, SlipwayError
 from ops.logs.export.coverage.facts import read_facts
-from ops.logs.export.coverage.verdicts import GAPS, Covered, Filters, State, judge, needs_filters
+from ops.logs.export.coverage.verdicts import (
+    GAPS,
+    CoverageState,
+    Filters,
+    GroupCoverage,
+    judge_group,
+    needs_filters,
+)
 from ops.logs.export.installed import Export
 from ops.logs.lake.layout import HOUR
 
@@ -33,7 +40,7 @@ class PlaceCoverage:
 
     place: Place
     exports: tuple[Export, ...]
-    groups: tuple[Covered, ...]
+    groups: tuple[GroupCoverage, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -46,24 +53,24 @@ class Coverage:
     unread: tuple[Reading[PlaceCoverage], ...] = ()
 
     @property
-    def groups(self) -> list[Covered]:
-        return [each for place in self.places for each in place.groups]
+    def groups(self) -> list[GroupCoverage]:
+        return [entry for place in self.places for entry in place.groups]
 
     @property
     def notes(self) -> list[str]:
         return [note for place in self.places for note in place.notes]
 
-    def of(self, *states: State) -> list[Covered]:
-        return [each for each in self.groups if each.state in states]
+    def of(self, *states: CoverageState) -> list[GroupCoverage]:
+        return [entry for entry in self.groups if entry.state in states]
 
     @property
     def complete(self) -> bool:
         """Whether everything could be read and every wanted group is exported."""
-        return not self.unread and not self.of(*GAPS, State.UNREADABLE)
+        return not self.unread and not self.of(*GAPS, CoverageState.NOT_READ)
 
 
 @dataclass(frozen=True)
-class Tick:
+class CoverageProgress:
     """How far the reading of a place is."""
 
     place: Place
@@ -71,14 +78,14 @@ class Tick:
     total: int
 
 
-Report = Callable[[Tick], None]
+ReportProgress = Callable[[CoverageProgress], None]
 
 
 def read_coverage(
     cloud: Cloud,
     now: datetime,
     places: Iterable[Place] | None = None,
-    report: Report = lambda tick: None,
+    report: ReportProgress = lambda tick: None,
     pace: Callable[[], Pace] = lambda: Pace(RATE),
 ) -> Coverage:
     """Reads every place at once, each at its own pace. Never raises for one that does not answer."""
@@ -90,22 +97,24 @@ def read_coverage(
     )
 
 
-def read_place(cloud: Cloud, place: Place, now: datetime, report: Report, pace: Pace) -> PlaceCoverage:
+def read_place(
+    cloud: Cloud, place: Place, now: datetime, report: ReportProgress, pace: Pace
+) -> PlaceCoverage:
     """Every log group of the place. Raises where the groups or the stacks cannot be listed."""
     groups = log_groups.list_groups(cloud, place)
     facts = read_facts(cloud, place, now)
-    report(Tick(place, 0, len(groups)))
-    daily, notes = _bytes_a_day(cloud, place, groups, now)
+    report(CoverageProgress(place, 0, len(groups)))
+    daily, notes = _bytes_per_day(cloud, place, groups, now)
     filters = _Filters(cloud, place, pace)
-    found: list[Covered] = []
-    rest = iter(groups)
+    judged: list[GroupCoverage] = []
+    remaining = iter(groups)
     with ThreadPoolExecutor(READERS) as pool:
-        while batch := list(islice(rest, BATCH)):
-            asked = (group.name if needs_filters(facts, group) else None for group in batch)
-            for group, answer in zip(batch, pool.map(filters.read, asked), strict=True):
-                found.append(judge(facts, group, answer, now, daily.get(group.name)))
-            report(Tick(place, len(found), len(groups)))
-    return PlaceCoverage(place, facts.exports, tuple(found), (*facts.notes, *notes))
+        while batch := list(islice(remaining, BATCH)):
+            names = (group.name if needs_filters(facts, group) else None for group in batch)
+            for group, answer in zip(batch, pool.map(filters.read, names), strict=True):
+                judged.append(judge_group(facts, group, answer, now, daily.get(group.name)))
+            report(CoverageProgress(place, len(judged), len(groups)))
+    return PlaceCoverage(place, facts.exports, tuple(judged), (*facts.notes, *notes))
 
 
 class _Filters:
@@ -121,7 +130,9 @@ class _Filters:
         if group is None or self._denied:
             return self._denied
         try:
-            return self._pace.call(lambda: log_groups.list_subscriptions(self._cloud, self._place, group))
+            return self._pace.call(
+                lambda: log_groups.list_subscription_filters(self._cloud, self._place, group)
+            )
         except AccessDenied as error:
             self._denied = error
             return error
@@ -129,15 +140,17 @@ class _Filters:
             return error
 
 
-def _bytes_a_day(
+def _bytes_per_day(
     cloud: Cloud, place: Place, groups: Iterable[LogGroup], now: datetime
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """What CloudWatch took in in the last day, by group; a note instead where it does not tell."""
     daily = {group.name: 0.0 for group in groups}
     names, metrics = list(daily), ("IncomingBytes",)
     try:
-        for each in read_sums(cloud, place, "AWS/Logs", metrics, "LogGroupName", names, now - DAY, now, HOUR):
-            daily[each.name] += each.value
+        for metric_sum in read_sums(
+            cloud, place, "AWS/Logs", metrics, "LogGroupName", names, now - DAY, now, HOUR
+        ):
+            daily[metric_sum.name] += metric_sum.value
     except SlipwayError as error:
         return {}, (f"{place.account.name}, {place.region}: bytes a day are not known: {error}",)
     return daily, ()

@@ -8,32 +8,32 @@ from ops.aws.cloud import Cloud, Place
 from ops.aws.logs import account_policies
 from ops.aws.logs import groups as log_groups
 from ops.aws.logs.groups import LogGroup
-from ops.logs.export.installed import filter_name
+from ops.logs.export.installed import subscription_filter_name
 
 READERS = 5  # of DescribeSubscriptionFilters, ten a second in an account and region
 
 
 @dataclass(frozen=True)
-class Exported:
+class GroupExport:
     """A log group, and when its export began; None where it is not exported."""
 
     group: LogGroup
     since: datetime | None
 
 
-def list_exported(cloud: Cloud, place: Place) -> list[Exported]:
+def list_group_exports(cloud: Cloud, place: Place) -> list[GroupExport]:
     """Every log group of the account and region. One call a group, unless a policy covers it."""
     groups = log_groups.list_groups(cloud, place)
     policy = account_policies.read_policy(cloud, place)
-    name = filter_name(place.region)
-    ours = policy if policy and policy.name == name else None
+    name = subscription_filter_name(place.region)
+    own_policy = policy if policy and policy.name == name else None
 
-    def one(group: LogGroup) -> Exported:
-        if ours and ours.covers(group.name):
-            return Exported(group, max(group.created, ours.since))
-        found = log_groups.list_subscriptions(cloud, place, group.name)
-        since = [each.since for each in found if each.name == name]
-        return Exported(group, min(since) if since else None)
+    def read_one(group: LogGroup) -> GroupExport:
+        if own_policy and own_policy.covers(group.name):
+            return GroupExport(group, max(group.created, own_policy.since))
+        filters = log_groups.list_subscription_filters(cloud, place, group.name)
+        since = [subscription.since for subscription in filters if subscription.name == name]
+        return GroupExport(group, min(since) if since else None)
 
     with ThreadPoolExecutor(READERS) as pool:
-        return list(pool.map(one, groups))
+        return list(pool.map(read_one, groups))

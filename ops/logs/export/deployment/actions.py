@@ -1,6 +1,6 @@
-"""The IAM actions with which CloudFormation makes, changes and deletes the export's resources."""
+"""IAM actions that CloudFormation needs to create, update, and delete the export's resources."""
 
-MEMBER_MAKES = (
+MEMBER_ACTIONS = (
     "events:DeleteRule",
     "events:DescribeRule",
     "events:PutRule",
@@ -30,8 +30,8 @@ MEMBER_MAKES = (
     "logs:PutDestinationPolicy",
     "logs:PutRetentionPolicy",
 )
-CENTRAL_MAKES = (
-    *MEMBER_MAKES,
+CENTRAL_ACTIONS = (
+    *MEMBER_ACTIONS,
     "athena:CreateWorkGroup",
     "athena:DeleteWorkGroup",
     "athena:GetWorkGroup",

@@ -1,4 +1,4 @@
-"""What stands of the export: its stacks in every place, known by their descriptions, not by their names."""
+"""The export's stacks as they are deployed, recognized by their descriptions, not by their names."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ from ops.templates.logs import CENTRAL_DESCRIPTION
 
 
 @dataclass(frozen=True)
-class Standing:
-    """The export's stack in one place, and its template; or why the place could not be read."""
+class ExportDeployment:
+    """The export's stack in one account and region and its template, or the error that prevented reading."""
 
     place: Place
     stack: Stack | None = None
@@ -28,49 +28,49 @@ class Standing:
 
     @property
     def name(self) -> str:
-        """As people say where it is."""
-        return name_of(self.place)
+        return place_name(self.place)
 
 
-def name_of(place: Place) -> str:
+def place_name(place: Place) -> str:
+    """Return how an account and region are shown."""
     return f"{place.account.name} {place.region}"
 
 
-def read_standing(cloud: Cloud, places: Iterable[Place]) -> list[Standing]:
-    """What stands in these places, read at once; a place that cannot be read says why."""
+def read_deployments(cloud: Cloud, places: Iterable[Place]) -> list[ExportDeployment]:
+    """Read the export's stack in each account and region, in parallel; errors are part of the result."""
     readings = cloud.read(lambda place: read_place(cloud, place), places)
-    return [reading.value or Standing(reading.place, error=reading.error) for reading in readings]
+    return [reading.value or ExportDeployment(reading.place, error=reading.error) for reading in readings]
 
 
-def read_place(cloud: Cloud, place: Place) -> Standing:
-    """What stands in one place. Raises what AWS answers."""
-    ours = [export.stack for export in find_exports(cloud, place)]
-    if not ours:
-        return Standing(place)
-    stack = next((each for each in ours if each.name == STACK), ours[0])
-    return Standing(
+def read_place(cloud: Cloud, place: Place) -> ExportDeployment:
+    """Read the export's stack in one account and region. Raises the error that AWS returns."""
+    stacks = [export.stack for export in find_exports(cloud, place)]
+    if not stacks:
+        return ExportDeployment(place)
+    stack = next((candidate for candidate in stacks if candidate.name == STACK), stacks[0])
+    return ExportDeployment(
         place, stack, cloudformation.read_template(cloud, place.account.id, place.region, stack.id)
     )
 
 
-def find_central(standings: Sequence[Standing]) -> Standing | None:
-    """The one that holds the bucket; None where none stands. Raises InputError for several."""
-    found = [standing for standing in standings if standing.is_central]
-    if len(found) > 1:
+def find_central(deployments: Sequence[ExportDeployment]) -> ExportDeployment | None:
+    """Return the central stack, or None. Raises InputError if there are several."""
+    central = [deployment for deployment in deployments if deployment.is_central]
+    if len(central) > 1:
         raise InputError(
-            f"There are several exports: {', '.join(each.name for each in found)}.",
+            f"There are several exports: {', '.join(deployment.name for deployment in central)}.",
             field="central",
-            hint="Say which is meant: its account and region.",
+            hint="Choose one by the account and region of its central stack.",
         )
-    return found[0] if found else None
+    return central[0] if central else None
 
 
-def belongs(standing: Standing, central: Standing) -> bool:
-    """Whether the logs of that place go to this central stack."""
-    if standing.stack is None or central.stack is None or standing.is_central:
-        return standing == central
-    stack = standing.stack
+def belongs_to(deployment: ExportDeployment, central: ExportDeployment) -> bool:
+    """Whether the deployment sends its logs to this central stack."""
+    if deployment.stack is None or central.stack is None or deployment.is_central:
+        return deployment == central
+    stack = deployment.stack
     arn = (stack.outputs.get("LogDestination") or stack.parameters.get("LogDestination", "")).split(":")
-    if len(arn) != 7:  # it failed before it had a destination
-        return standing.place.account == central.place.account
+    if len(arn) != 7:  # its creation failed before it had a destination
+        return deployment.place.account == central.place.account
     return (arn[4], arn[6]) == (central.place.account.id, central.stack.parameters.get("DestinationName"))

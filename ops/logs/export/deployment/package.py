@@ -1,7 +1,7 @@
-"""The processor's zip: its one source, and two libraries for the platform that the template's function has.
+"""The processor's deployment package: its source file and two libraries for the function's platform.
 
-Where the zip runs on another platform the libraries do not load, and the processor does without them: the
-same zip is right everywhere. The wheels come from the package index once, and are checked by their digests.
+On another platform the libraries do not load, and the processor works without them, so the same package
+runs everywhere. The wheels are downloaded from the package index once and verified by their digests.
 """
 
 import hashlib
@@ -19,24 +19,24 @@ from shutil import which
 from ops.errors import NotFound
 from ops.templates.functions import function_source
 
-# The function's runtime and architecture: ops/templates/logs. A test holds the two together.
+# The runtime and architecture of the function in ops/templates/logs; a test compares them.
 PYTHON, MACHINE = "3.13", "aarch64"
-TAG = f"cp{PYTHON.replace('.', '')}"
+ABI_TAG = f"cp{PYTHON.replace('.', '')}"
 FETCH_S = 60
-_MOMENT = (1980, 1, 1, 0, 0, 0)  # the same content is the same zip
-INSTEAD = "The processor is deployed without it: slower, and just as exact."
+_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same content gives the same zip
+FALLBACK = "The processor is deployed without it: slower, but with the same output."
 
 
 @dataclass(frozen=True)
 class Library:
     name: str
     version: str
-    digest: str  # of its wheel: SHA-256
+    digest: str  # SHA-256 of its wheel
     platform: str
 
     @property
     def wheel(self) -> str:
-        return f"{self.name}-{self.version}-{TAG}-{TAG}-{self.platform}.whl"
+        return f"{self.name}-{self.version}-{ABI_TAG}-{ABI_TAG}-{self.platform}.whl"
 
 
 LIBRARIES = (
@@ -56,18 +56,18 @@ LIBRARIES = (
 
 
 def build(folder: Path) -> bytes:
-    """The zip, byte by byte the same. `folder` keeps the wheels. Raises NotFound where one cannot be had."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    """Build the zip, reproducibly; `folder` caches the wheels. Raises NotFound if a download fails."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(_entries(folder)):
-            entry = zipfile.ZipInfo(name, _MOMENT)
+            entry = zipfile.ZipInfo(name, _TIMESTAMP)
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def key(package: bytes) -> str:
-    """Where the zip lies in the staging bucket."""
+    """Return the key of the zip in the staging bucket."""
     return f"logs/processor-{hashlib.sha256(package).hexdigest()[:16]}.zip"
 
 
@@ -76,7 +76,7 @@ def _entries(folder: Path) -> Iterator[tuple[str, bytes]]:
     for library in LIBRARIES:
         with zipfile.ZipFile(io.BytesIO(_wheel(library, folder))) as archive:
             for entry in archive.infolist():
-                if not entry.is_dir():  # a folder's own entry would have a file's permissions
+                if not entry.is_dir():  # a folder's entry would get the permissions of a file
                     yield entry.filename, archive.read(entry)
 
 
@@ -84,7 +84,7 @@ def _wheel(library: Library, folder: Path) -> bytes:
     kept = folder / library.wheel
     if kept.is_file() and hashlib.sha256(content := kept.read_bytes()).hexdigest() == library.digest:
         return content
-    content = _fetched(library)
+    content = _download(library)
     folder.mkdir(parents=True, exist_ok=True)
     part = kept.with_suffix(".part")
     part.write_bytes(content)
@@ -92,33 +92,33 @@ def _wheel(library: Library, folder: Path) -> bytes:
     return content
 
 
-def _fetched(library: Library) -> bytes:
-    """The wheel as pip gets it, from whichever index this machine is set up for."""
+def _download(library: Library) -> bytes:
+    """Download the wheel with pip, from the index that pip is configured for."""
     with tempfile.TemporaryDirectory() as folder:
-        wanted = Path(folder, "requirements.txt")
-        wanted.write_text(f"{library.name}=={library.version} --hash=sha256:{library.digest}\n")
-        platform = ("--platform", f"manylinux_2_17_{MACHINE}", "--implementation", "cp", "--abi", TAG)
+        requirements = Path(folder, "requirements.txt")
+        requirements.write_text(f"{library.name}=={library.version} --hash=sha256:{library.digest}\n")
+        platform = ("--platform", f"manylinux_2_17_{MACHINE}", "--implementation", "cp", "--abi", ABI_TAG)
         command = [
             *_pip(library), "download", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps",
             "--only-binary=:all:", "--require-hashes", *platform, "--python-version", PYTHON,
-            "--dest", folder, "--requirement", str(wanted),
+            "--dest", folder, "--requirement", str(requirements),
         ]  # fmt: skip
         try:
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=FETCH_S)
         except (OSError, subprocess.SubprocessError) as error:
-            said = str(getattr(error, "stderr", "") or error).strip()
+            output = str(getattr(error, "stderr", "") or error).strip()
             raise NotFound(
-                f"{library.name} {library.version} could not be fetched from the package index.",
-                hint=INSTEAD,
-                detail=said,
+                f"Cannot download {library.name} {library.version} from the package index.",
+                hint=FALLBACK,
+                detail=output,
             ) from error
         return Path(folder, library.wheel).read_bytes()
 
 
 def _pip(library: Library) -> list[str]:
-    """This interpreter's pip or any other: all of them can fetch for another platform."""
+    """Return this interpreter's pip or any other: every pip can download for another platform."""
     if find_spec("pip"):
         return [sys.executable, "-m", "pip"]
-    if found := which("pip") or which("pip3"):
-        return [found]
-    raise NotFound(f"There is no pip to fetch {library.name} with.", hint=INSTEAD)
+    if command := which("pip") or which("pip3"):
+        return [command]
+    raise NotFound(f"Cannot download {library.name}: pip is not installed.", hint=FALLBACK)

@@ -1,83 +1,90 @@
-"""What the stacks are given: wishes checked, what stands kept, the rest taken from the centre. Pure."""
+"""Parameters of the export's stacks: validated, then merged with the current values. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping
 
 from ops.errors import InputError
 from ops.templates.logs import CENTRAL, MEMBER
-from ops.templates.logs.parameters import Asked
+from ops.templates.logs.parameters import ExportParameter
 
-ASKED = {asked.name: asked for asked in CENTRAL}
-# The centre's, and what a destination in another region must say as well.
+CENTRAL_PARAMETERS = {parameter.name: parameter for parameter in CENTRAL}
+# Parameters of the central stack that a destination in another region needs as well.
 SHARED = {"AllowedAccounts", "OrganizationId", "KeyArn", "DestinationName"}
-# What decides which groups are exported: a new place takes it over from the centre.
-CHOOSES = {asked.name for asked in MEMBER} & set(ASKED) - SHARED
-NO_ACCOUNTS = ("", "0")  # the known exporter says 0 for nobody
+# Which log groups are exported: a new member stack takes these from the central stack.
+SELECTION = {parameter.name for parameter in MEMBER} & set(CENTRAL_PARAMETERS) - SHARED
+NO_ACCOUNTS = ("", "0")  # CloudWatch2S3 writes 0 for none
 
 
-def check(given: Mapping[str, str]) -> None:
-    """Raises InputError for a parameter that does not exist or a value that CloudFormation would refuse."""
-    for name, value in given.items():
-        if name not in ASKED:
+def check_parameters(requested: Mapping[str, str]) -> None:
+    """Raise InputError for an unknown parameter, or a value that CloudFormation would reject."""
+    for name, value in requested.items():
+        if name not in CENTRAL_PARAMETERS:
             raise InputError(
-                f"The export has no parameter {name!r}.", field=name, hint=f"It has: {', '.join(ASKED)}."
+                f"The export has no parameter {name!r}.",
+                field=name,
+                hint=f"It has: {', '.join(CENTRAL_PARAMETERS)}.",
             )
-        if wrong := problem(ASKED[name], value):
-            raise InputError(f"{name} is {value!r}, not {wrong}.", field=name, hint=ASKED[name].help)
+        if wrong := expected_value(CENTRAL_PARAMETERS[name], value):
+            raise InputError(
+                f"{name} is {value!r}, not {wrong}.", field=name, hint=CENTRAL_PARAMETERS[name].help
+            )
 
 
-def problem(asked: Asked, value: str) -> str:
-    """What the value should be; empty where it is right."""
-    checks = dict(asked.checks)
+def expected_value(parameter: ExportParameter, value: str) -> str:
+    """Describe the allowed values; empty if the value is one of them."""
+    checks = dict(parameter.checks)
     if (allowed := checks.get("AllowedValues")) and value not in allowed:
         return f"one of {', '.join(allowed)}"
-    if asked.type == "Number":
+    if parameter.type == "Number":
         least, most = checks["MinValue"], checks["MaxValue"]
         try:
             right = least <= float(value) <= most
         except ValueError:
             right = False
         return "" if right else f"a number from {least} to {most}"
-    items = value.split(",") if asked.type == "CommaDelimitedList" else [value]
+    items = value.split(",") if parameter.type == "CommaDelimitedList" else [value]
     pattern = checks.get("AllowedPattern")
     if pattern and not all(re.fullmatch(pattern, item) for item in items):
         return str(checks["ConstraintDescription"])
     return ""
 
 
-def of_central(
-    standing: Mapping[str, str], given: Mapping[str, str], others: Iterable[str]
+def central_parameters(
+    current: Mapping[str, str], requested: Mapping[str, str], senders: Iterable[str]
 ) -> dict[str, str]:
-    """Every parameter of the central stack; the `others` are accounts that send their logs to it.
+    """Return all parameters of the central stack; `senders` are accounts that send their logs to it.
 
-    What stands is kept unless it is given; an account that may send is never taken away by leaving it out.
+    Parameters that are not requested keep their values. Accounts are added to AllowedAccounts, never removed.
     """
-    found = {name: given.get(name, standing.get(name, asked.default or "")) for name, asked in ASKED.items()}
-    if standing and found["DestinationName"] != standing.get("DestinationName", found["DestinationName"]):
+    values = {
+        name: requested.get(name, current.get(name, parameter.default or ""))
+        for name, parameter in CENTRAL_PARAMETERS.items()
+    }
+    if current and values["DestinationName"] != current.get("DestinationName", values["DestinationName"]):
         raise InputError(
-            "The destination's name cannot change while log groups are subscribed to it.",
+            "Cannot change the name of the destination: log groups are subscribed to it.",
             field="DestinationName",
-            hint="Remove the export, which keeps the data, and deploy it again with the new name.",
+            hint="Remove the export (its data is kept), then deploy it with the new name.",
         )
-    if not found["OrganizationId"]:
-        allowed = {account.strip() for account in found["AllowedAccounts"].split(",")}
-        found["AllowedAccounts"] = ",".join(sorted({*allowed, *others}.difference(NO_ACCOUNTS)))
-    return found
+    if not values["OrganizationId"]:
+        allowed = {account.strip() for account in values["AllowedAccounts"].split(",")}
+        values["AllowedAccounts"] = ",".join(sorted({*allowed, *senders}.difference(NO_ACCOUNTS)))
+    return values
 
 
-def of_member(
-    standing: Mapping[str, str],
-    given: Mapping[str, str],
+def member_parameters(
+    current: Mapping[str, str],
+    requested: Mapping[str, str],
     central: Mapping[str, str],
     target: Mapping[str, str],
 ) -> dict[str, str]:
-    """Those of a further place. `target` says where its logs go."""
-    found = {}
-    for name in (asked.name for asked in MEMBER):
-        if name in CHOOSES:
-            found[name] = given.get(name, standing.get(name, central[name]))
+    """Return all parameters of a member stack. `target` is the destination or stream that it sends to."""
+    values = {}
+    for name in (parameter.name for parameter in MEMBER):
+        if name in SELECTION:
+            values[name] = requested.get(name, current.get(name, central[name]))
         elif name in SHARED:
-            found[name] = central[name]
+            values[name] = central[name]
         else:
-            found[name] = target.get(name, "")
-    return found
+            values[name] = target.get(name, "")
+    return values

@@ -1,7 +1,8 @@
-"""Deploys, changes and removes the export in many accounts and regions by one plan.
+"""Plans that deploy, update, and remove the log export in many accounts and regions.
 
-The centre comes first, then the destinations of other regions, then every other place, many at once. A place
-that fails keeps only those waiting that send their logs through it. Removing goes the other way round.
+The central stack comes first, then the destinations of the other regions, then all other accounts and
+regions in parallel. If one fails, only those that send their logs through it are skipped. Removal runs in
+the opposite order.
 """
 
 import json
@@ -15,22 +16,31 @@ from ops.aws.cloudformation.stacks import Change, Stack, StackSpec
 from ops.errors import Conflict, InputError, NotFound, SlipwayError
 from ops.logs.export.deployment import package
 from ops.logs.export.deployment import parameters as deployment_parameters
-from ops.logs.export.deployment.actions import CENTRAL_MAKES, MEMBER_MAKES
-from ops.logs.export.deployment.deployed import Standing, belongs, find_central, name_of, read_place
+from ops.logs.export.deployment.actions import CENTRAL_ACTIONS, MEMBER_ACTIONS
+from ops.logs.export.deployment.deployed import (
+    ExportDeployment,
+    belongs_to,
+    find_central,
+    place_name,
+    read_place,
+)
 from ops.logs.export.deployment.stacks import STACK, central_spec, member_spec
 from ops.operations import Operation
 from ops.plan import READY, Check, Plan, Readiness, Resource, Say, Step
 
-AT_ONCE = 6  # places: each is a stack that is looked at once a second
-DEPLOY, REMOVE = "Deploy the log export", "Remove the log export"  # what their plans' titles begin with
-KIND = "AWS::CloudFormation::Stack"
-# Replaced, they would take along what is on its way.
-STAY = ("AWS::Kinesis::Stream", "AWS::Logs::Destination")
+MAX_PARALLEL = 6  # stacks: each one is polled once a second
+DEPLOY, REMOVE = "Deploy the log export", "Remove the log export"  # how the plans' titles begin
+RESOURCE_TYPE = "AWS::CloudFormation::Stack"
+# Replacing one of these loses the records that are in transit.
+NEVER_REPLACE = ("AWS::Kinesis::Stream", "AWS::Logs::Destination")
 
 
 @dataclass(frozen=True)
-class Wish:
-    """Where the export is wanted; `parameters` by their names in the central template, the rest as it is."""
+class DeploymentRequest:
+    """Where to deploy the export.
+
+    `parameters` are those of the central template that change; all others keep their values.
+    """
 
     central: Place
     places: tuple[Place, ...]
@@ -38,182 +48,200 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """One stack of the plan: its specification as it can be told now, and what it waits for."""
+class _PlannedStack:
+    """One stack of the plan: its specification as far as it is known, and the stack that it depends on."""
 
     place: Place
-    standing: Standing
+    deployment: ExportDeployment
     spec: StackSpec
-    through: Place | None = None  # whose destination it sends to; a stream's, where it makes one itself
+    through: Place | None = None  # has the destination (or, for a destination, the stream) that it sends to
     uploads: tuple[Upload, ...] = ()
     note: str = ""
 
 
-def plan_deploy(cloud: Cloud, standings: Sequence[Standing], wish: Wish) -> Plan:
-    """Creates what is missing and updates what differs; `standings` holds every place of the wish.
+def plan_deploy(cloud: Cloud, deployments: Sequence[ExportDeployment], request: DeploymentRequest) -> Plan:
+    """Plan to create missing stacks and to update those that differ.
 
-    Raises InputError for parameters that cannot work, and where another export is in the way.
+    `deployments` has an entry for each account and region of the request. Raises InputError for invalid
+    parameters, and where a stack of another export exists.
     """
-    deployment_parameters.check(wish.parameters)
-    standing = {each.place: each for each in standings}
-    _check_places(standing, wish)
-    central = _central_part(cloud, standing[wish.central], wish)
-    parts = [central, *_member_parts(standing, wish, central)]
-    steps = [_deploy_step(cloud, part, wish, central) for part in parts]
+    deployment_parameters.check_parameters(request.parameters)
+    by_place = {deployment.place: deployment for deployment in deployments}
+    _check_places(by_place, request)
+    central = _central_stack(cloud, by_place[request.central], request)
+    planned = [central, *_member_stacks(by_place, request, central)]
+    steps = [_deploy_step(cloud, stack, request, central) for stack in planned]
     return Plan(
-        f"{DEPLOY} to {len(steps)} places, with the centre in {name_of(wish.central)}",
+        f"{DEPLOY} to {len(steps)} targets (central stack in {place_name(request.central)})",
         tuple(steps),
         Operation.DEPLOY_EXPORT,
-        at_once=AT_ONCE,
+        at_once=MAX_PARALLEL,
     )
 
 
-def _check_places(standing: Mapping[Place, Standing], wish: Wish) -> None:
-    found = standing[wish.central]
-    if found.error:
-        raise found.error
-    if found.stack and not found.is_central:
+def _check_places(by_place: Mapping[Place, ExportDeployment], request: DeploymentRequest) -> None:
+    central = by_place[request.central]
+    if central.error:
+        raise central.error
+    if central.stack and not central.is_central:
         raise InputError(
-            f"{found.name} sends its logs to another centre.",
+            f"The export in {central.name} is a member of another export.",
             field="central",
-            hint="Remove the export there first, or choose another place for the centre.",
+            hint="Remove it there first, or choose another account and region for the central stack.",
         )
-    for place in wish.places:
-        other = standing[place]
-        strange = other.is_central if place != wish.central else False
-        if strange or (other.stack and found.stack and not belongs(other, found)):
+    for place in request.places:
+        other = by_place[place]
+        other_central = other.is_central if place != request.central else False
+        if other_central or (other.stack and central.stack and not belongs_to(other, central)):
             raise InputError(
                 f"{other.name} belongs to another export.",
                 field="places",
-                hint="Leave it out, or remove the export there first.",
+                hint="Deselect it, or remove the export there first.",
             )
 
 
-def _central_part(cloud: Cloud, standing: Standing, wish: Wish) -> _Part:
-    place = wish.central
-    present = standing.stack.parameters if standing.stack else {}
-    others = {each.account.id for each in wish.places} - {place.account.id}
-    parameters = deployment_parameters.of_central(present, wish.parameters, others)
+def _central_stack(cloud: Cloud, deployment: ExportDeployment, request: DeploymentRequest) -> _PlannedStack:
+    home = request.central
+    current = deployment.stack.parameters if deployment.stack else {}
+    senders = {place.account.id for place in request.places} - {home.account.id}
+    parameters = deployment_parameters.central_parameters(current, request.parameters, senders)
     uploads: tuple[Upload, ...] = ()
     note = ""
-    if "ProcessorPackage" not in wish.parameters:
+    if "ProcessorPackage" not in request.parameters:
         try:
             zipped = package.build(cloud.settings.data / "packages")
         except NotFound as error:
             parameters["ProcessorPackage"], note = "", f"{error} {error.hint}"
         else:
             uploads = (Upload(package.key(zipped), zipped),)
-            bucket = deploy.staging_bucket(place.account.id, place.region)
+            bucket = deploy.staging_bucket(home.account.id, home.region)
             parameters["ProcessorPackage"] = f"{bucket}/{package.key(zipped)}"
-    return _Part(place, standing, _named(central_spec(place, parameters), standing), None, uploads, note)
+    spec = _keep_name(central_spec(home, parameters), deployment)
+    return _PlannedStack(home, deployment, spec, None, uploads, note)
 
 
-def _member_parts(standing: Mapping[Place, Standing], wish: Wish, central: _Part) -> Iterator[_Part]:
-    """Those of the central account first: they make the destinations of their regions."""
-    home = wish.central
-    elsewhere = sorted({place.region for place in wish.places} - {home.region})
-    makers = {region: Place(home.account, region) for region in elsewhere}
-    for maker in makers.values():
-        yield _member_part(standing.get(maker, Standing(maker)), wish, central, home, home)
-    for place in sorted(set(wish.places) - {home, *makers.values()}, key=name_of):
-        through = makers.get(place.region, home)
-        yield _member_part(standing[place], wish, central, through, home)
+def _member_stacks(
+    by_place: Mapping[Place, ExportDeployment], request: DeploymentRequest, central: _PlannedStack
+) -> Iterator[_PlannedStack]:
+    """Yield the central account's stacks first: they create the destinations of their regions."""
+    home = request.central
+    other_regions = sorted({place.region for place in request.places} - {home.region})
+    with_destination = {region: Place(home.account, region) for region in other_regions}
+    for place in with_destination.values():
+        yield _member_stack(by_place.get(place, ExportDeployment(place)), request, central, home, home)
+    for place in sorted(set(request.places) - {home, *with_destination.values()}, key=place_name):
+        through = with_destination.get(place.region, home)
+        yield _member_stack(by_place[place], request, central, through, home)
 
 
-def _member_part(standing: Standing, wish: Wish, central: _Part, through: Place, home: Place) -> _Part:
-    place = standing.place
-    present = standing.stack.parameters if standing.stack else {}
-    # Where its logs go may be known only when what is before it stands: until then as they go now.
-    target = {name: present.get(name, "") for name in ("LogDestination", "StreamName", "StreamRegion")}
+def _member_stack(
+    deployment: ExportDeployment,
+    request: DeploymentRequest,
+    central: _PlannedStack,
+    through: Place,
+    home: Place,
+) -> _PlannedStack:
+    place = deployment.place
+    current = deployment.stack.parameters if deployment.stack else {}
+    # The target may be known only once the stack before it is deployed: until then it keeps its value.
+    target = {name: current.get(name, "") for name in ("LogDestination", "StreamName", "StreamRegion")}
     if place.account == home.account:
         target["StreamRegion"] = home.region
-    parameters = deployment_parameters.of_member(present, wish.parameters, central.spec.parameters, target)
+    parameters = deployment_parameters.member_parameters(
+        current, request.parameters, central.spec.parameters, target
+    )
     note = ""
-    if place not in wish.places:
-        note = f"makes the destination that the other accounts need in {place.region}"
-    return _Part(place, standing, _named(member_spec(place, parameters), standing), through, note=note)
+    if place not in request.places:
+        note = f"creates the destination that the other accounts need in {place.region}"
+    spec = _keep_name(member_spec(place, parameters), deployment)
+    return _PlannedStack(place, deployment, spec, through, note=note)
 
 
-def _named(spec: StackSpec, standing: Standing) -> StackSpec:
-    """A stack that was deployed by other means keeps its name."""
-    return replace(spec, name=standing.stack.name) if standing.stack else spec
+def _keep_name(spec: StackSpec, deployment: ExportDeployment) -> StackSpec:
+    """Keep the name of a stack that was deployed by other means."""
+    return replace(spec, name=deployment.stack.name) if deployment.stack else spec
 
 
-def _deploy_step(cloud: Cloud, part: _Part, wish: Wish, central: _Part) -> Step:
-    place, existing = part.place, part.standing.stack
-    is_central = part is central
-    what = "the centre of the export" if is_central else "the export"
-    differences = ", ".join(_differences(part.standing, part.spec))
-    if part.standing.error:
-        evidence = f"could not be read: {part.standing.error}"
+def _deploy_step(
+    cloud: Cloud, planned: _PlannedStack, request: DeploymentRequest, central: _PlannedStack
+) -> Step:
+    place, existing = planned.place, planned.deployment.stack
+    is_central = planned is central
+    kind = "central stack" if is_central else "member stack"
+    differences = ", ".join(_differences(planned.deployment, planned.spec))
+    if planned.deployment.error:
+        evidence = f"cannot be read: {planned.deployment.error}"
     elif existing:
         evidence = f"changes {differences}" if differences else "up to date"
     else:
-        evidence = f"{len(json.loads(part.spec.template_body)['Resources'])} resources at most"
+        evidence = f"up to {len(json.loads(planned.spec.template_body)['Resources'])} resources"
 
     def act(say: Say) -> None:
-        spec = _aimed(cloud, part, wish.central)
-        whole_stacks.bring_up(cloud, spec, part.uploads, say, may_go=_may_go)
+        spec = _with_target(cloud, planned, request.central)
+        whole_stacks.bring_up(cloud, spec, planned.uploads, say, may_go=_may_replace)
 
     def check() -> Check:
-        spec = _aimed(cloud, part, wish.central)
+        spec = _with_target(cloud, planned, request.central)
         now = read_place(cloud, place)
         if now.stack and not _differences(now, spec):
             return Check(Readiness.DONE, "up to date")
-        if now.stack and not part.standing.error and now.is_central != is_central:
-            raise Conflict(f"{now.name} holds another export by now.", hint="Make the plan again.")
+        if now.stack and not planned.deployment.error and now.is_central != is_central:
+            raise Conflict(
+                f"A stack of another export was deployed to {now.name} since the plan was made.",
+                hint="Create the plan again.",
+            )
         return READY
 
     return Step(
-        id=name_of(place),
-        does=f"{'Update' if existing else 'Create'} {what} in {name_of(place)}",
-        resource=Resource(KIND, part.spec.name, place.account.id, place.region),
+        id=place_name(place),
+        does=f"{'Update' if existing else 'Create'} the {kind} in {place_name(place)}",
+        resource=Resource(RESOURCE_TYPE, planned.spec.name, place.account.id, place.region),
         act=act,
         check=check,
-        needs=(name_of(part.through),) if part.through else (),
-        evidence="; ".join(filter(None, (evidence, part.note))),
-        parameters=part.spec.parameters,
-        actions=(*whole_stacks.BRINGS_UP, *(CENTRAL_MAKES if is_central else MEMBER_MAKES)),
+        needs=(place_name(planned.through),) if planned.through else (),
+        evidence="; ".join(filter(None, (evidence, planned.note))),
+        parameters=planned.spec.parameters,
+        actions=(*whole_stacks.BRINGS_UP, *(CENTRAL_ACTIONS if is_central else MEMBER_ACTIONS)),
     )
 
 
-def _may_go(change: Change) -> bool:
-    return change.kind not in STAY
+def _may_replace(change: Change) -> bool:
+    return change.kind not in NEVER_REPLACE
 
 
-def _aimed(cloud: Cloud, part: _Part, home: Place) -> StackSpec:
-    """The specification with what is known only when the place before it stands."""
-    if part.through is None:
-        return part.spec
-    before = read_place(cloud, part.through).stack
-    wanted = "Stream" if part.place.account == home.account else "LogDestination"
-    if before is None or wanted not in before.outputs:
+def _with_target(cloud: Cloud, planned: _PlannedStack, home: Place) -> StackSpec:
+    """Return the specification with the stream or destination that the stack before it has created."""
+    if planned.through is None:
+        return planned.spec
+    before = read_place(cloud, planned.through).stack
+    output = "Stream" if planned.place.account == home.account else "LogDestination"
+    if before is None or output not in before.outputs:
         raise NotFound(
-            f"{name_of(part.through)} has no {wanted} to send to.",
+            f"The export's stack in {place_name(planned.through)} has no output {output}.",
             hint="Deploy it first: run the plan again.",
         )
-    name = "StreamName" if wanted == "Stream" else "LogDestination"
-    return replace(part.spec, parameters={**part.spec.parameters, name: before.outputs[wanted]})
+    name = "StreamName" if output == "Stream" else "LogDestination"
+    return replace(planned.spec, parameters={**planned.spec.parameters, name: before.outputs[output]})
 
 
-def _differences(standing: Standing, spec: StackSpec) -> list[str]:
-    """What an update would change, in words; nothing where the stack is just what is wanted."""
-    if standing.stack is None:
+def _differences(deployment: ExportDeployment, spec: StackSpec) -> list[str]:
+    """Describe what an update would change; empty where the stack is up to date."""
+    if deployment.stack is None:
         return ["everything"]
-    present = standing.stack.parameters
-    found = [
-        f"{name}: {present.get(name) or 'empty'} → {value or 'empty'}"
+    current = deployment.stack.parameters
+    differences = [
+        f"{name}: {current.get(name) or 'empty'} → {value or 'empty'}"
         for name, value in spec.parameters.items()
-        if present.get(name, "") != value
+        if current.get(name, "") != value
     ]
-    wanted = json.loads(spec.template_body)
-    if standing.template != wanted:
-        now, then = _resources(standing.template), wanted["Resources"]
-        names = sorted(name for name in {*now, *then} if now.get(name) != then.get(name))
-        found.append(f"the template ({', '.join(names) or 'no resource'})")
-    if standing.stack.status.endswith("_FAILED"):
-        found.append(f"its state {standing.stack.status}")
-    return found
+    template = json.loads(spec.template_body)
+    if deployment.template != template:
+        before, after = _resources(deployment.template), template["Resources"]
+        names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+        differences.append(f"the template ({', '.join(names) or 'no resources'})")
+    if deployment.stack.status.endswith("_FAILED"):
+        differences.append(f"its status {deployment.stack.status}")
+    return differences
 
 
 def _resources(template: object) -> Mapping[str, object]:
@@ -221,84 +249,99 @@ def _resources(template: object) -> Mapping[str, object]:
 
 
 def plan_remove(
-    cloud: Cloud, standings: Sequence[Standing], central: Place | None, places: Sequence[Place]
+    cloud: Cloud, deployments: Sequence[ExportDeployment], central: Place | None, places: Sequence[Place]
 ) -> Plan:
-    """Deletes the export's stacks in these places, the centre last; log groups are unsubscribed with them.
+    """Plan to delete the export's stacks in `places`, the central one last.
 
-    `standings` holds every place that may send. Raises InputError where others would lose their way, NotFound
-    where nothing stands.
+    Deleting a stack unsubscribes its log groups. `deployments` has an entry for each account and region that
+    may send logs. Raises InputError if others still send to a deleted destination, NotFound if there is
+    no stack to delete.
     """
-    found = _export(standings, central)
-    chosen = [each for each in found if each.place in places]
-    unread = [each for each in standings if each.error]
-    if not chosen:
+    exported = _select_export(deployments, central)
+    selected = [deployment for deployment in exported if deployment.place in places]
+    unread = [deployment for deployment in deployments if deployment.error]
+    if not selected:
         if unread:
             raise unread[0].error or NotFound(unread[0].name)
-        raise NotFound("There is no export in these places.", hint="python -m ops logs deploy makes one.")
-    home = next(each.place for each in found if each.is_central)
-    _check_left(found, unread, chosen, home)
-    members = [each for each in chosen if each.place.account != home.account]
-    makers = [each for each in chosen if each.place.account == home.account and not each.is_central]
-    ordered = [*members, *makers, *(each for each in chosen if each.is_central)]
+        raise NotFound(
+            "No export is deployed in these accounts and regions.",
+            hint="Deploy one with: python -m ops logs deploy",
+        )
+    home = next(deployment.place for deployment in exported if deployment.is_central)
+    _check_senders(exported, unread, selected, home)
+    of_home_account = [item for item in selected if item.place.account == home.account]
+    ordered = [
+        *(item for item in selected if item.place.account != home.account),
+        *(item for item in of_home_account if not item.is_central),
+        *(item for item in of_home_account if item.is_central),
+    ]
     return Plan(
-        f"{REMOVE} from {len(ordered)} places",
-        tuple(_remove_step(cloud, each, ordered, home) for each in ordered),
+        f"{REMOVE} from {len(ordered)} targets",
+        tuple(_remove_step(cloud, deployment, ordered, home) for deployment in ordered),
         Operation.REMOVE_EXPORT,
         confirm=STACK,
-        at_once=AT_ONCE,
+        at_once=MAX_PARALLEL,
     )
 
 
-def _export(standings: Sequence[Standing], central: Place | None) -> list[Standing]:
-    """The stacks of one export."""
-    among = [each for each in standings if central is None or each.place == central]
-    middle = find_central(among)
-    if middle is None:
-        errors: list[SlipwayError] = [each.error for each in standings if each.error]
+def _select_export(deployments: Sequence[ExportDeployment], central: Place | None) -> list[ExportDeployment]:
+    """Return the stacks of one export."""
+    candidates = [deployment for deployment in deployments if central is None or deployment.place == central]
+    center = find_central(candidates)
+    if center is None:
+        errors: list[SlipwayError] = [deployment.error for deployment in deployments if deployment.error]
         if errors:
             raise errors[0]
-        raise NotFound("No export is deployed in these accounts and regions.", hint="Deploy one first.")
-    return [each for each in standings if each.stack and belongs(each, middle)]
+        raise NotFound(
+            "No export is deployed in the configured accounts and regions.", hint="Deploy one first."
+        )
+    return [deployment for deployment in deployments if deployment.stack and belongs_to(deployment, center)]
 
 
-def _check_left(
-    found: Sequence[Standing], unread: Sequence[Standing], chosen: Sequence[Standing], home: Place
+def _check_senders(
+    exported: Sequence[ExportDeployment],
+    unread: Sequence[ExportDeployment],
+    selected: Sequence[ExportDeployment],
+    home: Place,
 ) -> None:
-    """Nobody may be left whose destination goes."""
-    gone = {each.place for each in chosen}
-    for each in [*(item for item in found if item.place not in gone), *unread]:
-        through = Place(home.account, each.place.region)
-        if home in gone or (through in gone and through != each.place):
-            why = f"cannot be read ({each.error})" if each.error else "sends its logs there"
+    """Refuse to remove a destination that other accounts still send to."""
+    removed = {deployment.place for deployment in selected}
+    for deployment in [*(item for item in exported if item.place not in removed), *unread]:
+        through = Place(home.account, deployment.place.region)
+        if home in removed or (through in removed and through != deployment.place):
+            why = f"cannot be read ({deployment.error})" if deployment.error else "still sends its logs to it"
             raise InputError(
-                f"{each.name} {why}: its destination cannot be removed.",
+                f"Cannot remove the destination: {deployment.name} {why}.",
                 field="places",
-                hint="Remove that place as well, or first.",
+                hint="Remove the export from there as well, or first.",
             )
 
 
-def _remove_step(cloud: Cloud, standing: Standing, ordered: Sequence[Standing], home: Place) -> Step:
-    """The centre waits for all, a destination for those that send to it."""
-    stack, place = _there(standing), standing.place
+def _remove_step(
+    cloud: Cloud, deployment: ExportDeployment, ordered: Sequence[ExportDeployment], home: Place
+) -> Step:
+    """Delete the central stack after all others, and a destination after those that send to it."""
+    stack, place = _require_stack(deployment), deployment.place
     [deletes] = deploy.plan_delete(cloud, stack, place.account.id, place.region).steps
-    kept = "its log groups are unsubscribed"
-    before = [each for each in ordered if each.place.account != home.account]
-    if standing.is_central:
-        before = [each for each in ordered if each is not standing]
-        kept += f"; {stack.outputs.get('Bucket', 'the bucket').rpartition(':')[2]} and its data stay"
+    evidence = "unsubscribes its log groups"
+    before = [item for item in ordered if item.place.account != home.account]
+    if deployment.is_central:
+        before = [item for item in ordered if item is not deployment]
+        bucket = stack.outputs.get("Bucket", "the bucket").rpartition(":")[2]
+        evidence += f"; keeps {bucket} and its data"
     elif place.account == home.account:
-        before = [each for each in before if each.place.region == place.region]
+        before = [item for item in before if item.place.region == place.region]
     else:
         before = []
     return replace(
         deletes,
-        id=standing.name,
-        does=f"Remove the export from {standing.name}",
-        needs=tuple(each.name for each in before),
-        evidence=kept,
+        id=deployment.name,
+        does=f"Remove the export from {deployment.name}",
+        needs=tuple(item.name for item in before),
+        evidence=evidence,
     )
 
 
-def _there(standing: Standing) -> Stack:
-    assert standing.stack
-    return standing.stack
+def _require_stack(deployment: ExportDeployment) -> Stack:
+    assert deployment.stack
+    return deployment.stack

@@ -1,4 +1,4 @@
-"""The stacks of the export as they are asked for: the central one, and one for each further place."""
+"""Specifications of the export's stacks: the central stack, and a member stack per account and region."""
 
 from collections.abc import Mapping
 
@@ -12,34 +12,34 @@ STACK = "log-export"
 
 
 def central_body() -> str:
-    """The central template as it is deployed."""
-    made = stacks.central(
+    """Return the central template as it is deployed."""
+    template = stacks.central(
         function_source("log_processor"),
         function_source("log_subscriber"),
         function_source("log_compactor"),
-        relation(),
+        relation_sql(),
     )
-    return str(made.to_json(indent=1))
+    return str(template.to_json(indent=1))
 
 
-def relation() -> dict[str, str]:
-    """The SQL that the compactor is given, by the name of the variable: one definition for all readers."""
+def relation_sql() -> dict[str, str]:
+    """Return the compactor's SQL by the name of its environment variable, as all other readers use it."""
     events = {f"{kind.upper()}_EVENTS": sql for kind, sql in source_events().items()}
     return {**events, "TEMPLATE": template_sql(), "LEVEL": level_sql()}
 
 
 def member_body() -> str:
-    """The template of another account or region as it is deployed."""
+    """Return the member template as it is deployed."""
     return str(stacks.member(function_source("log_subscriber")).to_json(indent=1))
 
 
 def central_spec(place: Place, parameters: Mapping[str, str]) -> StackSpec:
-    """The stack with the bucket; parameters that are not given have the template's defaults."""
+    """Return the stack with the bucket; parameters that are not given take the template's defaults."""
     return _spec(place, central_body(), parameters)
 
 
 def member_spec(place: Place, parameters: Mapping[str, str]) -> StackSpec:
-    """A stack that sends a place's logs to a destination, which it makes where none is given."""
+    """Return a stack that sends logs to a destination, which it creates if none is given."""
     return _spec(place, member_body(), parameters)
 
 

@@ -10,105 +10,105 @@ from ops.aws.cloudwatch.metrics import read_sums
 from ops.aws.s3.log_bucket import LogBucket
 from ops.logs.export import error_records
 from ops.logs.export.error_records import GroupHour
-from ops.logs.export.ledger.model import AHEAD_H, Books, Counted, Group
+from ops.logs.export.ledger.model import MAX_FUTURE_H, EventCount, GroupKey, LedgerCounts
 from ops.logs.lake.layout import HOUR, Location, Scope, hour_of
 
 EVENTS, BYTES = "IncomingLogEvents", "IncomingBytes"
 READERS = 8
-ERROR_OBJECTS = 10_000  # read for one ledger; what is beyond is said in its notes
+MAX_ERROR_OBJECTS = 10_000  # read for one ledger; what is beyond is said in its notes
 
-CountExported = Callable[[Scope], Iterable[tuple[GroupHour, Counted]]]
+CountExported = Callable[[Scope], Iterable[tuple[GroupHour, EventCount]]]
 
 
-def keep_books(
+def count_events(
     cloud: Cloud,
     location: Location,
-    since: Mapping[Group, datetime],
+    since: Mapping[GroupKey, datetime],
     start: datetime,
     end: datetime,
     count_exported: CountExported,
-) -> Books:
+) -> LedgerCounts:
     """Counts everything for the subscribed groups, in hours. Reads only.
 
     `count_exported` counts the events of a scope by group and hour, doubles dropped where they can be.
     """
     first = hour_of(start)
     wide = Scope(
-        first - timedelta(days=1), end + AHEAD_H * HOUR
+        first - timedelta(days=1), end + MAX_FUTURE_H * HOUR
     )  # events lie in other hours than they came in
     notes: list[str] = []
     failed = count_failed(cloud, location, notes)
-    taken_in, silent = count_taken_in(cloud, list(since), first, end)
-    return Books(
-        taken_in=taken_in,
+    taken_in, unread = count_ingested(cloud, list(since), first, end)
+    return LedgerCounts(
+        ingested=taken_in,
         exported=_summed(count_exported(wide)),
         failed=failed,
-        since={group: at for group, at in since.items() if group[:2] not in silent},
-        notes=(*notes, *silent.values()),
+        since={group: at for group, at in since.items() if group[:2] not in unread},
+        notes=(*notes, *unread.values()),
     )
 
 
-def _summed(counted: Iterable[tuple[GroupHour, Counted]]) -> dict[GroupHour, Counted]:
+def _summed(counted: Iterable[tuple[GroupHour, EventCount]]) -> dict[GroupHour, EventCount]:
     """An hour may be counted in several places: formats, hours of arrival."""
-    sums: dict[GroupHour, Counted] = {}
-    for at, each in counted:
-        before = sums.get(at, Counted())
-        sums[at] = Counted(before.events + each.events, before.size_bytes + each.size_bytes)
+    sums: dict[GroupHour, EventCount] = {}
+    for at, count in counted:
+        before = sums.get(at, EventCount())
+        sums[at] = EventCount(before.events + count.events, before.size_bytes + count.size_bytes)
     return sums
 
 
-def count_taken_in(
-    cloud: Cloud, groups: Sequence[Group], start: datetime, end: datetime
-) -> tuple[dict[GroupHour, Counted], dict[tuple[str, str], str]]:
+def count_ingested(
+    cloud: Cloud, groups: Sequence[GroupKey], start: datetime, end: datetime
+) -> tuple[dict[GroupHour, EventCount], dict[tuple[str, str], str]]:
     """CloudWatch's own counts by group and hour; a word on each account and region that did not answer."""
     places: dict[tuple[str, str], list[str]] = {}
     for account, region, name in groups:
         places.setdefault((account, region), []).append(name)
 
-    def one(place: Place) -> dict[GroupHour, Counted]:
+    def count_place(place: Place) -> dict[GroupHour, EventCount]:
         names = places[(place.account.id, place.region)]
-        found: dict[GroupHour, dict[str, int]] = {}
-        for each in read_sums(
+        totals: dict[GroupHour, dict[str, int]] = {}
+        for metric_sum in read_sums(
             cloud, place, "AWS/Logs", (EVENTS, BYTES), "LogGroupName", names, start, end, HOUR
         ):
-            at = GroupHour(place.account.id, place.region, each.name, hour_of(each.at))
-            found.setdefault(at, {})[each.metric] = int(each.value)
-        return {at: Counted(sums.get(EVENTS, 0), sums.get(BYTES, 0)) for at, sums in found.items()}
+            at = GroupHour(place.account.id, place.region, metric_sum.name, hour_of(metric_sum.at))
+            totals.setdefault(at, {})[metric_sum.metric] = int(metric_sum.value)
+        return {at: EventCount(sums.get(EVENTS, 0), sums.get(BYTES, 0)) for at, sums in totals.items()}
 
-    counted: dict[GroupHour, Counted] = {}
-    silent: dict[tuple[str, str], str] = {}
+    counted: dict[GroupHour, EventCount] = {}
+    unread: dict[tuple[str, str], str] = {}
     where = [Place(cloud.account(account), region) for account, region in places]
-    for reading in cloud.read(one, where):
+    for reading in cloud.read(count_place, where):
         if reading.error:
             name = reading.place.account.name
-            silent[(reading.place.account.id, reading.place.region)] = (
+            unread[(reading.place.account.id, reading.place.region)] = (
                 f"{name}, {reading.place.region} is not judged: {reading.error}"
             )
         counted.update(reading.value or {})
-    return counted, silent
+    return counted, unread
 
 
 def count_failed(cloud: Cloud, location: Location, notes: list[str]) -> dict[GroupHour, int]:
     """Events under the error prefix by group and hour; adds to `notes` what could not be told."""
     bucket = LogBucket(cloud, location.bucket, location.account, location.region)
     keys: list[str] = []
-    for key in bucket.keys(error_records.folder(location)):
-        if len(keys) == ERROR_OBJECTS:
-            notes.append(f"More than {ERROR_OBJECTS:,} error objects: only the first are counted.")
+    for key in bucket.keys(error_records.errors_prefix(location)):
+        if len(keys) == MAX_ERROR_OBJECTS:
+            notes.append(f"More than {MAX_ERROR_OBJECTS:,} error objects: only the first are counted.")
             break
         keys.append(key)
 
-    def one(key: str) -> tuple[Counter[GroupHour], int]:
+    def count_object(key: str) -> tuple[Counter[GroupHour], int]:
         counted: Counter[GroupHour] = Counter()
         unknown = 0
         body = bucket.read(key)
         try:
-            for each in error_records.parse(body or b""):
-                record = error_records.subscription_record(each.data)
+            for error_record in error_records.parse(body or b""):
+                record = error_records.subscription_record(error_record.data)
                 if record is None:
                     unknown += 1
                 else:
-                    counted += error_records.events_in(record)
+                    counted += error_records.count_events(record)
         except ValueError:
             unknown += 1
         return counted, unknown
@@ -116,9 +116,9 @@ def count_failed(cloud: Cloud, location: Location, notes: list[str]) -> dict[Gro
     total: Counter[GroupHour] = Counter()
     unknown = 0
     with ThreadPoolExecutor(READERS) as pool:
-        for counted, strange in pool.map(one, keys):
+        for counted, unparsed in pool.map(count_object, keys):
             total.update(counted)
-            unknown += strange
+            unknown += unparsed
     if unknown:
         notes.append(f"Records under the error prefix that are not of CloudWatch Logs: {unknown:,}.")
     return dict(total)

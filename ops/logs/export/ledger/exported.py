@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from ops.logs.export.error_records import GroupHour
 from ops.logs.export.ledger.counting import CountExported
-from ops.logs.export.ledger.model import Counted
+from ops.logs.export.ledger.model import EventCount
 from ops.logs.lake.layout import Scope
 
 # `events` holds each event once where its format carries ids.
@@ -19,19 +19,19 @@ FROM events GROUP BY account, region, log_group, date_trunc('hour', ts)
 """
 
 
-class Engine(Protocol):
+class CountingEngine(Protocol):
     """What answers a query over `events` in a scope."""
 
     def query(self, scope: Scope, sql: str, parameters: Mapping[str, Any]) -> pa.Table: ...
 
 
-def counter(engine: Engine) -> CountExported:
+def counter(engine: CountingEngine) -> CountExported:
     """What the ledger asks for: reads every object of the scope, once."""
 
-    def count(scope: Scope) -> Iterator[tuple[GroupHour, Counted]]:
+    def count(scope: Scope) -> Iterator[tuple[GroupHour, EventCount]]:
         for row in engine.query(scope, SQL, {}).to_pylist():
             hour = row["hour"].replace(tzinfo=UTC)
             at = GroupHour(row["account"], row["region"], row["log_group"], hour)
-            yield at, Counted(int(row["events"]), int(row["size"] or 0))
+            yield at, EventCount(int(row["events"]), int(row["size"] or 0))
 
     return count

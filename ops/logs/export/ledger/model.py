@@ -13,14 +13,14 @@ from datetime import datetime, timedelta
 from ops.logs.export.error_records import GroupHour
 from ops.logs.lake.layout import HOUR, hour_of
 
-AHEAD_H = 2  # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
-DELAY = timedelta(minutes=30)  # until an event that came in should lie in S3
+MAX_FUTURE_H = 2  # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
+DELIVERY_DELAY = timedelta(minutes=30)  # until an event that came in should lie in S3
 
-Group = tuple[str, str, str]  # account, region, name
+GroupKey = tuple[str, str, str]  # account, region, name
 
 
 @dataclass(frozen=True)
-class Counted:
+class EventCount:
     """Events and bytes of one group and hour."""
 
     events: int = 0
@@ -28,16 +28,16 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class Row:
+class LedgerRow:
     """One group and hour. `missing` is what neither S3 nor the error prefix holds; `open` says that the
     delivery delay is not over, `partial` that the hour is not all subscribed: neither is judged."""
 
     at: GroupHour
-    taken_in: Counted
-    exported: Counted
+    ingested: EventCount
+    exported: EventCount
     failed: int
     missing: int
-    open: bool
+    pending: bool
     partial: bool
 
     @property
@@ -49,7 +49,7 @@ class Row:
             return "missing"
         if self.failed:
             return "failed"
-        return "under way" if self.open and self.exported.events < self.taken_in.events else "complete"
+        return "under way" if self.pending and self.exported.events < self.ingested.events else "complete"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Ledger:
 
     start: datetime
     end: datetime
-    rows: tuple[Row, ...]
+    rows: tuple[LedgerRow, ...]
     notes: tuple[str, ...] = ()
 
     @property
@@ -79,93 +79,99 @@ class Ledger:
         """Hour, events taken in, exported, failed, missing: over all groups."""
         sums: dict[datetime, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         for row in self.rows:
-            values = (row.taken_in.events, row.exported.events, row.failed, row.missing)
+            values = (row.ingested.events, row.exported.events, row.failed, row.missing)
             sums[row.at.hour] = [a + b for a, b in zip(sums[row.at.hour], values, strict=True)]
         return [(hour, values[0], values[1], values[2], values[3]) for hour, values in sorted(sums.items())]
 
-    def by_group(self) -> dict[Group, list[Row]]:
-        found: dict[Group, list[Row]] = defaultdict(list)
+    def by_group(self) -> dict[GroupKey, list[LedgerRow]]:
+        rows: dict[GroupKey, list[LedgerRow]] = defaultdict(list)
         for row in self.rows:
-            found[(row.at.account, row.at.region, row.at.group)].append(row)
-        return found
+            rows[(row.at.account, row.at.region, row.at.group)].append(row)
+        return rows
 
 
 @dataclass(frozen=True)
-class Books:
+class LedgerCounts:
     """What was counted. `since` is when each group's subscription began: other groups are not judged."""
 
-    taken_in: Mapping[GroupHour, Counted]
-    exported: Mapping[GroupHour, Counted]
+    ingested: Mapping[GroupHour, EventCount]
+    exported: Mapping[GroupHour, EventCount]
     failed: Mapping[GroupHour, int]
-    since: Mapping[Group, datetime]
+    since: Mapping[GroupKey, datetime]
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def reckon(books: Books, start: datetime, end: datetime, now: datetime, delay: timedelta = DELAY) -> Ledger:
+def build_ledger(
+    counts: LedgerCounts, start: datetime, end: datetime, now: datetime, delay: timedelta = DELIVERY_DELAY
+) -> Ledger:
     """The ledger of the hours from `start` to `end` (whole hours, UTC) of every subscribed group."""
-    rows: list[Row] = []
+    rows: list[LedgerRow] = []
     last_due = hour_of(now - delay)  # hours that ended before it are due
-    hours: dict[Group, set[datetime]] = defaultdict(set)
-    for at in (*books.taken_in, *books.exported, *books.failed):
+    hours: dict[GroupKey, set[datetime]] = defaultdict(set)
+    for at in (*counts.ingested, *counts.exported, *counts.failed):
         hours[(at.account, at.region, at.group)].add(at.hour)
-    for group, since in sorted(books.since.items()):
-        found = [_row(books, group, hour, since, last_due) for hour in sorted(hours[group])]
-        inside = (row for row in _matched(found) if hour_of(start) <= row.at.hour < end)
+    for group, since in sorted(counts.since.items()):
+        group_rows = [_row(counts, group, hour, since, last_due) for hour in sorted(hours[group])]
+        inside = (row for row in _match(group_rows) if hour_of(start) <= row.at.hour < end)
         rows += [row for row in inside if row.exported.events or row.at.hour >= hour_of(since)]
-    return Ledger(start, end, tuple(rows), tuple(books.notes))
+    return Ledger(start, end, tuple(rows), tuple(counts.notes))
 
 
-def _row(books: Books, group: Group, hour: datetime, since: datetime, last_due: datetime) -> Row:
+def _row(
+    counts: LedgerCounts, group: GroupKey, hour: datetime, since: datetime, last_due: datetime
+) -> LedgerRow:
     at = GroupHour(*group, hour)
     partial = hour <= hour_of(since)
-    return Row(
+    return LedgerRow(
         at=at,
-        taken_in=books.taken_in.get(at, Counted()),
-        exported=books.exported.get(at, Counted()),
-        failed=books.failed.get(at, 0),
+        ingested=counts.ingested.get(at, EventCount()),
+        exported=counts.exported.get(at, EventCount()),
+        failed=counts.failed.get(at, 0),
         missing=0,
-        open=hour + HOUR > last_due,
+        pending=hour + HOUR > last_due,
         partial=partial,
     )
 
 
-def _matched(rows: Sequence[Row]) -> Iterable[Row]:
+def _match(rows: Sequence[LedgerRow]) -> Iterable[LedgerRow]:
     """The rows, by hour, with what is missing in each.
 
     How much is missing at all is a matching of what came in with what is there; in which hour is told by each
     hour's own balance, which alone would also blame hours whose events moved on in a chain: in at 3 for 5, in
     at 5 for 7.
     """
-    lacking = _short(rows, own_hour_first=True)
-    surplus = sum(lacking) - sum(_short(rows, own_hour_first=False))
+    lacking = _shortages(rows, own_hour_first=True)
+    surplus = sum(lacking) - sum(_shortages(rows, own_hour_first=False))
     for row, short in zip(rows, lacking, strict=True):
         excused = min(short, surplus)
         surplus -= excused
         yield replace(row, missing=short - excused)
 
 
-def _short(rows: Sequence[Row], *, own_hour_first: bool) -> list[int]:
+def _shortages(rows: Sequence[LedgerRow], *, own_hour_first: bool) -> list[int]:
     """What each judged hour lacks when every event is looked for in the hours where it may lie.
 
     Those of an earlier hour are among those of a later one, so that the earliest first is never wrong.
     """
-    there = {row.at.hour: row.exported.events + row.failed for row in rows}
-    wanted = {row.at.hour: row.taken_in.events for row in rows}
+    available = {row.at.hour: row.exported.events + row.failed for row in rows}
+    expected = {row.at.hour: row.ingested.events for row in rows}
     for row in rows:
         if own_hour_first or row.partial:
-            _take(there, wanted, row.at.hour, row.at.hour)
+            _use(available, expected, row.at.hour, row.at.hour)
         if row.partial:
-            wanted[row.at.hour] = 0  # what came in before the subscription is not wanted
-    left = deque(sorted(there))
+            expected[row.at.hour] = 0  # what came in before the subscription is not wanted
+    left = deque(sorted(available))
     for row in rows:
-        while wanted[row.at.hour] and left and left[0] <= row.at.hour + AHEAD_H * HOUR:
-            _take(there, wanted, row.at.hour, left[0])
-            if not there[left[0]]:
+        while expected[row.at.hour] and left and left[0] <= row.at.hour + MAX_FUTURE_H * HOUR:
+            _use(available, expected, row.at.hour, left[0])
+            if not available[left[0]]:
                 left.popleft()
-    return [0 if row.open or row.partial else wanted[row.at.hour] for row in rows]
+    return [0 if row.pending or row.partial else expected[row.at.hour] for row in rows]
 
 
-def _take(there: dict[datetime, int], wanted: dict[datetime, int], of: datetime, at: datetime) -> None:
-    used = min(wanted[of], there[at])
-    wanted[of] -= used
-    there[at] -= used
+def _use(
+    available: dict[datetime, int], expected: dict[datetime, int], ingested_hour: datetime, at: datetime
+) -> None:
+    used = min(expected[ingested_hour], available[at])
+    expected[ingested_hour] -= used
+    available[at] -= used

@@ -9,90 +9,99 @@ from fnmatch import fnmatchcase
 from ops.aws.cloud import Cloud
 from ops.aws.s3.log_bucket import LogBucket
 from ops.logs.export.backfill import state as backfill_state
-from ops.logs.export.backfill.plan import Wanted
-from ops.logs.export.backfill.state import State
-from ops.logs.export.coverage.subscribed import Exported, list_exported
+from ops.logs.export.backfill.plan import BackfillRequest
+from ops.logs.export.backfill.state import BackfillState
+from ops.logs.export.coverage.subscribed import GroupExport, list_group_exports
 from ops.logs.export.error_records import GroupHour
-from ops.logs.export.ledger.counting import CountExported, count_taken_in, keep_books
-from ops.logs.export.ledger.model import DELAY, Counted, Group, Ledger, reckon
-from ops.logs.export.retention import Advice, advise, prove
+from ops.logs.export.ledger.counting import CountExported, count_events, count_ingested
+from ops.logs.export.ledger.model import DELIVERY_DELAY, EventCount, GroupKey, Ledger, build_ledger
+from ops.logs.export.retention import RetentionAdvice, advise_retention, prove_export
 from ops.logs.lake.layout import Location
 
 DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Stock:
+class ExportReport:
     """What was found at `at`. `notes` names what could not be read."""
 
     at: datetime
-    groups: tuple[Exported, ...]
+    groups: tuple[GroupExport, ...]
     ledger: Ledger
-    states: Mapping[Group, State]
-    bytes_a_day: Mapping[Group, float]
+    backfills: Mapping[GroupKey, BackfillState]
+    bytes_per_day: Mapping[GroupKey, float]
     notes: tuple[str, ...] = ()
 
-    def advice(self) -> list[Advice]:
+    def advice(self) -> list[RetentionAdvice]:
         """The groups that keep logs for ever, the dearest first."""
         proofs = {
-            each.group.key: prove(each.group, self.ledger, each.since, self.backfilled(each), self.at)
-            for each in self.groups
+            entry.group.key: prove_export(
+                entry.group, self.ledger, entry.since, self.backfilled(entry), self.at
+            )
+            for entry in self.groups
         }
-        return advise([each.group for each in self.groups], self.bytes_a_day, proofs)
+        return advise_retention([entry.group for entry in self.groups], self.bytes_per_day, proofs)
 
-    def backfilled(self, exported: Exported) -> bool:
+    def backfilled(self, exported: GroupExport) -> bool:
         """Whether everything from before the group's export has been fetched."""
-        state = self.states.get(exported.group.key)
+        state = self.backfills.get(exported.group.key)
         if not state or not state.complete:
             return False
         return datetime.fromisoformat(state.start) <= exported.group.created
 
-    def wanted(self, patterns: Sequence[str] = ("*",), start: datetime | None = None) -> list[Wanted]:
+    def wanted(
+        self, patterns: Sequence[str] = ("*",), start: datetime | None = None
+    ) -> list[BackfillRequest]:
         """What a backfill has to do: exported groups by glob that are older than their export."""
         return [
-            Wanted(each.group, max(start or each.group.created, each.group.created), each.since)
-            for each in self.groups
-            if each.since
-            and each.group.created < each.since
-            and not self.backfilled(each)
-            and any(fnmatchcase(each.group.name, pattern) for pattern in patterns)
+            BackfillRequest(entry.group, max(start or entry.group.created, entry.group.created), entry.since)
+            for entry in self.groups
+            if entry.since
+            and entry.group.created < entry.since
+            and not self.backfilled(entry)
+            and any(fnmatchcase(entry.group.name, pattern) for pattern in patterns)
         ]
 
 
-def take_stock(
+def read_export_report(
     cloud: Cloud,
     location: Location,
     count_exported: CountExported,
     start: datetime,
     end: datetime,
     now: datetime,
-    delay: timedelta = DELAY,
-) -> Stock:
+    delay: timedelta = DELIVERY_DELAY,
+) -> ExportReport:
     """Reads every account and region, the bucket, the metrics; an account that does not answer is noted."""
-    groups: list[Exported] = []
+    groups: list[GroupExport] = []
     notes: list[str] = []
-    for reading in cloud.read(lambda place: list_exported(cloud, place)):
+    for reading in cloud.read(lambda place: list_group_exports(cloud, place)):
         if reading.error:
             notes.append(f"{reading.place.account.name}, {reading.place.region}: {reading.error}")
         groups += reading.value or []
-    since = {each.group.key: each.since for each in groups if each.since}
-    books = keep_books(cloud, location, since, start, end, count_exported)
+    since = {entry.group.key: entry.since for entry in groups if entry.since}
+    counts = count_events(cloud, location, since, start, end, count_exported)
     bucket = LogBucket(cloud, location.bucket, location.account, location.region)
     states = {
-        (each.account, each.region, each.group): each for each in backfill_state.load_all(bucket, location)
+        (state.account, state.region, state.group): state
+        for state in backfill_state.load_all(bucket, location)
     }
-    others = [each.group.key for each in groups if not each.since and each.group.retention_days is None]
-    unexported, _ = count_taken_in(cloud, others, start, end)
-    ledger = reckon(books, start, end, now, delay)
-    daily = _a_day([books.taken_in, unexported], end - start)
-    return Stock(now, tuple(groups), ledger, states, daily, (*notes, *ledger.notes))
+    unexported_keys = [
+        entry.group.key for entry in groups if not entry.since and entry.group.retention_days is None
+    ]
+    unexported, _ = count_ingested(cloud, unexported_keys, start, end)
+    ledger = build_ledger(counts, start, end, now, delay)
+    daily = _bytes_per_day([counts.ingested, unexported], end - start)
+    return ExportReport(now, tuple(groups), ledger, states, daily, (*notes, *ledger.notes))
 
 
-def _a_day(counted: Sequence[Mapping[GroupHour, Counted]], span: timedelta) -> dict[Group, float]:
+def _bytes_per_day(
+    counted: Sequence[Mapping[GroupHour, EventCount]], span: timedelta
+) -> dict[GroupKey, float]:
     """Bytes that CloudWatch takes in a day, by group."""
     days = max(span / DAY, 1 / 24)
-    sums: dict[Group, float] = defaultdict(float)
-    for some in counted:
-        for at, each in some.items():
-            sums[(at.account, at.region, at.group)] += each.size_bytes / days
+    sums: dict[GroupKey, float] = defaultdict(float)
+    for counts in counted:
+        for at, count in counts.items():
+            sums[(at.account, at.region, at.group)] += count.size_bytes / days
     return dict(sums)

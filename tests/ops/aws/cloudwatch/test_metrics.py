@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ops.aws.cloud import Place
-from ops.aws.cloudwatch.metrics import QUERIES, Sum, read_sums
+from ops.aws.cloudwatch.metrics import MAX_QUERIES, MetricSum, read_sums
 from ops.settings import Account
 
 PLACE = Place(Account("production", "111111111111"), "eu-west-1")
@@ -32,7 +32,7 @@ class Metrics:
         yield {"MetricDataResults": results[len(results) // 2 :]}
 
 
-def read(names: list[str], end: datetime) -> tuple[list[Sum], list[int]]:
+def read(names: list[str], end: datetime) -> tuple[list[MetricSum], list[int]]:
     metrics = Metrics()
     cloud: Any = SimpleNamespace(client=lambda *_: metrics)
     found = read_sums(cloud, PLACE, "AWS/Logs", ("A", "B"), "LogGroupName", names, START, end, HOUR)
@@ -42,7 +42,7 @@ def read(names: list[str], end: datetime) -> tuple[list[Sum], list[int]]:
 def test_ten_thousand_groups_take_forty_calls() -> None:
     names = [f"/app/{number}" for number in range(10_000)]
     found, calls = read(names, START + timedelta(days=1))
-    assert len(calls) == 40 and max(calls) == QUERIES
+    assert len(calls) == 40 and max(calls) == MAX_QUERIES
     assert {(each.metric, each.name) for each in found} == {(m, n) for m in "AB" for n in names}
 
 

@@ -17,7 +17,7 @@ from ops.embedded import accounts
 from ops.embedded.accounts import EXPORTED_BUCKET, HOME, PRODUCTION
 from ops.embedded.sample.logs import sample_logs
 from ops.logs.export.coverage.reading import Coverage, read_coverage
-from ops.logs.export.coverage.verdicts import GAPS, State
+from ops.logs.export.coverage.verdicts import GAPS, CoverageState
 from ops.settings import Settings
 from tests.ops.embedded.overlay import eventually
 
@@ -48,7 +48,7 @@ def test_every_sample_group_is_exported_without_gaps(
     eventually(lambda: (folder / "embedded/exported").exists(), within_s=WITHIN_S)
     coverage = read_current_coverage(live)
     assert coverage.of(*GAPS) == []
-    since = {group.group.key: group.since for group in coverage.of(State.SUBSCRIBED)}
+    since = {group.group.key: group.since for group in coverage.of(CoverageState.SUBSCRIBED)}
     ids = {account.name: account.id for account in live.accounts}
     now = datetime.now(UTC)
     for log in sample_logs():

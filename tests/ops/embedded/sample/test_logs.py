@@ -10,7 +10,7 @@ from ops.aws.cloud import Cloud, Place
 from ops.aws.logs.groups import list_groups
 from ops.embedded.sample.log_lines import HOSTILE
 from ops.embedded.sample.logs import events_of, sample_logs
-from ops.logs.export.ledger.counting import count_taken_in
+from ops.logs.export.ledger.counting import count_ingested
 from ops.logs.lake.layout import HOUR
 from tests.ops.embedded.overlay import client
 
@@ -49,7 +49,7 @@ def test_groups_have_their_events_and_metrics(cloud: Cloud, embedded: Any) -> No
         for event in events
     )
     now = datetime.now(UTC)
-    counted, silent = count_taken_in(
+    counted, silent = count_ingested(
         cloud, [(place.account.id, place.region, group)], now - 30 * HOUR, now + HOUR
     )
     assert not silent

@@ -8,13 +8,21 @@ import pytest
 from ops.aws.cloud import Place
 from ops.aws.cloudformation.stacks import Stack
 from ops.aws.cloudwatch.metrics import Metric
-from ops.logs.export.health import TAKEN_IN, Health, Parts, Pipeline, Stage, judge_stages, metrics_of
+from ops.logs.export.health import (
+    INCOMING_BYTES,
+    ExportHealth,
+    ExportPipeline,
+    ExportStage,
+    PipelineResources,
+    judge_stages,
+    metrics_of,
+)
 from ops.logs.export.installed import Export
 from ops.settings import Account
 from ops.templates.logs import CENTRAL_DESCRIPTION
 
 NOW = datetime(2026, 5, 4, 12, 0, 30, tzinfo=UTC)
-PARTS = Parts("stream", "delivery", "processor", ())
+PARTS = PipelineResources("stream", "delivery", "processor", ())
 OUTPUTS = {"Bucket": "arn:aws:s3:::central"}
 STACK = Stack(
     "exp", "id", "CREATE_COMPLETE", "", CENTRAL_DESCRIPTION, OUTPUTS, {"BucketPrefix": "logs/"}, {}, NOW, None
@@ -26,11 +34,15 @@ def at(minutes_ago: int) -> datetime:
     return NOW.replace(second=0) - timedelta(minutes=minutes_ago)
 
 
-def judged(parts: Parts = PARTS, failed: int | None = 0, **values: float) -> dict[str, Stage]:
+def judged(
+    parts: PipelineResources = PARTS, failed: int | None = 0, **values: float
+) -> dict[str, ExportStage]:
     """With one value for some metrics, five minutes ago; `__` stands for a dot."""
     wanted = {name.replace("__", "."): value for name, value in values.items()}
     series: dict[Metric, Any] = {
-        metric: {at(5): wanted[metric.metric]} if metric.metric in wanted and metric is not TAKEN_IN else {}
+        metric: {at(5): wanted[metric.metric]}
+        if metric.metric in wanted and metric is not INCOMING_BYTES
+        else {}
         for metric in metrics_of(parts)
     }
     return {stage.title: stage for stage in judge_stages(EXPORT, parts, series, failed, NOW)}
@@ -39,41 +51,41 @@ def judged(parts: Parts = PARTS, failed: int | None = 0, **values: float) -> dic
 def test_what_goes_through_is_a_rate_of_the_last_quarter_of_an_hour() -> None:
     stages = judged(DeliveryToS3__Bytes=900_000, DeliveryToS3__DataFreshness=70, DeliveryToS3__Success=1)
     delivery = stages["Delivery"]
-    assert (delivery.a_second, delivery.late_s, delivery.health) == (1000, 70, Health.FLOWING)
-    assert len(delivery.each_minute) == 60 and delivery.each_minute[-6] == 900_000
-    assert stages["Stream"].health is Health.QUIET
+    assert (delivery.per_second, delivery.lag_s, delivery.health) == (1000, 70, ExportHealth.HEALTHY)
+    assert len(delivery.per_minute) == 60 and delivery.per_minute[-6] == 900_000
+    assert stages["Stream"].health is ExportHealth.IDLE
     assert stages["Bucket"].resource == "s3://central/logs/"
 
 
 @pytest.mark.parametrize(
     ("stage", "values", "health", "words"),
     [
-        ("Stream", {"WriteProvisionedThroughputExceeded": 4}, Health.FAILING, "raise the shard count"),
-        ("Stream", {"GetRecords__IteratorAgeMilliseconds": 900_000}, Health.BEHIND, "Records wait"),
-        ("Stream", {"GetRecords__IteratorAgeMilliseconds": 4e6}, Health.FAILING, "over an hour"),
-        ("Processor", {"Errors": 2}, Health.FAILING, "2 calls failed"),
-        ("Delivery", {"DeliveryToS3__DataFreshness": 700}, Health.BEHIND, "late"),
-        ("Delivery", {"DeliveryToS3__DataFreshness": 4000}, Health.FAILING, "more than an hour late"),
-        ("Delivery", {"DeliveryToS3__Success": 0}, Health.FAILING, "cannot write to S3"),
+        ("Stream", {"WriteProvisionedThroughputExceeded": 4}, ExportHealth.FAILING, "raise the shard count"),
+        ("Stream", {"GetRecords__IteratorAgeMilliseconds": 900_000}, ExportHealth.DELAYED, "Records wait"),
+        ("Stream", {"GetRecords__IteratorAgeMilliseconds": 4e6}, ExportHealth.FAILING, "over an hour"),
+        ("Processor", {"Errors": 2}, ExportHealth.FAILING, "2 calls failed"),
+        ("Delivery", {"DeliveryToS3__DataFreshness": 700}, ExportHealth.DELAYED, "late"),
+        ("Delivery", {"DeliveryToS3__DataFreshness": 4000}, ExportHealth.FAILING, "more than an hour late"),
+        ("Delivery", {"DeliveryToS3__Success": 0}, ExportHealth.FAILING, "cannot write to S3"),
     ],
 )
-def test_what_is_wrong_is_said(stage: str, values: dict[str, Any], health: Health, words: str) -> None:
+def test_what_is_wrong_is_said(stage: str, values: dict[str, Any], health: ExportHealth, words: str) -> None:
     found = judged(**values)
-    assert found[stage].health is health and words in found[stage].says
-    assert Pipeline(EXPORT, NOW, tuple(found.values())).health is health
+    assert found[stage].health is health and words in found[stage].message
+    assert ExportPipeline(EXPORT, NOW, tuple(found.values())).health is health
 
 
 def test_failed_records_are_the_buckets_trouble() -> None:
-    assert "3 objects under errors/" in judged(failed=3)["Bucket"].says
-    assert "1,000 or more" in judged(failed=1000)["Bucket"].says
-    assert judged(failed=None)["Bucket"].health is Health.UNKNOWN
+    assert "3 objects under errors/" in judged(failed=3)["Bucket"].message
+    assert "1,000 or more" in judged(failed=1000)["Bucket"].message
+    assert judged(failed=None)["Bucket"].health is ExportHealth.UNKNOWN
 
 
 def test_as_they_come_there_is_no_processor() -> None:
-    assert "Processor" not in judged(Parts("stream", "delivery", "", ()))
+    assert "Processor" not in judged(PipelineResources("stream", "delivery", "", ()))
 
 
 def test_without_metrics_nothing_is_claimed() -> None:
     stages = judge_stages(EXPORT, PARTS, None, None, NOW)
-    assert {stage.health for stage in stages} == {Health.UNKNOWN}
-    assert all(stage.a_second is None for stage in stages)
+    assert {stage.health for stage in stages} == {ExportHealth.UNKNOWN}
+    assert all(stage.per_second is None for stage in stages)

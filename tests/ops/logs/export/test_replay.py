@@ -17,7 +17,7 @@ from ops.errors import InputError, Throttled
 from ops.logs.export import error_records, replay
 from ops.logs.export.error_records import GroupHour
 from ops.logs.export.ledger import counting
-from ops.logs.export.ledger.model import Counted, reckon
+from ops.logs.export.ledger.model import EventCount, build_ledger
 from ops.logs.lake.layout import Location, Scope, hour_of
 from ops.plan import Plan, Status, execute
 from tests.ops.embedded.log_pipeline import KEEP_ALL, LogPipeline, make_group, write_logs
@@ -69,20 +69,20 @@ def test_failed_events_are_counted_and_not_missing(failing: Failing, cloud: Clou
     group = (ACCOUNT, REGION, failing.group)
     now = datetime.now(UTC)
 
-    def nothing(scope: Scope) -> list[tuple[GroupHour, Counted]]:
+    def nothing(scope: Scope) -> list[tuple[GroupHour, EventCount]]:
         return []
 
     since = {group: now - timedelta(days=1)}
     start, end = hour_of(now), hour_of(now) + timedelta(hours=1)
-    books = counting.keep_books(cloud, failing.location, since, start, end, nothing)
-    found = reckon(books, start, end, now + timedelta(hours=5))
+    books = counting.count_events(cloud, failing.location, since, start, end, nothing)
+    found = build_ledger(books, start, end, now + timedelta(hours=5))
     (row,) = found.rows
-    assert (row.taken_in.events, row.failed, row.missing, row.status) == (2, 2, 0, "failed")
+    assert (row.ingested.events, row.failed, row.missing, row.status) == (2, 2, 0, "failed")
 
 
 def test_replay_brings_what_failed(failing: Failing, cloud: Cloud, tmp_path: Path) -> None:
     failing.mend()
-    objects = replay.survey(cloud, failing.location)
+    objects = replay.list_error_objects(cloud, failing.location)
     assert sum(each.events for each in objects) == 2
     assert {reason for each in objects for reason in each.reasons} == {"Lambda.ProcessingFailedStatus"}
     plan = replay.plan_replay(cloud, failing.location, failing.stream, objects)
@@ -92,14 +92,18 @@ def test_replay_brings_what_failed(failing: Failing, cloud: Cloud, tmp_path: Pat
     assert len(failing.keys("replayed/")) == len(objects)
     assert set(run(plan, tmp_path)) == {Status.ALREADY}
     with pytest.raises(InputError):
-        replay.plan_replay(cloud, failing.location, failing.stream, replay.survey(cloud, failing.location))
+        replay.plan_replay(
+            cloud, failing.location, failing.stream, replay.list_error_objects(cloud, failing.location)
+        )
 
 
 def test_crash_between_put_and_move_loses_nothing(
     failing: Failing, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing.mend()
-    plan = replay.plan_replay(cloud, failing.location, failing.stream, replay.survey(cloud, failing.location))
+    plan = replay.plan_replay(
+        cloud, failing.location, failing.stream, replay.list_error_objects(cloud, failing.location)
+    )
 
     def crash(*_: Any) -> None:
         raise Throttled("the machine went away")
@@ -127,7 +131,9 @@ def test_what_is_not_cloudwatchs_is_kept_apart(failing: Failing, cloud: Cloud, t
     key = failing.keys("errors/")[0]
     body = failing.body(key) + json.dumps(line).encode() + b"\n"
     failing.s3.put_object(Bucket=failing.bucket, Key=key, Body=body)
-    plan = replay.plan_replay(cloud, failing.location, failing.stream, replay.survey(cloud, failing.location))
+    plan = replay.plan_replay(
+        cloud, failing.location, failing.stream, replay.list_error_objects(cloud, failing.location)
+    )
     assert set(run(plan, tmp_path)) == {Status.DONE}
     (kept,) = failing.keys("strange/")
     assert [each.data for each in error_records.parse(failing.body(kept))] == [b"strange"]
@@ -138,7 +144,7 @@ def test_error_object_of_others_is_not_replayed(cloud: Cloud, embedded: Any) -> 
     put = partial(pipeline.s3.put_object, Bucket=pipeline.bucket)
     put(Key="errors/processing-failed/x", Body=b"not JSON\n")
     location = Location(pipeline.bucket, "", ACCOUNT, REGION)
-    (found,) = replay.survey(cloud, location)
+    (found,) = replay.list_error_objects(cloud, location)
     assert (found.records, found.unreadable) == (1, 1)
     with pytest.raises(InputError, match="Nothing under"):
         replay.plan_replay(cloud, location, replay.Stream(pipeline.name, ACCOUNT, REGION), [found])

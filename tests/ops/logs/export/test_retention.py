@@ -10,8 +10,15 @@ from ops.aws.logs import groups as log_groups
 from ops.aws.logs.groups import LogGroup
 from ops.errors import InputError
 from ops.logs.export.error_records import GroupHour
-from ops.logs.export.ledger.model import Books, Counted, Ledger, reckon
-from ops.logs.export.retention import GB, Advice, Proof, advise, plan_retention, prove
+from ops.logs.export.ledger.model import EventCount, Ledger, LedgerCounts, build_ledger
+from ops.logs.export.retention import (
+    GB,
+    ExportProof,
+    RetentionAdvice,
+    advise_retention,
+    plan_retention,
+    prove_export,
+)
 from ops.logs.lake.layout import HOUR
 from ops.plan import Readiness
 from ops.settings import Account
@@ -27,17 +34,17 @@ def group(name: str = "/app", *, stored: int = 100 * GB, days: int | None = None
 
 def ledger(exported: int, failed: int = 0) -> Ledger:
     at = GroupHour("111111111111", "eu-west-1", "/app", NOW - 5 * HOUR)
-    books = Books({at: Counted(10)}, {at: Counted(exported)}, {at: failed}, {group().key: BEGAN})
-    return reckon(books, BEGAN, NOW, NOW)
+    books = LedgerCounts({at: EventCount(10)}, {at: EventCount(exported)}, {at: failed}, {group().key: BEGAN})
+    return build_ledger(books, BEGAN, NOW, NOW)
 
 
-GOOD = Proof(True, "complete in 1 hours", NOW)
+GOOD = ExportProof(True, "complete in 1 hours", NOW)
 
 
 def test_what_is_kept_for_ever_costs_and_would_save() -> None:
     groups = [group("/small", stored=GB), group("/large"), group("/limited", days=7)]
     proofs = {each.key: GOOD for each in groups}
-    found = advise(groups, {groups[1].key: 2.0 * GB}, proofs)
+    found = advise_retention(groups, {groups[1].key: 2.0 * GB}, proofs)
     assert [each.group.name for each in found] == ["/large", "/small"]
     large = found[0]
     assert large.cost == pytest.approx(100 * 0.15 * 0.03)
@@ -55,19 +62,19 @@ def test_what_is_kept_for_ever_costs_and_would_save() -> None:
     ],
 )
 def test_not_proven(books: Ledger, since: datetime | None, backfilled: bool, reason: str) -> None:
-    proof = prove(group(), books, since, backfilled, NOW)
+    proof = prove_export(group(), books, since, backfilled, NOW)
     assert not proof.proven and reason in proof.reason
     with pytest.raises(InputError, match=reason):
-        plan([Advice(group(), 0, 0, {}, proof)], 7)
+        plan([RetentionAdvice(group(), 0, 0, {}, proof)], 7)
 
 
-def plan(chosen: list[Advice], days: int, now: datetime = NOW) -> Any:
+def plan(chosen: list[RetentionAdvice], days: int, now: datetime = NOW) -> Any:
     cloud: Any = None
     return plan_retention(cloud, chosen, days, lambda: now)
 
 
 def test_proven() -> None:
-    assert prove(group(), ledger(10), BEGAN, True, NOW).proven
+    assert prove_export(group(), ledger(10), BEGAN, True, NOW).proven
 
 
 @pytest.fixture
@@ -84,7 +91,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
 
 
 def test_plan_sets_what_was_chosen_once(kept: dict[str, int | None]) -> None:
-    (step,) = plan([Advice(group(), 0, 0, {}, GOOD)], 7).steps
+    (step,) = plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 7).steps
     assert step.check().readiness is Readiness.READY
     step.act(lambda message: None)
     assert kept == {"/app": 7}
@@ -92,23 +99,23 @@ def test_plan_sets_what_was_chosen_once(kept: dict[str, int | None]) -> None:
 
 
 def test_changed_meanwhile_is_left_alone(kept: dict[str, int | None]) -> None:
-    (step,) = plan([Advice(group(), 0, 0, {}, GOOD)], 7).steps
+    (step,) = plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 7).steps
     kept["/app"] = 30
     assert step.check().readiness is Readiness.CHANGED
 
 
 def test_old_proof_does_not_count(kept: dict[str, int | None]) -> None:
     later = NOW + timedelta(hours=2)
-    (step,) = plan([Advice(group(), 0, 0, {}, GOOD)], 7, later).steps
+    (step,) = plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 7, later).steps
     assert step.check().readiness is Readiness.CHANGED
 
 
 def test_days_that_cloudwatch_does_not_know() -> None:
     with pytest.raises(InputError, match="no logs for 2 days"):
-        plan([Advice(group(), 0, 0, {}, GOOD)], 2)
+        plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 2)
 
 
 def test_deleting_is_confirmed_by_typing() -> None:
-    made = plan([Advice(group(), 0, 0, {}, GOOD)], 30)
+    made = plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 30)
     assert made.confirm == "delete logs older than 30 days"
     assert all(step.destructive for step in made.steps)

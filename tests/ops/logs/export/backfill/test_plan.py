@@ -17,8 +17,8 @@ from ops.aws.logs import history as log_history
 from ops.aws.s3.log_bucket import LogBucket
 from ops.errors import Conflict
 from ops.logs.export.backfill import state as backfill_state
-from ops.logs.export.backfill.objects import by_folder, exported_events
-from ops.logs.export.backfill.plan import Wanted, plan_backfill
+from ops.logs.export.backfill.objects import parse_export_object, streams_by_folder
+from ops.logs.export.backfill.plan import BackfillRequest, plan_backfill
 from ops.logs.lake.layout import Location, parse
 from ops.plan import Plan, Status, execute
 from tests.ops.embedded.log_pipeline import LogPipeline, allow_logs, make_group
@@ -48,13 +48,13 @@ class Past:
         self.logs.put_log_events(logGroupName=self.name, logStreamName="s", logEvents=events)
         self.put.update((at, message) for message in messages)
 
-    def wanted(self, **more: Any) -> Wanted:
+    def wanted(self, **more: Any) -> BackfillRequest:
         place = Place(self.cloud.account(ACCOUNT), REGION)
         (group,) = log_groups.list_groups(self.cloud, place, prefix=self.name)
         now = datetime.now(UTC)
-        return Wanted(group, now - timedelta(days=5), now, **more)
+        return BackfillRequest(group, now - timedelta(days=5), now, **more)
 
-    def plan(self, wanted: Wanted, **more: Any) -> Plan:
+    def plan(self, wanted: BackfillRequest, **more: Any) -> Plan:
         return plan_backfill(self.cloud, self.location, [wanted], sleep=lambda seconds: None, **more)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -100,7 +100,7 @@ def test_ids_are_those_of_the_stream(past: Past, tmp_path: Path) -> None:
 
 def test_what_came_in_after_the_subscription_is_left_to_the_stream(past: Past, tmp_path: Path) -> None:
     wanted = past.wanted()
-    earlier = Wanted(wanted.group, wanted.start, wanted.cut - timedelta(hours=1))
+    earlier = BackfillRequest(wanted.group, wanted.start, wanted.cut - timedelta(hours=1))
     run(past.plan(earlier), tmp_path)
     assert past.events() == Counter()  # everything came in just now
 
@@ -148,7 +148,7 @@ def test_a_large_group_goes_by_an_export_task(past: Past, tmp_path: Path) -> Non
 
 
 def test_the_one_slot_is_waited_for(past: Past, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    start = log_history.start_export
+    start = log_history.start_export_task
     refused: list[str] = []
 
     def busy(*arguments: Any) -> str:
@@ -157,7 +157,7 @@ def test_the_one_slot_is_waited_for(past: Past, tmp_path: Path, monkeypatch: pyt
             raise Conflict("Another export runs.")
         return start(*arguments)
 
-    monkeypatch.setattr(log_history, "start_export", busy)
+    monkeypatch.setattr(log_history, "start_export_task", busy)
     assert run(past.plan(past.wanted(large_bytes=1)), tmp_path)[0] is Status.DONE
     assert past.events() == past.put
 
@@ -171,11 +171,11 @@ def test_pages_are_followed(past: Past, tmp_path: Path) -> None:
 
 
 def test_streams_by_folder() -> None:
-    assert by_folder(["a/b", "c", "x/y", "x-y"]) == {"a-b": "a/b", "c": "c", "x-y": "x-y"}
+    assert streams_by_folder(["a/b", "c", "x/y", "x-y"]) == {"a-b": "a/b", "c": "c", "x-y": "x-y"}
 
 
 def test_lines_of_an_export_become_events() -> None:
     text = "2026-05-01T10:00:00.001Z one\nmore\n2026-05-01T10:00:00.002Z \n"
-    found = list(exported_events(text, "s", "key"))
+    found = list(parse_export_object(text, "s", "key"))
     assert [(event.message, event.timestamp % 1000) for event in found] == [("one\nmore", 1), ("", 2)]
-    assert found == list(exported_events(text, "s", "key"))
+    assert found == list(parse_export_object(text, "s", "key"))

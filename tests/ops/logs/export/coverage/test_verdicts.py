@@ -12,10 +12,16 @@ from ops.aws.cloud import Place
 from ops.aws.cloudformation.stacks import Stack
 from ops.aws.logs.account_policies import AccountPolicy
 from ops.aws.logs.destinations import Destination
-from ops.aws.logs.groups import LogGroup, Subscription
+from ops.aws.logs.groups import LogGroup, SubscriptionFilter
 from ops.errors import AccessDenied, Throttled
-from ops.logs.export.coverage.facts import Facts
-from ops.logs.export.coverage.verdicts import Covered, Filters, State, judge, needs_filters
+from ops.logs.export.coverage.facts import CoverageFacts
+from ops.logs.export.coverage.verdicts import (
+    CoverageState,
+    Filters,
+    GroupCoverage,
+    judge_group,
+    needs_filters,
+)
 from ops.logs.export.installed import Export
 from ops.settings import Account
 from ops.templates.logs import MEMBER_DESCRIPTION
@@ -37,18 +43,18 @@ def export(**parameters: str) -> Export:
     return Export(PLACE, stack, False)
 
 
-def facts(made: Export | None = None, **more: Any) -> Facts:
-    return Facts(exports=(made or export(),), **more)
+def facts(made: Export | None = None, **more: Any) -> CoverageFacts:
+    return CoverageFacts(exports=(made or export(),), **more)
 
 
 def subscription(
     name: str, destination: str = "arn:aws:lambda:eu-west-1:222222222222:function:x"
-) -> Subscription:
-    return Subscription("/app/a", name, destination, NOW - timedelta(days=2))
+) -> SubscriptionFilter:
+    return SubscriptionFilter("/app/a", name, destination, NOW - timedelta(days=2))
 
 
-def verdict(known: Facts, filters: Filters = None, group: LogGroup = GROUP) -> Covered:
-    return judge(known, group, [] if filters is None else filters, NOW)
+def verdict(known: CoverageFacts, filters: Filters = None, group: LogGroup = GROUP) -> GroupCoverage:
+    return judge_group(known, group, [] if filters is None else filters, NOW)
 
 
 OURS = subscription(FILTER, DESTINATION)
@@ -58,37 +64,45 @@ POLICY = AccountPolicy(FILTER, DESTINATION, frozenset({"/app/b"}), NOW - timedel
 
 def test_our_filter_exports_a_group() -> None:
     found = verdict(facts(), [OURS])
-    assert (found.state, found.by, found.since) == (State.SUBSCRIBED, f"filter {FILTER}", OURS.since)
+    assert (found.state, found.exported_by, found.since) == (
+        CoverageState.SUBSCRIBED,
+        f"filter {FILTER}",
+        OURS.since,
+    )
 
 
 @pytest.mark.parametrize("name", ["slipway-eu-west-1-test", "slipway-us-east-1", "slipway-other"])
 def test_a_filter_with_a_name_like_ours_does_not(name: str) -> None:
-    assert verdict(facts(), [subscription(name, DESTINATION)]).state is State.MISSING
+    assert verdict(facts(), [subscription(name, DESTINATION)]).state is CoverageState.NOT_SUBSCRIBED
 
 
 def test_a_filter_of_our_name_that_leads_elsewhere_does_not() -> None:
     found = verdict(facts(), [subscription(FILTER, "arn:aws:logs:eu-west-1:9:destination:old")])
-    assert found.state is State.MISSING and "destination:old" in found.reason
+    assert found.state is CoverageState.NOT_SUBSCRIBED and "destination:old" in found.reason
 
 
 def test_our_account_policy_exports_what_it_does_not_leave_out() -> None:
     known = facts(BY_ACCOUNT, policy=POLICY)
-    assert verdict(known).by == f"account policy {FILTER}"
+    assert verdict(known).exported_by == f"account policy {FILTER}"
     assert not needs_filters(known, GROUP)
     left = verdict(known, group=replace(GROUP, name="/app/b"))
-    assert left.state is State.MISSING and "leaves it out" in left.reason
+    assert left.state is CoverageState.NOT_SUBSCRIBED and "leaves it out" in left.reason
 
 
 @pytest.mark.parametrize(
     ("policy", "state", "words"),
     [
-        (None, State.MISSING, "is missing"),
-        (replace(POLICY, name="theirs"), State.REFUSED, "another policy, theirs"),
-        (replace(POLICY, destination="arn:elsewhere"), State.MISSING, "leads to arn:elsewhere"),
-        (AccessDenied("may not"), State.UNREADABLE, "may not"),
+        (None, CoverageState.NOT_SUBSCRIBED, "is missing"),
+        (replace(POLICY, name="theirs"), CoverageState.BLOCKED, "another policy, theirs"),
+        (
+            replace(POLICY, destination="arn:elsewhere"),
+            CoverageState.NOT_SUBSCRIBED,
+            "leads to arn:elsewhere",
+        ),
+        (AccessDenied("may not"), CoverageState.NOT_READ, "may not"),
     ],
 )
-def test_without_our_account_policy_it_is_said_why(policy: Any, state: State, words: str) -> None:
+def test_without_our_account_policy_it_is_said_why(policy: Any, state: CoverageState, words: str) -> None:
     found = verdict(facts(BY_ACCOUNT, policy=policy))
     assert found.state is state and words in found.reason
 
@@ -103,34 +117,40 @@ def test_without_our_account_policy_it_is_said_why(policy: Any, state: State, wo
 )
 def test_a_pattern_that_leaves_a_group_out_is_named(parameters: dict[str, str], words: str) -> None:
     found = verdict(facts(export(**parameters)))
-    assert found.state is State.EXCLUDED and words in found.reason
+    assert found.state is CoverageState.EXCLUDED and words in found.reason
 
 
 @pytest.mark.parametrize(
     "name", ["/slipway/logs/log-export/processor", "/aws/lambda/log-export-Subscriber-1"]
 )
 def test_the_exports_own_groups_are_never_wanted(name: str) -> None:
-    assert verdict(facts(), group=replace(GROUP, name=name)).state is State.OWN
+    assert verdict(facts(), group=replace(GROUP, name=name)).state is CoverageState.EXPORT_LOGS
 
 
 def test_the_other_reasons() -> None:
     two = [subscription("one"), subscription("two")]
-    assert verdict(facts(), two).state is State.FULL and "one, two" in verdict(facts(), two).reason
+    assert (
+        verdict(facts(), two).state is CoverageState.FILTER_LIMIT
+        and "one, two" in verdict(facts(), two).reason
+    )
     infrequent = replace(GROUP, log_class="INFREQUENT_ACCESS")
     assert verdict(facts(), group=infrequent).reason == "the class Infrequent Access takes no subscription"
     assert not needs_filters(facts(), infrequent)
-    assert verdict(facts(left_out=frozenset({"/app/a"}))).state is State.LEFT_OUT
-    assert verdict(facts(refusals={"/app/a": "AccessDenied"})).state is State.REFUSED
-    assert verdict(facts(barriers={"id": "no way"})).reason == "no way"
-    assert verdict(facts(), Throttled("busy")).state is State.UNREADABLE
-    assert verdict(facts(), group=replace(GROUP, created=NOW - timedelta(minutes=3))).state is State.NEW
+    assert verdict(facts(opted_out=frozenset({"/app/a"}))).state is CoverageState.UNSUBSCRIBED
+    assert verdict(facts(subscribe_errors={"/app/a": "AccessDenied"})).state is CoverageState.BLOCKED
+    assert verdict(facts(destination_errors={"id": "no way"})).reason == "no way"
+    assert verdict(facts(), Throttled("busy")).state is CoverageState.NOT_READ
+    assert (
+        verdict(facts(), group=replace(GROUP, created=NOW - timedelta(minutes=3))).state
+        is CoverageState.PENDING
+    )
     assert "rate(1 hour)" in verdict(facts()).reason
-    assert verdict(Facts()).state is State.NO_EXPORT
+    assert verdict(CoverageFacts()).state is CoverageState.NO_EXPORT
 
 
 def test_of_two_stacks_the_one_that_wants_the_group_decides() -> None:
     one, two = export(IncludePatterns="/x/*"), export(IncludePatterns="/app/*")
-    assert verdict(Facts(exports=(one, two)), [OURS]).export is two
+    assert verdict(CoverageFacts(exports=(one, two)), [OURS]).export is two
 
 
 @pytest.mark.parametrize(
@@ -164,4 +184,4 @@ def test_the_subscriber_wants_the_same_groups(name: str, prefix: str, include: s
         EXCLUDE=exclude,
         OWN=",".join(rules.own),
     )
-    assert rules.wants(name) == subscriber.is_wanted(name)
+    assert rules.includes(name) == subscriber.is_wanted(name)

@@ -1,4 +1,4 @@
-"""The processor's zip: the same for the same sources, made for its function, right without its library."""
+"""The processor's deployment package: reproducible, built for its function, correct without its libraries."""
 
 import hashlib
 import io
@@ -30,7 +30,7 @@ def wheel(library: str, module: str) -> bytes:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where wheels lie that do not load, as on another platform; no package index is there."""
+    """A cache of wheels that do not load, as on another platform; the package index is unavailable."""
     pinned = []
     for library in package.LIBRARIES:
         content = wheel(library.name, "from .compiled import all")
@@ -75,7 +75,7 @@ print(index.loads.__module__, index.decompressobj.__module__, index.handler({"re
 @pytest.mark.parametrize("library", package.LIBRARIES, ids=lambda library: library.name)
 def test_a_wheel_that_is_not_the_pinned_one_is_never_packed(folder: Path, library: package.Library) -> None:
     (folder / library.wheel).write_bytes(wheel(library.name, "import os"))
-    with pytest.raises(NotFound, match="could not be fetched") as caught:
+    with pytest.raises(NotFound, match="Cannot download") as caught:
         package.build(folder)
     assert "deployed without it" in caught.value.hint
 

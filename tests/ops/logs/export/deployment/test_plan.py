@@ -1,4 +1,4 @@
-"""The plan of the export's stacks: what waits for what, what each is given, and what is refused."""
+"""The plan of the export's stacks: their order, their parameters, and what is rejected."""
 
 import json
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation.stacks import Stack
 from ops.errors import AccessDenied, InputError, NotFound
 from ops.logs.export.deployment import package
-from ops.logs.export.deployment.deployed import Standing
-from ops.logs.export.deployment.parameters import ASKED, check, of_central
-from ops.logs.export.deployment.plan import Wish, plan_deploy, plan_remove
+from ops.logs.export.deployment.deployed import ExportDeployment
+from ops.logs.export.deployment.parameters import CENTRAL_PARAMETERS, central_parameters, check_parameters
+from ops.logs.export.deployment.plan import DeploymentRequest, plan_deploy, plan_remove
 from ops.logs.export.deployment.stacks import central_body, member_body
 from ops.plan import Plan
 from ops.settings import Account, Settings
@@ -22,14 +22,14 @@ from ops.templates.logs import CENTRAL_DESCRIPTION, MEMBER_DESCRIPTION
 
 ONE, TWO, THREE = (Account(name, str(number) * 12) for number, name in enumerate(("one", "two", "three"), 1))
 HOME, AWAY = "eu-west-1", "us-east-1"
-CENTRE = Place(ONE, HOME)
+CENTER = Place(ONE, HOME)
 EVERYWHERE = tuple(Place(account, region) for account in (ONE, TWO, THREE) for region in (HOME, AWAY))
-NOTHING = [Standing(place) for place in EVERYWHERE]
+NOTHING = [ExportDeployment(place) for place in EVERYWHERE]
 
 
 @pytest.fixture
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """Never asked: a plan is made of what was read."""
+    """Never called: a plan is computed from what was read."""
     monkeypatch.setattr(package, "build", lambda folder: b"a zip")
     return Cloud(Settings(cloud="aws", data=tmp_path, accounts=(ONE, TWO, THREE)))
 
@@ -39,22 +39,24 @@ def stack(description: str, parameters: Mapping[str, str], outputs: Mapping[str,
     return Stack("log-export", "arn", "CREATE_COMPLETE", "", description, outputs, parameters, {}, now, None)
 
 
-def central(place: Place = CENTRE, **parameters: str) -> Standing:
-    defaults = {name: asked.default or "" for name, asked in ASKED.items()}
+def central(place: Place = CENTER, **parameters: str) -> ExportDeployment:
+    defaults = {name: asked.default or "" for name, asked in CENTRAL_PARAMETERS.items()}
     found = stack(
         CENTRAL_DESCRIPTION,
         {**defaults, **parameters},
         {"Stream": "stream", "Bucket": "arn:aws:s3:::the-logs"},
     )
-    return Standing(place, found, json.loads(central_body()))
+    return ExportDeployment(place, found, json.loads(central_body()))
 
 
-def member(place: Place, centre: Place = CENTRE) -> Standing:
-    arn = f"arn:aws:logs:{place.region}:{centre.account.id}:destination:BucketBackupLogDestination"
-    return Standing(place, stack(MEMBER_DESCRIPTION, {}, {"LogDestination": arn}), json.loads(member_body()))
+def member(place: Place, center: Place = CENTER) -> ExportDeployment:
+    arn = f"arn:aws:logs:{place.region}:{center.account.id}:destination:BucketBackupLogDestination"
+    return ExportDeployment(
+        place, stack(MEMBER_DESCRIPTION, {}, {"LogDestination": arn}), json.loads(member_body())
+    )
 
 
-ALL_STAND = [central(), *(member(place) for place in EVERYWHERE if place != CENTRE)]
+ALL_DEPLOYED = [central(), *(member(place) for place in EVERYWHERE if place != CENTER)]
 
 
 def waits(plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -62,7 +64,7 @@ def waits(plan: Plan) -> dict[str, tuple[str, ...]]:
 
 
 def test_the_centre_comes_first_then_destinations_then_all_others(cloud: Cloud) -> None:
-    plan = plan_deploy(cloud, NOTHING, Wish(CENTRE, EVERYWHERE, {}))
+    plan = plan_deploy(cloud, NOTHING, DeploymentRequest(CENTER, EVERYWHERE, {}))
     assert waits(plan) == {
         "one eu-west-1": (),
         "one us-east-1": ("one eu-west-1",),
@@ -75,26 +77,26 @@ def test_the_centre_comes_first_then_destinations_then_all_others(cloud: Cloud) 
 
 
 def test_the_destination_of_a_region_is_made_though_its_place_is_not_chosen(cloud: Cloud) -> None:
-    plan = plan_deploy(cloud, NOTHING, Wish(CENTRE, (Place(TWO, AWAY),), {}))
+    plan = plan_deploy(cloud, NOTHING, DeploymentRequest(CENTER, (Place(TWO, AWAY),), {}))
     assert list(waits(plan)) == ["one eu-west-1", "one us-east-1", "two us-east-1"]
-    assert "other accounts need in us-east-1" in plan.steps[1].evidence
+    assert "creates the destination that the other accounts need in us-east-1" in plan.steps[1].evidence
 
 
 def test_a_second_run_says_what_differs(cloud: Cloud) -> None:
-    plan = plan_deploy(cloud, [central()], Wish(CENTRE, (CENTRE,), {"Retention": "48"}))
+    plan = plan_deploy(cloud, [central()], DeploymentRequest(CENTER, (CENTER,), {"Retention": "48"}))
     (step,) = plan.steps
-    assert step.does == "Update the centre of the export in one eu-west-1"
+    assert step.does == "Update the central stack in one eu-west-1"
     assert "Retention: 24 → 48" in step.evidence
     assert "ProcessorPackage: empty → slipway-staging-111111111111-eu-west-1/logs/processor-" in step.evidence
     assert "BufferIntervalHint" not in step.evidence
 
 
 def test_a_place_that_cannot_be_read_says_so_and_keeps_no_other_waiting(cloud: Cloud) -> None:
-    denied = Standing(Place(TWO, HOME), error=AccessDenied("two may not be read."))
-    standings = [denied if each.place == denied.place else each for each in NOTHING]
-    plan = plan_deploy(cloud, standings, Wish(CENTRE, EVERYWHERE, {}))
+    denied = ExportDeployment(Place(TWO, HOME), error=AccessDenied("two may not be read."))
+    deployments = [denied if each.place == denied.place else each for each in NOTHING]
+    plan = plan_deploy(cloud, deployments, DeploymentRequest(CENTER, EVERYWHERE, {}))
     assert {step.id: step.evidence for step in plan.steps}["two eu-west-1"].startswith(
-        "could not be read: two may not be read."
+        "cannot be read: two may not be read."
     )
     assert not any("two eu-west-1" in needs for needs in waits(plan).values())
 
@@ -107,17 +109,17 @@ def test_without_a_package_index_the_processor_is_the_inline_one(
 
     monkeypatch.setattr(package, "build", unreachable)
     before = central(ProcessorPackage="bucket/logs/processor-old.zip")
-    (step,) = plan_deploy(cloud, [before], Wish(CENTRE, (CENTRE,), {})).steps
+    (step,) = plan_deploy(cloud, [before], DeploymentRequest(CENTER, (CENTER,), {})).steps
     assert "ProcessorPackage: bucket/logs/processor-old.zip → empty" in step.evidence
     assert step.evidence.endswith("No index. Deployed without it.")
 
 
 def test_another_export_is_never_touched(cloud: Cloud) -> None:
-    for other in (central(Place(TWO, HOME)), member(Place(TWO, HOME), centre=Place(THREE, HOME))):
+    for other in (central(Place(TWO, HOME)), member(Place(TWO, HOME), center=Place(THREE, HOME))):
         with pytest.raises(InputError, match="two eu-west-1 belongs to another export"):
-            plan_deploy(cloud, [central(), other], Wish(CENTRE, (CENTRE, other.place), {}))
-    with pytest.raises(InputError, match="sends its logs to another centre"):
-        plan_deploy(cloud, ALL_STAND, Wish(Place(TWO, HOME), (Place(TWO, HOME),), {}))
+            plan_deploy(cloud, [central(), other], DeploymentRequest(CENTER, (CENTER, other.place), {}))
+    with pytest.raises(InputError, match="in two eu-west-1 is a member of another export"):
+        plan_deploy(cloud, ALL_DEPLOYED, DeploymentRequest(Place(TWO, HOME), (Place(TWO, HOME),), {}))
 
 
 @pytest.mark.parametrize(
@@ -134,46 +136,46 @@ def test_another_export_is_never_touched(cloud: Cloud) -> None:
 )
 def test_what_cannot_work_is_refused_before_anything_is_done(name: str, value: str) -> None:
     with pytest.raises(InputError) as caught:
-        check({name: value})
+        check_parameters({name: value})
     assert name in str(caught.value) and caught.value.hint
 
 
 def test_every_default_passes_its_own_check() -> None:
-    check({name: asked.default or "" for name, asked in ASKED.items()})
+    check_parameters({name: asked.default or "" for name, asked in CENTRAL_PARAMETERS.items()})
 
 
 def test_accounts_are_allowed_that_send_and_none_is_taken_away() -> None:
-    assert of_central({}, {"AllowedAccounts": "0"}, ["2"])["AllowedAccounts"] == "2"
-    assert of_central({"AllowedAccounts": "3"}, {}, ["2"])["AllowedAccounts"] == "2,3"
-    assert of_central({}, {"OrganizationId": "o-a1b2c3d4e5"}, ["2"])["AllowedAccounts"] == ""
+    assert central_parameters({}, {"AllowedAccounts": "0"}, ["2"])["AllowedAccounts"] == "2"
+    assert central_parameters({"AllowedAccounts": "3"}, {}, ["2"])["AllowedAccounts"] == "2,3"
+    assert central_parameters({}, {"OrganizationId": "o-a1b2c3d4e5"}, ["2"])["AllowedAccounts"] == ""
 
 
 def test_the_destinations_name_stays() -> None:
-    with pytest.raises(InputError, match="name cannot change"):
-        of_central({"DestinationName": "a"}, {"DestinationName": "b"}, [])
+    with pytest.raises(InputError, match="Cannot change the name of the destination"):
+        central_parameters({"DestinationName": "a"}, {"DestinationName": "b"}, [])
 
 
 def test_removing_goes_the_other_way_round_and_is_typed(cloud: Cloud) -> None:
-    plan = plan_remove(cloud, ALL_STAND, None, EVERYWHERE)
+    plan = plan_remove(cloud, ALL_DEPLOYED, None, EVERYWHERE)
     found = {id_: set(needs) for id_, needs in waits(plan).items()}
     assert list(found)[-1] == "one eu-west-1"
     assert found.pop("one eu-west-1") == set(found)
     assert found.pop("one us-east-1") == {"two us-east-1", "three us-east-1"}
     assert all(needs == set() for needs in found.values())
     assert plan.confirm == "log-export"
-    assert plan.steps[-1].evidence == "its log groups are unsubscribed; the-logs and its data stay"
+    assert plan.steps[-1].evidence == "unsubscribes its log groups; keeps the-logs and its data"
 
 
 @pytest.mark.parametrize("gone, left", [(HOME, "one us-east-1"), (AWAY, "two us-east-1")])
 def test_nobody_is_left_without_a_destination(cloud: Cloud, gone: str, left: str) -> None:
-    with pytest.raises(InputError, match=f"{left} sends its logs there"):
-        plan_remove(cloud, ALL_STAND, None, (Place(ONE, gone),))
+    with pytest.raises(InputError, match=f"{left} still sends its logs to it"):
+        plan_remove(cloud, ALL_DEPLOYED, None, (Place(ONE, gone),))
 
 
 def test_a_place_that_cannot_be_read_may_send_as_well(cloud: Cloud) -> None:
     unread = [
         replace(each, stack=None, error=AccessDenied("No.")) if each.place == Place(TWO, AWAY) else each
-        for each in ALL_STAND
+        for each in ALL_DEPLOYED
     ]
     with pytest.raises(InputError, match="two us-east-1 cannot be read"):
         plan_remove(cloud, unread, None, EVERYWHERE)
@@ -183,13 +185,13 @@ def test_a_place_that_cannot_be_read_may_send_as_well(cloud: Cloud) -> None:
 def test_nothing_to_remove_says_so(cloud: Cloud) -> None:
     with pytest.raises(NotFound, match="No export"):
         plan_remove(cloud, NOTHING, None, EVERYWHERE)
-    with pytest.raises(NotFound, match="no export in these places"):
-        plan_remove(cloud, [central(), Standing(Place(TWO, HOME))], None, (Place(TWO, HOME),))
+    with pytest.raises(NotFound, match="No export is deployed in these accounts"):
+        plan_remove(cloud, [central(), ExportDeployment(Place(TWO, HOME))], None, (Place(TWO, HOME),))
 
 
 def test_the_same_stack_by_another_name_keeps_it(cloud: Cloud) -> None:
     found = central()
     assert found.stack
     other = replace(found, stack=replace(found.stack, name="CloudWatch2S3-successor"))
-    (step,) = plan_deploy(cloud, [other], Wish(CENTRE, (CENTRE,), {})).steps
+    (step,) = plan_deploy(cloud, [other], DeploymentRequest(CENTER, (CENTER,), {})).steps
     assert step.resource.id == "CloudWatch2S3-successor"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.logs.export.error_records import GroupHour
-from ops.logs.export.ledger.model import AHEAD_H, Books, Counted, Ledger, reckon
+from ops.logs.export.ledger.model import MAX_FUTURE_H, EventCount, Ledger, LedgerCounts, build_ledger
 from ops.logs.lake.layout import HOUR
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -20,8 +20,8 @@ def at(hour: int) -> GroupHour:
     return GroupHour(*GROUP, NOON + hour * HOUR)
 
 
-def counted(hours: dict[int, int]) -> dict[GroupHour, Counted]:
-    return {at(hour): Counted(events) for hour, events in hours.items()}
+def counted(hours: dict[int, int]) -> dict[GroupHour, EventCount]:
+    return {at(hour): EventCount(events) for hour, events in hours.items()}
 
 
 def ledger(
@@ -32,10 +32,10 @@ def ledger(
     since: datetime = SINCE,
     now: datetime = NOW,
 ) -> Ledger:
-    books = Books(
+    books = LedgerCounts(
         counted(taken_in), counted(exported), {at(h): n for h, n in (failed or {}).items()}, {GROUP: since}
     )
-    return reckon(books, NOON - timedelta(days=2), NOON + timedelta(days=1), now)
+    return build_ledger(books, NOON - timedelta(days=2), NOON + timedelta(days=1), now)
 
 
 def missing(found: Ledger) -> dict[int, int]:
@@ -91,8 +91,8 @@ def test_the_hour_of_the_subscription_is_not_judged() -> None:
 
 
 def test_group_without_subscription_has_no_rows() -> None:
-    books = Books(counted({0: 5}), {}, {}, {})
-    assert reckon(books, NOON, NOON + HOUR, NOW).rows == ()
+    books = LedgerCounts(counted({0: 5}), {}, {}, {})
+    assert build_ledger(books, NOON, NOON + HOUR, NOW).rows == ()
 
 
 def test_sums_by_hour() -> None:
@@ -104,7 +104,7 @@ def test_sums_by_hour() -> None:
 
 # An event that came in at hour h with a time of its own in hour t, t ≤ h + 2.
 EVENTS = st.lists(
-    st.integers(0, 9).flatmap(lambda h: st.tuples(st.just(h), st.integers(-5, h + AHEAD_H))), max_size=40
+    st.integers(0, 9).flatmap(lambda h: st.tuples(st.just(h), st.integers(-5, h + MAX_FUTURE_H))), max_size=40
 )
 
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from ops.aws.cloud import Cloud, Place
-from ops.logs.export.coverage.subscribed import list_exported
+from ops.logs.export.coverage.subscribed import list_group_exports
 from ops.logs.export.ledger import exported
-from ops.logs.export.ledger.reader import Stock, take_stock
+from ops.logs.export.ledger.reader import ExportReport, read_export_report
 from ops.logs.lake.layout import Location, Scope, hour_of
 from tests.ops.embedded.log_pipeline import LogPipeline, make_group, write_logs
 from tests.ops.embedded.overlay import ACCOUNT, REGION, client, unique
@@ -28,7 +28,7 @@ class Engine:
         return pa.table({name: [row[name] for row in self.rows] for name in names})
 
 
-def stock(cloud: Cloud, pipeline: LogPipeline, groups: dict[str, int], later: float = 0) -> Stock:
+def stock(cloud: Cloud, pipeline: LogPipeline, groups: dict[str, int], later: float = 0) -> ExportReport:
     """With so many events of each group in the bucket, looked at some hours later."""
     hour = hour_of(datetime.now(UTC))
     rows = [
@@ -45,7 +45,9 @@ def stock(cloud: Cloud, pipeline: LogPipeline, groups: dict[str, int], later: fl
     now = datetime.now(UTC) + timedelta(hours=later)
     location = Location(pipeline.bucket, "", ACCOUNT, REGION)
     count = exported.counter(Engine(rows))
-    return take_stock(cloud, location, count, hour - timedelta(hours=2), hour + timedelta(hours=1), now)
+    return read_export_report(
+        cloud, location, count, hour - timedelta(hours=2), hour + timedelta(hours=1), now
+    )
 
 
 def test_groups_are_exported_by_filters_of_our_name(cloud: Cloud, embedded: Any) -> None:
@@ -54,7 +56,8 @@ def test_groups_are_exported_by_filters_of_our_name(cloud: Cloud, embedded: Any)
     pipeline.subscribe(ours, f"slipway-{REGION}")
     pipeline.subscribe(others, "somebody-elses")
     found = {
-        each.group.name: each.since for each in list_exported(cloud, Place(cloud.account(ACCOUNT), REGION))
+        each.group.name: each.since
+        for each in list_group_exports(cloud, Place(cloud.account(ACCOUNT), REGION))
     }
     assert found[ours] is not None
     assert (found[others], found[none]) == (None, None)
@@ -79,7 +82,8 @@ def policy(embedded: Any) -> Iterator[tuple[str, str]]:
 
 def test_groups_are_exported_by_an_account_policy(cloud: Cloud, policy: tuple[str, str]) -> None:
     found = {
-        each.group.name: each.since for each in list_exported(cloud, Place(cloud.account(ACCOUNT), REGION))
+        each.group.name: each.since
+        for each in list_group_exports(cloud, Place(cloud.account(ACCOUNT), REGION))
     }
     assert found[policy[0]] is not None and found[policy[1]] is None
 
@@ -92,11 +96,11 @@ def test_stock_has_ledger_advice_and_what_is_to_backfill(cloud: Cloud, embedded:
     write_logs(embedded, group, "one", "two")
     found = stock(cloud, pipeline, {group: 2})
     (row,) = [row for row in found.ledger.rows if row.at.group == group]
-    assert (row.taken_in.events, row.exported.events, row.status) == (3, 2, "begins")
+    assert (row.ingested.events, row.exported.events, row.status) == (3, 2, "begins")
     (wanted,) = found.wanted([group])
     assert wanted.start == wanted.group.created < wanted.cut
     (advice,) = [each for each in found.advice() if each.group.name == group]
-    assert not advice.proof.proven and advice.bytes_a_day > 0
+    assert not advice.proof.proven and advice.bytes_per_day > 0
 
 
 def test_group_that_is_not_exported_is_advised_of_but_not_judged(cloud: Cloud, embedded: Any) -> None:
@@ -106,4 +110,4 @@ def test_group_that_is_not_exported_is_advised_of_but_not_judged(cloud: Cloud, e
     found = stock(cloud, pipeline, {})
     assert not [row for row in found.ledger.rows if row.at.group == group]
     (advice,) = [each for each in found.advice() if each.group.name == group]
-    assert advice.proof.reason == "it is not exported" and advice.bytes_a_day > 0
+    assert advice.proof.reason == "it is not exported" and advice.bytes_per_day > 0
