@@ -1,4 +1,4 @@
-"""The Lambda function that Firehose calls for each batch of the log export.
+"""The Lambda function with which Firehose transforms the records of the log export.
 
-handler  records in, lines of the dataset out
+handler  subscription records in, log lines out
 """

@@ -1,10 +1,10 @@
-"""Firehose's transform of the log export: subscription records in, lines of the dataset out, nothing lost.
+"""Firehose data transformation of the log export: subscription records in, log lines out, without loss.
 
-Every record is answered once: Ok with lines of one account, region and hour (UTC, of the events); Dropped
-when it was a control message or went back to the stream; ProcessingFailed when it cannot be understood, so
-that Firehose writes it whole under the error prefix. What does not fit the reply, and the events of other
-hours than the record's first, go back to the stream as records of the same shape: delivery is at least once,
-and an event that comes twice has the same id.
+Each record gets one result: Ok with the lines of one account, region, and hour (UTC, by event time); Dropped
+for a control message, or if the record was returned to the stream; ProcessingFailed if it cannot be parsed,
+so that Firehose writes it unchanged to the error prefix. What exceeds the response size, and events of later
+hours than the record's first, return to the stream as subscription records. Delivery is at least once: a
+duplicate event has the same id.
 """
 
 import json
@@ -20,7 +20,7 @@ from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Any
 
-# Two libraries are packaged with the function where Slipway deploys it; the template alone works without.
+# Slipway packages two faster libraries with the function; without them it uses the standard library.
 try:
     import orjson
 
@@ -44,16 +44,16 @@ FILTER = "slipway-"  # then the region: a subscription record names its filters,
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 UNKNOWN_REGION = "unknown"
 ACCOUNT = re.compile(r"\d{12}")
-# The backslash first: each escape turned back gives the text exactly.
+# The backslash comes first, so that unescaping restores the exact text.
 ESCAPES = ((b"\\", b"\\\\"), (b"\t", b"\\t"), (b"\n", b"\\n"), (b"\r", b"\\r"))
 
 HOUR_MS = 3_600_000
 LAST_HOUR = 253_402_300_799 // 3600  # of the year 9999
-# A reply is at most 6 MB, base64 included: Amazon Data Firehose Developer Guide, "Transform source data".
+# A response is at most 6 MB, base64 included: Amazon Data Firehose Developer Guide, "Transform source data".
 REPLY = 6_000_000
-ENVELOPE = 400  # of a record in the reply: id, result, partition keys
+ENVELOPE = 400  # bytes of a record besides its data: id, result, partition keys
 LINES = (REPLY - 2 * ENVELOPE) // 4 * 3 - 3
-# PutRecords: 500 records and 5 MB a call, 1 MiB a record, partition keys included: Kinesis API Reference.
+# PutRecords: 500 records and 5 MB per call, 1 MiB per record, with partition keys: Kinesis API Reference.
 PUT_RECORDS, PUT_BYTES, PUT_RECORD, KEY = 500, 5_000_000, 1_048_576, 32
 ATTEMPTS, FIRST_WAIT_S, LONGEST_WAIT_S, RESERVE_S = 10, 0.1, 5.0, 5.0
 HOPELESS = ("AccessDeniedException", "ResourceNotFoundException", "KMSAccessDeniedException")
@@ -63,17 +63,17 @@ times_of, ids_of, texts_of = itemgetter("timestamp"), itemgetter("id"), itemgett
 
 @cache
 def client(service: str) -> Any:
-    """Made when it is first needed: most invocations call nobody, and boto3 takes a second to load."""
+    """Create a client on first use: most invocations call no API, and importing boto3 takes a second."""
     import boto3
     from botocore.config import Config
 
     config = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=20)
-    make: Any = boto3.client  # one type for all: the runtime has no stubs
+    make: Any = boto3.client  # untyped: the runtime has no stubs
     return make(service, config=config)
 
 
 def _digest(data: bytes) -> str:
-    """SHA-256; its library takes 4 MB of memory, and most invocations need none."""
+    """Return the SHA-256. The import is here because it takes 4 MB that most invocations do not need."""
     from hashlib import sha256
 
     return sha256(data).hexdigest()
@@ -92,7 +92,7 @@ def handler(event: Record, context: Any) -> Record:
 
 
 def _transform(records: list[Record]) -> tuple[list[Record], list[tuple[int, bytes]]]:
-    """An answer a record, and what goes back to the stream: (index of the record it came in, data)."""
+    """Return a result per record, and the data to return to the stream with the index of its record."""
     answers: list[Record] = []
     back: list[tuple[int, bytes]] = []
     left = REPLY - ENVELOPE
@@ -104,7 +104,7 @@ def _transform(records: list[Record]) -> tuple[list[Record], list[tuple[int, byt
             continue
         try:
             answer, rest = _answer(record)
-        except Exception as error:  # whatever is wrong with one record, the others are delivered
+        except Exception as error:  # a broken record must not stop the delivery of the others
             answers.append(_failed(record, f"{type(error).__name__}: {error}"))
             continue
         needs = ENVELOPE + len(answer.get("data", ""))
@@ -122,14 +122,14 @@ def _dropped(record: Record) -> Record:
 
 
 def _failed(record: Record, reason: str) -> Record:
-    """Firehose keeps the record but not the reason: the log has it, by the digest of the data."""
+    """Log the reason by the digest of the data, because Firehose stores the record without it."""
     digest = _digest(record["data"].encode())
     print(json.dumps({"failed": record["recordId"], "sha256": digest, "reason": reason[:1000]}))
     return {"recordId": record["recordId"], "result": "ProcessingFailed"}
 
 
 def _answer(record: Record) -> tuple[Record, list[bytes]]:
-    """The record's answer, and records with the events that the answer does not hold."""
+    """Return the record's result, and subscription records with the events that it does not include."""
     message = _open(a2b_base64(record["data"]))
     if message["messageType"] == "CONTROL_MESSAGE":
         return _dropped(record), []
@@ -149,7 +149,7 @@ def _answer(record: Record) -> tuple[Record, list[bytes]]:
         return _dropped(record), rest
     data = b2a_base64(lines, newline=False).decode("ascii")
     answer = {"recordId": record["recordId"], "result": "Ok", "data": data}
-    # The format as well: what was written before a change of format lies among its like.
+    # With the format as a partition key, objects of both formats stay apart when LogFormat changes.
     return {**answer, "metadata": {"partitionKeys": {"format": FORMAT, **keys}}}, rest
 
 
@@ -157,23 +157,23 @@ def _open(data: bytes) -> Any:
     inflater = decompressobj(31)
     text = inflater.decompress(data)
     if not inflater.eof or inflater.unused_data:
-        raise Unreadable("it is not one whole gzip member")
+        raise Unreadable("the record is not a single complete gzip member")
     return loads(text)
 
 
 def _checked(message: Any) -> list[Record]:
-    """The events, all of them of the shape that CloudWatch Logs gives them."""
+    """Return the events. Raises Unreadable if the owner is not an account ID."""
     events: list[Record] = message["logEvents"]
     if not ACCOUNT.fullmatch(message["owner"]):
-        raise Unreadable(f"owner is {message['owner']!r:.40}, not an account id")
+        raise Unreadable(f"owner is {message['owner']!r:.40}, not an account ID")
     return events
 
 
 def _by_hour(events: list[Record]) -> tuple[int, list[Record], list[list[Record]]]:
-    """The first hour, its events, and the events of each later hour."""
+    """Return the first hour, its events, and the events of each later hour."""
     times = list(map(times_of, events))
-    if set(map(type, times)) != {int}:  # what else may be wrong, writing the lines refuses
-        raise Unreadable("an event's timestamp is no whole number")
+    if set(map(type, times)) != {int}:  # other faults raise when the lines are written
+        raise Unreadable("the timestamp of an event is not an integer")
     first = min(times) // HOUR_MS
     if max(times) // HOUR_MS == first:
         return first, events, []
@@ -185,7 +185,7 @@ def _by_hour(events: list[Record]) -> tuple[int, list[Record], list[list[Record]
 
 def _partition(message: Record, hour: int) -> dict[str, str]:
     if not 0 <= hour <= LAST_HOUR:
-        raise Unreadable("an event's timestamp is out of range")
+        raise Unreadable("the timestamp of an event is out of range")
     moment = time.gmtime(hour * 3600)
     return {
         "account": message["owner"],
@@ -203,7 +203,7 @@ def _region(filters: list[str]) -> str:
 
 
 def _lines(message: Record, keys: dict[str, str], events: list[Record]) -> bytes:
-    """One line an event, UTF-8. Raises UnicodeEncodeError for text that is not Unicode."""
+    """Return one UTF-8 line per event. Raises UnicodeEncodeError for text that is not valid Unicode."""
     write = _json_lines if FORMAT == "json" else _raw_lines
     return write(message, keys, events)
 
@@ -219,13 +219,16 @@ def _json_lines(message: Record, keys: dict[str, str], events: list[Record]) -> 
 
 
 def _raw_lines(message: Record, keys: dict[str, str], events: list[Record]) -> bytes:
-    """Escapes all events as one text, which costs half of one by one: marks, replaced by tab and line feed
-    after that, stand where each begins and ends. Where a message has a mark in it, one by one."""
+    """Return escaped lines.
+
+    Escaping all events as one string takes half the time. Marker characters separate events and fields, and
+    become line feeds and tabs afterwards; if a message contains a marker, events are escaped one by one.
+    """
     head = _escaped((message["logGroup"] + ":" + message["logStream"]).encode()) + b"\t"
     texts = list(map(texts_of, events))
-    together = "".join(texts)
+    combined = "".join(texts)
     columns = zip(map(times_of, events), texts, strict=True)
-    if "\0" in together or "\1" in together:
+    if "\0" in combined or "\1" in combined:
         return b"".join(b"%b%d\t%b\n" % (head, at, _escaped(text.encode())) for at, text in columns)
     marked = _escaped("\0".join([f"{at}\1{text}" for at, text in columns]).encode())
     return b"".join((head, marked.replace(b"\1", b"\t").replace(b"\0", b"\n" + head), b"\n"))
@@ -238,7 +241,7 @@ def _escaped(text: bytes) -> bytes:
 
 
 def _split(message: Record, keys: dict[str, str], events: list[Record]) -> tuple[bytes, list[list[Record]]]:
-    """Lines of as many events as fit a reply, and the others in such portions; too large a one is stored."""
+    """Return the lines that fit a response, and the other events in batches; store events that fit none."""
     portions: list[list[Record]] = [[]]
     first, size = b"", 0
     for event in events:
@@ -257,8 +260,10 @@ def _split(message: Record, keys: dict[str, str], events: list[Record]) -> tuple
 
 
 def _store(message: Record, keys: dict[str, str], event: Record) -> None:
-    """An event that fits no reply becomes an object of its own where its hour's objects lie: readers need
-    to know nothing of it. Its key is made of its content: storing it again changes nothing."""
+    """Write an event that exceeds the response size as an object to its hour's prefix.
+
+    Readers treat it like any other object. The key is derived from the content, so writing is idempotent.
+    """
     line = _lines(message, keys, [event])
     digest = _digest(event["id"].encode() + b"\0" + line)[:32]
     where = "/".join(f"{name}={keys[name]}" for name in ("account", "region", "date", "hour"))
@@ -267,7 +272,7 @@ def _store(message: Record, keys: dict[str, str], event: Record) -> None:
 
 
 def _closed(message: Record, events: list[Record]) -> Iterator[bytes]:
-    """Subscription records with these events, each within what the stream takes."""
+    """Yield subscription records with these events, each within the record size limit of the stream."""
     data = _deflated(json.dumps({**message, "logEvents": events}, separators=(",", ":")).encode())
     if len(data) + KEY <= PUT_RECORD:
         yield data
@@ -280,13 +285,13 @@ def _closed(message: Record, events: list[Record]) -> Iterator[bytes]:
 
 
 def _deflated(data: bytes) -> bytes:
-    """As gzip, without a time: the same bytes every time."""
+    """Return gzip without a timestamp, so that the same data gives the same bytes."""
     deflater = zlib.compressobj(6, zlib.DEFLATED, 31)
     return deflater.compress(data) + deflater.flush()
 
 
 def _put_back(back: list[tuple[int, bytes]], deadline: float) -> dict[int, str]:
-    """Puts everything to the stream, patiently; the records of which something could not be put, with why."""
+    """Put the data into the stream with retries; return the reasons of failure by record index."""
     reasons: dict[int, str] = {}
     for attempt in range(ATTEMPTS):
         failed: list[tuple[int, bytes, str]] = [f for batch in _batches(back) for f in _put(batch)]
@@ -296,7 +301,7 @@ def _put_back(back: list[tuple[int, bytes]], deadline: float) -> dict[int, str]:
         if not back or time.monotonic() + wait_s > deadline or any(r in HOPELESS for r in reasons.values()):
             break
         time.sleep(wait_s)
-    return {index: f"not put back to the stream: {reason}" for index, reason in reasons.items()}
+    return {index: f"cannot be returned to the stream: {reason}" for index, reason in reasons.items()}
 
 
 def _batches(back: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
@@ -313,11 +318,11 @@ def _batches(back: Iterable[tuple[int, bytes]]) -> Iterator[list[tuple[int, byte
 
 
 def _put(batch: list[tuple[int, bytes]]) -> list[tuple[int, bytes, str]]:
-    """What of the batch the stream did not take, and why."""
+    """Put a batch; return the items that the stream rejected, with the error code."""
     records = [{"Data": data, "PartitionKey": _digest(data)[:KEY]} for _, data in batch]
     try:
         answered = client("kinesis").put_records(StreamName=STREAM, Records=records)["Records"]
-    except Exception as error:  # of AWS or of the way to it: the code decides whether to go on
+    except Exception as error:  # from AWS or the network: the error code decides whether to retry
         code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
         return [(*item, code) for item in batch]
     return [

@@ -1,4 +1,4 @@
 """The Lambda function that subscribes log groups to the export.
 
-handler  subscribes, and repairs subscriptions
+handler  subscribes and unsubscribes log groups
 """

@@ -1,10 +1,10 @@
-"""Subscribes the log groups of one account and region to the export, and keeps them so.
+"""Subscribe the log groups of one account and region to the export, and keep them subscribed.
 
-Called as the stack's custom resource, for every new log group, on a schedule, and by itself to go on. One
-filter a group, named by the region, or one policy for the account; none for a group that was unsubscribed by
-hand, which a tag tells. What is not ours is never touched: a filter is ours by its name, and is deleted only
-while it leads to our destination. Every call waits for its turn at the service's rate; a throttled one is
-repeated, and never ends the run.
+The function is invoked as the stack's custom resource, for each new log group, on a schedule, and by itself
+to continue. It manages one subscription filter per group, named after the region, or one account policy.
+Groups with the opt-out tag are skipped. Other filters and policies are never changed: a filter belongs to
+the export by its name, and is deleted only if its destination is the export's. Calls are rate-limited;
+a throttled call is retried and never ends the run.
 """
 
 import fnmatch
@@ -30,31 +30,31 @@ BY_ACCOUNT = os.environ["MODE"] == "account"
 PREFIX = os.environ["PREFIX"]
 INCLUDE = [pattern.strip() for pattern in os.environ["INCLUDE"].split(",") if pattern.strip()]
 EXCLUDE = [pattern.strip() for pattern in os.environ["EXCLUDE"].split(",") if pattern.strip()]
-OWN = os.environ["OWN"].split(",")  # prefixes of the exporter's own groups: exporting them would never end
+OWN = os.environ["OWN"].split(",")  # prefixes of the export's own log groups: exporting them would be a loop
 
-# Calls a second, an account and region: CloudWatch Logs User Guide, "CloudWatch Logs quotas".
-RATES = {"put": 5.0, "delete": 5.0, "look": 5.0, "list": 5.0, "policy": 5.0, "tags": 5.0}
-WORKERS = 8  # calls under way at once: a slow answer does not hold up the next call
-RESERVE_S = 45.0  # left over to hand the rest to the next invocation
+# Calls per second, account, and region: CloudWatch Logs User Guide, "CloudWatch Logs quotas".
+RATES = {"put": 5.0, "delete": 5.0, "describe": 5.0, "list": 5.0, "policy": 5.0, "tags": 5.0}
+WORKERS = 8  # concurrent calls, so that a slow response does not delay the next call
+RESERVE_S = 45.0  # time to invoke the function again for the rest
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 10.0
 THROTTLED = ("ThrottlingException", "Throttling", "ServiceUnavailableException", "OperationAbortedException")
-LIMIT = "it has two subscription filters of others, which is CloudWatch's limit"
+LIMIT = "the log group already has two other subscription filters, the CloudWatch Logs limit"
 POLICY = "SUBSCRIPTION_FILTER_POLICY"
-LEFT_OUT = {"Key": "slipway:export", "Values": ["no"]}  # the tag of a group that was unsubscribed by hand
-MAXIMUM_SELECTION = 25_600  # bytes of a policy's selection: API Reference, PutAccountPolicy
+OPT_OUT_TAG = {"Key": "slipway:export", "Values": ["no"]}  # on log groups that were unsubscribed manually
+MAXIMUM_SELECTION = 25_600  # bytes of selectionCriteria: API Reference, PutAccountPolicy
 
 _config = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=5, read_timeout=20)
-_make: Any = boto3.client  # one type for all: the runtime has no stubs
+_make: Any = boto3.client  # untyped: the runtime has no stubs
 logs, lambda_ = _make("logs", config=_config), _make("lambda", config=_config)
 tagging = _make("resourcegroupstaggingapi", config=_config)
 
 
-class OutOfTime(Exception):
-    """The invocation is about to end: the rest is for the next one."""
+class DeadlineReached(Exception):
+    """The invocation is about to end; the next one continues."""
 
 
-class Pace:
-    """Gives each kind of call its turns: evenly, at the service's rate."""
+class RateLimiter:
+    """Limits each kind of call to the rate of the service, evenly spaced."""
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
@@ -62,7 +62,7 @@ class Pace:
         self._next: dict[str, float] = {}
 
     def call(self, kind: str, function: Callable[..., Any], **arguments: Any) -> Any:
-        """Calls when it is time; waits and repeats where the service throttles. Raises OutOfTime."""
+        """Call at the permitted rate, with retries if throttled. Raises DeadlineReached."""
         wait_s = FIRST_WAIT_S
         while True:
             self._await_turn(kind)
@@ -82,7 +82,7 @@ class Pace:
 
     def _sleep_until(self, moment: float) -> None:
         if moment > self.deadline:
-            raise OutOfTime
+            raise DeadlineReached
         time.sleep(max(0.0, moment - time.monotonic()))
 
 
@@ -94,7 +94,7 @@ def handler(event: Record, context: Any) -> None:
         parameters = event["detail"].get("requestParameters") or {}
         event = {"work": "subscribe", "only": parameters.get("logGroupName", "")}
     try:
-        remaining = _work({"work": "check", **event}, Pace(deadline))
+        remaining = _run({"work": "check", **event}, RateLimiter(deadline))
     except Exception as error:
         if "custom" not in event:
             raise
@@ -109,7 +109,7 @@ def handler(event: Record, context: Any) -> None:
 
 
 def _begin(custom: Record) -> Record:
-    """What the stack asks for: deletion ends when all is unsubscribed, the rest goes on behind its back."""
+    """Map the custom resource's request to work. Only a deletion waits until all groups are unsubscribed."""
     work = {"Create": "subscribe", "Update": "reconcile", "Delete": "unsubscribe"}[custom["RequestType"]]
     if work == "unsubscribe":
         return {"work": work, "custom": custom}
@@ -127,45 +127,45 @@ def _respond(custom: Record, status: str, reason: str = "") -> None:
     body = json.dumps(answer).encode()
     headers = {"content-type": "", "content-length": str(len(body))}
     request = urllib.request.Request(custom["ResponseURL"], data=body, headers=headers, method="PUT")
-    # The address comes from CloudFormation in the event of its own custom resource.
+    # The URL comes from CloudFormation, in the request of the custom resource.
     urllib.request.urlopen(request, timeout=30).close()  # nosec B310
 
 
-def _work(event: Record, pace: Pace) -> Record | None:
-    """Does what it can in its time; the event that goes on with the rest, None when all is done.
+def _run(event: Record, limiter: RateLimiter) -> Record | None:
+    """Work until the deadline; return the event that continues with the rest, or None when done.
 
-    `work` is subscribe (put at once), check (put where it is missing), reconcile (and delete where it is
-    not wanted any more) or unsubscribe.
+    `work` is subscribe (put all filters), check (put missing filters), reconcile (check, and delete filters
+    of groups that are no longer selected), or unsubscribe.
     """
-    left_out = _left_out(pace) if event["work"] != "unsubscribe" else frozenset()
-    if "token" not in event:  # the policy is one call, before the groups
-        _settle_policy(event["work"], left_out, pace)
+    opted_out = _opted_out(limiter) if event["work"] != "unsubscribe" else frozenset()
+    if "token" not in event:  # the policy takes one call, before the first page of groups
+        _update_policy(event["work"], opted_out, limiter)
     if BY_ACCOUNT and event["work"] not in ("reconcile", "unsubscribe"):
         return None
     report: Record = event.get("report") or {"subscribed": 0, "unsubscribed": 0, "refused": {}}
     if only := event.get("only"):
-        _together(pace, "subscribe", [only], left_out, report)
+        _process_page(limiter, "subscribe", [only], opted_out, report)
     else:
-        for token, names, following in _pages(pace, event.get("token", "")):
+        for token, names, following in _pages(limiter, event.get("token", "")):
             try:
-                _together(pace, event["work"], names, left_out, report)
-            except OutOfTime:
+                _process_page(limiter, event["work"], names, opted_out, report)
+            except DeadlineReached:
                 return {**event, "token": token, "report": report}
-            if following and time.monotonic() > pace.deadline:
+            if following and time.monotonic() > limiter.deadline:
                 return {**event, "token": following, "report": report}
     print(json.dumps({"work": event["work"], **report}))
     return None
 
 
-def _left_out(pace: Pace) -> frozenset[str]:
-    """Names of the groups that were unsubscribed by hand."""
+def _opted_out(limiter: RateLimiter) -> frozenset[str]:
+    """Return the names of log groups that were unsubscribed manually."""
     arns: list[str] = []
     token = ""
     while True:
-        page = pace.call(
+        page = limiter.call(
             "tags",
             tagging.get_resources,
-            TagFilters=[LEFT_OUT],
+            TagFilters=[OPT_OUT_TAG],
             ResourceTypeFilters=["logs:log-group"],
             PaginationToken=token,
         )
@@ -175,10 +175,10 @@ def _left_out(pace: Pace) -> frozenset[str]:
             return frozenset(arn.split(":", 6)[6].removesuffix(":*") for arn in arns)
 
 
-def _pages(pace: Pace, token: str) -> Iterator[tuple[str, list[str], str]]:
-    """The account's groups, fifty at a time: the page's token, names, the next page's token."""
+def _pages(limiter: RateLimiter, token: str) -> Iterator[tuple[str, list[str], str]]:
+    """Yield pages of log groups: the page's token, the names, and the next page's token."""
     while True:
-        page = pace.call("list", logs.describe_log_groups, **({"nextToken": token} if token else {}))
+        page = limiter.call("list", logs.describe_log_groups, **({"nextToken": token} if token else {}))
         following = page.get("nextToken", "")
         yield token, [group["logGroupName"] for group in page["logGroups"]], following
         if not following:
@@ -186,42 +186,44 @@ def _pages(pace: Pace, token: str) -> Iterator[tuple[str, list[str], str]]:
         token = following
 
 
-def _together(pace: Pace, work: str, names: list[str], left_out: frozenset[str], report: Record) -> None:
-    """All of a page at once, as fast as the service lets them. Safe to run again."""
-    wanted = {name for name in names if is_wanted(name) and name not in left_out}
+def _process_page(
+    limiter: RateLimiter, work: str, names: list[str], opted_out: frozenset[str], report: Record
+) -> None:
+    """Process a page of groups in parallel, at the service's rate. Idempotent."""
+    wanted = {name for name in names if is_wanted(name) and name not in opted_out}
     with ThreadPoolExecutor(WORKERS) as pool:
-        outcomes = list(pool.map(lambda name: _settle(pace, work, name, name in wanted), names))
+        outcomes = list(pool.map(lambda name: _process_group(limiter, work, name, name in wanted), names))
     for name, outcome in zip(names, outcomes, strict=True):
         if outcome in ("subscribed", "unsubscribed"):
             report[outcome] += 1
-        elif isinstance(outcome, OutOfTime):
+        elif isinstance(outcome, DeadlineReached):
             raise outcome
         elif outcome and len(report["refused"]) < 1000:
             report["refused"][name] = str(outcome)
 
 
-def _settle(pace: Pace, work: str, name: str, wanted: bool) -> Any:
-    """What was done to the group, or what spoke against it; None where there was nothing to do."""
+def _process_group(limiter: RateLimiter, work: str, name: str, wanted: bool) -> Any:
+    """Return what was done to the group or the error; None if there was nothing to do."""
     try:
         if wanted and work != "unsubscribe" and not BY_ACCOUNT:
-            if work != "subscribe" and _has_ours(pace, name):
+            if work != "subscribe" and _has_filter(limiter, name):
                 return None
-            return _subscribe(pace, name)
-        if work in ("reconcile", "unsubscribe") and _has_ours(pace, name):
-            pace.call("delete", logs.delete_subscription_filter, logGroupName=name, filterName=FILTER)
+            return _subscribe(limiter, name)
+        if work in ("reconcile", "unsubscribe") and _has_filter(limiter, name):
+            limiter.call("delete", logs.delete_subscription_filter, logGroupName=name, filterName=FILTER)
             return "unsubscribed"
-    except OutOfTime as error:
+    except DeadlineReached as error:
         return error
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code == "ResourceNotFoundException":
-            return None  # the group went away meanwhile
+            return None  # the log group was deleted in the meantime
         return LIMIT if code == "LimitExceededException" else f"{code}: {error.response['Error']['Message']}"
     return None
 
 
 def is_wanted(name: str) -> bool:
-    """Whether the group is to be exported. Own groups never are."""
+    """Whether the group is selected for export. The export's own groups never are."""
     if any(name.startswith(prefix) for prefix in OWN) or not name.startswith(PREFIX):
         return False
     if INCLUDE and not any(fnmatch.fnmatchcase(name, pattern) for pattern in INCLUDE):
@@ -229,17 +231,19 @@ def is_wanted(name: str) -> bool:
     return not any(fnmatch.fnmatchcase(name, pattern) for pattern in EXCLUDE)
 
 
-def _has_ours(pace: Pace, name: str) -> bool:
-    """Whether the group has our filter, leading to our destination."""
-    answer = pace.call("look", logs.describe_subscription_filters, logGroupName=name, filterNamePrefix=FILTER)
+def _has_filter(limiter: RateLimiter, name: str) -> bool:
+    """Whether the group has the export's filter with the export's destination."""
+    answer = limiter.call(
+        "describe", logs.describe_subscription_filters, logGroupName=name, filterNamePrefix=FILTER
+    )
     return any(
         subscription["filterName"] == FILTER and subscription["destinationArn"] == DESTINATION
         for subscription in answer["subscriptionFilters"]
     )
 
 
-def _subscribe(pace: Pace, name: str) -> str:
-    pace.call(
+def _subscribe(limiter: RateLimiter, name: str) -> str:
+    limiter.call(
         "put",
         logs.put_subscription_filter,
         logGroupName=name,
@@ -250,30 +254,31 @@ def _subscribe(pace: Pace, name: str) -> str:
     return "subscribed"
 
 
-def _settle_policy(work: str, left_out: frozenset[str], pace: Pace) -> None:
-    """Our account policy is there where it is wanted, and only there."""
+def _update_policy(work: str, opted_out: frozenset[str], limiter: RateLimiter) -> None:
+    """Create or update the account policy, or delete it if the export subscribes by group."""
     if BY_ACCOUNT and work != "unsubscribe":
-        names = [name for _, page, _ in _pages(pace, "") for name in page]
-        excluded = [name for name in names if name in left_out or not is_wanted(name)]
-        _put_policy(pace, excluded)
+        names = [name for _, page, _ in _pages(limiter, "") for name in page]
+        excluded = [name for name in names if name in opted_out or not is_wanted(name)]
+        _put_policy(limiter, excluded)
     elif work in ("reconcile", "unsubscribe"):
-        policies = pace.call("policy", logs.describe_account_policies, policyType=POLICY)["accountPolicies"]
+        policies = limiter.call("policy", logs.describe_account_policies, policyType=POLICY)[
+            "accountPolicies"
+        ]
         for policy in policies:
-            leads_to = json.loads(policy["policyDocument"]).get("DestinationArn")
-            if (policy["policyName"], leads_to) == (FILTER, DESTINATION):
-                pace.call("policy", logs.delete_account_policy, policyName=FILTER, policyType=POLICY)
+            destination = json.loads(policy["policyDocument"]).get("DestinationArn")
+            if (policy["policyName"], destination) == (FILTER, DESTINATION):
+                limiter.call("policy", logs.delete_account_policy, policyName=FILTER, policyType=POLICY)
 
 
-def _put_policy(pace: Pace, excluded: list[str]) -> None:
-    """The policy's only selection is a list of names that it leaves out."""
+def _put_policy(limiter: RateLimiter, excluded: list[str]) -> None:
+    """Put the account policy. Its only selection criterion is a list of excluded names."""
     selection = f"LogGroupName NOT IN {json.dumps(excluded)}" if excluded else ""
     if len(selection.encode()) > MAXIMUM_SELECTION:
         raise ValueError(
-            f"{len(excluded)} log groups are excluded, more than an account policy can name: "
-            "subscribe by group instead."
+            f"An account policy cannot exclude {len(excluded)} log groups: set SubscribeBy to group."
         )
     document = {"DestinationArn": DESTINATION, "FilterPattern": "", "Distribution": "ByLogStream"}
-    pace.call(
+    limiter.call(
         "policy",
         logs.put_account_policy,
         policyName=FILTER,

@@ -1,12 +1,12 @@
-"""The stacks of the log export. Pure: the functions' sources in, templates out.
+"""Templates of the log export's stacks. Pure: function sources in, templates out.
 
-parameters  what is asked for, in labelled groups
-pipeline    stream, delivery stream, processor, bucket
-destination where other accounts and regions send their logs, and who may
-subscriber  subscribes the log groups of its account and region
-tables      Glue tables with partition projection, and the work group that queries them, for Athena
-compactor   makes Parquet of the hours that are over, by schedule
-alarms      what tells that the export lags, is throttled or fails
+parameters   the stacks' parameters, with groups and labels
+pipeline     stream, delivery stream, processor, bucket
+destination  the log destination, and the accounts that may subscribe to it
+subscriber   the function that subscribes the log groups of its account and region
+tables       Glue tables with partition projection, and the Athena work group
+compactor    the function that compacts past hours to Parquet
+alarms       alarms for delays, throttling, and failures
 """
 
 from collections.abc import Mapping
@@ -28,17 +28,17 @@ __all__ = [
     "member",
 ]
 
-# Only a destination of the central account's own may write to its stream.
+# Only destinations in the central account can write to its stream.
 STREAM = arn("kinesis:${StreamRegion}:${AWS::AccountId}:stream/${StreamName}")
-# How the stacks are recognized, wherever they were deployed from.
+# The stacks are recognized by these descriptions, however they were deployed.
 CENTRAL_DESCRIPTION = "Slipway: exports CloudWatch logs of many accounts to one S3 bucket."
 MEMBER_DESCRIPTION = "Slipway: sends the CloudWatch logs of this account and region to the log export."
 
 
 def central(processor: str, subscribing: str, compacting: str, relation: Mapping[str, str]) -> Template:
-    """The account and region that hold the bucket. The texts are the functions' sources.
+    """Return the template of the central stack, which has the bucket.
 
-    `relation`: the variables of the compactor that hold SQL.
+    The strings are the functions' sources. `relation` holds the compactor's SQL by environment variable.
     """
     stack = _begin(CENTRAL_DESCRIPTION, CENTRAL)
     conditions = {
@@ -68,26 +68,26 @@ def central(processor: str, subscribing: str, compacting: str, relation: Mapping
     )
     for part in parts:
         stack.add_resource(part)
-    _output(stack, "LogDestination", destination_arn, "What other accounts of this region subscribe to")
-    _output(stack, "Stream", Ref("LogStream"), "What destinations in other regions write to")
-    _output(stack, "Bucket", pipeline.BUCKET_ARN, "Where all logs are written")
-    _output(stack, "Database", Ref("Database"), "Glue database of the tables")
-    _output(stack, "Compactor", Ref("Compactor"), "Function that makes Parquet", "IsProcessed")
-    _output(stack, "DeliveryStream", pipeline.DELIVERY, "Delivery stream")
+    _output(stack, "LogDestination", destination_arn, "Destination for other accounts in this region")
+    _output(stack, "Stream", Ref("LogStream"), "Kinesis stream that destinations in other regions write to")
+    _output(stack, "Bucket", pipeline.BUCKET_ARN, "Bucket that logs are exported to")
+    _output(stack, "Database", Ref("Database"), "Glue database of the log tables")
+    _output(stack, "Compactor", Ref("Compactor"), "Function that compacts to Parquet", "IsProcessed")
+    _output(stack, "DeliveryStream", pipeline.DELIVERY, "Firehose delivery stream")
     return stack
 
 
 def member(subscribing: str) -> Template:
-    """Another account, or another region. Without a destination it makes one, for the central account."""
+    """Return the template of another account or region; in the central account it creates a destination."""
     stack = _begin(MEMBER_DESCRIPTION, MEMBER)
     stack.add_condition("MakesDestination", Equals(Ref("LogDestination"), ""))
     stack.add_condition("HasKey", Not(Equals(Ref("KeyArn"), "")))
     _sharing(stack)
     for part in destination.resources(STREAM, condition="MakesDestination"):
         stack.add_resource(part)
-    for part in subscriber.resources(subscribing, destination.GIVEN_OR_MADE):
+    for part in subscriber.resources(subscribing, destination.GIVEN_OR_CREATED):
         stack.add_resource(part)
-    _output(stack, "LogDestination", destination.GIVEN_OR_MADE, "What this region's log groups subscribe to")
+    _output(stack, "LogDestination", destination.GIVEN_OR_CREATED, "Destination of this region's log groups")
     return stack
 
 
@@ -100,7 +100,7 @@ def _begin(description: str, stack_parameters: tuple[parameters.ExportParameter,
 
 def _sharing(stack: Template) -> None:
     accounts = Join(",", Ref("AllowedAccounts"))
-    # The known exporter says 0 for nobody.
+    # CloudWatch2S3 writes 0 for no accounts.
     stack.add_condition("Nobody", Or(Equals(accounts, ""), Equals(accounts, "0")))
     stack.add_condition("HasOrganization", Not(Equals(Ref("OrganizationId"), "")))
     stack.add_condition("HasAccounts", Not(Condition("Nobody")))

@@ -1,4 +1,4 @@
-"""Alarms of the export: throttled, behind, failing to deliver or to process."""
+"""Alarms of the export: throttling, delays, failed deliveries, and failing functions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,47 +15,106 @@ STALE_S = 3600
 
 @dataclass(frozen=True)
 class MetricAlarm:
-    """A metric of one resource, and from when on it means trouble."""
+    """An alarm on a metric of one resource, and its threshold."""
 
     title: str
     description: str
     namespace: str
     metric: str
     dimension: str
-    of: Any
+    dimension_value: Any
     statistic: str
-    above: float
+    threshold: float
     condition: str = ""
 
 
 METRIC_ALARMS = (
-    MetricAlarm("Throttled", "The stream takes no more: raise the shard count", "AWS/Kinesis",
-          "WriteProvisionedThroughputExceeded", "StreamName", Ref("LogStream"), "Sum", 0),
-    MetricAlarm("Behind", "Records wait over an hour; past the retention they are lost", "AWS/Kinesis",
-          "GetRecords.IteratorAgeMilliseconds", "StreamName", Ref("LogStream"), "Maximum", BEHIND_MS),
-    MetricAlarm("Stale", "Objects come to S3 more than an hour late: see the delivery's log", "AWS/Firehose",
-          "DeliveryToS3.DataFreshness", "DeliveryStreamName", DELIVERY, "Maximum", STALE_S),
-    MetricAlarm("TooManyPartitions", "More partitions at once than Firehose's quota: raise it", "AWS/Firehose",
-          "PartitionCountExceeded", "DeliveryStreamName", Ref("DeliveryStream"), "Maximum", 0, "IsProcessed"),
-    MetricAlarm("ProcessorFails", "The processor fails: see its log, then replay the errors", "AWS/Lambda",
-          "Errors", "FunctionName", Ref("Processor"), "Sum", 0, "IsProcessed"),
-    MetricAlarm("SubscriberFails", "Log groups may not be subscribed: see the subscriber's log", "AWS/Lambda",
-          "Errors", "FunctionName", Ref("Subscriber"), "Sum", 0),
-    MetricAlarm("CompactorFails", "Hours stay as they were delivered: see the compactor's log", "AWS/Lambda",
-          "Errors", "FunctionName", Ref("Compactor"), "Sum", 0, "IsProcessed"),
-)  # fmt: skip
+    MetricAlarm(
+        "Throttled",
+        "The Kinesis stream is throttled. Increase the shard count.",
+        "AWS/Kinesis",
+        "WriteProvisionedThroughputExceeded",
+        "StreamName",
+        Ref("LogStream"),
+        "Sum",
+        0,
+    ),
+    MetricAlarm(
+        "Behind",
+        "Records have been in the stream for more than an hour. After the retention period they are lost.",
+        "AWS/Kinesis",
+        "GetRecords.IteratorAgeMilliseconds",
+        "StreamName",
+        Ref("LogStream"),
+        "Maximum",
+        BEHIND_MS,
+    ),
+    MetricAlarm(
+        "Stale",
+        "Objects are written to S3 more than an hour late. Check the delivery stream's log group.",
+        "AWS/Firehose",
+        "DeliveryToS3.DataFreshness",
+        "DeliveryStreamName",
+        DELIVERY,
+        "Maximum",
+        STALE_S,
+    ),
+    MetricAlarm(
+        "TooManyPartitions",
+        "Firehose exceeded its quota of active partitions. Request a higher quota.",
+        "AWS/Firehose",
+        "PartitionCountExceeded",
+        "DeliveryStreamName",
+        Ref("DeliveryStream"),
+        "Maximum",
+        0,
+        "IsProcessed",
+    ),
+    MetricAlarm(
+        "ProcessorFails",
+        "The processor function fails. Check its log group, then replay the failed records.",
+        "AWS/Lambda",
+        "Errors",
+        "FunctionName",
+        Ref("Processor"),
+        "Sum",
+        0,
+        "IsProcessed",
+    ),
+    MetricAlarm(
+        "SubscriberFails",
+        "The subscriber function fails: log groups may not be subscribed. Check its log group.",
+        "AWS/Lambda",
+        "Errors",
+        "FunctionName",
+        Ref("Subscriber"),
+        "Sum",
+        0,
+    ),
+    MetricAlarm(
+        "CompactorFails",
+        "The compactor function fails: hours are not compacted to Parquet. Check its log group.",
+        "AWS/Lambda",
+        "Errors",
+        "FunctionName",
+        Ref("Compactor"),
+        "Sum",
+        0,
+        "IsProcessed",
+    ),
+)
 
 
 def resources() -> tuple[AWSObject, ...]:
     return (
-        *(_alarm(watch) for watch in METRIC_ALARMS),
+        *(_alarm(alarm) for alarm in METRIC_ALARMS),
         _delivery_fails(),
         sns.Topic(
             "Topic",
             Condition="HasEmail",
             DisplayName=Sub("Slipway ${AWS::StackName}"),
             Metadata=accepted(
-                CKV_AWS_26="CloudWatch cannot publish under the default key; notices hold names only"
+                CKV_AWS_26="CloudWatch cannot publish to topics with the default key; they hold names only"
             ),
         ),
         sns.TopicPolicy(
@@ -82,16 +141,16 @@ def resources() -> tuple[AWSObject, ...]:
     )
 
 
-def _alarm(watch: MetricAlarm) -> cloudwatch.Alarm:
-    options = {"Condition": watch.condition} if watch.condition else {}
+def _alarm(alarm: MetricAlarm) -> cloudwatch.Alarm:
+    options = {"Condition": alarm.condition} if alarm.condition else {}
     return cloudwatch.Alarm(
-        watch.title,
-        AlarmDescription=watch.description,
-        Namespace=watch.namespace,
-        MetricName=watch.metric,
-        Dimensions=[cloudwatch.MetricDimension(Name=watch.dimension, Value=watch.of)],
-        Statistic=watch.statistic,
-        Threshold=watch.above,
+        alarm.title,
+        AlarmDescription=alarm.description,
+        Namespace=alarm.namespace,
+        MetricName=alarm.metric,
+        Dimensions=[cloudwatch.MetricDimension(Name=alarm.dimension, Value=alarm.dimension_value)],
+        Statistic=alarm.statistic,
+        Threshold=alarm.threshold,
         ComparisonOperator="GreaterThanThreshold",
         **_common(),
         **options,
@@ -99,10 +158,10 @@ def _alarm(watch: MetricAlarm) -> cloudwatch.Alarm:
 
 
 def _delivery_fails() -> cloudwatch.Alarm:
-    """Success is reported as a share of one: less than that is a failure."""
+    """DeliveryToS3.Success is 1 if all deliveries succeeded: anything less is a failure."""
     return cloudwatch.Alarm(
         "DeliveryFails",
-        AlarmDescription="Firehose cannot write to S3: the delivery's log says why",
+        AlarmDescription="Firehose cannot write to S3. Check the delivery stream's log group.",
         Namespace="AWS/Firehose",
         MetricName="DeliveryToS3.Success",
         Dimensions=[cloudwatch.MetricDimension(Name="DeliveryStreamName", Value=DELIVERY)],

@@ -1,6 +1,6 @@
-"""The function that makes Parquet of the hours that are over, with Athena, and the schedule that calls it.
+"""The function that compacts past hours to Parquet with Athena, and its schedule.
 
-It may read the events and write beside them; no statement lets it touch an object of events.
+Its role reads the exported events and writes to other prefixes; it cannot change or delete exported objects.
 """
 
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from ops.templates.policies import accepted, allow, arn, document, trusts
 TIMEOUT_S = 900
 MEMORY_MB = 512
 EVERY = "rate(1 hour)"
-CONDITION = "IsProcessed"  # Athena cannot tell the records of CloudWatch JSON apart
+CONDITION = "IsProcessed"  # Athena cannot split the records of an object in the format CloudWatch JSON
 
 _HERE = "${AWS::Region}:${AWS::AccountId}"
 
 
 def resources(source: str, relation: Mapping[str, str]) -> tuple[AWSObject, ...]:
-    """`relation`: the variables of the function that hold SQL."""
+    """Return the function, its role, and its schedule. `relation` holds SQL by environment variable."""
     return (
         log_group("CompactorLogs", "compactor", Condition=CONDITION),
         iam.Role(
@@ -34,7 +34,7 @@ def resources(source: str, relation: Mapping[str, str]) -> tuple[AWSObject, ...]
         events.Rule(
             "CompactSchedule",
             Condition="Compacts",
-            Description="Makes Parquet of the hours that are over",
+            Description="Compacts past hours to Parquet",
             ScheduleExpression=EVERY,
             Targets=[events.Target(Id="compactor", Arn=GetAtt("Compactor", "Arn"))],
         ),
@@ -54,20 +54,20 @@ def _below(*folders: str) -> list[Any]:
 
 
 def _statements() -> tuple[Any, ...]:
-    """What Athena does for a query it does with its caller's rights.
+    """Allow what Athena does with the permissions of the caller of a query.
 
-    It asks for the database `default` as well, whatever the query.
+    Athena reads the database `default` for every query.
     https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html
     https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
     """
     queries = ["StartQueryExecution", "StopQueryExecution", "GetQueryExecution", "GetQueryResults"]
-    catalogue = [
+    catalog = [
         arn(f"glue:{_HERE}:{name}") for name in ("catalog", "database/${Database}", "table/${Database}/*")
     ]
     written = _below("compacted/", RESULTS)
     return (
         allow([f"athena:{name}" for name in queries], arn(f"athena:{_HERE}:workgroup/${{WorkGroup}}")),
-        allow(["glue:GetDatabase", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions"], catalogue),
+        allow(["glue:GetDatabase", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions"], catalog),
         allow(["glue:GetDatabase"], arn(f"glue:{_HERE}:database/default")),
         allow(["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], BUCKET_ARN),
         allow(["s3:GetObject"], [*_below("json/", "raw/"), *written]),
@@ -90,7 +90,7 @@ def _function(source: str, relation: Mapping[str, str]) -> awslambda.Function:
     return awslambda.Function(
         "Compactor",
         Condition=CONDITION,
-        Description="Makes Parquet of the hours that are over, with Athena; touches no object of events",
+        Description="Compacts past hours to Parquet with Athena; never changes exported objects",
         Runtime=RUNTIME,
         Handler="index.handler",
         Architectures=[ARCHITECTURE],
@@ -101,8 +101,8 @@ def _function(source: str, relation: Mapping[str, str]) -> awslambda.Function:
         Environment=awslambda.Environment(Variables=variables),
         LoggingConfig=awslambda.LoggingConfig(LogGroup=Ref("CompactorLogs")),
         Metadata=accepted(
-            CKV_AWS_115="Called once an hour; two at once do not disturb each other",
-            CKV_AWS_116="The schedule looks again at what a failed call has left",
+            CKV_AWS_115="Runs once an hour; concurrent runs do not conflict",
+            CKV_AWS_116="The next scheduled run retries what a failed invocation has left",
             CKV_AWS_117="Calls AWS APIs only",
             CKV_AWS_173="The environment holds no secret",
         ),

@@ -1,4 +1,4 @@
-"""The log destination of a region, who may subscribe to it, and the role that writes to the stream."""
+"""The log destination of a region, its access policy, and the role that writes to the stream."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from troposphere import AWSObject, GetAtt, If, Join, NoValue, Ref, Sub, iam, log
 
 from ops.templates.policies import allow, document
 
-GIVEN_OR_MADE = If("MakesDestination", GetAtt("Destination", "Arn"), Ref("LogDestination"))
+GIVEN_OR_CREATED = If("MakesDestination", GetAtt("Destination", "Arn"), Ref("LogDestination"))
 
 
 def resources(stream: Any, condition: str = "") -> tuple[AWSObject, ...]:
-    """`stream`: ARN of the central stream, which may lie in another region of this account."""
+    """Return the destination and its role; `stream` is the ARN of a stream in this or another region."""
     options: dict[str, Any] = {"Condition": condition} if condition else {}
     name = "Destination" if condition else "LogDestination"
     writes = iam.PolicyType(
@@ -29,14 +29,14 @@ def resources(stream: Any, condition: str = "") -> tuple[AWSObject, ...]:
         RoleArn=GetAtt("Writer", "Arn"),
         TargetArn=stream,
         DestinationPolicy=_access(),
-        DependsOn=["WriterWrites"],  # CloudWatch Logs tries to write before it makes the destination
+        DependsOn=["WriterWrites"],  # CloudWatch Logs writes a test record before it creates the destination
         **options,
     )
     return iam.Role("Writer", AssumeRolePolicyDocument=_trust(), **options), writes, log_destination
 
 
 def _trust() -> dict[str, Any]:
-    """CloudWatch Logs, for log groups of this account, of the allowed ones and of the organization.
+    """Trust CloudWatch Logs for log groups of this account, the allowed accounts, and the organization.
 
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CrossAccountSubscriptions.html
     """
@@ -54,7 +54,7 @@ def _trust() -> dict[str, Any]:
 
 
 def _access() -> Sub:
-    """A destination takes its policy as text."""
+    """Return the access policy, which a destination takes as a JSON string."""
     actions = '"Action": ["logs:PutSubscriptionFilter", "logs:PutAccountPolicy"]'
     scope = (
         f'{actions}, "Resource": "arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:'

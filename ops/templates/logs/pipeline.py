@@ -1,4 +1,4 @@
-"""Stream, delivery stream, processor and bucket, each with its least role."""
+"""Stream, delivery stream, processor, and bucket, each with a least-privilege role."""
 
 from typing import Any
 
@@ -23,12 +23,12 @@ from troposphere import firehose as fh
 from ops.templates.logs.subscriber import RUNTIME, log_group
 from ops.templates.policies import accepted, allow, arn, document, trusts
 
-TIMEOUT_S = 300  # Firehose waits for its processor five minutes at most
+TIMEOUT_S = 300  # Firehose waits at most five minutes for a transformation
 MEMORY_MB = 1769  # one vCPU
 ARCHITECTURE = "arm64"
 
-RESULTS = "results/"  # of Athena, below the prefix of all keys
-RESULTS_DAYS = 7  # a result is used again for an hour
+RESULTS = "results/"  # Athena query results, below the prefix of all keys
+RESULTS_DAYS = 7  # results are reused for an hour
 
 BUCKET_ARN = If("MakesBucket", GetAtt("LogBucket", "Arn"), Ref("BucketName"))
 BUCKET = Select(5, Split(":", BUCKET_ARN))
@@ -86,8 +86,8 @@ def _bucket() -> tuple[AWSObject, ...]:
         ),
         LifecycleConfiguration=life,
         Metadata=accepted(
-            CKV_AWS_18="Access logs of logs are for the account's own trail to keep",
-            CKV_AWS_21="An object is written once; compaction deletes what versions would keep",
+            CKV_AWS_18="Access to the logs is recorded by the account's CloudTrail trail",
+            CKV_AWS_21="Objects are written once; versions would keep what compaction deletes",
         ),
     )
     policy = s3.BucketPolicy(
@@ -125,7 +125,7 @@ def _stream() -> kinesis.Stream:
 
 def _processor(source: str) -> tuple[AWSObject, ...]:
     package = Split("/", Ref("ProcessorPackage"))
-    # The key is the package's one folder and file: Slipway names it by its content.
+    # The key is one folder and a file: Slipway names the file by the digest of its content.
     uploaded = awslambda.Code(
         S3Bucket=Select(0, package), S3Key=Join("/", [Select(1, package), Select(2, package)])
     )
@@ -156,7 +156,7 @@ def _processor(source: str) -> tuple[AWSObject, ...]:
         awslambda.Function(
             "Processor",
             Condition="IsProcessed",
-            Description="Turns subscription records into lines of the dataset; loses none",
+            Description="Transforms subscription records into log lines for S3",
             Runtime=RUNTIME,
             Handler="index.handler",
             Architectures=[ARCHITECTURE],
@@ -167,8 +167,8 @@ def _processor(source: str) -> tuple[AWSObject, ...]:
             Environment=awslambda.Environment(Variables=variables),
             LoggingConfig=awslambda.LoggingConfig(LogGroup=Ref("ProcessorLogs")),
             Metadata=accepted(
-                CKV_AWS_115="Firehose calls it once a shard; a reserve would take from the account's pool",
-                CKV_AWS_116="Called synchronously: what fails goes to the error prefix",
+                CKV_AWS_115="One invocation per shard; reserved concurrency would reduce the account's pool",
+                CKV_AWS_116="Invoked synchronously: failed records go to the error prefix",
                 CKV_AWS_117="Calls AWS APIs only",
                 CKV_AWS_173="The environment holds no secret",
             ),
@@ -192,9 +192,9 @@ def _delivery() -> tuple[AWSObject, ...]:
             Roles=[Ref("DeliveryRole")],
             PolicyDocument=document(*_statements()),
         ),
-        # None can begin or cease to partition: another kind of format is another stream.
+        # Dynamic partitioning cannot be turned on or off later, so this format has a stream of its own.
         _delivery_stream("DeliveryStream", "IsProcessed", _processed()),
-        _delivery_stream("DeliveryStreamAsItComes", "IsAsItComes", _as_it_comes()),
+        _delivery_stream("DeliveryStreamAsItComes", "IsAsItComes", _untransformed()),
     )
 
 
@@ -240,8 +240,8 @@ def _processed() -> dict[str, Any]:
     }
 
 
-def _as_it_comes() -> dict[str, Any]:
-    """Gzip members one after the other are gzip."""
+def _untransformed() -> dict[str, Any]:
+    """Concatenated gzip members are a valid gzip file, so records need no transformation."""
     return {"Prefix": Sub(f"${{BucketPrefix}}cloudwatch/{_ARRIVAL}"), "CompressionFormat": "UNCOMPRESSED"}
 
 

@@ -1,4 +1,4 @@
-"""The function that subscribes log groups, what calls it, and the custom resource that begins and ends it."""
+"""The function that subscribes log groups, its triggers, and the custom resource that starts and ends it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,24 +10,24 @@ from ops.templates.policies import accepted, allow, arn, document, trusts
 RUNTIME = "python3.13"
 TIMEOUT_S = 900
 RETENTION_DAYS = 90
-OWN_GROUPS = "/slipway/logs/"  # of every stack of the export: never exported
+OWN_GROUPS = "/slipway/logs/"  # log groups of the export's stacks, which are never exported
 
 _HERE = "${AWS::Region}:${AWS::AccountId}"
 
 
 def log_group(title: str, name: str, **options: Any) -> logs.LogGroup:
-    """One of the export's own log groups."""
+    """Return one of the export's own log groups."""
     return logs.LogGroup(
         title,
         LogGroupName=Sub(f"{OWN_GROUPS}${{AWS::StackName}}/{name}"),
         RetentionInDays=RETENTION_DAYS,
-        Metadata=accepted(CKV_AWS_158="Holds names and counts, no log events; encrypted by default"),
+        Metadata=accepted(CKV_AWS_158="Holds names and counts, not log events; encrypted by default"),
         **options,
     )
 
 
 def resources(source: str, destination: Any, after: Sequence[str] = ()) -> tuple[AWSObject, ...]:
-    """`destination`: ARN of what is subscribed to; the resources `after` must be there before."""
+    """Return the function and its triggers; subscribing starts once the resources `after` exist."""
     return (
         log_group("SubscriberLogs", "subscriber"),
         _role(destination),
@@ -38,18 +38,18 @@ def resources(source: str, destination: Any, after: Sequence[str] = ()) -> tuple
             Roles=[Ref("SubscriberRole")],
             PolicyDocument=document(allow(["lambda:InvokeFunction"], GetAtt("Subscriber", "Arn"))),
         ),
-        *_calls(),
+        *_triggers(),
         cloudformation.CustomResource(
             "Subscriptions",
             ServiceToken=GetAtt("Subscriber", "Arn"),
             DependsOn=["SubscriberGoesOn", *after],
-            **{name: value for name, value in _wanted(destination).items()},
+            **{name: value for name, value in _selection(destination).items()},
         ),
     )
 
 
-def _wanted(destination: Any) -> dict[str, Any]:
-    """What decides which groups are subscribed: with any change of it the function is called."""
+def _selection(destination: Any) -> dict[str, Any]:
+    """Return the selection of log groups: CloudFormation invokes the function when it changes."""
     return {
         "DESTINATION": destination,
         "MODE": Ref("SubscribeBy"),
@@ -70,7 +70,7 @@ def _role(destination: Any) -> iam.Role:
                 PolicyDocument=document(
                     allow(["logs:DescribeSubscriptionFilters", "logs:DeleteSubscriptionFilter"], groups),
                     allow(["logs:PutSubscriptionFilter"], [groups, destination]),
-                    # Of the whole account: Service Authorization Reference.
+                    # No resource-level permissions: Service Authorization Reference.
                     allow(
                         [
                             "logs:PutAccountPolicy",
@@ -90,7 +90,7 @@ def _role(destination: Any) -> iam.Role:
 
 def _function(source: str, destination: Any) -> awslambda.Function:
     variables = {
-        **_wanted(destination),
+        **_selection(destination),
         "FILTER": Sub("slipway-${AWS::Region}"),
         "OWN": Join(",", [OWN_GROUPS, Sub("/aws/lambda/${AWS::StackName}-")]),
     }
@@ -106,23 +106,23 @@ def _function(source: str, destination: Any) -> awslambda.Function:
         Environment=awslambda.Environment(Variables=variables),
         LoggingConfig=awslambda.LoggingConfig(LogGroup=Ref("SubscriberLogs")),
         Metadata=accepted(
-            CKV_AWS_115="Calls are paced; a reserve would take from the account's pool",
-            CKV_AWS_116="The schedule looks again at what a failed call has left",
+            CKV_AWS_115="Calls are rate-limited; reserved concurrency would reduce the account's pool",
+            CKV_AWS_116="The next scheduled run retries what a failed invocation has left",
             CKV_AWS_117="Calls AWS APIs only",
             CKV_AWS_173="The environment holds no secret",
         ),
     )
 
 
-def _calls() -> tuple[AWSObject, ...]:
+def _triggers() -> tuple[AWSObject, ...]:
     created = {
         "source": ["aws.logs"],
         "detail-type": ["AWS API Call via CloudTrail"],
         "detail": {"eventSource": ["logs.amazonaws.com"], "eventName": ["CreateLogGroup"]},
     }
     rules = {
-        "GroupCreated": ("Subscribes a new log group at once", {"EventPattern": created}),
-        "Schedule": ("Looks at all log groups", {"ScheduleExpression": Ref("SubscribeSchedule")}),
+        "GroupCreated": ("Subscribes a log group when it is created", {"EventPattern": created}),
+        "Schedule": ("Checks all log groups", {"ScheduleExpression": Ref("SubscribeSchedule")}),
     }
     resources: list[AWSObject] = []
     for name, (description, trigger) in rules.items():

@@ -1,6 +1,7 @@
-"""Glue tables of every format with partition projection, and the work group that queries them.
+"""Glue tables with partition projection for every format, and the Athena work group that queries them.
 
-Athena reads new hours without a crawler. The work group has the database's name: so the explorer finds it.
+Athena reads new hours without a crawler. The work group has the name of the database, by which the log
+explorer finds it.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ TEXTS = ("account", "region", "log_group", "log_stream", "message", "id", "templ
 EVENT = "struct<id:string,timestamp:bigint,message:string>"
 
 
-# A line that is cut off, as the exact readers have it: it is no event, and no reason to read nothing at all.
+# Skip a truncated line, as the other readers do, instead of failing the query.
 LENIENT = {"ignore.malformed.json": "true"}
 
 
@@ -34,7 +35,7 @@ def resources() -> tuple[AWSObject, ...]:
         DatabaseInput=glue.DatabaseInput(Description="Exported CloudWatch logs"),
     )
     json_columns = {"group": "string", "stream": "string", "timestamp": "bigint", "id": "string"}
-    arrived = {"messagetype": "string", "owner": "string", "loggroup": "string", "logstream": "string"}
+    envelope = {"messagetype": "string", "owner": "string", "loggroup": "string", "logstream": "string"}
     lists = {"subscriptionfilters": "array<string>", "logevents": f"array<{EVENT}>"}
     return (
         database,
@@ -47,8 +48,8 @@ def resources() -> tuple[AWSObject, ...]:
             LINES,
             {"field.delim": "\t", "serialization.format": "\t"},
         ),
-        _table("CloudWatchTable", "cloudwatch", PLACED[2:], {**arrived, **lists}, JSON, {}),
-        # What lies by arrival is of many accounts: the place in the key has names of its own.
+        _table("CloudWatchTable", "cloudwatch", PLACED[2:], {**envelope, **lists}, JSON, {}),
+        # Objects partitioned by arrival hold many accounts, so the partition columns have their own names.
         _table(
             "CompactedTable",
             "compacted",

@@ -1,4 +1,4 @@
-"""The subscriber: at the service's rate, whatever it throttles, and never what is not ours."""
+"""The subscriber: at the service's rate, with retries, and without changing other subscriptions."""
 
 import threading
 from typing import Any
@@ -21,7 +21,7 @@ SETTINGS = {
 
 
 class Clock:
-    """`time` that only its sleepers move, each to the moment it waits for."""
+    """A fake `time` that advances only by sleeping."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -70,7 +70,7 @@ class Logs:
 
 
 class Tagging:
-    """Two pages of groups that were unsubscribed by hand."""
+    """Two pages of log groups that were unsubscribed manually."""
 
     def __init__(self, *names: str) -> None:
         self.names = names
@@ -134,7 +134,7 @@ def test_two_filters_of_others_are_reported_and_the_rest_goes_on(
     logs.filters["/app/a"] = {"one": "x", "two": "y"}
     subscriber(logs).handler({"work": "check"}, Context())
     assert logs.filters == {"/app/a": {"one": "x", "two": "y"}, "/app/b": {"slipway-eu-west-1": DESTINATION}}
-    assert "two subscription filters" in capsys.readouterr().out
+    assert "two other subscription filters" in capsys.readouterr().out
 
 
 def test_unsubscribing_leaves_what_is_not_ours() -> None:
