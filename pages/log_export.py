@@ -1,4 +1,4 @@
-"""Log export: the pipeline as it runs, what it covers, whether anything was lost, what keeping logs costs."""
+"""Log export: the pipeline's health, coverage of log groups, missing events, and retention costs."""
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from ops.errors import SlipwayError
 bench = workbench()
 show_dialog()
 st.title("Log export")
-st.caption("CloudWatch logs of every account in one bucket: how it flows, what it covers, what it lost.")
+st.caption("CloudWatch logs of all accounts in one bucket: pipeline health, coverage, and missing events.")
 chosen = views.choose(bench)
 
 names = ["Pipeline", "Coverage", "Ledger", "Failed", "Backfill", "Retention", "Deployment"]

@@ -1,4 +1,4 @@
-"""Coverage of the log export as a part of its page: every group, why not, subscribing and unsubscribing."""
+"""The tab Coverage: the state of every log group, and subscribing and unsubscribing log groups."""
 
 import hashlib
 import json
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import NoReturn
 
 import pandas as pd
 import streamlit as st
@@ -21,22 +22,22 @@ from app.shared.work_panel import show_work_panel
 from ops.logs.export.coverage.last_events import LastEvents
 from ops.logs.export.coverage.reading import Coverage
 from ops.logs.export.coverage.subscriptions import CAN_SUBSCRIBE, plan_subscribe, plan_unsubscribe
-from ops.logs.export.coverage.verdicts import GAPS, WANTED, CoverageState, GroupCoverage
+from ops.logs.export.coverage.verdicts import GAPS, INCLUDED, CoverageState, GroupCoverage
 from ops.logs.lake.layout import Location
 from ops.operations import Operation
 from ops.plan import Plan
 
 POLL_S = 1.0
 SHORT_READING_S = 2.0
-ROWS = 200  # a page of the table
-TITLES = ("Export ", "Stop exporting ")
+ROWS = 200  # per page of the table
+OPERATIONS = (Operation.SUBSCRIBE_GROUPS, Operation.UNSUBSCRIBE_GROUPS)
 
 
 def show_coverage(bench: Workbench, location: Location | None) -> None:
-    """The last reading as it is; a page that is opened for the first time begins one: it changes nothing."""
+    """Show the last scan. The first visit starts one, which is read-only."""
     scan = data.coverage_scan(bench)
-    again = st.button("Read again", key="coverage-again", icon=":material/refresh:", disabled=scan.running)
-    if again or (scan.coverage is None and scan.error is None):
+    refresh = st.button("Refresh", key="coverage-refresh", icon=":material/refresh:", disabled=scan.running)
+    if refresh or (scan.coverage is None and scan.error is None):
         scan.start(bench.cloud)
         scan.wait(SHORT_READING_S)
     if scan.running:
@@ -44,14 +45,14 @@ def show_coverage(bench: Workbench, location: Location | None) -> None:
     if scan.error and not scan.running:
         show_error(scan.error)
     for work in bench.works.recent()[:5]:
-        if work.plan.title.startswith(TITLES):
+        if work.plan.operation in OPERATIONS:
             show_work_panel(
                 bench,
                 work,
                 key="coverage",
                 thing="log group",
                 then=partial(scan.start, bench.cloud),
-                advice="Plan again what is left: what is done stays done.",
+                advice="Create a new plan for the rest; completed steps are kept.",
             )
             break
     if scan.coverage is None:
@@ -59,7 +60,7 @@ def show_coverage(bench: Workbench, location: Location | None) -> None:
     _show_state(scan.coverage)
     _show_unread(scan.coverage)
     if not scan.coverage.groups:
-        empty_state("No log groups", "Every log group of every account and region would be listed here.")
+        empty_state("No log groups", "Log groups of all configured accounts and regions appear here.")
         return
     last = LastEvents(scan.coverage.at)
     if location:
@@ -69,36 +70,36 @@ def show_coverage(bench: Workbench, location: Location | None) -> None:
 
 
 def _show_progress(scan: CoverageScan) -> None:
-    """How far each place is; redraws the page once all are read."""
+    """Show the progress of the scan, and rerun the page when it has finished."""
 
     @st.fragment(run_every=POLL_S)
     def panel() -> None:
         if not scan.running:
             st.rerun()
-        done = sum(tick.done for tick in scan.ticks.values())
-        total = sum(tick.total for tick in scan.ticks.values())
-        text = f"Reading {done:,} of {total:,} log groups; AWS answers about five a second in each place"
+        done = sum(progress.done for progress in scan.progress.values())
+        total = sum(progress.total for progress in scan.progress.values())
+        text = f"Reading {done:,} of {total:,} log groups, about 5 per second, account, and region"
         st.progress(min(done / total, 1.0) if total else 0.0, text=text)
 
     panel()
 
 
 def _show_state(coverage: Coverage) -> None:
-    wanted = coverage.of(*WANTED)
+    included = coverage.of(*INCLUDED)
     exported = coverage.of(CoverageState.SUBSCRIBED)
     gaps = coverage.of(*GAPS)
     read = f"{count(len(coverage.groups), 'log group')} read {ago(coverage.at, datetime.now(UTC))}."
-    if not wanted:
-        st.markdown(f":material/info: **No log group is wanted by an export.** {read}")
+    if not included:
+        st.markdown(f":material/info: **No export includes any log group.** {read}")
     elif gaps:
         verb = "is" if len(gaps) == 1 else "are"
         st.markdown(
-            f":material/warning: **{len(gaps):,} of {count(len(wanted), 'wanted log group')} {verb} not "
-            f"exported.** The reasons stand below. {read}"
+            f":material/warning: **{len(gaps):,} of {count(len(included), 'included log group')} {verb} not "
+            f"exported.** See the reasons below. {read}"
         )
     else:
         st.markdown(
-            f":material/check_circle: **{len(exported):,} of {count(len(wanted), 'wanted log group')} "
+            f":material/check_circle: **{len(exported):,} of {count(len(included), 'included log group')} "
             f"exported.** {read}"
         )
 
@@ -107,7 +108,7 @@ def _show_unread(coverage: Coverage) -> None:
     for reading in coverage.unread:
         where = f"{reading.place.account.name}, {reading.place.region}"
         st.warning(
-            f"{plain(where)} could not be read: {plain(str(reading.error))}", icon=":material/visibility_off:"
+            f"Cannot read {plain(where)}: {plain(str(reading.error))}", icon=":material/visibility_off:"
         )
     for note in coverage.notes:
         st.caption(plain(note))
@@ -128,12 +129,12 @@ def _show_groups(bench: Workbench, coverage: Coverage, last: LastEvents) -> None
         selection_mode="multi-row",
         column_config={
             "Log group": st.column_config.TextColumn(width="medium"),
-            "Why not": st.column_config.TextColumn(
+            "Reason": st.column_config.TextColumn(
                 width="large" if any(entry.state in GAPS for entry in rows) else "small"
             ),
-            "Bytes a day": st.column_config.TextColumn(help="IncomingBytes of the last 24 hours"),
+            "Ingested per day": st.column_config.TextColumn(help="IncomingBytes of the last 24 hours"),
             "Last exported": st.column_config.TextColumn(
-                help="Time of the newest event in the bucket, from the last 24 hours"
+                help="Time of the newest event in the bucket within the last 24 hours"
             ),
         },
     )
@@ -142,23 +143,23 @@ def _show_groups(bench: Workbench, coverage: Coverage, last: LastEvents) -> None
 
 
 def _digest(rows: Sequence[GroupCoverage]) -> str:
-    """Other rows are another table: what was chosen in one is not chosen in the other."""
+    """Return a key for these rows, so that a selection does not carry over to other rows."""
     words = [[*entry.group.key, entry.state.value] for entry in rows]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:12]
 
 
 def _filtered(coverage: Coverage) -> list[GroupCoverage]:
-    """By state and by a word; gaps first, then the largest."""
+    """Filter by state and name; gaps come first, then the largest log groups."""
     states = Counter(entry.state for entry in coverage.groups)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         states_shown = st.pills(
             "State",
             [state for state in CoverageState if states[state]],
-            format_func=lambda state: f"{state} · {states[state]:,}",
+            format_func=lambda state: f"{state.capitalize()} · {states[state]:,}",
             selection_mode="multi",
             key="coverage-states",
         )
-        text_filter = st.text_input("Log group contains", key="coverage-word", width=260).strip().lower()
+        text_filter = st.text_input("Log group contains", key="coverage-filter", width=260).strip().lower()
     order = [
         *GAPS,
         CoverageState.NOT_READ,
@@ -178,17 +179,17 @@ def _filtered(coverage: Coverage) -> list[GroupCoverage]:
 
 
 COLUMNS: dict[str, Callable[[GroupCoverage, LastEvents], str]] = {
-    "State": lambda entry, last: entry.state.value,
+    "State": lambda entry, last: entry.state.capitalize(),
     "Log group": lambda entry, last: entry.group.name,
-    "Why not": lambda entry, last: entry.reason,
+    "Reason": lambda entry, last: entry.reason,
     "Account": lambda entry, last: entry.group.place.account.name,
     "Region": lambda entry, last: entry.group.place.region,
-    "By": lambda entry, last: entry.exported_by or "–",
-    "Bytes a day": lambda entry, last: (
-        "unknown" if entry.bytes_per_day is None else size(round(entry.bytes_per_day))
+    "Subscribed by": lambda entry, last: entry.exported_by or "–",
+    "Ingested per day": lambda entry, last: (
+        "Unknown" if entry.bytes_per_day is None else size(round(entry.bytes_per_day))
     ),
-    "Kept": lambda entry, last: (
-        f"{entry.group.retention_days} d" if entry.group.retention_days else "for ever"
+    "Retention": lambda entry, last: (
+        f"{entry.group.retention_days} days" if entry.group.retention_days else "Never expire"
     ),
     "Last exported": lambda entry, last: _last(entry, last),
 }
@@ -202,13 +203,13 @@ def _last(covered: GroupCoverage, last: LastEvents) -> str:
     at = last.by_group.get(covered.group.key)
     if at:
         return ago(at, datetime.now(UTC))
-    return "not lately" if covered.state is CoverageState.SUBSCRIBED else "–"
+    return "Not in 24 hours" if covered.state is CoverageState.SUBSCRIBED else "–"
 
 
 def _show_actions(
     bench: Workbench, entries: Sequence[GroupCoverage], selected: Sequence[GroupCoverage]
 ) -> None:
-    """Of the chosen rows; without any, all gaps that are shown can be subscribed."""
+    """Show actions for the selected rows; without a selection, all gaps in the table can be subscribed."""
     ready = [
         entry
         for entry in entries
@@ -216,11 +217,11 @@ def _show_actions(
     ]
     with st.container(horizontal=True):
         targets = list(selected) or ready
-        label = f"Subscribe {len(selected):,} chosen" if selected else f"Subscribe all {len(ready):,} now"
+        label = f"Subscribe {count(len(targets), 'log group')}" if targets else "Subscribe"
         on = operation_button(
             bench,
             Operation.SUBSCRIBE_GROUPS,
-            label if targets else "Subscribe now",
+            label,
             key="subscribe",
             icon=":material/add_link:",
             type="primary",
@@ -234,16 +235,22 @@ def _show_actions(
             icon=":material/link_off:",
             disabled=not selected,
         )
-    st.caption("Choose rows at their left edge. Excluded groups are changed in the export's parameters.")
+    st.caption(
+        "Select rows at their left edge. To include excluded log groups, change the export's parameters."
+    )
     with errors_shown():
         if on:
-            _confirm(bench, plan_subscribe(bench.cloud, targets), "Subscribe")
+            _confirm(bench, plan_subscribe(bench.cloud, targets), "Subscribe log groups")
         if off:
-            _confirm(bench, plan_unsubscribe(bench.cloud, selected), "Unsubscribe")
+            _confirm(bench, plan_unsubscribe(bench.cloud, selected), "Unsubscribe log groups")
 
 
-@dialog("Plan")
-def _confirm(bench: Workbench, plan: Plan, button: str) -> None:
+def _confirm(bench: Workbench, plan: Plan, action: str) -> NoReturn:
+    """Open the dialog that shows and confirms the plan; its title and its button are the action."""
+    dialog(action)(_show_confirmation)(bench, plan, action)
+
+
+def _show_confirmation(bench: Workbench, plan: Plan, action: str) -> None:
     st.markdown(f"**{plain(plan.title)}**")
-    if confirm_plan(bench, plan, button=button):
+    if confirm_plan(bench, plan, button=action):
         close_dialog()

@@ -1,4 +1,4 @@
-"""What the page Log export asks: which exports there are, how the pipeline does, what is covered."""
+"""Cached data of the page Log export: the exports, the health of the pipeline, and the coverage."""
 
 import threading
 from dataclasses import dataclass, field
@@ -23,41 +23,41 @@ LAST_TTL_S = 300
 
 @dataclass(frozen=True)
 class ExportList:
-    """Every stack of the export, and the places that did not answer."""
+    """All stacks of exports, and the accounts and regions that could not be read."""
 
-    found: tuple[Export, ...]
+    stacks: tuple[Export, ...]
     unread: tuple[Reading[tuple[Export, ...]], ...]
 
     @property
     def central(self) -> list[Export]:
-        return [export for export in self.found if export.central]
+        return [export for export in self.stacks if export.central]
 
 
-@st.cache_data(ttl=EXPORTS_TTL_S, show_spinner="Looking for exports in every account and region…")
+@st.cache_data(ttl=EXPORTS_TTL_S, show_spinner="Searching for exports in all accounts and regions…")
 def exports(_bench: Workbench) -> ExportList:
     readings = _bench.cloud.read(lambda place: find_exports(_bench.cloud, place))
-    exports_found = tuple(export for reading in readings for export in reading.value or ())
-    return ExportList(exports_found, tuple(reading for reading in readings if reading.error))
+    stacks = tuple(export for reading in readings for export in reading.value or ())
+    return ExportList(stacks, tuple(reading for reading in readings if reading.error))
 
 
 @st.cache_data(ttl=PIPELINE_TTL_S, show_spinner=False)
 def pipeline(_bench: Workbench, _export: Export, stack: str) -> ExportPipeline:
-    """However many look, it is read once in PIPELINE_TTL_S. `stack` is the export's, which names it."""
+    """Read the pipeline at most once per PIPELINE_TTL_S for all viewers; `stack` is the cache key."""
     return read_pipeline(_bench.cloud, _export, datetime.now(UTC))
 
 
-@st.cache_data(ttl=LAST_TTL_S, show_spinner="Looking for the last exported events…")
+@st.cache_data(ttl=LAST_TTL_S, show_spinner="Reading the last exported events…")
 def last_exported(_bench: Workbench, location: Location) -> LastEvents:
     return last_events(engine_of(_bench, location), datetime.now(UTC))
 
 
 @dataclass
 class CoverageScan:
-    """The last coverage, and the reading under way. Written by the reading threads only."""
+    """The last coverage, and the scan in progress. Written only by the scanning threads."""
 
     coverage: Coverage | None = None
     error: BaseException | None = None
-    ticks: dict[Place, CoverageProgress] = field(default_factory=dict)
+    progress: dict[Place, CoverageProgress] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _thread: threading.Thread | None = field(default=None, repr=False)
 
@@ -66,22 +66,22 @@ class CoverageScan:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self, cloud: Cloud) -> None:
-        """Begins to read; joins the reading that is under way."""
+        """Start a scan, unless one is running."""
         with self._lock:
             if self.running:
                 return
-            self.ticks = {}
+            self.progress = {}
             self._thread = threading.Thread(target=self._run, args=(cloud,), daemon=True, name="coverage")
             self._thread.start()
 
     def wait(self, seconds: float) -> None:
-        """Gives a short reading the time to end."""
+        """Wait for a short scan to finish."""
         if self._thread:
             self._thread.join(seconds)
 
     def _run(self, cloud: Cloud) -> None:
         try:
-            self.coverage = read_coverage(cloud, datetime.now(UTC), report=self._note)
+            self.coverage = read_coverage(cloud, datetime.now(UTC), report=self._report)
             self.error = None
         except SlipwayError as error:
             self.error = error
@@ -89,11 +89,11 @@ class CoverageScan:
             self.error = error
             raise
 
-    def _note(self, tick: CoverageProgress) -> None:
-        self.ticks[tick.place] = tick
+    def _report(self, progress: CoverageProgress) -> None:
+        self.progress[progress.place] = progress
 
 
 @st.cache_resource(show_spinner=False)
 def coverage_scan(_bench: Workbench) -> CoverageScan:
-    """One for all who look at the page."""
+    """Return the scan that all viewers share."""
     return CoverageScan()

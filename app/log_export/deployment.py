@@ -1,7 +1,8 @@
-"""Deploying, changing and removing the log export in many accounts and regions, as part of a page."""
+"""The tab Deployment: deploys, updates, and removes the log export in many accounts and regions."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import NoReturn
 
 import streamlit as st
 
@@ -21,17 +22,17 @@ from ops.templates.logs.parameters import ExportParameter
 
 POLL_S = 1.0
 DEPLOYMENTS_TTL_S = 30
-# Found by the deployment itself.
+# Set by the deployment.
 HIDDEN_PARAMETERS = ("ProcessorPackage",)
 
 
-@st.cache_data(ttl=DEPLOYMENTS_TTL_S, show_spinner="Looking for the export in every account and region…")
+@st.cache_data(ttl=DEPLOYMENTS_TTL_S, show_spinner="Searching for the export in all accounts and regions…")
 def _deployments(_cloud: Cloud, places: tuple[Place, ...]) -> list[ExportDeployment]:
     return read_deployments(_cloud, places)
 
 
 def show_deployment(bench: Workbench) -> None:
-    """What stands where; the form that deploys and changes; the way to remove."""
+    """Show the deployed stacks and the form to deploy, update, and remove them."""
     with errors_shown():
         _show_latest(bench)
         deployments = _deployments(bench.cloud, bench.cloud.places)
@@ -41,10 +42,10 @@ def show_deployment(bench: Workbench) -> None:
         else:
             empty_state(
                 "No export is deployed",
-                "Choose where its bucket is to be and which accounts and regions send their logs, then look "
-                "at the plan. Nothing is done before you confirm it.",
+                "Select the account and region of the bucket and those that send their logs, then preview "
+                "the plan. Nothing changes until you confirm it.",
             )
-        _offer(bench, deployments, central)
+        _show_form(bench, deployments, central)
 
 
 def _show_deployments(deployments: Sequence[ExportDeployment]) -> None:
@@ -52,21 +53,21 @@ def _show_deployments(deployments: Sequence[ExportDeployment]) -> None:
         {
             "Account": deployment.place.account.name,
             "Region": deployment.place.region,
-            "Part": ("centre" if deployment.is_central else "sends") if deployment.stack else "–",
-            "State": _state(deployment),
+            "Stack": ("Central" if deployment.is_central else "Member") if deployment.stack else "–",
+            "Status": _status(deployment),
         }
         for deployment in deployments
     ]
-    show_table(rows, key="deployment-standing")
+    show_table(rows, key="deployment-stacks")
 
 
-def _state(deployment: ExportDeployment) -> str:
+def _status(deployment: ExportDeployment) -> str:
     if deployment.error:
-        return f"cannot be read: {deployment.error}"
-    return deployment.stack.status.lower().replace("_", " ") if deployment.stack else "not deployed"
+        return f"Not read: {deployment.error}"
+    return deployment.stack.status if deployment.stack else "Not deployed"
 
 
-def _offer(
+def _show_form(
     bench: Workbench, deployments: Sequence[ExportDeployment], central: ExportDeployment | None
 ) -> None:
     names = {place_name(deployment.place): deployment.place for deployment in deployments}
@@ -83,27 +84,33 @@ def _offer(
     busy = any(work.running for work in _works(bench))
     places = tuple(names[name] for name in selected)
     with st.container(horizontal=True):
-        if st.button("Show plan", type="primary", key="deployment-plan", disabled=busy or not places):
+        if st.button(
+            "Preview deployment", type="primary", key="deployment-plan", disabled=busy or not places
+        ):
             _confirm(
                 bench,
                 plan_deploy(bench.cloud, deployments, DeploymentRequest(home, places, changes)),
-                "Deploy",
+                "Deploy log export",
             )
-        if central and st.button("Remove from these", key="deployment-remove", disabled=busy or not places):
-            _confirm(bench, plan_remove(bench.cloud, deployments, central.place, places), "Remove")
+        if central and st.button("Remove export", key="deployment-remove", disabled=busy or not places):
+            _confirm(bench, plan_remove(bench.cloud, deployments, central.place, places), "Remove log export")
 
 
 def _choose_central(names: Mapping[str, Place], central: ExportDeployment | None) -> Place:
-    """Where it stands it stays: the bucket does not move."""
+    """Ask for the account and region of the central stack, which cannot move once it is deployed."""
     options = [central.name] if central else list(names)
     selected: str = st.selectbox(
-        "Centre, with the bucket", options, key="deployment-central", disabled=central is not None, width=320
+        "Central stack, with the bucket",
+        options,
+        key="deployment-central",
+        disabled=central is not None,
+        width=320,
     )
     return names[selected]
 
 
 def _ask_parameters(present: Mapping[str, str]) -> dict[str, str]:
-    """Those that differ from what stands, or from the defaults where nothing does."""
+    """Return the parameters that differ from the current values, or from the defaults."""
     groups = list(dict.fromkeys(parameter.group for parameter in CENTRAL))
     changes = {}
     with st.expander("Parameters"):
@@ -130,15 +137,19 @@ def _ask(parameter: ExportParameter, now: str, *, fixed: bool) -> str:
     return st.text_input(parameter.label, now, key=key, help=parameter.help, disabled=fixed).strip()
 
 
-@dialog("Plan")
-def _confirm(bench: Workbench, plan: Plan, button: str) -> None:
+def _confirm(bench: Workbench, plan: Plan, action: str) -> NoReturn:
+    """Open the dialog that shows and confirms the plan; its title and its button are the action."""
+    dialog(action)(_show_confirmation)(bench, plan, action)
+
+
+def _show_confirmation(bench: Workbench, plan: Plan, action: str) -> None:
     st.markdown(f"**{plain(plan.title)}** · {plan.fingerprint}")
-    if confirm_plan(bench, plan, button=button):
+    if confirm_plan(bench, plan, button=action):
         close_dialog()
 
 
-def _forget(bench: Workbench) -> None:
-    """What the other tabs have read of the export is no longer so."""
+def _clear_caches(bench: Workbench) -> None:
+    """Drop cached data about the export, which has changed."""
     _deployments.clear()
     data.exports.clear()
     data.coverage_scan(bench).start(bench.cloud)
@@ -149,13 +160,13 @@ def _works(bench: Workbench) -> list[Work]:
 
 
 def _show_latest(bench: Workbench) -> None:
-    """The last deployment, a place a row."""
+    """Show the progress or result of the last deployment."""
     if works := _works(bench):
         show_work_panel(
             bench,
             works[0],
             key="deployment",
-            thing="place",
-            then=partial(_forget, bench),
-            advice="What is done stays; show the plan again to finish.",
+            thing="target",
+            then=partial(_clear_caches, bench),
+            advice="Completed steps are kept. Preview the deployment again to finish.",
         )

@@ -1,8 +1,9 @@
-"""Ledger, failed records, backfill and retention of exported logs, as parts of a page."""
+"""The tabs Ledger, Failed, Backfill, and Retention."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from typing import NoReturn
 
 import streamlit as st
 
@@ -49,45 +50,45 @@ def engine_of(_bench: Workbench, location: Location) -> DuckDbEngine:
 
 
 def export_report(bench: Workbench, location: Location) -> ExportReport:
-    """Groups, ledger and backfills, as they are since the last of our changes to them ended."""
-    _forget_before_changes(bench)
+    """Return log groups, ledger, and backfills, read again after each change made with Slipway."""
+    _clear_caches_after_changes(bench)
     return _export_report(bench, location)
 
 
-@st.cache_data(ttl=REPORT_TTL_S, show_spinner="Comparing what came in with what is in the bucket…")
+@st.cache_data(ttl=REPORT_TTL_S, show_spinner="Comparing ingested and exported events…")
 def _export_report(_bench: Workbench, location: Location, hours: int = DAY_H) -> ExportReport:
-    """However many look, everything is counted once in STOCK_TTL_S."""
+    """Count all events at most once per REPORT_TTL_S for all viewers."""
     now = datetime.now(UTC)
     end = hour_of(now) + HOUR
     counting = exported.counter(engine_of(_bench, location))
     return read_export_report(_bench.cloud, location, counting, end - hours * HOUR, end, now)
 
 
-def _forget_before_changes(bench: Workbench) -> None:
+def _clear_caches_after_changes(bench: Workbench) -> None:
     for work in bench.works.recent():
         if work.plan.operation in CHANGES and not work.running:
             forget_once(work.id)
 
 
-@st.cache_data(ttl=ERRORS_TTL_S, show_spinner="Reading the error prefix…")
+@st.cache_data(ttl=ERRORS_TTL_S, show_spinner="Reading failed records…")
 def error_objects(_bench: Workbench, location: Location) -> list[ErrorObject]:
     return replay.list_error_objects(_bench.cloud, location)
 
 
 def show_ledger(report: ExportReport) -> None:
-    """One sentence, four figures, a chart, and every hour that is not complete."""
+    """Show a summary, totals, a chart, and all incomplete hours."""
     ledger = report.ledger
     subscribed = sum(entry.since is not None for entry in report.groups)
     if not subscribed:
         empty_state(
             "No log group is exported yet",
-            "The ledger compares what CloudWatch took in with what lies in the bucket, group by group and "
-            "hour by hour, once groups are subscribed.",
+            "Once log groups are subscribed, the ledger compares the events that CloudWatch ingested with "
+            "those in the bucket, by log group and hour.",
         )
         return
     st.markdown(_verdict(report))
     figures = {
-        "Taken in": sum(row.ingested.events for row in ledger.rows),
+        "Ingested": sum(row.ingested.events for row in ledger.rows),
         "Exported": sum(row.exported.events for row in ledger.rows),
         "Failed": ledger.failed,
         "Missing": ledger.missing,
@@ -98,36 +99,36 @@ def show_ledger(report: ExportReport) -> None:
     show_chart(ledger_chart, ledger.by_hour(), key="ledger-chart")
     _show_rows(report)
     st.caption(
-        f"Counted {ago(report.at, datetime.now(UTC))}, hours from {utc(ledger.start)}. *Begins* is the hour "
-        "in which a subscription began: only part of it is exported."
+        f"Counted {ago(report.at, datetime.now(UTC))}, from {utc(ledger.start)}. *Partial*: the log group "
+        "was subscribed during the hour, so only part of it is exported."
     )
     for note in report.notes:
         st.caption(plain(note))
 
 
 def _show_rows(report: ExportReport) -> None:
-    """What is not complete; what is missing first."""
-    rows = [row for row in report.ledger.rows if row.status not in ("complete", "under way")]
+    """Show incomplete hours, those with the most missing events first."""
+    rows = [row for row in report.ledger.rows if row.incomplete]
     if not rows:
         return
     names = _account_names(report)
     table = [
         {
-            "Status": row.status,
-            "Group": row.at.group,
-            "Hour, UTC": f"{row.at.hour:%Y-%m-%d %H:%M}",
+            "Status": row.status.capitalize(),
+            "Log group": row.at.group,
+            "Hour (UTC)": f"{row.at.hour:%Y-%m-%d %H:%M}",
             "Missing": row.missing,
             "Failed": row.failed,
-            "Taken in": row.ingested.events,
+            "Ingested": row.ingested.events,
             "Exported": row.exported.events,
-            "Bytes in": size(row.ingested.size_bytes),
+            "Ingested bytes": size(row.ingested.size_bytes),
             "Account": names.get(row.at.account, row.at.account),
             "Region": row.at.region,
         }
         for row in sorted(rows, key=lambda row: -row.missing)
     ]
     group = st.column_config.TextColumn(width="medium")
-    show_table(table, key="ledger-rows", column_config={"Group": group})
+    show_table(table, key="ledger-rows", column_config={"Log group": group})
 
 
 def _account_names(report: ExportReport) -> dict[str, str]:
@@ -139,28 +140,28 @@ def _verdict(report: ExportReport) -> str:
     groups = count(len(ledger.by_group()), "log group")
     if ledger.missing:
         return (
-            f":material/error: **{ledger.missing:,} events are missing** in {groups}. See the hours below, "
-            "and what the delivery stream logs."
+            f":material/error: **{ledger.missing:,} events are missing** in {groups}. See the hours below "
+            "and the log group of the delivery stream."
         )
     if ledger.failed:
         return (
-            f":material/warning: Nothing is lost; **{ledger.failed:,} events failed** and wait for a replay."
+            f":material/warning: No events are missing, but **{ledger.failed:,} events failed**. Replay them."
         )
-    return f":material/check_circle: Every event of {groups} is in the bucket, or on its way."
+    return f":material/check_circle: All events of {groups} are in the bucket or in transit."
 
 
 def show_failed(bench: Workbench, location: Location, stream: Stream | None) -> None:
-    """What lies under the error prefix, and its replay."""
-    again = "Replay again what is left."
-    busy = _show_latest(bench, Operation.REPLAY_RECORDS, "object", again)
+    """Show failed records and their replay."""
+    advice = "Replay the rest again."
+    busy = _show_latest(bench, Operation.REPLAY_RECORDS, "object", advice)
     with errors_shown():
-        _forget_before_changes(bench)
+        _clear_caches_after_changes(bench)
         objects = error_objects(bench, location)
         if not objects:
             empty_state(
-                "Nothing has failed",
-                "What the processor could not understand, or Firehose could not deliver, would lie here, "
-                "whole, with the reason. After the cure it is put into the stream again.",
+                "No failed records",
+                "Records that the processor cannot parse or Firehose cannot deliver appear here, unchanged "
+                "and with the reason. After you fix the cause, replay them to the stream.",
             )
             return
         rows = [
@@ -175,7 +176,7 @@ def show_failed(bench: Workbench, location: Location, stream: Stream | None) -> 
         ]
         show_table(rows, key="failed")
         if stream is None:
-            st.caption("Replay needs the export's stream: its central stack is not among the accounts.")
+            st.caption("Cannot replay: the central stack is not in the configured accounts and regions.")
         elif operation_button(
             bench,
             Operation.REPLAY_RECORDS,
@@ -184,20 +185,20 @@ def show_failed(bench: Workbench, location: Location, stream: Stream | None) -> 
             key="replay",
             disabled=busy,
         ):
-            _confirm(bench, plan_replay(bench.cloud, location, stream, objects), "Replay")
+            _confirm(bench, plan_replay(bench.cloud, location, stream, objects), "Replay failed records")
 
 
 def show_backfill(bench: Workbench, location: Location, report: ExportReport) -> None:
-    """How far the backfills are, and what is left to fetch."""
-    again = "Start it again: it goes on where it stopped."
-    busy = _show_latest(bench, Operation.BACKFILL_LOGS, "log group", again)
+    """Show the progress of backfills, and the log groups that need one."""
+    advice = "Start it again to continue where it stopped."
+    busy = _show_latest(bench, Operation.BACKFILL_LOGS, "log group", advice)
     states = list(report.backfills.values())
     if states:
         accounts = _account_names(report)
         rows = [
             {
-                "Group": state.group,
-                "Done": state.share,
+                "Log group": state.group,
+                "Progress": state.share,
                 "Events": state.events,
                 "Until": utc(datetime.fromisoformat(state.cut if state.complete else state.until)),
                 "Account": accounts.get(state.account, state.account),
@@ -206,24 +207,24 @@ def show_backfill(bench: Workbench, location: Location, report: ExportReport) ->
             for state in states
         ]
         bar = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
-        columns = {"Done": bar, "Group": st.column_config.TextColumn(width="medium")}
+        columns = {"Progress": bar, "Log group": st.column_config.TextColumn(width="medium")}
         show_table(rows, key="backfills", column_config=columns)
-    requests = report.wanted()
+    requests = report.backfill_requests()
     if not requests:
         empty_state(
-            "Nothing is left to fetch",
-            "Events from before a group's subscription are fetched into the same bucket, once each.",
+            "Nothing to backfill",
+            "A backfill exports events from before a log group's subscription to the same bucket.",
         )
         return
     older = "is older than its" if len(requests) == 1 else "are older than their"
     st.markdown(f"**{count(len(requests), 'log group')} {older} subscription.**")
     show_table(
-        [_wanted_row(request, location) for request in requests],
-        key="backfill-wanted",
-        column_config={"Group": st.column_config.TextColumn(width="medium")},
+        [_request_row(request, location) for request in requests],
+        key="backfill-requests",
+        column_config={"Log group": st.column_config.TextColumn(width="medium")},
     )
     names = {"/".join(request.group.key): request for request in requests}
-    selected = st.multiselect("Log groups", list(names), key="backfill-groups", placeholder="All of them")
+    selected = st.multiselect("Log groups", list(names), key="backfill-groups", placeholder="All")
     if operation_button(
         bench,
         Operation.BACKFILL_LOGS,
@@ -234,17 +235,17 @@ def show_backfill(bench: Workbench, location: Location, report: ExportReport) ->
     ):
         targets = [names[name] for name in selected or names]
         with errors_shown():
-            stops = partial(_backfill_stops, bench)
-            _confirm(bench, plan_backfill(bench.cloud, location, targets, stopped=stops), "Fetch")
+            plan = plan_backfill(bench.cloud, location, targets, stopped=partial(_backfill_stops, bench))
+            _confirm(bench, plan, "Backfill log groups")
 
 
-def _wanted_row(request: BackfillRequest, location: Location) -> dict[str, str]:
+def _request_row(request: BackfillRequest, location: Location) -> dict[str, str]:
     return {
-        "Group": request.group.name,
+        "Log group": request.group.name,
         "From": f"{request.start:%Y-%m-%d %H:%M}",
         "Until": f"{request.cut:%Y-%m-%d %H:%M}",
         "Stored": size(request.group.stored_bytes),
-        "By": "an export task" if request.uses_export_task(location) else "reading",
+        "Method": "Export task" if request.uses_export_task(location) else "FilterLogEvents",
         "Account": request.group.place.account.name,
         "Region": request.group.place.region,
     }
@@ -253,30 +254,33 @@ def _wanted_row(request: BackfillRequest, location: Location) -> dict[str, str]:
 def show_retention(
     bench: Workbench, report: ExportReport, clock: Callable[[], datetime] | None = None
 ) -> None:
-    """What keeping logs for ever costs; retention for the chosen groups whose export is proven."""
-    busy = _show_latest(bench, Operation.SET_RETENTION, "log group", "Choose again what is left.")
+    """Show the storage cost of logs that never expire, and set the retention of verified log groups."""
+    busy = _show_latest(bench, Operation.SET_RETENTION, "log group", "Select the rest again.")
     advice = report.advice()
     if not advice:
         empty_state(
-            "No log group keeps its logs for ever", "Groups without a retention appear here with their cost."
+            "All log groups have a retention",
+            "Log groups whose events never expire appear here with their cost.",
         )
         return
     total = sum(item.cost for item in advice)
-    keep = "keeps" if len(advice) == 1 else "keep"
-    st.markdown(f"{count(len(advice), 'log group')} {keep} logs for ever, for **{money(total)} a month**.")
+    have = "has" if len(advice) == 1 else "have"
+    st.markdown(f"{count(len(advice), 'log group')} {have} no retention: **{money(total)}/month**.")
     event = show_table(
         [_advice_row(item) for item in advice],
         key="retention",
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
-            "Group": st.column_config.TextColumn(width="medium"),
+            "Log group": st.column_config.TextColumn(width="medium"),
             "Export": st.column_config.TextColumn(width="medium"),
         },
     )
-    st.caption("Choose rows at their left edge. Retention is set only where the ledger proves the export.")
+    st.caption(
+        "Select rows at their left edge. Only log groups whose export is verified can get a retention."
+    )
     days = st.radio(
-        "Keep for days",
+        "Retention (days)",
         RETENTION_CHOICES_DAYS,
         index=RETENTION_CHOICES_DAYS.index(30),
         key="retention-days",
@@ -298,35 +302,39 @@ def show_retention(
 
 def _advice_row(advice: RetentionAdvice) -> dict[str, str]:
     return {
-        "Group": advice.group.name,
-        "Export": "proven" if advice.proof.proven else advice.proof.reason,
+        "Log group": advice.group.name,
+        "Export": "Verified" if advice.proof.proven else advice.proof.reason,
         "Stored": size(advice.group.stored_bytes),
-        "A month": money(advice.cost),
-        **{f"Saved at {days} d": money(advice.saved[days]) for days in RETENTION_CHOICES_DAYS},
+        "Cost per month": money(advice.cost),
+        **{f"Savings at {days} d": money(advice.saved[days]) for days in RETENTION_CHOICES_DAYS},
         "Account": advice.group.place.account.name,
         "Region": advice.group.place.region,
     }
 
 
 def _show_latest(bench: Workbench, operation: Operation, thing: str, advice: str) -> bool:
-    """The last plan of the operation as it goes on, whoever began it; whether it still runs."""
+    """Show the last plan of the operation, whoever started it; return whether it is running."""
     work = next((work for work in bench.works.recent() if work.plan.operation is operation), None)
     if work is None:
         return False
-    then = partial(_forget_before_changes, bench)
+    then = partial(_clear_caches_after_changes, bench)
     show_work_panel(bench, work, key=operation.name, thing=thing, then=then, advice=advice)
     return work.running
 
 
 def _backfill_stops(bench: Workbench) -> bool:
-    """A group may take hours: its backfill asks after each day that it has fetched."""
+    """Whether to stop the backfill, which checks after each day because a log group may take hours."""
     return any(
         work.stopping for work in bench.works.recent() if work.plan.operation is Operation.BACKFILL_LOGS
     )
 
 
-@dialog("Confirm")
-def _confirm(bench: Workbench, plan: Plan, button: str) -> None:
+def _confirm(bench: Workbench, plan: Plan, action: str) -> NoReturn:
+    """Open the dialog that shows and confirms the plan; its title and its button are the action."""
+    dialog(action)(_show_confirmation)(bench, plan, action)
+
+
+def _show_confirmation(bench: Workbench, plan: Plan, action: str) -> None:
     st.markdown(f"**{plain(plan.title)}**")
-    if confirm_plan(bench, plan, button=button):
+    if confirm_plan(bench, plan, button=action):
         close_dialog()

@@ -1,4 +1,4 @@
-"""The ledger as a chart: what became of the events of each hour. Pure."""
+"""The ledger as a chart: exported, failed, and missing events by hour. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,14 +6,14 @@ from typing import Any
 
 import altair as alt
 
-# Exported, failed, missing: told apart without colour too, by their order and the tooltip.
+# The stacking order and the tooltip distinguish the outcomes without color.
 OUTCOMES = {"exported": "#4c78a8", "failed": "#f2a900", "missing": "#c0392b"}
 
-Hour = tuple[datetime, int, int, int, int]  # hour, taken in, exported, failed, missing
+Hour = tuple[datetime, int, int, int, int]  # hour, ingested, exported, failed, missing
 
 
 def ledger_chart(hours: Sequence[Hour]) -> alt.Chart:
-    """A stacked bar an hour."""
+    """Return a chart with a stacked bar per hour."""
     rows = [
         {"Hour": f"{hour:%Y-%m-%dT%H:%M:%SZ}", "Outcome": outcome, "Events": count}
         for hour, _, *counts in hours
@@ -22,7 +22,7 @@ def ledger_chart(hours: Sequence[Hour]) -> alt.Chart:
     ]
     scale = alt.Scale(domain=list(OUTCOMES), range=list(OUTCOMES.values()))
     tooltip: list[Any] = [
-        alt.Tooltip("Hour:T", format="%Y-%m-%d %H:%M", title="Hour, UTC"),
+        alt.Tooltip("Hour:T", format="%Y-%m-%d %H:%M", title="Hour (UTC)"),
         "Outcome:N",
         alt.Tooltip("Events:Q", format=","),
     ]

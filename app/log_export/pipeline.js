@@ -1,11 +1,11 @@
-// The stages of the pipeline as boxes with arrows between them. Text only ever becomes text nodes.
+// The stages of the pipeline as boxes with arrows between them. Text is only inserted as text nodes.
 const WIDTH = 100, HEIGHT = 30
 
 function element(tag, className, text) {
-  const made = document.createElement(tag)
-  if (className) made.className = className
-  if (text !== undefined) made.textContent = text
-  return made
+  const node = document.createElement(tag)
+  if (className) node.className = className
+  if (text !== undefined) node.textContent = text
+  return node
 }
 
 function sparkline(values) {
@@ -26,16 +26,16 @@ function sparkline(values) {
 }
 
 function box(stage) {
-  const made = element("div", `stage ${stage.health}`)
+  const container = element("div", `stage ${stage.health}`)
   const title = element("div", "title")
   title.append(element("span", "", stage.title), element("span", "health", stage.health))
-  made.append(title)
-  if (stage.rate) made.append(element("div", "rate", stage.rate))
-  if (stage.each_minute.length) made.append(sparkline(stage.each_minute))
+  container.append(title)
+  if (stage.rate) container.append(element("div", "rate", stage.rate))
+  if (stage.per_minute.length) container.append(sparkline(stage.per_minute))
   const words = element("div", "words")
-  for (const text of [stage.late, stage.says, stage.resource]) if (text) words.append(element("div", "", text))
-  made.append(words)
-  return made
+  for (const text of [stage.delay, stage.message, stage.resource]) if (text) words.append(element("div", "", text))
+  container.append(words)
+  return container
 }
 
 export default function (component) {

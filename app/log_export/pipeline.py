@@ -1,4 +1,4 @@
-"""The log export's pipeline as a live picture: what goes through each stage, how late it is, what fails."""
+"""The tab Pipeline: a live diagram with the throughput, delay, and errors of each stage."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,12 +17,12 @@ from ops.logs.export.installed import Export
 
 HERE = Path(__file__).parent
 LIVE_S = 10.0
-WORDS = {
-    ExportHealth.HEALTHY: ":material/check_circle: **Logs flow.**",
-    ExportHealth.IDLE: ":material/pause_circle: **Nothing has come in in the last 15 minutes.**",
-    ExportHealth.DELAYED: ":material/schedule: **The export is behind.**",
-    ExportHealth.FAILING: ":material/error: **The export fails.**",
-    ExportHealth.UNKNOWN: ":material/help: **How the export does is not known.**",
+SUMMARIES = {
+    ExportHealth.HEALTHY: ":material/check_circle: **The export is healthy.**",
+    ExportHealth.IDLE: ":material/pause_circle: **No logs in the last 15 minutes.**",
+    ExportHealth.DELAYED: ":material/schedule: **The export is delayed.**",
+    ExportHealth.FAILING: ":material/error: **The export is failing.**",
+    ExportHealth.UNKNOWN: ":material/help: **The health of the export is unknown.**",
 }
 
 _diagram = st.components.v2.component(
@@ -34,7 +34,7 @@ _diagram = st.components.v2.component(
 
 
 def show_pipeline(bench: Workbench, export: Export) -> None:
-    """Drawn anew every ten seconds, for as long as somebody looks."""
+    """Show the pipeline, refreshed every LIVE_S seconds while the page is open."""
 
     @st.fragment(run_every=LIVE_S)
     def panel() -> None:
@@ -50,12 +50,12 @@ def show_pipeline(bench: Workbench, export: Export) -> None:
 
 def show_no_pipeline() -> None:
     empty_state(
-        "No log export is deployed in these accounts and regions",
-        "It would be drawn here: log groups → stream → processor → delivery → bucket, with what goes through "
-        "each stage and how late it is.",
+        "No log export is deployed",
+        "Once deployed, its pipeline appears here: log groups → stream → processor → delivery → bucket, with "
+        "the throughput and delay of each stage.",
     )
     st.button(
-        "Deploy the export",
+        "Deploy log export",
         key="deploy-export",
         type="primary",
         icon=":material/rocket_launch:",
@@ -64,9 +64,9 @@ def show_no_pipeline() -> None:
 
 
 def _show(pipeline: ExportPipeline) -> None:
-    st.markdown(f"{WORDS[pipeline.health]} {_sentence(pipeline)}")
-    _diagram(data={"stages": [_drawn(stage) for stage in pipeline.stages]}, key="log-pipeline")
-    for alarm in pipeline.ringing:
+    st.markdown(f"{SUMMARIES[pipeline.health]} {_details(pipeline)}")
+    _diagram(data={"stages": [_diagram_stage(stage) for stage in pipeline.stages]}, key="log-pipeline")
+    for alarm in pipeline.active_alarms:
         duration_text = duration(datetime.now(UTC) - alarm.since.astimezone(UTC))
         st.error(
             f"{plain(alarm.description or alarm.name)} (for {duration_text})", icon=":material/notifications:"
@@ -74,7 +74,7 @@ def _show(pipeline: ExportPipeline) -> None:
     for note in pipeline.notes:
         st.warning(plain(note), icon=":material/visibility_off:")
     alarms = (
-        f"{count(len(pipeline.alarms), 'alarm')}, {len(pipeline.ringing) or 'none'} ringing"
+        f"{len(pipeline.active_alarms)} of {count(len(pipeline.alarms), 'alarm')} in ALARM state"
         if pipeline.alarms
         else ""
     )
@@ -83,7 +83,7 @@ def _show(pipeline: ExportPipeline) -> None:
             filter(
                 None,
                 (
-                    "Rates are of the last 15 minutes, lines of the last hour",
+                    "Rates cover the last 15 minutes, charts the last hour",
                     alarms,
                     f"read {ago(pipeline.at, datetime.now(UTC))}",
                 ),
@@ -92,8 +92,8 @@ def _show(pipeline: ExportPipeline) -> None:
     )
 
 
-def _sentence(pipeline: ExportPipeline) -> str:
-    """What to look at first: the stages that are not well, else the delivery."""
+def _details(pipeline: ExportPipeline) -> str:
+    """Describe the unhealthy stages, or else the delivery."""
     unhealthy = [
         stage for stage in pipeline.stages if stage.health in (ExportHealth.FAILING, ExportHealth.DELAYED)
     ]
@@ -102,20 +102,20 @@ def _sentence(pipeline: ExportPipeline) -> str:
     delivery = next((stage for stage in pipeline.stages if stage.title == "Delivery"), None)
     if delivery is None or not delivery.per_second:
         return ""
-    late = f", {duration(timedelta(seconds=delivery.lag_s))} behind" if delivery.lag_s is not None else ""
-    return f"{_rate(delivery)} into the bucket{late}."
+    delay = f", {duration(timedelta(seconds=delivery.lag_s))} delay" if delivery.lag_s is not None else ""
+    return f"{_rate(delivery)} to the bucket{delay}."
 
 
-def _drawn(stage: ExportStage) -> dict[str, Any]:
-    late = f"{duration(timedelta(seconds=stage.lag_s))} behind" if stage.lag_s is not None else ""
+def _diagram_stage(stage: ExportStage) -> dict[str, Any]:
+    delay = f"{duration(timedelta(seconds=stage.lag_s))} delay" if stage.lag_s is not None else ""
     return {
         "title": stage.title,
         "resource": stage.resource,
         "health": stage.health.value,
-        "says": stage.message,
+        "message": stage.message,
         "rate": _rate(stage),
-        "late": late,
-        "each_minute": list(stage.per_minute),
+        "delay": delay,
+        "per_minute": list(stage.per_minute),
     }
 
 
@@ -123,5 +123,5 @@ def _rate(stage: ExportStage) -> str:
     if stage.per_second is None:
         return ""
     if stage.unit == "calls":
-        return f"{stage.per_second * 60:,.1f} calls/min"
+        return f"{stage.per_second * 60:,.1f} invocations/min"
     return f"{size(round(stage.per_second))}/s"

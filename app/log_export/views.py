@@ -1,4 +1,4 @@
-"""Which log export the page is about, and how one is deployed."""
+"""Selects the log export that the page shows."""
 
 import streamlit as st
 
@@ -9,12 +9,12 @@ from ops.logs.known_exports import KnownExport, list_known
 
 
 def choose(bench: Workbench) -> KnownExport:
-    """Asks only where there are several; kept in the address."""
+    """Return the export of the page; ask if there are several, and keep the choice in the URL."""
     exports = data.exports(bench)
     for reading in exports.unread:
         where = f"{reading.place.account.name}, {reading.place.region}"
         st.warning(
-            f"{plain(where)} could not be read: {plain(str(reading.error))}", icon=":material/visibility_off:"
+            f"Cannot read {plain(where)}: {plain(str(reading.error))}", icon=":material/visibility_off:"
         )
     options = {
         _label(known_export): known_export for known_export in list_known(bench.cloud, exports.central)
@@ -35,13 +35,13 @@ def choose(bench: Workbench) -> KnownExport:
 
 def _label(known_export: KnownExport) -> str:
     if known_export.export is None:
-        return f"{known_export.location} (no pipeline among the accounts)"
+        return f"{known_export.location} (bucket only)"
     where = f"{known_export.export.place.account.name}, {known_export.export.place.region}"
-    return f"{known_export.export.stack.name} in {where} → {known_export.location or 'being made'}"
+    return f"{known_export.export.stack.name} in {where} → {known_export.location or 'being created'}"
 
 
 def show_no_bucket() -> None:
     empty_state(
-        "No exported logs are known",
-        "Deploy the export, or name the bucket of another exporter in slipway.toml as `logs`.",
+        "No exported logs",
+        "Deploy the export, or set `logs` in slipway.toml to the bucket of another exporter.",
     )

@@ -1,4 +1,4 @@
-"""Kinesis: putting records into a stream until it has taken them all."""
+"""Kinesis Data Streams: put records, with retries."""
 
 import random
 import time
@@ -11,7 +11,7 @@ from ops.aws.calls import THROTTLED, code, translated
 from ops.aws.cloud import Cloud
 from ops.errors import Throttled
 
-# PutRecords: Kinesis API Reference.
+# Limits of PutRecords: Kinesis API Reference.
 CALL_RECORDS = 500
 CALL_BYTES = 5_000_000
 ATTEMPTS = 12
@@ -30,9 +30,9 @@ def put_records(
     *,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Puts every (partition key, data), again and again where the stream throttles. Raises Throttled.
+    """Put every (partition key, data) into the stream, with retries if throttled. Raises Throttled.
 
-    At least once: a call that was answered badly may have been taken.
+    Delivery is at least once: a failed call may have stored its records.
     """
     client = cloud.client("kinesis", account, region)
     for batch in _batches(records):
@@ -56,8 +56,8 @@ def _put(client: Any, stream: str, batch: Sequence[KeyedRecord], sleep: Callable
         longest = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)
         sleep(random.uniform(longest / 2, longest))
     raise Throttled(
-        f"The stream {stream} did not take {len(left)} records.",
-        hint="Try again later, or give the stream more shards.",
+        f"The stream {stream} rejected {len(left)} records because it is throttled.",
+        hint="Retry later, or increase the stream's shard count.",
     )
 
 

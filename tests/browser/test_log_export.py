@@ -54,14 +54,14 @@ def logs(cloud: Cloud, data: Path) -> Iterator[Any]:
 
 def test_the_pipeline_graph_shows_the_flow(page: Page, address: str, logs: Any) -> None:
     page.goto(f"{address}/log_export")
-    expect(page.get_by_text("Logs flow.")).to_be_visible()
+    expect(page.get_by_text("The export is healthy.")).to_be_visible()
     stages = page.locator(".pipeline .stage")
     expect(stages).to_have_count(5)
     expect(stages.locator(".title span:first-child")).to_have_text(
         ["Log groups", "Stream", "Processor", "Delivery", "Bucket"]
     )
     expect(stages.nth(3).locator(".rate")).to_contain_text("B/s")
-    expect(stages.nth(4)).to_contain_text("Nothing lies under the error prefix")
+    expect(stages.nth(4)).to_contain_text("No failed records")
     take(page, "log-export", height=1120)
 
 
@@ -96,9 +96,9 @@ def _settle(page: Page) -> None:
 def open_coverage(page: Page, address: str) -> None:
     """Open the coverage of the test's log group and refresh it: another test may have read it earlier."""
     page.goto(f"{address}/log_export?view=Coverage")
-    page.get_by_role("button", name="Read again").click()
+    page.get_by_role("button", name="Refresh").click()
     _settle(page)
-    expect(page.get_by_text("AWS answers about five a second")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_text("about 5 per second")).to_have_count(0, timeout=60_000)
     page.get_by_label("Log group contains").fill(GROUP)
     page.get_by_label("Log group contains").press("Enter")
     expect(page.get_by_test_id("stDataFrame")).to_have_count(1, timeout=60_000)  # the previous table is gone
@@ -118,11 +118,11 @@ def test_unsubscribe_and_subscribe_a_group(page: Page, address: str, logs: Any) 
     dialog.get_by_label("Type stop exporting to confirm").press("Enter")
     dialog.get_by_role("button", name="Unsubscribe").click()
     eventually(lambda: filters() == [])
-    expect(page.get_by_text("unsubscribed · 1")).to_be_visible()
+    expect(page.get_by_text("Unsubscribed · 1")).to_be_visible()
 
     open_coverage(page, address)
-    choose_first(page, "Subscribe 1 chosen").click()
+    choose_first(page, "Subscribe 1 log group").click()
     dialog.get_by_role("button", name="Subscribe").click()
     eventually(lambda: filters() == [f"slipway-{REGION}"])
-    expect(page.get_by_text("subscribed · 1", exact=True)).to_be_visible()
+    expect(page.get_by_text("Subscribed · 1", exact=True)).to_be_visible()
     page.screenshot(path=ARTIFACTS / "log coverage-back.png", full_page=True)

@@ -1,4 +1,4 @@
-"""Coverage with a deployed export: every reason, subscribing and unsubscribing that lasts."""
+"""Coverage with a deployed export: every reason, and lasting subscriptions and unsubscriptions."""
 
 import json
 from datetime import UTC, datetime
@@ -136,7 +136,7 @@ def test_two_filters_of_others_and_a_class_without_subscriptions(
         )
     full = covered(bench, place, "c")
     assert full.state is CoverageState.FILTER_LIMIT and "one, two" in full.reason
-    with pytest.raises(InputError, match="two filters of others"):
+    with pytest.raises(InputError, match="two other subscription filters"):
         plan_subscribe(bench.cloud, [full])
     changed = bench.carry_out(plan_unsubscribe(bench.cloud, [found])).results[0]
     assert changed.status.value == "done", "what is not there is marked all the same"
@@ -155,7 +155,7 @@ def test_the_command_line_tells_what_is_missing_and_mends_it(
     tmp_path: Path,
 ) -> None:
     if mode == "account":
-        pytest.skip("told above")
+        pytest.skip("covered by the mode group")
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
     monkeypatch.chdir(tmp_path)
     where = ("--account", "qa", "--region", REGION)
@@ -163,7 +163,7 @@ def test_the_command_line_tells_what_is_missing_and_mends_it(
     capsys.readouterr()
     main(["--json", "logs", "coverage", f"{STEM}/*", *where])
     rows = {row["group"]: row for row in json.loads(capsys.readouterr().out)["groups"]}
-    assert rows[f"{STEM}/a"]["state"] == "unsubscribed" and "by hand" in rows[f"{STEM}/a"]["why"]
+    assert rows[f"{STEM}/a"]["state"] == "unsubscribed" and "manually" in rows[f"{STEM}/a"]["why"]
     assert main(["--json", "logs", "subscribe", f"{STEM}/a", *where]) == 0
     assert covered(bench, place, "a").state is CoverageState.SUBSCRIBED
     assert main(["--json", "logs", "subscribe", f"{STEM}/left/x", *where]) == 1

@@ -84,8 +84,8 @@ def test_without_an_export_the_page_says_what_would_be_here(monkeypatch: pytest.
     test = page("log_export")
     assert not test.exception
     assert "No log export is deployed" in texts(test)
-    assert "Nothing is done before you confirm it" in texts(press(test, "Deploy the export"))
-    assert "Nothing is done before you confirm it" in texts(page("log_export", view="Deployment"))
+    assert "Nothing changes until you confirm it" in texts(press(test, "Deploy log export"))
+    assert "Nothing changes until you confirm it" in texts(page("log_export", view="Deployment"))
 
 
 def test_a_place_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,9 +105,9 @@ def test_a_failing_stage_and_its_alarm_are_said_in_words(monkeypatch: pytest.Mon
     monkeypatch.setattr(log_export_data, "read_pipeline", lambda *_: found)
     test = page("log_export")
     assert not test.exception
-    said = texts(test).replace("\\", "")
-    assert "The export fails." in said and "3 objects under errors/: replay them" in said
-    assert "(for 7 min" in said and "Metrics: denied" in said
+    shown = texts(test).replace("\\", "")
+    assert "The export is failing." in shown and "3 objects of failed records" in shown
+    assert "(for 7 min" in shown and "Metrics: denied" in shown
     assert "<b>x</b>" not in texts(test), "hostile text is escaped"
 
 
@@ -120,12 +120,12 @@ def test_coverage_says_why_and_offers_to_subscribe(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(log_export_data, "last_events", lambda *_: LastEvents(NOW))
     test = page("log_export", view="Coverage")
     assert not test.exception
-    assert "1 of 2 wanted log groups is not exported" in texts(test)
-    assert "could not be read" in texts(test)
+    assert "1 of 2 included log groups is not exported" in texts(test)
+    assert "Cannot read" in texts(test)
     table = test.dataframe[0].value
-    assert list(table["State"]) == ["not subscribed", "subscribed"], "gaps first"
-    assert "has not come to it" in table["Why not"][0]
-    test = press(test, "Subscribe all 1 now")
+    assert list(table["State"]) == ["Not subscribed", "Subscribed"], "gaps first"
+    assert "not processed by the subscriber yet" in table["Reason"][0]
+    test = press(test, "Subscribe 1 log group")
     assert not test.exception
     plans = [frame.value for frame in test.dataframe if "Step" in frame.value]
     assert list(plans[0]["Step"]) == ["Subscribe /app/a"]
@@ -136,7 +136,7 @@ def test_coverage_of_the_sample_logs(monkeypatch: pytest.MonkeyPatch) -> None:
     eventually(lambda: not log_export_data.coverage_scan(None).running, within_s=60)  # type: ignore[arg-type]
     test = test.run()
     assert not test.exception
-    assert "log groups read" in texts(test) or "wanted log group" in texts(test)
+    assert "log groups read" in texts(test) or "included log group" in texts(test)
     assert {"/ecs/shop-web", "/shop/orders"} <= set(test.dataframe[0].value["Log group"])
 
 
@@ -144,18 +144,18 @@ def test_ledger_backfill_and_retention_are_shown(pipeline: LogPipeline, monkeypa
     exports_are(monkeypatch)
     ledger = page("log_export", view="Ledger")
     assert not ledger.exception
-    assert {metric.label for metric in ledger.metric} == {"Taken in", "Exported", "Failed", "Missing"}
-    assert "Nothing has failed" in texts(page("log_export", view="Failed"))
+    assert {metric.label for metric in ledger.metric} == {"Ingested", "Exported", "Failed", "Missing"}
+    assert "No failed records" in texts(page("log_export", view="Failed"))
     retention = page("log_export", view="Retention")
-    assert "logs for ever, for" in texts(retention)
-    assert {"Saved at 7 d", "Export"} <= set(retention.dataframe[0].value.columns)
+    assert "no retention" in texts(retention)
+    assert {"Savings at 7 d", "Export"} <= set(retention.dataframe[0].value.columns)
     test = page("log_export", view="Backfill")
     assert "than their subscription" in texts(test) or "than its subscription" in texts(test)
-    test = press(press(test, "Backfill"), "Fetch")
+    test = press(press(test, "Backfill"), "Backfill log groups")
     assert not test.exception
     assert "Backfill" in texts(test) and "ended" in texts(test), "in view after a reload as well"
     eventually(lambda: "Done." in texts(test.run()), within_s=60)
-    assert set(test.run().dataframe[0].value["Done"]) == {1.0}
+    assert set(test.run().dataframe[0].value["Progress"]) == {1.0}
 
 
 def test_a_bucket_that_does_not_exist_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""CloudWatch metrics: sums of many resources, series of a few, in as few calls as the service allows."""
+"""CloudWatch metrics: sums of many resources and time series of a few, in as few calls as possible."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from typing import Any
 from ops.aws.calls import translated
 from ops.aws.cloud import Cloud, Place
 
-MAX_QUERIES = 500  # a call of GetMetricData
-MAX_DATA_POINTS = 100_000  # a call returns 100,800 at most
+MAX_QUERIES = 500  # per call of GetMetricData
+MAX_DATA_POINTS = 100_000  # GetMetricData returns at most 100,800 per call
 
 
 @dataclass(frozen=True)
 class MetricSum:
-    """The sum of one metric of one resource over one period."""
+    """The sum of a metric of one resource over one period."""
 
     metric: str
     name: str  # the dimension's value
@@ -24,7 +24,7 @@ class MetricSum:
 
 @dataclass(frozen=True)
 class Metric:
-    """One statistic of one metric; `dimension` and `name` are empty for an account's own metrics."""
+    """One statistic of one metric; `dimension` and `name` are empty for account-level metrics."""
 
     namespace: str
     metric: str
@@ -39,9 +39,9 @@ Series = dict[datetime, float]
 def read_series(
     cloud: Cloud, place: Place, metrics: Sequence[Metric], start: datetime, end: datetime, period: timedelta
 ) -> dict[Metric, Series]:
-    """Each metric's values by time; at most QUERIES metrics. A metric without data has an empty series."""
+    """Return the values of up to MAX_QUERIES metrics by time. A metric without data has an empty series."""
     client = cloud.client("cloudwatch", place.account.id, place.region)
-    queries: Any = [_queried(number, metric, period) for number, metric in enumerate(metrics)]
+    queries: Any = [_query(number, metric, period) for number, metric in enumerate(metrics)]
     series: dict[Metric, Series] = {metric: {} for metric in metrics}
     with translated("Reading metrics from CloudWatch"):
         pages = client.get_paginator("get_metric_data").paginate(
@@ -67,9 +67,9 @@ def read_sums(
     end: datetime,
     period: timedelta,
 ) -> Iterator[MetricSum]:
-    """Sums of each metric for each resource name; periods without data are left out.
+    """Yield sums of each metric for each resource name; periods without data are omitted.
 
-    500 metrics a call, fewer where the range would exceed what a call returns.
+    A call has up to 500 queries, fewer if the time range would exceed the limit of data points.
     """
     client = cloud.client("cloudwatch", place.account.id, place.region)
     pairs = [(metric, name) for name in names for metric in metrics]
@@ -78,7 +78,7 @@ def read_sums(
     for first in range(0, len(pairs), size):
         batch = pairs[first : first + size]
         queries: Any = [
-            _queried(number, Metric(namespace, metric, dimension, name, "Sum"), period)
+            _query(number, Metric(namespace, metric, dimension, name, "Sum"), period)
             for number, (metric, name) in enumerate(batch)
         ]
         with translated("Reading metrics from CloudWatch"):
@@ -90,7 +90,7 @@ def read_sums(
                     yield from _sums(batch, result)
 
 
-def _queried(number: int, metric: Metric, period: timedelta) -> dict[str, Any]:
+def _query(number: int, metric: Metric, period: timedelta) -> dict[str, Any]:
     dimensions = [{"Name": metric.dimension, "Value": metric.name}] if metric.dimension else []
     return {
         "Id": f"m{number}",

@@ -1,9 +1,9 @@
-"""CloudWatch Logs: groups, streams, subscriptions and old events.
+"""CloudWatch Logs: log groups, streams, subscriptions, and past events.
 
-groups            log groups, their retention, tags and subscriptions
-streams           one stream, read as it grows
-history           old events, by page or by export task
+groups            log groups, their retention, tags, and subscription filters
+streams           events of one log stream
+history           past events, by page or by export task
 destinations      destinations and their access policies
-account_policies  account-level subscription policies
-audit_trail       the audit in a log group
+account_policies  account-level subscription filter policies
+audit_trail       the audit log in a log group
 """

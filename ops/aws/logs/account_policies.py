@@ -1,4 +1,4 @@
-"""The account-level subscription policy, which covers every log group that it does not name."""
+"""The account-level subscription filter policy, which covers every log group that it does not exclude."""
 
 import json
 import re
@@ -13,13 +13,13 @@ from ops.aws.logs.groups import client_of, to_datetime
 from ops.errors import InputError, NotFound
 
 POLICY_TYPE = "SUBSCRIPTION_FILTER_POLICY"
-MAXIMUM_SELECTION = 25_600  # bytes: API Reference, PutAccountPolicy
+MAXIMUM_SELECTION = 25_600  # bytes of selectionCriteria: API Reference, PutAccountPolicy
 _EXCLUDED = re.compile(r"LogGroupName\s+NOT\s+IN\s+(\[.*\])", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class AccountPolicy:
-    """A policy. `since` is when it was last written: AWS does not tell when it was made."""
+    """A policy. `since` is its last update: AWS does not return the time of its creation."""
 
     name: str
     destination: str
@@ -31,24 +31,24 @@ class AccountPolicy:
 
 
 def exclude_groups(cloud: Cloud, place: Place, name: str, excluded: Iterable[str]) -> None:
-    """Makes the policy of that name leave out just these groups. Raises NotFound, InputError."""
+    """Set the log groups that the policy excludes. Raises NotFound, InputError."""
     client: Any = client_of(cloud, place)
     names = sorted(excluded)
     selection = f"LogGroupName NOT IN {json.dumps(names)}" if names else ""
     if len(selection.encode()) > MAXIMUM_SELECTION:
         raise InputError(
-            f"{len(names):,} log groups are more than an account policy can leave out.",
+            f"An account policy cannot exclude {len(names):,} log groups.",
             field="groups",
-            hint="Let the export subscribe by group (SubscribeBy), or leave out fewer.",
+            hint="Set the export's parameter SubscribeBy to group, or exclude fewer groups.",
         )
-    with translated(f"Changing the subscription policy of {place.account.name} in {place.region}"):
+    with translated(f"Updating the subscription policy of {place.account.name} in {place.region}"):
         policies = client.describe_account_policies(policyType=POLICY_TYPE, policyName=name)[
             "accountPolicies"
         ]
         if not policies:
             raise NotFound(
                 f"{place.account.name} has no subscription policy {name} in {place.region}.",
-                hint="Update the export's stack there: its subscriber makes the policy.",
+                hint="Update the export's stack there: its subscriber function creates the policy.",
             )
         client.put_account_policy(
             policyName=name,
@@ -60,7 +60,7 @@ def exclude_groups(cloud: Cloud, place: Place, name: str, excluded: Iterable[str
 
 
 def read_policy(cloud: Cloud, place: Place) -> AccountPolicy | None:
-    """The policy of the account and region; None where there is none."""
+    """Return the policy of the account and region, or None."""
     client: Any = client_of(cloud, place)
     with translated(f"Reading the subscription policy of {place.account.name} in {place.region}"):
         policies = client.describe_account_policies(policyType=POLICY_TYPE)["accountPolicies"]

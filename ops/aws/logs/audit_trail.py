@@ -1,4 +1,4 @@
-"""The audit in a CloudWatch Logs group: nobody who uses Slipway can change what stands there."""
+"""The audit log in a CloudWatch Logs group, whose records Slipway cannot change or delete."""
 
 import json
 import threading
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 RETENTION_DAYS = 731
-LONGEST_TEXT = 10_000  # characters of one field: an event of CloudWatch Logs has a bound
-# Newest first without reading everything: how far back to look until enough was found.
+LONGEST_TEXT = 10_000  # characters per field, because CloudWatch Logs limits the size of an event
+# To return the newest records without reading all, search these periods until there are enough.
 WINDOWS = tuple(timedelta(days=days) for days in (1, 7, 30, 90, 365, RETENTION_DAYS))
 FIELDS = {field.name for field in fields(Record)}
 
 
 def open_audit(cloud: Cloud) -> AuditLog:
-    """The audit that the settings name: a log group of the first account, or a file on this machine."""
+    """Return the configured audit log: a log group of the first account, or a local file."""
     if cloud.settings.audit_group:
         return GroupAudit(cloud, cloud.settings.audit_group)
     return FileAudit(cloud.settings.audit_file)
 
 
 class GroupAudit:
-    """Records as JSON events of one log group, a stream a day; made at the first write where they lack."""
+    """Audit records as JSON events of one log group, one stream per day, created on first write."""
 
     def __init__(
         self, cloud: Cloud, group: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -50,15 +50,15 @@ class GroupAudit:
         return client
 
     def write(self, record: Record) -> None:
-        """Returns once CloudWatch Logs has the record. Raises AuditUnavailable where it has not."""
+        """Write a record and wait until CloudWatch Logs has stored it. Raises AuditUnavailable."""
         values = {name: _cut(value) for name, value in asdict(record).items()}
         text = json.dumps(values, ensure_ascii=False)
         try:
-            with self._lock, translated(f"Writing the audit to {self.group}"):
+            with self._lock, translated(f"Writing to the audit log {self.group}"):
                 self._put(f"{self._now():%Y/%m/%d}", text)
         except SlipwayError as error:
             raise AuditUnavailable(
-                f"{error} Nothing was changed, for no change goes unrecorded.",
+                f"{error} Nothing was changed, because every change must be recorded.",
                 hint=f"Allow logs:CreateLogGroup, logs:PutRetentionPolicy, logs:CreateLogStream and "
                 f"logs:PutLogEvents on {self.group}, or name another group in the setting audit_group.",
                 detail=error.detail,
@@ -72,23 +72,23 @@ class GroupAudit:
         except ClientError as error:
             if code(error) != "ResourceNotFoundException":
                 raise
-            self._make(stream)
+            self._create(stream)
             answer = self._logs.put_log_events(**request)
         if rejected := answer.get("rejectedLogEventsInfo"):
-            raise NotFound(f"CloudWatch Logs has rejected the record: {rejected}.")
+            raise NotFound(f"CloudWatch Logs rejected the audit record: {rejected}.")
 
-    def _make(self, stream: str) -> None:
-        with _there_already():
+    def _create(self, stream: str) -> None:
+        with _ignore_existing():
             self._logs.create_log_group(logGroupName=self.group)
-        with _there_already():
+        with _ignore_existing():
             self._logs.create_log_stream(logGroupName=self.group, logStreamName=stream)
         self._logs.put_retention_policy(logGroupName=self.group, retentionInDays=RETENTION_DAYS)
 
     def read(self, limit: int) -> list[Record]:
-        """The newest `limit` records, newest first; what is no record of ours is left out."""
+        """Return the newest `limit` records, newest first; other events in the log group are skipped."""
         records: list[Record] = []
         for window in WINDOWS:
-            with translated(f"Reading the audit from {self.group}"):
+            with translated(f"Reading the audit log {self.group}"):
                 records = list(self._since(self._now() - window))
             if len(records) >= limit:
                 break
@@ -102,12 +102,12 @@ class GroupAudit:
             for page in pages:
                 yield from filter(None, (_record(event["message"]) for event in page["events"]))
         except ClientError as error:
-            if code(error) != "ResourceNotFoundException":  # nothing was changed yet
+            if code(error) != "ResourceNotFoundException":  # nothing has been recorded yet
                 raise
 
 
 @contextmanager
-def _there_already() -> Iterator[None]:
+def _ignore_existing() -> Iterator[None]:
     try:
         yield
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""Log destinations: where a region's subscriptions lead, and who may subscribe."""
+"""Log destinations: targets of cross-account subscriptions, and their access policies."""
 
 import json
 from dataclasses import dataclass
@@ -13,19 +13,21 @@ SUBSCRIBE = "logs:PutSubscriptionFilter"
 
 @dataclass(frozen=True)
 class Destination:
-    """A destination; `policy` is its access policy, empty where it has none."""
+    """A log destination; `policy` is its access policy, or empty."""
 
     arn: str
     policy: dict[str, Any]
 
     def may_subscribe(self, account: str) -> bool:
-        """Whether the policy speaks for the account. An organization's condition is taken to hold."""
+        """Whether the access policy allows the account. Conditions on an organization count as met."""
         return any(_allows(statement, account) for statement in _listed(self.policy.get("Statement", [])))
 
 
 def read_destination(cloud: Cloud, arn: str) -> Destination | None:
-    """The destination, asked in its own account; None where there is none. Raises NotFound for an account
-    that is not configured."""
+    """Read the destination from its own account, or return None if it does not exist.
+
+    Raises NotFound for an account that is not configured.
+    """
     _, _, _, region, account, _, name = arn.split(":", 6)
     place = Place(cloud.account(account), region)
     pages = client_of(cloud, place).get_paginator("describe_destinations")

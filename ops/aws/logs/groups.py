@@ -1,4 +1,4 @@
-"""CloudWatch log groups: what there is, how long it is kept, what it is subscribed to."""
+"""CloudWatch log groups: their retention, tags, and subscription filters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ from ops.errors import NotFound
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
-# What PutRetentionPolicy takes: CloudWatch Logs API Reference.
+# The values that PutRetentionPolicy accepts: CloudWatch Logs API Reference.
 RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
-STANDARD = "STANDARD"  # the one class that takes subscriptions
-MAX_FILTERS = 2  # a log group takes: CloudWatch Logs quotas
+STANDARD = "STANDARD"  # the only log class that supports subscription filters
+MAX_FILTERS = 2  # subscription filters per log group: CloudWatch Logs quotas
 
 
 @dataclass(frozen=True)
 class LogGroup:
-    """A log group. `retention_days` is None where logs are kept for ever, `log_class` is AWS's word."""
+    """A log group. `retention_days` is None if events never expire; `log_class` is as AWS names it."""
 
     name: str
     place: Place
@@ -33,13 +33,13 @@ class LogGroup:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """Account, region and name: what tells it from all others."""
+        """The account, region, and name, which identify the group."""
         return self.place.account.id, self.place.region, self.name
 
 
 @dataclass(frozen=True)
 class SubscriptionFilter:
-    """What sends a group's events on: a filter, or an account policy (whose `group` is empty)."""
+    """A subscription filter of a log group, and when it was created."""
 
     group: str
     name: str
@@ -53,7 +53,7 @@ def client_of(cloud: Cloud, place: Place) -> "CloudWatchLogsClient":
 
 
 def list_groups(cloud: Cloud, place: Place, prefix: str = "") -> list[LogGroup]:
-    """Every log group of an account and region, by name."""
+    """Return all log groups of an account and region, by name."""
     groups = []
     with translated(f"Listing the log groups of {place.account.name} in {place.region}"):
         pages = client_of(cloud, place).get_paginator("describe_log_groups")
@@ -73,8 +73,8 @@ def list_groups(cloud: Cloud, place: Place, prefix: str = "") -> list[LogGroup]:
 
 
 def list_subscription_filters(cloud: Cloud, place: Place, group: str) -> list[SubscriptionFilter]:
-    """The subscription filters of one group."""
-    with translated(f"Reading the subscriptions of {group}"):
+    """Return the subscription filters of a log group; none if the group does not exist."""
+    with translated(f"Reading the subscription filters of {group}"):
         try:
             answer = client_of(cloud, place).describe_subscription_filters(logGroupName=group)
         except ClientError as error:
@@ -93,7 +93,7 @@ def list_subscription_filters(cloud: Cloud, place: Place, group: str) -> list[Su
 
 
 def retention_of(cloud: Cloud, place: Place, group: str) -> int | None:
-    """For how many days the group keeps its events; None for ever. Raises NotFound."""
+    """Return the group's retention in days, or None if events never expire. Raises NotFound."""
     for candidate in list_groups(cloud, place, prefix=group):
         if candidate.name == group:
             return candidate.retention_days
@@ -101,21 +101,21 @@ def retention_of(cloud: Cloud, place: Place, group: str) -> int | None:
 
 
 def set_retention(cloud: Cloud, place: Place, group: str, days: int) -> None:
-    """Keeps the group's events for that many days: older ones are deleted."""
+    """Set the retention of the group. CloudWatch deletes older events."""
     with translated(f"Setting the retention of {group}"):
         client_of(cloud, place).put_retention_policy(logGroupName=group, retentionInDays=days)
 
 
 def put_subscription_filter(cloud: Cloud, place: Place, group: str, name: str, destination: str) -> None:
-    """Sends all events of the group to the destination, by the filter of that name."""
-    with translated(f"Subscribing {group}"):
+    """Create or update a subscription filter that sends all events of the group to the destination."""
+    with translated(f"Creating the subscription filter of {group}"):
         client_of(cloud, place).put_subscription_filter(
             logGroupName=group, filterName=name, filterPattern="", destinationArn=destination
         )
 
 
 def delete_subscription_filter(cloud: Cloud, place: Place, group: str, name: str) -> None:
-    with translated(f"Unsubscribing {group}"):
+    with translated(f"Deleting the subscription filter of {group}"):
         client_of(cloud, place).delete_subscription_filter(logGroupName=group, filterName=name)
 
 
@@ -134,12 +134,12 @@ def tag(cloud: Cloud, place: Place, group: str, tags: Mapping[str, str]) -> None
 
 def untag(cloud: Cloud, place: Place, group: str, *keys: str) -> None:
     client = client_of(cloud, place)
-    with translated(f"Removing a tag of {group}"):
+    with translated(f"Removing tags from {group}"):
         client.untag_resource(resourceArn=_arn(client.meta.partition, place, group), tagKeys=keys)
 
 
 def group_name(arn: str) -> str:
-    """The group's name in its ARN, with or without the `:*` that some APIs add."""
+    """Return the name in a log group ARN, with or without the `:*` that some APIs append."""
     return arn.split(":", 6)[6].removesuffix(":*")
 
 
@@ -148,5 +148,5 @@ def _arn(partition: str, place: Place, group: str) -> str:
 
 
 def to_datetime(milliseconds: int) -> datetime:
-    """The time of CloudWatch's milliseconds."""
+    """Convert CloudWatch's milliseconds to a datetime in UTC."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,4 +1,4 @@
-"""Old events of a log group: read page by page, or exported by CloudWatch Logs into a bucket."""
+"""Past events of a log group: read page by page, or exported to a bucket by an export task."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ FINAL_STATUSES = ("CANCELLED", "COMPLETED", "FAILED")
 
 @dataclass(frozen=True, slots=True)
 class FilteredLogEvent:
-    """One event as FilterLogEvents gives it; times in milliseconds."""
+    """One event as FilterLogEvents returns it; times in milliseconds."""
 
     stream: str
     timestamp: int
@@ -31,9 +31,9 @@ class FilteredLogEvent:
 def read_events(
     cloud: Cloud, place: Place, group: str, start_ms: int, end_ms: int, pattern: str = ""
 ) -> Iterator[FilteredLogEvent]:
-    """The group's events from `start_ms` on and before `end_ms`, in the order of the service's pages.
+    """Yield the group's events from `start_ms` to before `end_ms`, in the order of the service's pages.
 
-    `pattern` is one of CloudWatch's; empty for all events.
+    `pattern` is a CloudWatch filter pattern; empty for all events.
     """
     options: Any = {"filterPattern": pattern} if pattern else {}
     pages = client_of(cloud, place).get_paginator("filter_log_events")
@@ -50,9 +50,9 @@ def read_events(
 
 
 def list_stream_names(cloud: Cloud, place: Place, group: str) -> Iterator[str]:
-    """The names of the group's streams."""
+    """Yield the names of the group's log streams."""
     pages = client_of(cloud, place).get_paginator("describe_log_streams")
-    with translated(f"Listing the streams of {group}"):
+    with translated(f"Listing the log streams of {group}"):
         for page in pages.paginate(logGroupName=group):
             for stream in page["logStreams"]:
                 yield stream["logStreamName"]
@@ -61,8 +61,8 @@ def list_stream_names(cloud: Cloud, place: Place, group: str) -> Iterator[str]:
 def start_export_task(
     cloud: Cloud, place: Place, group: str, span_ms: tuple[int, int], bucket: str, prefix: str
 ) -> str:
-    """Starts the export of a half-open span; returns the task's id. Raises Conflict while another runs."""
-    with translated(f"Starting the export of {group}"):
+    """Start an export task of a half-open time range and return its ID. Raises Conflict if one is running."""
+    with translated(f"Starting an export task of {group}"):
         try:
             answer = client_of(cloud, place).create_export_task(
                 taskName="slipway",
@@ -75,8 +75,8 @@ def start_export_task(
         except ClientError as error:
             if code(error) == "LimitExceededException":
                 raise Conflict(
-                    f"Another export runs in {place.account.name}, {place.region}.",
-                    hint="AWS allows one at a time in an account and region: wait for its end.",
+                    f"Another export task is running in {place.account.name}, {place.region}.",
+                    hint="AWS runs one per account and region: wait until it has finished, then retry.",
                 ) from error
             raise
     return answer["taskId"]
@@ -90,23 +90,23 @@ def wait_for_export_task(
     stopped: Callable[[], bool],
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Whether the task has completed; False when stopped before. Raises AwsError when it has failed."""
+    """Wait until the task has completed; return False if stopped first. Raises AwsError if it fails."""
     client: Any = client_of(cloud, place)
     while not stopped():
-        with translated(f"Looking at the export {task}"):
+        with translated(f"Reading the export task {task}"):
             (task_description,) = client.describe_export_tasks(taskId=task)["exportTasks"]
         status = task_description["status"]
         if status["code"] == "COMPLETED":
             return True
         if status["code"] in FINAL_STATUSES:
             raise AwsError(
-                f"The export {task} ended as {status['code']}: {status.get('message', '')}",
-                hint="See whether the bucket's policy lets CloudWatch Logs write to it, then start again.",
+                f"The export task {task} is {status['code']}: {status.get('message', '')}",
+                hint="Check that the bucket policy allows CloudWatch Logs to write, then retry.",
             )
         sleep(POLL_S)
     return False
 
 
 def to_milliseconds(moment: datetime) -> int:
-    """CloudWatch's time of a moment."""
+    """Convert a datetime to CloudWatch's milliseconds."""
     return round(moment.timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""CloudWatch Logs: reading one stream as it grows."""
+"""Events of one CloudWatch log stream."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,11 +22,11 @@ class Line:
 
 
 def read_stream(cloud: Cloud, place: Place, group: str, stream: str, *, limit: int = 5000) -> list[Line]:
-    """The stream's lines from its beginning, at most `limit`; empty while the stream does not exist yet."""
+    """Return the stream's events from its start, up to `limit`; none while the stream does not exist."""
     logs: CloudWatchLogsClient = cloud.client("logs", place.account.id, place.region)
     lines: list[Line] = []
     token: dict[str, str] = {}
-    with translated(f"Reading the log {group} {stream}"):
+    with translated(f"Reading the log stream {stream} of {group}"):
         while len(lines) < limit:
             try:
                 answer = logs.get_log_events(
@@ -42,7 +42,7 @@ def read_stream(cloud: Cloud, place: Place, group: str, stream: str, *, limit: i
                 raise
             lines += [Line(_moment(event["timestamp"]), event["message"]) for event in answer["events"]]
             following = answer["nextForwardToken"]
-            if token.get("nextToken") == following:  # the same token again: the end, says the API
+            if token.get("nextToken") == following:  # the same token again means the end of the stream
                 break
             token = {"nextToken": following}
     return lines[:limit]

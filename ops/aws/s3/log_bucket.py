@@ -1,4 +1,4 @@
-"""The small objects of the log bucket that are not events: errors and state."""
+"""The log bucket's small objects besides events: error records and backfill state."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class LogBucket:
-    """One bucket with the credentials of an account. Safe for many threads."""
+    """One bucket, accessed with the credentials of an account. Thread-safe."""
 
     def __init__(self, cloud: Cloud, name: str, account: str = "", region: str = "") -> None:
         self.name = name
         self._s3: S3Client = cloud.client("s3", account, region)
 
     def keys(self, prefix: str, after: str = "") -> Iterator[str]:
-        """Keys below the prefix, in order, those after `after` only."""
+        """Yield the keys with the prefix that sort after `after`, in order."""
         options: Any = {"StartAfter": after} if after else {}
         with translated(f"Listing s3://{self.name}/{prefix}"):
             pages = self._s3.get_paginator("list_objects_v2")
@@ -30,7 +30,7 @@ class LogBucket:
                     yield entry["Key"]
 
     def read(self, key: str) -> bytes | None:
-        """The object's bytes; None where there is none."""
+        """Return the content of the object, or None if it does not exist."""
         with translated(f"Reading s3://{self.name}/{key}"):
             try:
                 return self._s3.get_object(Bucket=self.name, Key=key)["Body"].read()
@@ -40,12 +40,12 @@ class LogBucket:
                 raise
 
     def write(self, key: str, body: bytes) -> None:
-        """Puts the object, whatever was there."""
+        """Write the object, replacing an existing one."""
         with translated(f"Writing s3://{self.name}/{key}"):
             self._s3.put_object(Bucket=self.name, Key=key, Body=body)
 
     def move(self, key: str, target: str) -> None:
-        """Copies, then deletes: after a crash between the two the object is there twice, never not at all."""
+        """Copy, then delete: after a crash between the two both objects exist, so none is lost."""
         with translated(f"Moving s3://{self.name}/{key}"):
             source: Any = {"Bucket": self.name, "Key": key}
             self._s3.copy_object(Bucket=self.name, Key=target, CopySource=source)

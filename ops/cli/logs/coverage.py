@@ -1,4 +1,4 @@
-"""`python -m ops logs coverage|subscribe|unsubscribe`: which log groups are exported, and why not."""
+"""`python -m ops logs coverage|subscribe|unsubscribe`: list, subscribe, and unsubscribe log groups."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -18,45 +18,45 @@ from ops.logs.export.ledger.model import GroupKey
 from ops.logs.known_exports import only_known
 
 ONLY = "only"
-INCOMPLETE = 1  # exit status where a wanted group is not exported, or something could not be read
+INCOMPLETE = 1  # exit status if an included log group is not exported, or something could not be read
 
 Options = argparse.Namespace
 
 
 def add(verbs: Any) -> None:
-    parser = _verb(verbs, "coverage", coverage, "every log group: whether it is exported, and why not")
+    parser = _verb(verbs, "coverage", coverage, "show whether each log group is exported, and why not")
     parser.add_argument(
         "--state",
         choices=list(CoverageState),
         action="append",
-        help="show only these; may be given several times",
+        help="show only log groups in this state; repeatable",
     )
     parser.add_argument(
         "--last",
         nargs="?",
         const=ONLY,
         metavar="S3URL",
-        help="also when the last exported event of each group was; reads up to 1 GB of the newest hours "
-        "(default: of the only export known)",
+        help="also show when each log group's last event was exported; reads up to 1 GB of the newest hours "
+        "(default: of the only known export)",
     )
-    parser = _verb(verbs, "subscribe", subscribe, "export log groups from now on")
-    parser.add_argument("--dry-run", action="store_true", help="show what would be done, do nothing")
-    parser = _verb(verbs, "unsubscribe", unsubscribe, "end the export of log groups")
-    parser.add_argument("--dry-run", action="store_true", help="show what would be done, do nothing")
-    parser.add_argument("--confirm", default="", metavar="TEXT", help="the confirmation, instead of typing")
+    parser = _verb(verbs, "subscribe", subscribe, "subscribe log groups to the export")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
+    parser = _verb(verbs, "unsubscribe", unsubscribe, "stop exporting log groups")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
+    parser.add_argument("--confirm", default="", metavar="TEXT", help="confirm without a prompt")
 
 
 def _verb(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=text)
-    parser.add_argument("groups", nargs="*", default=["*"], help="log groups, also patterns like '/aws/*'")
-    parser.add_argument("--account", default="", help="name or id of the account (default: all)")
-    parser.add_argument("--region", default="", help="the region (default: all)")
+    parser.add_argument("groups", nargs="*", default=["*"], help="log group names or patterns like '/aws/*'")
+    parser.add_argument("--account", default="", help="account name or ID (default: all)")
+    parser.add_argument("--region", default="", help="region (default: all)")
     parser.set_defaults(command=command)
     return parser
 
 
 def coverage(context: Context, options: Options) -> int:
-    """Exit status 1 where a wanted group is not exported, or a place could not be read."""
+    """Show the coverage. Returns exit status 1 if an included group is not exported, or on read errors."""
     report = _read(context, options)
     entries = [
         entry for entry in _named(report, options) if not options.state or entry.state in options.state
@@ -72,16 +72,14 @@ def coverage(context: Context, options: Options) -> int:
             {**row, "last exported": last.get(entry.group.key)}
             for row, entry in zip(rows, entries, strict=True)
         ]
-    context.show(rows, empty="There is no such log group.", value={"groups": rows, "unread": unread})
+    context.show(rows, empty="No matching log groups.", value={"groups": rows, "unread": unread})
     for row in unread:
         context.say(f"Not read: {row['account']}, {row['region']}: {row['error']}")
     for note in report.notes:
         context.say(f"Note: {note}")
     missing = len(report.of(*GAPS))
     exported = len(report.of(CoverageState.SUBSCRIBED))
-    context.say(
-        f"{exported:,} of {len(report.groups):,} log groups are exported; {missing:,} are wanted and are not."
-    )
+    context.say(f"{exported:,} of {len(report.groups):,} log groups are exported; {missing:,} included ones are not.")
     return 0 if report.complete else INCOMPLETE
 
 
@@ -92,21 +90,23 @@ def _last(context: Context, source: str) -> Mapping[GroupKey, datetime]:
 
 
 def subscribe(context: Context, options: Options) -> None:
-    """Patterns choose of the groups that can be subscribed; a whole name is refused with the reason."""
+    """Subscribe log groups. A name that cannot be subscribed is an error; a pattern skips it."""
     selected = [
         entry
         for entry in _named(_read(context, options), options)
         if entry.state in CAN_SUBSCRIBE or entry.group.name in options.groups
     ]
     if not selected:
-        context.say("No such log group is wanted and not exported.")
+        context.say("No matching log groups can be subscribed.")
         return
     context.carry_out(plan_subscribe(context.cloud, selected), dry_run=options.dry_run, confirmed="")
 
 
 def unsubscribe(context: Context, options: Options) -> None:
     if options.groups == ["*"]:
-        raise InputError("No log group was named.", field="groups", hint="Name the groups to unsubscribe.")
+        raise InputError(
+            "No log groups are specified.", field="groups", hint="Specify the log groups to unsubscribe."
+        )
     selected = [
         entry
         for entry in _named(_read(context, options), options)

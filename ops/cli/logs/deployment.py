@@ -1,4 +1,4 @@
-"""`python -m ops logs deploy|remove|export-template`: the export's stacks in many accounts and regions."""
+"""`python -m ops logs deploy|remove|export-template`: manage the export's stacks."""
 
 import argparse
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ BODIES = {"central": central_body, "member": member_body}
 
 
 def add(verbs: Any) -> None:
-    deploys = verbs.add_parser("deploy", help="deploy or change the export in many accounts and regions")
+    deploys = verbs.add_parser("deploy", help="deploy or update the export in many accounts and regions")
     _places(deploys)
     deploys.add_argument(
         "--set",
@@ -24,14 +24,14 @@ def add(verbs: Any) -> None:
         action="extend",
         default=[],
         metavar="NAME=VALUE",
-        help="parameters of the central template; what is not named stays as it is",
+        help="parameters of the central template; others keep their values",
     )
-    deploys.add_argument("--dry-run", action="store_true", help="show what would change, do nothing")
+    deploys.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
     deploys.set_defaults(command=deploy)
-    removes = verbs.add_parser("remove", help="unsubscribe and remove the export; the data stay")
+    removes = verbs.add_parser("remove", help="unsubscribe log groups and remove the export; keeps the data")
     _places(removes)
-    removes.add_argument("--confirm", default="", metavar="TEXT", help="instead of typing it when asked")
-    removes.add_argument("--dry-run", action="store_true", help="show what would go, do nothing")
+    removes.add_argument("--confirm", default="", metavar="TEXT", help="confirm without a prompt")
+    removes.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
     removes.set_defaults(command=remove)
     printed = verbs.add_parser("export-template", help="print a CloudFormation template of the export")
     printed.add_argument("which", choices=BODIES, help="central has the bucket, member sends to it")
@@ -47,7 +47,7 @@ def _places(parser: argparse.ArgumentParser) -> None:
         "--central",
         default="",
         metavar="ACCOUNT[/REGION]",
-        help="where the bucket is (default: where it stands, else the first account and home region)",
+        help="account and region of the bucket (default: the deployed one, else first account, home region)",
     )
 
 
@@ -57,12 +57,12 @@ def template(context: Context, options: Options) -> None:
 
 def deploy(context: Context, options: Options) -> None:
     cloud = context.cloud
-    places = _chosen(context, options)
+    places = _select_places(context, options)
     named = _central(context, options)
     deployments = read_deployments(
         cloud, dict.fromkeys([*cloud.places, *places, *([named] if named else [])])
     )
-    central = named or _standing_central(deployments) or context.place("", "")
+    central = named or _deployed_central(deployments) or context.place("", "")
     if central not in {deployment.place for deployment in deployments}:
         deployments += read_deployments(cloud, [central])
     request = DeploymentRequest(central, places, parameters_of(options.set))
@@ -72,7 +72,7 @@ def deploy(context: Context, options: Options) -> None:
 def remove(context: Context, options: Options) -> None:
     cloud = context.cloud
     named = _central(context, options)
-    places = _chosen(context, options)
+    places = _select_places(context, options)
     deployments = read_deployments(
         cloud, dict.fromkeys([*cloud.places, *places, *([named] if named else [])])
     )
@@ -80,7 +80,7 @@ def remove(context: Context, options: Options) -> None:
     context.carry_out(plan, dry_run=options.dry_run, confirmed=options.confirm)
 
 
-def _standing_central(deployments: Sequence[ExportDeployment]) -> Place | None:
+def _deployed_central(deployments: Sequence[ExportDeployment]) -> Place | None:
     deployment = find_central(deployments)
     return deployment.place if deployment else None
 
@@ -90,8 +90,8 @@ def _central(context: Context, options: Options) -> Place | None:
     return context.place(account, region) if account else None
 
 
-def _chosen(context: Context, options: Options) -> tuple[Place, ...]:
-    """Each account in each region; without names those that are configured."""
+def _select_places(context: Context, options: Options) -> tuple[Place, ...]:
+    """Return the specified accounts in the specified regions, by default all configured ones."""
     cloud = context.cloud
     accounts = [cloud.account(name) for name in options.accounts] or list(cloud.accounts)
     return tuple(

@@ -1,4 +1,4 @@
-"""`python -m ops logs ledger|replay|backfill|retention`: whether anything is lost, and what to do then."""
+"""`python -m ops logs ledger|replay|backfill|retention`: find and restore missing events, set retention."""
 
 import argparse
 import signal
@@ -27,7 +27,7 @@ from ops.logs.known_exports import only_known
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import HOUR, Location, hour_of
 
-LOST = 1  # exit status of a ledger that is not complete
+INCOMPLETE = 1  # exit status if events are missing or failed
 GB = 1 << 30
 CACHE_BYTES = 10 * GB
 
@@ -35,90 +35,96 @@ Options = argparse.Namespace
 
 
 def add(verbs: Any) -> None:
-    parser = _of_export(
-        verbs, "ledger", ledger, "compare what CloudWatch took in with what lies in the bucket"
+    parser = _add_verb(
+        verbs, "ledger", ledger, "compare ingested events with exported ones, and count missing events"
     )
     _hours(parser)
     parser.add_argument(
-        "--all", action="store_true", help="every group and hour, not only what is not complete"
+        "--all", action="store_true", help="show all log groups and hours, not only incomplete ones"
     )
-    parser = _of_export(verbs, "replay", replay_, "put what failed into the stream again")
+    parser = _add_verb(verbs, "replay", replay_, "put failed records into the stream again")
     parser.add_argument(
-        "--stream", default="", help="name of the export's Kinesis stream (default: that of the only export)"
+        "--stream", default="", help="name of the export's Kinesis stream (default: of the only known export)"
     )
     _dry_run(parser)
-    parser = _of_export(verbs, "backfill", backfill, "fetch events from before the subscription")
+    parser = _add_verb(verbs, "backfill", backfill, "export events from before the subscription")
     _groups(parser)
     parser.add_argument(
-        "--days", type=float, default=0, help="how far back (default: since the group exists)"
+        "--days", type=float, default=0, help="how many days back (default: to the creation of the log group)"
     )
-    parser.add_argument("--status", action="store_true", help="show how far it is, do nothing")
+    parser.add_argument("--status", action="store_true", help="show the progress of backfills")
     _dry_run(parser)
-    parser = _of_export(verbs, "retention", retention, "what keeping logs for ever costs; set a retention")
+    parser = _add_verb(
+        verbs, "retention", retention, "show the storage cost of logs that never expire; set a retention"
+    )
     _hours(parser)
     _groups(parser)
-    parser.add_argument("--set", type=int, default=0, metavar="DAYS", help="keep the groups' logs so long")
-    parser.add_argument("--confirm", default="", metavar="TEXT", help="the confirmation, instead of typing")
+    parser.add_argument(
+        "--set", type=int, default=0, metavar="DAYS", help="set the retention of the log groups"
+    )
+    parser.add_argument("--confirm", default="", metavar="TEXT", help="confirm without a prompt")
     _dry_run(parser)
 
 
-def _of_export(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
+def _add_verb(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=text)
     parser.add_argument(
-        "--bucket", default="", help="the bucket that logs are exported to (default: the only one known)"
+        "--bucket", default="", help="bucket that logs are exported to (default: the only known one)"
     )
-    parser.add_argument("--prefix", default="", help="the prefix in it")
-    parser.add_argument("--account", default="", help="name or id of its account (default: the first one)")
-    parser.add_argument("--region", default="", help="its region (default: the home region)")
+    parser.add_argument("--prefix", default="", help="key prefix in the bucket")
+    parser.add_argument(
+        "--account", default="", help="name or ID of the bucket's account (default: the first one)"
+    )
+    parser.add_argument("--region", default="", help="region of the bucket (default: the home region)")
     parser.set_defaults(command=command)
     return parser
 
 
 def _hours(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--hours", type=int, default=24, help="how many hours back (default 24)")
+    parser.add_argument("--hours", type=int, default=24, help="how many hours back (default: 24)")
     parser.add_argument(
         "--delay",
         type=int,
         default=int(DELIVERY_DELAY.total_seconds() // 60),
         metavar="MINUTES",
-        help="what came in later is not judged yet (default 30)",
+        help="delivery delay; later hours are not checked yet (default: 30)",
     )
 
 
 def _groups(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("groups", nargs="*", default=["*"], help="log groups, also patterns like '/aws/*'")
+    parser.add_argument("groups", nargs="*", default=["*"], help="log group names or patterns like '/aws/*'")
 
 
 def _dry_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="show what would be done, do nothing")
+    parser.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
 
 
 def ledger(context: Context, options: Options) -> int:
-    """Exit status 1 when events are missing or lie under the error prefix."""
-    report = _stock(context, options)
+    """Show the ledger. Returns exit status 1 if events are missing or failed."""
+    report = _read_report(context, options)
     result = report.ledger
-    rows = [row for row in result.rows if options.all or row.status not in ("complete", "under way")]
+    rows = [row for row in result.rows if options.all or row.incomplete]
     context.show(
         [_row(row) for row in rows],
-        empty=f"Nothing is missing in {len(result.rows):,} hours of {len(result.by_group()):,} log groups.",
+        empty=f"No missing events in {len(result.rows):,} hours of {len(result.by_group()):,} log groups.",
         value={"missing": result.missing, "failed": result.failed, "rows": list(map(_row, rows))},
     )
-    _say_notes(context, report)
-    _say_verdict(context, result)
-    return 0 if result.ok else LOST
+    _show_notes(context, report)
+    _show_summary(context, result)
+    return 0 if result.ok else INCOMPLETE
 
 
 def replay_(context: Context, options: Options) -> None:
     location, stream = _known(context, options)
     objects = replay.list_error_objects(context.cloud, location)
     if not objects:
-        context.say(f"Nothing lies under {location}errors/.")
+        context.say(f"No failed records under {location}errors/.")
         return
     if options.stream:
         stream = Stream(options.stream, location.account, location.region)
     if stream is None:
         raise InputError(
-            f"The stream of {location} is not known.", field="stream", hint="Name it with --stream."
+            f"Cannot find the stream of {location}.", field="stream", hint="Specify it with --stream."
         )
     context.carry_out(
         plan_replay(context.cloud, location, stream, objects), dry_run=options.dry_run, confirmed=""
@@ -131,16 +137,16 @@ def backfill(context: Context, options: Options) -> None:
         _show_states(context, location)
         return
     now = datetime.now(UTC)
-    report = _stock_of_groups(context, location, now)
+    report = _read_groups(context, location, now)
     start = now - timedelta(days=options.days) if options.days else None
-    requests = report.wanted(options.groups, start)
+    requests = report.backfill_requests(options.groups, start)
     with _stopped_by_interrupt(context) as stopped:
         plan = plan_backfill(context.cloud, location, requests, stopped=stopped)
         context.carry_out(plan, dry_run=options.dry_run, confirmed="")
 
 
 def retention(context: Context, options: Options) -> None:
-    report = _stock(context, options)
+    report = _read_report(context, options)
     selected = [
         advice
         for advice in report.advice()
@@ -148,20 +154,22 @@ def retention(context: Context, options: Options) -> None:
     ]
     if not options.set:
         context.show(
-            [_advice(advice) for advice in selected], empty="No such log group keeps its logs for ever."
+            [_advice_row(advice) for advice in selected], empty="All matching log groups have a retention."
         )
-        _say_notes(context, report)
+        _show_notes(context, report)
         return
     if options.groups == ["*"]:
         raise InputError(
-            "No log group was named.", field="groups", hint="Name the groups whose retention is to be set."
+            "No log groups are specified.",
+            field="groups",
+            hint="Specify the log groups to set the retention of.",
         )
     plan = plan_retention(context.cloud, selected, options.set, lambda: datetime.now(UTC))
     context.carry_out(plan, dry_run=options.dry_run, confirmed=options.confirm)
 
 
 def _known(context: Context, options: Options) -> tuple[Location, Stream | None]:
-    """What is named, else the only export that there is."""
+    """Return the specified bucket, or the only known export."""
     if options.bucket:
         place = context.place(options.account, options.region)
         return Location(options.bucket, options.prefix, place.account.id, place.region), None
@@ -172,7 +180,7 @@ def _location(context: Context, options: Options) -> Location:
     return _known(context, options)[0]
 
 
-def _stock(context: Context, options: Options) -> ExportReport:
+def _read_report(context: Context, options: Options) -> ExportReport:
     location = _location(context, options)
     now = datetime.now(UTC)
     end = hour_of(now) + HOUR
@@ -181,8 +189,8 @@ def _stock(context: Context, options: Options) -> ExportReport:
     return read_export_report(context.cloud, location, count, end - options.hours * HOUR, end, now, delay)
 
 
-def _stock_of_groups(context: Context, location: Location, now: datetime) -> ExportReport:
-    """Groups and states only: no hour is counted."""
+def _read_groups(context: Context, location: Location, now: datetime) -> ExportReport:
+    """Read only the log groups and backfill states, without counting events."""
     groups = [
         entry
         for reading in context.cloud.read(lambda place: list_group_exports(context.cloud, place))
@@ -212,7 +220,7 @@ def _show_states(context: Context, location: Location) -> None:
         }
         for state in backfill_state.load_all(bucket, location)
     ]
-    context.show(rows, empty="No backfill has been started.")
+    context.show(rows, empty="No backfills.")
 
 
 def _row(row: LedgerRow) -> dict[str, Any]:
@@ -230,7 +238,7 @@ def _row(row: LedgerRow) -> dict[str, Any]:
     }
 
 
-def _advice(advice: RetentionAdvice) -> dict[str, Any]:
+def _advice_row(advice: RetentionAdvice) -> dict[str, Any]:
     saved = {f"saved at {days} d": f"${advice.saved[days]:,.2f}" for days in RETENTION_CHOICES_DAYS}
     return {
         "account": advice.group.place.account.name,
@@ -239,36 +247,32 @@ def _advice(advice: RetentionAdvice) -> dict[str, Any]:
         "stored GB": f"{advice.group.stored_bytes / GB:,.3f}",
         "costs a month": f"${advice.cost:,.2f}",
         **saved,
-        "export": "proven" if advice.proof.proven else advice.proof.reason,
+        "export": "verified" if advice.proof.proven else advice.proof.reason,
     }
 
 
-def _say_notes(context: Context, report: ExportReport) -> None:
+def _show_notes(context: Context, report: ExportReport) -> None:
     for note in report.notes:
         context.say(f"Note: {note}")
 
 
-def _say_verdict(context: Context, ledger: Ledger) -> None:
+def _show_summary(context: Context, ledger: Ledger) -> None:
     if ledger.missing:
-        context.say(
-            f"{ledger.missing:,} events are missing: see the hours above, and the delivery stream's log."
-        )
+        context.say(f"{ledger.missing:,} events are missing. Check the delivery stream's log group.")
     if ledger.failed:
-        context.say(
-            f"{ledger.failed:,} events failed and are kept: `python -m ops logs replay` after the cure."
-        )
+        context.say(f"{ledger.failed:,} events failed. Fix the cause, then run: python -m ops logs replay")
 
 
 @contextmanager
 def _stopped_by_interrupt(context: Context) -> Iterator[Callable[[], bool]]:
-    """Ctrl-C lets the window under way end; a second one ends at once."""
+    """Stop after the current window on Ctrl-C; a second one interrupts immediately."""
     stop = threading.Event()
 
     def interrupt(number: int, frame: Any) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        context.say("Stopping after this window; start again to go on.")
+        context.say("Stopping after the current window. Run the command again to continue.")
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:

@@ -1,4 +1,4 @@
-"""What Firehose writes under the error prefix: JSON lines with the record in base64. Pure.
+"""Firehose's error objects: JSON lines with the failed record in base64. Pure.
 
 https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-handling.html
 """
@@ -17,14 +17,14 @@ from typing import Any
 from ops.logs.lake.layout import UNKNOWN, Location, hour_of
 
 ERRORS = "errors/"
-REPLAYED = "replayed/"  # where an error object lies once its records are in the stream again
-UNREPLAYABLE = "strange/"  # records from error objects that are none of CloudWatch Logs
+REPLAYED = "replayed/"  # error objects whose records are in the stream again
+UNREPLAYABLE = "strange/"  # records of error objects that are not subscription records
 REGION_FILTER = re.compile(r"slipway-([a-z]{2}(?:-[a-z]+)+-\d{1,2})")
 
 
 @dataclass(frozen=True)
 class ErrorRecord:
-    """One line: why it failed, and the bytes as they came from the stream."""
+    """One line of an error object: the error, and the record's data as it was in the stream."""
 
     code: str
     message: str
@@ -42,22 +42,22 @@ class GroupHour:
 
 
 def errors_prefix(location: Location) -> str:
-    """The prefix of all error objects."""
+    """Return the prefix of all error objects."""
     return f"{location.prefix}{ERRORS}"
 
 
 def replayed_key(location: Location, key: str) -> str:
-    """Where an error object goes after its replay."""
+    """Return the key of an error object after its replay."""
     return f"{location.prefix}{REPLAYED}{key.removeprefix(errors_prefix(location))}"
 
 
 def unreplayable_key(location: Location, key: str) -> str:
-    """Where an object's records go that cannot be replayed."""
+    """Return the key for the records of an error object that cannot be replayed."""
     return f"{location.prefix}{UNREPLAYABLE}{key.removeprefix(errors_prefix(location))}"
 
 
 def to_json_lines(records: Iterable[ErrorRecord]) -> bytes:
-    """Records in Firehose's form, as far as it was read."""
+    """Serialize records in Firehose's format, with the fields that `parse` reads."""
     documents = (
         {
             "errorCode": record.code,
@@ -70,7 +70,7 @@ def to_json_lines(records: Iterable[ErrorRecord]) -> bytes:
 
 
 def parse(body: bytes) -> Iterator[ErrorRecord]:
-    """The records of one error object, plain or gzip. A line that is none of Firehose's raises ValueError."""
+    """Yield the records of an error object, plain or gzip. Raises ValueError for any other content."""
     text = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
     for line in text.splitlines():
         if not line.strip():
@@ -79,12 +79,12 @@ def parse(body: bytes) -> Iterator[ErrorRecord]:
         try:
             data = base64.b64decode(document["rawData"], validate=True)
         except (KeyError, TypeError) as error:
-            raise ValueError("not a line of Firehose's error output") from error
+            raise ValueError("the line is not in Firehose's error format") from error
         yield ErrorRecord(document.get("errorCode", ""), document.get("errorMessage", ""), data)
 
 
 def subscription_record(data: bytes) -> Mapping[str, Any] | None:
-    """The subscription record that the bytes hold; None where they are something else."""
+    """Parse a subscription record; return None if the data is not one."""
     try:
         document = json.loads(gzip.decompress(data))
     except (OSError, EOFError, zlib.error, ValueError):
@@ -95,7 +95,7 @@ def subscription_record(data: bytes) -> Mapping[str, Any] | None:
 
 
 def region_of(record: Mapping[str, Any]) -> str:
-    """The region, which the subscription's name tells."""
+    """Return the region, which is part of the subscription filter's name."""
     for name in record.get("subscriptionFilters") or []:
         if match := REGION_FILTER.fullmatch(str(name)):
             return match[1]
@@ -103,7 +103,7 @@ def region_of(record: Mapping[str, Any]) -> str:
 
 
 def count_events(record: Mapping[str, Any]) -> Counter[GroupHour]:
-    """How many events of which group and hour a subscription record holds; none in a control message."""
+    """Count the events of a subscription record by group and hour; a control message has none."""
     if record.get("messageType") != "DATA_MESSAGE":
         return Counter()
     region = region_of(record)

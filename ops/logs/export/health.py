@@ -1,6 +1,6 @@
-"""The export's pipeline as it runs: how much goes through each stage, how late it is, what fails.
+"""Health of the export's pipeline: throughput, delay, and errors of each stage.
 
-One call for all metrics of the last hour, one for the alarms, one for what lies under the error prefix.
+Takes one call for the metrics of the last hour, one for the alarms, and one for the error prefix.
 """
 
 from dataclasses import dataclass
@@ -20,28 +20,28 @@ from ops.templates.logs.alarms import BEHIND_MS, METRIC_ALARMS, STALE_S
 
 MINUTE = timedelta(minutes=1)
 WINDOW = timedelta(hours=1)
-RATE_MINUTES = 15  # of the window, over which a rate is taken
-DELAYED_S = 600.0  # behind, in words: well before the alarm
+RATE_MINUTES = 15  # at the end of WINDOW, for rates and errors
+DELAYED_S = 600.0  # shown as delayed, well before the alarm
 MAX_ERROR_OBJECTS = 1000
 
 
 class ExportHealth(StrEnum):
-    HEALTHY = "flowing"
-    IDLE = "quiet"
-    DELAYED = "behind"
+    HEALTHY = "healthy"
+    IDLE = "idle"
+    DELAYED = "delayed"
     FAILING = "failing"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class ExportStage:
-    """A part of the pipeline. `each_minute` is what went through in the minutes of the last hour."""
+    """A part of the pipeline. `per_minute` is the throughput of each minute of the last hour."""
 
     title: str
     resource: str
     health: ExportHealth
     message: str
-    unit: str  # of what goes through: bytes or calls
+    unit: str  # of the throughput: bytes or calls
     per_second: float | None = None
     lag_s: float | None = None
     per_minute: tuple[float, ...] = ()
@@ -49,7 +49,7 @@ class ExportStage:
 
 @dataclass(frozen=True)
 class ExportPipeline:
-    """What was found at `at`; `notes` say what could not be read."""
+    """The state of the pipeline at `at`; `notes` list what could not be read."""
 
     export: Export
     at: datetime
@@ -59,12 +59,12 @@ class ExportPipeline:
     notes: tuple[str, ...] = ()
 
     @property
-    def ringing(self) -> list[Alarm]:
+    def active_alarms(self) -> list[Alarm]:
         return [alarm for alarm in self.alarms if alarm.active]
 
     @property
     def health(self) -> ExportHealth:
-        """The worst of all stages; quiet only where nothing flows anywhere."""
+        """The worst health of all stages; idle only if all stages are."""
         states = {stage.health for stage in self.stages}
         order = (ExportHealth.FAILING, ExportHealth.DELAYED, ExportHealth.HEALTHY, ExportHealth.IDLE)
         return next((state for state in order if state in states), ExportHealth.UNKNOWN)
@@ -72,7 +72,7 @@ class ExportPipeline:
 
 @dataclass(frozen=True)
 class PipelineResources:
-    """Names of the pipeline's resources; the processor is empty where logs are exported as they come."""
+    """Physical IDs of the pipeline's resources; without a processor for the format CloudWatch JSON."""
 
     stream: str
     delivery: str
@@ -81,7 +81,7 @@ class PipelineResources:
 
 
 def read_pipeline(cloud: Cloud, export: Export, now: datetime) -> ExportPipeline:
-    """Of a central stack. Raises where its resources cannot be listed; what else cannot be read is noted."""
+    """Read the health of a central stack. Raises if its resources cannot be listed; notes other errors."""
     place, notes = export.place, []
     resources = find_resources(cloud, export)
     series: dict[Metric, Series] | None = None
@@ -91,15 +91,15 @@ def read_pipeline(cloud: Cloud, export: Export, now: datetime) -> ExportPipeline
         end = now.replace(second=0, microsecond=0) + MINUTE
         series = read_series(cloud, place, metrics_of(resources), end - WINDOW, end, MINUTE)
     except SlipwayError as error:
-        notes.append(f"Throughput and lag are not known: {error}")
+        notes.append(f"Cannot read metrics: {error}")
     try:
         alarms = read_alarms(cloud, place, resources.alarms)
     except SlipwayError as error:
-        notes.append(f"Alarms are not known: {error}")
+        notes.append(f"Cannot read alarms: {error}")
     try:
         failed = count_failed_objects(cloud, export)
     except SlipwayError as error:
-        notes.append(f"What lies under the error prefix is not known: {error}")
+        notes.append(f"Cannot list failed objects: {error}")
     stages = judge_stages(export, resources, series, failed, now)
     return ExportPipeline(export, now, stages, tuple(alarms), failed, tuple(notes))
 
@@ -120,7 +120,7 @@ def find_resources(cloud: Cloud, export: Export) -> PipelineResources:
 
 
 def count_failed_objects(cloud: Cloud, export: Export) -> int:
-    """Objects under the error prefix, ERRORS_COUNTED at most."""
+    """Count the objects under the error prefix, up to MAX_ERROR_OBJECTS."""
     location = export.location
     if location is None:
         return 0
@@ -144,7 +144,7 @@ INCOMING_BYTES = Metric("AWS/Logs", "IncomingBytes", "", "", "Sum")
 
 
 def metrics_of(resources: PipelineResources) -> list[Metric]:
-    """All that the stages are judged by."""
+    """Return all metrics from which the health of the stages is derived."""
     metrics = [
         INCOMING_BYTES,
         _stream(resources, "IncomingBytes"),
@@ -166,16 +166,16 @@ def judge_stages(
     failed: int | None,
     now: datetime,
 ) -> tuple[ExportStage, ...]:
-    """The stages from the log groups to the bucket. Pure."""
-    read = _Read(series, now)
-    stages = [_groups_stage(export, read), _stream_stage(resources, read)]
+    """Derive the stages, from the log groups to the bucket. Pure."""
+    metrics = _Metrics(series, now)
+    stages = [_groups_stage(export, metrics), _stream_stage(resources, metrics)]
     if resources.processor:
-        stages.append(_processor_stage(resources, read))
-    return (*stages, _delivery_stage(resources, read), _bucket_stage(export, resources, read, failed))
+        stages.append(_processor_stage(resources, metrics))
+    return (*stages, _delivery_stage(resources, metrics), _bucket_stage(export, resources, metrics, failed))
 
 
-class _Read:
-    """What was read, asked by metric; every answer is None where metrics are not known."""
+class _Metrics:
+    """Metric values by metric; rates are None if the metrics could not be read."""
 
     def __init__(self, series: dict[Metric, Series] | None, now: datetime) -> None:
         self.known = series is not None
@@ -188,100 +188,119 @@ class _Read:
         minutes = int(WINDOW / MINUTE)
         return tuple(values.get(self._begin + n * MINUTE, 0.0) for n in range(minutes))
 
-    def lately(self, metric: Metric) -> list[float]:
+    def recent(self, metric: Metric) -> list[float]:
         return [value for at, value in self._series.get(metric, {}).items() if at >= self._first]
 
     def per_second(self, metric: Metric) -> float | None:
-        return sum(self.lately(metric)) / (RATE_MINUTES * 60) if self.known else None
+        return sum(self.recent(metric)) / (RATE_MINUTES * 60) if self.known else None
 
     def health(self, metric: Metric) -> ExportHealth:
         if not self.known:
             return ExportHealth.UNKNOWN
-        return ExportHealth.HEALTHY if sum(self.lately(metric)) else ExportHealth.IDLE
+        return ExportHealth.HEALTHY if sum(self.recent(metric)) else ExportHealth.IDLE
 
 
-def _groups_stage(export: Export, read: _Read) -> ExportStage:
+def _groups_stage(export: Export, metrics: _Metrics) -> ExportStage:
     where = f"{export.place.account.name}, {export.place.region}"
     return ExportStage(
         "Log groups",
         where,
-        read.health(INCOMING_BYTES),
-        "What CloudWatch takes in there, exported or not. Members send from elsewhere.",
+        metrics.health(INCOMING_BYTES),
+        "Ingested by CloudWatch in this account and region, exported or not. Members are not included.",
         "bytes",
-        read.per_second(INCOMING_BYTES),
-        per_minute=read.per_minute(INCOMING_BYTES),
+        metrics.per_second(INCOMING_BYTES),
+        per_minute=metrics.per_minute(INCOMING_BYTES),
     )
 
 
-def _stream_stage(resources: PipelineResources, read: _Read) -> ExportStage:
+def _stream_stage(resources: PipelineResources, metrics: _Metrics) -> ExportStage:
     incoming = _stream(resources, "IncomingBytes")
-    throttled = sum(read.lately(_stream(resources, "WriteProvisionedThroughputExceeded")))
-    ages = read.lately(_stream(resources, "GetRecords.IteratorAgeMilliseconds", "Maximum"))
+    throttled = sum(metrics.recent(_stream(resources, "WriteProvisionedThroughputExceeded")))
+    ages = metrics.recent(_stream(resources, "GetRecords.IteratorAgeMilliseconds", "Maximum"))
     late_s = max(ages) / 1000 if ages else None
-    health, message = read.health(incoming), "Holds records until they are delivered."
+    health, message = metrics.health(incoming), "Stores records until they are delivered."
     if late_s and late_s >= DELAYED_S:
-        health, message = ExportHealth.DELAYED, "Records wait: see the delivery, and the stream's retention."
+        health, message = (
+            ExportHealth.DELAYED,
+            "Records are delayed. Check the delivery and the stream's retention period.",
+        )
     if late_s and late_s * 1000 > BEHIND_MS:
-        health, message = ExportHealth.FAILING, "Records wait over an hour; past the retention they are lost."
+        health, message = (
+            ExportHealth.FAILING,
+            "Records are over an hour old. After the retention period they are lost.",
+        )
     if throttled:
-        health, message = ExportHealth.FAILING, f"{throttled:,.0f} records refused: raise the shard count."
-    each_minute = read.per_minute(incoming)
+        health, message = (
+            ExportHealth.FAILING,
+            f"{throttled:,.0f} records throttled. Increase the shard count.",
+        )
+    each_minute = metrics.per_minute(incoming)
     return ExportStage(
-        "Stream", resources.stream, health, message, "bytes", read.per_second(incoming), late_s, each_minute
+        "Stream",
+        resources.stream,
+        health,
+        message,
+        "bytes",
+        metrics.per_second(incoming),
+        late_s,
+        each_minute,
     )
 
 
-def _processor_stage(resources: PipelineResources, read: _Read) -> ExportStage:
+def _processor_stage(resources: PipelineResources, metrics: _Metrics) -> ExportStage:
     calls = _processor(resources, "Invocations")
-    errors = sum(read.lately(_processor(resources, "Errors")))
-    health, message = read.health(calls), "Turns records into lines, one event a line."
+    errors = sum(metrics.recent(_processor(resources, "Errors")))
+    health, message = metrics.health(calls), "Transforms records into lines, one per event."
     if errors:
         health, message = (
             ExportHealth.FAILING,
-            f"{errors:,.0f} calls failed: see its log, then replay the errors.",
+            f"{errors:,.0f} calls failed. Check the function's log group, then replay failed records.",
         )
-    each_minute = read.per_minute(calls)
+    each_minute = metrics.per_minute(calls)
     return ExportStage(
         "Processor",
         resources.processor,
         health,
         message,
         "calls",
-        read.per_second(calls),
+        metrics.per_second(calls),
         per_minute=each_minute,
     )
 
 
-def _delivery_stage(resources: PipelineResources, read: _Read) -> ExportStage:
+def _delivery_stage(resources: PipelineResources, metrics: _Metrics) -> ExportStage:
     delivered = _delivery(resources, "DeliveryToS3.Bytes")
-    success = read.lately(_delivery(resources, "DeliveryToS3.Success", "Minimum"))
-    fresh = read.lately(_delivery(resources, "DeliveryToS3.DataFreshness", "Maximum"))
+    success = metrics.recent(_delivery(resources, "DeliveryToS3.Success", "Minimum"))
+    fresh = metrics.recent(_delivery(resources, "DeliveryToS3.DataFreshness", "Maximum"))
     late_s = max(fresh) if fresh else None
-    health, message = read.health(delivered), "Gathers lines and writes them as objects."
+    health, message = metrics.health(delivered), "Buffers lines and writes them as objects."
     if late_s and late_s >= DELAYED_S:
-        health, message = ExportHealth.DELAYED, "Objects come late: see the delivery's log."
+        health, message = ExportHealth.DELAYED, "Objects are late. Check the delivery's log group."
     if late_s and late_s > STALE_S:
-        health, message = ExportHealth.FAILING, "Objects come more than an hour late: see the delivery's log."
+        health, message = (
+            ExportHealth.FAILING,
+            "Objects are more than an hour late. Check the delivery's log group.",
+        )
     if success and min(success) < 1:
-        health, message = ExportHealth.FAILING, "It cannot write to S3: the delivery's log says why."
-    each_minute = read.per_minute(delivered)
-    a_second = read.per_second(delivered)
+        health, message = ExportHealth.FAILING, "Cannot write to S3. Check the delivery's log group."
+    each_minute = metrics.per_minute(delivered)
+    a_second = metrics.per_second(delivered)
     return ExportStage(
         "Delivery", resources.delivery, health, message, "bytes", a_second, late_s, each_minute
     )
 
 
 def _bucket_stage(
-    export: Export, resources: PipelineResources, read: _Read, failed: int | None
+    export: Export, resources: PipelineResources, metrics: _Metrics, failed: int | None
 ) -> ExportStage:
-    name = str(export.location) if export.location else "is being made"
+    name = str(export.location) if export.location else "being created"
     if failed is None:
         return ExportStage(
-            "Bucket", name, ExportHealth.UNKNOWN, "Whether records failed is not known.", "bytes"
+            "Bucket", name, ExportHealth.UNKNOWN, "Cannot tell whether records failed.", "bytes"
         )
     if failed:
         suffix = " or more" if failed == MAX_ERROR_OBJECTS else ""
-        message = f"{failed:,}{suffix} objects under errors/: replay them, in the tab Failed."
+        message = f"{failed:,}{suffix} objects of failed records. Replay them on the tab Failed."
         return ExportStage("Bucket", name, ExportHealth.FAILING, message, "bytes")
-    health = read.health(_delivery(resources, "DeliveryToS3.Bytes"))
-    return ExportStage("Bucket", name, health, "Nothing lies under the error prefix.", "bytes")
+    health = metrics.health(_delivery(resources, "DeliveryToS3.Bytes"))
+    return ExportStage("Bucket", name, health, "No failed records.", "bytes")

@@ -1,4 +1,4 @@
-"""Which stacks of the export are installed in an account and region, and which groups each wants."""
+"""The export's stacks in an account and region, and the log groups that each one selects."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -9,12 +9,16 @@ from ops.logs.lake.layout import Location
 from ops.templates.logs import CENTRAL_DESCRIPTION, MEMBER_DESCRIPTION
 from ops.templates.logs.subscriber import OWN_GROUPS
 
-NEVER_COMPLETE = ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")  # was never complete
+NEVER_COMPLETE = (
+    "REVIEW_IN_PROGRESS",
+    "ROLLBACK_COMPLETE",
+    "ROLLBACK_FAILED",
+)  # no complete stack was ever created
 
 
 @dataclass(frozen=True)
 class SubscriptionRules:
-    """What a stack's subscriber goes by: its parameters."""
+    """Which log groups a stack's subscriber exports and how, from the stack's parameters."""
 
     filter: str
     destination: str
@@ -25,15 +29,15 @@ class SubscriptionRules:
     own: tuple[str, ...] = (OWN_GROUPS,)
 
     def is_own(self, group: str) -> bool:
-        """Whether it is a group of the export itself: exporting it would never end."""
+        """Whether the group belongs to the export itself: exporting it would be an endless loop."""
         return group.startswith(self.own)
 
     def exclusion_reason(self, group: str) -> str:
-        """Why the parameters leave the group out; empty where they want it."""
+        """Return the reason why the parameters exclude the group; empty if they include it."""
         if not group.startswith(self.prefix):
-            return f"its name does not begin with {self.prefix} (LogGroupNamePrefix)"
+            return f"its name does not start with {self.prefix} (LogGroupNamePrefix)"
         if self.include and not any(fnmatchcase(group, pattern) for pattern in self.include):
-            return f"its name matches none of {', '.join(self.include)} (IncludePatterns)"
+            return f"its name does not match {' or '.join(self.include)} (IncludePatterns)"
         for pattern in self.exclude:
             if fnmatchcase(group, pattern):
                 return f"its name matches {pattern} (ExcludePatterns)"
@@ -45,7 +49,7 @@ class SubscriptionRules:
 
 @dataclass(frozen=True)
 class Export:
-    """A stack of the export: the central one has the bucket, a member sends to it."""
+    """A stack of the export: the central stack has the bucket, member stacks send to it."""
 
     place: Place
     stack: Stack
@@ -66,12 +70,12 @@ class Export:
 
     @property
     def schedule(self) -> str:
-        """When the subscriber looks at all groups."""
+        """When the subscriber checks all log groups."""
         return self.stack.parameters.get("SubscribeSchedule", "")
 
     @property
     def location(self) -> Location | None:
-        """Where a central stack's logs lie; None for a member, and while the stack is being made."""
+        """The bucket and prefix of a central stack; None for a member, and during stack creation."""
         bucket = self.stack.outputs.get("Bucket", "").rpartition(":")[2]
         if not self.central or not bucket:
             return None
@@ -80,7 +84,7 @@ class Export:
 
 
 def find_exports(cloud: Cloud, place: Place) -> tuple[Export, ...]:
-    """The export's stacks of the place, recognized by their description, wherever they were deployed from."""
+    """Return the export's stacks in an account and region, recognized by their descriptions."""
     central = {CENTRAL_DESCRIPTION: True, MEMBER_DESCRIPTION: False}
     return tuple(
         Export(place, stack, central[stack.description])
@@ -90,7 +94,7 @@ def find_exports(cloud: Cloud, place: Place) -> tuple[Export, ...]:
 
 
 def subscription_filter_name(region: str) -> str:
-    """What the subscriber calls its filters and its account policy."""
+    """Return the name of the subscriber's filters and account policy."""
     return f"slipway-{region}"
 
 

@@ -1,8 +1,8 @@
-"""Replay of the error prefix: what Firehose could not process goes into the stream again, after the cure.
+"""Replay of failed records: put them into the stream again, after the cause of the failure is fixed.
 
-One step an error object: its records are put into the stream, then it moves to `replayed/`. A crash between
-the two puts them twice, with the same ids; an object that has moved is done. Records that are none of
-CloudWatch's are kept apart, below `strange/`.
+One step per error object puts its records into the stream, then moves the object to `replayed/`. A crash
+between the two puts the records twice, with the same event IDs. Records that are not from CloudWatch Logs are
+copied to `strange/`.
 """
 
 import uuid
@@ -21,7 +21,7 @@ from ops.logs.lake.layout import Location
 from ops.operations import Operation
 from ops.plan import READY, Check, Plan, Readiness, Resource, Step
 
-MAX_OBJECTS = 1_000  # a plan
+MAX_OBJECTS = 1_000  # per plan
 ACTIONS = (
     "kinesis:PutRecords",
     "s3:DeleteObject",
@@ -33,7 +33,7 @@ ACTIONS = (
 
 @dataclass(frozen=True)
 class Stream:
-    """Where records are put back."""
+    """The Kinesis stream that records are replayed to."""
 
     name: str
     account: str
@@ -42,33 +42,33 @@ class Stream:
 
 @dataclass(frozen=True)
 class ErrorObject:
-    """What lies in one error object."""
+    """The content of one error object."""
 
     key: str
     records: int
     events: int
-    unreadable: int  # records that are not CloudWatch's
+    unreadable: int  # records that are not subscription records
     reasons: tuple[str, ...]  # error codes, most frequent first
 
 
 def list_error_objects(cloud: Cloud, location: Location, limit: int = MAX_OBJECTS) -> list[ErrorObject]:
-    """The error objects, oldest first by name; reads each."""
+    """Read the error objects, in the order of their keys (oldest first)."""
     bucket = _bucket(cloud, location)
     keys = islice(bucket.keys(error_records.errors_prefix(location)), limit)
-    return [error_object for key in keys if (error_object := _look(bucket, key))]
+    return [error_object for key in keys if (error_object := _read(bucket, key))]
 
 
 def plan_replay(cloud: Cloud, location: Location, stream: Stream, objects: list[ErrorObject]) -> Plan:
-    """Puts the records of the error objects into the stream again. Raises InputError when there are none."""
+    """Plan the replay of error objects. Raises InputError if they hold no subscription records."""
     replayable = [error_object for error_object in objects if error_object.records > error_object.unreadable]
     if not replayable:
         raise InputError(
-            f"Nothing under {location}{error_records.ERRORS} can be replayed.",
-            hint="Look at the objects there: they hold no records of CloudWatch Logs.",
+            f"No records under {location}{error_records.ERRORS} can be replayed.",
+            hint="Check the objects there: they do not contain CloudWatch Logs records.",
         )
     events = sum(error_object.events for error_object in replayable)
     return Plan(
-        title=f"Replay {events:,} events of {len(replayable):,} error objects",
+        title=f"Replay {events:,} events from {len(replayable):,} error objects",
         steps=tuple(_step(cloud, location, stream, error_object) for error_object in replayable),
         operation=Operation.REPLAY_RECORDS,
     )
@@ -76,10 +76,10 @@ def plan_replay(cloud: Cloud, location: Location, stream: Stream, objects: list[
 
 def _step(cloud: Cloud, location: Location, stream: Stream, error_object: ErrorObject) -> Step:
     bucket = _bucket(cloud, location)
-    left = f", {error_object.unreadable:,} unreadable ones are kept apart" if error_object.unreadable else ""
+    skipped = f", skip {error_object.unreadable:,} unreadable records" if error_object.unreadable else ""
     return Step(
         id=error_object.key,
-        does=f"Put {error_object.records - error_object.unreadable:,} records into {stream.name} again{left}",
+        does=f"Replay {error_object.records - error_object.unreadable:,} records to {stream.name}{skipped}",
         resource=Resource(
             "AWS::S3::Object", f"{location.bucket}/{error_object.key}", stream.account, stream.region
         ),
@@ -93,7 +93,7 @@ def _step(cloud: Cloud, location: Location, stream: Stream, error_object: ErrorO
 
 def _check(bucket: LogBucket, key: str) -> Check:
     if bucket.read(key) is None:
-        return Check(Readiness.DONE, "it was replayed before")
+        return Check(Readiness.DONE, "already replayed")
     return READY
 
 
@@ -109,14 +109,14 @@ def _replay(cloud: Cloud, location: Location, stream: Stream, key: str, say: Cal
         (str(uuid.uuid4()), error_record.data) for error_record, record in parsed if record is not None
     ]
     kinesis.put_records(cloud, stream.account, stream.region, stream.name, entries)
-    say(f"{len(entries):,} records are in the stream")
+    say(f"{len(entries):,} records put into the stream")
     if len(entries) < len(parsed):
         unparsed = [error_record for error_record, record in parsed if record is None]
         bucket.write(error_records.unreplayable_key(location, key), error_records.to_json_lines(unparsed))
     bucket.move(key, error_records.replayed_key(location, key))
 
 
-def _look(bucket: LogBucket, key: str) -> ErrorObject | None:
+def _read(bucket: LogBucket, key: str) -> ErrorObject | None:
     body = bucket.read(key)
     if body is None:
         return None
@@ -132,7 +132,7 @@ def _look(bucket: LogBucket, key: str) -> ErrorObject | None:
             else:
                 events += error_records.count_events(record).total()
     except ValueError:
-        return ErrorObject(key, 1, 0, 1, ("not Firehose's",))
+        return ErrorObject(key, 1, 0, 1, ("not a Firehose error record",))
     names = tuple(name for name, _ in reasons.most_common())
     return ErrorObject(key, records, events, unreadable, names)
 

@@ -1,4 +1,4 @@
-"""Deploying the log export from a page: what stands, the plan before anything is done, what is refused."""
+"""The tab Deployment: the deployed stacks, the plan before any change, and what is rejected."""
 
 import threading
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_the_plan_is_shown_before_anything_is_deployed(cloud: Cloud) -> None:
     assert not test.exception
     assert "No export is deployed" in texts(test)
     test.text_input(key="deployment-Retention").set_value("48").run()
-    press(test, "Show plan")
+    press(test, "Preview deployment")
     assert not test.exception
     steps = next(frame.value for frame in test.dataframe if "Step" in frame.value)
     assert list(steps["Step"])[:2] == [
@@ -39,13 +39,13 @@ def test_the_plan_is_shown_before_anything_is_deployed(cloud: Cloud) -> None:
         "Create the member stack in production us-east-1",
     ]
     assert len(steps) == len(cloud.places)
-    assert "Deploy" in {button.label for button in test.button}
+    assert "Deploy log export" in {button.label for button in test.button}
 
 
 def test_what_cannot_work_is_said_with_what_would(cloud: Cloud) -> None:
     test = AppTest.from_function(script, default_timeout=SLOW_S).run()
     test.text_input(key="deployment-Retention").set_value("1").run()
-    press(test, "Show plan")
+    press(test, "Preview deployment")
     assert "Retention is '1', not a number from 24 to 8760" in texts(test).replace("\\", "")
     assert not [frame for frame in test.dataframe if "Step" in frame.value]
 
@@ -68,15 +68,15 @@ def test_a_deployment_is_stopped_after_the_place_under_way(tmp_path: Path) -> No
         )
         test = AppTest.from_function(script, default_timeout=SLOW_S).run()
         assert not test.exception
-        assert "0 of 2 places ended" in texts(test)
+        assert "0 of 2 targets ended" in texts(test)
         assert test.button(key="deployment-plan").disabled, "one deployment at a time"
         test = press(test, "Stop")
-        assert "stops after each place under way" in texts(test)
+        assert "stops after each target under way" in texts(test)
         assert "Stop" not in {button.label for button in test.button}
     finally:
         let_go.set()
     eventually(lambda: not work.running)
     assert [work.status(step.id) for step in steps] == [Status.DONE, Status.NOT_RUN]
     test = test.run()
-    assert "1 place not done. It was stopped." in texts(test).replace("\\", "")
+    assert "1 target not done. It was stopped." in texts(test).replace("\\", "")
     assert not test.button(key="deployment-plan").disabled

@@ -16,7 +16,7 @@ from tests.end_to_end.test_log_flow import make_pipeline
 from tests.ops.embedded.log_pipeline import LogPipeline, make_group, write_logs
 from tests.ops.embedded.overlay import REGION, client, eventually
 
-# The hour under way is judged as if it had ended two hours ago.
+# The current hour is checked as if it had ended two hours ago.
 JUDGED = ("--delay", "-120", "--hours", "3")
 
 
@@ -78,7 +78,7 @@ def test_retention_is_set_only_for_what_is_proven(
     group = pipeline.environment["group"]
     where = ("retention", group, "--bucket", pipeline.bucket, *JUDGED)
     status, (row,) = run(capsys, *where)
-    assert (status, row["export"]) == (0, "proven")
+    assert (status, row["export"]) == (0, "verified")
     confirm = ("--set", "7", "--confirm", "delete logs older than 7 days")
     assert run(capsys, *where, *confirm)[0] == 0
     (shown,) = client(embedded, "logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
@@ -94,14 +94,14 @@ def test_retention_of_what_lost_events_is_refused(
     group = pipeline.environment["group"]
     arguments = ("retention", group, "--bucket", pipeline.bucket, *JUDGED, "--set", "7")
     assert main(["logs", *arguments]) == 1
-    assert "3 events are missing in the export" in capsys.readouterr().err
+    assert "3 events are missing in the bucket" in capsys.readouterr().err
     assert main(["logs", "retention", "--bucket", pipeline.bucket, *JUDGED, "--set", "7"]) == 1
-    assert "No log group was named" in capsys.readouterr().err
+    assert "No log groups are specified" in capsys.readouterr().err
 
 
 def test_replay_of_nothing_says_so(pipeline: LogPipeline, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["logs", "replay", "--bucket", pipeline.bucket, "--stream", pipeline.name]) == 0
-    assert "Nothing lies under" in capsys.readouterr().out
+    assert "No failed records under" in capsys.readouterr().out
 
 
 def test_backfill_fetches_and_shows_how_far_it_is(
@@ -119,4 +119,4 @@ def test_backfill_fetches_and_shows_how_far_it_is(
     status, (row,) = run(capsys, *where, "--status")
     assert (row["group"], row["done"], row["events"]) == (group, "100%", 1)
     assert main(["logs", *where, group]) == 1
-    assert "No log group has events from before its subscription" in capsys.readouterr().err
+    assert "No log group is older than its subscription" in capsys.readouterr().err

@@ -1,6 +1,6 @@
-"""Backfill: events from before a group's subscription.
+"""Backfill: export of events from before a group's subscription.
 
-plan     plans a backfill, one step a group
-objects  old events as objects of the dataset
-state    how far each group's backfill is
+plan     plans a backfill, one step per group
+objects  past events as objects in the bucket
+state    the progress of each group's backfill
 """

@@ -1,6 +1,6 @@
-"""Old events as objects of the dataset: JSON lines by hour, under names that the same work gives again.
+"""Past events as objects in the bucket: JSON lines by hour.
 
-So a window that was cut off is simply done again: it overwrites what it wrote.
+Object keys are deterministic, so that repeating an interrupted window overwrites its objects.
 """
 
 import gzip
@@ -16,12 +16,12 @@ from ops.logs.export.ledger.model import GroupKey
 from ops.logs.lake import layout
 from ops.logs.lake.layout import Kind, Location, Partition
 
-PART_BYTES = 32 << 20  # of lines held before they are written
+PART_BYTES = 32 << 20  # of lines buffered before they are written
 _HEADER = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ")
 
 
 class BackfillWriter:
-    """Collects events and writes them in parts; `name` tells this window's objects from all others."""
+    """Buffers events and writes them in parts; `name` distinguishes the objects of a window from others."""
 
     def __init__(
         self, location: Location, group: GroupKey, name: str, write: Callable[[str, bytes], None]
@@ -31,35 +31,35 @@ class BackfillWriter:
         self._name = hashlib.sha256(f"{'/'.join(group)} {name}".encode()).hexdigest()[:24]
         self._write = write
         self._lines: dict[datetime, list[bytes]] = defaultdict(list)
-        self._held = 0
+        self._buffered = 0
         self._part = 0
         self.events = 0
 
     def add(self, event: FilteredLogEvent) -> None:
         line = _line(self._group, event)
         self._lines[_hour(event.timestamp)].append(line)
-        self._held += len(line)
+        self._buffered += len(line)
         self.events += 1
-        if self._held >= PART_BYTES:
+        if self._buffered >= PART_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what is held, an object an hour."""
+        """Write the buffered events, one object per hour."""
         account, region, _ = self._group
         for hour, lines in sorted(self._lines.items()):
             folder = layout.folder(self._location, Kind.JSON, Partition(hour, account, region))
             key = f"{folder}backfill-{self._name}-{self._part:05d}.gz"
             self._write(key, gzip.compress(b"".join(lines), 6, mtime=0))
         self._lines.clear()
-        self._held = 0
+        self._buffered = 0
         self._part += 1
 
 
 def parse_export_object(text: str, stream: str, source: str) -> Iterator[FilteredLogEvent]:
-    """The events of one object of an export task.
+    """Yield the events of an object that an export task has written.
 
-    An event begins at a line with a time before its message; lines without one go on with the event before.
-    They carry no ids: one is made of where the event stands, so that it is always the same.
+    A line that starts with a timestamp starts an event; other lines continue the event before. Export tasks
+    write no event IDs, so the ID is derived from the position, which makes it deterministic.
     """
     at, message, number = "", "", 0
     for line in [*text.split("\n")[:-1], None]:
@@ -77,7 +77,7 @@ def parse_export_object(text: str, stream: str, source: str) -> Iterator[Filtere
 
 
 def streams_by_folder(streams: Iterable[str]) -> dict[str, str]:
-    """Stream names by the folder that an export gives them; a folder of several names stands for itself."""
+    """Map export folders to log stream names; a folder that several names map to keeps its own name."""
     names_by_folder: dict[str, list[str]] = defaultdict(list)
     for name in streams:
         names_by_folder[name.replace("/", "-")].append(name)

@@ -1,9 +1,9 @@
-"""Backfill: events from before a group's subscription, into the same dataset. One step a group, resumable.
+"""Backfill: export events from before a group's subscription, in one resumable step per group.
 
-Small groups are read page by page; large ones are exported by CloudWatch Logs, one at a time in an account
-and region, and taken over from there. The cut is the subscription's beginning, by the time at which an event
-came in. A minute after it is read too, since a subscription takes a moment to begin: those events carry the
-stream's own ids, and readers drop the double.
+Small groups are read page by page; large ones by an export task of CloudWatch Logs, one at a time per account
+and region. The backfill ends where the subscription started, by ingestion time. It also reads the minute
+after, because a subscription needs a moment to start: those events have the same IDs as in the stream, by
+which readers drop the duplicates.
 """
 
 import gzip
@@ -29,7 +29,7 @@ from ops.plan import READY, Check, Plan, Readiness, Resource, Step
 
 WINDOW = timedelta(days=1)
 OVERLAP = timedelta(minutes=1)
-LARGE_BYTES = 2 << 30  # FilterLogEvents gives about 1 MB a call
+LARGE_BYTES = 2 << 30  # FilterLogEvents returns about 1 MB per call
 READ_ACTIONS = ("logs:FilterLogEvents", "s3:GetObject", "s3:PutObject")
 TASK_ACTIONS = (
     "logs:CreateExportTask",
@@ -46,7 +46,7 @@ ReportMessage = Callable[[str], None]
 
 @dataclass(frozen=True)
 class BackfillRequest:
-    """A group whose events from `start` until its subscription began, at `cut`, are wanted."""
+    """A group to backfill from `start` to `cut`, when its subscription started."""
 
     group: LogGroup
     start: datetime
@@ -54,14 +54,14 @@ class BackfillRequest:
     large_bytes: int = LARGE_BYTES
 
     def uses_export_task(self, location: Location) -> bool:
-        """An export task needs a bucket in the group's own region."""
+        """Whether to use an export task, which needs a bucket in the group's region."""
         same_region = location.region == self.group.place.region
         return same_region and self.group.stored_bytes >= self.large_bytes
 
 
 @dataclass(frozen=True)
 class BackfillContext:
-    """What a step needs to run. `stopped` is asked between windows."""
+    """What all steps share. `stopped` is called between windows."""
 
     cloud: Cloud
     location: Location
@@ -82,11 +82,11 @@ def plan_backfill(
     stopped: Callable[[], bool] = lambda: False,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Plan:
-    """Fetches each group's older events. Raises InputError when there is nothing to fetch."""
+    """Plan the backfill of log groups. Raises InputError if there are none."""
     if not requests:
         raise InputError(
-            "No log group has events from before its subscription.",
-            hint="Choose subscribed groups that are older than their subscription.",
+            "No log group is older than its subscription.",
+            hint="Select subscribed log groups that are older than their subscription.",
         )
     context = BackfillContext(cloud, location, stopped, sleep)
     return Plan(
@@ -102,7 +102,7 @@ def _step(context: BackfillContext, request: BackfillRequest) -> Step:
     task = request.uses_export_task(context.location)
     return Step(
         id="/".join(group.key),
-        does=f"Fetch the events of {group.name} {'by an export task' if task else 'page by page'}",
+        does=f"Backfill {group.name} {'with an export task' if task else 'page by page'}",
         resource=Resource("AWS::Logs::LogGroup", group.name, place.account.id, place.region),
         parameters={
             "from": request.start.isoformat(),
@@ -120,12 +120,12 @@ def _step(context: BackfillContext, request: BackfillRequest) -> Step:
 def _check(context: BackfillContext, request: BackfillRequest) -> Check:
     state = backfill_state.load(context.bucket, context.location, request.group.key)
     if state and state.complete and datetime.fromisoformat(state.start) <= request.start:
-        return Check(Readiness.DONE, f"{state.events:,} events were fetched before")
+        return Check(Readiness.DONE, f"already backfilled, {state.events:,} events")
     return READY
 
 
 def _state(context: BackfillContext, request: BackfillRequest) -> BackfillState:
-    """Where an earlier run stopped, if it was to fetch the same."""
+    """Return the state of an earlier run of the same request, or a new one."""
     account, region, name = request.group.key
     fresh = BackfillState(
         account=account,
@@ -144,7 +144,7 @@ def _by_pages(context: BackfillContext, request: BackfillRequest, say: ReportMes
     group = request.group
     state = _state(context, request)
     last = to_milliseconds(request.cut + OVERLAP)
-    end = request.cut + timedelta(hours=MAX_FUTURE_H)  # an event may be of a later time than it came in
+    end = request.cut + timedelta(hours=MAX_FUTURE_H)  # an event's timestamp may be after its ingestion
     at = datetime.fromisoformat(state.until)
     while at < end:
         _check_not_stopped(context, group.name)
@@ -175,7 +175,7 @@ def _by_task(context: BackfillContext, request: BackfillRequest, say: ReportMess
         task = _start(context, request, span, prefix, say)
         state = replace(state, task=task)
         backfill_state.save(context.bucket, context.location, state)
-    say(f"CloudWatch Logs exports {group.name}")
+    say(f"Exporting {group.name} with an export task")
     if not log_history.wait_for_export_task(
         context.cloud, group.place, state.task, stopped=context.stopped, sleep=context.sleep
     ):
@@ -188,7 +188,7 @@ def _by_task(context: BackfillContext, request: BackfillRequest, say: ReportMess
 def _start(
     context: BackfillContext, request: BackfillRequest, span: tuple[int, int], prefix: str, say: ReportMessage
 ) -> str:
-    """Waits for the account's and region's one slot."""
+    """Start an export task, after waiting for any other that is running in the account and region."""
     group = request.group
     while True:
         try:
@@ -196,7 +196,7 @@ def _start(
                 context.cloud, group.place, group.name, span, context.location.bucket, prefix
             )
         except Conflict:
-            say("another export runs in this account and region: waiting for its end")
+            say("Waiting for another export task in this account and region")
             _check_not_stopped(context, group.name)
             context.sleep(log_history.POLL_S)
 
@@ -204,7 +204,7 @@ def _start(
 def _import_objects(
     context: BackfillContext, request: BackfillRequest, prefix: str, say: ReportMessage
 ) -> int:
-    """Turns what the task has written into objects of the dataset, then deletes it."""
+    """Convert the objects of the export task to objects of the dataset, then delete them."""
     bucket, group = context.bucket, request.group
     streams = streams_by_folder(log_history.list_stream_names(context.cloud, group.place, group.name))
     keys = list(bucket.keys(prefix))
@@ -226,4 +226,4 @@ def _import_objects(
 
 def _check_not_stopped(context: BackfillContext, name: str) -> None:
     if context.stopped():
-        raise Conflict(f"The backfill of {name} was stopped.", hint="Start it again: it goes on from here.")
+        raise Conflict(f"The backfill of {name} was stopped.", hint="Start it again to continue from here.")

@@ -1,4 +1,4 @@
-"""How far the backfill of a log group is: one small object a group, written after each window."""
+"""The progress of a log group's backfill: one small object per group, written after each window."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +15,7 @@ STAGING_FOLDER = "backfill/staged/"
 
 @dataclass(frozen=True)
 class BackfillState:
-    """Times in ISO form, UTC. `until` is how far it has come, `cut` where the stream takes over."""
+    """Times in ISO format, UTC. Events before `until` are exported; `cut` is the time of the subscription."""
 
     account: str
     region: str
@@ -25,11 +25,11 @@ class BackfillState:
     until: str
     events: int = 0
     complete: bool = False
-    task: str = ""  # an export task whose objects are not taken over yet
+    task: str = ""  # an export task whose objects are not imported yet
 
     @property
     def share(self) -> float:
-        """From 0 to 1: how much of the time is done."""
+        """The completed fraction of the time range, from 0 to 1."""
         if self.complete:
             return 1.0
         start, cut, until = (datetime.fromisoformat(time) for time in (self.start, self.cut, self.until))
@@ -55,7 +55,7 @@ def save(bucket: LogBucket, location: Location, state: BackfillState) -> None:
 
 
 def load_all(bucket: LogBucket, location: Location) -> list[BackfillState]:
-    """Every group's state, by account, region and name."""
+    """Return the state of every group, by account, region, and name."""
     states = []
     for key in bucket.keys(f"{location.prefix}{STATE_FOLDER}"):
         if body := bucket.read(key):

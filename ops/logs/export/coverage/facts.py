@@ -1,4 +1,4 @@
-"""What decides on all log groups of a place at once: stacks, account policy, tags, refusals, destinations."""
+"""What applies to all log groups of an account and region: stacks, account policy, tags, and errors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,14 +14,17 @@ from ops.errors import NotFound, SlipwayError
 from ops.logs.export.coverage.subscriber_log import read_subscribe_errors
 from ops.logs.export.installed import Export, find_exports
 
-EXPORT_TAG, OPTED_OUT = "slipway:export", "no"  # on a group that was unsubscribed by hand
+EXPORT_TAG, OPTED_OUT = "slipway:export", "no"  # the tag of a log group that was unsubscribed manually
 RESOURCE_TYPE = "logs:log-group"
 
 
 @dataclass(frozen=True)
 class CoverageFacts:
-    """Read before the groups are asked one by one. `barriers` are what keeps a stack's groups from its
-    destination, by the stack's id; `notes` what could not be told."""
+    """Read once, before the subscription filters of each log group.
+
+    `destination_errors` are, by stack ID, why its destination cannot be subscribed to; `subscribe_errors`
+    are the subscriber's errors by log group; `notes` list what could not be read.
+    """
 
     exports: tuple[Export, ...] = ()
     policy: AccountPolicy | SlipwayError | None = None
@@ -31,11 +34,11 @@ class CoverageFacts:
     notes: tuple[str, ...] = ()
 
     def export_of(self, group: str) -> Export:
-        """The stack that wants the group, else the first one."""
+        """Return the stack that includes the group, else the first one."""
         return next((export for export in self.exports if export.rules.includes(group)), self.exports[0])
 
     def covering_policy(self, group: LogGroup) -> AccountPolicy | None:
-        """The policy that exports the group: ours exactly, by its name and by where it leads."""
+        """Return the account policy that exports the group: one with the export's name and destination."""
         policy = self.policy
         if not self.exports or not isinstance(policy, AccountPolicy) or group.log_class != STANDARD:
             return None
@@ -45,7 +48,7 @@ class CoverageFacts:
 
 
 def read_facts(cloud: Cloud, place: Place, now: datetime) -> CoverageFacts:
-    """Raises where the stacks cannot be listed; what else cannot be read is noted."""
+    """Read the facts. Raises if the stacks cannot be listed; other errors are notes."""
     exports = find_exports(cloud, place)
     if not exports:
         return CoverageFacts()
@@ -59,40 +62,40 @@ def read_facts(cloud: Cloud, place: Place, now: datetime) -> CoverageFacts:
     try:
         left_out = find_opted_out(cloud, place)
     except SlipwayError as error:
-        notes.append(f"groups that were unsubscribed by hand are not told from others: {error}")
+        notes.append(f"cannot read which log groups were unsubscribed manually: {error}")
     refusals: dict[str, str] = {}
     for export in exports:
         try:
             refusals |= read_subscribe_errors(cloud, place, export.stack.name, now)
         except SlipwayError as error:
-            notes.append(f"what the subscriber of {export.stack.name} says is not known: {error}")
+            notes.append(f"cannot read the log of the subscriber of {export.stack.name}: {error}")
     barriers = {export.stack.id: _destination_error(cloud, export, notes) for export in exports}
     prefixed = tuple(f"{place.account.name}, {place.region}: {note}" for note in notes)
     return CoverageFacts(exports, policy, left_out, refusals, barriers, prefixed)
 
 
 def find_opted_out(cloud: Cloud, place: Place) -> frozenset[str]:
-    """Names of the groups that were unsubscribed by hand."""
+    """Return the names of log groups that were unsubscribed manually."""
     return frozenset(map(group_name, find_tagged(cloud, place, RESOURCE_TYPE, EXPORT_TAG, OPTED_OUT)))
 
 
 def _destination_error(cloud: Cloud, export: Export, notes: list[str]) -> str:
-    """What keeps every group from the stack's destination; empty for nothing."""
+    """Return why no log group can be subscribed to the stack's destination; empty if they can."""
     destination, account = export.rules.destination, export.place.account.id
     if not destination:
-        return f"the stack {export.stack.name} has no destination: it is {export.stack.status}"
+        return f"the stack {export.stack.name} has no destination: its status is {export.stack.status}"
     try:
         log_destination = read_destination(cloud, destination)
-    except NotFound:  # in an account that is not configured: the subscriber's log says what it answers
+    except NotFound:  # in an account that is not configured: the subscriber's log has the errors
         return ""
     except SlipwayError as error:
-        notes.append(f"whether {destination} lets this account in is not known: {error}")
+        notes.append(f"cannot read whether {destination} allows this account: {error}")
         return ""
     if log_destination is None:
-        return f"the destination {destination} does not exist any more: update the central stack"
+        return f"the destination {destination} no longer exists: update the central stack"
     if not log_destination.may_subscribe(account):
         return (
-            f"the policy of {destination} does not name this account: add {account} to AllowedAccounts "
-            "of the stack that has it"
+            f"the access policy of {destination} does not allow this account: add {account} to "
+            "AllowedAccounts of its stack"
         )
     return ""

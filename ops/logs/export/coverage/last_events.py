@@ -1,4 +1,4 @@
-"""When the last event of each group came to the dataset: its listing by place, the newest hours by group."""
+"""The time of each log group's last exported event, from the newest hours in the bucket."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from ops.logs.lake.layout import EARLINESS, Listing, Scope
 
 SQL = "SELECT account, region, log_group, max(ts) AS last FROM events GROUP BY account, region, log_group"
 LOOK_BACK = timedelta(hours=24)
-MAX_READ_BYTES = 1 << 30  # of objects: what an answer may cost
+MAX_READ_BYTES = 1 << 30  # of objects
 
 
 @dataclass(frozen=True)
 class LastEvents:
-    """`by_group` reaches back to `since` only; `by_place` is the newest hour that has objects in a day."""
+    """The last events since `since` by group, and the newest hour with objects by account and region."""
 
     since: datetime
     by_group: Mapping[GroupKey, datetime] = field(default_factory=dict)
@@ -26,14 +26,14 @@ class LastEvents:
 
 
 class ListingEngine(Protocol):
-    """DuckDB's."""
+    """What the query engine must offer."""
 
     def list(self, scope: Scope) -> Listing: ...
     def query(self, scope: Scope, sql: str, parameters: Mapping[str, Any]) -> pa.Table: ...
 
 
 def last_events(engine: ListingEngine, now: datetime, limit_bytes: int = MAX_READ_BYTES) -> LastEvents:
-    """Of the last day; the events of so many hours as `limit_bytes` allows are read, the newest first."""
+    """Return the last events of the last day, from as many of the newest hours as `limit_bytes` allows."""
     scope = Scope(now - LOOK_BACK, now + EARLINESS)
     listing = engine.list(scope)
     sizes: Counter[datetime] = Counter()
@@ -46,7 +46,7 @@ def last_events(engine: ListingEngine, now: datetime, limit_bytes: int = MAX_REA
         by_place[place] = max(at.hour, by_place.get(place, at.hour))
     if not sizes:
         return LastEvents(scope.start)
-    since = _affordable(sizes, limit_bytes)
+    since = _first_hour(sizes, limit_bytes)
     rows = engine.query(Scope(since, scope.end), SQL, {}).to_pylist()
     by_group = {
         (row["account"], row["region"], row["log_group"]): row["last"].replace(tzinfo=UTC) for row in rows
@@ -54,8 +54,8 @@ def last_events(engine: ListingEngine, now: datetime, limit_bytes: int = MAX_REA
     return LastEvents(since, by_group, by_place)
 
 
-def _affordable(sizes: Mapping[datetime, int], limit_bytes: int) -> datetime:
-    """The beginning of the oldest hour that is still read; the newest one that has objects always is."""
+def _first_hour(sizes: Mapping[datetime, int], limit_bytes: int) -> datetime:
+    """Return the oldest hour within the limit; the newest hour that has objects is always read."""
     since, read = max(sizes), 0
     for hour in sorted(sizes, reverse=True):
         read += sizes[hour]

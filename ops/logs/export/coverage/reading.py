@@ -1,7 +1,7 @@
-"""Coverage: every log group of every account and region, whether it is exported, and why not.
+"""Coverage of all accounts and regions: whether each log group is exported, and why not.
 
-DescribeSubscriptionFilters answers for one group a call: the calls of a place go out side by side at the
-service's rate, a throttled one is repeated, and what cannot be read is said where it would stand.
+DescribeSubscriptionFilters takes one log group per call. Calls run in parallel at the service's rate, with
+retries if throttled; errors become part of the result.
 """
 
 from collections.abc import Callable, Iterable
@@ -28,15 +28,15 @@ from ops.logs.export.coverage.verdicts import (
 from ops.logs.export.installed import Export
 from ops.logs.lake.layout import HOUR
 
-RATE = 5.0  # DescribeSubscriptionFilters a second, an account and region: CloudWatch Logs quotas
+RATE = 5.0  # DescribeSubscriptionFilters per second, account, and region: CloudWatch Logs quotas
 READERS = 5
-BATCH = 50  # groups between two words of progress
+BATCH = 50  # log groups between progress reports
 DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class PlaceCoverage:
-    """The groups of one account and region; `notes` say what could not be told."""
+    """The log groups of one account and region; `notes` list what could not be read."""
 
     place: Place
     exports: tuple[Export, ...]
@@ -46,7 +46,7 @@ class PlaceCoverage:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What was found at `at`; places that did not answer are in `unread`, with the error."""
+    """The coverage at `at`; `unread` are the accounts and regions that could not be read, with the error."""
 
     at: datetime
     places: tuple[PlaceCoverage, ...]
@@ -65,13 +65,13 @@ class Coverage:
 
     @property
     def complete(self) -> bool:
-        """Whether everything could be read and every wanted group is exported."""
+        """Whether everything could be read and every included log group is exported."""
         return not self.unread and not self.of(*GAPS, CoverageState.NOT_READ)
 
 
 @dataclass(frozen=True)
 class CoverageProgress:
-    """How far the reading of a place is."""
+    """The progress of reading one account and region."""
 
     place: Place
     done: int
@@ -88,7 +88,7 @@ def read_coverage(
     report: ReportProgress = lambda tick: None,
     pace: Callable[[], Pace] = lambda: Pace(RATE),
 ) -> Coverage:
-    """Reads every place at once, each at its own pace. Never raises for one that does not answer."""
+    """Read all accounts and regions in parallel, each rate-limited. Errors are part of the result."""
     readings = cloud.read(lambda place: read_place(cloud, place, now, report, pace()), places)
     return Coverage(
         now,
@@ -100,7 +100,7 @@ def read_coverage(
 def read_place(
     cloud: Cloud, place: Place, now: datetime, report: ReportProgress, pace: Pace
 ) -> PlaceCoverage:
-    """Every log group of the place. Raises where the groups or the stacks cannot be listed."""
+    """Read the coverage of one account and region. Raises if groups or stacks cannot be listed."""
     groups = log_groups.list_groups(cloud, place)
     facts = read_facts(cloud, place, now)
     report(CoverageProgress(place, 0, len(groups)))
@@ -118,7 +118,7 @@ def read_place(
 
 
 class _Filters:
-    """Reads the filters of groups; after a refusal of the right to do so it does not ask again."""
+    """Reads subscription filters; makes no further calls after the first access denied error."""
 
     def __init__(self, cloud: Cloud, place: Place, pace: Pace) -> None:
         self._cloud = cloud
@@ -143,7 +143,7 @@ class _Filters:
 def _bytes_per_day(
     cloud: Cloud, place: Place, groups: Iterable[LogGroup], now: datetime
 ) -> tuple[dict[str, float], tuple[str, ...]]:
-    """What CloudWatch took in in the last day, by group; a note instead where it does not tell."""
+    """Return the bytes ingested in the last day by group, or a note if the metrics cannot be read."""
     daily = {group.name: 0.0 for group in groups}
     names, metrics = list(daily), ("IncomingBytes",)
     try:
@@ -152,5 +152,5 @@ def _bytes_per_day(
         ):
             daily[metric_sum.name] += metric_sum.value
     except SlipwayError as error:
-        return {}, (f"{place.account.name}, {place.region}: bytes a day are not known: {error}",)
+        return {}, (f"{place.account.name}, {place.region}: cannot read the ingested bytes: {error}",)
     return daily, ()

@@ -1,4 +1,4 @@
-"""Which log groups are exported, and since when: by the filter or account policy of the subscriber's name."""
+"""Which log groups are exported and since when, by the names of filters and account policies."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from ops.aws.logs import groups as log_groups
 from ops.aws.logs.groups import LogGroup
 from ops.logs.export.installed import subscription_filter_name
 
-READERS = 5  # of DescribeSubscriptionFilters, ten a second in an account and region
+READERS = 5  # parallel calls of DescribeSubscriptionFilters
 
 
 @dataclass(frozen=True)
 class GroupExport:
-    """A log group, and when its export began; None where it is not exported."""
+    """A log group and the start of its export, which is None if it is not exported."""
 
     group: LogGroup
     since: datetime | None
 
 
 def list_group_exports(cloud: Cloud, place: Place) -> list[GroupExport]:
-    """Every log group of the account and region. One call a group, unless a policy covers it."""
+    """Return all log groups of an account and region. Takes a call per group that no policy covers."""
     groups = log_groups.list_groups(cloud, place)
     policy = account_policies.read_policy(cloud, place)
     name = subscription_filter_name(place.region)

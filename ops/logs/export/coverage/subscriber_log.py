@@ -1,4 +1,4 @@
-"""What the subscriber says of the groups that it could not subscribe: its last report, from its log."""
+"""The log groups that the subscriber function failed to subscribe, from the reports in its log."""
 
 import json
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from ops.aws.logs.history import read_events, to_milliseconds
 from ops.errors import NotFound
 from ops.templates.logs.subscriber import OWN_GROUPS
 
-LOOK_BACK = timedelta(hours=26)  # a schedule of a day, and what it takes
+LOOK_BACK = timedelta(hours=26)  # covers a daily schedule and the duration of a run
 
 
 def read_subscribe_errors(cloud: Cloud, place: Place, stack: str, now: datetime) -> Mapping[str, str]:
-    """Each refused group, and why; of all reports of a day, the latest word on each."""
+    """Return the latest error of each log group that could not be subscribed in the last day."""
     start, end = to_milliseconds(now - LOOK_BACK), to_milliseconds(now + timedelta(minutes=1))
     errors: dict[str, str] = {}
     try:
         for event in read_events(cloud, place, f"{OWN_GROUPS}{stack}/subscriber", start, end, '"refused"'):
             errors.update(_parse_errors(event.message))
-    except NotFound:  # the stack is just being made
+    except NotFound:  # the stack is still being created
         return {}
     return errors
 

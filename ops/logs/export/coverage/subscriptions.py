@@ -1,6 +1,6 @@
-"""Subscribing and unsubscribing chosen log groups, as plans.
+"""Plans that subscribe and unsubscribe log groups.
 
-Unsubscribing marks the group with a tag, or the subscriber would subscribe it again with its next look.
+Unsubscribing tags the log group, because the subscriber would otherwise subscribe it again on its next run.
 """
 
 from collections import defaultdict
@@ -28,12 +28,12 @@ READS = ("logs:DescribeSubscriptionFilters", "logs:ListTagsForResource")
 
 
 def plan_subscribe(cloud: Cloud, entries: Sequence[GroupCoverage]) -> Plan:
-    """Exports the chosen groups from now on. Raises InputError for one that cannot be subscribed."""
+    """Plan to export log groups from now on. Raises InputError for a group that cannot be subscribed."""
     _check_not_empty(entries)
     for entry in entries:
         if entry.state not in CAN_SUBSCRIBE:
             raise InputError(
-                f"{entry.group.name} cannot be subscribed: {entry.reason or 'it is subscribed'}.",
+                f"Cannot subscribe {entry.group.name}: {entry.reason or 'already subscribed'}.",
                 field="groups",
                 hint=_remedy(entry),
             )
@@ -41,35 +41,35 @@ def plan_subscribe(cloud: Cloud, entries: Sequence[GroupCoverage]) -> Plan:
         step
         for export, groups in _by_export(entries)
         for step in (
-            [_policy_step(cloud, export, groups, leave_out=False)]
+            [_policy_step(cloud, export, groups, exclude=False)]
             if export.rules.by_account
             else [_subscribe_step(cloud, export, entry) for entry in groups]
         )
     ]
-    return Plan(f"Export {_count(entries)}", tuple(steps), Operation.SUBSCRIBE_GROUPS)
+    return Plan(f"Subscribe {_count(entries)}", tuple(steps), Operation.SUBSCRIBE_GROUPS)
 
 
 def plan_unsubscribe(cloud: Cloud, entries: Sequence[GroupCoverage]) -> Plan:
-    """Ends the export of the chosen groups until they are subscribed by hand again."""
+    """Plan to stop the export of log groups until they are subscribed manually."""
     _check_not_empty(entries)
     for entry in entries:
         if entry.state not in (CoverageState.SUBSCRIBED, CoverageState.PENDING, CoverageState.NOT_SUBSCRIBED):
             raise InputError(
-                f"{entry.group.name} is not exported: {entry.reason}.",
+                f"Cannot unsubscribe {entry.group.name}: {entry.reason}.",
                 field="groups",
-                hint="Choose groups that are.",
+                hint="Select log groups that are subscribed.",
             )
     steps = [
         step
         for export, groups in _by_export(entries)
         for step in (
-            [_policy_step(cloud, export, groups, leave_out=True)]
+            [_policy_step(cloud, export, groups, exclude=True)]
             if export.rules.by_account
             else [_unsubscribe_step(cloud, export, entry) for entry in groups]
         )
     ]
     return Plan(
-        f"Stop exporting {_count(entries)}",
+        f"Unsubscribe {_count(entries)}",
         tuple(steps),
         Operation.UNSUBSCRIBE_GROUPS,
         confirm="stop exporting",
@@ -78,17 +78,17 @@ def plan_unsubscribe(cloud: Cloud, entries: Sequence[GroupCoverage]) -> Plan:
 
 def _check_not_empty(entries: Sequence[GroupCoverage]) -> None:
     if not entries:
-        raise InputError("No log group was chosen.", field="groups")
+        raise InputError("No log groups are selected.", field="groups", hint="Select at least one.")
 
 
 def _remedy(covered: GroupCoverage) -> str:
     if covered.state is CoverageState.EXCLUDED:
-        return "Change the patterns of the export's stack there, then update it."
+        return "Change the patterns in the parameters of the export's stack, then update it."
     if covered.state is CoverageState.FILTER_LIMIT:
-        return "Remove one of the two filters, or let the export subscribe by account (SubscribeBy)."
+        return "Remove one of the two filters, or set the export's parameter SubscribeBy to account."
     if covered.state is CoverageState.NO_EXPORT:
         return "Deploy the export to that account and region first."
-    return "Choose groups that are wanted and not exported."
+    return "Select log groups that the export includes and that are not exported."
 
 
 def _count(entries: Sequence[GroupCoverage]) -> str:
@@ -111,10 +111,10 @@ def _subscribe_step(cloud: Cloud, export: Export, covered: GroupCoverage) -> Ste
     def check() -> Check:
         filters = log_groups.list_subscription_filters(cloud, group.place, group.name)
         names = {subscription.name: subscription.destination for subscription in filters}
-        if names.get(rules.filter) == rules.destination and not _is_left_out(cloud, group):
-            return Check(Readiness.DONE, "subscribed already")
+        if names.get(rules.filter) == rules.destination and not _is_opted_out(cloud, group):
+            return Check(Readiness.DONE, "already subscribed")
         if rules.filter not in names and len(names) >= log_groups.MAX_FILTERS:
-            return Check(Readiness.CHANGED, f"it has two filters of others meanwhile: {', '.join(names)}")
+            return Check(Readiness.CHANGED, f"it now has two other subscription filters: {', '.join(names)}")
         return READY
 
     def act() -> None:
@@ -143,18 +143,18 @@ def _unsubscribe_step(cloud: Cloud, export: Export, covered: GroupCoverage) -> S
         }
 
     def check() -> Check:
-        if not exports_group() and _is_left_out(cloud, group):
-            return Check(Readiness.DONE, "unsubscribed already")
+        if not exports_group() and _is_opted_out(cloud, group):
+            return Check(Readiness.DONE, "already unsubscribed")
         return READY
 
     def act() -> None:
         log_groups.tag(cloud, group.place, group.name, {EXPORT_TAG: OPTED_OUT})
-        if exports_group():  # a filter that leads elsewhere is somebody else's
+        if exports_group():  # a filter with another destination is not the export's
             log_groups.delete_subscription_filter(cloud, group.place, group.name, rules.filter)
 
     return Step(
         id="/".join(group.key),
-        does=f"Unsubscribe {group.name}, and mark it so that it stays so",
+        does=f"Unsubscribe {group.name} and tag it",
         resource=_resource(FILTER, group),
         parameters={"filter": rules.filter, "tag": f"{EXPORT_TAG}={OPTED_OUT}"},
         evidence=covered.exported_by or covered.reason,
@@ -165,50 +165,50 @@ def _unsubscribe_step(cloud: Cloud, export: Export, covered: GroupCoverage) -> S
     )
 
 
-def _policy_step(cloud: Cloud, export: Export, groups: Sequence[GroupCoverage], *, leave_out: bool) -> Step:
-    """One for all groups of the place: the account has one policy."""
+def _policy_step(cloud: Cloud, export: Export, groups: Sequence[GroupCoverage], *, exclude: bool) -> Step:
+    """Return one step for all groups of an account and region, which has one policy."""
     place, rules = export.place, export.rules
     names = frozenset(entry.group.name for entry in groups)
-    names_shown = ", ".join(sorted(names)[:5]) + (", …" if len(names) > 5 else "")
+    shown = ", ".join(sorted(names)[:5]) + (", …" if len(names) > 5 else "")
 
     def check() -> Check:
         policy = account_policies.read_policy(cloud, place)
         if policy is None or (policy.name, policy.destination) != (rules.filter, rules.destination):
-            return Check(Readiness.CHANGED, f"the account's policy is not {rules.filter} any more")
+            return Check(Readiness.CHANGED, f"the account policy is no longer {rules.filter}")
         tagged, excluded = find_opted_out(cloud, place), policy.excluded
-        done = names <= (tagged & excluded) if leave_out else not names & (tagged | excluded)
-        return Check(Readiness.DONE, "so already") if done else READY
+        done = names <= (tagged & excluded) if exclude else not names & (tagged | excluded)
+        return Check(Readiness.DONE, "already up to date") if done else READY
 
     def act() -> None:
         for name in sorted(names):
-            if leave_out:
+            if exclude:
                 log_groups.tag(cloud, place, name, {EXPORT_TAG: OPTED_OUT})
             else:
                 log_groups.untag(cloud, place, name, EXPORT_TAG)
         policy = account_policies.read_policy(cloud, place)
         before = policy.excluded if policy else frozenset()
-        excluded = before | names if leave_out else before - names
+        excluded = before | names if exclude else before - names
         account_policies.exclude_groups(cloud, place, rules.filter, excluded)
 
     return Step(
         id=f"{place.account.id}/{place.region}/{rules.filter}",
-        does=f"Let the account policy {'leave out' if leave_out else 'cover'} {names_shown}",
+        does=f"{'Exclude' if exclude else 'Include'} {shown} in the account policy",
         resource=Resource(POLICY, rules.filter, place.account.id, place.region),
-        parameters={"leave_out" if leave_out else "cover": ", ".join(sorted(names))},
+        parameters={"exclude" if exclude else "include": ", ".join(sorted(names))},
         evidence=groups[0].exported_by or groups[0].reason,
         actions=(
             "logs:DescribeAccountPolicies",
             "logs:PutAccountPolicy",
-            "logs:TagResource" if leave_out else "logs:UntagResource",
+            "logs:TagResource" if exclude else "logs:UntagResource",
             "tag:GetResources",
         ),
         check=check,
         act=lambda say: act(),
-        destructive=leave_out,
+        destructive=exclude,
     )
 
 
-def _is_left_out(cloud: Cloud, group: LogGroup) -> bool:
+def _is_opted_out(cloud: Cloud, group: LogGroup) -> bool:
     return log_groups.tags_of(cloud, group.place, group.name).get(EXPORT_TAG) == OPTED_OUT
 
 

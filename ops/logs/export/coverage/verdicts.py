@@ -1,4 +1,4 @@
-"""Whether a log group is exported, and why not. Pure: from what was read to a word and a reason."""
+"""Whether a log group is exported, and why not: derives its state and reason. Pure."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,36 +10,36 @@ from ops.errors import SlipwayError
 from ops.logs.export.coverage.facts import EXPORT_TAG, OPTED_OUT, CoverageFacts
 from ops.logs.export.installed import Export
 
-PENDING_PERIOD = timedelta(hours=1)  # the subscriber's schedule, unless another one was chosen
+PENDING_PERIOD = timedelta(hours=1)  # the default schedule of the subscriber
 
 
 class CoverageState(StrEnum):
-    """How it is with a log group's export, in a word."""
+    """The state of a log group's export."""
 
     SUBSCRIBED = "subscribed"
-    PENDING = "new"
+    PENDING = "pending"
     NOT_SUBSCRIBED = "not subscribed"
-    FILTER_LIMIT = "no free filter"
-    BLOCKED = "refused"
-    NOT_READ = "unreadable"
+    FILTER_LIMIT = "filter limit reached"
+    BLOCKED = "blocked"
+    NOT_READ = "not read"
     EXCLUDED = "excluded"
     UNSUBSCRIBED = "unsubscribed"
-    EXPORT_LOGS = "the export's own"
-    UNSUPPORTED = "class without subscriptions"
-    NO_EXPORT = "no export here"
+    EXPORT_LOGS = "export logs"
+    UNSUPPORTED = "unsupported log class"
+    NO_EXPORT = "no export"
 
 
 GAPS = (
     CoverageState.NOT_SUBSCRIBED,
     CoverageState.FILTER_LIMIT,
     CoverageState.BLOCKED,
-)  # wanted, and not exported
-WANTED = (CoverageState.SUBSCRIBED, CoverageState.PENDING, *GAPS, CoverageState.NOT_READ)
+)  # included by the export, but not exported
+INCLUDED = (CoverageState.SUBSCRIBED, CoverageState.PENDING, *GAPS, CoverageState.NOT_READ)
 
 
 @dataclass(frozen=True)
 class GroupCoverage:
-    """One log group. `by` names the filter or policy that exports it, `export` the stack that decides."""
+    """The coverage of a log group: `exported_by` a filter or policy, decided by the stack `export`."""
 
     group: LogGroup
     state: CoverageState
@@ -50,11 +50,11 @@ class GroupCoverage:
     bytes_per_day: float | None = None
 
 
-Filters = list[SubscriptionFilter] | SlipwayError | None  # of a group; None where they were not asked for
+Filters = list[SubscriptionFilter] | SlipwayError | None  # of a log group; None if they were not read
 
 
 def needs_filters(facts: CoverageFacts, group: LogGroup) -> bool:
-    """Whether the group's filters have to be asked for: a call of its own."""
+    """Whether the subscription filters of the group must be read, which takes a call."""
     return bool(facts.exports) and group.log_class == STANDARD and facts.covering_policy(group) is None
 
 
@@ -62,7 +62,7 @@ def judge_group(
     facts: CoverageFacts, group: LogGroup, filters: Filters, now: datetime, bytes_a_day: float | None = None
 ) -> GroupCoverage:
     if not facts.exports:
-        reason = "no stack of the export is deployed in this account and region"
+        reason = "the export is not deployed in this account and region"
         return GroupCoverage(group, CoverageState.NO_EXPORT, reason, bytes_per_day=bytes_a_day)
     export = facts.export_of(group.name)
     exported_by, since = _exporting(facts, group, filters, export)
@@ -75,7 +75,7 @@ def judge_group(
 def _exporting(
     facts: CoverageFacts, group: LogGroup, filters: Filters, export: Export
 ) -> tuple[str, datetime | None]:
-    """What exports the group, and since when; empty for nothing."""
+    """Return the filter or policy that exports the group, and since when; empty if none does."""
     if policy := facts.covering_policy(group):
         return f"account policy {policy.name}", max(group.created, policy.since)
     rules = export.rules
@@ -90,20 +90,20 @@ def _why_not(
 ) -> tuple[CoverageState, str]:
     if group.log_class != STANDARD:
         name = group.log_class.replace("_", " ").title()
-        return CoverageState.UNSUPPORTED, f"the class {name} takes no subscription"
+        return CoverageState.UNSUPPORTED, f"the log class {name} does not support subscription filters"
     if export.rules.is_own(group.name):
-        return CoverageState.EXPORT_LOGS, "exporting the export's own logs would never end"
+        return CoverageState.EXPORT_LOGS, "exporting the logs of the export would be an endless loop"
     if group.name in facts.opted_out:
         return (
             CoverageState.UNSUBSCRIBED,
-            f"unsubscribed by hand: it bears the tag {EXPORT_TAG} = {OPTED_OUT}",
+            f"unsubscribed manually: it has the tag {EXPORT_TAG} = {OPTED_OUT}",
         )
-    if objection := export.rules.exclusion_reason(group.name):
-        return CoverageState.EXCLUDED, objection
+    if reason := export.rules.exclusion_reason(group.name):
+        return CoverageState.EXCLUDED, reason
     if isinstance(filters, SlipwayError):
         return CoverageState.NOT_READ, str(filters)
-    if barrier := facts.destination_errors.get(export.stack.id):
-        return CoverageState.BLOCKED, barrier
+    if error := facts.destination_errors.get(export.stack.id):
+        return CoverageState.BLOCKED, error
     if export.rules.by_account:
         return _without_policy(facts, export)
     return _without_filter(facts, group, filters or [], export, now)
@@ -112,14 +112,14 @@ def _why_not(
 def _without_policy(facts: CoverageFacts, export: Export) -> tuple[CoverageState, str]:
     policy, name = facts.policy, export.rules.filter
     if isinstance(policy, SlipwayError):
-        return CoverageState.NOT_READ, f"the account's policy cannot be read: {policy}"
+        return CoverageState.NOT_READ, f"cannot read the account policy: {policy}"
     if not isinstance(policy, AccountPolicy):
-        return CoverageState.NOT_SUBSCRIBED, f"the account's policy {name} is missing"
+        return CoverageState.NOT_SUBSCRIBED, f"the account policy {name} does not exist"
     if policy.name != name:
-        return CoverageState.BLOCKED, f"the account has another policy, {policy.name}, and AWS allows one"
+        return CoverageState.BLOCKED, f"the account already has the policy {policy.name}, and AWS allows one"
     if policy.destination != export.rules.destination:
-        return CoverageState.NOT_SUBSCRIBED, f"the account's policy {name} leads to {policy.destination}"
-    return CoverageState.NOT_SUBSCRIBED, f"the account's policy {name} leaves it out"
+        return CoverageState.NOT_SUBSCRIBED, f"the account policy {name} sends to {policy.destination}"
+    return CoverageState.NOT_SUBSCRIBED, f"the account policy {name} excludes it"
 
 
 def _without_filter(
@@ -131,15 +131,15 @@ def _without_filter(
         names = ", ".join(subscription.name for subscription in filters)
         return (
             CoverageState.FILTER_LIMIT,
-            f"it has two filters of others, which is CloudWatch's limit: {names}",
+            f"it already has two other subscription filters, the CloudWatch Logs limit: {names}",
         )
-    if refusal := facts.subscribe_errors.get(group.name):
-        return CoverageState.BLOCKED, f"the subscriber was refused: {refusal}"
+    if error := facts.subscribe_errors.get(group.name):
+        return CoverageState.BLOCKED, f"the subscriber failed: {error}"
     if own_filter:
-        return CoverageState.NOT_SUBSCRIBED, f"its filter {name} leads to {own_filter.destination}"
+        return CoverageState.NOT_SUBSCRIBED, f"its filter {name} sends to {own_filter.destination}"
     if now - group.created < PENDING_PERIOD:
-        return CoverageState.PENDING, f"just made; the subscriber looks again: {export.schedule}"
+        return CoverageState.PENDING, f"created recently; next check by the subscriber: {export.schedule}"
     return (
         CoverageState.NOT_SUBSCRIBED,
-        f"the subscriber has not come to it; it looks again: {export.schedule}",
+        f"not processed by the subscriber yet; next check: {export.schedule}",
     )

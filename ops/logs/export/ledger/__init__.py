@@ -1,7 +1,7 @@
-"""The loss ledger: events counted on both sides of the export, and what is missing.
+"""The loss ledger: compares ingested with exported events, and counts missing ones.
 
-model     rows of the ledger, and how events are matched
-counting  counts events in CloudWatch, in errors and in the dataset
-exported  counts the dataset's events with a query engine
-reader    reads ledger, backfill and retention together
+model     the rows of the ledger, and how events are matched
+counting  counts events in CloudWatch, in error objects, and in the bucket
+exported  counts events in the bucket with a query engine
+reader    reads what the ledger, backfill, and retention need
 """

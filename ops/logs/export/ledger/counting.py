@@ -1,4 +1,4 @@
-"""Fills the ledger's books: CloudWatch's metrics, the error prefix, and the dataset by a given function."""
+"""Counts the events of the ledger: in CloudWatch's metrics, in error objects, and in the bucket."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from ops.logs.lake.layout import HOUR, Location, Scope, hour_of
 
 EVENTS, BYTES = "IncomingLogEvents", "IncomingBytes"
 READERS = 8
-MAX_ERROR_OBJECTS = 10_000  # read for one ledger; what is beyond is said in its notes
+MAX_ERROR_OBJECTS = 10_000  # read per ledger; a note reports that there are more
 
 CountExported = Callable[[Scope], Iterable[tuple[GroupHour, EventCount]]]
 
@@ -28,14 +28,14 @@ def count_events(
     end: datetime,
     count_exported: CountExported,
 ) -> LedgerCounts:
-    """Counts everything for the subscribed groups, in hours. Reads only.
+    """Count the events of the subscribed groups by hour. Read-only.
 
-    `count_exported` counts the events of a scope by group and hour, doubles dropped where they can be.
+    `count_exported` counts the events of a scope by group and hour, without duplicates where events have IDs.
     """
     first = hour_of(start)
     wide = Scope(
         first - timedelta(days=1), end + MAX_FUTURE_H * HOUR
-    )  # events lie in other hours than they came in
+    )  # timestamps may be in other hours than the ingestion
     notes: list[str] = []
     failed = count_failed(cloud, location, notes)
     taken_in, unread = count_ingested(cloud, list(since), first, end)
@@ -49,7 +49,7 @@ def count_events(
 
 
 def _summed(counted: Iterable[tuple[GroupHour, EventCount]]) -> dict[GroupHour, EventCount]:
-    """An hour may be counted in several places: formats, hours of arrival."""
+    """Sum counts by hour, because an hour's events may be in several formats and arrival hours."""
     sums: dict[GroupHour, EventCount] = {}
     for at, count in counted:
         before = sums.get(at, EventCount())
@@ -60,7 +60,7 @@ def _summed(counted: Iterable[tuple[GroupHour, EventCount]]) -> dict[GroupHour, 
 def count_ingested(
     cloud: Cloud, groups: Sequence[GroupKey], start: datetime, end: datetime
 ) -> tuple[dict[GroupHour, EventCount], dict[tuple[str, str], str]]:
-    """CloudWatch's own counts by group and hour; a word on each account and region that did not answer."""
+    """Return CloudWatch's counts by group and hour, and an error for each account and region not read."""
     places: dict[tuple[str, str], list[str]] = {}
     for account, region, name in groups:
         places.setdefault((account, region), []).append(name)
@@ -82,19 +82,19 @@ def count_ingested(
         if reading.error:
             name = reading.place.account.name
             unread[(reading.place.account.id, reading.place.region)] = (
-                f"{name}, {reading.place.region} is not judged: {reading.error}"
+                f"{name}, {reading.place.region} is not checked: {reading.error}"
             )
         counted.update(reading.value or {})
     return counted, unread
 
 
 def count_failed(cloud: Cloud, location: Location, notes: list[str]) -> dict[GroupHour, int]:
-    """Events under the error prefix by group and hour; adds to `notes` what could not be told."""
+    """Count the events under the error prefix by group and hour; add to `notes` what was not counted."""
     bucket = LogBucket(cloud, location.bucket, location.account, location.region)
     keys: list[str] = []
     for key in bucket.keys(error_records.errors_prefix(location)):
         if len(keys) == MAX_ERROR_OBJECTS:
-            notes.append(f"More than {MAX_ERROR_OBJECTS:,} error objects: only the first are counted.")
+            notes.append(f"Only the first {MAX_ERROR_OBJECTS:,} error objects are counted.")
             break
         keys.append(key)
 
@@ -120,5 +120,5 @@ def count_failed(cloud: Cloud, location: Location, notes: list[str]) -> dict[Gro
             total.update(counted)
             unknown += unparsed
     if unknown:
-        notes.append(f"Records under the error prefix that are not of CloudWatch Logs: {unknown:,}.")
+        notes.append(f"{unknown:,} failed records are not CloudWatch Logs records and are not counted.")
     return dict(total)

@@ -1,4 +1,4 @@
-"""Counts the dataset's events by group and hour, with whichever engine it is given."""
+"""Counts exported events by group and hour with a query engine."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC
@@ -11,7 +11,7 @@ from ops.logs.export.ledger.counting import CountExported
 from ops.logs.export.ledger.model import EventCount
 from ops.logs.lake.layout import Scope
 
-# `events` holds each event once where its format carries ids.
+# The relation `events` has each event once, if its format includes IDs.
 SQL = """
 SELECT account, region, log_group, date_trunc('hour', ts) AS hour,
        count(*) AS events, sum(length(message)) AS size
@@ -20,13 +20,13 @@ FROM events GROUP BY account, region, log_group, date_trunc('hour', ts)
 
 
 class CountingEngine(Protocol):
-    """What answers a query over `events` in a scope."""
+    """What the query engine must offer: SQL over the relation `events` of a scope."""
 
     def query(self, scope: Scope, sql: str, parameters: Mapping[str, Any]) -> pa.Table: ...
 
 
 def counter(engine: CountingEngine) -> CountExported:
-    """What the ledger asks for: reads every object of the scope, once."""
+    """Return the function that counts exported events for the ledger; it reads all objects of a scope."""
 
     def count(scope: Scope) -> Iterator[tuple[GroupHour, EventCount]]:
         for row in engine.query(scope, SQL, {}).to_pylist():

@@ -1,22 +1,31 @@
-"""The loss ledger: what CloudWatch took in, what lies in S3, what failed, and what is missing. Pure.
+"""The loss ledger: ingested, exported, failed, and missing events by log group and hour. Pure.
 
-CloudWatch counts an event in the hour in which it came in, S3 holds it in the hour of its own time: up to two
-hours later (CloudWatch takes no event from further in the future), or any time earlier. So an event that came
-in at hour h is looked for at h + 2 and before; what is found at none of them is missing.
+CloudWatch counts an event in the hour of its ingestion; in S3 it is in the hour of its timestamp, which is at
+most two hours later (CloudWatch rejects timestamps further in the future) or any time earlier. So an event
+that was ingested in hour h is expected at h + 2 or before, and is missing if it is in none of these hours.
 """
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from ops.logs.export.error_records import GroupHour
 from ops.logs.lake.layout import HOUR, hour_of
 
 MAX_FUTURE_H = 2  # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html
-DELIVERY_DELAY = timedelta(minutes=30)  # until an event that came in should lie in S3
+DELIVERY_DELAY = timedelta(minutes=30)  # after which an ingested event should be in S3
 
 GroupKey = tuple[str, str, str]  # account, region, name
+
+
+class LedgerStatus(StrEnum):
+    COMPLETE = "complete"
+    MISSING = "missing"
+    FAILED = "failed"
+    IN_PROGRESS = "in progress"  # the delivery delay has not passed
+    PARTIAL = "partial"  # the group was subscribed during the hour
 
 
 @dataclass(frozen=True)
@@ -29,8 +38,11 @@ class EventCount:
 
 @dataclass(frozen=True)
 class LedgerRow:
-    """One group and hour. `missing` is what neither S3 nor the error prefix holds; `open` says that the
-    delivery delay is not over, `partial` that the hour is not all subscribed: neither is judged."""
+    """The counts of one group and hour.
+
+    `missing` events are neither in S3 nor under the error prefix. Hours are not checked while the delivery
+    delay has not passed (`pending`), or if the group was subscribed during the hour (`partial`).
+    """
 
     at: GroupHour
     ingested: EventCount
@@ -41,20 +53,26 @@ class LedgerRow:
     partial: bool
 
     @property
-    def status(self) -> str:
-        """In a word: complete, missing, failed, under way, begins."""
+    def status(self) -> LedgerStatus:
         if self.partial:
-            return "begins"
+            return LedgerStatus.PARTIAL
         if self.missing:
-            return "missing"
+            return LedgerStatus.MISSING
         if self.failed:
-            return "failed"
-        return "under way" if self.pending and self.exported.events < self.ingested.events else "complete"
+            return LedgerStatus.FAILED
+        if self.pending and self.exported.events < self.ingested.events:
+            return LedgerStatus.IN_PROGRESS
+        return LedgerStatus.COMPLETE
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether the hour is worth showing: it lacks events, or is not checked."""
+        return self.status not in (LedgerStatus.COMPLETE, LedgerStatus.IN_PROGRESS)
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """Rows by group and hour, of the hours from `start` to `end`."""
+    """The rows of all groups for the hours from `start` to `end`."""
 
     start: datetime
     end: datetime
@@ -63,12 +81,12 @@ class Ledger:
 
     @property
     def missing(self) -> int:
-        """Events that are lost, as far as anybody can tell."""
+        """The number of events that appear to be lost."""
         return sum(row.missing for row in self.rows)
 
     @property
     def failed(self) -> int:
-        """Events under the error prefix: not lost, to be replayed."""
+        """The number of events under the error prefix, which can be replayed."""
         return sum(row.failed for row in self.rows)
 
     @property
@@ -76,7 +94,7 @@ class Ledger:
         return not self.missing and not self.failed
 
     def by_hour(self) -> list[tuple[datetime, int, int, int, int]]:
-        """Hour, events taken in, exported, failed, missing: over all groups."""
+        """Return hour, ingested, exported, failed, and missing events, summed over all groups."""
         sums: dict[datetime, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
         for row in self.rows:
             values = (row.ingested.events, row.exported.events, row.failed, row.missing)
@@ -92,7 +110,7 @@ class Ledger:
 
 @dataclass(frozen=True)
 class LedgerCounts:
-    """What was counted. `since` is when each group's subscription began: other groups are not judged."""
+    """The counted events. `since` is when each group was subscribed; other groups are not checked."""
 
     ingested: Mapping[GroupHour, EventCount]
     exported: Mapping[GroupHour, EventCount]
@@ -104,9 +122,9 @@ class LedgerCounts:
 def build_ledger(
     counts: LedgerCounts, start: datetime, end: datetime, now: datetime, delay: timedelta = DELIVERY_DELAY
 ) -> Ledger:
-    """The ledger of the hours from `start` to `end` (whole hours, UTC) of every subscribed group."""
+    """Build the ledger of all subscribed groups for the hours from `start` to `end` (whole hours, UTC)."""
     rows: list[LedgerRow] = []
-    last_due = hour_of(now - delay)  # hours that ended before it are due
+    last_due = hour_of(now - delay)  # hours that ended before it should be complete
     hours: dict[GroupKey, set[datetime]] = defaultdict(set)
     for at in (*counts.ingested, *counts.exported, *counts.failed):
         hours[(at.account, at.region, at.group)].add(at.hour)
@@ -134,24 +152,24 @@ def _row(
 
 
 def _match(rows: Sequence[LedgerRow]) -> Iterable[LedgerRow]:
-    """The rows, by hour, with what is missing in each.
+    """Return the rows of a group, by hour, with the number of missing events.
 
-    How much is missing at all is a matching of what came in with what is there; in which hour is told by each
-    hour's own balance, which alone would also blame hours whose events moved on in a chain: in at 3 for 5, in
-    at 5 for 7.
+    The total of missing events comes from matching ingested events with available ones over all hours. The
+    hour comes from each hour's own balance, which alone would report too many: events ingested at 3 with a
+    timestamp at 5 would be taken from those ingested at 5 with a timestamp at 7.
     """
     lacking = _shortages(rows, own_hour_first=True)
     surplus = sum(lacking) - sum(_shortages(rows, own_hour_first=False))
     for row, short in zip(rows, lacking, strict=True):
-        excused = min(short, surplus)
-        surplus -= excused
-        yield replace(row, missing=short - excused)
+        elsewhere = min(short, surplus)
+        surplus -= elsewhere
+        yield replace(row, missing=short - elsewhere)
 
 
 def _shortages(rows: Sequence[LedgerRow], *, own_hour_first: bool) -> list[int]:
-    """What each judged hour lacks when every event is looked for in the hours where it may lie.
+    """Return how many events each checked hour lacks, matching events greedily from the earliest hour.
 
-    Those of an earlier hour are among those of a later one, so that the earliest first is never wrong.
+    The hours that may hold the events of one hour include those of all earlier hours, so greedy is optimal.
     """
     available = {row.at.hour: row.exported.events + row.failed for row in rows}
     expected = {row.at.hour: row.ingested.events for row in rows}
@@ -159,7 +177,7 @@ def _shortages(rows: Sequence[LedgerRow], *, own_hour_first: bool) -> list[int]:
         if own_hour_first or row.partial:
             _use(available, expected, row.at.hour, row.at.hour)
         if row.partial:
-            expected[row.at.hour] = 0  # what came in before the subscription is not wanted
+            expected[row.at.hour] = 0  # events ingested before the subscription are not exported
     left = deque(sorted(available))
     for row in rows:
         while expected[row.at.hour] and left and left[0] <= row.at.hour + MAX_FUTURE_H * HOUR:

@@ -1,4 +1,4 @@
-"""Everything that ledger, backfill and retention need to know, read once: groups, ledger, states, proofs."""
+"""Reads once what ledger, backfill, and retention need: log groups, event counts, and backfill states."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What was found at `at`. `notes` names what could not be read."""
+    """Log groups, ledger, and backfills as of `at`. `notes` list what could not be read."""
 
     at: datetime
     groups: tuple[GroupExport, ...]
@@ -33,7 +33,7 @@ class ExportReport:
     notes: tuple[str, ...] = ()
 
     def advice(self) -> list[RetentionAdvice]:
-        """The groups that keep logs for ever, the dearest first."""
+        """Return advice for the groups whose events never expire, the most expensive first."""
         proofs = {
             entry.group.key: prove_export(
                 entry.group, self.ledger, entry.since, self.backfilled(entry), self.at
@@ -43,16 +43,16 @@ class ExportReport:
         return advise_retention([entry.group for entry in self.groups], self.bytes_per_day, proofs)
 
     def backfilled(self, exported: GroupExport) -> bool:
-        """Whether everything from before the group's export has been fetched."""
+        """Whether all events from before the group's subscription are exported."""
         state = self.backfills.get(exported.group.key)
         if not state or not state.complete:
             return False
         return datetime.fromisoformat(state.start) <= exported.group.created
 
-    def wanted(
+    def backfill_requests(
         self, patterns: Sequence[str] = ("*",), start: datetime | None = None
     ) -> list[BackfillRequest]:
-        """What a backfill has to do: exported groups by glob that are older than their export."""
+        """Return the exported groups that need a backfill, filtered by glob patterns."""
         return [
             BackfillRequest(entry.group, max(start or entry.group.created, entry.group.created), entry.since)
             for entry in self.groups
@@ -72,7 +72,7 @@ def read_export_report(
     now: datetime,
     delay: timedelta = DELIVERY_DELAY,
 ) -> ExportReport:
-    """Reads every account and region, the bucket, the metrics; an account that does not answer is noted."""
+    """Read all accounts and regions, the metrics, and the bucket. Errors of an account are notes."""
     groups: list[GroupExport] = []
     notes: list[str] = []
     for reading in cloud.read(lambda place: list_group_exports(cloud, place)):
@@ -98,7 +98,7 @@ def read_export_report(
 def _bytes_per_day(
     counted: Sequence[Mapping[GroupHour, EventCount]], span: timedelta
 ) -> dict[GroupKey, float]:
-    """Bytes that CloudWatch takes in a day, by group."""
+    """Return the bytes that CloudWatch ingests per day, by group."""
     days = max(span / DAY, 1 / 24)
     sums: dict[GroupKey, float] = defaultdict(float)
     for counts in counted:

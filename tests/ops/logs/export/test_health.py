@@ -1,4 +1,4 @@
-"""Each stage of the pipeline: how much, how late, and what is wrong with it."""
+"""The health of each stage of the pipeline: throughput, delay, and errors."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -60,13 +60,23 @@ def test_what_goes_through_is_a_rate_of_the_last_quarter_of_an_hour() -> None:
 @pytest.mark.parametrize(
     ("stage", "values", "health", "words"),
     [
-        ("Stream", {"WriteProvisionedThroughputExceeded": 4}, ExportHealth.FAILING, "raise the shard count"),
-        ("Stream", {"GetRecords__IteratorAgeMilliseconds": 900_000}, ExportHealth.DELAYED, "Records wait"),
-        ("Stream", {"GetRecords__IteratorAgeMilliseconds": 4e6}, ExportHealth.FAILING, "over an hour"),
+        (
+            "Stream",
+            {"WriteProvisionedThroughputExceeded": 4},
+            ExportHealth.FAILING,
+            "Increase the shard count",
+        ),
+        (
+            "Stream",
+            {"GetRecords__IteratorAgeMilliseconds": 900_000},
+            ExportHealth.DELAYED,
+            "Records are delayed",
+        ),
+        ("Stream", {"GetRecords__IteratorAgeMilliseconds": 4e6}, ExportHealth.FAILING, "over an hour old"),
         ("Processor", {"Errors": 2}, ExportHealth.FAILING, "2 calls failed"),
         ("Delivery", {"DeliveryToS3__DataFreshness": 700}, ExportHealth.DELAYED, "late"),
         ("Delivery", {"DeliveryToS3__DataFreshness": 4000}, ExportHealth.FAILING, "more than an hour late"),
-        ("Delivery", {"DeliveryToS3__Success": 0}, ExportHealth.FAILING, "cannot write to S3"),
+        ("Delivery", {"DeliveryToS3__Success": 0}, ExportHealth.FAILING, "Cannot write to S3"),
     ],
 )
 def test_what_is_wrong_is_said(stage: str, values: dict[str, Any], health: ExportHealth, words: str) -> None:
@@ -76,7 +86,7 @@ def test_what_is_wrong_is_said(stage: str, values: dict[str, Any], health: Expor
 
 
 def test_failed_records_are_the_buckets_trouble() -> None:
-    assert "3 objects under errors/" in judged(failed=3)["Bucket"].message
+    assert "3 objects of failed records" in judged(failed=3)["Bucket"].message
     assert "1,000 or more" in judged(failed=1000)["Bucket"].message
     assert judged(failed=None)["Bucket"].health is ExportHealth.UNKNOWN
 

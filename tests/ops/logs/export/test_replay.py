@@ -1,4 +1,4 @@
-"""Counting and replaying the error prefix on the embedded cloud: what failed comes through after the cure."""
+"""Counting and replaying failed records on the embedded cloud."""
 
 import base64
 import io
@@ -31,7 +31,7 @@ BROKEN = """
 
 
 class Failing(LogPipeline):
-    """A pipeline whose processor refuses everything until it is mended."""
+    """A pipeline whose processor rejects every record until it is repaired."""
 
     def __init__(self, embedded: Any) -> None:
         super().__init__(embedded, BROKEN)
@@ -40,7 +40,7 @@ class Failing(LogPipeline):
         write_logs(embedded, self.group, "one", "two")
         eventually(lambda: len(self.errors()) == 2)  # the control message too
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         data = io.BytesIO()
         with zipfile.ZipFile(data, "w") as archive:
             archive.writestr("index.py", KEEP_ALL.replace("\n    ", "\n"))
@@ -81,7 +81,7 @@ def test_failed_events_are_counted_and_not_missing(failing: Failing, cloud: Clou
 
 
 def test_replay_brings_what_failed(failing: Failing, cloud: Cloud, tmp_path: Path) -> None:
-    failing.mend()
+    failing.repair()
     objects = replay.list_error_objects(cloud, failing.location)
     assert sum(each.events for each in objects) == 2
     assert {reason for each in objects for reason in each.reasons} == {"Lambda.ProcessingFailedStatus"}
@@ -100,7 +100,7 @@ def test_replay_brings_what_failed(failing: Failing, cloud: Cloud, tmp_path: Pat
 def test_crash_between_put_and_move_loses_nothing(
     failing: Failing, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failing.mend()
+    failing.repair()
     plan = replay.plan_replay(
         cloud, failing.location, failing.stream, replay.list_error_objects(cloud, failing.location)
     )
@@ -126,7 +126,7 @@ def test_crash_between_put_and_move_loses_nothing(
 
 
 def test_what_is_not_cloudwatchs_is_kept_apart(failing: Failing, cloud: Cloud, tmp_path: Path) -> None:
-    failing.mend()
+    failing.repair()
     line = {"errorCode": "Other", "rawData": base64.b64encode(b"strange").decode()}
     key = failing.keys("errors/")[0]
     body = failing.body(key) + json.dumps(line).encode() + b"\n"
@@ -146,5 +146,5 @@ def test_error_object_of_others_is_not_replayed(cloud: Cloud, embedded: Any) -> 
     location = Location(pipeline.bucket, "", ACCOUNT, REGION)
     (found,) = replay.list_error_objects(cloud, location)
     assert (found.records, found.unreadable) == (1, 1)
-    with pytest.raises(InputError, match="Nothing under"):
+    with pytest.raises(InputError, match="No records under"):
         replay.plan_replay(cloud, location, replay.Stream(pipeline.name, ACCOUNT, REGION), [found])

@@ -1,4 +1,4 @@
-"""The retention advisor: costs, savings, and that nothing is deleted that is not proven."""
+"""Retention: costs, savings, and no deletion of events whose export is not verified."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -56,7 +56,7 @@ def test_what_is_kept_for_ever_costs_and_would_save() -> None:
     [
         (ledger(10), None, True, "not exported"),
         (ledger(8), BEGAN, True, "2 events are missing"),
-        (ledger(8, failed=2), BEGAN, True, "replay them first"),
+        (ledger(8, failed=2), BEGAN, True, "2 events failed: replay them first"),
         (ledger(10), BEGAN, False, "not backfilled"),
         (Ledger(BEGAN, NOW, ()), BEGAN, True, "no complete hour"),
     ],
@@ -111,7 +111,7 @@ def test_old_proof_does_not_count(kept: dict[str, int | None]) -> None:
 
 
 def test_days_that_cloudwatch_does_not_know() -> None:
-    with pytest.raises(InputError, match="no logs for 2 days"):
+    with pytest.raises(InputError, match="retention of 2 days"):
         plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 2)
 
 

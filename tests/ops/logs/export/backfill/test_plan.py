@@ -1,4 +1,4 @@
-"""Backfill on the embedded cloud: what is older than the subscription, once, whatever happens on the way."""
+"""Backfill on the embedded cloud: events from before the subscription, exactly once, despite failures."""
 
 import gzip
 import json
@@ -29,7 +29,7 @@ DAY_MS = 86_400_000
 
 
 class Past:
-    """A group with events of the last days, and the bucket they go to."""
+    """A log group with events of the last days, and the bucket that they are exported to."""
 
     def __init__(self, embedded: Any, cloud: Cloud) -> None:
         self.cloud = cloud

@@ -1,4 +1,4 @@
-"""The loss ledger: what is missing is found, what came late or early is not taken for it."""
+"""The loss ledger: missing events are found; late and early events do not count as missing."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -78,14 +78,14 @@ def test_a_surplus_is_used_once() -> None:
 
 def test_hours_within_the_delay_are_not_judged() -> None:
     found = ledger({0: 5}, {}, now=NOON + timedelta(minutes=80))
-    assert (found.missing, found.rows[0].status) == (0, "under way")
+    assert (found.missing, found.rows[0].status) == (0, "in progress")
     assert ledger({0: 5}, {}, now=NOON + timedelta(minutes=120)).missing == 5
 
 
 def test_the_hour_of_the_subscription_is_not_judged() -> None:
     found = ledger({-1: 9, 0: 5, 1: 5}, {0: 2, 1: 5}, since=NOON + timedelta(minutes=20))
     assert [(row.at.hour, row.status) for row in found.rows] == [
-        (NOON, "begins"),
+        (NOON, "partial"),
         (NOON + HOUR, "complete"),
     ]
 

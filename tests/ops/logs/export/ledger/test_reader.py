@@ -1,4 +1,4 @@
-"""What ledger, backfill and retention need, read from the embedded cloud."""
+"""The report that ledger, backfill, and retention need, read from the embedded cloud."""
 
 import json
 from collections.abc import Iterator
@@ -96,8 +96,8 @@ def test_stock_has_ledger_advice_and_what_is_to_backfill(cloud: Cloud, embedded:
     write_logs(embedded, group, "one", "two")
     found = stock(cloud, pipeline, {group: 2})
     (row,) = [row for row in found.ledger.rows if row.at.group == group]
-    assert (row.ingested.events, row.exported.events, row.status) == (3, 2, "begins")
-    (wanted,) = found.wanted([group])
+    assert (row.ingested.events, row.exported.events, row.status) == (3, 2, "partial")
+    (wanted,) = found.backfill_requests([group])
     assert wanted.start == wanted.group.created < wanted.cut
     (advice,) = [each for each in found.advice() if each.group.name == group]
     assert not advice.proof.proven and advice.bytes_per_day > 0
@@ -110,4 +110,4 @@ def test_group_that_is_not_exported_is_advised_of_but_not_judged(cloud: Cloud, e
     found = stock(cloud, pipeline, {})
     assert not [row for row in found.ledger.rows if row.at.group == group]
     (advice,) = [each for each in found.advice() if each.group.name == group]
-    assert advice.proof.reason == "it is not exported" and advice.bytes_per_day > 0
+    assert advice.proof.reason == "not exported" and advice.bytes_per_day > 0
