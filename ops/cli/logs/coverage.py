@@ -79,7 +79,9 @@ def coverage(context: Context, options: Options) -> int:
         context.say(f"Note: {note}")
     missing = len(report.of(*GAPS))
     exported = len(report.of(CoverageState.SUBSCRIBED))
-    context.say(f"{exported:,} of {len(report.groups):,} log groups are exported; {missing:,} included ones are not.")
+    context.say(
+        f"{exported:,} of {len(report.groups):,} log groups are exported; {missing:,} included ones are not."
+    )
     return 0 if report.complete else INCOMPLETE
 
 
