@@ -12,33 +12,33 @@ bench = workbench()
 show_dialog()
 st.title("Log export")
 st.caption("CloudWatch logs of all accounts in one bucket: pipeline health, coverage, and missing events.")
-chosen = views.choose(bench)
+selected = views.select_export(bench)
 
 names = ["Pipeline", "Coverage", "Ledger", "Failed", "Backfill", "Retention", "Deployment"]
 tabs = dict(zip(names, st.tabs(names, key="view", bind="query-params"), strict=True))
 open_tab = next((name for name, tab in tabs.items() if tab.open), names[0])
 with tabs[open_tab]:
-    if open_tab == "Pipeline" and chosen.export:
-        pipeline.show_pipeline(bench, chosen.export)
+    if open_tab == "Pipeline" and selected.export:
+        pipeline.show_pipeline(bench, selected.export)
     elif open_tab == "Pipeline":
         pipeline.show_no_pipeline()
     elif open_tab == "Coverage":
-        coverage.show_coverage(bench, chosen.location)
+        coverage.show_coverage(bench, selected.location)
     elif open_tab == "Deployment":
         deployment.show_deployment(bench)
-    elif chosen.location is None:
+    elif selected.location is None:
         views.show_no_bucket()
     elif open_tab == "Failed":
-        ledger.show_failed(bench, chosen.location, chosen.stream)
+        ledger.show_failed(bench, selected.location, selected.stream)
     else:
         try:
-            found = ledger.export_report(bench, chosen.location)
+            report = ledger.export_report(bench, selected.location)
         except SlipwayError as error:
             show_error(error)
             st.stop()
         if open_tab == "Ledger":
-            ledger.show_ledger(found)
+            ledger.show_ledger(report)
         elif open_tab == "Backfill":
-            ledger.show_backfill(bench, chosen.location, found)
+            ledger.show_backfill(bench, selected.location, report)
         else:
-            ledger.show_retention(bench, found)
+            ledger.show_retention(bench, report)

@@ -8,7 +8,7 @@ from app.shared.session import Workbench
 from ops.logs.known_exports import KnownExport, list_known
 
 
-def choose(bench: Workbench) -> KnownExport:
+def select_export(bench: Workbench) -> KnownExport:
     """Return the export of the page; ask if there are several, and keep the choice in the URL."""
     exports = data.exports(bench)
     for reading in exports.unread:

@@ -54,7 +54,7 @@ class DeadlineReached(Exception):
 
 
 class RateLimiter:
-    """Limits each kind of call to the rate of the service, evenly spaced."""
+    """Rate limiter with an even rate for each kind of call."""
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline
@@ -190,9 +190,9 @@ def _process_page(
     limiter: RateLimiter, work: str, names: list[str], opted_out: frozenset[str], report: Record
 ) -> None:
     """Process a page of groups in parallel, at the service's rate. Idempotent."""
-    wanted = {name for name in names if is_wanted(name) and name not in opted_out}
+    selected = {name for name in names if is_selected(name) and name not in opted_out}
     with ThreadPoolExecutor(WORKERS) as pool:
-        outcomes = list(pool.map(lambda name: _process_group(limiter, work, name, name in wanted), names))
+        outcomes = list(pool.map(lambda name: _process_group(limiter, work, name, name in selected), names))
     for name, outcome in zip(names, outcomes, strict=True):
         if outcome in ("subscribed", "unsubscribed"):
             report[outcome] += 1
@@ -202,10 +202,10 @@ def _process_page(
             report["refused"][name] = str(outcome)
 
 
-def _process_group(limiter: RateLimiter, work: str, name: str, wanted: bool) -> Any:
+def _process_group(limiter: RateLimiter, work: str, name: str, selected: bool) -> Any:
     """Return what was done to the group or the error; None if there was nothing to do."""
     try:
-        if wanted and work != "unsubscribe" and not BY_ACCOUNT:
+        if selected and work != "unsubscribe" and not BY_ACCOUNT:
             if work != "subscribe" and _has_filter(limiter, name):
                 return None
             return _subscribe(limiter, name)
@@ -222,7 +222,7 @@ def _process_group(limiter: RateLimiter, work: str, name: str, wanted: bool) -> 
     return None
 
 
-def is_wanted(name: str) -> bool:
+def is_selected(name: str) -> bool:
     """Whether the group is selected for export. The export's own groups never are."""
     if any(name.startswith(prefix) for prefix in OWN) or not name.startswith(PREFIX):
         return False
@@ -258,7 +258,7 @@ def _update_policy(work: str, opted_out: frozenset[str], limiter: RateLimiter) -
     """Create or update the account policy, or delete it if the export subscribes by group."""
     if BY_ACCOUNT and work != "unsubscribe":
         names = [name for _, page, _ in _pages(limiter, "") for name in page]
-        excluded = [name for name in names if name in opted_out or not is_wanted(name)]
+        excluded = [name for name in names if name in opted_out or not is_selected(name)]
         _put_policy(limiter, excluded)
     elif work in ("reconcile", "unsubscribe"):
         policies = limiter.call("policy", logs.describe_account_policies, policyType=POLICY)[

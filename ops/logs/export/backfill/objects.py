@@ -21,7 +21,7 @@ _HEADER = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ")
 
 
 class BackfillWriter:
-    """Buffers events and writes them in parts; `name` distinguishes the objects of a window from others."""
+    """Buffered writer of events; `name` distinguishes the objects of a window from others."""
 
     def __init__(
         self, location: Location, group: GroupKey, name: str, write: Callable[[str, bytes], None]

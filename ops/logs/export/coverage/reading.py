@@ -118,7 +118,7 @@ def read_place(
 
 
 class _Filters:
-    """Reads subscription filters; makes no further calls after the first access denied error."""
+    """Reader of subscription filters that makes no further calls once access is denied."""
 
     def __init__(self, cloud: Cloud, place: Place, pace: Pace) -> None:
         self._cloud = cloud

@@ -184,4 +184,4 @@ def test_the_subscriber_wants_the_same_groups(name: str, prefix: str, include: s
         EXCLUDE=exclude,
         OWN=",".join(rules.own),
     )
-    assert rules.includes(name) == subscriber.is_wanted(name)
+    assert rules.includes(name) == subscriber.is_selected(name)
