@@ -1,4 +1,4 @@
-"""Events of every nasty kind, and readers of the exported formats that know nothing of Slipway's own."""
+"""Events with difficult content, and readers of the exported formats that are independent of Slipway."""
 
 import gzip
 import json
@@ -41,7 +41,7 @@ Event = tuple[str, str, str, str, int, str]  # account, region, group, stream, t
 
 
 def samples() -> list[str]:
-    """Lines of real logs, where they are at hand."""
+    """Return lines of real logs, if they are available."""
     found: list[str] = []
     for path in sorted(SAMPLES.glob("*_2k.log")) if SAMPLES.exists() else []:
         found += path.read_text("utf-8").splitlines()
@@ -49,7 +49,7 @@ def samples() -> list[str]:
 
 
 def make_messages(count: int, seed: int) -> Iterator[str]:
-    """So many messages, the same ones for the same seed: nasty ones, real ones, a long one, twins."""
+    """Yield messages, deterministic by seed: difficult, real, long, and equal ones."""
     chance = random.Random(seed)
     real = samples() or ["INFO a made line"]
     if seed % LONG_EVERY == 0:
@@ -66,7 +66,7 @@ def make_messages(count: int, seed: int) -> Iterator[str]:
 
 
 def make_batches(messages: Sequence[str], now_ms: int, seed: int) -> Iterator[list[dict[str, Any]]]:
-    """Batches for PutLogEvents, from hours past to two to come: each in order, their sequence not."""
+    """Yield sorted batches for PutLogEvents, with past and future timestamps, in no order of batches."""
     chance = random.Random(seed)
     batch: list[dict[str, Any]] = []
     size = 0
@@ -82,7 +82,7 @@ def make_batches(messages: Sequence[str], now_ms: int, seed: int) -> Iterator[li
 
 
 def read_json(body: bytes) -> Iterator[tuple[str, Event]]:
-    """Id and event of each line."""
+    """Yield the ID and event of each line."""
     for line in gzip.decompress(body).split(b"\n")[:-1]:
         row = json.loads(line)
         names = ("account", "region", "group", "stream", "timestamp", "message")
@@ -90,7 +90,7 @@ def read_json(body: bytes) -> Iterator[tuple[str, Event]]:
 
 
 def read_raw(key: str, body: bytes) -> Iterator[Event]:
-    """Events of escaped lines; account and region are the key's."""
+    """Yield the events of escaped lines; account and region come from the key."""
     place = re.search(r"account=(\d{12})/region=([^/]+)/", key)
     assert place
     plain = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
@@ -102,7 +102,7 @@ def read_raw(key: str, body: bytes) -> Iterator[Event]:
 
 
 def read_cloudwatch(body: bytes) -> Iterator[tuple[str, Event]]:
-    """Id and event of gzip members that hold a subscription record each."""
+    """Yield the ID and event of gzip members that hold a subscription record each."""
     while body:
         inflater = zlib.decompressobj(31)
         record = json.loads(inflater.decompress(body))

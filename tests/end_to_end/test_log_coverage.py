@@ -37,7 +37,7 @@ def place(bench: Workbench) -> Place:
 
 @pytest.fixture(scope="module", params=["group", "account"])
 def mode(bench: Workbench, place: Place, request: pytest.FixtureRequest) -> Any:
-    """An export of the groups below STEM, deployed in a place of its own, and taken away at the end."""
+    """An export of the log groups under STEM, deployed to its own account and region, removed at the end."""
     logs = bench.cloud.client("logs", place.account.id, place.region)
     for name in ("a", "b", "c", "left/x"):
         if f"{STEM}/{name}" not in {each["logGroupName"] for each in logs.describe_log_groups()["logGroups"]}:
@@ -77,7 +77,7 @@ def call_subscriber(bench: Workbench, place: Place, work: str) -> None:
     assert "FunctionError" not in answer, answer["Payload"].read()
 
 
-def test_each_group_is_covered_or_the_reason_is_said(bench: Workbench, place: Place, mode: str) -> None:
+def test_each_group_is_exported_or_has_a_reason(bench: Workbench, place: Place, mode: str) -> None:
     found = eventually(lambda: state(bench, place, "a", CoverageState.SUBSCRIBED))
     by = {"group": f"filter slipway-{REGION}", "account": f"account policy slipway-{REGION}"}
     assert found.exported_by == by[mode] and found.since
@@ -88,7 +88,7 @@ def test_each_group_is_covered_or_the_reason_is_said(bench: Workbench, place: Pl
     assert whole.places[0].exports[0].central and not whole.notes and not whole.unread
 
 
-def test_unsubscribing_lasts_and_subscribing_ends_it(bench: Workbench, place: Place, mode: str) -> None:
+def test_unsubscribing_lasts_until_subscribing(bench: Workbench, place: Place, mode: str) -> None:
     found = eventually(lambda: state(bench, place, "b", CoverageState.SUBSCRIBED))
     plan = plan_unsubscribe(bench.cloud, [found])
     assert plan.confirm and plan.role is Role.ADMINISTRATOR
@@ -110,17 +110,13 @@ def test_unsubscribing_lasts_and_subscribing_ends_it(bench: Workbench, place: Pl
     assert covered(bench, place, "b").state is CoverageState.SUBSCRIBED
 
 
-def test_what_is_excluded_is_not_subscribed_behind_the_patterns_back(
-    bench: Workbench, place: Place, mode: str
-) -> None:
+def test_an_excluded_group_cannot_be_subscribed(bench: Workbench, place: Place, mode: str) -> None:
     with pytest.raises(InputError, match="ExcludePatterns") as caught:
         plan_subscribe(bench.cloud, [covered(bench, place, "left/x")])
     assert "update" in caught.value.hint
 
 
-def test_two_filters_of_others_and_a_class_without_subscriptions(
-    bench: Workbench, place: Place, mode: str
-) -> None:
+def test_the_filter_limit_and_an_unsupported_log_class(bench: Workbench, place: Place, mode: str) -> None:
     if mode == "account":
         pytest.skip("an account policy needs no free filter")
     logs = bench.cloud.client("logs", place.account.id, place.region)
@@ -145,7 +141,7 @@ def test_two_filters_of_others_and_a_class_without_subscriptions(
     assert covered(bench, place, "rare").state is CoverageState.UNSUPPORTED
 
 
-def test_the_command_line_tells_what_is_missing_and_mends_it(
+def test_the_command_line_unsubscribes_and_subscribes(
     bench: Workbench,
     place: Place,
     mode: str,

@@ -1,4 +1,4 @@
-"""Log events of every nasty kind through the whole pipeline, and back from S3 exactly as they were put in.
+"""Log events with difficult content through the whole pipeline, read back from S3 without any difference.
 
 The export as our command deploys it to three accounts and two regions, IAM enforced, in every format; then
 faults, each with a pipeline of its own. The full measure, in 300 groups:
@@ -54,7 +54,7 @@ BUFFER = {"SizeInMBs": 64, "IntervalInSeconds": 300}
 
 
 def make_pipeline(embedded: Any, kind: str, source: str = "", **more: Any) -> LogPipeline:
-    """A pipeline that writes one format, with the roles that it needs and no more."""
+    """Return a pipeline that writes one format, with least-privilege roles."""
     return LogPipeline(
         embedded,
         source or PROCESSOR.read_text(),
@@ -72,7 +72,7 @@ def make_pipeline(embedded: Any, kind: str, source: str = "", **more: Any) -> Lo
 
 
 def make_destination(embedded: Any, pipeline: LogPipeline, region: str) -> str:
-    """A destination in the central account that all accounts may subscribe to."""
+    """Create a destination in the central account that all accounts can subscribe to."""
     logs = client(embedded, "logs", region=region)
     name = unique("destination")
     made = logs.put_destination(destinationName=name, targetArn=pipeline.stream_arn, roleArn=pipeline.writer)[
@@ -90,7 +90,7 @@ def make_destination(embedded: Any, pipeline: LogPipeline, region: str) -> str:
 
 
 def writer_of(embedded: Any, account: str, region: str) -> Any:
-    """A client that sends what boto3 itself would refuse: an empty message."""
+    """Return a client that sends what boto3 itself would reject: an empty message."""
     return boto3.client(
         "logs",
         region_name=region,
@@ -103,7 +103,7 @@ def writer_of(embedded: Any, account: str, region: str) -> Any:
 
 @dataclass
 class Flow:
-    """Log groups, a place after the other, and what was put into them: by the format that it is to be in."""
+    """Log groups in all accounts and regions, and the events put into them, by the expected format."""
 
     embedded: Any
     stem: str = field(default_factory=lambda: unique("/flow"))
@@ -153,7 +153,7 @@ class Flow:
 
 @dataclass
 class Exported:
-    """What lies in a pipeline's bucket; each object is read once."""
+    """The events in a pipeline's bucket; each object is read once."""
 
     pipeline: Any
     kind: str
@@ -175,7 +175,7 @@ class Exported:
 
 
 def assert_arrives(flow: Flow, pipeline: Any, kind: str) -> None:
-    """The multiset that was put in is the one that lies in S3."""
+    """Assert that S3 has exactly the multiset of events that was put."""
     put = flow.put[kind]
     exported = Exported(pipeline, kind)
     eventually(lambda: flow.mine(exported.events()).total() >= put.total(), within_s=PATIENCE_S)
@@ -191,7 +191,7 @@ FORMATS = {"json": "JSON lines", "raw": "Raw", "cloudwatch": "CloudWatch JSON (G
 
 @dataclass
 class Deployed:
-    """What the command has deployed, with the centre in development."""
+    """The export that the command has deployed, with the central stack in development."""
 
     embedded: Any
 
@@ -248,7 +248,7 @@ class Deployed:
 
 
 def everywhere(work: Callable[[int], object]) -> None:
-    """For every group, some at once."""
+    """Run for every log group, some in parallel."""
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(work, range(GROUPS)))
 
@@ -308,13 +308,13 @@ MINDED = """
 
 
 def put_some(embedded: Any, pipeline: LogPipeline, count: int = 40) -> Flow:
-    """Events in one group of production's, subscribed to the pipeline."""
+    """Put events into one log group of production that is subscribed to the pipeline."""
     flow = Flow(embedded)
     flow.fill(0, "json", {"eu-west-1": make_destination(embedded, pipeline, "eu-west-1")}, count)
     return flow
 
 
-def test_processor_killed_in_mid_batch(embedded: Any, tmp_path: Path) -> None:
+def test_processor_killed_during_a_batch(embedded: Any, tmp_path: Path) -> None:
     mark = tmp_path / "killed"
     source = PROCESSOR.read_text() + textwrap.dedent(MINDED.format(mark=mark))
     pipeline = make_pipeline(embedded, "json", source=source, handler="index.faulty")
@@ -323,8 +323,8 @@ def test_processor_killed_in_mid_batch(embedded: Any, tmp_path: Path) -> None:
     assert mark.exists()
 
 
-def test_stream_throttles_what_is_put_back(embedded: Any) -> None:
-    """One shard, in a rush, and records whose events lie in several hours: they go back piece by piece."""
+def test_the_stream_throttles_returned_records(embedded: Any) -> None:
+    """One busy shard, and records with events of several hours, which return to the stream."""
     pipeline = make_pipeline(embedded, "json", stream_settings={"ShardCount": 1})
     flow = put_some(embedded, pipeline, count=200)
     refused: list[int] = []
@@ -340,7 +340,7 @@ def test_stream_throttles_what_is_put_back(embedded: Any) -> None:
     assert sum(refused) > 0
 
 
-def test_s3_refuses_for_a_while(embedded: Any) -> None:
+def test_s3_denies_access_temporarily(embedded: Any) -> None:
     pipeline = make_pipeline(embedded, "json")
     deny = {
         "Version": "2012-10-17",
@@ -359,7 +359,7 @@ def test_s3_refuses_for_a_while(embedded: Any) -> None:
     assert_arrives(flow, pipeline, "json")
 
 
-def test_shards_close_under_way(embedded: Any) -> None:
+def test_the_stream_is_resharded_during_delivery(embedded: Any) -> None:
     pipeline = make_pipeline(embedded, "json", stream_settings={"ShardCount": 1})
     flow = Flow(embedded)
     destinations = {"eu-west-1": make_destination(embedded, pipeline, "eu-west-1")}
@@ -373,8 +373,8 @@ def test_shards_close_under_way(embedded: Any) -> None:
     assert_arrives(flow, pipeline, "json")
 
 
-def test_role_of_the_destination_is_taken_away_for_a_while(embedded: Any) -> None:
-    """CloudWatch Logs tries again what it could not deliver."""
+def test_the_role_of_the_destination_loses_access_temporarily(embedded: Any) -> None:
+    """CloudWatch Logs retries what it could not deliver."""
     pipeline = make_pipeline(embedded, "json")
     destination = {"eu-west-1": make_destination(embedded, pipeline, "eu-west-1")}
     iam, name = client(embedded, "iam"), pipeline.writer.rsplit("/", 1)[-1]

@@ -1,4 +1,4 @@
-"""Subscriber and coverage on the embedded cloud: a thousand groups of an account, while AWS throttles."""
+"""Subscriber and coverage on the embedded cloud: a thousand log groups of an account, with throttling."""
 
 import json
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def groups(embedded: RunningCloud) -> list[str]:
 
 @pytest.fixture(scope="module")
 def destination(embedded: RunningCloud) -> str:
-    """A destination of the account's own, with a stream behind it."""
+    """A destination in the account, with a stream as its target."""
     kinesis, logs, iam = (client(embedded, name, account=ACCOUNT) for name in ("kinesis", "logs", "iam"))
     kinesis.create_stream(StreamName="many", StreamModeDetails={"StreamMode": "ON_DEMAND"})
     trust = {"Effect": "Allow", "Principal": {"Service": "logs.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -72,14 +72,14 @@ def subscriber(embedded: RunningCloud, logs: Throttling, destination: str, mode:
 
 
 def subscribed(embedded: RunningCloud, names: list[str]) -> list[str]:
-    """Those that have our filter."""
+    """Return the log groups that have a subscription filter."""
     logs = client(embedded, "logs", account=ACCOUNT)
     return [
         name for name in names if logs.describe_subscription_filters(logGroupName=name)["subscriptionFilters"]
     ]
 
 
-def test_a_thousand_groups_take_a_call_each_however_often_it_is_throttled(
+def test_a_thousand_groups_take_a_call_each_despite_throttling(
     embedded: RunningCloud, groups: list[str], destination: str, logs: Throttling
 ) -> None:
     module = subscriber(embedded, logs, destination, "group")
@@ -94,7 +94,7 @@ def test_a_thousand_groups_take_a_call_each_however_often_it_is_throttled(
     assert logs.answered == {"describe_log_groups": GROUPS // 50, "describe_subscription_filters": GROUPS}
 
 
-def test_a_reconcile_leaves_what_is_wanted_and_what_was_not_unsubscribed_by_hand(
+def test_a_reconcile_unsubscribes_excluded_and_opted_out_groups(
     embedded: RunningCloud, groups: list[str], destination: str, logs: Throttling
 ) -> None:
     by_hand = groups[500]
@@ -109,7 +109,7 @@ def test_a_reconcile_leaves_what_is_wanted_and_what_was_not_unsubscribed_by_hand
     owner.untag_resource(resourceArn=arn, tagKeys=[EXPORT_TAG])
 
 
-def test_an_account_policy_takes_the_place_of_a_thousand_filters(
+def test_an_account_policy_replaces_a_thousand_filters(
     embedded: RunningCloud, groups: list[str], destination: str, logs: Throttling
 ) -> None:
     module = subscriber(embedded, logs, destination, "account", EXCLUDE="/many/000*")
@@ -129,7 +129,7 @@ def crowded(embedded: RunningCloud) -> Iterator[Cloud]:
     yield Cloud(Settings(accounts=(account,)), Endpoint(embedded.endpoint, ACCOUNT, "embedded"))
 
 
-def test_coverage_of_a_thousand_groups_is_a_call_each_and_survives_throttling(
+def test_coverage_of_a_thousand_groups_takes_a_call_each_despite_throttling(
     crowded: Cloud, groups: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coverage, "read_facts", lambda *_: CoverageFacts(exports=(export(),)))

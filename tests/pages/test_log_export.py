@@ -1,4 +1,4 @@
-"""The page Log export on the embedded cloud, run by Streamlit's own tester."""
+"""The page Log export on the embedded cloud, run with Streamlit's AppTest."""
 
 import threading
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def connected(embedded: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def pipeline(embedded: Any, monkeypatch: pytest.MonkeyPatch) -> LogPipeline:
-    """Made through the API, so that its bucket is known by the settings only."""
+    """A pipeline created with API calls, so that its bucket is only known from the settings."""
     made = make_pipeline(embedded, "json")
     monkeypatch.setenv("SLIPWAY_LOGS", f"production=s3://{made.bucket}")
     group = make_group(embedded)
@@ -79,7 +79,7 @@ def exports_are(monkeypatch: pytest.MonkeyPatch, *found: Export, unread: tuple[A
         monkeypatch.setattr(log_export_data, "find_exports", refused)
 
 
-def test_without_an_export_the_page_says_what_would_be_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_state_without_an_export(monkeypatch: pytest.MonkeyPatch) -> None:
     exports_are(monkeypatch)
     test = page("log_export")
     assert not test.exception
@@ -88,14 +88,14 @@ def test_without_an_export_the_page_says_what_would_be_here(monkeypatch: pytest.
     assert "Nothing changes until you confirm it" in texts(page("log_export", view="Deployment"))
 
 
-def test_a_place_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unread_account_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     exports_are(monkeypatch, unread=("qa",))
     test = page("log_export")
     assert not test.exception
     assert "access denied" in texts(test) and "qa, " in texts(test)
 
 
-def test_a_failing_stage_and_its_alarm_are_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_stage_and_its_alarm_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     exports_are(monkeypatch, central())
     parts = PipelineResources("stream", "delivery", "processor", ())
     now = datetime.now(UTC)
@@ -111,7 +111,7 @@ def test_a_failing_stage_and_its_alarm_are_said_in_words(monkeypatch: pytest.Mon
     assert "<b>x</b>" not in texts(test), "hostile text is escaped"
 
 
-def test_coverage_says_why_and_offers_to_subscribe(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_coverage_shows_reasons_and_subscribes(monkeypatch: pytest.MonkeyPatch) -> None:
     exports_are(monkeypatch, central())
     groups = (verdict(facts(), [OURS]), verdict(facts()))
     unread = Reading[PlaceCoverage](PLACE, error=AccessDenied("Listing: access denied."))
@@ -158,7 +158,7 @@ def test_ledger_backfill_and_retention_are_shown(pipeline: LogPipeline, monkeypa
     assert set(test.run().dataframe[0].value["Progress"]) == {1.0}
 
 
-def test_a_bucket_that_does_not_exist_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_that_does_not_exist_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     exports_are(monkeypatch)
     monkeypatch.setenv("SLIPWAY_LOGS", "production=s3://no-such-bucket-anywhere")
     test = page("log_export", view="Ledger")

@@ -42,7 +42,7 @@ def test_the_plan_is_shown_before_anything_is_deployed(cloud: Cloud) -> None:
     assert "Deploy log export" in {button.label for button in test.button}
 
 
-def test_what_cannot_work_is_said_with_what_would(cloud: Cloud) -> None:
+def test_an_invalid_parameter_is_reported_with_the_allowed_values(cloud: Cloud) -> None:
     test = AppTest.from_function(script, default_timeout=SLOW_S).run()
     test.text_input(key="deployment-Retention").set_value("1").run()
     press(test, "Preview deployment")
@@ -50,7 +50,7 @@ def test_what_cannot_work_is_said_with_what_would(cloud: Cloud) -> None:
     assert not [frame for frame in test.dataframe if "Step" in frame.value]
 
 
-def test_a_deployment_is_stopped_after_the_place_under_way(tmp_path: Path) -> None:
+def test_a_deployment_stops_after_the_current_target(tmp_path: Path) -> None:
     let_go = threading.Event()
 
     def wait(say: Say) -> None:

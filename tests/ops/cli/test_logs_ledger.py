@@ -1,4 +1,4 @@
-"""Ledger, replay, backfill and retention from the command line, on the embedded cloud."""
+"""Ledger, replay, backfill, and retention from the command line, on the embedded cloud."""
 
 import json
 from dataclasses import replace
@@ -29,7 +29,7 @@ def connected(embedded: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def pipeline(embedded: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> LogPipeline:
-    """Writes JSON lines; its one group counts as subscribed since yesterday, no other one counts."""
+    """A pipeline that writes JSON lines, with one log group that counts as subscribed yesterday."""
     made = make_pipeline(embedded, "json")
     group = make_group(embedded)
     made.subscribe(group, f"slipway-{REGION}")
@@ -51,7 +51,7 @@ def pipeline(embedded: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> LogPipe
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
-    """Exit status, and what is printed with --json."""
+    """Return the exit status and the output with --json."""
     status = main(["--json", "logs", *arguments])
     out = capsys.readouterr().out
     return status, json.loads(out) if out else None
@@ -72,7 +72,7 @@ def test_ledger_is_complete_until_an_object_is_lost(
     assert found["rows"][0]["status"] == "missing"
 
 
-def test_retention_is_set_only_for_what_is_proven(
+def test_retention_is_set_for_a_verified_export(
     pipeline: LogPipeline, capsys: pytest.CaptureFixture[str], embedded: RunningCloud
 ) -> None:
     group = pipeline.environment["group"]
@@ -86,7 +86,7 @@ def test_retention_is_set_only_for_what_is_proven(
     assert run(capsys, *where)[1] == []
 
 
-def test_retention_of_what_lost_events_is_refused(
+def test_retention_is_rejected_if_events_are_missing(
     pipeline: LogPipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for key in pipeline.keys("json/"):
@@ -99,12 +99,12 @@ def test_retention_of_what_lost_events_is_refused(
     assert "No log groups are specified" in capsys.readouterr().err
 
 
-def test_replay_of_nothing_says_so(pipeline: LogPipeline, capsys: pytest.CaptureFixture[str]) -> None:
+def test_replay_without_failed_records(pipeline: LogPipeline, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["logs", "replay", "--bucket", pipeline.bucket, "--stream", pipeline.name]) == 0
     assert "No failed records under" in capsys.readouterr().out
 
 
-def test_backfill_fetches_and_shows_how_far_it_is(
+def test_backfill_exports_and_shows_progress(
     embedded: RunningCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = make_pipeline(embedded, "json")

@@ -1,4 +1,4 @@
-"""The export's templates: as recorded, with groups and labels, and the known exporter's parameters."""
+"""The export's templates: golden files, groups and labels, and the parameters of CloudWatch2S3."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from ops.logs.export.deployment.stacks import central_body, member_body
 
 BODIES = {"logs": central_body, "logs_member": member_body}
-KNOWN = {
+CLOUDWATCH2S3 = {
     "BucketName", "BucketPrefix", "LogFormat", "DestinationName", "AllowedAccounts", "KeyArn", "ShardCount",
     "Retention", "BufferIntervalHint", "BufferSizeHint", "ProcessorBufferIntervalHint",
     "ProcessorBufferSizeHint", "SubscribeSchedule", "LogGroupNamePrefix",
@@ -16,9 +16,9 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_is_the_recorded_one(name: str) -> None:
+def test_matches_the_golden_file(name: str) -> None:
     golden = json.loads(Path(f"tests/data/templates/{name}.json").read_text())
-    assert golden == json.loads(BODIES[name]()), "run `make golden` and look at the difference"
+    assert golden == json.loads(BODIES[name]()), "run `make golden` and review the difference"
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -29,10 +29,10 @@ def test_every_parameter_has_a_group_and_a_label(name: str) -> None:
     assert sorted(grouped) == sorted(interface["ParameterLabels"]) == sorted(template["Parameters"])
 
 
-def test_the_known_exporters_parameters_are_a_subset() -> None:
-    assert set(json.loads(central_body())["Parameters"]) >= KNOWN
+def test_cloudwatch2s3_parameters_are_a_subset() -> None:
+    assert set(json.loads(central_body())["Parameters"]) >= CLOUDWATCH2S3
 
 
-def test_the_bucket_outlives_the_stack() -> None:
+def test_the_bucket_is_retained() -> None:
     bucket = json.loads(central_body())["Resources"]["LogBucket"]
     assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"

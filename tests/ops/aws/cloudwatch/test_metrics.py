@@ -1,4 +1,4 @@
-"""Metrics of many groups in few calls."""
+"""Metrics of many log groups in few calls."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 
 
 class Metrics:
-    """Answers every query with one value; notes how much was asked a call."""
+    """Returns one value for every query, and records the number of queries per call."""
 
     def __init__(self) -> None:
         self.calls: list[int] = []
@@ -46,6 +46,6 @@ def test_ten_thousand_groups_take_forty_calls() -> None:
     assert {(each.metric, each.name) for each in found} == {(m, n) for m in "AB" for n in names}
 
 
-def test_a_long_range_asks_for_fewer_at_a_time() -> None:
+def test_a_long_range_takes_fewer_queries_per_call() -> None:
     _, calls = read(["/a"] * 400, START + timedelta(days=60))
     assert max(calls) * 60 * 24 <= 100_800

@@ -1,4 +1,4 @@
-"""The audit in a log group of the embedded cloud."""
+"""The audit log in a log group of the embedded cloud."""
 
 import json
 from dataclasses import replace
@@ -35,7 +35,7 @@ def group(cloud: Cloud, name: str) -> GroupAudit:
     return GroupAudit(cloud, f"/slipway/test-audit/{name}")
 
 
-def test_what_is_written_is_read_whole_newest_first(cloud: Cloud) -> None:
+def test_records_are_read_unchanged_newest_first(cloud: Cloud) -> None:
     audit = group(cloud, "whole")
     assert audit.read(5) == []
     now = datetime.now(UTC)
@@ -46,7 +46,7 @@ def test_what_is_written_is_read_whole_newest_first(cloud: Cloud) -> None:
     assert group(cloud, "whole").read(99) == records[::-1]
 
 
-def test_the_group_is_made_once_and_keeps_its_records(cloud: Cloud) -> None:
+def test_the_log_group_is_created_once_with_a_retention(cloud: Cloud) -> None:
     audit = group(cloud, "made")
     audit.write(RECORD)
     audit.write(RECORD)
@@ -54,7 +54,7 @@ def test_the_group_is_made_once_and_keeps_its_records(cloud: Cloud) -> None:
     assert [each["retentionInDays"] for each in found] == [731]
 
 
-def test_what_is_no_record_is_left_out_and_long_text_is_cut(cloud: Cloud) -> None:
+def test_other_events_are_skipped_and_long_text_is_truncated(cloud: Cloud) -> None:
     audit = group(cloud, "odd")
     audit.write(replace(RECORD, reason="x" * 300_000))
     stream = cloud.client("logs").describe_log_streams(logGroupName=audit.group)["logStreams"][0]
@@ -69,8 +69,8 @@ def test_what_is_no_record_is_left_out_and_long_text_is_cut(cloud: Cloud) -> Non
     assert record.reason.startswith("x" * LONGEST_TEXT) and record.reason.endswith("(300000 characters)")
 
 
-def test_a_change_that_cannot_be_recorded_does_not_happen(cloud: Cloud, embedded: RunningCloud) -> None:
-    """In an account whose role may read the audit and not write it."""
+def test_without_an_audit_record_nothing_changes(cloud: Cloud, embedded: RunningCloud) -> None:
+    """In an account whose role can read the audit log but not write it."""
     root = endpoint(embedded.endpoint, QA.id)
     iam = boto3.client(
         "iam",

@@ -1,4 +1,4 @@
-"""The log processor: lines that turn back into the events, replies within limits, every record answered."""
+"""The log processor: lossless lines, responses within the limits, and a result for every record."""
 
 import base64
 import gzip
@@ -28,7 +28,7 @@ Event = tuple[str, str, int, str]
 
 
 class Kinesis:
-    """A stream that takes what fits AWS's limits; `refusals` are error codes of the first records to come."""
+    """A stream with AWS's limits; `refusals` are error codes for the first records."""
 
     def __init__(self) -> None:
         self.limits = RECORD_LIMIT, CALL_LIMIT, CALL_RECORDS
@@ -67,7 +67,7 @@ class S3:
 
 
 class Firehose:
-    """Sends records to the processor until nothing comes back to the stream; keeps what was delivered."""
+    """Send records to the processor until none return to the stream; return what was delivered."""
 
     def __init__(self, written: str = "json") -> None:
         self.module = load("log_processor", FORMAT=written, STREAM="logs", BUCKET="bucket", PREFIX="p/")
@@ -123,7 +123,7 @@ class Firehose:
 
 
 class Sleepless:
-    """`time` whose clock is moved by its sleeps."""
+    """A fake `time` that advances only by sleeping."""
 
     def __init__(self, time: Any) -> None:
         self.gmtime, self.now = time.gmtime, 0.0
@@ -160,7 +160,7 @@ def parse_json(line: str, where: str) -> Event:
 
 
 def record(events: list[tuple[int, str]], **more: Any) -> bytes:
-    """A subscription record as CloudWatch Logs sends it."""
+    """Return a subscription record as CloudWatch Logs sends it."""
     message = {
         "messageType": "DATA_MESSAGE",
         "owner": "111111111111",
@@ -184,7 +184,7 @@ def firehose(request: pytest.FixtureRequest) -> Firehose:
     stream=st.text(st.characters(exclude_categories=["Cs"], exclude_characters=":*"), min_size=1),
     written=st.sampled_from(["raw", "json"]),
 )
-def test_any_text_in_any_hour_comes_back(events: list[tuple[int, str]], stream: str, written: str) -> None:
+def test_any_text_in_any_hour_is_preserved(events: list[tuple[int, str]], stream: str, written: str) -> None:
     firehose = Firehose(written)
     firehose.deliver([record(events, logStream=stream)])
     assert firehose.events() == Counter((GROUP, stream, at, text) for at, text in events)
@@ -192,7 +192,7 @@ def test_any_text_in_any_hour_comes_back(events: list[tuple[int, str]], stream: 
 
 
 @pytest.mark.parametrize("text", ["\0", "\1", "a\0\1b\t", "\\0\\1", "\0" * 3], ids=ascii)
-def test_a_message_may_hold_what_the_processor_marks_lines_with(firehose: Firehose, text: str) -> None:
+def test_messages_with_marker_characters_are_preserved(firehose: Firehose, text: str) -> None:
     firehose.deliver([record([(START, "a\n"), (START + 1, text), (START + 2, "")])])
     assert firehose.events() == Counter(
         (GROUP, STREAM, START + n, t) for n, t in enumerate(("a\n", text, ""))
@@ -213,10 +213,8 @@ def test_a_message_may_hold_what_the_processor_marks_lines_with(firehose: Fireho
     reply=st.integers(1_200, 9_000),
     written=st.sampled_from(["raw", "json"]),
 )
-def test_whatever_the_limits_are_they_hold_and_nothing_is_lost(
-    sent: list[list[tuple[int, str]]], reply: int, written: str
-) -> None:
-    """Limits so small that records are split, put back and stored all the time."""
+def test_limits_are_kept_without_loss(sent: list[list[tuple[int, str]]], reply: int, written: str) -> None:
+    """With small limits, so that records are often split, returned, and stored."""
     firehose = Firehose(written)
     module, records = firehose.module, [record(events, logStream=f"s{n}") for n, events in enumerate(sent)]
     put = max(map(len, records), default=0) + module.KEY  # what came through the stream fits it
@@ -231,7 +229,7 @@ def test_whatever_the_limits_are_they_hold_and_nothing_is_lost(
 
 
 @given(data=st.binary(max_size=60), zipped=st.booleans())
-def test_what_is_no_record_fails_whole_and_alone(data: bytes, zipped: bool) -> None:
+def test_an_invalid_record_fails_alone_and_unchanged(data: bytes, zipped: bool) -> None:
     firehose = Firehose()
     bad = gzip.compress(data) if zipped else data
     results = [
@@ -265,7 +263,7 @@ def test_a_record_of_another_shape_fails(
     assert json.loads(capsys.readouterr().out)["reason"]
 
 
-def test_two_members_or_half_a_one_fail(firehose: Firehose) -> None:
+def test_two_gzip_members_or_a_truncated_one_fail(firehose: Firehose) -> None:
     whole = record([(START, "a")])
     assert [a["result"] for a in firehose.call([whole + whole, whole[:-9]])] == ["ProcessingFailed"] * 2
 
@@ -313,11 +311,11 @@ def test_without_the_libraries_the_output_is_the_same(
 
 
 def noise(size: int, seed: int = 0) -> str:
-    """Text that hardly compresses."""
+    """Return text that hardly compresses."""
     return base64.b64encode(random.Random(seed).randbytes(size * 3 // 4)).decode()
 
 
-def test_what_does_not_fit_a_reply_goes_back_to_the_stream(firehose: Firehose) -> None:
+def test_events_beyond_the_response_size_return_to_the_stream(firehose: Firehose) -> None:
     records = [record([(START, f"{n}" * 1_000_000)]) for n in range(9)]
     results = [answer["result"] for answer in firehose.call(records)]
     assert results == ["Ok"] * results.count("Ok") + ["Dropped"] * results.count("Dropped")
@@ -327,14 +325,14 @@ def test_what_does_not_fit_a_reply_goes_back_to_the_stream(firehose: Firehose) -
     assert sum(firehose.events().values()) == 9
 
 
-def test_a_record_too_large_alone_is_split_by_events(firehose: Firehose) -> None:
+def test_a_too_large_record_is_split_by_events(firehose: Firehose) -> None:
     events = [(START + n, "x" * 250_000 + str(n)) for n in range(60)]
     firehose.deliver([record(events)])
     assert firehose.events() == Counter((GROUP, STREAM, at, text) for at, text in events)
     assert not firehose.failed
 
 
-def test_an_event_too_large_alone_is_stored_where_its_hour_lies(firehose: Firehose) -> None:
+def test_a_too_large_event_is_stored_under_its_hour(firehose: Firehose) -> None:
     events = [(START, "small"), (START + 1, "\0" * 1_000_000 + "\t" * 4_000_000), (START + 2, "small too")]
     firehose.deliver([record(events)])
     assert firehose.events() == Counter((GROUP, STREAM, at, text) for at, text in events)
@@ -342,7 +340,7 @@ def test_an_event_too_large_alone_is_stored_where_its_hour_lies(firehose: Fireho
     assert key.startswith(f"bucket/p/{firehose.written}/account=111111111111/region=eu-west-1/date=")
 
 
-def test_where_s3_refuses_it_the_record_fails_whole_and_the_others_do_not(firehose: Firehose) -> None:
+def test_if_s3_rejects_an_event_only_its_record_fails(firehose: Firehose) -> None:
     firehose.s3.error = "SlowDown"
     too_large = record([(START, "kept with it"), (START + 1, "\0" * 1_000_000 + "\t" * 4_000_000)])
     results = [answer["result"] for answer in firehose.call([record([(START, "c")]), too_large])]
@@ -350,25 +348,25 @@ def test_where_s3_refuses_it_the_record_fails_whole_and_the_others_do_not(fireho
     assert firehose.kinesis.taken == [], "nothing of it is delivered as well: it is replayed whole"
 
 
-def test_lines_say_their_format_so_that_a_change_of_it_mixes_nothing(firehose: Firehose) -> None:
+def test_the_format_is_a_partition_key(firehose: Firehose) -> None:
     [answer] = firehose.call([record([(START, "a")])])
     assert answer["metadata"]["partitionKeys"]["format"] == firehose.written
 
 
-def test_twins_too_large_alone_are_both_stored(firehose: Firehose) -> None:
+def test_equal_too_large_events_are_both_stored(firehose: Firehose) -> None:
     events = [(START, "\0" * 1_000_000 + "\t" * 4_000_000)] * 2
     firehose.deliver([record(events)])
     assert sum(firehose.events().values()) == 2
 
 
-def test_pieces_that_go_back_fit_a_record_of_the_stream(firehose: Firehose) -> None:
+def test_returned_records_fit_the_stream(firehose: Firehose) -> None:
     events = [(START + n * HOUR_MS, noise(700_000, n)) for n in range(3)]
     later = [(START + HOUR_MS, noise(700_000, n)) for n in range(4)]
     firehose.deliver([record([*events, *later])])
     assert sum(firehose.events().values()) == 7
 
 
-def test_calls_are_within_the_streams_limits() -> None:
+def test_calls_are_within_the_limits_of_the_stream() -> None:
     firehose = Firehose()
     firehose.call(
         [record([(START, "x" * 4_400_000)]), *(record([(START, noise(900, n))]) for n in range(1200))]
@@ -381,7 +379,7 @@ def test_calls_are_within_the_streams_limits() -> None:
     assert firehose.kinesis.calls >= 2
 
 
-def test_a_partial_failure_is_retried_for_what_failed_only(firehose: Firehose) -> None:
+def test_only_failed_records_are_retried(firehose: Firehose) -> None:
     firehose.kinesis.refusals = ["ProvisionedThroughputExceededException", "InternalFailure"]
     records = [record([(START, "a"), (START + HOUR_MS, "b"), (START + 2 * HOUR_MS, "c")])]
     firehose.deliver(records)
@@ -390,7 +388,7 @@ def test_a_partial_failure_is_retried_for_what_failed_only(firehose: Firehose) -
     )
 
 
-def test_throttled_to_the_end_the_record_fails_and_the_others_do_not(firehose: Firehose) -> None:
+def test_a_throttled_record_fails_alone(firehose: Firehose) -> None:
     firehose.kinesis.error = "ProvisionedThroughputExceededException"
     split = record([(START, "a"), (START + HOUR_MS, "b")])
     results = [answer["result"] for answer in firehose.call([record([(START, "c")]), split])]
@@ -398,13 +396,13 @@ def test_throttled_to_the_end_the_record_fails_and_the_others_do_not(firehose: F
     assert firehose.kinesis.calls == 10
 
 
-def test_a_refusal_that_patience_does_not_cure_ends_at_once(firehose: Firehose) -> None:
+def test_permanent_errors_are_not_retried(firehose: Firehose) -> None:
     firehose.kinesis.error = "AccessDeniedException"
     firehose.call([record([(START, "a"), (START + HOUR_MS, "b")])])
     assert firehose.kinesis.calls == 1
 
 
-def test_killed_after_putting_back_the_events_come_again_with_their_ids() -> None:
+def test_duplicates_after_a_crash_have_the_same_ids() -> None:
     firehose = Firehose()
     source = record([(START, "a"), (START + HOUR_MS, "b")])
     firehose.call([source])  # its answer never reaches Firehose, which calls again

@@ -37,7 +37,7 @@ class Clock:
 
 
 class Logs:
-    """Log groups and their filters; throttles every tenth put, and refuses a third filter."""
+    """Log groups and their filters; throttles every tenth put, and rejects a third filter."""
 
     def __init__(self, names: list[str]) -> None:
         self.names = sorted(names)
@@ -89,7 +89,7 @@ def subscriber(logs: Logs, *left_out: str) -> Any:
     return module
 
 
-def test_a_thousand_groups_take_what_the_services_rate_takes() -> None:
+def test_a_thousand_groups_are_subscribed_at_the_services_rate() -> None:
     logs = Logs([f"/app/{n}" for n in range(1000)])
     module = subscriber(logs)
     module.handler({"work": "subscribe"}, Context(900))
@@ -98,7 +98,7 @@ def test_a_thousand_groups_take_what_the_services_rate_takes() -> None:
     assert at_the_rate_s * 0.9 <= module.time.now <= at_the_rate_s * 1.6
 
 
-def test_it_goes_on_by_itself_where_it_ended() -> None:
+def test_it_invokes_itself_to_continue() -> None:
     logs = Logs([f"/app/{n}" for n in range(1000)])
     module = subscriber(logs)
     handed: list[bytes] = []
@@ -121,13 +121,13 @@ def test_it_goes_on_by_itself_where_it_ended() -> None:
 @pytest.mark.parametrize(
     ("name", "wanted"), [("/app", True), ("/no/x", False), ("/slipway/logs/log-export/processor", False)]
 )
-def test_own_and_excluded_groups_are_left_out(name: str, wanted: bool) -> None:
+def test_own_and_excluded_groups_are_skipped(name: str, wanted: bool) -> None:
     logs = Logs([name])
     subscriber(logs).handler({"work": "subscribe"}, Context())
     assert bool(logs.filters[name]) == wanted
 
 
-def test_two_filters_of_others_are_reported_and_the_rest_goes_on(
+def test_two_other_filters_are_reported_and_the_rest_is_subscribed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs = Logs(["/app/a", "/app/b"])
@@ -137,7 +137,7 @@ def test_two_filters_of_others_are_reported_and_the_rest_goes_on(
     assert "two other subscription filters" in capsys.readouterr().out
 
 
-def test_unsubscribing_leaves_what_is_not_ours() -> None:
+def test_unsubscribing_keeps_other_filters() -> None:
     logs = Logs(["/app/a", "/app/b"])
     logs.filters = {
         "/app/a": {"slipway-eu-west-1": DESTINATION, "theirs": "x"},
@@ -148,7 +148,7 @@ def test_unsubscribing_leaves_what_is_not_ours() -> None:
     assert logs.filters["/app/b"] == {"slipway-eu-west-1": "another destination"}
 
 
-def test_what_was_unsubscribed_by_hand_stays_so() -> None:
+def test_manually_unsubscribed_groups_are_skipped() -> None:
     logs = Logs(["/app/a", "/app/b", "/app/c"])
     module = subscriber(logs, "/app/a", "/app/b")
     module.handler({"work": "check"}, Context())

@@ -37,7 +37,7 @@ def at(minutes_ago: int) -> datetime:
 def judged(
     parts: PipelineResources = PARTS, failed: int | None = 0, **values: float
 ) -> dict[str, ExportStage]:
-    """With one value for some metrics, five minutes ago; `__` stands for a dot."""
+    """Return stages from single metric values five minutes ago; `__` in a name is a dot."""
     wanted = {name.replace("__", "."): value for name, value in values.items()}
     series: dict[Metric, Any] = {
         metric: {at(5): wanted[metric.metric]}
@@ -48,7 +48,7 @@ def judged(
     return {stage.title: stage for stage in judge_stages(EXPORT, parts, series, failed, NOW)}
 
 
-def test_what_goes_through_is_a_rate_of_the_last_quarter_of_an_hour() -> None:
+def test_throughput_is_averaged_over_fifteen_minutes() -> None:
     stages = judged(DeliveryToS3__Bytes=900_000, DeliveryToS3__DataFreshness=70, DeliveryToS3__Success=1)
     delivery = stages["Delivery"]
     assert (delivery.per_second, delivery.lag_s, delivery.health) == (1000, 70, ExportHealth.HEALTHY)
@@ -79,23 +79,25 @@ def test_what_goes_through_is_a_rate_of_the_last_quarter_of_an_hour() -> None:
         ("Delivery", {"DeliveryToS3__Success": 0}, ExportHealth.FAILING, "Cannot write to S3"),
     ],
 )
-def test_what_is_wrong_is_said(stage: str, values: dict[str, Any], health: ExportHealth, words: str) -> None:
+def test_each_fault_has_a_health_and_a_message(
+    stage: str, values: dict[str, Any], health: ExportHealth, words: str
+) -> None:
     found = judged(**values)
     assert found[stage].health is health and words in found[stage].message
     assert ExportPipeline(EXPORT, NOW, tuple(found.values())).health is health
 
 
-def test_failed_records_are_the_buckets_trouble() -> None:
+def test_failed_records_make_the_bucket_stage_failing() -> None:
     assert "3 objects of failed records" in judged(failed=3)["Bucket"].message
     assert "1,000 or more" in judged(failed=1000)["Bucket"].message
     assert judged(failed=None)["Bucket"].health is ExportHealth.UNKNOWN
 
 
-def test_as_they_come_there_is_no_processor() -> None:
+def test_untransformed_logs_have_no_processor_stage() -> None:
     assert "Processor" not in judged(PipelineResources("stream", "delivery", "", ()))
 
 
-def test_without_metrics_nothing_is_claimed() -> None:
+def test_health_is_unknown_without_metrics() -> None:
     stages = judge_stages(EXPORT, PARTS, None, None, NOW)
     assert {stage.health for stage in stages} == {ExportHealth.UNKNOWN}
     assert all(stage.per_second is None for stage in stages)

@@ -80,7 +80,7 @@ def test_failed_events_are_counted_and_not_missing(failing: Failing, cloud: Clou
     assert (row.ingested.events, row.failed, row.missing, row.status) == (2, 2, 0, "failed")
 
 
-def test_replay_brings_what_failed(failing: Failing, cloud: Cloud, tmp_path: Path) -> None:
+def test_replay_delivers_failed_records(failing: Failing, cloud: Cloud, tmp_path: Path) -> None:
     failing.repair()
     objects = replay.list_error_objects(cloud, failing.location)
     assert sum(each.events for each in objects) == 2
@@ -125,7 +125,7 @@ def test_crash_between_put_and_move_loses_nothing(
     assert len(set(ids())) == 2
 
 
-def test_what_is_not_cloudwatchs_is_kept_apart(failing: Failing, cloud: Cloud, tmp_path: Path) -> None:
+def test_records_of_other_services_are_not_replayed(failing: Failing, cloud: Cloud, tmp_path: Path) -> None:
     failing.repair()
     line = {"errorCode": "Other", "rawData": base64.b64encode(b"strange").decode()}
     key = failing.keys("errors/")[0]
@@ -139,7 +139,7 @@ def test_what_is_not_cloudwatchs_is_kept_apart(failing: Failing, cloud: Cloud, t
     assert [each.data for each in error_records.parse(failing.body(kept))] == [b"strange"]
 
 
-def test_error_object_of_others_is_not_replayed(cloud: Cloud, embedded: Any) -> None:
+def test_other_objects_are_not_replayed(cloud: Cloud, embedded: Any) -> None:
     pipeline = LogPipeline(embedded)
     put = partial(pipeline.s3.put_object, Bucket=pipeline.bucket)
     put(Key="errors/processing-failed/x", Body=b"not JSON\n")

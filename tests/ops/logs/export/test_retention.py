@@ -41,7 +41,7 @@ def ledger(exported: int, failed: int = 0) -> Ledger:
 GOOD = ExportProof(True, "complete in 1 hours", NOW)
 
 
-def test_what_is_kept_for_ever_costs_and_would_save() -> None:
+def test_cost_and_savings_without_retention() -> None:
     groups = [group("/small", stored=GB), group("/large"), group("/limited", days=7)]
     proofs = {each.key: GOOD for each in groups}
     found = advise_retention(groups, {groups[1].key: 2.0 * GB}, proofs)
@@ -61,7 +61,9 @@ def test_what_is_kept_for_ever_costs_and_would_save() -> None:
         (Ledger(BEGAN, NOW, ()), BEGAN, True, "no complete hour"),
     ],
 )
-def test_not_proven(books: Ledger, since: datetime | None, backfilled: bool, reason: str) -> None:
+def test_unverified_exports_are_rejected(
+    books: Ledger, since: datetime | None, backfilled: bool, reason: str
+) -> None:
     proof = prove_export(group(), books, since, backfilled, NOW)
     assert not proof.proven and reason in proof.reason
     with pytest.raises(InputError, match=reason):
@@ -73,13 +75,13 @@ def plan(chosen: list[RetentionAdvice], days: int, now: datetime = NOW) -> Any:
     return plan_retention(cloud, chosen, days, lambda: now)
 
 
-def test_proven() -> None:
+def test_verified_export() -> None:
     assert prove_export(group(), ledger(10), BEGAN, True, NOW).proven
 
 
 @pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
-    """The retention of each group, as AWS has it."""
+    """The retention of each log group in AWS."""
     days: dict[str, int | None] = {"/app": None}
 
     def put(cloud: Any, place: Place, name: str, wanted: int) -> None:
@@ -90,7 +92,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> dict[str, int | None]:
     return days
 
 
-def test_plan_sets_what_was_chosen_once(kept: dict[str, int | None]) -> None:
+def test_plan_sets_the_retention_once(kept: dict[str, int | None]) -> None:
     (step,) = plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 7).steps
     assert step.check().readiness is Readiness.READY
     step.act(lambda message: None)
@@ -98,24 +100,24 @@ def test_plan_sets_what_was_chosen_once(kept: dict[str, int | None]) -> None:
     assert step.check().readiness is Readiness.DONE
 
 
-def test_changed_meanwhile_is_left_alone(kept: dict[str, int | None]) -> None:
+def test_a_retention_that_has_changed_is_kept(kept: dict[str, int | None]) -> None:
     (step,) = plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 7).steps
     kept["/app"] = 30
     assert step.check().readiness is Readiness.CHANGED
 
 
-def test_old_proof_does_not_count(kept: dict[str, int | None]) -> None:
+def test_an_old_verification_is_rejected(kept: dict[str, int | None]) -> None:
     later = NOW + timedelta(hours=2)
     (step,) = plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 7, later).steps
     assert step.check().readiness is Readiness.CHANGED
 
 
-def test_days_that_cloudwatch_does_not_know() -> None:
+def test_unsupported_retention() -> None:
     with pytest.raises(InputError, match="retention of 2 days"):
         plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 2)
 
 
-def test_deleting_is_confirmed_by_typing() -> None:
+def test_deletion_requires_typed_confirmation() -> None:
     made = plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 30)
     assert made.confirm == "delete logs older than 30 days"
     assert all(step.destructive for step in made.steps)

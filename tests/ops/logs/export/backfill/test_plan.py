@@ -83,7 +83,7 @@ def run(plan: Plan, tmp_path: Path) -> tuple[Status, str]:
     return result.status, result.reason
 
 
-def test_everything_before_the_subscription_is_fetched_once(past: Past, tmp_path: Path) -> None:
+def test_events_before_the_subscription_are_exported_once(past: Past, tmp_path: Path) -> None:
     plan = past.plan(past.wanted())
     assert run(plan, tmp_path)[0] is Status.DONE
     assert past.events() == past.put
@@ -98,14 +98,14 @@ def test_ids_are_those_of_the_stream(past: Past, tmp_path: Path) -> None:
     assert {row["id"] for row in past.rows()} == {event["eventId"] for event in stored}
 
 
-def test_what_came_in_after_the_subscription_is_left_to_the_stream(past: Past, tmp_path: Path) -> None:
+def test_events_ingested_after_the_subscription_are_skipped(past: Past, tmp_path: Path) -> None:
     wanted = past.wanted()
     earlier = BackfillRequest(wanted.group, wanted.start, wanted.cut - timedelta(hours=1))
     run(past.plan(earlier), tmp_path)
     assert past.events() == Counter()  # everything came in just now
 
 
-def test_a_stopped_backfill_goes_on(past: Past, tmp_path: Path) -> None:
+def test_a_stopped_backfill_can_continue(past: Past, tmp_path: Path) -> None:
     wanted = past.wanted()
     asked: list[int] = []
 
@@ -119,7 +119,7 @@ def test_a_stopped_backfill_goes_on(past: Past, tmp_path: Path) -> None:
     assert past.events() == past.put
 
 
-def test_a_crash_within_a_window_doubles_nothing(
+def test_a_crash_within_a_window_duplicates_nothing(
     past: Past, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = past.wanted()
@@ -137,7 +137,7 @@ def test_a_crash_within_a_window_doubles_nothing(
     assert past.events() == past.put
 
 
-def test_a_large_group_goes_by_an_export_task(past: Past, tmp_path: Path) -> None:
+def test_a_large_group_uses_an_export_task(past: Past, tmp_path: Path) -> None:
     plan = past.plan(past.wanted(large_bytes=1))
     assert "export task" in plan.steps[0].does
     status, reason = run(plan, tmp_path)
@@ -147,7 +147,7 @@ def test_a_large_group_goes_by_an_export_task(past: Past, tmp_path: Path) -> Non
     assert [key for key in past.pipeline.keys("logs/backfill/staged/") if key.endswith(".gz")] == []
 
 
-def test_the_one_slot_is_waited_for(past: Past, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waits_for_another_export_task(past: Past, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     start = log_history.start_export_task
     refused: list[str] = []
 

@@ -1,4 +1,4 @@
-"""The last event of each group: from the newest hours, as far back as may be read."""
+"""The last event of each log group, from the newest hours within the limit."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_each_group_has_its_last_event(tmp_path: Path) -> None:
     assert found.since == START
 
 
-def test_what_is_too_much_to_read_is_not_read(tmp_path: Path) -> None:
+def test_reading_stops_at_the_limit(tmp_path: Path) -> None:
     found = last_events(filled(tmp_path).engine, NOW, limit_bytes=1)
     assert set(found.by_group) == {(ACCOUNT, REGION, "/new")}
     assert found.since == START + timedelta(hours=4)

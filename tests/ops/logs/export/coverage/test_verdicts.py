@@ -72,16 +72,16 @@ def test_our_filter_exports_a_group() -> None:
 
 
 @pytest.mark.parametrize("name", ["slipway-eu-west-1-test", "slipway-us-east-1", "slipway-other"])
-def test_a_filter_with_a_name_like_ours_does_not(name: str) -> None:
+def test_a_filter_with_a_similar_name_does_not(name: str) -> None:
     assert verdict(facts(), [subscription(name, DESTINATION)]).state is CoverageState.NOT_SUBSCRIBED
 
 
-def test_a_filter_of_our_name_that_leads_elsewhere_does_not() -> None:
+def test_a_filter_with_another_destination_does_not() -> None:
     found = verdict(facts(), [subscription(FILTER, "arn:aws:logs:eu-west-1:9:destination:old")])
     assert found.state is CoverageState.NOT_SUBSCRIBED and "destination:old" in found.reason
 
 
-def test_our_account_policy_exports_what_it_does_not_leave_out() -> None:
+def test_our_account_policy_exports_what_it_does_not_exclude() -> None:
     known = facts(BY_ACCOUNT, policy=POLICY)
     assert verdict(known).exported_by == f"account policy {FILTER}"
     assert not needs_filters(known, GROUP)
@@ -102,7 +102,7 @@ def test_our_account_policy_exports_what_it_does_not_leave_out() -> None:
         (AccessDenied("may not"), CoverageState.NOT_READ, "may not"),
     ],
 )
-def test_without_our_account_policy_it_is_said_why(policy: Any, state: CoverageState, words: str) -> None:
+def test_reasons_without_our_account_policy(policy: Any, state: CoverageState, words: str) -> None:
     found = verdict(facts(BY_ACCOUNT, policy=policy))
     assert found.state is state and words in found.reason
 
@@ -115,7 +115,7 @@ def test_without_our_account_policy_it_is_said_why(policy: Any, state: CoverageS
         ({"ExcludePatterns": "/z,/app/*"}, "matches /app/*"),
     ],
 )
-def test_a_pattern_that_leaves_a_group_out_is_named(parameters: dict[str, str], words: str) -> None:
+def test_the_excluding_pattern_is_named(parameters: dict[str, str], words: str) -> None:
     found = verdict(facts(export(**parameters)))
     assert found.state is CoverageState.EXCLUDED and words in found.reason
 
@@ -123,7 +123,7 @@ def test_a_pattern_that_leaves_a_group_out_is_named(parameters: dict[str, str], 
 @pytest.mark.parametrize(
     "name", ["/slipway/logs/log-export/processor", "/aws/lambda/log-export-Subscriber-1"]
 )
-def test_the_exports_own_groups_are_never_wanted(name: str) -> None:
+def test_the_exports_own_groups_are_never_exported(name: str) -> None:
     assert verdict(facts(), group=replace(GROUP, name=name)).state is CoverageState.EXPORT_LOGS
 
 
@@ -148,7 +148,7 @@ def test_the_other_reasons() -> None:
     assert verdict(CoverageFacts()).state is CoverageState.NO_EXPORT
 
 
-def test_of_two_stacks_the_one_that_wants_the_group_decides() -> None:
+def test_of_two_stacks_the_one_that_includes_the_group_decides() -> None:
     one, two = export(IncludePatterns="/x/*"), export(IncludePatterns="/app/*")
     assert verdict(CoverageFacts(exports=(one, two)), [OURS]).export is two
 
@@ -162,7 +162,7 @@ def test_of_two_stacks_the_one_that_wants_the_group_decides() -> None:
         ({"AWS": "111111111111"}, False),
     ],
 )
-def test_a_destination_speaks_for_accounts(principal: Any, allowed: bool) -> None:
+def test_a_destination_policy_allows_accounts(principal: Any, allowed: bool) -> None:
     statement = {"Effect": "Allow", "Principal": principal, "Action": "logs:PutSubscriptionFilter"}
     assert Destination(DESTINATION, {"Statement": statement}).may_subscribe("222222222222") is allowed
 
@@ -172,7 +172,7 @@ PATTERNS = st.lists(NAMES, max_size=3).map(",".join)
 
 
 @given(NAMES, st.one_of(st.just(""), NAMES), PATTERNS, PATTERNS)
-def test_the_subscriber_wants_the_same_groups(name: str, prefix: str, include: str, exclude: str) -> None:
+def test_the_subscriber_selects_the_same_groups(name: str, prefix: str, include: str, exclude: str) -> None:
     rules = export(LogGroupNamePrefix=prefix, IncludePatterns=include, ExcludePatterns=exclude).rules
     subscriber = load(
         "log_subscriber",

@@ -19,7 +19,7 @@ from ops.templates.functions import function_source
 
 
 def wheel(library: str, module: str) -> bytes:
-    """A wheel of the library whose one module is this."""
+    """Return a wheel of the library with one module."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         archive.mkdir(library)
@@ -41,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_holds_the_source_and_the_libraries_with_their_terms(folder: Path) -> None:
+def test_contains_the_source_and_the_libraries_with_their_licenses(folder: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(package.build(folder))) as archive:
         assert archive.read("index.py").decode() == function_source("log_processor")
         names = set(archive.namelist())
@@ -50,7 +50,7 @@ def test_holds_the_source_and_the_libraries_with_their_terms(folder: Path) -> No
         assert {f"{library}/__init__.py", f"{library}-0.dist-info/licenses/LICENSE"} < names
 
 
-def test_is_the_same_byte_by_byte_and_lies_under_its_digest(folder: Path) -> None:
+def test_is_reproducible_and_named_by_its_digest(folder: Path) -> None:
     first, second = package.build(folder), package.build(folder)
     assert first == second
     assert package.key(first) == package.key(second) != package.key(first + b"x")
@@ -73,14 +73,14 @@ print(index.loads.__module__, index.decompressobj.__module__, index.handler({"re
 
 
 @pytest.mark.parametrize("library", package.LIBRARIES, ids=lambda library: library.name)
-def test_a_wheel_that_is_not_the_pinned_one_is_never_packed(folder: Path, library: package.Library) -> None:
+def test_only_the_pinned_wheel_is_packaged(folder: Path, library: package.Library) -> None:
     (folder / library.wheel).write_bytes(wheel(library.name, "import os"))
     with pytest.raises(NotFound, match="Cannot download") as caught:
         package.build(folder)
     assert "deployed without it" in caught.value.hint
 
 
-def test_is_made_for_the_functions_runtime_and_architecture() -> None:
+def test_matches_the_functions_runtime_and_architecture() -> None:
     function = json.loads(central_body())["Resources"]["Processor"]["Properties"]
     assert function["Runtime"] == f"python{package.PYTHON}"
     assert function["Architectures"] == [{"aarch64": "arm64"}[package.MACHINE]]
@@ -88,7 +88,7 @@ def test_is_made_for_the_functions_runtime_and_architecture() -> None:
 
 
 @pytest.mark.parametrize("library", package.LIBRARIES, ids=lambda library: library.name)
-def test_the_pinned_version_is_the_one_that_is_measured(library: package.Library) -> None:
+def test_the_pinned_version_is_the_benchmarked_one(library: package.Library) -> None:
     text = Path("requirements-dev.txt").read_text()
     pinned = text.partition(f"\n{library.name}==")[2].partition("\n    #")[0]
     assert pinned.startswith(f"{library.version} ")

@@ -63,7 +63,7 @@ def waits(plan: Plan) -> dict[str, tuple[str, ...]]:
     return {step.id: step.needs for step in plan.steps}
 
 
-def test_the_centre_comes_first_then_destinations_then_all_others(cloud: Cloud) -> None:
+def test_the_central_stack_comes_first_then_destinations_then_all_others(cloud: Cloud) -> None:
     plan = plan_deploy(cloud, NOTHING, DeploymentRequest(CENTER, EVERYWHERE, {}))
     assert waits(plan) == {
         "one eu-west-1": (),
@@ -76,13 +76,13 @@ def test_the_centre_comes_first_then_destinations_then_all_others(cloud: Cloud) 
     assert all(step.does.startswith("Create") for step in plan.steps)
 
 
-def test_the_destination_of_a_region_is_made_though_its_place_is_not_chosen(cloud: Cloud) -> None:
+def test_a_regions_destination_is_created_even_if_not_selected(cloud: Cloud) -> None:
     plan = plan_deploy(cloud, NOTHING, DeploymentRequest(CENTER, (Place(TWO, AWAY),), {}))
     assert list(waits(plan)) == ["one eu-west-1", "one us-east-1", "two us-east-1"]
     assert "creates the destination that the other accounts need in us-east-1" in plan.steps[1].evidence
 
 
-def test_a_second_run_says_what_differs(cloud: Cloud) -> None:
+def test_an_update_lists_the_differences(cloud: Cloud) -> None:
     plan = plan_deploy(cloud, [central()], DeploymentRequest(CENTER, (CENTER,), {"Retention": "48"}))
     (step,) = plan.steps
     assert step.does == "Update the central stack in one eu-west-1"
@@ -91,7 +91,7 @@ def test_a_second_run_says_what_differs(cloud: Cloud) -> None:
     assert "BufferIntervalHint" not in step.evidence
 
 
-def test_a_place_that_cannot_be_read_says_so_and_keeps_no_other_waiting(cloud: Cloud) -> None:
+def test_an_unread_target_is_reported_and_blocks_no_other(cloud: Cloud) -> None:
     denied = ExportDeployment(Place(TWO, HOME), error=AccessDenied("two may not be read."))
     deployments = [denied if each.place == denied.place else each for each in NOTHING]
     plan = plan_deploy(cloud, deployments, DeploymentRequest(CENTER, EVERYWHERE, {}))
@@ -101,7 +101,7 @@ def test_a_place_that_cannot_be_read_says_so_and_keeps_no_other_waiting(cloud: C
     assert not any("two eu-west-1" in needs for needs in waits(plan).values())
 
 
-def test_without_a_package_index_the_processor_is_the_inline_one(
+def test_without_a_package_index_the_processor_is_inline(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreachable(folder: Path) -> bytes:
@@ -114,7 +114,7 @@ def test_without_a_package_index_the_processor_is_the_inline_one(
     assert step.evidence.endswith("No index. Deployed without it.")
 
 
-def test_another_export_is_never_touched(cloud: Cloud) -> None:
+def test_another_export_is_never_changed(cloud: Cloud) -> None:
     for other in (central(Place(TWO, HOME)), member(Place(TWO, HOME), center=Place(THREE, HOME))):
         with pytest.raises(InputError, match="two eu-west-1 belongs to another export"):
             plan_deploy(cloud, [central(), other], DeploymentRequest(CENTER, (CENTER, other.place), {}))
@@ -134,28 +134,28 @@ def test_another_export_is_never_touched(cloud: Cloud) -> None:
         ("BucketName", "just-a-name"),
     ],
 )
-def test_what_cannot_work_is_refused_before_anything_is_done(name: str, value: str) -> None:
+def test_invalid_parameters_are_rejected(name: str, value: str) -> None:
     with pytest.raises(InputError) as caught:
         check_parameters({name: value})
     assert name in str(caught.value) and caught.value.hint
 
 
-def test_every_default_passes_its_own_check() -> None:
+def test_every_default_is_valid() -> None:
     check_parameters({name: asked.default or "" for name, asked in CENTRAL_PARAMETERS.items()})
 
 
-def test_accounts_are_allowed_that_send_and_none_is_taken_away() -> None:
+def test_sending_accounts_are_allowed_and_none_is_removed() -> None:
     assert central_parameters({}, {"AllowedAccounts": "0"}, ["2"])["AllowedAccounts"] == "2"
     assert central_parameters({"AllowedAccounts": "3"}, {}, ["2"])["AllowedAccounts"] == "2,3"
     assert central_parameters({}, {"OrganizationId": "o-a1b2c3d4e5"}, ["2"])["AllowedAccounts"] == ""
 
 
-def test_the_destinations_name_stays() -> None:
+def test_the_destination_cannot_be_renamed() -> None:
     with pytest.raises(InputError, match="Cannot change the name of the destination"):
         central_parameters({"DestinationName": "a"}, {"DestinationName": "b"}, [])
 
 
-def test_removing_goes_the_other_way_round_and_is_typed(cloud: Cloud) -> None:
+def test_removal_runs_in_reverse_order_and_needs_confirmation(cloud: Cloud) -> None:
     plan = plan_remove(cloud, ALL_DEPLOYED, None, EVERYWHERE)
     found = {id_: set(needs) for id_, needs in waits(plan).items()}
     assert list(found)[-1] == "one eu-west-1"
@@ -167,12 +167,12 @@ def test_removing_goes_the_other_way_round_and_is_typed(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("gone, left", [(HOME, "one us-east-1"), (AWAY, "two us-east-1")])
-def test_nobody_is_left_without_a_destination(cloud: Cloud, gone: str, left: str) -> None:
+def test_a_destination_in_use_is_not_removed(cloud: Cloud, gone: str, left: str) -> None:
     with pytest.raises(InputError, match=f"{left} still sends its logs to it"):
         plan_remove(cloud, ALL_DEPLOYED, None, (Place(ONE, gone),))
 
 
-def test_a_place_that_cannot_be_read_may_send_as_well(cloud: Cloud) -> None:
+def test_an_unread_target_counts_as_a_sender(cloud: Cloud) -> None:
     unread = [
         replace(each, stack=None, error=AccessDenied("No.")) if each.place == Place(TWO, AWAY) else each
         for each in ALL_DEPLOYED
@@ -182,14 +182,14 @@ def test_a_place_that_cannot_be_read_may_send_as_well(cloud: Cloud) -> None:
     assert plan_remove(cloud, unread, None, (Place(THREE, AWAY),)).steps
 
 
-def test_nothing_to_remove_says_so(cloud: Cloud) -> None:
+def test_nothing_to_remove_is_an_error(cloud: Cloud) -> None:
     with pytest.raises(NotFound, match="No export"):
         plan_remove(cloud, NOTHING, None, EVERYWHERE)
     with pytest.raises(NotFound, match="No export is deployed in these accounts"):
         plan_remove(cloud, [central(), ExportDeployment(Place(TWO, HOME))], None, (Place(TWO, HOME),))
 
 
-def test_the_same_stack_by_another_name_keeps_it(cloud: Cloud) -> None:
+def test_a_stack_keeps_its_name(cloud: Cloud) -> None:
     found = central()
     assert found.stack
     other = replace(found, stack=replace(found.stack, name="CloudWatch2S3-successor"))

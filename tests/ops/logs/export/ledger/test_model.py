@@ -42,12 +42,12 @@ def missing(found: Ledger) -> dict[int, int]:
     return {int((row.at.hour - NOON) / HOUR): row.missing for row in found.rows if row.missing}
 
 
-def test_everything_is_there() -> None:
+def test_everything_is_exported() -> None:
     found = ledger({0: 5, 1: 7}, {0: 5, 1: 7})
     assert found.ok and [row.status for row in found.rows] == ["complete", "complete"]
 
 
-def test_what_is_nowhere_is_missing_in_its_hour() -> None:
+def test_missing_events_are_reported_in_their_hour() -> None:
     found = ledger({0: 5, 1: 7}, {0: 5, 1: 4})
     assert (found.missing, missing(found)) == (3, {1: 3})
     assert [row.status for row in found.rows] == ["complete", "missing"]
@@ -57,17 +57,17 @@ def test_a_whole_hour_without_any_object_is_missing() -> None:
     assert missing(ledger({0: 5, 1: 7}, {0: 5})) == {1: 7}
 
 
-def test_failed_is_not_missing_but_not_well() -> None:
+def test_failed_events_are_not_missing() -> None:
     found = ledger({0: 5}, {0: 3}, {0: 2})
     assert (found.missing, found.failed, found.ok) == (0, 2, False)
     assert found.rows[0].status == "failed"
 
 
-def test_events_of_an_earlier_time_are_found_there() -> None:
+def test_events_with_earlier_timestamps_are_found() -> None:
     assert ledger({5: 10}, {0: 3, 5: 7}).ok
 
 
-def test_events_from_the_future_are_found_within_two_hours_only() -> None:
+def test_events_with_future_timestamps_are_found_within_two_hours() -> None:
     assert ledger({0: 10}, {0: 7, 2: 3}).ok
     assert missing(ledger({0: 10}, {0: 7, 3: 3})) == {0: 3}
 
@@ -76,13 +76,13 @@ def test_a_surplus_is_used_once() -> None:
     assert ledger({0: 4, 1: 4}, {0: 2, 1: 2, 2: 3}).missing == 1
 
 
-def test_hours_within_the_delay_are_not_judged() -> None:
+def test_hours_within_the_delivery_delay_are_not_checked() -> None:
     found = ledger({0: 5}, {}, now=NOON + timedelta(minutes=80))
     assert (found.missing, found.rows[0].status) == (0, "in progress")
     assert ledger({0: 5}, {}, now=NOON + timedelta(minutes=120)).missing == 5
 
 
-def test_the_hour_of_the_subscription_is_not_judged() -> None:
+def test_the_hour_of_the_subscription_is_not_checked() -> None:
     found = ledger({-1: 9, 0: 5, 1: 5}, {0: 2, 1: 5}, since=NOON + timedelta(minutes=20))
     assert [(row.at.hour, row.status) for row in found.rows] == [
         (NOON, "partial"),
@@ -115,9 +115,7 @@ def test_nothing_delivered_is_ever_missing(events: list[tuple[int, int]]) -> Non
 
 
 @given(EVENTS, st.data())
-def test_what_was_lost_is_counted_exactly_when_events_are_on_time(
-    events: list[tuple[int, int]], data: st.DataObject
-) -> None:
+def test_losses_are_exact_if_events_are_on_time(events: list[tuple[int, int]], data: st.DataObject) -> None:
     hours = [hour for hour, _ in events]
     lost = data.draw(st.lists(st.sampled_from(hours), max_size=len(hours))) if hours else []
     kept = Counter(hours)

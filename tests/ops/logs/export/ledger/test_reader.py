@@ -18,7 +18,7 @@ from tests.ops.embedded.overlay import ACCOUNT, REGION, client, unique
 
 
 class Engine:
-    """Answers with the rows it is given."""
+    """Returns the given rows for every query."""
 
     def __init__(self, rows: list[dict[str, Any]]) -> None:
         self.rows = rows
@@ -28,8 +28,10 @@ class Engine:
         return pa.table({name: [row[name] for row in self.rows] for name in names})
 
 
-def stock(cloud: Cloud, pipeline: LogPipeline, groups: dict[str, int], later: float = 0) -> ExportReport:
-    """With so many events of each group in the bucket, looked at some hours later."""
+def export_report(
+    cloud: Cloud, pipeline: LogPipeline, groups: dict[str, int], later: float = 0
+) -> ExportReport:
+    """Return the report for the given event counts by log group, read some hours later."""
     hour = hour_of(datetime.now(UTC))
     rows = [
         {
@@ -65,7 +67,7 @@ def test_groups_are_exported_by_filters_of_our_name(cloud: Cloud, embedded: Any)
 
 @pytest.fixture
 def policy(embedded: Any) -> Iterator[tuple[str, str]]:
-    """A group that the account's policy covers, and one that it excludes."""
+    """A log group that the account policy covers, and one that it excludes."""
     pipeline = LogPipeline(embedded)
     covered, excluded = (make_group(embedded) for _ in range(2))
     logs = client(embedded, "logs")
@@ -88,13 +90,13 @@ def test_groups_are_exported_by_an_account_policy(cloud: Cloud, policy: tuple[st
     assert found[policy[0]] is not None and found[policy[1]] is None
 
 
-def test_stock_has_ledger_advice_and_what_is_to_backfill(cloud: Cloud, embedded: Any) -> None:
+def test_report_has_ledger_advice_and_backfill_requests(cloud: Cloud, embedded: Any) -> None:
     pipeline = LogPipeline(embedded)
     group = make_group(embedded)
     write_logs(embedded, group, "before")
     pipeline.subscribe(group, f"slipway-{REGION}")
     write_logs(embedded, group, "one", "two")
-    found = stock(cloud, pipeline, {group: 2})
+    found = export_report(cloud, pipeline, {group: 2})
     (row,) = [row for row in found.ledger.rows if row.at.group == group]
     assert (row.ingested.events, row.exported.events, row.status) == (3, 2, "partial")
     (wanted,) = found.backfill_requests([group])
@@ -103,11 +105,11 @@ def test_stock_has_ledger_advice_and_what_is_to_backfill(cloud: Cloud, embedded:
     assert not advice.proof.proven and advice.bytes_per_day > 0
 
 
-def test_group_that_is_not_exported_is_advised_of_but_not_judged(cloud: Cloud, embedded: Any) -> None:
+def test_group_that_is_not_exported_has_advice_but_no_rows(cloud: Cloud, embedded: Any) -> None:
     pipeline = LogPipeline(embedded)
     group = make_group(embedded)
     write_logs(embedded, group, unique("lonely"))
-    found = stock(cloud, pipeline, {})
+    found = export_report(cloud, pipeline, {})
     assert not [row for row in found.ledger.rows if row.at.group == group]
     (advice,) = [each for each in found.advice() if each.group.name == group]
     assert advice.proof.reason == "not exported" and advice.bytes_per_day > 0
