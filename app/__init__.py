@@ -1,9 +1,9 @@
-"""The Streamlit app: the entry point, what pages share, and one folder a page.
+"""The Streamlit app: the entry point, code that pages share, and one folder per page.
 
-main             the entry point: sign-in, navigation, the frame around every page
-shared/          what the pages share
+main             the entry point: sign-in, navigation, and the frame of every page
+shared/          code that pages share
 overview/        Overview
-snapshots/       Snapshots, and Snapshot pipeline
+snapshots/       Snapshots and Snapshot pipeline
 rollouts/        Rollouts
 support_stacks/  Support stacks
 logs/            Logs

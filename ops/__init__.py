@@ -1,13 +1,13 @@
-"""What Slipway does, without the pages.
+"""Slipway's package: everything except the web interface.
 
-errors, settings, plan, audit   the ground floor
-aws/                            the only door to AWS: the Cloud, then one module a service
-templates/                      one module a CloudFormation stack, pure
-functions/                      Lambda sources, read as text, never imported
+errors, settings, plan, audit   shared by every other module
+aws/                            the only code that calls AWS: `Cloud`, then one module per service
+templates/                      one module per CloudFormation stack, without side effects
+functions/                      Lambda sources: read as text, never imported
 snapshots/                      sanitized snapshots of production databases
-logs/                           log export, its bucket's layout, search in it
-support_stacks/                 what CDK pipelines leave behind
-rollouts/                       deployments in waves, watched, rolled back by themselves
-embedded/                       the embedded cloud: an AWS on this machine
-cli                             `python -m ops`: everything that a page can do
+logs/                           log export, the layout of its bucket, and search
+support_stacks/                 support stacks that CDK Pipelines leaves behind
+rollouts/                       deployments in waves, with alarms and automatic rollback
+embedded/                       the embedded cloud: a local AWS emulator
+cli                             `python -m ops`: every page's functions on the command line
 """

@@ -1,4 +1,4 @@
-"""`python -m ops`."""
+"""Entry point of `python -m ops`."""
 
 import sys
 

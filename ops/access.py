@@ -1,4 +1,4 @@
-"""What we may do in an account, job by job, by simulation; and the statement that is missing."""
+"""Check the IAM permissions that each job needs, with the IAM policy simulator."""
 
 import json
 from collections.abc import Iterable
@@ -13,69 +13,74 @@ from ops.templates.access.grants import ALL, JOBS, Grant, Job
 SIMULATION = Grant(("iam:GetRole", "iam:SimulatePrincipalPolicy"))
 
 
-class Verdict(StrEnum):
-    MAY = "may"
-    LACKS = "lacks something"
-    UNKNOWN = "cannot tell"
+class PermissionStatus(StrEnum):
+    ALLOWED = "allowed"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class Right:
-    """Whether a job may read or change what it needs; what is missing, or the reason why one cannot tell."""
+class JobPermission:
+    """Whether a job has its read or write permissions, with the missing ones or the reason for UNKNOWN."""
 
     job: Job
     changes: bool
-    verdict: Verdict
+    status: PermissionStatus
     missing: tuple[Grant, ...] = ()
     reason: str = ""
 
 
 @dataclass(frozen=True)
-class Rights:
-    """Of one account: who we are there, and every right."""
+class AccountPermissions:
+    """The permissions of the current principal in one account."""
 
     place: Place
     principal: str
-    rights: tuple[Right, ...]
+    permissions: tuple[JobPermission, ...]
 
     def statement(self, grants: Iterable[Grant]) -> str:
-        """The policy that adds the grants, as JSON to copy."""
+        """Return an IAM policy with the grants, as JSON."""
         statements = [
             {
                 "Effect": "Allow",
                 "Action": list(grant.actions),
-                "Resource": [_filled(each, self.place, self.principal) for each in grant.resources],
+                "Resource": [_resolve(arn, self.place, self.principal) for arn in grant.resources],
             }
             for grant in grants
         ]
         return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
 
 
-def read_rights(cloud: Cloud, place: Place) -> Rights:
-    """Asks IAM of every job. What it does not let us ask is UNKNOWN, never a guess."""
+def read_permissions(cloud: Cloud, place: Place) -> AccountPermissions:
+    """Simulate the permissions of every job. If simulation is denied, they are UNKNOWN."""
     kinds = [(job, changes) for job in JOBS for changes in (False, True)]
     try:
-        principal = iam.our_principal(cloud, place)
-        rights = tuple(_right(cloud, place, principal, job, changes) for job, changes in kinds)
+        principal = iam.current_principal(cloud, place)
+        permissions = tuple(_simulate(cloud, place, principal, job, changes) for job, changes in kinds)
     except SlipwayError as error:
-        unknown = (Right(job, changes, Verdict.UNKNOWN, (), str(error)) for job, changes in kinds)
-        return Rights(place, "", tuple(unknown))
-    return Rights(place, principal, rights)
+        status, reason = PermissionStatus.UNKNOWN, str(error)
+        unknown = (JobPermission(job, changes, status, (), reason) for job, changes in kinds)
+        return AccountPermissions(place, "", tuple(unknown))
+    return AccountPermissions(place, principal, permissions)
 
 
-def _right(cloud: Cloud, place: Place, principal: str, job: Job, changes: bool) -> Right:
+def _simulate(cloud: Cloud, place: Place, principal: str, job: Job, changes: bool) -> JobPermission:
     if principal.endswith(":root"):
-        return Right(job, changes, Verdict.MAY, (), "the account's root user")
+        return JobPermission(job, changes, PermissionStatus.ALLOWED, (), "the account's root user")
     grants = job.changes if changes else job.reads
     missing = tuple(filter(None, (_missing(cloud, place, principal, grant) for grant in grants)))
-    return Right(job, changes, Verdict.LACKS if missing else Verdict.MAY, missing)
+    status = PermissionStatus.MISSING if missing else PermissionStatus.ALLOWED
+    return JobPermission(job, changes, status, missing)
 
 
 def _missing(cloud: Cloud, place: Place, principal: str, grant: Grant) -> Grant | None:
-    """What of the grant is allowed on none of its resources: not every action is for every kind of them."""
+    """Return the grant's actions that are allowed on none of its resources, or None.
+
+    An action need not be allowed on all of them: not every action applies to every resource type.
+    """
     denied = grant.actions
     for resource in grant.resources:
-        example = _filled(resource, place, principal)
+        example = _resolve(resource, place, principal)
         if resource not in ALL:
             example = example.replace("*", "example")
         denied = tuple(iam.denied_actions(cloud, place, principal, denied, example))
@@ -84,14 +89,14 @@ def _missing(cloud: Cloud, place: Place, principal: str, grant: Grant) -> Grant 
     return Grant(denied, grant.resources)
 
 
-def _filled(resource: str, place: Place, principal: str) -> str:
-    """The ARN with what a template's Fn::Sub would fill in; a bucket that nobody named stays open."""
-    known = {
+def _resolve(resource: str, place: Place, principal: str) -> str:
+    """Return the ARN with its `${…}` variables replaced. The name of the log bucket becomes a wildcard."""
+    variables = {
         "AWS::Partition": principal.split(":")[1] if principal else "aws",
         "AWS::AccountId": place.account.id,
         "AWS::Region": place.region,
         "LogBucket": "*",
     }
-    for name, value in known.items():
+    for name, value in variables.items():
         resource = resource.replace(f"${{{name}}}", value)
     return resource

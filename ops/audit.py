@@ -1,6 +1,7 @@
-"""Who did what to which resource, and how it ended: append-only JSON lines, written before and after.
+"""The audit log: who changed which resource, when, and with which result.
 
-A change whose first record cannot be written does not happen.
+An append-only log of JSON lines. Each step is recorded before and after it runs; if the first record cannot
+be written, the step does not run.
 """
 
 import getpass
@@ -19,7 +20,7 @@ from ops.roles import Role
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts, through what (`page` or `cli`), in which role, and from which address where it is known."""
+    """The user who makes a change: name, interface (`page` or `cli`), role, and IP address if known."""
 
     name: str
     via: str
@@ -28,14 +29,20 @@ class Actor:
 
     @classmethod
     def local(cls, via: str, role: Role = Role.ADMINISTRATOR) -> "Actor":
-        """Whoever has a shell on this machine acts with its credentials: a lower role keeps from mistakes."""
+        """Return the local user.
+
+        Whoever has a shell on this machine can use its AWS credentials directly, so a lower role only
+        protects against mistakes.
+        """
         return cls(getpass.getuser(), via, role)
 
 
 @dataclass(frozen=True)
 class Record:
-    """One line of the audit. `result` is `started`, `done`, `failed`, `skipped` or `already done`;
-    `duration_s` stands in the closing one."""
+    """One record of the audit log.
+
+    `result` is `started`, `done`, `failed`, or `skipped`; `duration_s` is set in the final record of a step.
+    """
 
     at: str
     actor: str
@@ -56,7 +63,7 @@ class Record:
 
 
 class AuditLog(Protocol):
-    """Where records go. `write` raises AuditUnavailable when the record is not safely kept."""
+    """Storage of audit records. `write` raises AuditUnavailable if the record was not stored."""
 
     def write(self, record: Record) -> None: ...
 
@@ -64,7 +71,7 @@ class AuditLog(Protocol):
 
 
 class FileAudit:
-    """Records in one file, each line written whole and synced to disk before `write` returns."""
+    """An audit log in a file. Each record is synced to disk before `write` returns."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -81,12 +88,12 @@ class FileAudit:
                 os.close(descriptor)
         except OSError as error:
             raise AuditUnavailable(
-                f"No audit record could be written to {self.path}: {error.strerror}. Nothing was changed.",
-                hint="Free the disk or mend the file's permissions, then try again.",
+                f"Cannot write the audit record to {self.path}: {error.strerror}. Nothing was changed.",
+                hint="Free disk space or fix the file's permissions, then retry.",
             ) from error
 
     def read(self, limit: int) -> list[Record]:
-        """The newest `limit` records, newest first; a torn last line is left out."""
+        """Return the latest `limit` records, newest first. Incomplete lines are ignored."""
         if not self.path.exists():
             return []
         records = []
@@ -101,13 +108,13 @@ class FileAudit:
 
 
 REDACTED = "redacted"
-LONGEST = 1000  # characters of a parameter's value
-_SECRET = re.compile(  # a parameter's name
+MAX_VALUE_LENGTH = 1000  # characters of a parameter's value
+_SECRET_NAMES = re.compile(
     "password|passwd|passphrase|secret|token|credential|webhook|authorization|(api|access|private)[-_]?key",
     re.IGNORECASE,
 )
-_SECRETS = re.compile(  # within a value
-    r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # name and password of an address
+_SECRET_VALUES = re.compile(
+    r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user name and password in a URL
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|(?i:(?<=\bbearer )\S+)"
@@ -117,16 +124,21 @@ _SECRETS = re.compile(  # within a value
 
 
 def redacted(parameters: Mapping[str, str]) -> dict[str, str]:
-    """The parameters as the audit keeps them: long values cut, no secret; where one lies is none."""
+    """Return the parameters without secrets and with long values truncated.
+
+    An ARN is kept even if its parameter is named like a secret: it is where the secret is stored.
+    """
     return {name: _redacted(name, value) for name, value in parameters.items()}
 
 
 def _redacted(name: str, value: str) -> str:
     if value.startswith("arn:"):
-        return value[:LONGEST]
-    return REDACTED if _SECRET.search(name) else _SECRETS.sub(REDACTED, value)[:LONGEST]
+        return value[:MAX_VALUE_LENGTH]
+    if _SECRET_NAMES.search(name):
+        return REDACTED
+    return _SECRET_VALUES.sub(REDACTED, value)[:MAX_VALUE_LENGTH]
 
 
 def timestamp(moment: datetime) -> str:
-    """UTC to the millisecond, as the audit and the pages write it."""
+    """Format a UTC time with milliseconds, such as `2026-11-23T14:05:09.123Z`."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

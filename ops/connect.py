@@ -1,15 +1,15 @@
-"""The Cloud that the settings name, for pages, command line and notebooks: AWS, or the embedded one."""
+"""Connect to AWS or to the embedded cloud, as the settings say."""
 
 from ops import settings
 from ops.aws.cloud import Cloud
 from ops.settings import Settings
 
 
-def connect(wanted: Settings | None = None) -> Cloud:
-    """Connects; the embedded cloud is started where it does not run yet."""
-    wanted = wanted or settings.load()
-    if wanted.cloud == "embedded":
+def connect(configured: Settings | None = None) -> Cloud:
+    """Return the Cloud for the settings. Starts the embedded cloud if it is not running."""
+    configured = configured or settings.load()
+    if configured.cloud == "embedded":
         from ops import embedded
 
-        return embedded.connect(wanted)
-    return Cloud(wanted)
+        return embedded.connect(configured)
+    return Cloud(configured)

@@ -1,31 +1,32 @@
-"""Every error that Slipway raises on purpose.
+"""All errors that Slipway raises on purpose.
 
-SlipwayError            what failed and why; `hint` says what to do next
-├── SettingsError       a setting is missing or wrong
-├── InputError          what the user gave cannot work; nothing was changed
-│   └── QueryError      a search or a query has a mistake at a known place
-├── NotFound            the named thing does not exist
-├── Conflict            it exists already, or is busy with something else
-├── PlanRefused         a plan was not confirmed, or is not the one that was confirmed
-├── NotAllowed          the role of the person who acts is too low
-│   └── SessionExpired  the sign-in is too old
-├── AuditUnavailable    the audit record could not be written, so nothing was done
-├── StackFailed         CloudFormation gave up; names the first resource that failed
-├── ExecutionFailed     a state machine's run ended badly
-├── EmbeddedError       the embedded cloud could not start, stop or do something
-└── AwsError            AWS refused a call; `code` and `operation` as AWS names them
-    ├── AccessDenied    the role lacks an action
-    ├── NoCredentials   none found
+SlipwayError            what failed and why; `hint` is what to do next
+├── SettingsError       a setting is missing or invalid
+├── InputError          invalid input; nothing was changed
+│   └── QueryError      a syntax error in a search or in SQL, with its position
+├── NotFound            the resource does not exist
+├── Conflict            the resource already exists or is in use by another operation
+├── PlanRefused         the plan was not confirmed, or differs from the confirmed one
+├── NotAllowed          the user's role does not permit the operation
+│   └── SessionExpired  the sign-in session is too old
+├── AuditUnavailable    the audit record could not be written, so nothing was changed
+├── StackFailed         a stack operation failed; names the first resource that failed
+├── ExecutionFailed     a state machine execution failed
+├── EmbeddedError       the embedded cloud could not start, stop, or perform a call
+└── AwsError            AWS returned an error; `code` and `operation` are AWS's names
+    ├── AccessDenied    the role lacks an IAM action
+    ├── NoCredentials   no credentials found
     ├── ExpiredCredentials
-    ├── Throttled       still throttled after all retries
-    └── Unreachable     no network, or no such endpoint
+    ├── Throttled       throttled even after all retries
+    └── Unreachable     no network connection, or no such endpoint
 """
 
 
 class SlipwayError(Exception):
-    """Something that failed, in words for the person who asked for it.
+    """An error whose message is written for the user.
 
-    `str(error)` says what failed and why, `hint` what to do next, `detail` is the raw message, if any.
+    `str(error)` is what failed and why, `hint` what to do next, and `detail` the service's raw message, if
+    any.
     """
 
     def __init__(self, message: str, *, hint: str = "", detail: str = "") -> None:
@@ -35,11 +36,11 @@ class SlipwayError(Exception):
 
 
 class SettingsError(SlipwayError):
-    """A setting is missing or wrong."""
+    """A setting is missing or invalid."""
 
 
 class InputError(SlipwayError):
-    """What the user gave cannot work; nothing was changed. `field` names the input."""
+    """Invalid input; nothing was changed. `field` names the input."""
 
     def __init__(self, message: str, *, field: str = "", hint: str = "", detail: str = "") -> None:
         super().__init__(message, hint=hint, detail=detail)
@@ -47,7 +48,7 @@ class InputError(SlipwayError):
 
 
 class QueryError(InputError):
-    """A mistake in a search or in SQL; `line` and `column` count from 1, `text` is the whole query."""
+    """A syntax error in a search or in SQL. `line` and `column` start at 1; `text` is the whole query."""
 
     def __init__(self, message: str, *, text: str, line: int = 1, column: int = 1, hint: str = "") -> None:
         super().__init__(message, field="query", hint=hint)
@@ -57,37 +58,37 @@ class QueryError(InputError):
 
     @property
     def marked(self) -> str:
-        """The line with the mistake, and a caret below its place."""
+        """The line with the error, and a caret below its position."""
         lines = self.text.splitlines() or [""]
         return f"{lines[self.line - 1]}\n{' ' * (self.column - 1)}^"
 
 
 class NotFound(SlipwayError):
-    """The named thing does not exist."""
+    """The resource does not exist."""
 
 
 class Conflict(SlipwayError):
-    """It exists already, or is busy with something else."""
+    """The resource already exists or is in use by another operation."""
 
 
 class PlanRefused(SlipwayError):
-    """A plan was not confirmed, or is not the one that was confirmed."""
+    """The plan was not confirmed, or differs from the confirmed one."""
 
 
 class NotAllowed(SlipwayError):
-    """The role of the person who acts is too low; nothing was changed."""
+    """The user's role does not permit the operation; nothing was changed."""
 
 
 class SessionExpired(NotAllowed):
-    """The sign-in is too old."""
+    """The sign-in session is older than the setting `session_hours` allows."""
 
 
 class AuditUnavailable(SlipwayError):
-    """The audit record could not be written, so nothing was done."""
+    """The audit record could not be written, so nothing was changed."""
 
 
 class StackFailed(SlipwayError):
-    """CloudFormation gave up on a stack; `resource` is the first that failed."""
+    """A stack operation failed; `resource` is the first resource that failed."""
 
     def __init__(self, message: str, *, resource: str = "", hint: str = "", detail: str = "") -> None:
         super().__init__(message, hint=hint, detail=detail)
@@ -95,15 +96,15 @@ class StackFailed(SlipwayError):
 
 
 class ExecutionFailed(SlipwayError):
-    """A state machine's run ended badly."""
+    """A state machine execution failed."""
 
 
 class EmbeddedError(SlipwayError):
-    """The embedded cloud could not start, stop or do something."""
+    """The embedded cloud could not start, stop, or perform a call."""
 
 
 class AwsError(SlipwayError):
-    """AWS refused a call; `code` and `operation` as AWS names them."""
+    """AWS returned an error; `code` and `operation` are AWS's names."""
 
     def __init__(
         self, message: str, *, code: str = "", operation: str = "", hint: str = "", detail: str = ""
@@ -114,7 +115,7 @@ class AwsError(SlipwayError):
 
 
 class AccessDenied(AwsError):
-    """The role in use lacks an action."""
+    """The role in use lacks an IAM action."""
 
 
 class NoCredentials(AwsError):
@@ -126,8 +127,8 @@ class ExpiredCredentials(AwsError):
 
 
 class Throttled(AwsError):
-    """AWS still throttled the call after all retries."""
+    """AWS throttled the call even after all retries."""
 
 
 class Unreachable(AwsError):
-    """No network, or no such endpoint."""
+    """No network connection, or no such endpoint."""

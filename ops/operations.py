@@ -1,6 +1,7 @@
-"""Everything that Slipway can change, and who may: the one list behind the check, the pages and the docs.
+"""All operations that change something in AWS, each with the role it requires.
 
-A plan names its operation, so what is not in this list cannot be planned.
+Every plan names its operation, so nothing outside this list can be executed. The role check, the pages, and
+docs/operations.md all use this list.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from ops.roles import Role
 class _Entry:
     does: str
     role: Role
-    command: str  # after `python -m ops`; several are separated by commas
+    command: str  # after `python -m ops`; comma-separated
     page: str
 
 
@@ -21,72 +22,72 @@ OPERATOR, ADMINISTRATOR = Role.OPERATOR, Role.ADMINISTRATOR
 
 
 class Operation(Enum):
-    """One row of the table. `role` is the least that may."""
+    """An operation. `role` is the lowest role that is allowed to run it."""
 
     PREPARE_STACK = _Entry(
-        "Stage a stack's template and make its change set",
+        "Upload a stack's template and create a change set",
         ADMINISTRATOR,
         "snapshots deploy, rollouts deploy, setup deploy",
         "Snapshot pipeline",
     )
     DEPLOY_STACK = _Entry(
-        "Execute a change set that was shown",
+        "Execute a change set",
         ADMINISTRATOR,
         "snapshots deploy, rollouts deploy, setup deploy",
         "Snapshot pipeline",
     )
     DISCARD_CHANGES = _Entry(
-        "Forget a change set that was shown",
+        "Delete a change set without executing it",
         ADMINISTRATOR,
         "snapshots deploy, rollouts deploy, setup deploy",
         "Snapshot pipeline",
     )
-    DELETE_STACK = _Entry("Delete a pipeline's stack", ADMINISTRATOR, "snapshots delete", "Snapshot pipeline")
-    REFRESH_SNAPSHOT = _Entry(
-        "Start a run that makes a sanitized snapshot", OPERATOR, "snapshots refresh", "Snapshots"
+    DELETE_STACK = _Entry(
+        "Delete a snapshot pipeline's stack", ADMINISTRATOR, "snapshots delete", "Snapshot pipeline"
     )
-    STOP_REFRESH = _Entry("Stop a run and delete what it had made", OPERATOR, "snapshots stop", "Snapshots")
+    REFRESH_SNAPSHOT = _Entry(
+        "Start a run that creates a sanitized snapshot", OPERATOR, "snapshots refresh", "Snapshots"
+    )
+    STOP_REFRESH = _Entry(
+        "Stop a run and delete its temporary resources", OPERATOR, "snapshots stop", "Snapshots"
+    )
     CLEAN_UP_REFRESH = _Entry(
-        "Delete what is left of a run that has ended", OPERATOR, "snapshots clean-up", "Snapshots"
+        "Delete the remaining temporary resources of a run", OPERATOR, "snapshots clean-up", "Snapshots"
     )
     RESTORE_SNAPSHOT = _Entry(
-        "Restore a sanitized snapshot as a database", ADMINISTRATOR, "snapshots restore", "Snapshots"
+        "Restore a database from a sanitized snapshot", ADMINISTRATOR, "snapshots restore", "Snapshots"
     )
     DEPLOY_EXPORT = _Entry(
-        "Deploy or change the log export in accounts and regions", ADMINISTRATOR, "logs deploy", "Log export"
+        "Deploy or update the log export in accounts and regions", ADMINISTRATOR, "logs deploy", "Log export"
     )
     REMOVE_EXPORT = _Entry(
-        "Unsubscribe and remove the log export", ADMINISTRATOR, "logs remove", "Log export"
+        "Unsubscribe log groups and remove the log export", ADMINISTRATOR, "logs remove", "Log export"
     )
-    SUBSCRIBE_GROUPS = _Entry("Export chosen log groups", OPERATOR, "logs subscribe", "Log export")
-    UNSUBSCRIBE_GROUPS = _Entry(
-        "End the export of chosen log groups", ADMINISTRATOR, "logs unsubscribe", "Log export"
-    )
-    REPLAY_RECORDS = _Entry(
-        "Put failed log records into the stream again", OPERATOR, "logs replay", "Log export"
-    )
+    SUBSCRIBE_GROUPS = _Entry("Subscribe log groups", OPERATOR, "logs subscribe", "Log export")
+    UNSUBSCRIBE_GROUPS = _Entry("Unsubscribe log groups", ADMINISTRATOR, "logs unsubscribe", "Log export")
+    REPLAY_RECORDS = _Entry("Replay failed log records", OPERATOR, "logs replay", "Log export")
     BACKFILL_LOGS = _Entry(
-        "Fetch log events from before the subscription", OPERATOR, "logs backfill", "Log export"
+        "Backfill log events from before the subscription", OPERATOR, "logs backfill", "Log export"
     )
     SET_RETENTION = _Entry(
         "Set the retention of exported log groups", ADMINISTRATOR, "logs retention", "Log export"
     )
-    COMPACT_LOGS = _Entry("Merge exported objects into larger ones", OPERATOR, "logs compact", "")
+    COMPACT_LOGS = _Entry("Compact exported objects into larger ones", OPERATOR, "logs compact", "")
     PREVIEW_ROLLOUT = _Entry(
-        "Make a change set in every target of a rollout, and delete it again",
+        "Preview a rollout: create and delete a change set in every target",
         OPERATOR,
         "rollouts plan, rollouts start",
         "Rollouts",
     )
     START_ROLLOUT = _Entry("Start a rollout", OPERATOR, "rollouts start", "Rollouts")
-    ORDER_ROLLOUT = _Entry(
-        "Pause, resume, roll back a rollout, skip a bake, override blockers",
+    CONTROL_ROLLOUT = _Entry(
+        "Control a rollout: pause, resume, roll back, skip a bake, override blockers",
         OPERATOR,
         "rollouts pause, rollouts resume, rollouts roll-back, rollouts skip-bake, rollouts override",
         "Rollouts",
     )
     FREEZE_ROLLOUTS = _Entry(
-        "Freeze every rollout, or lift the freeze", OPERATOR, "rollouts freeze, rollouts unfreeze", "Rollouts"
+        "Freeze or unfreeze all rollouts", OPERATOR, "rollouts freeze, rollouts unfreeze", "Rollouts"
     )
     CLEAN_UP_SUPPORT = _Entry(
         "Delete orphaned support stacks, buckets and keys",
@@ -117,38 +118,41 @@ class Operation(Enum):
     def page(self) -> str:
         return self.value.page
 
-    def may(self, role: Role) -> bool:
-        """Whether somebody in that role may."""
+    def allows(self, role: Role) -> bool:
+        """Return whether the role is allowed to run this operation."""
         return role.includes(self.role)
 
     def refusal(self, role: Role) -> str:
-        """Why somebody in that role may not; empty where they may."""
-        return "" if self.may(role) else f"Needs the role {self.role}; you are {role}."
+        """Return why the role is not allowed to run this operation, or an empty string if it is."""
+        return "" if self.allows(role) else f"Requires the role {self.role}. Your role is {role}."
 
 
 def table() -> list[dict[str, str]]:
-    """Every operation with a column for each role."""
+    """Return a row for every operation, with a column for each role."""
     return [
         {
-            "operation": each.does,
-            **{str(role): "yes" if each.may(role) else "no" for role in Role},
-            "command": ", ".join(each.commands),
-            "page": each.page or "–",
+            "operation": operation.does,
+            **{str(role): "yes" if operation.allows(role) else "no" for role in Role},
+            "command": ", ".join(operation.commands),
+            "page": operation.page or "–",
         }
-        for each in Operation
+        for operation in Operation
     ]
 
 
 def markdown() -> str:
-    """The page of the docs."""
-    head = ["Operation", *(str(role) for role in Role), "Command", "Page"]
+    """Return docs/operations.md."""
+    head = ["Operation", *(role.capitalize() for role in Role), "Command", "Page"]
     rows = [head, ["---"] * len(head)]
     for row in table():
-        commands = ", ".join(f"`{each}`" for each in row["command"].split(", "))
+        commands = ", ".join(f"`{command}`" for command in row["command"].split(", "))
         rows.append([row["operation"], *(row[role] for role in Role), commands, row["page"]])
     lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return (
-        "# Operations and roles\n\nEverything that Slipway can change, and who may. Written by `make golden` "
-        "from `ops/operations.py`, which is what `ops.plan.execute` checks: a plan without an operation of "
-        "this list cannot be made. What is not here only reads.\n\n" + lines + "\n"
+        "# Operations and roles\n\n"
+        "Every operation that changes something in AWS, and the roles that are allowed to run it. Everything "
+        "else in Slipway is read-only. To assign roles, see [Sign-in and roles](sign-in.md).\n\n"
+        f"{lines}\n\n"
+        "This page is generated from `ops/operations.py` by `make golden`. Slipway checks the role when it "
+        "executes a plan (`ops.plan.execute`), not only on the page.\n"
     )

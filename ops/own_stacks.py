@@ -1,4 +1,4 @@
-"""Slipway's own stacks: its roles in an account, its pages on Fargate; deployed as any other stack is."""
+"""Slipway's own stacks: the IAM roles that it assumes in each account, and its pages on Fargate."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,33 +19,36 @@ class OwnStack:
 
 ROLES = OwnStack("slipway-access", roles)
 APP = OwnStack("slipway-app", fargate)
-OWN = {"roles": ROLES, "app": APP}
+STACKS = {"roles": ROLES, "app": APP}
 
 
-def spec_of(cloud: Cloud, own: OwnStack, place: Place, wanted: Mapping[str, str]) -> StackSpec:
-    """The stack as it is wanted there. A parameter that is not named stays as it is deployed, or takes the
-    template's default. Raises InputError where one is not known, or is missing."""
+def stack_spec(cloud: Cloud, own: OwnStack, place: Place, parameters: Mapping[str, str]) -> StackSpec:
+    """Return the stack to deploy in `place`.
+
+    A parameter that is not passed keeps its deployed value, or takes the template's default. Raises
+    InputError if a parameter is unknown or missing.
+    """
     template = own.template()
     declared = template.to_dict()["Parameters"]
-    if unknown := [name for name in wanted if name not in declared]:
+    if unknown := [name for name in parameters if name not in declared]:
         raise InputError(
             f"{own.name} has no parameter {unknown[0]}.",
             field="set",
-            hint=f"It has {', '.join(declared)}.",
+            hint=f"Use one of: {', '.join(declared)}.",
         )
     stack = read_stack(cloud, place.account.id, place.region, own.name)
-    given = {**(stack.parameters if stack else {}), **wanted}
-    if missing := [name for name in declared if name not in given and "Default" not in declared[name]]:
+    values = {**(stack.parameters if stack else {}), **parameters}
+    if missing := [name for name in declared if name not in values and "Default" not in declared[name]]:
         described = "; ".join(f"{name}: {declared[name]['Description']}" for name in missing)
         raise InputError(
-            f"{own.name} needs {', '.join(missing)}.",
+            f"{own.name} requires the parameters {', '.join(missing)}.",
             field="set",
-            hint=f"Name each with NAME=VALUE. {described}.",
+            hint=f"Set each with NAME=VALUE. {described}.",
         )
     return StackSpec(
         name=own.name,
         template_body=template.to_json(),
-        parameters={name: given[name] for name in declared if name in given},
+        parameters={name: values[name] for name in declared if name in values},
         tags={},
         capabilities=("CAPABILITY_NAMED_IAM",),
         account=place.account.id,

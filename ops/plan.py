@@ -1,7 +1,7 @@
-"""Plan, preview, execute: the one shape of everything that changes something in AWS.
+"""Plans: every change to AWS is planned, previewed, confirmed, and then executed.
 
-A plan is computed from what was read, without side effects; the preview, the confirmation, the audit
-and the execution all read the same object.
+A plan is computed from what was read, without side effects. The preview, the confirmation, the audit log, and
+the execution all use the same object.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from ops.roles import Role
 
 @dataclass(frozen=True)
 class Resource:
-    """What a step acts on. `kind` as CloudFormation names it, e.g. `AWS::RDS::DBInstance`."""
+    """The resource that a step changes. `kind` is CloudFormation's type, such as `AWS::RDS::DBInstance`."""
 
     kind: str
     id: str
@@ -32,40 +32,41 @@ class Resource:
 
 class Readiness(StrEnum):
     READY = "ready"
-    DONE = "done"  # by an earlier run of the same plan: nothing is left to do
-    CHANGED = "changed"  # no longer what the plan was made for: must not act
+    DONE = "done"  # by an earlier execution of the same plan: there is nothing left to do
+    CHANGED = "changed"  # the resource is no longer as planned: the step must not run
 
 
 @dataclass(frozen=True)
 class Check:
-    """How things stand just before a step acts."""
+    """The result of checking a step's resource just before the step runs."""
 
     readiness: Readiness
     reason: str = ""
 
 
 READY = Check(Readiness.READY)
-Say = Callable[[str], None]
+ReportProgress = Callable[[str], None]
 
 
 def always_ready() -> Check:
-    """For a step whose act is itself idempotent."""
+    """The check of a step that is idempotent."""
     return READY
 
 
 @dataclass(frozen=True)
 class Step:
-    """One change: in words, on what, why, with which IAM actions, checked how, done how.
+    """One change to one resource.
 
-    `act` gets a function to tell its progress and must be safe to run twice. A step runs only after those
-    that it `needs` are done. `parameters` are what is asked for besides the resource; the audit keeps them,
+    `does` describes the change, `evidence` the reason for it, `actions` are the IAM actions it needs. `act`
+    is passed a function that reports progress, and must be safe to run twice. A step runs only after the
+    steps in `needs` have succeeded. `parameters` are the request's parameters; the audit log records them
     without secrets.
     """
 
     id: str
     does: str
     resource: Resource
-    act: Callable[[Say], None] = field(repr=False)
+    act: Callable[[ReportProgress], None] = field(repr=False)
     parameters: Mapping[str, str]
     evidence: str = ""
     actions: tuple[str, ...] = ()
@@ -76,10 +77,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in order. `confirm` is what must be typed before execution; empty when a click is enough.
+    """Steps in order of execution.
 
-    `operation` says who may execute it. So many steps run `at_once`, each after those that it needs, which
-    stand before it.
+    `confirm` is the text that the user must type; if empty, a click is enough. `operation` determines the
+    required role. Up to `at_once` steps run in parallel; a step comes after the steps that it needs.
     """
 
     title: str
@@ -90,25 +91,27 @@ class Plan:
 
     @property
     def role(self) -> Role:
-        """The least that may execute it."""
+        """The lowest role that is allowed to execute the plan."""
         return self.operation.role
 
     @cached_property
     def fingerprint(self) -> str:
-        """Changes with every word of the preview: what is executed is what was confirmed."""
-        words = [
+        """A hash of everything in the preview, so that only the confirmed plan is executed."""
+        preview = [
             [s.id, s.does, repr(s.resource), s.evidence, *s.needs, sorted(s.parameters.items())]
             for s in self.steps
         ]
-        return hashlib.sha256(json.dumps([self.title, words]).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps([self.title, preview]).encode()).hexdigest()[:16]
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """IAM actions that executing needs, sorted."""
+        """The IAM actions that the plan needs, sorted."""
         return tuple(sorted({action for step in self.steps for action in step.actions}))
 
 
 class Status(StrEnum):
+    """Status of a step. The values are part of the command line's JSON output; `label` is for people."""
+
     RUNNING = "running"
     DONE = "done"
     ALREADY = "already done"
@@ -116,10 +119,14 @@ class Status(StrEnum):
     FAILED = "failed"
     NOT_RUN = "not run"
 
+    @property
+    def label(self) -> str:
+        return {Status.RUNNING: "In progress", Status.DONE: "Succeeded"}.get(self, self.value.capitalize())
+
 
 @dataclass(frozen=True)
 class Progress:
-    """Something happened in a step."""
+    """A change of a step's status, or a message from the step."""
 
     step: str
     status: Status
@@ -159,73 +166,77 @@ def execute(
     report: Callable[[Progress], None] = lambda progress: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Outcome:
-    """Runs the steps in the plan's order, each checked just before it acts, and audited before and after.
+    """Execute the plan's steps: check each one just before it runs, and audit it before and after.
 
-    A step that fails or has changed keeps only those from running that need it. `stopped` is asked between
-    steps. Raises NotAllowed when the actor's role is too low, PlanRefused when the typed confirmation is not
-    the plan's.
+    If a step fails or its resource has changed, only the steps that need it are not run. `stopped` is called
+    before each step. Raises NotAllowed if the actor's role is too low, and PlanRefused if `confirmed` is not
+    the text that the plan requires.
     """
     check_role(plan, actor)
     if plan.confirm and confirmed != plan.confirm:
         raise PlanRefused(
-            f"{plan.title}: not confirmed, nothing was changed.",
+            f"{plan.title}: not confirmed. Nothing was changed.",
             hint=f"Type {plan.confirm!r} to confirm.",
         )
-    finished: set[str] = set()
+    succeeded: set[str] = set()
 
     def run(step: Step) -> StepResult:
-        result = _run(plan, step, finished, actor, audit, report, stopped)
+        result = _run(plan, step, succeeded, actor, audit, report, stopped)
         if result.status in (Status.DONE, Status.ALREADY):
-            finished.add(step.id)
+            succeeded.add(step.id)
         report(Progress(step.id, result.status, result.reason))
         return result
 
-    results = map(run, plan.steps) if plan.at_once == 1 else _at_once(plan, run)
+    results = map(run, plan.steps) if plan.at_once == 1 else _run_in_parallel(plan, run)
     return Outcome(plan, tuple(results))
 
 
-def _at_once(plan: Plan, run: Callable[[Step], StepResult]) -> list[StepResult]:
-    """A step begins in its turn and waits for what it needs: that began before it, so none waits for ever."""
-    under_way: dict[str, Future[StepResult]] = {}
+def _run_in_parallel(plan: Plan, run: Callable[[Step], StepResult]) -> list[StepResult]:
+    """Run up to `at_once` steps in parallel.
 
-    def after(needed: list[Future[StepResult]], step: Step) -> StepResult:
+    Steps are submitted in order and each waits for those it needs. These were submitted before it, so the
+    pool cannot deadlock.
+    """
+    futures: dict[str, Future[StepResult]] = {}
+
+    def run_after(needed: list[Future[StepResult]], step: Step) -> StepResult:
         wait(needed)
         return run(step)
 
     with ThreadPoolExecutor(plan.at_once) as pool:
         for step in plan.steps:
-            needed = [under_way[need] for need in step.needs if need in under_way]
-            under_way[step.id] = pool.submit(after, needed, step)
+            needed = [futures[need] for need in step.needs if need in futures]
+            futures[step.id] = pool.submit(run_after, needed, step)
         try:
-            return [future.result() for future in under_way.values()]
+            return [future.result() for future in futures.values()]
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 def check_role(plan: Plan, actor: Actor) -> None:
-    """Raises NotAllowed when the actor may not execute the plan."""
+    """Raise NotAllowed if the actor's role is too low for the plan."""
     if not actor.role.includes(plan.role):
         raise NotAllowed(
-            f"{plan.title}: this needs the role {plan.role}; {actor.name} is {actor.role}. "
+            f"{plan.title}: requires the role {plan.role}; {actor.name} has the role {actor.role}. "
             "Nothing was changed.",
-            hint=f"Ask somebody who is {plan.role} to do it, or to give you the role.",
+            hint=f"Ask an administrator for the role, or ask somebody with the role {plan.role} to do it.",
         )
 
 
 def _run(
     plan: Plan,
     step: Step,
-    finished: set[str],
+    succeeded: set[str],
     actor: Actor,
     audit: AuditLog,
     report: Callable[[Progress], None],
     stopped: Callable[[], bool],
 ) -> StepResult:
-    begun = time.monotonic()
+    started = time.monotonic()
 
-    def note(result: str, reason: str = "") -> None:
-        r = step.resource
+    def record(result: str, reason: str = "") -> None:
+        resource = step.resource
         audit.write(
             Record(
                 at=timestamp(datetime.now(UTC)),
@@ -234,21 +245,21 @@ def _run(
                 plan=f"{plan.title} [{plan.fingerprint}]",
                 step=step.id,
                 does=step.does,
-                resource=f"{r.kind} {r.id}",
-                account=r.account,
-                region=r.region,
+                resource=f"{resource.kind} {resource.id}",
+                account=resource.account,
+                region=resource.region,
                 result=result,
                 reason=reason,
                 role=actor.role,
                 origin=actor.origin,
                 evidence=step.evidence,
                 parameters=redacted(step.parameters),
-                duration_s=None if result == "started" else round(time.monotonic() - begun, 3),
+                duration_s=None if result == "started" else round(time.monotonic() - started, 3),
             )
         )
 
-    if missing := [need for need in step.needs if need not in finished]:
-        return StepResult(step, Status.NOT_RUN, f"needs “{missing[0]}”, which is not done")
+    if missing := [need for need in step.needs if need not in succeeded]:
+        return StepResult(step, Status.NOT_RUN, f"needs “{missing[0]}”, which did not succeed")
     if stopped():
         return StepResult(step, Status.NOT_RUN, "stopped")
     try:
@@ -256,26 +267,26 @@ def _run(
         if check.readiness is Readiness.DONE:
             return StepResult(step, Status.ALREADY, check.reason)
         if check.readiness is Readiness.CHANGED:
-            note("skipped", check.reason)
+            record("skipped", check.reason)
             return StepResult(step, Status.SKIPPED, check.reason)
-        note("started")
+        record("started")
         report(Progress(step.id, Status.RUNNING))
         step.act(lambda message: report(Progress(step.id, Status.RUNNING, message)))
     except AuditUnavailable as error:
         return StepResult(step, Status.FAILED, str(error), error)
     except SlipwayError as error:
-        _note_anyway(note, "failed", str(error))
+        _record_result(record, "failed", str(error))
         return StepResult(step, Status.FAILED, str(error), error)
     except BaseException as error:
-        _note_anyway(note, "failed", repr(error))
+        _record_result(record, "failed", repr(error))
         raise
-    _note_anyway(note, "done")
+    _record_result(record, "done")
     return StepResult(step, Status.DONE)
 
 
-def _note_anyway(note: Callable[[str, str], None], result: str, reason: str = "") -> None:
-    """The closing record: its loss leaves the `started` record standing and must not hide the outcome."""
+def _record_result(record: Callable[[str, str], None], result: str, reason: str = "") -> None:
+    """Write a step's final record. A failure to do so must not hide the result of the step."""
     try:
-        note(result, reason)
+        record(result, reason)
     except AuditUnavailable:
         pass

@@ -1,15 +1,15 @@
-"""Who may do what: three roles, each with the rights of those before it."""
+"""Roles of Slipway's users. Each role includes the permissions of the lower ones."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """A viewer reads, an operator runs what is set up, an administrator sets up, deletes and deploys."""
+    """Viewers have read-only access, operators run operations, administrators set up and delete."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
     ADMINISTRATOR = "administrator"
 
-    def includes(self, needed: "Role") -> bool:
+    def includes(self, required: "Role") -> bool:
         order = list(Role)
-        return order.index(self) >= order.index(needed)
+        return order.index(self) >= order.index(required)

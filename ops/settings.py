@@ -1,6 +1,6 @@
-"""Every setting once, and where its value comes from.
+"""All settings, and loading them from the environment and `slipway.toml`.
 
-Precedence: environment (`SLIPWAY_<NAME>`), then `slipway.toml`, then the default.
+Precedence: environment variable (`SLIPWAY_<NAME>`), then `slipway.toml`, then the default.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ FILE = Path("slipway.toml")
 
 @dataclass(frozen=True)
 class Account:
-    """An AWS account that Slipway works in. `role` is assumed there; empty means the own credentials."""
+    """An AWS account. `role` is the role to assume; if empty, the credentials are used as they are."""
 
     name: str
     id: str
@@ -30,7 +30,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting as the docs and the settings page show it."""
+    """A setting with its type, default, and description."""
 
     name: str
     type: type
@@ -47,50 +47,49 @@ SETTINGS = (
         "cloud",
         str,
         "embedded",
-        "`embedded` for the cloud on this machine, `aws` for AWS with the credentials of the environment",
+        "`embedded` for the local embedded cloud, `aws` for AWS with the credentials of the environment",
     ),
+    Setting("data", Path, Path(".slipway"), "Folder for local state: embedded cloud, audit file, caches"),
+    Setting("home_region", str, "eu-west-1", "Default region"),
     Setting(
-        "data", Path, Path(".slipway"), "Folder for local state: the embedded cloud, the audit file, caches"
+        "regions", tuple, ("eu-west-1", "us-east-1"), "Regions of every account that does not list its own"
     ),
-    Setting("home_region", str, "eu-west-1", "Region that a page opens on"),
-    Setting(
-        "regions", tuple, ("eu-west-1", "us-east-1"), "Regions that are looked at where an account names none"
-    ),
-    Setting(
-        "embedded_delay", float, 1.0, "Seconds that the embedded cloud takes to create or change a database"
-    ),
-    Setting("poll_seconds", int, 60, "Seconds between two looks of a new pipeline at a database"),
-    Setting("concurrency", int, 16, "AWS calls at once when many accounts and regions are read"),
+    Setting("embedded_delay", float, 1.0, "Seconds the embedded cloud takes to create or modify a database"),
+    Setting("poll_seconds", int, 60, "Polling interval of new snapshot pipelines, in seconds"),
+    Setting("concurrency", int, 16, "Maximum number of accounts and regions read in parallel"),
     Setting(
         "logs",
         tuple,
         (),
-        "Exported logs to search: `s3://BUCKET/PREFIX`, or `ACCOUNT=s3://BUCKET/PREFIX` of that account",
+        "Exported logs to search: `s3://BUCKET/PREFIX`, or `ACCOUNT=s3://BUCKET/PREFIX` for a bucket of "
+        "another account",
     ),
-    Setting("logs_cache_gb", int, 10, "GB of exported logs that are kept on this machine at most"),
+    Setting("logs_cache_gb", int, 10, "Maximum size of the local cache of exported logs, in GB"),
     Setting(
         "audit_group",
         str,
         "/slipway/audit",
-        "Log group of the first account that holds the audit; empty for a file in the folder for local state",
+        "Log group for the audit log, in the first account; if empty, a file in the `data` folder",
     ),
-    Setting("administrators", tuple, (), "Who may change everything, by address or group; `*` is everybody"),
-    Setting("operators", tuple, (), "Who may run what is set up, by address or group; `*` is everybody"),
-    Setting("viewers", tuple, (), "Who may look, by address or group; `*` is everybody"),
+    Setting(
+        "administrators", tuple, (), "Email addresses or groups with the role administrator; `*` for all"
+    ),
+    Setting("operators", tuple, (), "Email addresses or groups with the role operator; `*` for all"),
+    Setting("viewers", tuple, (), "Email addresses or groups with the role viewer; `*` for all"),
     Setting(
         "local_role",
         Role,
         Role.ADMINISTRATOR,
-        "Role of the command line and of the pages on this machine alone: viewer, operator or administrator",
+        "Role on the command line and on pages served on localhost: viewer, operator, or administrator",
     ),
-    Setting("roles_claim", str, "groups", "Claim of the identity token that names a person's groups"),
-    Setting("session_hours", int, 12, "Hours after which a person signs in anew"),
+    Setting("roles_claim", str, "groups", "Claim of the identity token that lists a user's groups"),
+    Setting("session_hours", int, 12, "Hours until a user must sign in again"),
 )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings in force. `accounts` is empty when AWS is used with the credentials' own account only."""
+    """The effective settings. Without `accounts`, only the account of the credentials is used."""
 
     cloud: str = "embedded"
     data: Path = Path(".slipway")
@@ -116,18 +115,21 @@ class Settings:
 
     @property
     def embedded_data(self) -> Path:
-        """Where the embedded cloud keeps its state; a reset deletes it, the audit beside it stays."""
+        """State of the embedded cloud. A reset deletes this folder, but not the audit file next to it."""
         return self.data / "embedded"
 
 
 def load(path: Path = FILE, environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from `path` (may be absent) and the environment. Raises SettingsError naming the culprit."""
-    document = _read(path)
-    accounts = tuple(_account(name, table) for name, table in document.pop("accounts", {}).items())
+    """Return the settings from `path`, which may be missing, and the environment.
+
+    Raises SettingsError, which names the invalid setting.
+    """
+    document = _read_toml(path)
+    accounts = tuple(_parse_account(name, table) for name, table in document.pop("accounts", {}).items())
     known = {setting.name: setting for setting in SETTINGS}
     if unknown := sorted(set(document) - set(known)):
         raise SettingsError(
-            f"{path}: unknown setting {unknown[0]!r}.", hint=f"Known settings: {', '.join(sorted(known))}."
+            f"{path}: unknown setting {unknown[0]!r}.", hint=f"Use one of: {', '.join(sorted(known))}."
         )
     values: dict[str, Any] = {}
     for setting in SETTINGS:
@@ -135,17 +137,17 @@ def load(path: Path = FILE, environ: Mapping[str, str] = os.environ) -> Settings
             values[setting.name] = _convert(setting, environ[setting.variable], setting.variable)
         elif setting.name in document:
             values[setting.name] = _convert(setting, document[setting.name], f"{path}: {setting.name}")
-    return _checked(dataclasses.replace(Settings(accounts=accounts), **values))
+    return _validate(dataclasses.replace(Settings(accounts=accounts), **values))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"{path} is not valid TOML: {error}", hint="Mend that line or remove it."
+            f"Cannot read {path}: it is not valid TOML: {error}", hint="Fix the line and retry."
         ) from error
 
 
@@ -160,30 +162,32 @@ def _convert(setting: Setting, value: Any, where: str) -> Any:
         return setting.type(value)
     except (TypeError, ValueError) as error:
         raise SettingsError(
-            f"{where} is {value!r}, which is not a {setting.type.__name__}.", hint=setting.help + "."
+            f"{where} is {value!r}, which is not of type {setting.type.__name__}.", hint=setting.help + "."
         ) from error
 
 
-def _account(name: str, table: Any) -> Account:
+def _parse_account(name: str, table: Any) -> Account:
     where = f"accounts.{name}"
     if not isinstance(table, dict) or not re.fullmatch(r"\d{12}", str(table.get("id", ""))):
         raise SettingsError(
-            f"{where}: id is not an AWS account id.", hint='Write 12 digits in quotes: id = "123456789012".'
+            f"{where}: id is not an AWS account ID.", hint='Enter 12 digits in quotes: id = "123456789012".'
         )
     if unknown := sorted(set(table) - {"id", "role", "regions"}):
-        raise SettingsError(
-            f"{where}: unknown key {unknown[0]!r}.", hint="An account has id, role and regions."
-        )
+        raise SettingsError(f"{where}: unknown key {unknown[0]!r}.", hint="Use only id, role, and regions.")
     return Account(name, table["id"], table.get("role", ""), tuple(table.get("regions", ())))
 
 
-def _checked(settings: Settings) -> Settings:
+def _validate(settings: Settings) -> Settings:
     if settings.cloud not in ("embedded", "aws"):
-        raise SettingsError(f"cloud is {settings.cloud!r}.", hint="It is either 'embedded' or 'aws'.")
+        raise SettingsError(
+            f"cloud is {settings.cloud!r}, which is not supported.", hint="Set it to 'embedded' or 'aws'."
+        )
     ids = [account.id for account in settings.accounts]
     if len(set(ids)) != len(ids):
-        raise SettingsError("Two accounts have the same id.", hint="Name each account once in slipway.toml.")
+        raise SettingsError("Two accounts have the same ID.", hint="List each account once in slipway.toml.")
     for name in ("poll_seconds", "concurrency", "session_hours"):
         if getattr(settings, name) < 1:
-            raise SettingsError(f"{name} is {getattr(settings, name)}.", hint="It is at least 1.")
+            raise SettingsError(
+                f"{name} is {getattr(settings, name)}, which is too small.", hint="Set it to 1 or more."
+            )
     return settings

@@ -1,4 +1,4 @@
-"""Audit: who changed what, when, from where, and how it ended."""
+"""Audit: who changed which resource, when, from where, and with which result."""
 
 import streamlit as st
 
@@ -9,9 +9,9 @@ from app.shared.session import workbench
 bench = workbench()
 st.title("Audit")
 st.caption(
-    f"Every change that a page or the command line makes is recorded before and after, in "
+    "Every change made on a page or on the command line, recorded before and after it runs in "
     f"{plain(str(bench.settings.audit_group or bench.settings.audit_file))}."
 )
-records = views.newest(bench)
-text, results = views.ask_search()
+records = views.latest(bench)
+text, results = views.filter_inputs()
 views.show(records, views.matching(records, text, results))

@@ -1,4 +1,4 @@
-"""Overview: what needs attention, the last runs, what is deployed where, who changed what."""
+"""Overview: what needs attention, snapshot pipelines, rollouts, accounts, and recent changes."""
 
 from datetime import UTC, datetime
 
@@ -12,17 +12,17 @@ from app.shared.words import count
 bench = workbench()
 st.title("Overview")
 
-state = views.read(bench)
+overview = views.read(bench)
 st.caption(
-    f"{count(len(bench.cloud.accounts), 'account')}, {count(len(state.readings), 'region')} read, "
-    f"{count(len(state.pipelines), 'snapshot pipeline')}."
+    f"{count(len(bench.cloud.accounts), 'account')}, {count(len(overview.readings), 'region')}, "
+    f"{count(len(overview.pipelines), 'snapshot pipeline')}."
 )
 now = datetime.now(UTC)
-found = []
+runs = []
 with errors_shown():
-    found = rollouts.newest_runs(bench)
-views.show_attention(state, rollouts.attention_notes(found))
-views.show_pipelines(state, now)
-rollouts.show_rollouts(found, now)
-views.show_accounts(state)
+    runs = rollouts.newest_runs(bench)
+views.show_attention(overview, rollouts.attention_notes(runs))
+views.show_pipelines(overview, now)
+rollouts.show_rollouts(runs, now)
+views.show_accounts(overview)
 views.show_changes(bench)

@@ -1,4 +1,4 @@
-"""Settings: what is connected, who is here, what each job may do and lacks, every setting in force."""
+"""Settings: accounts, the current user and role, IAM permissions, and the effective settings."""
 
 import streamlit as st
 
@@ -7,14 +7,12 @@ from app.shared.session import workbench
 
 bench = workbench()
 st.title("Settings")
-st.caption(
-    "What Slipway is connected to, and what it may do there. Changed in slipway.toml or the environment."
-)
+st.caption("Accounts, permissions, and settings. To change them, edit slipway.toml or the environment.")
 views.show_connection(bench)
-person, permissions, values = st.tabs(["You", "Permissions", "Values"])
-with person:
-    views.show_person(bench)
+user, permissions, values = st.tabs(["User", "Permissions", "Settings"])
+with user:
+    views.show_user(bench)
 with permissions:
-    views.show_rights(bench)
+    views.show_permissions(bench)
 with values:
     views.show_settings(bench)

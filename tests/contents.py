@@ -1,4 +1,4 @@
-"""All that can be read in a database, to look for what should not be there any more."""
+"""Read the whole contents of a database, to search them for personal data."""
 
 import re
 from collections import defaultdict
@@ -39,13 +39,13 @@ PERSONAL = {
 
 @dataclass(frozen=True)
 class Contents:
-    """All that can be read in a database: every column of every row of tables and views, and statistics."""
+    """The contents of a database: all values of tables and views, and the planner's statistics."""
 
     text: str
     counts: dict[str, int]
 
     def found(self, originals: Iterable[str]) -> set[str]:
-        """Those of the originals that occur anywhere, also within other text and in another case."""
+        """Return the originals that occur anywhere, in any case, also as part of other text."""
         originals = {original.casefold() for original in originals}
         size = min(map(len, originals))
         by_head = defaultdict(list)
@@ -59,7 +59,7 @@ class Contents:
         }
 
     def compact(self) -> "Contents":
-        """The same without what people write between groups of digits."""
+        """Return the contents without separators between groups of digits."""
         return Contents(re.sub(r"(?<=\d)[ -](?=\d)", "", self.text), self.counts)
 
 

@@ -1,4 +1,4 @@
-"""The import contracts catch what they are for: each case plants an import in a copy of the sources."""
+"""The import contracts detect violations: each case adds an import to a copy of the sources."""
 
 import re
 import shutil
@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-LAMBDA = "Lambda sources use the rules of rollouts and errors, nothing else of ops"
-RULES = "The rules that simulator and controller share use errors alone"
+LAMBDA = "Lambda sources import only the rollout rules and ops.errors"
+RULES = "The rollout rules, shared by simulator and controller, import only ops.errors"
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ RULES = "The rules that simulator and controller share use errors alone"
         ("pages/planted.py", "import boto3", "Only ops.aws"),
     ],
 )
-def test_a_planted_import_breaks_its_contract(module: str, source: str, broken: str, tmp_path: Path) -> None:
+def test_forbidden_import_breaks_its_contract(module: str, source: str, broken: str, tmp_path: Path) -> None:
     for folder in ("ops", "app", "pages"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -46,14 +46,14 @@ def test_a_planted_import_breaks_its_contract(module: str, source: str, broken: 
 @pytest.mark.parametrize(
     ("name", "allowed"), [(LAMBDA, {"errors", "functions", "rollouts"}), (RULES, {"errors", "rollouts"})]
 )
-def test_a_contract_that_lists_all_but_a_few_lists_all(name: str, allowed: set[str]) -> None:
+def test_contract_lists_all_other_modules(name: str, allowed: set[str]) -> None:
     forbidden = next(contract["forbidden_modules"] for contract in CONTRACTS if contract["name"] == name)
     listed = {module.split(".")[1] for module in forbidden if re.fullmatch(r"ops\.\w+", module)}
-    here = {path.stem for path in (ROOT / "ops").iterdir() if path.suffix in ("", ".py")}
-    assert listed == here - allowed - {"__init__", "__pycache__"}
+    modules = {path.stem for path in (ROOT / "ops").iterdir() if path.suffix in ("", ".py")}
+    assert listed == modules - allowed - {"__init__", "__pycache__"}
 
 
-def test_lambda_sources_may_use_nothing_of_rollouts_but_the_rules() -> None:
+def test_contract_of_lambda_sources_lists_all_of_rollouts_but_the_rules() -> None:
     forbidden = next(contract["forbidden_modules"] for contract in CONTRACTS if contract["name"] == LAMBDA)
     listed = {module.split(".")[2] for module in forbidden if module.startswith("ops.rollouts.")}
     assert listed == {path.stem for path in (ROOT / "ops/rollouts").glob("*.py")} - {"__init__"}

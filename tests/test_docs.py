@@ -1,4 +1,4 @@
-"""The docs name every setting with its default and help, and only commands that exist."""
+"""The docs describe every setting, and contain only commands and links that exist."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 
 
 def parts(page: Path) -> set[str]:
-    """Of a page, as its headings are linked to."""
+    """Return the anchors of a page's headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
@@ -56,7 +56,7 @@ def test_what_is_shipped_is_listed_with_its_licence() -> None:
     assert {(each["name"], each["version"]) for each in components} == pinned
     rows = re.findall(r"^\| ([\w.-]+) +\| ([^ ]+)", Path("docs/licences.md").read_text(), re.MULTILINE)
     listed = {(canonical(name), version) for name, version in rows if name != "Name"}
-    # What is for other systems or Pythons only is pinned, and not installed here.
+    # Packages for other platforms or Python versions are pinned, but not installed.
     assert listed <= {(canonical(name), version) for name, version in pinned}
     named = {name for name, _ in listed}
     assert {"streamlit", "boto3", "duckdb", "pandas", "pyarrow", "awswrangler"} <= named

@@ -1,4 +1,4 @@
-"""Lambda sources as Lambda takes them: one self-contained file, the runtime's own modules, one handler."""
+"""Lambda sources: one self-contained file with one handler, which imports only modules of the runtime."""
 
 import ast
 import sys
@@ -40,7 +40,7 @@ def modules(tree: ast.AST) -> Iterator[str]:
 
 
 def names(tree: ast.Module) -> list[str]:
-    """What a module defines at its top."""
+    """Return the names that a module defines."""
     found = [
         node.name
         for node in tree.body

@@ -1,4 +1,4 @@
-"""The notebooks run from top to bottom on the embedded cloud, and are stored without results."""
+"""The notebooks run on the embedded cloud, and are stored without outputs."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every saved query: it answers what it should on made data, and is Athena's SQL with the same answer."""
+"""Saved queries: their results on synthetic data, and the same results in Athena's dialect."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
 """The page Audit.
 
-views  the records, and their search
+views  the audit records and their filters
 """

@@ -1,4 +1,4 @@
-"""What the page Audit is made of: the records, a way to search them, a table."""
+"""The page Audit: the audit records, their filters, and a table."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -7,33 +7,39 @@ import streamlit as st
 
 from app.shared.components import empty_state
 from app.shared.session import Workbench
+from app.shared.statuses import AUDIT_RESULTS
 from app.shared.tables import show_table
 from app.shared.words import ago, count
 from ops.audit import Record
 
 READ_TTL_S = 10
-NEWEST = 1000
-RESULTS = ("started", "done", "failed", "skipped", "already done")
+MAX_RECORDS = 1000
 
 
-@st.cache_data(ttl=READ_TTL_S, show_spinner="Reading the audit…")
-def newest(_bench: Workbench) -> list[Record]:
-    """The newest records; however many look, AWS is asked once in READ_TTL_S."""
-    return _bench.audit.read(NEWEST)
+@st.cache_data(ttl=READ_TTL_S, show_spinner="Reading the audit log…")
+def latest(_bench: Workbench) -> list[Record]:
+    """Return the latest records. They are cached for READ_TTL_S and shared by all sessions."""
+    return _bench.audit.read(MAX_RECORDS)
 
 
-def ask_search() -> tuple[str, list[str]]:
-    """Words to look for, and results; the words stand in the address."""
+def filter_inputs() -> tuple[str, list[str]]:
+    """Show the inputs for search text and results, and return their values. The text is kept in the URL."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if "audit-text" not in st.session_state:
             st.session_state["audit-text"] = st.query_params.get("text", "")
         text = st.text_input(
             "Search",
             key="audit-text",
-            placeholder="a person, a resource, an account, a word",
+            placeholder="User, resource, account, or text",
             icon=":material/search:",
         )
-        results = st.pills("Results", RESULTS, selection_mode="multi", key="audit-results")
+        results = st.pills(
+            "Result",
+            list(AUDIT_RESULTS),
+            selection_mode="multi",
+            key="audit-results",
+            format_func=AUDIT_RESULTS.__getitem__,
+        )
     if text:
         st.query_params["text"] = text
     else:
@@ -42,59 +48,63 @@ def ask_search() -> tuple[str, list[str]]:
 
 
 def matching(records: Sequence[Record], text: str, results: Sequence[str]) -> list[Record]:
-    """Records that hold every word in one of their fields, and end as asked; a step that has ended is
-    shown by its end alone."""
+    """Return the records that contain every word and have one of the results.
+
+    Without `results`, the record of a step's start is left out if the step has finished.
+    """
     words = text.casefold().split()
-    ended = {(record.plan, record.step) for record in records if record.result != "started"}
+    finished = {(record.plan, record.step) for record in records if record.result != "started"}
     return [
         record
         for record in records
-        if (record.result in results if results else _tells(record, ended))
+        if (record.result in results if results else _is_latest(record, finished))
         and all(word in _all_text(record) for word in words)
     ]
 
 
-def _tells(record: Record, ended: set[tuple[str, str]]) -> bool:
-    return record.result != "started" or (record.plan, record.step) not in ended
+def _is_latest(record: Record, finished: set[tuple[str, str]]) -> bool:
+    return record.result != "started" or (record.plan, record.step) not in finished
 
 
 def _all_text(record: Record) -> str:
     return "\n".join(str(value) for value in vars(record).values()).casefold()
 
 
-def show(records: Sequence[Record], found: Sequence[Record]) -> None:
-    """The table; a click on a row shows everything that is known of it."""
+def show(records: Sequence[Record], matches: Sequence[Record]) -> None:
+    """Show the matching records in a table. Selecting a row shows all fields of the record."""
     if not records:
-        empty_state("Nothing was changed yet", "Whatever a page or the command line changes is listed here.")
+        empty_state("No changes yet", "Changes made on a page or on the command line appear here.")
         return
-    if not found:
+    if not matches:
         empty_state(
-            "No record fits", f"{count(len(records), 'record')} were looked at. Take a word or a result away."
+            "No matching records", f"Searched {count(len(records), 'record')}. Remove a filter to see more."
         )
         return
     now = datetime.now(UTC)
     event = show_table(
-        [_row(record, now) for record in found],
+        [_row(record, now) for record in matches],
         key="audit-table",
         on_select="rerun",
         selection_mode="single-row",
-        height=min(480, 36 * (len(found) + 1) + 3),
+        height=min(480, 36 * (len(matches) + 1) + 3),
     )
-    st.caption(f"{count(len(found), 'record')} of the newest {len(records)}. A row shows all that is known.")
+    shown = f"{len(matches):,} of the latest {count(len(records), 'record')}"
+    st.caption(f"{shown}. Select a row to see all its fields.")
     for row in event.selection.rows:
-        if row < len(found):
-            st.json({name: value for name, value in vars(found[row]).items() if value not in ("", None, {})})
+        if row < len(matches):
+            fields = vars(matches[row]).items()
+            st.json({name: value for name, value in fields if value not in ("", None, {})})
 
 
 def _row(record: Record, now: datetime) -> dict[str, str]:
     moment = datetime.fromisoformat(record.at)
     return {
-        "When": f"{moment:%Y-%m-%d %H:%M:%S} ({ago(moment, now)})",
-        "Who": f"{record.actor} ({record.via})",
-        "What": record.does,
+        "Time": f"{moment:%Y-%m-%d %H:%M:%S} ({ago(moment, now)})",
+        "User": f"{record.actor} ({record.via})",
+        "Change": record.does,
         "Resource": record.resource,
         "Account": record.account,
         "Region": record.region,
-        "Result": record.result,
-        "Why": record.reason,
+        "Result": AUDIT_RESULTS.get(record.result, record.result),
+        "Reason": record.reason,
     }

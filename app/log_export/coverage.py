@@ -15,10 +15,10 @@ from app.log_export import data
 from app.log_export.data import CoverageScan
 from app.shared.components import confirm_plan, empty_state, errors_shown, operation_button, plain, show_error
 from app.shared.dialogs import close_dialog, dialog
+from app.shared.plan_panel import show_plan_panel
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import ago, count, size
-from app.shared.work_panel import show_work_panel
 from ops.logs.export.coverage.last_events import LastEvents
 from ops.logs.export.coverage.reading import Coverage
 from ops.logs.export.coverage.subscriptions import CAN_SUBSCRIBE, plan_subscribe, plan_unsubscribe
@@ -44,9 +44,9 @@ def show_coverage(bench: Workbench, location: Location | None) -> None:
         _show_progress(scan)
     if scan.error and not scan.running:
         show_error(scan.error)
-    for work in bench.works.recent()[:5]:
+    for work in bench.plan_runs.recent()[:5]:
         if work.plan.operation in OPERATIONS:
-            show_work_panel(
+            show_plan_panel(
                 bench,
                 work,
                 key="coverage",

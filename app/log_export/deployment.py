@@ -9,10 +9,10 @@ import streamlit as st
 from app.log_export import data
 from app.shared.components import confirm_plan, empty_state, errors_shown, plain
 from app.shared.dialogs import close_dialog, dialog
+from app.shared.plan_panel import show_plan_panel
+from app.shared.plan_runs import PlanRun
 from app.shared.session import Workbench
 from app.shared.tables import show_table
-from app.shared.work import Work
-from app.shared.work_panel import show_work_panel
 from ops.aws.cloud import Cloud, Place
 from ops.logs.export.deployment.deployed import ExportDeployment, find_central, place_name, read_deployments
 from ops.logs.export.deployment.plan import DEPLOY, REMOVE, DeploymentRequest, plan_deploy, plan_remove
@@ -155,14 +155,14 @@ def _clear_caches(bench: Workbench) -> None:
     data.coverage_scan(bench).start(bench.cloud)
 
 
-def _works(bench: Workbench) -> list[Work]:
-    return [work for work in bench.works.recent() if work.plan.title.startswith((DEPLOY, REMOVE))]
+def _works(bench: Workbench) -> list[PlanRun]:
+    return [work for work in bench.plan_runs.recent() if work.plan.title.startswith((DEPLOY, REMOVE))]
 
 
 def _show_latest(bench: Workbench) -> None:
     """Show the progress or result of the last deployment."""
     if works := _works(bench):
-        show_work_panel(
+        show_plan_panel(
             bench,
             works[0],
             key="deployment",

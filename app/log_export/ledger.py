@@ -8,20 +8,20 @@ from typing import NoReturn
 import streamlit as st
 
 from app.log_export.ledger_chart import ledger_chart
+from app.shared.charts import show_chart
 from app.shared.components import (
+    clear_caches_once,
     confirm_plan,
     empty_state,
     errors_shown,
-    forget_once,
     operation_button,
     plain,
 )
 from app.shared.dialogs import close_dialog, dialog
-from app.shared.drawn import show_chart
+from app.shared.plan_panel import show_plan_panel
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import ago, count, money, size, utc
-from app.shared.work_panel import show_work_panel
 from ops.aws.s3.objects import Bucket
 from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.export import replay
@@ -65,9 +65,9 @@ def _export_report(_bench: Workbench, location: Location, hours: int = DAY_H) ->
 
 
 def _clear_caches_after_changes(bench: Workbench) -> None:
-    for work in bench.works.recent():
+    for work in bench.plan_runs.recent():
         if work.plan.operation in CHANGES and not work.running:
-            forget_once(work.id)
+            clear_caches_once(work.id)
 
 
 @st.cache_data(ttl=ERRORS_TTL_S, show_spinner="Reading failed records…")
@@ -314,18 +314,18 @@ def _advice_row(advice: RetentionAdvice) -> dict[str, str]:
 
 def _show_latest(bench: Workbench, operation: Operation, thing: str, advice: str) -> bool:
     """Show the last plan of the operation, whoever started it; return whether it is running."""
-    work = next((work for work in bench.works.recent() if work.plan.operation is operation), None)
+    work = next((work for work in bench.plan_runs.recent() if work.plan.operation is operation), None)
     if work is None:
         return False
     then = partial(_clear_caches_after_changes, bench)
-    show_work_panel(bench, work, key=operation.name, thing=thing, then=then, advice=advice)
+    show_plan_panel(bench, work, key=operation.name, thing=thing, then=then, advice=advice)
     return work.running
 
 
 def _backfill_stops(bench: Workbench) -> bool:
     """Whether to stop the backfill, which checks after each day because a log group may take hours."""
     return any(
-        work.stopping for work in bench.works.recent() if work.plan.operation is Operation.BACKFILL_LOGS
+        work.stopping for work in bench.plan_runs.recent() if work.plan.operation is Operation.BACKFILL_LOGS
     )
 
 

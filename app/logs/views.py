@@ -18,8 +18,8 @@ from app.logs.event_list import changed_filter, show_events, show_facets
 from app.logs.questions import Question
 from app.logs.search_bar import go, now
 from app.logs.state import View
+from app.shared.charts import show_chart
 from app.shared.components import empty_state, errors_shown
-from app.shared.drawn import show_chart
 from app.shared.tables import show_table
 from app.shared.words import count
 from ops.logs.engines.estimate import Estimate

@@ -1,5 +1,5 @@
 """The page Overview.
 
-views     every place read once, as tables
-rollouts  the most recent runs of rollouts, and those that need attention
+views     databases, snapshot pipelines, accounts, and recent changes
+rollouts  the latest rollouts, and those that need attention
 """

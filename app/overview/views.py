@@ -1,4 +1,4 @@
-"""What the overview is made of: one reading of every place, then tables."""
+"""The overview: reads all accounts and regions once, and shows the result as tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ RECENT_CHANGES = 20
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One place: its databases, pipelines with their last run, and temporary things without a run."""
+class PlaceSummary:
+    """A place's number of databases, its pipelines with their last run, and leftover temporary resources."""
 
     databases: int
     pipelines: tuple[tuple[Deployed, Summary | None], ...]
@@ -35,10 +35,10 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class State:
-    """Every place, read at once; what could not be read holds its error."""
+class Overview:
+    """The summaries of all places. A place that could not be read has an error instead."""
 
-    readings: tuple[Reading[Seen], ...]
+    readings: tuple[Reading[PlaceSummary], ...]
 
     @property
     def pipelines(self) -> list[tuple[Deployed, Summary | None]]:
@@ -46,31 +46,37 @@ class State:
 
 
 @st.cache_data(ttl=READ_TTL_S, show_spinner="Reading every account and region…")
-def read(_bench: Workbench) -> State:
-    """However many look, AWS is asked once in READ_TTL_S."""
-    return State(tuple(_bench.cloud.read(lambda place: _see(_bench, place))))
+def read(_bench: Workbench) -> Overview:
+    """Read all places. The result is cached for READ_TTL_S and shared by all sessions."""
+    return Overview(tuple(_bench.cloud.read(lambda place: _read_place(_bench, place))))
 
 
-def _see(bench: Workbench, place: Place) -> Seen:
+def _read_place(bench: Workbench, place: Place) -> PlaceSummary:
     databases = rds.list_databases(bench.cloud, place)
     temporary = catalogue.list_temporary(bench.cloud, place)
-    pipelines, under_way = [], set()
+    pipelines, running = [], set()
     for pipeline in catalogue.list_pipelines(bench.cloud, place):
-        found = runs.list_runs(bench.cloud, pipeline) if pipeline.machine else []
-        real = [summary for summary in found if not runs.is_clean_up(summary.name)]
-        pipelines.append((pipeline, real[0] if real else None))
-        under_way |= {(pipeline.name, summary.name) for summary in found if summary.status == "RUNNING"}
-    cleaned = {name.removeprefix(runs.CLEAN_UP_PREFIX) for _, name in under_way}
-    lost = [
-        item for item in temporary if (item.pipeline, item.run) not in under_way and item.run not in cleaned
+        executions = runs.list_runs(bench.cloud, pipeline) if pipeline.machine else []
+        refreshes = [summary for summary in executions if not runs.is_clean_up(summary.name)]
+        pipelines.append((pipeline, refreshes[0] if refreshes else None))
+        running |= {(pipeline.name, summary.name) for summary in executions if summary.status == "RUNNING"}
+    being_cleaned = {name.removeprefix(runs.CLEAN_UP_PREFIX) for _, name in running}
+    leftovers = [
+        item
+        for item in temporary
+        if (item.pipeline, item.run) not in running and item.run not in being_cleaned
     ]
-    shown = [each for each in databases if catalogue.TEMPORARY_TAG not in each.tags and not each.cluster]
-    return Seen(len(shown), tuple(pipelines), tuple(lost))
+    permanent = [
+        database
+        for database in databases
+        if catalogue.TEMPORARY_TAG not in database.tags and not database.cluster
+    ]
+    return PlaceSummary(len(permanent), tuple(pipelines), tuple(leftovers))
 
 
-def show_attention(state: State, others: Sequence[str]) -> None:
-    """What somebody has to look at; silence when there is nothing."""
-    notes = [*_unreadable(state), *_failed(state), *_left(state), *others]
+def show_attention(overview: Overview, others: Sequence[str]) -> None:
+    """Show what needs attention: unread places, failed runs, leftovers, and the notes in `others`."""
+    notes = [*_unread(overview), *_failed(overview), *_leftovers(overview), *others]
     if not notes:
         st.success("Nothing needs attention.", icon=":material/check_circle:")
         return
@@ -79,45 +85,44 @@ def show_attention(state: State, others: Sequence[str]) -> None:
         st.warning(note, icon=":material/warning:")
 
 
-def _unreadable(state: State) -> list[str]:
+def _unread(overview: Overview) -> list[str]:
     return [
-        f"{plain(r.place.account.name)}, {r.place.region} cannot be read: {plain(str(r.error))} "
+        f"Cannot read {plain(r.place.account.name)}, {r.place.region}: {plain(str(r.error))} "
         f"{plain(r.error.hint)}"
-        for r in state.readings
+        for r in overview.readings
         if r.error
     ]
 
 
-def _failed(state: State) -> list[str]:
+def _failed(overview: Overview) -> list[str]:
     notes = []
-    for pipeline, last in state.pipelines:
-        where = f"{plain(pipeline.database)} in {plain(pipeline.place.account.name)}, {pipeline.place.region}"
+    for pipeline, last in overview.pipelines:
+        database = f"{plain(pipeline.database)} in {plain(pipeline.place.account.name)}"
+        database += f", {pipeline.place.region}"
         if pipeline.stack.failed:
-            notes.append(f"The pipeline of {where} is {plain(pipeline.stack.status)}.")
+            notes.append(f"The pipeline stack of {database} has the status {plain(pipeline.stack.status)}.")
         if last and last.status in ("FAILED", "TIMED_OUT"):
             notes.append(
-                f"The last run of {where} failed: {plain(last.name)}. Open Snapshots to see where and why."
+                f"The last run of {database} failed: {plain(last.name)}. Open Snapshots to see the error."
             )
     return notes
 
 
-def _left(state: State) -> list[str]:
+def _leftovers(overview: Overview) -> list[str]:
     return [
-        f"{plain(item.id)} in {plain(r.place.account.name)}, {r.place.region} was left behind by "
-        f"{plain(item.run)}. Clean up after that run on the page Snapshots."
-        for r in state.readings
+        f"The run {plain(item.run)} left {plain(item.id)} behind in {plain(r.place.account.name)}, "
+        f"{r.place.region}. Open Snapshots to clean up."
+        for r in overview.readings
         if r.value
         for item in r.value.leftovers
     ]
 
 
-def show_pipelines(state: State, now: datetime) -> None:
-    """Every pipeline with its last run."""
+def show_pipelines(overview: Overview, now: datetime) -> None:
+    """Show every snapshot pipeline with its last run."""
     st.markdown("#### Snapshot pipelines")
-    if not state.pipelines:
-        empty_state(
-            "No pipeline is deployed", "Choose a database on the page Snapshots, then Set up pipeline."
-        )
+    if not overview.pipelines:
+        empty_state("No snapshot pipelines", "To set up a pipeline, open Snapshots and choose a database.")
         return
     rows = [
         {
@@ -125,15 +130,15 @@ def show_pipelines(state: State, now: datetime) -> None:
             "Account": pipeline.place.account.name,
             "Region": pipeline.place.region,
             "Stack": statuses.stack(pipeline.stack.status).word,
-            "Last run": statuses.run(last.status).word if last else "none yet",
+            "Last run": statuses.run(last.status).word if last else "–",
             "Started": ago(last.started, now) if last else "",
             "Open": _link(pipeline),
         }
-        for pipeline, last in state.pipelines
+        for pipeline, last in overview.pipelines
     ]
     show_table(
         rows,
-        column_config={"Open": st.column_config.LinkColumn("Open", display_text="open")},
+        column_config={"Open": st.column_config.LinkColumn("Open", display_text="Open")},
     )
 
 
@@ -143,19 +148,19 @@ def _link(pipeline: Deployed) -> str:
     return f"/snapshots?{urlencode(query)}"
 
 
-def show_accounts(state: State) -> None:
-    """What is where."""
+def show_accounts(overview: Overview) -> None:
+    """Show the number of databases and pipelines in every account and region."""
     st.markdown("#### Accounts")
     rows = [
         {
             "Account": r.place.account.name,
-            "Id": r.place.account.id,
+            "Account ID": r.place.account.id,
             "Region": r.place.region,
             "Databases": r.value.databases if r.value else None,
             "Pipelines": len(r.value.pipelines) if r.value else None,
-            "State": "not readable" if r.error else "read",
+            "Status": "Not read" if r.error else "Read",
         }
-        for r in state.readings
+        for r in overview.readings
     ]
     show_table(rows)
 
@@ -166,24 +171,24 @@ def _changes(_bench: Workbench) -> list[Record]:
 
 
 def show_changes(bench: Workbench) -> None:
-    """Who changed what, newest first."""
-    st.markdown("#### Changes")
+    """Show the latest changes, newest first."""
+    st.markdown("#### Recent changes")
     records = _changes(bench)
     if not records:
-        empty_state("Nothing was changed yet", "Whatever a page or the command line changes is listed here.")
+        empty_state("No changes yet", "Changes made on a page or on the command line appear here.")
         return
     now = datetime.now(UTC)
     rows = [
         {
-            "When": ago(datetime.fromisoformat(record.at), now),
-            "Who": f"{record.actor} ({record.via})",
-            "What": record.does,
+            "Time": ago(datetime.fromisoformat(record.at), now),
+            "User": f"{record.actor} ({record.via})",
+            "Change": record.does,
             "Resource": record.resource,
             "Account": record.account,
             "Region": record.region,
-            "Result": record.result,
+            "Result": statuses.AUDIT_RESULTS.get(record.result, record.result),
         }
         for record in records[:RECENT_CHANGES]
     ]
     show_table(rows, key="audit")
-    st.caption(f"{count(len(rows), 'change')} of {listed(sorted({record.via for record in records}))}.")
+    st.caption(f"{count(len(rows), 'change')} from {listed(sorted({record.via for record in records}))}.")

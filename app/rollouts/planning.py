@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.rollouts.charts import STATE_AFTER, Bar, Cell, calendar, grid
 from app.rollouts.views import expected_bars
+from app.shared.charts import show_chart
 from app.shared.components import (
     confirm_plan,
     empty_state,
@@ -18,7 +19,6 @@ from app.shared.components import (
     wait_for,
 )
 from app.shared.dialogs import close_when_done, dialog
-from app.shared.drawn import show_chart
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import count, duration, utc

@@ -9,16 +9,16 @@ import streamlit as st
 
 from app.rollouts.charts import Bar, calendar, cells, grid
 from app.shared import statuses
+from app.shared.charts import shared_clock, show_chart
 from app.shared.components import (
+    clear_caches_once,
     confirm_plan,
     empty_state,
     errors_shown,
-    forget_once,
     operation_button,
     plain,
 )
 from app.shared.dialogs import close_when_done, dialog
-from app.shared.drawn import shared, show_chart
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import ago, count, duration, utc
@@ -89,7 +89,7 @@ def show_run(bench: Workbench, controller: Controller, run: str, *, live: bool) 
             details = _read_run(bench, controller, run)
             _show(bench, controller, details)
             if live and details.summary.status != "RUNNING":
-                forget_once(f"{run} {details.summary.status} {details.summary.ended}")
+                clear_caches_once(f"{run} {details.summary.status} {details.summary.ended}")
                 st.rerun()
 
     panel()
@@ -105,7 +105,7 @@ def _show(bench: Workbench, controller: Controller, details: RunDetails) -> None
     left, right = st.columns(2, gap="medium")
     with left:
         st.markdown("**Stages**")
-        now = shared(datetime.now(UTC))
+        now = shared_clock(datetime.now(UTC))
         line = now if details.summary.status == "RUNNING" else None
         show_chart(calendar, _bars(details, now), line, width="stretch")
     with right:
@@ -131,7 +131,7 @@ def _headline(bench: Workbench, controller: Controller, details: RunDetails) -> 
         elif summary.status == "STUCK":
             if operation_button(
                 bench,
-                Operation.ORDER_ROLLOUT,
+                Operation.CONTROL_ROLLOUT,
                 RETRY_ROLLBACK,
                 key="rollout-again",
                 icon=":material/undo:",
@@ -144,7 +144,7 @@ def _command_buttons(bench: Workbench, controller: Controller, details: RunDetai
     def button(command: OperatorCommand, icon: str, *, primary: bool = False) -> None:
         if operation_button(
             bench,
-            Operation.ORDER_ROLLOUT,
+            Operation.CONTROL_ROLLOUT,
             runs.COMMAND_TITLES[command],
             key=f"rollout-{command}",
             icon=f":material/{icon}:",

@@ -1,4 +1,4 @@
 """The page Settings.
 
-views  connection, roles and permissions
+views  connection, roles, permissions, and settings
 """

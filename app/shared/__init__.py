@@ -1,16 +1,16 @@
-"""What the pages share: the frame, the components, the words.
+"""Code that pages share.
 
-session       settings and Cloud, cached for every page
-navigation    the pages, their titles and addresses
-sign_in       the sign-in in front of every page
-access        the person at the page
-components    errors, empty states, plans, progress
-dialogs       dialogs that stay open across refreshes
+session       settings and Cloud, cached for all pages
+navigation    the pages, with titles and URLs
+sign_in       sign-in before every page
+access        the current user
+components    errors, empty states, plans, and buttons
+dialogs       dialogs that stay open across reruns
 tables        tables of plain text
-statuses      word, icon and color of each status
-words         times, sizes and names as text
-drawn         charts that are drawn once for all viewers
-work          plans that run in the background
-work_panel    the progress of a background plan
-rollout_runs  the controller of rollouts and its runs
+statuses      label, icon, and color of each status
+words         formatting of times, sizes, and names
+charts        charts that are cached for all sessions
+plan_runs     plans that run in the background
+plan_panel    the progress of a running plan
+rollout_runs  the rollout controller and its runs
 """

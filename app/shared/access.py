@@ -1,4 +1,4 @@
-"""Who is at the page: the signed-in person, or on this machine alone the local user."""
+"""The current user: the signed-in user, or the local user if the pages are served on localhost."""
 
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -15,13 +15,13 @@ FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")
 
 
 def actor(settings: Settings) -> Actor:
-    """Whoever acts on this page now. Raises NotAllowed where nobody may."""
+    """Return the current user. Raises NotAllowed if nobody is signed in or the user has no role."""
     if sign_in_is_configured():
         if not st.user.is_logged_in:
-            raise NotAllowed("Nobody is signed in.", hint="Open the page anew and sign in.")
+            raise NotAllowed("You are not signed in.", hint="Reload the page and sign in.")
         return identify(st.user.to_dict(), settings, datetime.now(UTC), via="page", origin=_origin())
     if not is_local():
-        raise NotAllowed("Sign-in is not configured.", hint="docs/sign-in.md says how.")
+        raise NotAllowed("Sign-in is not configured.", hint="Configure it as described in docs/sign-in.md.")
     return Actor.local("page", settings.local_role)
 
 
@@ -30,8 +30,11 @@ def sign_in_is_configured() -> bool:
 
 
 def is_local() -> bool:
-    """Whether only this machine can be at the other end: bound to loopback, asked for by a loopback name
-    (another name may be a stranger's that leads here), and not through a proxy."""
+    """Return whether the request can only come from this machine.
+
+    The server must be bound to loopback, and the request must not come through a proxy. Its host must be
+    loopback too: another site's DNS name can resolve to 127.0.0.1 (DNS rebinding).
+    """
     headers = st.context.headers
     host = urlsplit(f"//{headers.get('Host', LOOPBACK[0])}").hostname
     return (
@@ -42,6 +45,6 @@ def is_local() -> bool:
 
 
 def _origin() -> str:
-    """The address at the other end; what a proxy says of it is said as such."""
+    """Return the client's IP address, and separately the one that a proxy reports, which could be forged."""
     forwarded = st.context.headers.get("X-Forwarded-For", "")
     return f"{st.context.ip_address or LOOPBACK[0]}{f' for {forwarded}' if forwarded else ''}"[:200]

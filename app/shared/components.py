@@ -1,4 +1,4 @@
-"""Pieces that every page shares: errors, empty states, plans, progress, choosing a place."""
+"""Components that pages share: errors, empty states, plans, and the choice of account and region."""
 
 import re
 import time
@@ -9,10 +9,10 @@ from typing import Any
 
 import streamlit as st
 
+from app.shared.plan_runs import PlanRun
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import code, visible
-from app.shared.work import Work
 from ops.aws.cloud import Place
 from ops.errors import AwsError, SlipwayError
 from ops.operations import Operation
@@ -20,65 +20,64 @@ from ops.plan import Plan, Status
 
 MESSAGES_HEIGHT, PADDING, LINE = 180, 44, 23  # pixels
 ICONS = {
-    None: ":material/schedule: waiting",
-    Status.RUNNING: ":material/progress_activity: running",
-    Status.DONE: ":material/check_circle: done",
-    Status.ALREADY: ":material/check_circle: already done",
-    Status.SKIPPED: ":material/skip_next: skipped",
-    Status.FAILED: ":material/error: failed",
-    Status.NOT_RUN: ":material/block: not run",
+    None: "schedule",
+    Status.RUNNING: "progress_activity",
+    Status.DONE: "check_circle",
+    Status.ALREADY: "check_circle",
+    Status.SKIPPED: "skip_next",
+    Status.FAILED: "error",
+    Status.NOT_RUN: "block",
 }
 
 
 def show_error(error: BaseException) -> None:
-    """What failed, why, what to do next; the raw message folded away."""
+    """Show what failed, why, and what to do, with the raw message in an expander."""
     if not isinstance(error, SlipwayError):
-        st.error(f"Something in Slipway itself failed: {code(repr(error))}", icon=":material/bug_report:")
+        st.error(f"Internal error in Slipway: {code(repr(error))}", icon=":material/bug_report:")
         with st.expander("Details"):
             st.code("".join(traceback.format_exception(error)), language=None)
         return
     st.error(f"{plain(str(error))}\n\n{plain(error.hint)}", icon=":material/error:")
     if error.detail and error.detail not in str(error):
-        with st.expander("What AWS said" if isinstance(error, AwsError) else "The whole message"):
+        with st.expander("AWS error message" if isinstance(error, AwsError) else "Error details"):
             st.code(visible(error.detail), language=None, wrap_lines=True)
 
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Shows a SlipwayError in the place where it arises; the rest of the page goes on."""
+    """Show a SlipwayError in place and continue with the rest of the page."""
     try:
         yield
     except SlipwayError as error:
         show_error(error)
 
 
-# After Markdown has taken the escapes away, Streamlit makes icons of :material/…: and :streamlit:, and links
-# of what begins like an address: a joiner that nobody sees keeps it from that.
-_TAKEN_LATER = re.compile(r"\\:(?=material/|streamlit)|https?(?=\\:)|www(?=\\\.)", re.IGNORECASE)
+# After Markdown has removed the escapes, Streamlit still turns :material/…: and :streamlit: into icons, and
+# URLs into links. A zero-width word joiner prevents that.
+_STREAMLIT_SYNTAX = re.compile(r"\\:(?=material/|streamlit)|https?(?=\\:)|www(?=\\\.)", re.IGNORECASE)
 
 
 def plain(text: str) -> str:
-    """Text from outside for Markdown: what Markdown gives a meaning is escaped, hidden characters
-    are shown."""
+    """Escape untrusted text for Markdown, and make hidden characters visible."""
     escaped = "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|~:$&" else c for c in visible(text))
-    return _TAKEN_LATER.sub("\\g<0>\u2060", escaped)
+    return _STREAMLIT_SYNTAX.sub("\\g<0>\u2060", escaped)
 
 
 @st.cache_resource(max_entries=1000, show_spinner=False)
-def forget_once(what: str) -> None:
-    """Drops what the pages have read, once for all who watch: `what` names that which has ended, and when."""
+def clear_caches_once(event: str) -> None:
+    """Clear the data cache once per event for all sessions. `event` names what has ended, and when."""
     st.cache_data.clear()
 
 
 def empty_state(title: str, text: str) -> None:
-    """What would be here, and how to fill it. The action follows as a button of the page."""
+    """Show what is missing and how to add it. The page adds a button for the action."""
     with st.container(border=True):
         st.markdown(f"**{title}**")
         st.caption(text)
 
 
 def choose_place(bench: Workbench) -> Place:
-    """Account and region, kept in the address so that a link leads to the same view."""
+    """Show select boxes for account and region, whose values are kept in the URL."""
     places = bench.cloud.places
     with st.container(horizontal=True, vertical_alignment="bottom"):
         accounts = list(dict.fromkeys(place.account for place in places))
@@ -89,53 +88,57 @@ def choose_place(bench: Workbench) -> Place:
 
 
 def _choose(label: str, parameter: str, options: list[str]) -> str:
-    """A choice that begins with the address's and is written back to it; else the first."""
+    """Show a select box whose initial value is the URL's, or the first option; update the URL."""
     if st.session_state.get(parameter) not in options:
-        wanted = st.query_params.get(parameter)
-        st.session_state[parameter] = wanted if wanted in options else options[0]
-    chosen: str = st.selectbox(label, options, key=parameter, width=220)
-    if st.query_params.get(parameter) != chosen:
-        st.query_params[parameter] = chosen
-    return chosen
+        requested = st.query_params.get(parameter)
+        st.session_state[parameter] = requested if requested in options else options[0]
+    selected: str = st.selectbox(label, options, key=parameter, width=220)
+    if st.query_params.get(parameter) != selected:
+        st.query_params[parameter] = selected
+    return selected
 
 
 def show_plan(plan: Plan) -> None:
-    """The plan as a table: what will be done, on what, on which evidence."""
+    """Show the plan as a table of steps with resource and reason."""
     rows = [
         {
             "Step": step.does,
             "Resource": f"{step.resource.kind} {step.resource.id}",
             "Account": step.resource.account,
             "Region": step.resource.region,
-            "Why": step.evidence,
+            "Reason": step.evidence,
         }
         for step in plan.steps
     ]
     show_table(rows)
-    with st.expander("Permissions that this needs"):
+    with st.expander("Required IAM permissions"):
         st.code("\n".join(plan.actions), language=None)
 
 
-def show_work(work: Work) -> None:
-    """Each step of a plan under way: its state and the last things it said."""
-    for step in work.plan.steps:
-        status = work.status(step.id)
-        st.markdown(f"{ICONS[status]} · {plain(step.does)}")
-        if messages := work.messages(step.id):
+def show_plan_progress(run: PlanRun) -> None:
+    """Show the status and the latest messages of each step."""
+    for step in run.plan.steps:
+        status = run.status(step.id)
+        label = status.label if status else "Waiting"
+        st.markdown(f":material/{ICONS[status]}: {label} · {plain(step.does)}")
+        if messages := run.messages(step.id):
             show_lines("\n".join(messages[-200:]), MESSAGES_HEIGHT)
-    if error := work.error or (work.outcome and work.outcome.error):
+    if error := run.error or (run.outcome and run.outcome.error):
         show_error(error)
 
 
-def show_lines(text: str, most_height: int) -> None:
-    """Lines as they are, at most so many pixels high. A container scrolls, unlike code, by keyboard too."""
-    full = text.count("\n") * LINE > most_height - PADDING
-    with st.container(height=most_height if full else "content", border=False):
+def show_lines(text: str, max_height: int) -> None:
+    """Show lines of text in a scrollable container, because `st.code` does not scroll by keyboard.
+
+    `max_height` is in pixels.
+    """
+    scrolls = text.count("\n") * LINE > max_height - PADDING
+    with st.container(height=max_height if scrolls else "content", border=False):
         st.code(text, language=None, wrap_lines=True)
 
 
-def confirm_plan(bench: Workbench, plan: Plan, *, button: str) -> Work | None:
-    """Inside a dialog: the plan, the typed confirmation where it asks for one, the button that executes."""
+def confirm_plan(bench: Workbench, plan: Plan, *, button: str) -> PlanRun | None:
+    """Show the plan, a text input if it must be confirmed by typing, and the button that executes it."""
     show_plan(plan)
     typed = ""
     if plan.confirm:
@@ -143,28 +146,31 @@ def confirm_plan(bench: Workbench, plan: Plan, *, button: str) -> Work | None:
     ready = typed == plan.confirm
     if refusal := plan.operation.refusal(bench.actor.role):
         st.caption(refusal)
-    off = not ready or bool(refusal)
-    if not st.button(button, type="primary", disabled=off, key=f"execute-{plan.fingerprint}"):
+    disabled = not ready or bool(refusal)
+    if not st.button(button, type="primary", disabled=disabled, key=f"execute-{plan.fingerprint}"):
         return None
     return start(bench, plan, confirmed=typed)
 
 
-def start(bench: Workbench, plan: Plan, *, confirmed: str = "") -> Work:
-    """The one way from a page to a change, as whoever is at the page. Raises NotAllowed."""
-    return bench.works.start(plan, actor=bench.actor, audit=bench.audit, confirmed=confirmed)
+def start(bench: Workbench, plan: Plan, *, confirmed: str = "") -> PlanRun:
+    """Execute the plan in the background as the current user. Raises NotAllowed.
+
+    Pages make changes only through this function; a test enforces it.
+    """
+    return bench.plan_runs.start(plan, actor=bench.actor, audit=bench.audit, confirmed=confirmed)
 
 
-def operation_button(bench: Workbench, operation: Operation, label: str, **look: Any) -> bool:
-    """A button of what changes something; off for those who may not, with the reason as its help."""
+def operation_button(bench: Workbench, operation: Operation, label: str, **options: Any) -> bool:
+    """Show a button for an operation. It is disabled if the user's role does not allow the operation."""
     refusal = operation.refusal(bench.actor.role)
     if refusal:
-        look |= {"disabled": True, "help": refusal}
-    return st.button(label, **look)
+        options |= {"disabled": True, "help": refusal}
+    return st.button(label, **options)
 
 
-def wait_for(work: Work, seconds: float) -> Work:
-    """Gives a short plan the time to end, so that the page can show its result at once."""
+def wait_for(run: PlanRun, seconds: float) -> PlanRun:
+    """Wait for a short plan to finish, so that the page can show its result right away."""
     deadline = time.monotonic() + seconds
-    while work.running and time.monotonic() < deadline:
+    while run.running and time.monotonic() < deadline:
         time.sleep(0.05)
-    return work
+    return run

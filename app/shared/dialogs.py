@@ -1,7 +1,7 @@
-"""Dialogs that stay open whatever is drawn anew behind them.
+"""Dialogs that stay open when the page behind them is rerun.
 
-Streamlit closes a dialog when the script, or the fragment that opened it, runs again without opening it: a
-page that follows a run would take the words from under whoever writes in one.
+Streamlit closes a dialog when the script, or the fragment that opened it, is rerun without opening it again.
+On a page that refreshes itself, users would lose what they are typing in the dialog.
 https://docs.streamlit.io/develop/api-reference/execution-flow/st.dialog
 """
 
@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from app.shared.components import errors_shown, show_error, wait_for
-from app.shared.work import Work
+from app.shared.plan_runs import PlanRun
 
 OPEN = "open-dialog"
 SHORT_PLAN_S = 15
@@ -29,46 +29,47 @@ class _Open:
 
 
 def dialog(title: str) -> Callable[[Callable[P, None]], Callable[P, NoReturn]]:
-    """Makes a function the body of a dialog; calling it opens the dialog, which ends the run of the script.
+    """Decorate a function as the body of a dialog. Calling it opens the dialog and reruns the script.
 
-    It stays open until it is dismissed or its body calls `close_dialog`. The page calls `show_dialog`.
+    The dialog stays open until it is dismissed or its body calls `close_dialog`. The page must call
+    `show_dialog`.
     """
 
     def decorate(body: Callable[P, None]) -> Callable[P, NoReturn]:
         @wraps(body)
-        def opens(*args: P.args, **kwargs: P.kwargs) -> NoReturn:
+        def open_dialog(*args: P.args, **kwargs: P.kwargs) -> NoReturn:
             st.session_state[OPEN] = _Open(title, partial(body, *args, **kwargs), _page())
             st.rerun()
 
-        return opens
+        return open_dialog
 
     return decorate
 
 
 def show_dialog() -> None:
-    """Draws the dialog that is open on this page, if one is; each page with dialogs calls it first."""
-    found: _Open | None = st.session_state.get(OPEN)
-    if found is None:
+    """Show the dialog that is open on this page, if any. A page with dialogs calls this function first."""
+    current: _Open | None = st.session_state.get(OPEN)
+    if current is None:
         return
-    if found.page != _page():
+    if current.page != _page():
         _forget()
         return
-    body = errors_shown()(found.body)
-    st.dialog(found.title, width="large", on_dismiss=_forget)(body)()
+    body = errors_shown()(current.body)
+    st.dialog(current.title, width="large", on_dismiss=_forget)(body)()
 
 
 def close_dialog() -> NoReturn:
-    """Closes the open dialog and draws the page anew."""
+    """Close the dialog and rerun the page."""
     _forget()
     st.rerun()
 
 
-def close_when_done(work: Work | None, then: Callable[[], object] = st.cache_data.clear) -> None:
-    """For a plan that ends soon, once it was begun: waits for it, shows what failed or closes the dialog."""
-    if work is None:
+def close_when_done(run: PlanRun | None, then: Callable[[], object] = st.cache_data.clear) -> None:
+    """Wait for a short plan, if it was started; then show its error, or call `then` and close the dialog."""
+    if run is None:
         return
-    wait_for(work, SHORT_PLAN_S)
-    if error := work.error or (work.outcome and work.outcome.error):
+    wait_for(run, SHORT_PLAN_S)
+    if error := run.error or (run.outcome and run.outcome.error):
         show_error(error)
         return
     then()

@@ -1,4 +1,4 @@
-"""The pages: their files, titles and addresses, for the menu and for links between them."""
+"""The pages with their files, titles, and URLs, for the menu and for links between pages."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def snapshots() -> st.Page:
 
 
 def snapshot_pipeline() -> st.Page:
-    """Reached from a database; the menu does not show it."""
+    """Hidden in the menu: users open it from a database."""
     return st.Page(
         PAGES / "snapshot_pipeline.py",
         title="Snapshot pipeline",
@@ -50,7 +50,7 @@ def settings() -> st.Page:
 
 
 def menu() -> dict[str, list[st.Page]]:
-    """Sections and their pages, as `st.navigation` takes them."""
+    """Return the sections of the menu with their pages, for `st.navigation`."""
     return {
         "": [
             overview(),

@@ -1,11 +1,11 @@
-"""The composition root: settings and Cloud, made once a process and shared by every page."""
+"""The composition root: settings and Cloud, created once per process and shared by all pages."""
 
 from dataclasses import dataclass
 
 import streamlit as st
 
 from app.shared import access
-from app.shared.work import Works
+from app.shared.plan_runs import PlanRuns
 from ops import settings
 from ops.audit import Actor, AuditLog
 from ops.aws.cloud import Cloud
@@ -16,23 +16,23 @@ from ops.settings import Settings
 
 @dataclass(frozen=True)
 class Workbench:
-    """What a page works with."""
+    """The services that a page uses."""
 
     settings: Settings
     cloud: Cloud
     audit: AuditLog
-    works: Works
+    plan_runs: PlanRuns
     embedded: bool
 
     @property
     def actor(self) -> Actor:
-        """Whoever is at the page that asks. Raises NotAllowed where nobody may act."""
+        """The current user. Raises NotAllowed if nobody is signed in or the user has no role."""
         return access.actor(self.settings)
 
 
 @st.cache_resource(show_spinner="Connecting…")
 def workbench() -> Workbench:
-    """Connects: to the embedded cloud, started where it does not run yet, or to AWS."""
-    wanted = settings.load()
-    cloud = connect(wanted)
-    return Workbench(cloud.settings, cloud, open_audit(cloud), Works(), wanted.cloud == "embedded")
+    """Connect to AWS or to the embedded cloud, which is started if it is not running."""
+    configured = settings.load()
+    cloud = connect(configured)
+    return Workbench(cloud.settings, cloud, open_audit(cloud), PlanRuns(), configured.cloud == "embedded")

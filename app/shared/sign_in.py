@@ -1,4 +1,4 @@
-"""What stands before every page: signing in, and why somebody may not."""
+"""Sign-in before every page."""
 
 import streamlit as st
 
@@ -9,20 +9,20 @@ from ops.errors import NotAllowed, SessionExpired
 from ops.settings import Settings
 
 
-def guard(settings: Settings) -> Actor:
-    """The actor; where there is none, says why and what to do, and ends the page."""
+def require_sign_in(settings: Settings) -> Actor:
+    """Return the current user. If there is none, show why and what to do, and stop the page."""
     if sign_in_is_configured() and not st.user.is_logged_in:
         st.title("Slipway")
-        st.markdown("Sign in to go on.")
+        st.markdown("Sign in to continue.")
         _offer_sign_in()
         st.stop()
     if not sign_in_is_configured() and not is_local():
-        st.title("Slipway is not open to the network")
+        st.title("Sign-in required")
         empty_state(
             "Sign-in is not configured",
-            "These pages can change production, so on a network address they are shown to people who have "
-            "signed in only. Add an [auth] section to .streamlit/secrets.toml as docs/sign-in.md says, or "
-            "start Slipway on 127.0.0.1.",
+            "Slipway can change production, so its pages are served on the network to signed-in users only. "
+            "Configure sign-in in .streamlit/secrets.toml as described in docs/sign-in.md, or start Slipway "
+            "on 127.0.0.1.",
         )
         st.stop()
     try:
@@ -38,9 +38,9 @@ def guard(settings: Settings) -> Actor:
     st.stop()
 
 
-def show_actor(person: Actor) -> None:
-    """In the sidebar: as whom one works here, and the way out."""
-    st.caption(f"{plain(person.name)}, {person.role}")
+def show_user(user: Actor) -> None:
+    """Show the user's name and role, and the sign-out button."""
+    st.caption(f"{plain(user.name)} · {user.role.capitalize()}")
     if sign_in_is_configured():
         _offer_sign_out()
 

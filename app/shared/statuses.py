@@ -1,4 +1,4 @@
-"""How states look: word, icon and colour together. Pure."""
+"""Status labels with icon and color. Pure."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,51 +6,55 @@ from typing import Literal
 from ops.rollouts.rules import labels
 from ops.rollouts.rules.decisions import TargetState
 
-Colour = Literal["green", "blue", "orange", "red", "gray"]
+Color = Literal["green", "blue", "orange", "red", "gray"]
 
 
 @dataclass(frozen=True)
-class Look:
+class Badge:
     word: str
     icon: str
-    colour: Colour
+    color: Color
 
     @property
     def markdown(self) -> str:
-        """A badge for a Markdown element."""
-        return f":{self.colour}-badge[:material/{self.icon}: {self.word}]"
+        """The badge as Streamlit Markdown."""
+        return f":{self.color}-badge[:material/{self.icon}: {self.word}]"
 
 
 RUNS = {
-    "RUNNING": Look("running", "progress_activity", "blue"),
-    "SUCCEEDED": Look("succeeded", "check_circle", "green"),
-    "FAILED": Look("failed", "error", "red"),
-    "TIMED_OUT": Look("timed out", "timer_off", "red"),
-    "ABORTED": Look("stopped", "stop_circle", "orange"),
-    "PENDING_REDRIVE": Look("to be redriven", "replay", "orange"),
+    "RUNNING": Badge("In progress", "progress_activity", "blue"),
+    "SUCCEEDED": Badge("Succeeded", "check_circle", "green"),
+    "FAILED": Badge("Failed", "error", "red"),
+    "TIMED_OUT": Badge("Timed out", "timer_off", "red"),
+    "ABORTED": Badge("Stopped", "stop_circle", "orange"),
+    "PENDING_REDRIVE": Badge("Pending redrive", "replay", "orange"),
 }
 
 
-def run(status: str) -> Look:
-    """An execution's status as Step Functions names it."""
-    return RUNS.get(status, Look(status.lower().replace("_", " "), "help", "gray"))
+def run(status: str) -> Badge:
+    """Return the badge for the status of a Step Functions execution."""
+    return RUNS.get(status, Badge(_sentence_case(status), "help", "gray"))
 
 
-def stack(status: str) -> Look:
-    """A stack's status as CloudFormation names it."""
-    word = status.lower().replace("_", " ")
+def stack(status: str) -> Badge:
+    """Return the badge for the status of a CloudFormation stack."""
+    word = _sentence_case(status)
     if "FAILED" in status or status == "ROLLBACK_COMPLETE":
-        return Look(word, "error", "red")
+        return Badge(word, "error", "red")
     if status.endswith("IN_PROGRESS"):
-        return Look(word, "progress_activity", "blue")
+        return Badge(word, "progress_activity", "blue")
     if status.endswith("ROLLBACK_COMPLETE"):
-        return Look(word, "undo", "orange")
-    return Look("deployed", "check_circle", "green")
+        return Badge(word, "undo", "orange")
+    return Badge("Deployed", "check_circle", "green")
+
+
+def _sentence_case(status: str) -> str:
+    return status.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True)
 class Fill:
-    """Colours of a step in a drawing, readable on light and dark pages."""
+    """Colors of a step in a diagram, readable on light and dark pages."""
 
     background: str
     text: str
@@ -68,13 +72,13 @@ STEPS = {
 
 
 ROLLOUTS = {
-    "RUNNING": Look(labels.run_status("RUNNING"), "progress_activity", "blue"),
-    "DONE": Look(labels.run_status("DONE"), "check_circle", "green"),
-    "ROLLED_BACK": Look(labels.run_status("ROLLED_BACK"), "undo", "orange"),
-    "STUCK": Look(labels.run_status("STUCK"), "error", "red"),
+    "RUNNING": Badge(labels.run_status("RUNNING"), "progress_activity", "blue"),
+    "DONE": Badge(labels.run_status("DONE"), "check_circle", "green"),
+    "ROLLED_BACK": Badge(labels.run_status("ROLLED_BACK"), "undo", "orange"),
+    "STUCK": Badge(labels.run_status("STUCK"), "error", "red"),
 }
 
-# Targets of a rollout, in the order of a legend.
+# States of a rollout's targets, in the order of the legend.
 ROLLOUT_TARGETS = {
     labels.NOT_STARTED: Fill("#e4e8ee", "#5b6474"),
     labels.target_state(TargetState.DEPLOYING): Fill("#1f6feb", "#ffffff"),
@@ -91,15 +95,19 @@ ROLLOUT_STAGES = {
 }
 
 
-def rollout(status: str) -> Look:
-    """Return how the status of a rollout's run looks."""
-    return ROLLOUTS.get(status, Look(labels.run_status(status), "help", "gray"))
+def rollout(status: str) -> Badge:
+    """Return the badge for the status of a rollout, as the controller stores it."""
+    return ROLLOUTS.get(status, Badge(labels.run_status(status), "help", "gray"))
 
 
+# Support stacks, by the state that the inventory gives them.
 VERDICTS = {
-    "in use": (Look("in use", "check_circle", "green"), STEPS["succeeded"]),
-    "shared": (Look("shared", "group", "blue"), STEPS["running"]),
-    "orphaned": (Look("orphaned", "delete_sweep", "orange"), STEPS["aborted"]),
-    "unknown": (Look("unknown", "help", "gray"), STEPS["waiting"]),
-    "left alone": (Look("left alone", "do_not_touch", "gray"), STEPS["skipped"]),
+    "in use": (Badge("In use", "check_circle", "green"), STEPS["succeeded"]),
+    "shared": (Badge("Shared", "group", "blue"), STEPS["running"]),
+    "orphaned": (Badge("Orphaned", "delete_sweep", "orange"), STEPS["aborted"]),
+    "unknown": (Badge("Unknown", "help", "gray"), STEPS["waiting"]),
+    "left alone": (Badge("Ignored", "do_not_touch", "gray"), STEPS["skipped"]),
 }
+
+# Results of audit records. A step whose process was killed remains "started".
+AUDIT_RESULTS = {"started": "Started", "done": "Succeeded", "failed": "Failed", "skipped": "Skipped"}

@@ -1,11 +1,11 @@
-"""Times, sizes and names in words for people. Pure."""
+"""Format times, sizes, and names for people. Pure."""
 
 import re
 from datetime import UTC, datetime, timedelta
 
 
 def duration(span: timedelta) -> str:
-    """`47 s`, `3 min 05 s`, `2 h 10 min`, `4 days`."""
+    """Format a duration: `47 s`, `3 min 05 s`, `2 h 10 min`, `4 days`."""
     seconds = max(0, int(span.total_seconds()))
     if seconds < 60:
         return f"{seconds} s"
@@ -17,7 +17,7 @@ def duration(span: timedelta) -> str:
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
-    """`3 minutes ago`; `never` without a moment."""
+    """Format a past time: `3 minutes ago`, or `never` for None."""
     if moment is None:
         return "never"
     seconds = max(0, int((now - moment).total_seconds()))
@@ -29,35 +29,35 @@ def ago(moment: datetime | None, now: datetime) -> str:
 
 
 def utc(moment: datetime | None) -> str:
-    """`2026-11-23 14:05:09 UTC`; a dash without a moment."""
+    """Format a time in UTC: `2026-11-23 14:05:09 UTC`, or a dash for None."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else "–"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:
-    """`no databases`, `1 database`, `3 databases`."""
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number or 'no'} {plural or noun + 's'}"
+    """Format a number of things: `0 databases`, `1 database`, `1,200 databases`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def listed(words: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+    """Join words: `a`, `a and b`, `a, b, and c`."""
+    if len(words) < 3:
+        return " and ".join(words)
+    return f"{', '.join(words[:-1])}, and {words[-1]}"
 
 
-# What could hide or reorder text, as in the list of events: control and bidirectional characters.
+# Control characters and bidirectional formatting characters, which can hide or reorder text.
 _HIDDEN = re.compile(
     "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u2069\\ufeff]"
 )
 
 
 def visible(text: str) -> str:
-    """Text from outside with its control and direction characters as `\\u{1b}`; lines and tabs stay."""
+    """Replace hidden characters in untrusted text by escapes such as `\\u{1b}`; keep line breaks and tabs."""
     return _HIDDEN.sub(lambda match: f"\\u{{{ord(match[0]):x}}}", text)
 
 
 def code(text: str) -> str:
-    """Text from outside as Markdown code: it is shown, never interpreted."""
+    """Format untrusted text as Markdown code, so that it is shown as it is."""
     clean = "".join(character if character.isprintable() else "�" for character in text)
     longest = max((len(run) for run in re.findall("`+", clean)), default=0)
     fence = "`" * (longest + 1)
@@ -65,13 +65,13 @@ def code(text: str) -> str:
 
 
 def money(dollars: float) -> str:
-    """`$1,234.50`; what is less than a cent is not nothing."""
+    """Format dollars: `$1,234.50`, or `< $0.01` for less than half a cent, so that it does not look free."""
     return "< $0.01" if 0 < dollars < 0.005 else f"${dollars:,.2f}"
 
 
 def size(number: int) -> str:
-    """`512 B`, `1.5 MB`: decimal units, as S3 and Athena charge."""
-    for unit, each in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
-        if number >= each:
-            return f"{number / each:.3g} {unit}"
+    """Format a number of bytes in decimal units: `512 B`, `1.5 MB`."""
+    for unit, factor in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
+        if number >= factor:
+            return f"{number / factor:.3g} {unit}"
     return f"{number} B"

@@ -8,20 +8,20 @@ import streamlit as st
 
 from app.shared import navigation, statuses
 from app.shared.components import (
+    clear_caches_once,
     confirm_plan,
-    forget_once,
     operation_button,
     plain,
     show_error,
-    show_work,
+    show_plan_progress,
     start,
     wait_for,
 )
 from app.shared.dialogs import close_dialog, dialog
+from app.shared.plan_runs import PlanRun
 from app.shared.session import Workbench
-from app.shared.statuses import Look
+from app.shared.statuses import Badge
 from app.shared.words import count
-from app.shared.work import Work
 from app.snapshots import pipeline_form as form
 from ops.aws import network
 from ops.aws.cloud import Place
@@ -38,9 +38,9 @@ from ops.snapshots.policy.suggest import Suggestion
 from ops.snapshots.policy.text import with_suggestions
 
 LOOKS = {
-    Verdict.FINE: Look("fine", "check_circle", "green"),
-    Verdict.FAILS: Look("will fail", "error", "red"),
-    Verdict.UNKNOWN: Look("cannot tell", "help", "orange"),
+    Verdict.FINE: Badge("fine", "check_circle", "green"),
+    Verdict.FAILS: Badge("will fail", "error", "red"),
+    Verdict.UNKNOWN: Badge("cannot tell", "help", "orange"),
 }
 _PROPOSED = "proposed"  # a stack's name, and suggestions for its policy
 FOLLOW_S = 1
@@ -176,28 +176,28 @@ def show_deployment(bench: Workbench, place: Place, database: str) -> bool:
         return True
     ok = bool(work.outcome and work.outcome.ok)
     with st.expander(f"{plain(work.plan.title)}: {'done' if ok else 'failed'}", expanded=not ok):
-        show_work(work)
+        show_plan_progress(work)
     if ok:
         st.page_link(navigation.snapshots(), label="To its snapshots", icon=":material/database:")
     return False
 
 
-def _follow(work: Work) -> None:
+def _follow(work: PlanRun) -> None:
     """Redraws the work alone while it goes on, then the page once."""
 
     @st.fragment(run_every=FOLLOW_S)
     def panel() -> None:
-        show_work(work)
+        show_plan_progress(work)
         if not work.running:
-            forget_once(work.id)
+            clear_caches_once(work.id)
             st.rerun()
 
     panel()
 
 
-def _last_work(bench: Workbench, place: Place, stack: str) -> Work | None:
+def _last_work(bench: Workbench, place: Place, stack: str) -> PlanRun | None:
     """By stack, account and region: any browser that opens the page sees the same."""
-    for work in bench.works.recent():
+    for work in bench.plan_runs.recent():
         for step in work.plan.steps:
             where = (step.resource.id, step.resource.account, step.resource.region)
             if step.id in ("execute", "delete") and where == (stack, place.account.id, place.region):

@@ -2,10 +2,17 @@
 
 import streamlit as st
 
-from app.shared.components import confirm_plan, empty_state, errors_shown, operation_button, plain, show_work
+from app.shared.components import (
+    confirm_plan,
+    empty_state,
+    errors_shown,
+    operation_button,
+    plain,
+    show_plan_progress,
+)
 from app.shared.dialogs import close_dialog, dialog
+from app.shared.plan_runs import PlanRun
 from app.shared.session import Workbench
-from app.shared.work import Work
 from ops.aws import network
 from ops.aws.cloud import Place
 from ops.aws.rds.changes import list_subnet_groups
@@ -99,17 +106,17 @@ def show_restores(bench: Workbench, pipeline: Deployed) -> None:
         return
     ok = bool(work.outcome and work.outcome.ok)
     with st.expander(f"{plain(work.plan.title)}: {'done' if ok else 'not finished'}", expanded=not ok):
-        show_work(work)
+        show_plan_progress(work)
         if not ok:
             empty_state("It can be started again", "Every step recognizes that it is done.")
 
 
-def _follow(bench: Workbench, work: Work) -> None:
+def _follow(bench: Workbench, work: PlanRun) -> None:
     @st.fragment(run_every=FOLLOW_S)
     def panel() -> None:
         with st.container(border=True):
             st.markdown(f"**{plain(work.plan.title)}**")
-            show_work(work)
+            show_plan_progress(work)
             if operation_button(
                 bench,
                 work.plan.operation,
@@ -124,6 +131,8 @@ def _follow(bench: Workbench, work: Work) -> None:
     panel()
 
 
-def _last(bench: Workbench, pipeline: Deployed) -> Work | None:
+def _last(bench: Workbench, pipeline: Deployed) -> PlanRun | None:
     """By the snapshots' own database: any browser that opens the page sees the same."""
-    return next((work for work in bench.works.recent() if restores_of(work.plan, pipeline.database)), None)
+    return next(
+        (work for work in bench.plan_runs.recent() if restores_of(work.plan, pipeline.database)), None
+    )

@@ -6,9 +6,16 @@ from datetime import UTC, datetime, timedelta
 import streamlit as st
 
 from app.shared import statuses
-from app.shared.components import confirm_plan, errors_shown, forget_once, operation_button, plain, show_lines
+from app.shared.charts import shared_clock, show_chart
+from app.shared.components import (
+    clear_caches_once,
+    confirm_plan,
+    errors_shown,
+    operation_button,
+    plain,
+    show_lines,
+)
 from app.shared.dialogs import close_when_done, dialog
-from app.shared.drawn import shared, show_chart
 from app.shared.session import Workbench
 from app.shared.words import ago, duration, utc
 from app.snapshots import pipeline_steps as steps
@@ -50,7 +57,7 @@ def show_run(bench: Workbench, pipeline: Deployed, name: str, *, live: bool, usu
             watched = _watched(bench, pipeline, runs.execution_arn(pipeline, name), name)
             _show(bench, pipeline, watched, usual)
             if live and watched.execution.status != "RUNNING":
-                forget_once(f"{watched.execution.arn} {watched.execution.stopped}")
+                clear_caches_once(f"{watched.execution.arn} {watched.execution.stopped}")
                 st.rerun()
 
     panel()
@@ -66,7 +73,7 @@ def _show(bench: Workbench, pipeline: Deployed, watched: runs.Watched, usual: ti
     with drawing.container(height=PANEL_HEIGHT):
         st.graphviz_chart(graph(watched.definition, execution, datetime.now(UTC)), width="stretch")
     with detail.container(height=PANEL_HEIGHT):
-        show_chart(timeline, execution, shared(datetime.now(UTC)), width="stretch")
+        show_chart(timeline, execution, shared_clock(datetime.now(UTC)), width="stretch")
         st.markdown("**What the task says**")
         show_lines(log if watched.task else "The task has not started.", LOG_HEIGHT)
 

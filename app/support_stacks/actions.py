@@ -6,10 +6,10 @@ import streamlit as st
 
 from app.shared.components import confirm_plan, empty_state, errors_shown, plain, show_error
 from app.shared.dialogs import close_dialog, dialog
+from app.shared.plan_panel import show_plan_panel
+from app.shared.plan_runs import PlanRun
 from app.shared.session import Workbench
 from app.shared.words import count
-from app.shared.work import Work
-from app.shared.work_panel import show_work_panel
 from app.support_stacks.scan import Scan
 from app.support_stacks.views import label
 from ops.aws.cloud import Cloud
@@ -81,12 +81,12 @@ def _confirm(bench: Workbench, plan: Plan, button: str) -> None:
         close_dialog()
 
 
-def _latest(bench: Workbench, title: str) -> Work | None:
-    return next((work for work in bench.works.recent() if work.plan.title.startswith(title)), None)
+def _latest(bench: Workbench, title: str) -> PlanRun | None:
+    return next((work for work in bench.plan_runs.recent() if work.plan.title.startswith(title)), None)
 
 
-def _show_work(bench: Workbench, work: Work, key: str) -> None:
-    show_work_panel(
+def _show_work(bench: Workbench, work: PlanRun, key: str) -> None:
+    show_plan_panel(
         bench,
         work,
         key=key,

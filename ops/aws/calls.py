@@ -1,4 +1,4 @@
-"""botocore's errors → ours: matched by code, never by message."""
+"""Translate botocore errors to `ops.errors`, by error code and never by message."""
 
 import re
 from collections.abc import Iterator
@@ -40,18 +40,18 @@ NOT_FOUND = re.compile(r"NotFound|NoSuch|DoesNotExist|ResourceNotFoundException|
 
 
 def code(error: boto.ClientError) -> str:
-    """The error's code as AWS names it."""
+    """Return the error code of a response."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def message(error: boto.ClientError) -> str:
-    """The error's message as AWS words it."""
+    """Return the error message of a response."""
     return str(error.response.get("Error", {}).get("Message", ""))
 
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Raises botocore's errors as a SlipwayError whose message begins with `doing`: "Reading stack x"."""
+    """Raise botocore errors as SlipwayErrors. `doing` starts the message, such as "Reading stack x"."""
     try:
         yield
     except boto.ClientError as error:
@@ -61,53 +61,61 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def from_client_error(error: boto.ClientError, doing: str) -> errors.SlipwayError:
-    """The SlipwayError for an error that AWS answered."""
-    name, said, operation = code(error), message(error), error.operation_name
-    facts = {"code": name, "operation": operation, "detail": str(error)}
-    if name in ACCESS_DENIED:
+    """Return the SlipwayError for an error response."""
+    error_code, text, operation = code(error), message(error), error.operation_name
+    fields = {"code": error_code, "operation": operation, "detail": str(error)}
+    if error_code in ACCESS_DENIED:
         return errors.AccessDenied(
-            f"{doing}: access denied. {said}",
-            hint=f"Allow {operation} for the role named above, or choose another role in slipway.toml.",
-            **facts,
+            f"{doing} failed: access denied. {text}",
+            hint=f"Allow {operation} for the role, or configure another role in slipway.toml.",
+            **fields,
         )
-    if name in EXPIRED:
+    if error_code in EXPIRED:
         return errors.ExpiredCredentials(
-            f"{doing}: AWS does not accept the credentials ({name}).",
-            hint="Sign in again (for instance `aws sso login`), then repeat.",
-            **facts,
+            f"{doing} failed: the AWS credentials are expired or invalid ({error_code}).",
+            hint="Sign in again, for example with `aws sso login`, and retry.",
+            **fields,
         )
-    if name in THROTTLED:
+    if error_code in THROTTLED:
         return errors.Throttled(
-            f"{doing}: AWS throttles the call ({name}).", hint="Wait a minute, then repeat.", **facts
+            f"{doing} failed: AWS throttled the call ({error_code}).",
+            hint="Wait a minute, then retry.",
+            **fields,
         )
-    if NOT_FOUND.search(name):
-        return errors.NotFound(f"{doing}: {said}", hint="Check the name and the region.", detail=str(error))
-    if CONFLICT.search(name):
+    if NOT_FOUND.search(error_code):
+        return errors.NotFound(
+            f"{doing} failed: {text}", hint="Check the name, the account, and the region.", detail=str(error)
+        )
+    if CONFLICT.search(error_code):
         return errors.Conflict(
-            f"{doing}: {said}", hint="Wait until it is free, then repeat.", detail=str(error)
+            f"{doing} failed: {text}",
+            hint="Wait until the other operation has finished, then retry.",
+            detail=str(error),
         )
-    return errors.AwsError(f"{doing}: {said or name}", hint="The detail holds AWS's own words.", **facts)
+    return errors.AwsError(
+        f"{doing} failed: {text or error_code}", hint="See the details for AWS's message.", **fields
+    )
 
 
 def _from_core_error(error: boto.BotoCoreError, doing: str) -> errors.AwsError:
     if isinstance(error, boto.NoCredentialsError | boto.PartialCredentialsError | boto.ProfileNotFound):
         return errors.NoCredentials(
-            f"{doing}: no AWS credentials were found.",
-            hint="Set AWS_PROFILE, or sign in (for instance `aws sso login`); then repeat.",
+            f"{doing} failed: no AWS credentials found.",
+            hint="Set AWS_PROFILE or sign in, for example with `aws sso login`, and retry.",
             detail=str(error),
         )
     if isinstance(error, boto.TokenRetrievalError | boto.SSOError | boto.CredentialRetrievalError):
         return errors.ExpiredCredentials(
-            f"{doing}: the AWS sign-in has expired.",
-            hint="Sign in again (for instance `aws sso login`), then repeat.",
+            f"{doing} failed: the AWS session has expired.",
+            hint="Sign in again, for example with `aws sso login`, and retry.",
             detail=str(error),
         )
     if isinstance(error, boto.HTTPClientError | boto.ConnectionError):
         return errors.Unreachable(
-            f"{doing}: AWS cannot be reached.",
-            hint="Check the network, the proxy and the region's name, then repeat.",
+            f"{doing} failed: cannot connect to AWS.",
+            hint="Check the network, the proxy, and the region's name, then retry.",
             detail=str(error),
         )
     return errors.AwsError(
-        f"{doing}: {error}", hint="The detail holds the library's own words.", detail=str(error)
+        f"{doing} failed: {error}", hint="See the details for botocore's message.", detail=str(error)
     )

@@ -1,4 +1,4 @@
-"""The Cloud: boto3 clients by service, account and region, with assumed roles, retries and one endpoint."""
+"""boto3 clients by service, account, and region, with assumed roles, retries, and one endpoint."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -18,12 +18,12 @@ from ops.errors import NotFound, SettingsError, SlipwayError
 from ops.settings import Account, Settings
 
 R = TypeVar("R")
-READ_S = 60  # for an answer, as a rule
+READ_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An AWS that is not Amazon's: its address, which must be on this machine, and its own dummy keys."""
+    """The endpoint of an AWS emulator: a URL on this machine, and dummy credentials."""
 
     url: str
     access_key_id: str
@@ -33,7 +33,7 @@ class Endpoint:
         if urlsplit(self.url).hostname not in ("127.0.0.1", "localhost", "::1"):
             raise SettingsError(
                 f"The endpoint {self.url} is not on this machine.",
-                hint="Leave the endpoint out to use AWS itself.",
+                hint="Use a loopback address, or remove the endpoint to connect to AWS.",
             )
 
 
@@ -47,7 +47,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Reading(Generic[R]):
-    """What one place answered: a value, or the error that stands in its place."""
+    """The result of reading one place: a value or an error."""
 
     place: Place
     value: R | None = None
@@ -55,7 +55,11 @@ class Reading(Generic[R]):
 
 
 class Cloud:
-    """Clients are cached and safe for many threads; sessions never leave this class."""
+    """Creates boto3 clients and caches them.
+
+    Clients are thread-safe; sessions are not, so they are only used here, under a lock.
+    https://boto3.amazonaws.com/v1/documentation/api/latest/guide/session.html
+    """
 
     def __init__(self, settings: Settings, endpoint: Endpoint | None = None) -> None:
         self.settings = settings
@@ -69,25 +73,25 @@ class Cloud:
             retries={"mode": "adaptive", "max_attempts": 5},
             max_pool_connections=max(10, 2 * settings.concurrency),
             connect_timeout=5,
-            read_timeout=READ_S,
+            read_timeout=READ_TIMEOUT_S,
             user_agent_extra="slipway",
         )
 
     @property
     def accounts(self) -> tuple[Account, ...]:
-        """The configured accounts; without any, the account that the credentials belong to."""
-        if self._accounts:  # without the lock, which is held as long as a client is made
+        """The configured accounts. If there are none, the account of the credentials."""
+        if self._accounts:  # without the lock: it is held while a client is created
             return self._accounts
         with self._lock:
             if not self._accounts:
-                with translated("Asking who we are"):
+                with translated("Reading the caller identity"):
                     identity = self._session("").client("sts", **self._options()).get_caller_identity()
                 self._accounts = (Account("this account", identity["Account"]),)
             return self._accounts
 
     @property
     def places(self) -> tuple[Place, ...]:
-        """Every account in every region that is looked at."""
+        """Every account in each of its regions."""
         return tuple(
             Place(account, region)
             for account in self.accounts
@@ -95,99 +99,100 @@ class Cloud:
         )
 
     def account(self, name_or_id: str = "") -> Account:
-        """The account of that name or id; the first one for an empty name. Raises NotFound."""
+        """Return the account with this name or ID; the first one if empty. Raises NotFound."""
         for account in self.accounts:
             if name_or_id in ("", account.name, account.id):
                 return account
         raise NotFound(
-            f"No account {name_or_id!r} is configured.",
-            hint=f"Configured: {', '.join(a.name for a in self.accounts)}. Add it to slipway.toml.",
+            f"The account {name_or_id!r} is not configured.",
+            hint=f"Add it to slipway.toml, or use one of: {', '.join(a.name for a in self.accounts)}.",
         )
 
     def client(self, service: str, account: str = "", region: str = "") -> Any:
-        """A client in the account (name or id) and region; by default the first one, the home region."""
-        return self._client(service, account, region, READ_S)
+        """Return a client. The account is a name or an ID; defaults: the first account, the home region."""
+        return self._client(service, account, region, READ_TIMEOUT_S)
 
-    def patient_client(self, service: str, account: str, region: str, answer_s: int) -> Any:
-        """The same for calls that take longer: each has `answer_s` for its answer, and is not repeated."""
-        return self._client(service, account, region, answer_s)
+    def client_with_timeout(self, service: str, account: str, region: str, timeout_s: int) -> Any:
+        """Return a client for calls that take long: with a read timeout of its own and without retries."""
+        return self._client(service, account, region, timeout_s)
 
-    def _client(self, service: str, account: str, region: str, answer_s: int) -> Any:
-        where = self.account(account)
-        key = (service, where.id, region or self.settings.home_region, answer_s)
-        if made := self._clients.get(key):
-            return made
+    def _client(self, service: str, name_or_id: str, region: str, timeout_s: int) -> Any:
+        account = self.account(name_or_id)
+        key = (service, account.id, region or self.settings.home_region, timeout_s)
+        if client := self._clients.get(key):
+            return client
         with self._lock:
             if key not in self._clients:
-                session = self._session(where.role)
-                options = self._options(answer_s)
+                session = self._session(account.role)
+                options = self._options(timeout_s)
                 self._clients[key] = session.client(service, region_name=key[2], **options)  # type: ignore[call-overload]
             return self._clients[key]
 
     def session(self, account: str = "", region: str = "") -> "PlacedSession":
-        """For a library that makes its clients itself: those of `client`, at the same place and endpoint."""
+        """Return a session for libraries that create their clients from one."""
         return PlacedSession(self, self.account(account).id, region or self.settings.home_region)
 
     def read(self, fn: Callable[[Place], R], places: Iterable[Place] | None = None) -> list[Reading[R]]:
-        """`fn` in every place at once, bounded by the concurrency setting; errors stand in their place."""
+        """Call `fn` for every place, up to `concurrency` in parallel. An error is its place's result."""
 
-        def one(place: Place) -> Reading[R]:
+        def read_place(place: Place) -> Reading[R]:
             try:
                 return Reading(place, fn(place))
             except SlipwayError as error:
                 return Reading(place, error=error)
 
         with ThreadPoolExecutor(self.settings.concurrency) as pool:
-            return list(pool.map(one, self.places if places is None else places))
+            return list(pool.map(read_place, self.places if places is None else places))
 
-    def _options(self, answer_s: int = READ_S) -> dict[str, Any]:
+    def _options(self, timeout_s: int = READ_TIMEOUT_S) -> dict[str, Any]:
         config = self._config
-        if answer_s != READ_S:
-            config = config.merge(Config(read_timeout=answer_s, retries={"total_max_attempts": 1}))
+        if timeout_s != READ_TIMEOUT_S:
+            config = config.merge(Config(read_timeout=timeout_s, retries={"total_max_attempts": 1}))
         return {"config": config, "endpoint_url": self.endpoint.url if self.endpoint else None}
 
     def _session(self, role: str) -> boto3.Session:
         with self._lock:
             if role not in self._sessions:
-                self._sessions[role] = self._base() if not role else self._assumed(role)
+                self._sessions[role] = self._base_session() if not role else self._role_session(role)
             return self._sessions[role]
 
-    def _base(self) -> boto3.Session:
+    def _base_session(self) -> boto3.Session:
         if not self.endpoint:
-            return boto3.Session(botocore_session=self._unplaced(), region_name=self.settings.home_region)
+            session = self._botocore_session()
+            return boto3.Session(botocore_session=session, region_name=self.settings.home_region)
         return boto3.Session(
-            botocore_session=self._unplaced(),
+            botocore_session=self._botocore_session(),
             aws_access_key_id=self.endpoint.access_key_id,
             aws_secret_access_key=self.endpoint.secret_access_key,
             region_name=self.settings.home_region,
         )
 
-    def _assumed(self, role: str) -> boto3.Session:
-        """A session whose credentials come from the role and renew themselves."""
+    def _role_session(self, role: str) -> boto3.Session:
+        """Return a session that assumes the role and refreshes its credentials."""
         base = self._session("")
         with translated(f"Assuming the role {role}"):
             source = base.get_credentials()
         fetcher = AssumeRoleCredentialFetcher(
-            client_creator=self._sts,
+            client_creator=self._create_sts_client,
             source_credentials=source,
             role_arn=role,
             extra_args={"RoleSessionName": "slipway"},
         )
-        session = self._unplaced()
+        session = self._botocore_session()
         session._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]
             method="assume-role", refresh_using=fetcher.fetch_credentials
         )
         return boto3.Session(botocore_session=session, region_name=self.settings.home_region)
 
-    def _unplaced(self) -> BotocoreSession:
-        """A session that shares the services' models with all others: to read them again takes 0.2 s."""
+    def _botocore_session(self) -> BotocoreSession:
+        """Return a session that shares one data loader: loading the service models takes 0.2 s."""
         session: BotocoreSession = get_session()
         session.register_component("data_loader", self._loader)
         paths = self._loader.search_paths
-        paths[:] = dict.fromkeys(paths)  # each boto3.Session adds its own once more
+        paths[:] = dict.fromkeys(paths)  # every boto3.Session appends its path again
         return session
 
-    def _sts(self, service: str, **credentials: Any) -> Any:
+    def _create_sts_client(self, service: str, **credentials: Any) -> Any:
         return self._session("").client(
             service,  # type: ignore[call-overload]
             region_name=self.settings.home_region,
@@ -196,8 +201,10 @@ class Cloud:
 
 
 class PlacedSession:
-    """What awswrangler takes for a boto3 session: it asks for clients and hands on options of its own,
-    which give way to the Cloud's."""
+    """A stand-in for a boto3 session that awswrangler accepts.
+
+    awswrangler passes its own options for clients; they are ignored in favor of the Cloud's.
+    """
 
     def __init__(self, cloud: Cloud, account: str, region: str) -> None:
         self._cloud = cloud

@@ -1,14 +1,17 @@
-"""AWS IAM: who we are in an account, and what we would be allowed to do there."""
+"""AWS IAM: the current principal, and the policy simulator."""
 
 from ops.aws.calls import translated
 from ops.aws.cloud import Cloud, Place
 
-BATCH = 50  # actions a call, so that an answer fits one page
+BATCH = 50  # actions per call, so that the response fits one page
 
 
-def our_principal(cloud: Cloud, place: Place) -> str:
-    """The ARN of the user or role whose policies count; a session's role is looked up, for its path."""
-    with translated(f"Asking who we are in {place.account.name}"):
+def current_principal(cloud: Cloud, place: Place) -> str:
+    """Return the ARN of the user or role whose policies apply.
+
+    For an assumed role, the role is read from IAM, because the session's ARN lacks the role's path.
+    """
+    with translated(f"Reading the caller identity in {place.account.name}"):
         caller = cloud.client("sts", place.account.id, place.region).get_caller_identity()["Arn"]
         if ":assumed-role/" not in caller:
             return str(caller)
@@ -19,22 +22,23 @@ def our_principal(cloud: Cloud, place: Place) -> str:
 def denied_actions(
     cloud: Cloud, place: Place, principal: str, actions: tuple[str, ...], resource: str = "*"
 ) -> list[str]:
-    """Those of the actions that the principal's policies and boundary would not allow on the resource.
+    """Return the actions that the principal's policies and permissions boundary do not allow on the resource.
 
-    A simulation: it knows nothing of resource policies, and of organizations only what IAM tells it.
+    Resource-based policies are not passed to the simulator, so they are not considered.
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
     """
     iam = cloud.client("iam", place.account.id)
-    found = []
+    denied = []
     with translated(f"Simulating the permissions of {principal}"):
         for first in range(0, len(actions), BATCH):
-            answer = iam.simulate_principal_policy(
+            response = iam.simulate_principal_policy(
                 PolicySourceArn=principal,
                 ActionNames=[*actions[first : first + BATCH]],
                 ResourceArns=[resource],
             )
-            found += [
-                item["EvalActionName"]
-                for item in answer["EvaluationResults"]
-                if item["EvalDecision"] != "allowed"
+            denied += [
+                result["EvalActionName"]
+                for result in response["EvaluationResults"]
+                if result["EvalDecision"] != "allowed"
             ]
-    return found
+    return denied

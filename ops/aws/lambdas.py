@@ -26,10 +26,10 @@ def invoke(cloud: Cloud, place: Place, function: str, payload: Mapping[str, Any]
 
 
 def invoke_patiently(
-    cloud: Cloud, place: Place, function: str, payload: Mapping[str, Any], answer_s: int
+    cloud: Cloud, place: Place, function: str, payload: Mapping[str, Any], timeout_s: int
 ) -> Any:
     """The same, for one that takes minutes."""
-    client = cloud.patient_client("lambda", place.account.id, place.region, answer_s)
+    client = cloud.client_with_timeout("lambda", place.account.id, place.region, timeout_s)
     return _answer(client, function, payload)
 
 

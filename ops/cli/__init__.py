@@ -1,16 +1,15 @@
-"""`python -m ops`: everything that a page can do, for scripts and CI.
+"""`python -m ops`: the command line, which offers everything that the pages do, for scripts and CI.
 
-Prints for people on a terminal and JSON with `--json`. Exit status: 0 done, 1 failed, 2 called wrongly,
-3 refused because it was not confirmed.
+Prints tables, or JSON with `--json`. Exit status: 0 succeeded, 1 failed, 2 invalid usage, 3 not confirmed.
 
-context            settings, Cloud and audit of a command, and how it prints
-stacks             what commands that deploy a stack share
-run, embedded      the pages, and the cloud on this machine
-snapshots          sanitized snapshots; snapshots_restore: restoring them
-logs/              log export and exploration
-support_stacks     inventory and clean-up; replication: the shared buckets
+context            settings, Cloud, audit log, and output of a command
+stacks             code shared by commands that deploy a stack
+run, embedded      the web interface, and the embedded cloud
+snapshots          sanitized snapshots; snapshots_restore: restore them
+logs/              log export and search
+support_stacks     inventory and clean-up; replication: shared replication buckets
 rollouts/          rollouts
-setup, operations  Slipway's own stacks, and who may do what
+setup, operations  Slipway's own stacks, and the operations with their roles
 """
 
 import argparse
@@ -23,31 +22,33 @@ from ops.cli.context import Context
 from ops.errors import PlanRefused, SlipwayError
 
 FAILED = 1
-REFUSED = 3
+NOT_CONFIRMED = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command. Errors go to stderr in words; a broken pipe and Ctrl-C end quietly."""
+    """Run one command and return its exit status. Errors are printed to stderr."""
     options = parser().parse_args(arguments)
     try:
         context = Context(settings.load(), as_json=options.json)
         return int(options.command(context, options) or 0)
     except SlipwayError as error:
-        print(f"Failed: {error}", file=sys.stderr)
+        print(f"Error: {error}", file=sys.stderr)
         if error.hint:
-            print(f"Next: {error.hint}", file=sys.stderr)
-        return REFUSED if isinstance(error, PlanRefused) else FAILED
+            print(f"Hint: {error.hint}", file=sys.stderr)
+        return NOT_CONFIRMED if isinstance(error, PlanRefused) else FAILED
     except BrokenPipeError:
         sys.stderr.close()
         return FAILED
     except KeyboardInterrupt:
-        print("Stopped. What runs in AWS goes on there.", file=sys.stderr)
+        print("Stopped. Runs in AWS continue.", file=sys.stderr)
         return 130
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
-    root = argparse.ArgumentParser(prog="python -m ops", description="Slipway from the command line.")
+    """Return the argument parser with all commands."""
+    root = argparse.ArgumentParser(
+        prog="python -m ops", description="Slipway: a workbench for engineers who run systems on AWS."
+    )
     root.add_argument("--json", action="store_true", help="print JSON for scripts")
     commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for module in (run, embedded, snapshots, logs, rollouts, support_stacks, operations, setup):

@@ -1,4 +1,4 @@
-"""What every command works with: settings, Cloud, audit, and how to print."""
+"""The context of a command: settings, Cloud, audit log, and output."""
 
 import dataclasses
 import json
@@ -26,32 +26,32 @@ PIPE_WIDTH = 400
 
 
 class Context:
-    """One command's surroundings. The Cloud is connected to when it is first asked for."""
+    """The context of one command. Connects to the Cloud on first use."""
 
-    def __init__(self, wanted: Settings, *, as_json: bool) -> None:
-        self.wanted = wanted
+    def __init__(self, settings: Settings, *, as_json: bool) -> None:
+        self.settings = settings
         self.as_json = as_json
         self.console = _console(sys.stdout)
         self.errors = _console(sys.stderr)
 
     @cached_property
     def cloud(self) -> Cloud:
-        return connect(self.wanted)
+        return connect(self.settings)
 
     @property
     def actor(self) -> Actor:
-        return Actor.local("cli", self.wanted.local_role)
+        return Actor.local("cli", self.settings.local_role)
 
     @cached_property
     def audit(self) -> AuditLog:
         return open_audit(self.cloud)
 
     def place(self, account: str, region: str) -> Place:
-        """The account (name or id; the first for an empty one) and region (home for an empty one)."""
+        """Return a place. The account is a name or an ID; defaults: the first account, the home region."""
         return Place(self.cloud.account(account), region or self.cloud.settings.home_region)
 
     def show(self, rows: Sequence[Mapping[str, Any]], *, empty: str, value: Any = None) -> None:
-        """A table for people, or JSON of `value` (the rows themselves where it is not given)."""
+        """Print the rows as a table, or `value` (by default, the rows) as JSON."""
         if self.as_json:
             self.print_json(rows if value is None else value)
         elif not rows:
@@ -66,18 +66,18 @@ class Context:
         json.dump(value, sys.stdout, indent=2, default=_jsonable, ensure_ascii=False)
         sys.stdout.write("\n")
 
-    def say(self, text: str) -> None:
-        """A line for people; goes to stderr when the answer is JSON."""
+    def echo(self, text: str) -> None:
+        """Print a line; to stderr if the command's output is JSON."""
         (self.errors if self.as_json else self.console).print(Text(readable(text)))
 
     def carry_out(self, plan: Plan, *, dry_run: bool, confirmed: str) -> Outcome | None:
-        """Shows the plan and executes it; None after a dry run. Raises the first step's error."""
+        """Show the plan and execute it; return None after a dry run. Raises the first failed step's error."""
         self._preview(plan, dry_run=dry_run)
         if dry_run:
             return None
-        check_role(plan, self.actor)  # before anything is typed
+        check_role(plan, self.actor)  # before asking for confirmation
         if plan.confirm and not confirmed:
-            confirmed = self._ask(plan)
+            confirmed = self._prompt(plan)
         outcome = execute(
             plan, actor=self.actor, audit=self.audit, confirmed=confirmed, report=self._report(plan)
         )
@@ -94,10 +94,10 @@ class Context:
         for row in plan_rows(plan):
             self.console.print(Text(readable(f"  • {row['does']} ({row['resource']}) {row['evidence']}")))
 
-    def _ask(self, plan: Plan) -> str:
+    def _prompt(self, plan: Plan) -> str:
         if not sys.stdin.isatty():
             raise PlanRefused(
-                f"{plan.title}: not confirmed, nothing was changed.",
+                f"{plan.title}: not confirmed. Nothing was changed.",
                 hint=f"Add --confirm {shlex.quote(plan.confirm)}",
             )
         return input(f"Type {plan.confirm} to confirm: ").strip()
@@ -107,20 +107,20 @@ class Context:
 
         def report(progress: Progress) -> None:
             if progress.status is not Status.RUNNING:
-                self.say(f"{progress.at:%H:%M:%S} {progress.status}: {names[progress.step]}")
+                self.echo(f"{progress.at:%H:%M:%S} {progress.status.label}: {names[progress.step]}")
             if progress.message:
-                self.say(f"{progress.at:%H:%M:%S}   {progress.message}")
+                self.echo(f"{progress.at:%H:%M:%S}   {progress.message}")
 
         return report
 
 
 def _console(stream: TextIO) -> Console:
-    """Cells are cut to a terminal's width only: a file or a pipe gets them whole."""
+    """Return a console that truncates cells to the width of a terminal, but not in a file or a pipe."""
     return Console(file=stream, highlight=False, width=None if stream.isatty() else PIPE_WIDTH)
 
 
 def plan_rows(plan: Plan) -> list[dict[str, str]]:
-    """The plan's steps as rows for people and scripts."""
+    """Return the plan's steps as rows of a table."""
     return [
         {
             "does": step.does,
@@ -134,7 +134,7 @@ def plan_rows(plan: Plan) -> list[dict[str, str]]:
 
 
 def readable(cell: Any) -> str:
-    """A cell as one line without control characters: a name may hold terminal escapes."""
+    """Format a cell as one line without control characters: names can contain terminal escapes."""
     if cell is None:
         return "–"
     if isinstance(cell, datetime):
@@ -157,4 +157,4 @@ def _jsonable(value: Any) -> Any:
         return str(value)
     if isinstance(value, tuple | set | frozenset):
         return list(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+    raise TypeError(f"{type(value).__name__} is not JSON serializable")

@@ -1,4 +1,4 @@
-"""`python -m ops operations`: what can be changed, and who may."""
+"""`python -m ops operations`: list the operations and the roles that are allowed to run them."""
 
 import argparse
 from typing import Any
@@ -8,8 +8,8 @@ from ops.operations import markdown, table
 
 
 def add(commands: Any) -> None:
-    parser = commands.add_parser("operations", help="list everything that can be changed, and who may")
-    parser.add_argument("--markdown", action="store_true", help="as the page of the docs")
+    parser = commands.add_parser("operations", help="list all operations and the roles that can run them")
+    parser.add_argument("--markdown", action="store_true", help="print docs/operations.md")
     parser.set_defaults(command=operations)
 
 

@@ -1,4 +1,4 @@
-"""`python -m ops run`: the pages, with the embedded cloud behind them unless the settings name AWS."""
+"""`python -m ops run`: serve the pages, and start the embedded cloud unless the settings select AWS."""
 
 import argparse
 import os
@@ -19,51 +19,53 @@ ROOT = Path(__file__).parents[2]
 
 
 def add(commands: Any) -> None:
-    command = commands.add_parser("run", help="start the workbench in the browser")
-    command.add_argument("--port", type=int, default=8501, help="port on 127.0.0.1 (default 8501)")
+    command = commands.add_parser("run", help="start the web interface")
+    command.add_argument("--port", type=int, default=8501, help="port on 127.0.0.1 (default: 8501)")
     command.set_defaults(command=run)
 
 
 def run(context: Context, options: argparse.Namespace) -> int:
-    """Runs until Ctrl-C or SIGTERM; then the embedded cloud, where this command started it, ends as well."""
+    """Run until Ctrl-C or SIGTERM; then stop the embedded cloud too, if this command started it."""
     if not 1 <= options.port <= 65535:
-        raise InputError(f"{options.port} is not a port.", field="port", hint="Choose one from 1 to 65535.")
-    _on_termination_interrupt()
-    if context.wanted.cloud != "embedded":
+        raise InputError(
+            f"{options.port} is not a valid port.", field="port", hint="Choose a port from 1 to 65535."
+        )
+    _interrupt_on_sigterm()
+    if context.settings.cloud != "embedded":
         return _streamlit(context, options.port)
     from ops import embedded
 
     running = embedded.start(
-        context.wanted.embedded_data, delay_s=context.wanted.embedded_delay, live=True, owner=True
+        context.settings.embedded_data, delay_s=context.settings.embedded_delay, live=True, owner=True
     )
-    already = " (it was running already)" if running.joined else ""
-    context.say(f"The embedded cloud answers at {running.endpoint}{already}.")
+    joined = " (already running)" if running.joined else ""
+    context.echo(f"The embedded cloud is running at {running.endpoint}{joined}")
     try:
         return _streamlit(context, options.port)
     finally:
         if not running.joined:
-            context.say("Stopping the embedded cloud.")
-            embedded.stop(context.wanted.embedded_data)
+            context.echo("Stopping the embedded cloud…")
+            embedded.stop(context.settings.embedded_data)
 
 
 def _streamlit(context: Context, port: int) -> int:
     if not _is_free(port):
         raise Conflict(
-            f"Port {port} is taken by another program.", hint="Choose another one: make run PORT=8502"
+            f"Port {port} is already in use.", hint="Choose another port, for example: make run PORT=8502"
         )
     command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
     flags = ["--server.port", str(port), "--server.address", HOST, "--server.headless", "true"]
     environment = {
         **os.environ,
-        "SLIPWAY_CLOUD": context.wanted.cloud,
-        "SLIPWAY_DATA": str(context.wanted.data.absolute()),
+        "SLIPWAY_CLOUD": context.settings.cloud,
+        "SLIPWAY_DATA": str(context.settings.data.absolute()),
     }
     process = subprocess.Popen([*command, *flags], cwd=ROOT, env=environment)
     try:
-        while process.poll() is None and not _answers(port):
+        while process.poll() is None and not _is_healthy(port):
             time.sleep(0.1)
         if process.poll() is None:
-            context.say(f"Slipway is at http://{HOST}:{port} (Ctrl-C ends it)")
+            context.echo(f"Slipway is running at http://{HOST}:{port} (press Ctrl-C to stop)")
         return process.wait()
     except KeyboardInterrupt:
         process.terminate()
@@ -81,7 +83,7 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _answers(port: int) -> bool:
+def _is_healthy(port: int) -> bool:
     connection = HTTPConnection(HOST, port, timeout=1)
     try:
         connection.request("GET", "/_stcore/health")
@@ -92,8 +94,8 @@ def _answers(port: int) -> bool:
         connection.close()
 
 
-def _on_termination_interrupt() -> None:
-    """SIGTERM ends the command as Ctrl-C does: children are stopped, state is saved."""
+def _interrupt_on_sigterm() -> None:
+    """Handle SIGTERM like Ctrl-C, so that child processes are stopped and state is saved."""
 
     def interrupt(signum: int, frame: Any) -> None:
         raise KeyboardInterrupt

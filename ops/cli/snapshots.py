@@ -202,7 +202,7 @@ def _follow(context: Context, pipeline: catalogue.Deployed, name: str) -> runs.W
         for step in watched.execution.steps:
             if step.started and step.name not in told:
                 told.add(step.name)
-                context.say(f"{step.started:%H:%M:%S} {step.name}")
+                context.echo(f"{step.started:%H:%M:%S} {step.name}")
         if watched.execution.status != "RUNNING":
             return watched
         time.sleep(WATCH_S)
@@ -228,7 +228,7 @@ def _print_run(context: Context, watched: runs.Watched) -> None:
         if context.as_json or step.status not in ("skipped", "pending")
     ]
     if not context.as_json:
-        context.say(f"{execution.name}: {execution.status}")
+        context.echo(f"{execution.name}: {execution.status}")
     context.show(rows, empty="It has not begun.", value=execution)
 
 
@@ -240,9 +240,9 @@ def log(context: Context, options: Options) -> None:
         context.print_json(lines)
         return
     for line in lines:
-        context.say(f"{line.at:%H:%M:%S} {line.message.rstrip()}")
+        context.echo(f"{line.at:%H:%M:%S} {line.message.rstrip()}")
     if not lines:
-        context.say("The sanitizing task has not started in this run.")
+        context.echo("The sanitizing task has not started in this run.")
 
 
 def report(context: Context, options: Options) -> None:
@@ -262,7 +262,7 @@ def suggest_(context: Context, options: Options) -> None:
     elif found:
         print(as_toml(found), end="")
     else:
-        context.say("The policy names every column that the run found.")
+        context.echo("The policy names every column that the run found.")
 
 
 def _report(context: Context, options: Options) -> Report:

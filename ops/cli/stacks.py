@@ -18,7 +18,7 @@ def deploy_stack(context: Context, spec: StackSpec, preparation: Plan, *, dry_ru
     preview = deploy.read_preview(cloud, spec)
     where = f"{spec.name} in {spec.account}, {spec.region}"
     if preview.up_to_date:
-        context.say(f"{where} is up to date.")
+        context.echo(f"{where} is up to date.")
         return {"up_to_date": True}
     plan = deploy.plan_deploy(cloud, preview)
     if not context.as_json:
@@ -27,7 +27,7 @@ def deploy_stack(context: Context, spec: StackSpec, preparation: Plan, *, dry_ru
         context.carry_out(deploy.plan_discard(cloud, preview), dry_run=False, confirmed="")
         return {"changes": preview.changes, "steps": plan_rows(plan)}
     context.carry_out(plan, dry_run=False, confirmed="")
-    context.say(f"{where} is deployed.")
+    context.echo(f"{where} is deployed.")
     return cloudformation.read_stack(cloud, spec.account, spec.region, spec.name)
 
 

@@ -80,11 +80,11 @@ def _graph(context: Context, options: Options) -> Graph:
     def report(tick: Tick) -> None:
         if tick.phase not in said:
             said.add(tick.phase)
-            context.say(f"{tick.phase}: {tick.total} to read")
+            context.echo(f"{tick.phase}: {tick.total} to read")
 
     found = judge(read_inventory(context.cloud, now, report), now, options.quiet_days)
     for gap in found.inventory.gaps:
-        context.say(f"Not readable: {gap.what} in {gap.account} {gap.region}: {gap.error}")
+        context.echo(f"Not readable: {gap.what} in {gap.account} {gap.region}: {gap.error}")
     return found
 
 
@@ -118,7 +118,7 @@ def inventory(context: Context, options: Options) -> None:
     }
     context.show(rows, empty="Nothing that CDK pipelines have made was found.", value=value)
     if not context.as_json:
-        context.say(f"What nobody needs costs ${graph.orphaned_monthly:.2f} a month.")
+        context.echo(f"What nobody needs costs ${graph.orphaned_monthly:.2f} a month.")
 
 
 def _plan(context: Context, options: Options) -> Plan:
@@ -154,7 +154,7 @@ def plan(context: Context, options: Options) -> None:
     context.show(plan_rows(made), empty="Nothing is orphaned: there is nothing to clean up.", value=document)
     if made.steps and not context.as_json:
         again = f"python -m ops support-stacks clean-up {_again(options)}--fingerprint {made.fingerprint}"
-        context.say(f"To do exactly this: {again}")
+        context.echo(f"To do exactly this: {again}")
 
 
 def _again(options: Options) -> str:
@@ -212,7 +212,7 @@ def lint_app(context: Context, options: Options) -> int:
         rows, empty=f"{options.folder} makes no support stack.", value={"findings": found, "mapping": mapping}
     )
     if found and not context.as_json:
-        context.say("Set up the shared buckets (support-stacks replication deploy); then give the pipeline:")
+        context.echo("Set up the shared buckets (support-stacks replication deploy); then give the pipeline:")
         as_code = cdk_code.as_typescript if options.language == "typescript" else cdk_code.as_python
         print(as_code(mapping), end="")
     return FOUND if found else 0

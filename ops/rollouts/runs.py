@@ -17,7 +17,7 @@ from ops.aws.lambdas import FunctionFailed
 from ops.aws.s3 import staging as s3
 from ops.errors import InputError, NotFound, SlipwayError
 from ops.operations import Operation
-from ops.plan import Plan, Resource, Say, Step
+from ops.plan import Plan, ReportProgress, Resource, Step
 from ops.rollouts.controller import Controller, invoke_controller
 from ops.rollouts.rules import document as documents
 from ops.rollouts.rules.decisions import OperatorCommand, TargetState
@@ -154,7 +154,7 @@ def plan_previews(
     """Plan a change set in every target, deleted again once read; fills `previews` when executed."""
     targets = [target for _, target in document.targets.values()]
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         previews.clear()
         _upload(cloud, controller, document)
         with ThreadPoolExecutor(cloud.settings.concurrency) as pool:
@@ -280,7 +280,7 @@ def plan_command(
     )
     to_confirm = (OperatorCommand.STOP, OperatorCommand.SKIP, OperatorCommand.OVERRIDE)
     typed = run if command in to_confirm else ""
-    return Plan(f"{COMMAND_TITLES[command]}: {run}", (step,), Operation.ORDER_ROLLOUT, confirm=typed)
+    return Plan(f"{COMMAND_TITLES[command]}: {run}", (step,), Operation.CONTROL_ROLLOUT, confirm=typed)
 
 
 def plan_freeze(cloud: Cloud, controller: Controller, reason: str, actor: Actor) -> Plan:

@@ -17,7 +17,7 @@ from ops.aws.s3 import buckets as s3
 from ops.aws.s3 import emptying
 from ops.aws.s3.buckets import Version
 from ops.aws.s3.staging import client_of
-from ops.plan import READY, Check, Readiness, Resource, Say, Step
+from ops.plan import READY, Check, Readiness, ReportProgress, Resource, Step
 from ops.support_stacks.facts import Alias, Bucket, Stack
 from ops.support_stacks.liveness import SOON_GONE, Graph, Kind
 from ops.support_stacks.recheck import Recheck, changed, first
@@ -98,7 +98,7 @@ class Writer:
         archive, found = self._wishes.archive, _Found()
         source = client_of(self._cloud, bucket.account, bucket.region)
 
-        def act(say: Say) -> None:
+        def act(say: ReportProgress) -> None:
             emptying.archive_versions(source, bucket.name, source, archive, found.versions, say)
 
         return Step(
@@ -122,7 +122,7 @@ class Writer:
         found = _Found()
         client = client_of(self._cloud, bucket.account, bucket.region)
 
-        def act(say: Say) -> None:
+        def act(say: ReportProgress) -> None:
             emptying.delete_versions(client, bucket.name, bucket.account, found.versions, say)
             emptying.abort_uploads(client, bucket.name, bucket.account, found.uploads)
 
@@ -197,7 +197,7 @@ class Writer:
     def _delete_stack(self, stack: Stack, unit: Unit, needs: tuple[str, ...]) -> Step:
         client = cloudformation.client_of(self._cloud, stack.account, stack.region)
 
-        def act(say: Say) -> None:
+        def act(say: ReportProgress) -> None:
             found = cloudformation.read_stack(self._cloud, stack.account, stack.region, stack.id)
             if found:
                 delete_stack(client, found, say)
@@ -278,7 +278,7 @@ class Writer:
                 return Check(Readiness.DONE, f"it will be gone{until}. To keep it: {cancel(alias)}")
             return self._recheck.key(alias)
 
-        def act(say: Say) -> None:
+        def act(say: ReportProgress) -> None:
             gone = kms.schedule_deletion(self._cloud, place, alias.key.id, days)
             say(f"gone on {gone:%Y-%m-%d}. To keep it: {cancel(alias)}")
 

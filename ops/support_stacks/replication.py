@@ -10,7 +10,7 @@ from ops.aws.cloudformation.stacks import Change, StackSpec
 from ops.aws.regions import list_regions
 from ops.errors import InputError, NotFound
 from ops.operations import Operation
-from ops.plan import Plan, Resource, Say, Step
+from ops.plan import Plan, ReportProgress, Resource, Step
 from ops.settings import Account
 from ops.templates.support_stacks import JOB, JOB_TAG, directory, replication
 
@@ -196,7 +196,7 @@ def _directory_step(
 ) -> Step:
     """Its template names what the earlier steps have made, so it is written only when it acts."""
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         shared = read_shared(cloud, account, regions)
         if len(shared) < len(regions):
             raise NotFound(

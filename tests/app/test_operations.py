@@ -1,4 +1,4 @@
-"""Every operation, tried by every role, through `ops`, the command line and a page; and no way past them."""
+"""Every operation in every role, through `ops`, the command line, and a page; and no way around the check."""
 
 import ast
 import io
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.shared.work import Works
+from app.shared.plan_runs import PlanRuns
 from ops.audit import Actor, FileAudit
 from ops.cli import parser
 from ops.cli.context import Context
@@ -34,53 +34,51 @@ def plan(operation: Operation, acted: list[str]) -> Plan:
 
 
 @cells
-def test_ops_lets_do_what_the_table_says(operation: Operation, role: Role, tmp_path: Path) -> None:
+def test_ops_enforces_the_table(operation: Operation, role: Role, tmp_path: Path) -> None:
     audit, acted, actor = FileAudit(tmp_path / "audit"), list[str](), Actor("ada", "test", role)
-    if operation.may(role):
+    if operation.allows(role):
         assert execute(plan(operation, acted), actor=actor, audit=audit).ok
     else:
-        with pytest.raises(NotAllowed, match=f"needs the role {operation.role}; ada is {role}"):
+        with pytest.raises(NotAllowed, match=f"requires the role {operation.role}; ada has the role {role}"):
             execute(plan(operation, acted), actor=actor, audit=audit)
-    assert bool(acted) is bool(audit.read(9)) is operation.may(role)
+    assert bool(acted) is bool(audit.read(9)) is operation.allows(role)
 
 
 @cells
-def test_the_command_line_lets_do_what_the_table_says(
-    operation: Operation, role: Role, tmp_path: Path
-) -> None:
+def test_command_line_enforces_the_table(operation: Operation, role: Role, tmp_path: Path) -> None:
     context, acted = Context(Settings(local_role=role), as_json=False), list[str]()
     context.__dict__["audit"] = FileAudit(tmp_path / "audit")
-    if operation.may(role):
+    if operation.allows(role):
         assert context.carry_out(plan(operation, acted), dry_run=False, confirmed="")
     else:
         with pytest.raises(NotAllowed):
             context.carry_out(plan(operation, acted), dry_run=False, confirmed="")
-    assert bool(acted) is operation.may(role)
+    assert bool(acted) is operation.allows(role)
 
 
 def small_page(role: str, folder: str) -> None:
-    """A page with one button of each kind, for every operation."""
+    """A page with both kinds of buttons for every operation."""
     from pathlib import Path
 
     from app.shared.components import confirm_plan, operation_button, show_error, start, wait_for
+    from app.shared.plan_runs import PlanRuns
     from app.shared.session import Workbench
-    from app.shared.work import Works
     from ops.audit import FileAudit
     from ops.aws.cloud import Cloud
     from ops.errors import NotAllowed
     from ops.operations import Operation
-    from ops.plan import Plan, Resource, Say, Step
+    from ops.plan import Plan, ReportProgress, Resource, Step
     from ops.roles import Role
     from ops.settings import Settings
 
     settings = Settings(local_role=Role(role))
     place = Path(folder)
-    bench = Workbench(settings, Cloud(settings), FileAudit(place / "audit"), Works(), True)
+    bench = Workbench(settings, Cloud(settings), FileAudit(place / "audit"), PlanRuns(), True)
 
     def made(operation: Operation, kind: str) -> Plan:
         where = Resource("AWS::Test::Thing", kind, "111111111111", "eu-west-1")
 
-        def act(say: Say) -> None:
+        def act(say: ReportProgress) -> None:
             (place / f"{operation.name} {kind}").touch()
 
         return Plan(f"{operation.name} {kind}", (Step(kind, kind, where, act, {}),), operation)
@@ -99,43 +97,43 @@ def small_page(role: str, folder: str) -> None:
 
 
 @pytest.mark.parametrize("role", Role, ids=str)
-def test_a_page_lets_do_what_the_table_says(role: Role, tmp_path: Path) -> None:
+def test_page_enforces_the_table(role: Role, tmp_path: Path) -> None:
     test = AppTest.from_function(small_page, args=(str(role), str(tmp_path)), default_timeout=60).run()
     assert not test.exception
     buttons = {each.label: each for each in test.button}
     said = [each.value for each in test.caption]
     for operation in Operation:
         click = buttons[f"{operation.name} click"]
-        assert click.disabled is buttons[f"{operation.name} confirm"].disabled is not operation.may(role)
-        if not operation.may(role):
-            refusal = f"Needs the role {operation.role}; you are {role}."
+        assert click.disabled is buttons[f"{operation.name} confirm"].disabled is not operation.allows(role)
+        if not operation.allows(role):
+            refusal = f"Requires the role {operation.role}. Your role is {role}."
             assert click.help == refusal and said.count(refusal) == sum(
                 each.role is operation.role for each in Operation
             )
-    for button in test.button:  # a message that no button of the page sends, as a forged one would be
+    for button in test.button:  # a forged message: no button of the page sends it
         button.proto.disabled = False
         button.click()
     test.run()
     assert not test.exception
     done = {each.name for each in tmp_path.iterdir()} - {"audit"}
     kinds = ("confirm", "click")
-    assert done == {f"{each.name} {kind}" for each in Operation if each.may(role) for kind in kinds}
+    assert done == {f"{each.name} {kind}" for each in Operation if each.allows(role) for kind in kinds}
 
 
 @cells
-def test_what_no_button_guards_is_refused_as_well(operation: Operation, role: Role, tmp_path: Path) -> None:
-    audit, acted, works = FileAudit(tmp_path / "audit"), list[str](), Works()
+def test_background_plans_enforce_the_table(operation: Operation, role: Role, tmp_path: Path) -> None:
+    audit, acted, works = FileAudit(tmp_path / "audit"), list[str](), PlanRuns()
     actor = Actor("ada", "page", role)
-    if operation.may(role):
+    if operation.allows(role):
         work = works.start(plan(operation, acted), actor=actor, audit=audit)
         eventually(lambda: not work.running)
     else:
         with pytest.raises(NotAllowed):
             works.start(plan(operation, acted), actor=actor, audit=audit)
-    assert bool(acted) is operation.may(role)
+    assert bool(acted) is operation.allows(role)
 
 
-def test_the_docs_hold_the_table() -> None:
+def test_docs_contain_the_table() -> None:
     assert (ROOT / "docs/operations.md").read_text() == markdown()
 
 
@@ -150,20 +148,20 @@ def test_command_and_page_exist(operation: Operation) -> None:
 
 
 def calls(folder: str) -> Iterator[tuple[str, str]]:
-    """Every call in the folder's modules: the module, what is called."""
+    """Yield every call in the folder's modules, with the module."""
     for path in sorted((ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 yield str(path.relative_to(ROOT)), ast.unparse(node.func)
 
 
-def test_pages_have_one_door_to_a_change() -> None:
+def test_pages_make_changes_through_one_function() -> None:
     found = {(path, call) for folder in ("app", "pages") for path, call in calls(folder)}
-    assert {path for path, call in found if call.endswith("works.start")} == {"app/shared/components.py"}
-    assert {path for path, call in found if call == "execute"} == {"app/shared/work.py"}
+    assert {path for path, call in found if call.endswith("plan_runs.start")} == {"app/shared/components.py"}
+    assert {path for path, call in found if call == "execute"} == {"app/shared/plan_runs.py"}
 
 
-def test_the_command_line_has_one_door_to_a_change() -> None:
+def test_command_line_makes_changes_through_one_function() -> None:
     assert {path for path, call in calls("ops/cli") if call == "execute"} == {"ops/cli/context.py"}
 
 
@@ -172,7 +170,7 @@ def test_every_operation_is_planned_somewhere() -> None:
     assert [each.name for each in Operation if f"Operation.{each.name}" not in text] == []
 
 
-def test_every_step_tells_the_audit_what_it_asks_for() -> None:
+def test_every_step_records_its_parameters() -> None:
     silent = []
     for path in sorted((ROOT / "ops").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):

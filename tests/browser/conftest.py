@@ -55,7 +55,9 @@ def serving(data: Path, port: int, **environment: str) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     try:
         eventually(
-            lambda: f"Slipway is at {url}" in log.read_text() and "it was running already" in log.read_text()
+            lambda: (
+                f"Slipway is running at {url}" in log.read_text() and "(already running)" in log.read_text()
+            )
         )
         yield url
     finally:

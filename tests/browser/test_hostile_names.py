@@ -69,7 +69,7 @@ PLACES = (
     ("/log_export?view=Deployment", (), ""),
     ("/audit?text=bold-mark", (), MARK),
     (f"/audit?text={HERE}", (), MARK),
-    (f"/settings?account={HERE}", ("Permissions", "Values"), ""),
+    (f"/settings?account={HERE}", ("Permissions", "Settings"), ""),
 )
 
 

@@ -74,7 +74,7 @@ def test_refresh_a_snapshot_and_stop_the_run(
     wait_for_redraws(page, page.get_by_text(re.compile(rf"{run} · .* · started")))
     keys.push("Stop run", within=dialog)
     expect(dialog).to_have_count(0)
-    expect(page.get_by_text(re.compile(rf"stopped.*{run}"))).to_be_visible()
+    expect(page.get_by_text(re.compile(rf"Stopped.*{run}"))).to_be_visible()
 
 
 @pytest.fixture

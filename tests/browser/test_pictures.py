@@ -10,7 +10,7 @@ PAGES = {
     "snapshot-pipeline": ("/snapshot_pipeline?database=shop-production", "Preview changes", 860),
     "rollouts": ("/rollouts", "Decision log", 1000),
     "support-stacks": ("/support_stacks", "nobody needs", 760),
-    "audit": ("/audit", "of the newest", 760),
+    "audit": ("/audit", "of the latest", 760),
 }
 
 
@@ -34,7 +34,7 @@ def test_take_the_logs_with_an_open_event(page: Page, address: str) -> None:
 def test_take_the_permissions_of_an_account(page: Page, address: str) -> None:
     page.goto(f"{address}/settings")
     page.get_by_role("tab", name="Permissions").click()
-    expect(page.get_by_text("by simulation of its policies")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("from the IAM policy simulator")).to_be_visible(timeout=60_000)
     page.wait_for_selector(STILL)
     take(page, "settings", height=860)
 

@@ -21,7 +21,7 @@ def test_nothing_is_shown_before_sign_in(page: Page, signed: str) -> None:
 def test_an_operator_signs_in_works_and_signs_out(page: Page, signed: str, issuer: Provider) -> None:
     issuer.person = ADA
     sign_in(page, signed)
-    expect(page.get_by_text("ada@example.com, operator")).to_be_visible()
+    expect(page.get_by_text("ada@example.com · Operator")).to_be_visible()
     page.get_by_role("link", name="Snapshots").click()
     expect(page.get_by_role("button", name="Refresh snapshot")).to_be_enabled()
     page.get_by_role("button", name="Sign out").click()
@@ -35,7 +35,7 @@ def test_a_user_without_a_role_is_told_to_ask_an_administrator(
     issuer.person = {"sub": "2", "email": "<b>eve</b>@example.com", "email_verified": True}
     sign_in(page, signed)
     expect(page.get_by_text("<b>eve</b>@example.com has no role in Slipway")).to_be_visible()
-    expect(page.get_by_text("Ask an administrator to name you")).to_be_visible()
+    expect(page.get_by_text("Ask an administrator to add you")).to_be_visible()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
@@ -48,15 +48,15 @@ def test_an_unverified_email_address_gets_no_role(page: Page, signed: str, issue
 def test_an_expired_sign_in_is_requested_again(page: Page, signed: str, issuer: Provider) -> None:
     issuer.person = {**ADA, "iat": 1_700_000_000, "exp": 4_000_000_000}
     sign_in(page, signed)
-    expect(page.get_by_text("The sign-in is older than 12 hours")).to_be_visible()
+    expect(page.get_by_text("Your session is older than 12 hours")).to_be_visible()
     issuer.person = ADA
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_text("ada@example.com, operator")).to_be_visible()
+    expect(page.get_by_text("ada@example.com · Operator")).to_be_visible()
 
 
 def test_a_network_address_without_sign_in_shows_an_explanation_only(page: Page, address: str) -> None:
     page.set_extra_http_headers({"X-Forwarded-For": "203.0.113.7"})
     page.goto(f"{address}/snapshots")
-    expect(page.get_by_text("Slipway is not open to the network")).to_be_visible()
+    expect(page.get_by_text("Sign-in required")).to_be_visible()
     expect(page.get_by_text("Sign-in is not configured")).to_be_visible()
     expect(page.get_by_text("shop-production")).to_have_count(0)

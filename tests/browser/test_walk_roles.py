@@ -63,7 +63,7 @@ def viewer(context: BrowserContext, signed: str, issuer: Provider) -> Page:
     issuer.person = VIC
     page = context.new_page()
     sign_in(page, signed)
-    expect(page.get_by_text("vic@example.com, viewer")).to_be_attached()
+    expect(page.get_by_text("vic@example.com · Viewer")).to_be_attached()
     return page
 
 
@@ -110,7 +110,7 @@ def test_a_viewer_sees_why_actions_are_disabled(viewer: Page, signed: str, name:
     for label, role in off.items():
         button = viewer.get_by_role("button", name=re.compile(label)).first
         expect(button).to_be_disabled()
-        assert eventually(partial(has_tooltip, button, f"Needs the role {role}; you are viewer."))
+        assert eventually(partial(has_tooltip, button, f"Requires the role {role}. Your role is viewer."))
     viewer.mouse.move(0, 0)
     assert viewer.get_by_test_id("stException").count() == 0
     assert check_accessibility(viewer, f"viewer {name}", theme) == []
@@ -132,5 +132,5 @@ def test_signed_in_without_a_role(stranger: Page, signed: str, issuer: Provider,
 def test_on_a_network_address_without_sign_in(stranger: Page, address: str, theme: str) -> None:
     stranger.set_extra_http_headers({"X-Forwarded-For": "203.0.113.7"})
     stranger.goto(f"{address}/snapshots")
-    expect(stranger.get_by_text("Slipway is not open to the network")).to_be_visible()
+    expect(stranger.get_by_text("Sign-in required")).to_be_visible()
     assert check_accessibility(stranger, "not open to the network", theme) == []

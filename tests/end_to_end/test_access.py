@@ -1,4 +1,4 @@
-"""The roles' stack on the embedded cloud, with IAM enforced: who looks may read all and change nothing."""
+"""Slipway's IAM roles on the embedded cloud, with IAM enforcement."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -60,28 +60,28 @@ def as_role(cloud: Cloud, role: str) -> Cloud:
 
 
 @pytest.mark.usefixtures("deployed")
-def test_who_only_looks_sees_everything_and_changes_nothing(
+def test_read_only_role_reads_everything_and_changes_nothing(
     cloud: Cloud, carry_out: Callable[[Plan], None]
 ) -> None:
-    looking = as_role(cloud, READ_ROLE)
-    place = looking.places[0]
-    assert rds.list_databases(looking, place)
-    pipeline = catalogue.find_pipeline(looking, place, SHOP)
-    catalogue.list_sanitized(looking, pipeline)
-    runs.list_runs(looking, pipeline)
+    read_only = as_role(cloud, READ_ROLE)
+    place = read_only.places[0]
+    assert rds.list_databases(read_only, place)
+    pipeline = catalogue.find_pipeline(read_only, place, SHOP)
+    catalogue.list_sanitized(read_only, pipeline)
+    runs.list_runs(read_only, pipeline)
     assert [
-        r.error for r in looking.read(lambda each: log_groups.list_groups(looking, each)) if r.error
+        r.error for r in read_only.read(lambda each: log_groups.list_groups(read_only, each)) if r.error
     ] == []
-    inventory = read_inventory(looking, datetime.now(UTC))
+    inventory = read_inventory(read_only, datetime.now(UTC))
     assert [(gap.what, str(gap.error)) for gap in inventory.gaps] == []
     with pytest.raises(AccessDenied):
-        carry_out(runs.plan_refresh(looking, pipeline, datetime.now(UTC)))
+        carry_out(runs.plan_refresh(read_only, pipeline, datetime.now(UTC)))
     with pytest.raises(AccessDenied):
-        log_groups.set_retention(looking, Place(place.account, place.region), "/any", 30)
+        log_groups.set_retention(read_only, Place(place.account, place.region), "/any", 30)
 
 
 @pytest.mark.usefixtures("deployed")
-def test_a_snapshot_is_refreshed_in_the_working_role(cloud: Cloud, carry_out: Callable[[Plan], None]) -> None:
+def test_working_role_refreshes_a_snapshot(cloud: Cloud, carry_out: Callable[[Plan], None]) -> None:
     working = as_role(cloud, ROLE)
     pipeline = catalogue.find_pipeline(working, working.places[0], SHOP)
     eventually(lambda: not runs.running(runs.list_runs(working, pipeline)), 120)
@@ -92,6 +92,6 @@ def test_a_snapshot_is_refreshed_in_the_working_role(cloud: Cloud, carry_out: Ca
     assert runs.watch(working, pipeline, name).execution.status == "SUCCEEDED"
 
 
-def test_no_file_of_the_stack_is_left_out_of_the_docs() -> None:
+def test_docs_describe_both_stacks() -> None:
     text = Path("docs/real-aws.md").read_text()
     assert "setup deploy roles" in text and "setup deploy app" in text

@@ -141,7 +141,7 @@ def test_coverage_of_a_thousand_groups_takes_a_call_each_despite_throttling(
         return read(cloud, place, group)
 
     monkeypatch.setattr(log_groups, "list_subscription_filters", sometimes)
-    monkeypatch.setattr("ops.aws.pace.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("ops.aws.pace.FIRST_DELAY_S", 0.001)
     ticks: list[CoverageProgress] = []
     found = read_coverage(crowded, datetime.now(UTC), report=ticks.append, pace=lambda: Pace(QUICK))
     assert [each.group.name for each in found.groups if each.group.name in groups] == groups

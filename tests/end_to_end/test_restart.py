@@ -1,4 +1,4 @@
-"""The embedded cloud is killed in the middle of a run: the next start finds the run failed and cleans up."""
+"""The embedded cloud is killed during a run: after a restart, the run has failed and is cleaned up."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ def start(settings: Settings) -> tuple[embedded.RunningCloud, Workbench]:
     return running, Workbench(cloud(settings, running.endpoint), settings.data)
 
 
-def test_a_killed_run_is_failed_and_cleaned_up_after(settings: Settings) -> None:
+def test_killed_run_fails_and_is_cleaned_up(settings: Settings) -> None:
     running, workbench = start(settings)
     pipeline = workbench.deployed(SHOP)
     finished = workbench.run(pipeline).execution.name

@@ -1,4 +1,4 @@
-"""What the end-to-end tests do as a user does it: databases, pipelines, runs."""
+"""A workbench for end-to-end tests: databases, pipelines, and runs."""
 
 import time
 from collections.abc import Callable
@@ -30,13 +30,13 @@ PASSWORD = "correct-horse-1"
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T | None], within_s: float = PATIENCE_S) -> T:
-    """The first truthy value that `look` gives; fails with the last one when time is up."""
+def eventually(read: Callable[[], T | None], within_s: float = PATIENCE_S) -> T:
+    """Call `read` until it returns a truthy value, and return that. Fails after `within_s`."""
     deadline = time.monotonic() + within_s
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"still {found!r} after {within_s} s"
+    while not (value := read()):
+        assert time.monotonic() < deadline, f"still {value!r} after {within_s} s"
         time.sleep(0.1)
-    return found
+    return value
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Workbench:
             raise error
 
     def make_database(self, name: str, sql: str = "", **more: Any) -> None:
-        """An instance of production's, filled by the superuser."""
+        """Create a DB instance in production, and run `sql` in it."""
         self.rds(self.production).create_db_instance(
             **{
                 "DBInstanceIdentifier": name,
@@ -88,7 +88,7 @@ class Workbench:
                 connection.execute(sql.encode())
 
     def make_cluster(self, name: str, sql: str = "", **more: Any) -> None:
-        """An Aurora cluster of production's with one instance, filled by its master user."""
+        """Create an Aurora cluster with one instance in production, and run `sql` in it."""
         rds = self.rds(self.production)
         request = {
             "DBClusterIdentifier": name,
@@ -149,7 +149,7 @@ class Workbench:
         return psycopg.connect(**address, user=user, password=password, dbname=database, autocommit=True)
 
     def connect_inside(self, place: Place, name: str, database: str) -> psycopg.Connection[Any]:
-        """As the cloud's own superuser, whose password no user has."""
+        """Connect as the superuser of the embedded cloud, whose password users do not have."""
         password = (self.data / "embedded/postgres/rdsadmin").read_text()
         return self.connect(place, name, "rdsadmin", password, database)
 
@@ -201,7 +201,7 @@ class Workbench:
         return [line.message for line in runs.task_log(self.cloud, pipeline, watched.task)]
 
     def left(self, pipeline: Deployed) -> list[str]:
-        """Ids of what is temporary and of this pipeline."""
+        """Return the IDs of the pipeline's temporary resources."""
         found = catalogue.list_temporary(self.cloud, self.production)
         return [item.id for item in found if item.pipeline == pipeline.name]
 

@@ -1,4 +1,4 @@
-"""No call that changes something in AWS is reachable but through a plan: found in the sources."""
+"""Every call that changes AWS is part of a plan. Found by static analysis."""
 
 import ast
 import re
@@ -20,16 +20,16 @@ READS = re.compile(
     r"search|select|simulate|test|validate|assume|start_query|stop_query)(_|$)"
 )
 OF_BOTO3 = {"upload_file", "upload_fileobj", "copy", "invoke"}
-# What changes something without a plan, and why it may.
+# Functions that change AWS without a plan, and the reason.
 ALLOWED = {
-    "ops.aws.logs.audit_trail.GroupAudit._put": "the record of a plan's step itself",
-    "ops.aws.logs.audit_trail.GroupAudit._make": "the group of those records",
+    "ops.aws.logs.audit_trail.GroupAudit._put": "the audit record of a step",
+    "ops.aws.logs.audit_trail.GroupAudit._create_stream": "the log group of these records",
 }
 
 
 @cache
 def mutating() -> frozenset[str]:
-    """The methods of clients that are no reads, by the verbs of botocore's models."""
+    """Return the client methods that change something, by the verbs in botocore's models."""
     session = botocore.session.get_session()
     names = {xform_name(op) for each in SERVICES for op in session.get_service_model(each).operation_names}
     return frozenset({name for name in names if not READS.match(name)} | OF_BOTO3)
@@ -39,7 +39,7 @@ def mutating() -> frozenset[str]:
 class Function:
     name: str
     calls: set[str]
-    plans: bool  # makes a Step: what it refers to runs in `ops.plan.execute`
+    plans: bool  # creates a Step: the functions that it references run in `ops.plan.execute`
     owner: str = ""  # its class
 
 
@@ -62,7 +62,7 @@ def imported(tree: ast.Module) -> dict[str, str]:
 
 
 def functions(module: str, tree: ast.Module) -> Iterator[Function]:
-    """Each function or method with everything that it names: a reference counts as a call."""
+    """Yield every function and method with all its references: a reference counts as a call."""
     known = imported(tree)
     local = {node.name: f"{module}.{node.name}" for node in tree.body if isinstance(node, ast.FunctionDef)}
     for node in tree.body:
@@ -83,13 +83,13 @@ def functions(module: str, tree: ast.Module) -> Iterator[Function]:
 
 
 def each_body(function: ast.FunctionDef) -> Iterator[ast.AST]:
-    """Without the signature: a function that takes a Step makes none."""
+    """Yield the nodes of a function without its signature: taking a Step is not creating one."""
     for statement in function.body:
         yield from ast.walk(statement)
 
 
 def called(node: ast.AST, known: dict[str, str]) -> Iterator[str]:
-    """`module.function` where that is known, else `.method`."""
+    """Yield `module.function` if the module is known, else `.method`."""
     if isinstance(node, ast.Name) and node.id in known:
         yield known[node.id]
     if isinstance(node, ast.Attribute):
@@ -100,7 +100,7 @@ def called(node: ast.AST, known: dict[str, str]) -> Iterator[str]:
 
 
 def unplanned(found: Iterable[Function]) -> dict[str, str]:
-    """Functions that change something without being under a plan, each with what it calls."""
+    """Return the functions that change something without a plan, each with the call."""
     seen = {
         each.name: next(iter(calls))
         for each in found
@@ -124,7 +124,7 @@ def reached(seen: dict[str, str], by: Function) -> set[str]:
 
 
 def doors(seen: dict[str, str]) -> dict[str, str]:
-    """Those of a page or a command: whatever they change, they must hand to a plan."""
+    """Return the functions of pages and commands among them: these must use a plan."""
     return {name: call for name, call in seen.items() if name.startswith(("app.", "pages.", "ops.cli."))}
 
 

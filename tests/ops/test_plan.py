@@ -17,8 +17,8 @@ from ops.plan import (
     Plan,
     Progress,
     Readiness,
+    ReportProgress,
     Resource,
-    Say,
     Status,
     Step,
     execute,
@@ -31,13 +31,13 @@ WHERE = Resource("AWS::SQS::Queue", "q", "111111111111", "eu-west-1")
 
 
 class Trail:
-    """Steps that note that they acted."""
+    """Creates steps that record that they ran."""
 
     def __init__(self) -> None:
         self.acted: list[str] = []
 
     def step(self, id_: str, *, error: BaseException | None = None, **more: Any) -> Step:
-        def act(say: Say) -> None:
+        def act(say: ReportProgress) -> None:
             self.acted.append(id_)
             say(f"{id_} acts")
             if error:
@@ -104,10 +104,10 @@ def test_a_failure_keeps_only_its_dependants_from_running(trail: Trail, audit: F
 
 
 def test_what_needs_not_wait_runs_at_once(trail: Trail, audit: FileAudit) -> None:
-    """Two steps that wait for each other end only when both are under way."""
+    """Two steps that wait for each other finish only if both are running."""
     meet = Barrier(2, timeout=30)
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         meet.wait()
 
     both = [Step(id, f"Do {id}", WHERE, act, {}) for id in "ab"]
@@ -168,7 +168,7 @@ def test_each_change_is_attributed(trail: Trail, audit: FileAudit) -> None:
 
 
 class Broken:
-    """An audit whose disk is full."""
+    """An audit log whose disk is full."""
 
     def write(self, record: Record) -> None:
         raise AuditUnavailable("The audit cannot be written.", hint="Make room.")

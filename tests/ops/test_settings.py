@@ -1,4 +1,4 @@
-"""Settings: where a value comes from, and what a wrong one says."""
+"""Settings: precedence of sources, and errors of invalid values."""
 
 from pathlib import Path
 
@@ -40,10 +40,10 @@ BAD = {
     "another cloud": ("cloud = 'gcp'", "cloud is 'gcp'"),
     "no number": ("concurrency = 'many'", "concurrency is 'many'"),
     "too small": ("poll_seconds = 0", "poll_seconds is 0"),
-    "short id": ("[accounts.a]\nid = '123'", "accounts.a: id is not an AWS account id"),
+    "short id": ("[accounts.a]\nid = '123'", "accounts.a: id is not an AWS account ID"),
     "no id": ("[accounts.a]\nrole = 'x'", "accounts.a: id"),
     "unknown key": ("[accounts.a]\nid = '111111111111'\nrolle = 'x'", "unknown key 'rolle'"),
-    "twice": ("[accounts.a]\nid = '111111111111'\n[accounts.b]\nid = '111111111111'", "same id"),
+    "twice": ("[accounts.a]\nid = '111111111111'\n[accounts.b]\nid = '111111111111'", "same ID"),
 }
 
 
@@ -64,4 +64,4 @@ def test_a_role_is_one_of_the_three(tmp_path: Path) -> None:
     assert load(tmp_path / "none", {"SLIPWAY_LOCAL_ROLE": "viewer"}).local_role is Role.VIEWER
     with pytest.raises(SettingsError, match="SLIPWAY_LOCAL_ROLE is 'king'") as refused:
         load(tmp_path / "none", {"SLIPWAY_LOCAL_ROLE": "king"})
-    assert "viewer, operator or administrator" in refused.value.hint
+    assert "viewer, operator, or administrator" in refused.value.hint

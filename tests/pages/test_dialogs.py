@@ -1,4 +1,4 @@
-"""Dialogs stay open while the page behind them is drawn anew, until they are closed."""
+"""Dialogs stay open while the page behind them is rerun, until they are closed."""
 
 from streamlit.testing.v1 import AppTest
 
@@ -31,7 +31,7 @@ def said(test: AppTest) -> str:
     return "\n".join(str(element.value) for element in [*test.markdown, *test.error])
 
 
-def test_a_dialog_stays_open_while_the_page_is_drawn_anew() -> None:
+def test_dialog_stays_open_while_the_page_is_rerun() -> None:
     test = AppTest.from_function(script).run()
     assert "Really" not in said(test)
     press(test, "Open")
@@ -40,13 +40,13 @@ def test_a_dialog_stays_open_while_the_page_is_drawn_anew() -> None:
     assert "Really stop?" in said(test) and test.text_input[0].value == "half a thought"
 
 
-def test_a_dialog_closes_once_its_body_says_so() -> None:
+def test_dialog_closes_if_its_body_closes_it() -> None:
     test = press(AppTest.from_function(script).run(), "Open")
     press(test, "Yes")
     assert "Really" not in said(test.run())
 
 
-def test_what_fails_in_a_dialog_is_shown_in_it() -> None:
+def test_error_in_a_dialog_is_shown_in_it() -> None:
     test = press(AppTest.from_function(script).run(), "Open")
     test.text_input[0].set_value("broken").run()
     assert "It does not work" in said(test) and not test.exception

@@ -23,7 +23,7 @@ from ops.logs.export.coverage.reading import Coverage, PlaceCoverage
 from ops.logs.export.health import ExportPipeline, PipelineResources, judge_stages
 from ops.logs.export.installed import Export, find_exports
 from ops.operations import Operation
-from ops.plan import Plan, Resource, Say, Step
+from ops.plan import Plan, ReportProgress, Resource, Step
 from ops.settings import Account
 from ops.templates.logs import CENTRAL_DESCRIPTION
 from tests.end_to_end.test_log_flow import make_pipeline
@@ -172,13 +172,13 @@ def test_a_backfill_is_stopped_within_a_group(
     exports_are(monkeypatch)
     bench, stopped = workbench(), threading.Event()
 
-    def fetch(say: Say) -> None:
+    def fetch(say: ReportProgress) -> None:
         eventually(lambda: _backfill_stops(bench), within_s=60)
         stopped.set()
 
     group = Resource("AWS::Logs::LogGroup", "/app/large", ACCOUNT, REGION)
     plan = Plan("Backfill 1 log group", (Step("s", "Fetch", group, fetch, {}),), Operation.BACKFILL_LOGS)
-    bench.works.start(plan, actor=Actor("tester", "page"), audit=FileAudit(tmp_path / "audit.jsonl"))
+    bench.plan_runs.start(plan, actor=Actor("tester", "page"), audit=FileAudit(tmp_path / "audit.jsonl"))
     test = page("log_export", view="Backfill")
     assert "0 of 1 log group ended" in texts(test)
     assert test.button(key="backfill").disabled

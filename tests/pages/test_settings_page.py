@@ -1,11 +1,11 @@
-"""The page Settings on the embedded cloud: what is connected, what may be done, what is missing."""
+"""The page Settings on the embedded cloud: connection, user, and permissions."""
 
 import json
 
 import pytest
 
 from app.shared.session import workbench
-from ops.access import Verdict, read_rights
+from ops.access import PermissionStatus, read_permissions
 from ops.aws import iam
 from ops.aws.cloud import Cloud, Place
 from ops.errors import AccessDenied
@@ -14,12 +14,12 @@ from tests.pages.test_pages import connected, page, texts
 __all__ = ["connected"]
 
 
-def test_the_page_says_what_is_connected_and_who_is_here() -> None:
+def test_page_shows_connection_and_user() -> None:
     test = page("settings")
     assert not test.exception
     said = texts(test)
-    assert "3 accounts, each answers." in said
-    assert "in the role **administrator**" in said
+    assert "3 of 3 accounts connected" in said
+    assert "· Administrator · local user" in said
     assert "ministack" not in said and "moto" not in said
     accounts = test.dataframe[0].value
     assert set(accounts["Account"]) == {"production", "qa", "development"}
@@ -27,9 +27,7 @@ def test_the_page_says_what_is_connected_and_who_is_here() -> None:
     assert dict(zip(values["Setting"], values["Value"], strict=True))["audit_group"] == "/slipway/audit"
 
 
-def test_what_is_missing_is_told_with_the_statement_to_add(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_permissions_are_shown_with_a_policy(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     denied = {"rds:CopyDBSnapshot", "kms:DescribeKey"}
 
     def simulate(
@@ -40,7 +38,7 @@ def test_what_is_missing_is_told_with_the_statement_to_add(
     monkeypatch.setattr(iam, "denied_actions", simulate)
     test = page("settings")
     assert not test.exception
-    assert "snapshots: change" in texts(test) and "lacks something" in texts(test)
+    assert "snapshots: write" in texts(test) and "Missing permissions" in texts(test)
     policies = [json.loads(code.value) for code in test.code]
     added = {action for policy in policies for item in policy["Statement"] for action in item["Action"]}
     assert added == denied
@@ -48,19 +46,19 @@ def test_what_is_missing_is_told_with_the_statement_to_add(
     assert "arn:aws:rds:*:111111111111:snapshot:*" in copy["Resource"]
 
 
-def test_where_simulation_is_denied_nobody_guesses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_permissions_are_unknown_if_simulation_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: object) -> list[str]:
         raise AccessDenied("Simulating is not allowed.", hint="Allow iam:SimulatePrincipalPolicy.")
 
     monkeypatch.setattr(iam, "denied_actions", refuse)
     test = page("settings")
     assert not test.exception
-    assert texts(test).count("cannot tell") >= 12
+    assert texts(test).count("Unknown") >= 12
     assert any("iam:SimulatePrincipalPolicy" in code.value for code in test.code)
 
 
-def test_a_right_is_simulated_for_real() -> None:
+def test_permissions_are_simulated() -> None:
     bench = workbench()
-    found = read_rights(bench.cloud, bench.cloud.places[0])
+    found = read_permissions(bench.cloud, bench.cloud.places[0])
     assert found.principal.startswith("arn:aws:iam::111111111111:role/")
-    assert {right.verdict for right in found.rights} == {Verdict.MAY}
+    assert {permission.status for permission in found.permissions} == {PermissionStatus.ALLOWED}

@@ -1,4 +1,4 @@
-"""However many watch, AWS is asked once: pages on the embedded cloud, caches on a clock that stands still."""
+"""Sessions share AWS calls: pages on the embedded cloud, with caches on a controlled clock."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from botocore.client import BaseClient
 from streamlit.runtime.caching import cache_utils
 
 from app.overview import views as overview_views
-from app.shared.components import forget_once
+from app.shared.components import clear_caches_once
 from app.shared.session import workbench
 from app.snapshots import run as run_view
 from ops.plan import execute
@@ -22,15 +22,15 @@ from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import eventually
 from tests.pages.test_pages import SHOP, connected, page, texts
 
-__all__ = ["connected"]  # the fixture that connects every page here
+__all__ = ["connected"]  # a fixture that all tests use
 
 WATCHERS = 5
-AN_HOUR_S = 3600.0  # nothing that the overview reads is kept for longer
+AN_HOUR_S = 3600.0  # longer than any cache of the overview
 READING = "the audit is read"
 
 
 class Clock:
-    """The caches' own."""
+    """The clock of the caches."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -43,14 +43,14 @@ class Clock:
 def clock(connected: None, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(cache_utils, "TTLCACHE_TIMER", clock)
-    st.cache_data.clear()  # a cache takes its clock when it is made
+    st.cache_data.clear()  # a cache gets its clock when it is created
     st.cache_resource.clear()
     return clock
 
 
 @pytest.fixture
 def calls(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Every call of this process to AWS, by its name; the audit is a file here and a log group there."""
+    """Count all AWS calls of this process, and the reads of the audit log."""
     found: Counter[str] = Counter()
     call = BaseClient._make_api_call  # type: ignore[attr-defined]
     audit = workbench().audit
@@ -71,7 +71,7 @@ def calls(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 @pytest.fixture
 def idle(clock: Clock) -> Deployed:
-    """The shop's pipeline, no run of it under way."""
+    """Return the shop's pipeline when none of its runs is in progress."""
     cloud = workbench().cloud
     pipeline = catalogue.find_pipeline(cloud, cloud.places[0], SHOP)
     _until_idle(pipeline)
@@ -80,7 +80,7 @@ def idle(clock: Clock) -> Deployed:
 
 @pytest.fixture
 def run(idle: Deployed) -> Iterator[str]:
-    """A run under way; stopped and cleaned up after in the end."""
+    """Yield a run in progress; stop it and clean up afterward."""
     bench = workbench()
     plan = runs.plan_refresh(bench.cloud, idle, datetime.now(UTC))
     name = plan.steps[0].id
@@ -106,7 +106,7 @@ def test_many_sessions_make_the_calls_of_one(name: str, idle: Deployed, calls: C
     assert calls == one
 
 
-def test_a_run_under_way_is_asked_for_once_an_interval(run: str, clock: Clock, calls: Counter[str]) -> None:
+def test_run_in_progress_is_read_once_per_interval(run: str, clock: Clock, calls: Counter[str]) -> None:
     for _ in range(3):
         clock.now += run_view.WATCH_S
         calls.clear()
@@ -118,11 +118,9 @@ def test_a_run_under_way_is_asked_for_once_an_interval(run: str, clock: Clock, c
         assert calls == one
 
 
-def test_those_who_come_at_once_wait_for_one_answer(
-    idle: Deployed, clock: Clock, calls: Counter[str]
-) -> None:
+def test_concurrent_sessions_share_one_read(idle: Deployed, clock: Clock, calls: Counter[str]) -> None:
     bench = workbench()
-    overview_views.read(bench)  # roles are assumed now
+    overview_views.read(bench)  # assume the roles first
     clock.now += AN_HOUR_S
     calls.clear()
     overview_views.read(bench)
@@ -136,7 +134,7 @@ def test_those_who_come_at_once_wait_for_one_answer(
     assert calls == one
 
 
-def test_what_has_ended_is_read_anew_once_and_not_by_each_who_sees_it(clock: Clock) -> None:
+def test_caches_are_cleared_once_per_event(clock: Clock) -> None:
     read: list[str] = []
 
     @st.cache_data
@@ -146,9 +144,9 @@ def test_what_has_ended_is_read_anew_once_and_not_by_each_who_sees_it(clock: Clo
 
     for _ in range(WATCHERS):
         state()
-        forget_once("a run, and when it ended")
+        clear_caches_once("a run, and when it ended")
     state()
     assert len(read) == 2
-    forget_once("another run")
+    clear_caches_once("another run")
     state()
     assert len(read) == 3

@@ -22,7 +22,7 @@ from ops.aws.cloudformation.stacks import Change, Stack, StackSpec
 from ops.aws.s3 import staging as s3
 from ops.errors import Conflict, InputError, NotFound, StackFailed
 from ops.operations import Operation
-from ops.plan import READY, Check, Plan, Readiness, Resource, Say, Step
+from ops.plan import READY, Check, Plan, Readiness, ReportProgress, Resource, Step
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -133,7 +133,7 @@ def _bucket_step(cloud: Cloud, spec: StackSpec, bucket: str) -> Step:
 def _upload_step(cloud: Cloud, spec: StackSpec, bucket: str, uploads: tuple[Upload, ...]) -> Step:
     client = s3.client_of(cloud, spec.account, spec.region)
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         for upload in uploads:
             wrote = s3.put_if_different(client, bucket, upload.key, upload.body)
             say(f"{upload.key}: {'written' if wrote else 'there already'}")
@@ -163,7 +163,7 @@ def _leftover_step(cloud: Cloud, spec: StackSpec) -> Step:
             return READY
         return Check(Readiness.DONE, "no failed creation stands in the way")
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         stack = cfn.read_stack(cloud, spec.account, spec.region, spec.name)
         if stack and stack.status in LEFTOVER:
             delete_stack(client, stack, say)
@@ -187,7 +187,7 @@ def _leftover_step(cloud: Cloud, spec: StackSpec) -> Step:
 def _change_set_step(cloud: Cloud, spec: StackSpec, template_url: str) -> Step:
     client = cfn.client_of(cloud, spec.account, spec.region)
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         stack = cfn.read_stack(cloud, spec.account, spec.region, spec.name)
         say("computing the changes")
         _make_change_set(client, spec, template_url, creates=_is_new(stack))
@@ -330,7 +330,7 @@ def _check_executable(client: "CloudFormationClient", preview: Preview) -> Check
     return READY
 
 
-def _execute(client: "CloudFormationClient", preview: Preview, say: Say) -> None:
+def _execute(client: "CloudFormationClient", preview: Preview, say: ReportProgress) -> None:
     name = preview.spec.name
     with translated(f"Deploying {name}"):
         stack_id = client.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
@@ -357,7 +357,7 @@ def plan_discard(cloud: Cloud, preview: Preview) -> Plan:
     spec = preview.spec
     client = cfn.client_of(cloud, spec.account, spec.region)
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         with translated(f"Discarding the change set of {spec.name}"):
             _delete_change_set(client, spec.name, change_set_name(spec))
         stack = cfn.read_stack(cloud, spec.account, spec.region, spec.name)

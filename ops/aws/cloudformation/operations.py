@@ -11,7 +11,7 @@ from ops.aws.calls import code, message, translated
 from ops.aws.cloudformation import stacks as cfn
 from ops.aws.cloudformation.stacks import Stack
 from ops.errors import Conflict, StackFailed
-from ops.plan import Say
+from ops.plan import ReportProgress
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -38,7 +38,9 @@ class Ended:
         )
 
 
-def follow(client: "CloudFormationClient", stack_id: str, ask: Callable[[], object], say: Say) -> Ended:
+def follow(
+    client: "CloudFormationClient", stack_id: str, ask: Callable[[], object], say: ReportProgress
+) -> Ended:
     """Asks for the operation and tells the stack's events as they come, until it is at rest."""
     seen = cfn.events_after(client, stack_id, "")
     last = seen[-1].id if seen else ""
@@ -66,7 +68,7 @@ def follow(client: "CloudFormationClient", stack_id: str, ask: Callable[[], obje
         time.sleep(LOOK_S)
 
 
-def delete_stack(client: "CloudFormationClient", stack: Stack, say: Say) -> None:
+def delete_stack(client: "CloudFormationClient", stack: Stack, say: ReportProgress) -> None:
     """Deletes the stack and follows it to its end. Raises StackFailed, and Conflict for a protected one."""
     with translated(f"Deleting the stack {stack.name}"):
         ended = follow(client, stack.id, lambda: _ask_to_delete(client, stack), say)

@@ -10,7 +10,7 @@ from ops.aws.cloudformation import deploy
 from ops.aws.cloudformation.deploy import Upload
 from ops.aws.cloudformation.stacks import Change, StackSpec
 from ops.errors import Conflict
-from ops.plan import Readiness, Say
+from ops.plan import Readiness, ReportProgress
 
 EXECUTES = (
     "cloudformation:DescribeChangeSet",
@@ -40,7 +40,7 @@ def bring_up(
     cloud: Cloud,
     spec: StackSpec,
     uploads: tuple[Upload, ...],
-    say: Say,
+    say: ReportProgress,
     *,
     may_go: Callable[[Change], bool],
 ) -> None:
@@ -54,7 +54,9 @@ def bring_up(
     execute_prepared(cloud, spec, say, may_go=may_go)
 
 
-def execute_prepared(cloud: Cloud, spec: StackSpec, say: Say, *, may_go: Callable[[Change], bool]) -> None:
+def execute_prepared(
+    cloud: Cloud, spec: StackSpec, say: ReportProgress, *, may_go: Callable[[Change], bool]
+) -> None:
     """The second half of `bring_up`: what `deploy.plan_preview` has prepared."""
     preview = deploy.read_preview(cloud, spec)
     if lost := [change for change in preview.lost if not may_go(change)]:

@@ -12,7 +12,7 @@ from ops.aws.calls import code, translated
 from ops.aws.s3.buckets import Version
 from ops.aws.s3.staging import MISSING
 from ops.errors import Conflict, Throttled
-from ops.plan import Say
+from ops.plan import ReportProgress
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -30,7 +30,7 @@ def delete_versions(
     bucket: str,
     owner: str,
     versions: Sequence[Version],
-    say: Say,
+    say: ReportProgress,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Deletes exactly these versions and markers.
@@ -122,7 +122,12 @@ def delete_bucket(client: "S3Client", bucket: str, owner: str) -> None:
 
 
 def archive_versions(
-    source: "S3Client", bucket: str, target: "S3Client", archive: str, versions: Sequence[Version], say: Say
+    source: "S3Client",
+    bucket: str,
+    target: "S3Client",
+    archive: str,
+    versions: Sequence[Version],
+    say: ReportProgress,
 ) -> None:
     """Copies every version to `archive` under `<bucket>/<version id>/<key>`, with SHA-256, then the manifest.
 

@@ -74,12 +74,12 @@ def coverage(context: Context, options: Options) -> int:
         ]
     context.show(rows, empty="No matching log groups.", value={"groups": rows, "unread": unread})
     for row in unread:
-        context.say(f"Not read: {row['account']}, {row['region']}: {row['error']}")
+        context.echo(f"Not read: {row['account']}, {row['region']}: {row['error']}")
     for note in report.notes:
-        context.say(f"Note: {note}")
+        context.echo(f"Note: {note}")
     missing = len(report.of(*GAPS))
     exported = len(report.of(CoverageState.SUBSCRIBED))
-    context.say(
+    context.echo(
         f"{exported:,} of {len(report.groups):,} log groups are exported; {missing:,} included ones are not."
     )
     return 0 if report.complete else INCOMPLETE
@@ -99,7 +99,7 @@ def subscribe(context: Context, options: Options) -> None:
         if entry.state in CAN_SUBSCRIBE or entry.group.name in options.groups
     ]
     if not selected:
-        context.say("No matching log groups can be subscribed.")
+        context.echo("No matching log groups can be subscribed.")
         return
     context.carry_out(plan_subscribe(context.cloud, selected), dry_run=options.dry_run, confirmed="")
 

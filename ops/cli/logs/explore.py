@@ -56,7 +56,7 @@ def compact(context: Context, options: Options) -> None:
     maker = find_compactor(context.cloud, dataset.location) if options.engine == "athena" else None
     plan = plan_compaction(dataset.duckdb, _scope(context, options), maker=maker)
     if not plan.steps:
-        context.say("Nothing to compact: every hour of the range that is over has its parts.")
+        context.echo("Nothing to compact: every hour of the range that is over has its parts.")
         return
     context.carry_out(plan, dry_run=options.dry_run, confirmed="")
 
@@ -87,11 +87,11 @@ def search(context: Context, options: Options) -> None:
     for event in reversed(found):  # the newest next to the prompt
         context.console.print(_line(event, zone, full=options.full), soft_wrap=True)
     if not found:
-        context.say("Nothing found. Choose a longer time with --last, or take a term away.")
+        context.echo("Nothing found. Choose a longer time with --last, or take a term away.")
 
 
 def sql(context: Context, options: Options) -> None:
-    queries, errors = load_queries([FOLDER, context.wanted.data / "queries"])
+    queries, errors = load_queries([FOLDER, context.settings.data / "queries"])
     for error in errors:
         context.errors.print(Text(readable(f"{error} {error.hint}")))
     if not options.query:
@@ -126,7 +126,7 @@ def show_estimate(context: Context, options: Options) -> None:
     rows = [_cost_row("DuckDB", found.duckdb), *([_cost_row("Athena", found.athena)] if found.athena else [])]
     context.show(rows, empty="", value={"engines": rows, "chosen": found.chosen, "why": found.why})
     if not context.as_json:
-        context.say(_choice(found))
+        context.echo(_choice(found))
 
 
 def _cost_row(engine: str, cost: Cost) -> dict[str, Any]:

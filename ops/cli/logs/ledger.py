@@ -118,7 +118,7 @@ def replay_(context: Context, options: Options) -> None:
     location, stream = _known(context, options)
     objects = replay.list_error_objects(context.cloud, location)
     if not objects:
-        context.say(f"No failed records under {location}errors/.")
+        context.echo(f"No failed records under {location}errors/.")
         return
     if options.stream:
         stream = Stream(options.stream, location.account, location.region)
@@ -253,14 +253,14 @@ def _advice_row(advice: RetentionAdvice) -> dict[str, Any]:
 
 def _show_notes(context: Context, report: ExportReport) -> None:
     for note in report.notes:
-        context.say(f"Note: {note}")
+        context.echo(f"Note: {note}")
 
 
 def _show_summary(context: Context, ledger: Ledger) -> None:
     if ledger.missing:
-        context.say(f"{ledger.missing:,} events are missing. Check the delivery stream's log group.")
+        context.echo(f"{ledger.missing:,} events are missing. Check the delivery stream's log group.")
     if ledger.failed:
-        context.say(f"{ledger.failed:,} events failed. Fix the cause, then run: python -m ops logs replay")
+        context.echo(f"{ledger.failed:,} events failed. Fix the cause, then run: python -m ops logs replay")
 
 
 @contextmanager
@@ -272,7 +272,7 @@ def _stopped_by_interrupt(context: Context) -> Iterator[Callable[[], bool]]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        context.say("Stopping after the current window. Run the command again to continue.")
+        context.echo("Stopping after the current window. Run the command again to continue.")
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:

@@ -57,7 +57,7 @@ def validate(context: Context, options: Options) -> None:
         for usage in limit_usage(document.stages, document.run)
     ]
     targets = sum(len(stage.targets) for stage in document.stages)
-    context.say(f"{options.file} is valid: {targets} targets in {len(document.stages)} stages.")
+    context.echo(f"{options.file} is valid: {targets} targets in {len(document.stages)} stages.")
     context.show(rows, empty="")
 
 
@@ -131,7 +131,7 @@ def simulate_file(context: Context, options: Options) -> None:
     if not context.as_json:
         words = {SimulationOutcome.BLOCKED: "Blocked: a condition can never be met"}
         outcome = words.get(result.outcome, result.outcome.capitalize())
-        context.say(f"{outcome} ({result.ended:%Y-%m-%d %H:%M} UTC)")
+        context.echo(f"{outcome} ({result.ended:%Y-%m-%d %H:%M} UTC)")
 
 
 def _document(context: Context, options: Options) -> Document:

@@ -55,7 +55,7 @@ def draft(context: Context, options: Options) -> None:
     for file in (path, template):
         if file.exists():
             raise Conflict(f"{file} already exists.", hint="Edit the file, or choose another stack name.")
-    regions = options.regions or list(context.wanted.regions) or [context.wanted.home_region]
+    regions = options.regions or list(context.settings.regions) or [context.settings.home_region]
     accounts = options.accounts or [account.name for account in context.cloud.accounts]
     places = [Place(context.cloud.account(account), region) for region in regions for account in accounts]
     common, overrides = _parameters(context, options, places)
@@ -75,7 +75,7 @@ def draft(context: Context, options: Options) -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     template.write_text(body, "utf-8")
     path.write_text(text, "utf-8")
-    context.say(f"Wrote {path} and {template.name}. Review the plan: python -m ops rollouts plan {path}")
+    context.echo(f"Wrote {path} and {template.name}. Review the plan: python -m ops rollouts plan {path}")
 
 
 def _parameters(

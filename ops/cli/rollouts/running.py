@@ -82,7 +82,7 @@ def start(context: Context, options: Options) -> None:
         return
     if options.wait:
         _follow(context, controller, document.run)
-    context.say(f"Started {document.run}. Follow it: python -m ops rollouts follow {document.run}")
+    context.echo(f"Started {document.run}. Follow it: python -m ops rollouts follow {document.run}")
 
 
 def list_(context: Context, options: Options) -> None:
@@ -121,16 +121,16 @@ def status(context: Context, options: Options) -> None:
 
 def _say_state(context: Context, run: RunDetails) -> None:
     summary = run.summary
-    context.say(f"{summary.run}: {labels.run_status(summary.status)}")
+    context.echo(f"{summary.run}: {labels.run_status(summary.status)}")
     stage = run.document.stages[run.stage].name
     if summary.status == "RUNNING":
         why = f": {run.why}" if run.why else ""
         until = f" (at least until {run.until:%Y-%m-%d %H:%M:%S} UTC)" if run.until else ""
-        context.say(f"{stage.capitalize()} · {labels.activity(run.does)}{why}{until}")
+        context.echo(f"{stage.capitalize()} · {labels.activity(run.does)}{why}{until}")
     elif run.why:
-        context.say(run.why)
+        context.echo(run.why)
     if run.paused:
-        context.say(f"Paused: {run.paused}")
+        context.echo(f"Paused: {run.paused}")
 
 
 def log(context: Context, options: Options) -> None:
@@ -140,7 +140,7 @@ def log(context: Context, options: Options) -> None:
         context.print_json(run.log)
         return
     for line in run.log:
-        context.say(_format(line))
+        context.echo(_format(line))
 
 
 def follow(context: Context, options: Options) -> None:
@@ -154,7 +154,7 @@ def _follow(context: Context, controller: Controller, name: str) -> None:
     while True:
         run = runs.describe_run(context.cloud, controller, name)
         for line in run.log[printed:]:
-            context.say(_format(line))
+            context.echo(_format(line))
         printed = len(run.log)
         if run.summary.status != "RUNNING":
             break

@@ -11,7 +11,7 @@ from ops.errors import NotFound
 from ops.logs.compaction.local import CompactionFailed, Hours
 from ops.logs.export.installed import find_exports
 from ops.logs.lake.layout import Kind, Location
-from ops.plan import Say
+from ops.plan import ReportProgress
 
 ANSWER_S = 930  # a function runs 15 minutes at most
 
@@ -26,7 +26,7 @@ class InAws:
     kinds = (Kind.JSON, Kind.RAW)  # what it reads
     actions = ("lambda:InvokeFunction",)
 
-    def make(self, hours: Hours, say: Say) -> None:
+    def make(self, hours: Hours, say: ReportProgress) -> None:
         """Calls it again as long as it gets on. Raises CompactionFailed."""
         left: set[str] = set()
         while True:

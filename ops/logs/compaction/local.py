@@ -37,7 +37,7 @@ from ops.logs.lake.layout import (
 from ops.logs.lake.manifest import MadePart, Manifest, manifest_from_json, manifest_key
 from ops.logs.lake.parts import PartFacts, finish, read_facts, without_doubles, write_part
 from ops.operations import Operation
-from ops.plan import READY, Check, Plan, Readiness, Resource, Say, Step
+from ops.plan import READY, Check, Plan, Readiness, ReportProgress, Resource, Step
 
 PART_BYTES = 8 << 20  # of compressed sources a part: some 50 MB of text, several times that while it is made
 MAKERS = os.cpu_count() or 2  # parts that are made at once, of whatever hours
@@ -72,7 +72,7 @@ class Maker(Protocol):
     @property
     def actions(self) -> tuple[str, ...]: ...
 
-    def make(self, hours: Hours, say: Say) -> None: ...
+    def make(self, hours: Hours, say: ReportProgress) -> None: ...
 
 
 class Here:
@@ -84,7 +84,7 @@ class Here:
     def __init__(self, engine: DuckDbEngine) -> None:
         self._engine = engine
 
-    def make(self, hours: Hours, say: Say) -> None:
+    def make(self, hours: Hours, say: ReportProgress) -> None:
         compact_hours(self._engine.loader, self._engine.lister.location, hours, say)
 
 
@@ -108,7 +108,7 @@ def plan_compaction(
 
 
 def compact_hours(
-    loader: Loader, location: Location, hours: Hours, say: Say = lambda message: None
+    loader: Loader, location: Location, hours: Hours, say: ReportProgress = lambda message: None
 ) -> list[Compacted]:
     """Compacts the hours side by side; one that fails does not stop the others, and is raised at the end."""
     with ThreadPoolExecutor(MAKERS, "compact") as makers, ThreadPoolExecutor(HOURS, "hour") as pool:

@@ -192,7 +192,7 @@ def _route(cloud: Cloud, place: Place, pipeline: Pipeline) -> tuple[Verdict, str
 
 
 def _permissions(cloud: Cloud, place: Place) -> tuple[Verdict, str]:
-    principal = iam.our_principal(cloud, place)
+    principal = iam.current_principal(cloud, place)
     if principal.endswith(":root"):
         return Verdict.FINE, "the account's root user"
     who = principal.rpartition("/")[2]

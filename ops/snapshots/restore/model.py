@@ -11,7 +11,7 @@ from ops.aws.rds import changes as rds
 from ops.aws.rds.changes import Found, Wanted
 from ops.aws.rds.databases import CLUSTER, INSTANCE, Snapshot
 from ops.errors import ExecutionFailed, InputError
-from ops.plan import Say
+from ops.plan import ReportProgress
 
 RESTORED_TAG = "slipway:restored"  # the name that the database is for
 SNAPSHOT_TAG = "slipway:snapshot"  # the ARN of the snapshot that it holds
@@ -72,7 +72,7 @@ class Restore:
         """Whether the database is ours and was made from this snapshot."""
         return bool(found and self.is_ours(found) and found.tags.get(SNAPSHOT_TAG) == self.source.arn)
 
-    def wait(self, name: str, say: Say, enough: Callable[[Found | None], bool]) -> None:
+    def wait(self, name: str, say: ReportProgress, enough: Callable[[Found | None], bool]) -> None:
         """Looks until it is enough. Raises ExecutionFailed when it cannot become so."""
         said = ""
         for _ in range(int(PATIENCE_S / max(self.look_s, 1))):
@@ -101,7 +101,7 @@ class Restore:
         found = self.find(self.name)
         return bool(found and self.holds(found) and found.settled)
 
-    def delete(self, name: str, say: Say) -> None:
+    def delete(self, name: str, say: ReportProgress) -> None:
         """Deletes a database of ours and waits until it is gone; a cluster's instances first."""
         found = self.find(name)
         for member in found.members if found else ():

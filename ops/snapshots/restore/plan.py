@@ -13,7 +13,7 @@ from ops.aws.rds import changes as rds
 from ops.aws.rds.changes import Found
 from ops.errors import Conflict, ExecutionFailed
 from ops.operations import Operation
-from ops.plan import READY, Check, Plan, Readiness, Resource, Say, Step
+from ops.plan import READY, Check, Plan, Readiness, ReportProgress, Resource, Step
 from ops.snapshots.pipeline.catalogue import DATABASES, SNAPSHOTS
 from ops.snapshots.restore.model import BROKEN, SNAPSHOT_TAG, Restore, check_name
 
@@ -85,7 +85,7 @@ def _copy_step(restore: Restore) -> Step:
             return _changed(f"{restore.token} is not a copy of this snapshot")
         return _done("it is there") if found and found[0] == "available" else READY
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         if find() is None:
             place, key = restore.place, restore.key
             rds.copy_snapshot(restore.cloud, place, restore.source, restore.token, key, restore.tags)
@@ -120,7 +120,7 @@ def _restore_step(restore: Restore) -> Step:
             return _changed(f"{name} was not restored here")
         return _done("it is there") if found and restore.holds(found) and found.settled else READY
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         found = restore.find(name)
         if found and not restore.holds(found):
             say(f"{name} is left of an earlier restore: it is deleted first")
@@ -162,7 +162,7 @@ def _instance_step(restore: Restore) -> Step:
         found = find()
         return _done("it is there") if found and found.settled else READY
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         if find() is None:
             wanted = replace(restore.wanted, tags=restore.tags)
             engine, token = restore.source.engine, restore.token
@@ -197,7 +197,7 @@ def _password_step(restore: Restore) -> Step:
             return _done("it has one")
         return READY
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         rds.manage_password(restore.cloud, restore.place, restore.source.kind, restore.next)
         restore.wait(restore.next, say, has_secret)
         found = restore.find(restore.next)
@@ -233,7 +233,7 @@ def _set_aside_step(restore: Restore) -> Step:
         ready = following and restore.holds(following) and following.settled and following.secret
         return READY if ready else _changed(f"{restore.next} is not ready")
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         current = restore.find(name)
         if current and current.status != "renaming":  # else an earlier try has renamed it, or does so now
             _make_room(restore, say)
@@ -253,7 +253,7 @@ def _set_aside_step(restore: Restore) -> Step:
     )
 
 
-def _make_room(restore: Restore, say: Say) -> None:
+def _make_room(restore: Restore, say: ReportProgress) -> None:
     """An old one that an earlier restore could not delete goes first."""
     left = restore.find(restore.old)
     if left and not restore.is_ours(left):
@@ -271,7 +271,7 @@ def _take_name_step(restore: Restore) -> Step:
         current = restore.find(name)
         return READY if current is None or restore.holds(current) else _changed(f"{name} is there again")
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         following = restore.find(restore.next)
         if restore.find(name) is None and following and following.status != "renaming":
             rds.rename(restore.cloud, restore.place, restore.source.kind, restore.next, name)

@@ -14,7 +14,7 @@ from ops.aws.stepfunctions import executions as stepfunctions
 from ops.aws.stepfunctions.history import Execution, read_execution
 from ops.errors import Conflict
 from ops.operations import Operation
-from ops.plan import Check, Plan, Readiness, Resource, Say, Step
+from ops.plan import Check, Plan, Readiness, ReportProgress, Resource, Step
 from ops.snapshots.pipeline.catalogue import Deployed
 from ops.snapshots.report import Report, from_log
 
@@ -110,7 +110,7 @@ def plan_refresh(cloud: Cloud, pipeline: Deployed, now: datetime) -> Plan:
     """Starts a run. One that is under way already makes the step refuse: the second click starts nothing."""
     name = f"refresh-{now:%Y%m%d-%H%M%S}"
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         if other := running(list_runs(cloud, pipeline)):
             raise Conflict(
                 f"A run of {pipeline.name} is under way: {other.name}.",
@@ -161,7 +161,7 @@ def _clean_up_step(cloud: Cloud, pipeline: Deployed, name: str, again: str = "")
     client = _client(cloud, pipeline)
     clean_up = f"{CLEAN_UP_PREFIX}{name}"[: 80 - len(again)] + again
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         stepfunctions.start_execution(client, pipeline.machine, clean_up, {"clean_up": name})
         say(clean_up)
 

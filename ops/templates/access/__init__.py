@@ -1,8 +1,8 @@
-"""What Slipway itself needs of AWS: its roles in every account, and a place to run.
+"""Templates of Slipway's own stacks: its IAM roles in every account, and its pages on Fargate.
 
-grants   what each job reads and changes: the one source of the roles and of the page Settings
-roles    the stack of one account: a role that may work, one that may look, the boundary of both
-fargate  the stack that runs the pages behind a load balancer
+grants   the IAM permissions that each job needs: used by the roles and by the page Settings
+roles    the IAM roles of one account: a working role, a read-only role, and their permissions boundary
+fargate  the pages on Fargate, behind a load balancer
 """
 
 from ops.templates.access.fargate import fargate

@@ -1,6 +1,6 @@
-"""The stack that runs the pages: one Fargate task behind a load balancer with TLS, sign-in from a secret.
+"""The stack that runs the pages: one Fargate task behind a load balancer with TLS.
 
-One task, for what runs behind the pages lives in their process; a second would not see it.
+There is only one task, because plans run in the process of the pages: a second task would not see them.
 """
 
 from troposphere import (
@@ -25,8 +25,8 @@ from ops.templates.policies import accepted, allow, document, trusts
 
 DESCRIPTION = "Slipway: runs the workbench on Fargate, behind a load balancer with TLS and sign-in."
 PORT = 8501
-FOLDER = "/run/slipway"  # a volume of the task: the image itself is read-only
-# The two files come from a secret and a parameter; whoever reads the task definition sees neither.
+FOLDER = "/run/slipway"  # a volume of the task: the root file system is read-only
+# The two files come from a secret and a parameter, so that the task definition does not contain them.
 COMMAND = (
     "umask 077; "
     f'printf %s "$SLIPWAY_SECRETS_TOML" > {FOLDER}/secrets.toml; '
@@ -35,7 +35,7 @@ COMMAND = (
     f"exec python -m streamlit run app/main.py --server.port {PORT} --server.address 0.0.0.0 "
     "--server.headless true"
 )
-KEEP_DAYS = 365
+RETENTION_DAYS = 365
 
 
 def fargate() -> Template:
@@ -46,17 +46,19 @@ def fargate() -> Template:
     stack.add_condition("NoLogBucket", Equals(Ref("AccessLogBucket"), ""))
     for resource in (*_network(), *_balancer(), *_roles(), *_service()):
         stack.add_resource(resource)
-    stack.add_output(Output("Address", Value=Sub("https://${DomainName}"), Description="Where the pages are"))
+    stack.add_output(Output("Address", Value=Sub("https://${DomainName}"), Description="URL of the pages"))
     stack.add_output(
         Output(
             "BalancerName",
             Value=GetAtt("Balancer", "DNSName"),
-            Description="Point the domain name here, by a CNAME or an alias record",
+            Description="Target of the domain name's CNAME or alias record",
         )
     )
     stack.add_output(
         Output(
-            "TaskRoleArn", Value=GetAtt("TaskRole", "Arn"), Description="WorkbenchArn of the roles' stacks"
+            "TaskRoleArn",
+            Value=GetAtt("TaskRole", "Arn"),
+            Description="Value for the parameter WorkbenchArn of the roles' stacks",
         )
     )
     return stack
@@ -65,52 +67,55 @@ def fargate() -> Template:
 def _parameters() -> tuple[Parameter, ...]:
     arn = r"arn:[a-z-]+:"
     return (
-        Parameter("Vpc", Type="AWS::EC2::VPC::Id", Description="Where the task and the balancer live"),
+        Parameter("Vpc", Type="AWS::EC2::VPC::Id", Description="VPC of the task and the load balancer"),
         Parameter(
             "BalancerSubnets",
             Type="List<AWS::EC2::Subnet::Id>",
-            Description="Two or more, in different zones",
+            Description="Subnets of the load balancer: two or more, in different Availability Zones",
         ),
         Parameter(
             "TaskSubnets",
             Type="List<AWS::EC2::Subnet::Id>",
-            Description="Private ones, with a way to AWS and to the identity provider",
+            Description="Private subnets of the task, with a route to AWS and to the identity provider",
         ),
         Parameter("Scheme", Type="String", Default="internal", AllowedValues=["internal", "internet-facing"]),
         Parameter(
             "AllowedNetwork",
             Type="String",
             Default="10.0.0.0/8",
-            Description="CIDR from which the pages may be reached",
+            Description="CIDR block that is allowed to access the pages",
             AllowedPattern=r"\d{1,3}(\.\d{1,3}){3}/\d{1,2}",
         ),
-        Parameter("DomainName", Type="String", Description="Of the pages; the certificate is for it"),
+        Parameter("DomainName", Type="String", Description="Domain name of the pages"),
         Parameter(
-            "CertificateArn", Type="String", Description="In ACM, this region", AllowedPattern=arn + "acm:.+"
+            "CertificateArn",
+            Type="String",
+            Description="ACM certificate for the domain name, in this region",
+            AllowedPattern=arn + "acm:.+",
         ),
         Parameter(
             "Image",
             Type="String",
-            Description="The image made by the Dockerfile, by digest: …@sha256:…",
+            Description="Container image built from the Dockerfile, with its digest: …@sha256:…",
             AllowedPattern=r".+@sha256:[0-9a-f]{64}",
         ),
         Parameter(
             "SignInSecretArn",
             Type="String",
-            Description="A secret that holds .streamlit/secrets.toml, as docs/sign-in.md shows it",
+            Description="Secrets Manager secret that contains .streamlit/secrets.toml (see docs/sign-in.md)",
             AllowedPattern=arn + "secretsmanager:.+",
         ),
         Parameter(
             "SettingsParameterArn",
             Type="String",
-            Description="A parameter of Systems Manager that holds slipway.toml",
+            Description="Systems Manager parameter that contains slipway.toml",
             AllowedPattern=arn + "ssm:.+:parameter/.+",
         ),
         Parameter(
             "AccessLogBucket",
             Type="String",
             Default="",
-            Description="Bucket for the balancer's access logs, or empty",
+            Description="Bucket for the load balancer's access logs; leave empty for none",
         ),
     )
 
@@ -157,8 +162,8 @@ def _balancer() -> tuple[object, ...]:
             If("NoLogBucket", NoValue, attribute("access_logs.s3.bucket", Ref("AccessLogBucket"))),
         ],
         Metadata=accepted(
-            CKV_AWS_91="Access logs are written where a bucket is named",
-            CKV2_AWS_28="A web ACL is the company's, attached where the balancer is internet-facing",
+            CKV_AWS_91="Access logs are written if a bucket is configured",
+            CKV2_AWS_28="Attach your organization's web ACL if the load balancer is internet-facing",
         ),
     )
     targets = elb.TargetGroup(
@@ -173,7 +178,9 @@ def _balancer() -> tuple[object, ...]:
         TargetGroupAttributes=[
             elb.TargetGroupAttribute(Key="deregistration_delay.timeout_seconds", Value="30"),
         ],
-        Metadata=accepted(CKV_AWS_378="TLS ends at the balancer; the task's group lets only the balancer in"),
+        Metadata=accepted(
+            CKV_AWS_378="TLS ends at the load balancer; the task accepts connections from it only"
+        ),
     )
     listener = elb.Listener(
         "Listener",
@@ -188,13 +195,13 @@ def _balancer() -> tuple[object, ...]:
 
 
 def _roles() -> tuple[iam.Role, ...]:
-    """The task writes the audit and assumes the workbench's roles; what starts it reads secret and image."""
+    """The task role, which assumes Slipway's roles and writes the audit log, and the task execution role."""
     run = iam.Policy(
         PolicyName="run",
         PolicyDocument=document(
             allow(["sts:AssumeRole"], [Sub("arn:${AWS::Partition}:iam::*:role/slipway-workbench*")]),
-            *(allow(grant.actions, [Sub(each) for each in grant.resources]) for grant in COMMON.changes),
-            allow(["logs:FilterLogEvents"], [Sub(each) for each in COMMON.changes[0].resources]),
+            *(allow(grant.actions, [Sub(arn) for arn in grant.resources]) for grant in COMMON.changes),
+            allow(["logs:FilterLogEvents"], [Sub(arn) for arn in COMMON.changes[0].resources]),
         ),
     )
     start = iam.Policy(
@@ -214,8 +221,8 @@ def _roles() -> tuple[iam.Role, ...]:
     return tuple(
         iam.Role(title, Description=description, AssumeRolePolicyDocument=trust, Policies=[policy])
         for title, description, policy in (
-            ("TaskRole", "What the pages run as", run),
-            ("StartRole", "What ECS starts the pages with", start),
+            ("TaskRole", "Task role of Slipway's pages", run),
+            ("StartRole", "Task execution role of Slipway's pages", start),
         )
     )
 
@@ -240,7 +247,7 @@ def _service() -> tuple[object, ...]:
         LaunchType="FARGATE",
         DesiredCount=1,
         HealthCheckGracePeriodSeconds=120,
-        # The old task ends before the new one begins: two would each know half of what runs.
+        # Stop the old task before starting the new one: each of two tasks would see only its own plans.
         DeploymentConfiguration=ecs.DeploymentConfiguration(MinimumHealthyPercent=0, MaximumPercent=100),
         NetworkConfiguration=ecs.NetworkConfiguration(
             AwsvpcConfiguration=ecs.AwsvpcConfiguration(
@@ -260,10 +267,12 @@ def _service() -> tuple[object, ...]:
     group = logs.LogGroup(
         "Logs",
         LogGroupName=Sub("/slipway/app/${AWS::StackName}"),
-        RetentionInDays=KEEP_DAYS,
+        RetentionInDays=RETENTION_DAYS,
         DeletionPolicy="Retain",
         UpdateReplacePolicy="Retain",
-        Metadata=accepted(CKV_AWS_158="No line holds a secret; CloudWatch Logs encrypts with its own key"),
+        Metadata=accepted(
+            CKV_AWS_158="Logs contain no secrets; CloudWatch Logs encrypts them with its own key"
+        ),
     )
     return group, cluster, task, service
 
@@ -279,7 +288,7 @@ def _container() -> ecs.ContainerDefinition:
         PortMappings=[ecs.PortMapping(ContainerPort=PORT)],
         MountPoints=[
             ecs.MountPoint(SourceVolume="run", ContainerPath=FOLDER),
-            ecs.MountPoint(SourceVolume="tmp", ContainerPath="/tmp"),  # nosec B108: a volume in the task
+            ecs.MountPoint(SourceVolume="tmp", ContainerPath="/tmp"),  # nosec B108: a volume of the task
         ],
         Environment=[
             ecs.Environment(Name="SLIPWAY_CLOUD", Value="aws"),

@@ -1,18 +1,19 @@
-"""What each job reads and changes, as IAM actions on resources. Tests hold it against the calls of the code.
+"""The IAM permissions that each job needs. A test compares them with the API calls in `ops/aws`.
 
-Whatever a stack contains is made by CloudFormation in the name of whoever deploys: that is the job `deploy`.
+CloudFormation creates a stack's resources with the permissions of the principal that deploys it: these are
+the permissions of the job `deploy`.
 """
 
 from dataclasses import dataclass
 
 ALL = ("*",)
-HERE = "${AWS::Region}:${AWS::AccountId}"
+REGION_AND_ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
 IAM = "arn:${AWS::Partition}:iam::${AWS::AccountId}"
 
 
 @dataclass(frozen=True)
 class Grant:
-    """Actions on resources. Resources are ARNs as Fn::Sub takes them, or `*` where IAM knows none."""
+    """IAM actions on resources. Resources are ARNs for Fn::Sub, or `*` for actions without resource types."""
 
     actions: tuple[str, ...]
     resources: tuple[str, ...] = ALL
@@ -20,7 +21,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Job:
-    """`reads` is enough to look at its pages; `changes` come on top for what it does."""
+    """A part of Slipway with its permissions: `reads` for its pages, `changes` for its operations."""
 
     name: str
     does: str
@@ -45,7 +46,7 @@ AUDIT = (_arn("logs:*:${AWS::AccountId}:log-group:/slipway/audit*"),)
 
 COMMON = Job(
     "common",
-    "Find out who we are and what is deployed; write and read the audit",
+    "Identity, deployed stacks, audit log",
     (
         Grant((*_of("sts", "GetCallerIdentity"), *_of("account", "ListRegions"))),
         Grant(
@@ -58,7 +59,7 @@ COMMON = Job(
         Grant(_of("iam", "GetRole SimulatePrincipalPolicy"), (f"{IAM}:role/slipway-workbench*",)),
         Grant(_of("logs", "FilterLogEvents"), AUDIT),
     ),
-    # Not in `changes`: without its record nothing happens, and a role that only looks writes none.
+    # Not part of `reads`: only changes are recorded, and a read-only role makes none.
     (Grant(_of("logs", "CreateLogGroup CreateLogStream PutLogEvents PutRetentionPolicy"), AUDIT),),
 )
 
@@ -88,7 +89,10 @@ SNAPSHOTS = Job(
     (
         Grant(
             _of("states", "StartExecution StopExecution"),
-            (_arn(f"states:{HERE}:stateMachine:*"), _arn(f"states:{HERE}:execution:*")),
+            (
+                _arn(f"states:{REGION_AND_ACCOUNT}:stateMachine:*"),
+                _arn(f"states:{REGION_AND_ACCOUNT}:execution:*"),
+            ),
         ),
         Grant(
             _of(
@@ -140,7 +144,7 @@ LOGS = Job(
             )
         ),
         Grant(
-            _of("s3", "AbortMultipartUpload PutObject"),  # Athena keeps results with its caller's rights
+            _of("s3", "AbortMultipartUpload PutObject"),  # Athena writes results as the caller
             (_arn("s3:::${LogBucket}/results/*"), _arn("s3:::${LogBucket}/*/results/*")),
         ),
         Grant(_of("glue", "GetDatabases GetDatabase GetTables GetTable GetPartitions")),
@@ -196,7 +200,7 @@ SUPPORT_STACKS = Job(
 
 ROLLOUTS = Job(
     "rollouts",
-    "Rollouts: plan, start, watch, give orders",
+    "Rollouts: plan, start, watch, control",
     (
         Grant(_of("dynamodb", "Query"), (_arn("dynamodb:*:${AWS::AccountId}:table/slipway-rollouts*"),)),
         Grant(_of("s3", "GetObject"), (_arn("s3:::slipway-rollouts*/*"),)),
@@ -217,7 +221,7 @@ ROLLOUTS = Job(
 
 DEPLOY = Job(
     "deploy",
-    "Deploy Slipway's own stacks, with everything that is in them",
+    "Slipway's own stacks, with all their resources",
     (Grant(_of("s3", "ListBucket GetLifecycleConfiguration GetObject"), STAGING),),
     (
         Grant(
@@ -237,7 +241,7 @@ DEPLOY = Job(
                 "CreateSecurityGroup DeleteSecurityGroup AuthorizeSecurityGroupEgress CreateTags "
                 "AuthorizeSecurityGroupIngress RevokeSecurityGroupEgress RevokeSecurityGroupIngress",
             ),
-            (_arn(f"ec2:{HERE}:security-group/*"), _arn(f"ec2:{HERE}:vpc/*")),
+            (_arn(f"ec2:{REGION_AND_ACCOUNT}:security-group/*"), _arn(f"ec2:{REGION_AND_ACCOUNT}:vpc/*")),
         ),
         Grant(
             _of(
@@ -245,7 +249,10 @@ DEPLOY = Job(
                 "CreateCluster DeleteCluster RegisterTaskDefinition DeregisterTaskDefinition TagResource",
             )
         ),
-        Grant(_of("events", "PutRule PutTargets RemoveTargets DeleteRule"), (_arn(f"events:{HERE}:rule/*"),)),
+        Grant(
+            _of("events", "PutRule PutTargets RemoveTargets DeleteRule"),
+            (_arn(f"events:{REGION_AND_ACCOUNT}:rule/*"),),
+        ),
         Grant(
             _of(
                 "iam",
@@ -260,21 +267,29 @@ DEPLOY = Job(
                 "CreateFunction DeleteFunction GetFunction UpdateFunctionCode UpdateFunctionConfiguration "
                 "AddPermission RemovePermission TagResource",
             ),
-            tuple(_arn(f"lambda:{HERE}:function:{name}") for name in ("snapshots-*", "slipway-*")),
+            tuple(
+                _arn(f"lambda:{REGION_AND_ACCOUNT}:function:{name}") for name in ("snapshots-*", "slipway-*")
+            ),
         ),
         Grant(
             _of("logs", "CreateLogGroup DeleteLogGroup PutRetentionPolicy TagResource"),
-            tuple(_arn(f"logs:{HERE}:log-group:{name}") for name in ("snapshots-*", "/aws/*", "slipway-*")),
+            tuple(
+                _arn(f"logs:{REGION_AND_ACCOUNT}:log-group:{name}")
+                for name in ("snapshots-*", "/aws/*", "slipway-*")
+            ),
         ),
-        Grant(_of("rds", "CreateDBSubnetGroup DeleteDBSubnetGroup"), (_arn(f"rds:{HERE}:subgrp:*"),)),
+        Grant(
+            _of("rds", "CreateDBSubnetGroup DeleteDBSubnetGroup"),
+            (_arn(f"rds:{REGION_AND_ACCOUNT}:subgrp:*"),),
+        ),
         Grant(_of("secretsmanager", "CreateSecret DeleteSecret TagResource GetRandomPassword")),
         Grant(
             _of("sns", "CreateTopic DeleteTopic Subscribe SetTopicAttributes GetTopicAttributes TagResource"),
-            tuple(_arn(f"sns:{HERE}:{name}") for name in ("snapshots-*", "slipway-*")),
+            tuple(_arn(f"sns:{REGION_AND_ACCOUNT}:{name}") for name in ("snapshots-*", "slipway-*")),
         ),
         Grant(
             _of("states", "CreateStateMachine UpdateStateMachine DeleteStateMachine TagResource"),
-            tuple(_arn(f"states:{HERE}:stateMachine:{name}") for name in ("*",)),
+            tuple(_arn(f"states:{REGION_AND_ACCOUNT}:stateMachine:{name}") for name in ("*",)),
         ),
     ),
 )

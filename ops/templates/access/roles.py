@@ -1,4 +1,4 @@
-"""The stack of one account: the role that the workbench works in, one that may only look, their boundary."""
+"""The stack with Slipway's IAM roles in one account: a working role, a read-only role, and their boundary."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,9 @@ from ops.templates.policies import accepted, allow, arn, document
 ROLE, READ_ROLE, BOUNDARY = "slipway-workbench", "slipway-workbench-read", "slipway-workbench-boundary"
 DESCRIPTION = "Slipway: the roles that the workbench works in, in this account."
 
-_WHY = "Reads take no resource, or one that is not known before; changes name theirs"
+_WHY = (
+    "Read actions have no resource type, or their resource is not known in advance; write actions are scoped"
+)
 
 
 def roles() -> Template:
@@ -23,14 +25,17 @@ def roles() -> Template:
         stack.add_condition(f"Does{_title(job)}", Equals(Ref(_title(job)), "yes"))
     stack.add_resource(_boundary())
     reads = [grant for job in JOBS for grant in job.reads]
-    stack.add_resource(_policy("Reads", "What the pages of every job read", reads))
-    for job in JOBS:  # one each, for a role holds no more than ten policies
-        changes = _policy(f"{_title(job)}Changes", f"{job.does}: what it changes", job.changes)
+    stack.add_resource(_policy("Reads", "Read permissions of all pages", reads))
+    for job in JOBS:  # one policy per job: a role can have ten managed policies
+        changes = _policy(f"{_title(job)}Changes", f"{job.does}: write permissions", job.changes)
         if job is not COMMON:
             changes.Condition = f"Does{_title(job)}"
         stack.add_resource(changes)
-    stack.add_resource(_role("Role", ROLE, "Works: what the jobs that are switched on need", _working()))
-    stack.add_resource(_role("ReadRole", READ_ROLE, "Looks at everything, changes nothing", [Ref("Reads")]))
+    policies = _working_policies()
+    stack.add_resource(_role("Role", ROLE, "Slipway: permissions of the enabled jobs", policies))
+    stack.add_resource(
+        _role("ReadRole", READ_ROLE, "Slipway: read-only access to every page", [Ref("Reads")])
+    )
     for title in ("Role", "ReadRole"):
         stack.add_output(Output(f"{title}Arn", Value=GetAtt(title, "Arn")))
     return stack
@@ -40,18 +45,22 @@ def _parameters() -> Iterable[Parameter]:
     yield Parameter(
         "WorkbenchArn",
         Type="String",
-        Description="Who may assume the roles: what the workbench runs as, or root for its whole account",
+        Description="ARN of the principal that can assume the roles, or the root ARN of its account",
         AllowedPattern=r"arn:[a-z-]+:iam::\d{12}:(root|(role|user)/.+)",
     )
     yield Parameter(
         "LogBucket",
         Type="String",
         Default="none",
-        Description="The bucket that logs are exported to, where it is in this account",
+        Description="Bucket of the log export, if it is in this account",
     )
     for job in JOBS[1:]:
         yield Parameter(
-            _title(job), Type="String", Default="yes", AllowedValues=["yes", "no"], Description=f"{job.does}?"
+            _title(job),
+            Type="String",
+            Default="yes",
+            AllowedValues=["yes", "no"],
+            Description=f"Grant the permissions for: {job.does}",
         )
 
 
@@ -71,11 +80,11 @@ def _policy(title: str, description: str, grants: Iterable[Grant]) -> iam.Manage
 
 
 def _statement(grant: Grant) -> dict[str, Any]:
-    resources = "*" if grant.resources == ALL else [Sub(each) for each in grant.resources]
+    resources = "*" if grant.resources == ALL else [Sub(resource) for resource in grant.resources]
     return allow(grant.actions, resources)
 
 
-def _working() -> list[Any]:
+def _working_policies() -> list[Any]:
     changes = [
         Ref(f"{_title(job)}Changes")
         if job is COMMON
@@ -102,7 +111,11 @@ def _role(title: str, name: str, description: str, policies: list[Any]) -> iam.R
 
 
 def _boundary() -> iam.ManagedPolicy:
-    """Whatever is added to the roles later: no other identity, no other role, and no way out of here."""
+    """The permissions boundary of both roles.
+
+    Whatever is attached to the roles later, they cannot create identities, change other identities or their
+    own permissions, delete the audit log, or close the account or remove it from the organization.
+    """
     services = sorted(
         {
             action.split(":")[0]
@@ -119,10 +132,11 @@ def _boundary() -> iam.ManagedPolicy:
         "account:CloseAccount",
     ]  # fmt: skip
     own = [Sub(f"{IAM}:role/{name}") for name in (ROLE, READ_ROLE)]
-    keep = ["logs:DeleteLogGroup", "logs:DeleteLogStream"]
+    delete_logs = ["logs:DeleteLogGroup", "logs:DeleteLogStream"]
     return iam.ManagedPolicy(
         "Boundary",
         ManagedPolicyName=BOUNDARY,
+        # Changing the description of a named policy would need its replacement, which CloudFormation refuses.
         Description="The most that the workbench can ever be given",
         PolicyDocument=document(
             allow([f"{service}:*" for service in services], "*"),
@@ -134,16 +148,16 @@ def _boundary() -> iam.ManagedPolicy:
             },
             {
                 "Effect": "Deny",
-                "Action": keep,
+                "Action": delete_logs,
                 "Resource": arn("logs:*:${AWS::AccountId}:log-group:/slipway/audit*"),
             },
         ),
         Metadata=accepted(
-            CKV_AWS_107="A boundary allows nothing by itself",
-            CKV_AWS_108="A boundary allows nothing by itself",
-            CKV_AWS_109="A boundary allows nothing by itself",
-            CKV_AWS_110="A boundary allows nothing by itself",
-            CKV_AWS_111="A boundary allows nothing by itself",
-            CKV2_AWS_40="A boundary allows nothing by itself",
+            CKV_AWS_107="A permissions boundary grants nothing by itself",
+            CKV_AWS_108="A permissions boundary grants nothing by itself",
+            CKV_AWS_109="A permissions boundary grants nothing by itself",
+            CKV_AWS_110="A permissions boundary grants nothing by itself",
+            CKV_AWS_111="A permissions boundary grants nothing by itself",
+            CKV2_AWS_40="A permissions boundary grants nothing by itself",
         ),
     )

@@ -1,4 +1,4 @@
-"""Which records a search of the audit shows."""
+"""Filters of the page Audit."""
 
 from dataclasses import replace
 
@@ -12,15 +12,15 @@ FAILED = replace(DONE, actor="Bob", plan="Plan [3]", result="failed", reason="no
 ALL = [FAILED, LOST, DONE, STARTED]
 
 
-def test_a_step_that_has_ended_is_shown_by_its_end_and_one_that_has_not_by_its_start() -> None:
+def test_start_of_a_finished_step_is_left_out() -> None:
     assert matching(ALL, "", []) == [FAILED, LOST, DONE]
 
 
-def test_every_word_is_looked_for_in_every_field_whatever_its_case() -> None:
+def test_every_word_must_occur_in_some_field_in_any_case() -> None:
     assert matching(ALL, "bob ACCESS", []) == [FAILED]
     assert matching(ALL, "delete eu-west", ["done"]) == [DONE]
     assert matching(ALL, "nobody", []) == []
 
 
-def test_results_can_be_asked_for() -> None:
+def test_results_are_filtered() -> None:
     assert matching(ALL, "", ["started"]) == [LOST, STARTED]

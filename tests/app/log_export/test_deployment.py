@@ -10,7 +10,7 @@ from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Cloud
 from ops.logs.export.deployment.plan import DEPLOY
 from ops.operations import Operation
-from ops.plan import Plan, Resource, Say, Status, Step
+from ops.plan import Plan, ReportProgress, Resource, Status, Step
 from tests.ops.embedded.overlay import eventually
 from tests.pages.test_pages import SLOW_S, connected, press, texts
 
@@ -53,7 +53,7 @@ def test_an_invalid_parameter_is_reported_with_the_allowed_values(cloud: Cloud) 
 def test_a_deployment_stops_after_the_current_target(tmp_path: Path) -> None:
     let_go = threading.Event()
 
-    def wait(say: Say) -> None:
+    def wait(say: ReportProgress) -> None:
         let_go.wait(SLOW_S)
 
     place = Resource("AWS::CloudFormation::Stack", "log-export", "111111111111", "eu-west-1")
@@ -63,20 +63,20 @@ def test_a_deployment_stops_after_the_current_target(tmp_path: Path) -> None:
     )
     plan = Plan(f"{DEPLOY} to 2 places", steps, Operation.DEPLOY_EXPORT)
     try:
-        work = workbench().works.start(
+        work = workbench().plan_runs.start(
             plan, actor=Actor("tester", "page"), audit=FileAudit(tmp_path / "audit.jsonl")
         )
         test = AppTest.from_function(script, default_timeout=SLOW_S).run()
         assert not test.exception
-        assert "0 of 2 targets ended" in texts(test)
+        assert "0 of 2 targets" in texts(test)
         assert test.button(key="deployment-plan").disabled, "one deployment at a time"
         test = press(test, "Stop")
-        assert "stops after each target under way" in texts(test)
+        assert "Stopping: finishing each target in progress" in texts(test)
         assert "Stop" not in {button.label for button in test.button}
     finally:
         let_go.set()
     eventually(lambda: not work.running)
     assert [work.status(step.id) for step in steps] == [Status.DONE, Status.NOT_RUN]
     test = test.run()
-    assert "1 target not done. It was stopped." in texts(test).replace("\\", "")
+    assert "1 target did not complete. Stopped by a user." in texts(test).replace("\\", "")
     assert not test.button(key="deployment-plan").disabled

@@ -1,4 +1,4 @@
-"""Text from outside stays text in Streamlit's Markdown."""
+"""Untrusted text is escaped for Streamlit's Markdown."""
 
 from app.shared.components import plain
 

@@ -1,4 +1,4 @@
-"""A cell of a table is text: no formula for a spreadsheet, nothing hidden."""
+"""Table cells are text: no formulas, no hidden characters."""
 
 import ast
 from pathlib import Path

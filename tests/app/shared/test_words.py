@@ -1,4 +1,4 @@
-"""Times and names in words."""
+"""Formatting of times, counts, and names."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -42,8 +42,8 @@ def test_never_and_no_moment() -> None:
 
 
 def test_counts_and_lists() -> None:
-    assert [count(n, "database") for n in (0, 1, 2)] == ["no databases", "1 database", "2 databases"]
-    assert [listed(words) for words in ([], ["a"], ["a", "b", "c"])] == ["", "a", "a, b and c"]
+    assert [count(n, "database") for n in (0, 1, 2)] == ["0 databases", "1 database", "2 databases"]
+    assert [listed(words) for words in ([], ["a"], ["a", "b", "c"])] == ["", "a", "a, b, and c"]
 
 
 @pytest.mark.parametrize("text", ["plain", "a`b", "``", "x ``` y", "\x1b[31mred\x00"])

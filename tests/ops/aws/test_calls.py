@@ -1,4 +1,4 @@
-"""botocore's errors as ours: by code, never by message."""
+"""Translation of botocore errors by code, never by message."""
 
 import pytest
 from botocore import exceptions as boto
@@ -29,12 +29,12 @@ KINDS = {
 
 
 @pytest.mark.parametrize("code", KINDS)
-def test_an_answer_is_told_by_its_code(code: str) -> None:
+def test_error_responses_are_translated_by_code(code: str) -> None:
     answer = boto.ClientError({"Error": {"Code": code, "Message": "AccessDenied? said AWS."}}, "DoIt")
     with pytest.raises(errors.SlipwayError) as caught, translated("Doing it"):
         raise answer
     assert type(caught.value) is KINDS[code]
-    assert str(caught.value).startswith("Doing it: ")
+    assert str(caught.value).startswith("Doing it failed: ")
     assert caught.value.hint
     assert caught.value.__cause__ is answer
 
@@ -53,13 +53,13 @@ CORE = [
 
 
 @pytest.mark.parametrize(("raised", "kind"), CORE, ids=[type(raised).__name__ for raised, _ in CORE])
-def test_what_never_reached_aws_is_told_as_well(raised: Exception, kind: type[errors.SlipwayError]) -> None:
+def test_connection_errors_are_translated(raised: Exception, kind: type[errors.SlipwayError]) -> None:
     with pytest.raises(errors.SlipwayError) as caught, translated("Doing it"):
         raise raised
     assert type(caught.value) is kind
     assert caught.value.hint
 
 
-def test_other_errors_pass() -> None:
+def test_other_errors_are_not_translated() -> None:
     with pytest.raises(KeyError), translated("Doing it"):
         raise KeyError("ours")

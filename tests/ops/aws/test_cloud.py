@@ -1,4 +1,4 @@
-"""The Cloud: accounts, roles, clients, and reading many places at once."""
+"""The Cloud: accounts, roles, clients, and reading places in parallel."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -74,7 +74,7 @@ def test_reading_keeps_errors_in_their_place_and_is_bounded() -> None:
             now[0] += 1
             most[0] = max(most[0], now[0])
             if now[0] == SETTINGS.concurrency:
-                gate.release(len(places))  # all slots are busy at once: let everybody go on
+                gate.release(len(places))  # all slots are in use: release all threads
         assert gate.acquire(timeout=10)
         with lock:
             now[0] -= 1

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ops.aws.pace import PATIENCE_S, Pace
+from ops.aws.pace import TIMEOUT_S, Pace
 from ops.errors import NotFound, Throttled
 
 
@@ -57,7 +57,7 @@ def test_what_is_throttled_for_ever_is_given_up() -> None:
 
     with pytest.raises(Throttled):
         pace.call(call)
-    assert PATIENCE_S < clock.now < PATIENCE_S + 20
+    assert TIMEOUT_S < clock.now < TIMEOUT_S + 20
 
 
 def test_another_error_is_not_repeated() -> None:

@@ -1,4 +1,4 @@
-"""The command line on the embedded cloud: words for people, JSON for scripts, exit statuses for CI."""
+"""The command line on the embedded cloud: tables, JSON, errors, and exit statuses."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def connected(embedded: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
-    """What a command prints with --json."""
+    """Return the parsed output of a command with --json."""
     assert main(["--json", *arguments]) == 0
     return json.loads(capsys.readouterr().out)
 
@@ -79,7 +79,7 @@ def test_deploying_previews_then_deploys_then_deletes(
 
 WRONG = {
     "no such pipeline": (["refresh", "nope"], 1, "nope has no snapshot pipeline"),
-    "no such account": (["databases", "--account", "nobody"], 1, "No account 'nobody'"),
+    "no such account": (["databases", "--account", "nobody"], 1, "The account 'nobody' is not configured"),
     "no such run": (["show", SHOP, "nope"], 1, "nope"),
     "no such file": (["deploy", SHOP, "--policy", "/no/file.toml"], 1, "/no/file.toml cannot be read"),
     "nothing shared": (["restore", SHOP, "--into", "development"], 1, "shared with 333333333333"),
@@ -95,7 +95,7 @@ def test_a_wrong_call_says_what_and_what_next(capsys: pytest.CaptureFixture[str]
     assert main(["snapshots", *arguments]) == status
     said = capsys.readouterr().err
     assert message in said
-    assert "Next: " in said
+    assert "Hint: " in said
 
 
 def test_an_unknown_command_is_a_wrong_call() -> None:
@@ -121,5 +121,5 @@ def test_a_viewer_changes_nothing(
     monkeypatch.setenv("SLIPWAY_LOCAL_ROLE", "viewer")
     assert main(["snapshots", "refresh", SHOP]) == 1
     said = capsys.readouterr().err
-    assert "is viewer. Nothing was changed." in said
-    assert "Next: Ask somebody who is operator" in said
+    assert "has the role viewer. Nothing was changed." in said
+    assert "Hint: Ask an administrator for the role" in said

@@ -61,7 +61,7 @@ def test_an_estimate_names_both_engines(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_a_mistake_is_marked_at_its_place(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["logs", "search", "ok levl:error"]) == 1
-    assert "ok levl:error\n   ^\nFailed: There is no field 'levl'" in capsys.readouterr().err
+    assert "ok levl:error\n   ^\nError: There is no field 'levl'" in capsys.readouterr().err
 
 
 def test_what_is_not_known_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""The commands themselves, given by somebody who may not: each is refused in words, and changes nothing.
+"""Commands that are run with a role that is too low: each one fails with an explanation and changes nothing.
 
-Those that find something to do on the sample; behind all others is the same check
+These are the commands that the sample data allows; the others use the same check
 (`tests/app/test_operations.py`).
 """
 
@@ -23,17 +23,17 @@ COMMANDS = [
     (Operation.PREPARE_STACK, "rollouts deploy"),
     (Operation.PREPARE_STACK, "setup deploy roles --accounts qa --set WorkbenchArn=arn:aws:iam::1:role/x"),
     (Operation.DELETE_STACK, f"snapshots delete {SHOP} --confirm snapshots-{SHOP}"),
-    (Operation.DELETE_STACK, f"snapshots delete {SHOP}"),  # who may not is not asked to confirm either
+    (Operation.DELETE_STACK, f"snapshots delete {SHOP}"),  # the role is checked before the confirmation
     (Operation.REFRESH_SNAPSHOT, f"snapshots refresh {SHOP}"),
     (Operation.STOP_REFRESH, f"snapshots stop {SHOP} refresh-1"),
     (Operation.CLEAN_UP_REFRESH, f"snapshots clean-up {SHOP} refresh-1"),
     (Operation.PREVIEW_ROLLOUT, f"rollouts plan {EXAMPLE}"),
     (Operation.PREVIEW_ROLLOUT, f"rollouts start {EXAMPLE}"),
-    (Operation.ORDER_ROLLOUT, "rollouts pause welcome-1 --reason x"),
-    (Operation.ORDER_ROLLOUT, "rollouts resume welcome-1 --reason x"),
-    (Operation.ORDER_ROLLOUT, "rollouts roll-back welcome-1 --reason x"),
-    (Operation.ORDER_ROLLOUT, "rollouts skip-bake welcome-1 --reason x"),
-    (Operation.ORDER_ROLLOUT, "rollouts override welcome-1 --reason x"),
+    (Operation.CONTROL_ROLLOUT, "rollouts pause welcome-1 --reason x"),
+    (Operation.CONTROL_ROLLOUT, "rollouts resume welcome-1 --reason x"),
+    (Operation.CONTROL_ROLLOUT, "rollouts roll-back welcome-1 --reason x"),
+    (Operation.CONTROL_ROLLOUT, "rollouts skip-bake welcome-1 --reason x"),
+    (Operation.CONTROL_ROLLOUT, "rollouts override welcome-1 --reason x"),
     (Operation.FREEZE_ROLLOUTS, "rollouts freeze --reason x"),
     (Operation.FREEZE_ROLLOUTS, "rollouts unfreeze"),
     (Operation.SHARE_REPLICATION, "support-stacks replication deploy --account qa --regions eu-west-1"),
@@ -54,7 +54,7 @@ def audit(
 
 
 @pytest.mark.parametrize("operation, command", COMMANDS, ids=[command for _, command in COMMANDS])
-def test_who_may_not_is_refused(
+def test_commands_require_the_role(
     operation: Operation,
     command: str,
     audit: FileAudit,
@@ -62,8 +62,8 @@ def test_who_may_not_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for role in Role:
-        if not operation.may(role):
+        if not operation.allows(role):
             monkeypatch.setenv("SLIPWAY_LOCAL_ROLE", role)
             assert main(command.split()) == 1
-            assert f"this needs the role {operation.role};" in capsys.readouterr().err
+            assert f"requires the role {operation.role};" in capsys.readouterr().err
     assert audit.read(1) == []

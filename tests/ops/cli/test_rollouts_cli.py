@@ -39,7 +39,7 @@ def test_a_mistake_fails_with_its_line(run: Any, tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_text(Path(EXAMPLE).read_text().replace("at_once = 3", 'at_once = "three"'))
     status, _, err = run("rollouts", "validate", str(path))
-    assert status == 1 and "line 23" in err and "Next:" in err
+    assert status == 1 and "line 23" in err and "Hint:" in err
 
 
 def test_the_calendar_is_planned_without_aws(run: Any) -> None:

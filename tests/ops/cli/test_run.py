@@ -1,4 +1,4 @@
-"""`python -m ops run`: prints its address, answers, and leaves nothing behind when it is ended."""
+"""`python -m ops run`: prints its URL, serves pages, and stops all its processes."""
 
 import os
 import shutil
@@ -41,10 +41,10 @@ def run(folder: Path, port: int) -> "subprocess.Popen[bytes]":
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_answers_at_its_address_and_ends_whole(folder: Path, number: signal.Signals) -> None:
+def test_serves_pages_and_stops_all_processes(folder: Path, number: signal.Signals) -> None:
     port = free_port()
     process = run(folder, port)
-    eventually(lambda: f"Slipway is at http://127.0.0.1:{port}" in (folder / "out").read_text())
+    eventually(lambda: f"Slipway is running at http://127.0.0.1:{port}" in (folder / "out").read_text())
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", "/")
     assert connection.getresponse().status == 200
@@ -58,11 +58,11 @@ def test_it_answers_at_its_address_and_ends_whole(folder: Path, number: signal.S
     eventually(lambda: not marked(folder / "embedded"))
 
 
-def test_a_port_that_is_taken_is_told(folder: Path) -> None:
+def test_port_in_use_is_reported(folder: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         process = run(folder, taken.getsockname()[1])
         assert process.wait(120) == 1
-    assert "is taken by another program" in (folder / "out").read_text()
+    assert "is already in use" in (folder / "out").read_text()
     assert marked(folder / "embedded") == []

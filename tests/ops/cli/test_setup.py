@@ -1,4 +1,4 @@
-"""`setup deploy`: the roles of an account, by a change set that is shown, audited, or forgotten again."""
+"""`setup deploy`: the roles of an account, through a change set that is previewed and audited."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ ROLES_OF_QA = ("setup", "deploy", "roles", "--accounts", "qa")
 
 @pytest.fixture(autouse=True)
 def connected(embedded: RunningCloud, cloud: Cloud, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In accounts that have no roles of ours yet: other tests deploy them as well."""
+    """Delete the roles in all accounts first, because other tests deploy them too."""
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
     for account in cloud.accounts:
         stacks = cloud.client("cloudformation", account.id, cloud.settings.home_region)
@@ -42,30 +42,30 @@ def test_the_roles_are_previewed_deployed_and_changed(
     assert {each.result for each in records} >= {"started", "done"}
     capsys.readouterr()
 
-    assert main([*ROLES_OF_QA]) == 0  # what is not named stays
+    assert main([*ROLES_OF_QA]) == 0  # parameters that are not set keep their values
     assert "is up to date" in capsys.readouterr().out
     assert main(["--json", *ROLES_OF_QA, "--set", "Rollouts=yes", "--dry-run"]) == 0
     (would,) = json.loads(capsys.readouterr().out)
     assert {change["logical_id"] for change in would["changes"]} >= {"Role"}
 
 
-def test_what_is_missing_or_not_known_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    asked = ("setup", "deploy", "app", "--accounts", "qa")
+def test_missing_and_unknown_parameters_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ("setup", "deploy", "app", "--accounts", "qa")
     for arguments, words in (
-        ((), "slipway-app needs Vpc, BalancerSubnets, TaskSubnets, DomainName"),
+        ((), "slipway-app requires the parameters Vpc, BalancerSubnets, TaskSubnets, DomainName"),
         (("--set", "Vpcs=x"), "slipway-app has no parameter Vpcs"),
         (("--set", "Vpc"), "'Vpc' sets nothing"),
     ):
-        assert main([*asked, *arguments]) == 1
+        assert main([*command, *arguments]) == 1
         assert words in capsys.readouterr().err
 
 
-def test_who_may_not_deploy_changes_nothing(
+def test_deploying_requires_the_role(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SLIPWAY_LOCAL_ROLE", "operator")
-    asked = ("setup", "deploy", "roles", "--accounts", "development", "--set", WHO)
-    assert main([*asked]) == 1
-    assert "needs the role administrator" in capsys.readouterr().err
+    command = ("setup", "deploy", "roles", "--accounts", "development", "--set", WHO)
+    assert main([*command]) == 1
+    assert "requires the role administrator" in capsys.readouterr().err
     where = (cloud.account("development").id, cloud.settings.home_region)
     assert read_stack(cloud, *where, ROLES.name) is None

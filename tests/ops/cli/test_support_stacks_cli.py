@@ -102,11 +102,11 @@ def test_a_clean_up_asks_refuses_another_plan_and_does_what_was_shown(capsys: Ca
     chosen = (dead, *NOW)
     _, plan = answer(capsys, "plan", *chosen)
     status, out, err = run(capsys, "clean-up", *chosen)
-    assert (status, f"Next: Add --confirm {dead}" in err) == (3, True)
+    assert (status, f"Hint: Add --confirm {dead}" in err) == (3, True)
     assert f"Delete the stack {dead} and its key" in out
     status, _, err = run(capsys, "clean-up", *chosen, "--fingerprint", "0123456789abcdef")
     assert status == 3
-    assert f"its fingerprint is {plan['fingerprint']} now" in err and "Next: " in err
+    assert f"its fingerprint is {plan['fingerprint']} now" in err and "Hint: " in err
     status, shown = answer(capsys, "clean-up", *chosen, "--dry-run")
     assert (status, shown["confirm"]) == (0, dead)
     status, done = answer(
@@ -143,7 +143,7 @@ WRONG = {
 def test_a_wrong_call_says_what_and_what_next(capsys: Capture, case: str) -> None:
     arguments, status, message = WRONG[case]
     found, _, said = run(capsys, *arguments)
-    assert (found, message in said, "Next: " in said) == (status, True, True), said
+    assert (found, message in said, "Hint: " in said) == (status, True, True), said
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The stacks of Slipway's own roles and of the pages: as recorded, and no wider than the code's calls."""
+"""The templates of Slipway's roles and pages: as recorded, with permissions for exactly the code's calls."""
 
 import ast
 import json
@@ -10,14 +10,14 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from ops.own_stacks import OWN
+from ops.own_stacks import STACKS
 from ops.templates.access import JOBS
 from ops.templates.access.fargate import COMMAND
 from ops.templates.access.grants import COMMON
 
 ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "tests/data/templates"
-# Calls that are named otherwise in IAM: Service Authorization Reference.
+# Calls whose IAM action has another name, from the Service Authorization Reference.
 IN_IAM = {
     "list_objects_v2": "s3:ListBucket",
     "head_bucket": "s3:ListBucket",
@@ -48,7 +48,7 @@ def actions(*kinds: str) -> set[str]:
 
 
 def called() -> set[str]:
-    """The names of all methods and paginators that ops/aws asks of clients."""
+    """Return the names of all client methods and paginators in ops/aws."""
     names = set()
     for path in sorted((ROOT / "ops/aws").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -59,12 +59,10 @@ def called() -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("which", OWN)
+@pytest.mark.parametrize("which", STACKS)
 def test_the_template_is_the_recorded_one(which: str) -> None:
     recorded = json.loads((GOLDEN / f"setup-{which}.json").read_text())
-    assert json.loads(OWN[which].template().to_json()) == recorded, (
-        "run `make golden` and look at the difference"
-    )
+    assert json.loads(STACKS[which].template().to_json()) == recorded, "run `make golden` and review the diff"
 
 
 def test_whatever_the_code_calls_is_granted() -> None:
@@ -84,7 +82,7 @@ def test_whatever_the_code_calls_is_granted() -> None:
 
 def test_what_only_looks_changes_nothing() -> None:
     grants = [grant for job in JOBS for grant in job.reads]
-    # Athena keeps what it answers with the rights of who asks.
+    # Athena writes results with the permissions of the caller.
     answers = [one for one in grants if all(name.endswith("/results/*") for name in one.resources)]
     assert {action for one in answers for action in one.actions} == {
         "s3:AbortMultipartUpload",
@@ -103,7 +101,7 @@ def test_what_changes_names_its_resources() -> None:
 
 
 def resources(which: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(OWN[which].template().to_json())["Resources"]
+    found: dict[str, Any] = json.loads(STACKS[which].template().to_json())["Resources"]
     return found
 
 
@@ -152,7 +150,7 @@ def test_the_image_holds_what_the_pages_need_and_starts_as_the_procfile_does() -
     assert all((ROOT / path).exists() for path in copied)
     assert {"app", "ops", "pages", "queries", "requirements.txt"} <= set(copied)
     secret_free = [path for path in copied if path.startswith(".streamlit")]
-    assert secret_free == [".streamlit/config.toml"]  # a checkout's secrets.toml stays where it is
+    assert secret_free == [".streamlit/config.toml"]  # secrets.toml must not get into the image
     (procfile,) = (ROOT / "Procfile").read_text().splitlines()
     start = procfile.removeprefix("web: ").replace("$PORT", "8501")
     assert " ".join(json.loads(text[text.index("CMD ") + 4 :])) == start

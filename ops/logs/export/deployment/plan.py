@@ -26,7 +26,7 @@ from ops.logs.export.deployment.deployed import (
 )
 from ops.logs.export.deployment.stacks import STACK, central_spec, member_spec
 from ops.operations import Operation
-from ops.plan import READY, Check, Plan, Readiness, Resource, Say, Step
+from ops.plan import READY, Check, Plan, Readiness, ReportProgress, Resource, Step
 
 MAX_PARALLEL = 6  # stacks: each one is polled once a second
 DEPLOY, REMOVE = "Deploy the log export", "Remove the log export"  # how the plans' titles begin
@@ -176,7 +176,7 @@ def _deploy_step(
     else:
         evidence = f"up to {len(json.loads(planned.spec.template_body)['Resources'])} resources"
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         spec = _with_target(cloud, planned, request.central)
         whole_stacks.bring_up(cloud, spec, planned.uploads, say, may_go=_may_replace)
 

@@ -8,12 +8,12 @@ import boto3
 
 from ops.audit import Actor, FileAudit, Record, timestamp
 from ops.aws.cloud import Cloud
-from ops.aws.logs.audit_trail import LONGEST_TEXT, GroupAudit, open_audit
+from ops.aws.logs.audit_trail import MAX_FIELD_LENGTH, GroupAudit, open_audit
 from ops.embedded.accounts import QA, WORKBENCH, endpoint
 from ops.embedded.lifecycle import RunningCloud
 from ops.errors import AuditUnavailable
 from ops.operations import Operation
-from ops.plan import Plan, Resource, Say, Step, execute
+from ops.plan import Plan, ReportProgress, Resource, Step, execute
 from ops.settings import Account
 
 RECORD = Record(
@@ -66,7 +66,7 @@ def test_other_events_are_skipped_and_long_text_is_truncated(cloud: Cloud) -> No
             logEvents=[{"timestamp": now, "message": text}],
         )
     (record,) = audit.read(9)
-    assert record.reason.startswith("x" * LONGEST_TEXT) and record.reason.endswith("(300000 characters)")
+    assert record.reason.startswith("x" * MAX_FIELD_LENGTH) and record.reason.endswith("(300000 characters)")
 
 
 def test_without_an_audit_record_nothing_changes(cloud: Cloud, embedded: RunningCloud) -> None:
@@ -94,7 +94,7 @@ def test_without_an_audit_record_nothing_changes(cloud: Cloud, embedded: Running
     limited = Cloud(replace(cloud.settings, accounts=(reader,)), cloud.endpoint)
     acted: list[str] = []
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         acted.append("acted")
 
     plan = Plan("A plan", (Step("a", "Act", Resource("k", "i", "1", "r"), act, {}),), Operation.DELETE_STACK)

@@ -104,6 +104,6 @@ def test_what_does_not_exist_is_not_found(stub: Stubber) -> None:
 
 def test_a_refusal_names_the_machine(stub: Stubber) -> None:
     stub.add_client_error("list_executions", "AccessDeniedException", "not authorized")
-    with pytest.raises(AccessDenied, match=r"^Listing the runs of snapshots: access denied") as raised:
+    with pytest.raises(AccessDenied, match=r"^Listing the runs of snapshots failed: access denied") as raised:
         stepfunctions.list_executions(CLIENT, MACHINE, limit=5)
     assert raised.value.operation == "ListExecutions"

@@ -1,4 +1,4 @@
-"""Plans behind the pages: joined on the second click, kept without a browser, stopped between steps."""
+"""Plans in the background: joined on the second click, stopped between steps."""
 
 import threading
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.shared.work import Work, Works
+from app.shared.plan_runs import PlanRun, PlanRuns
 from ops.audit import Actor, FileAudit
 from ops.errors import Conflict
 from ops.operations import Operation
-from ops.plan import Plan, Resource, Say, Status, Step
+from ops.plan import Plan, ReportProgress, Resource, Status, Step
 
 RESOURCE = Resource("AWS::Test::Thing", "thing", "111111111111", "eu-west-1")
 ACTOR = Actor("tester", "page")
@@ -21,12 +21,12 @@ def audit(tmp_path: Path) -> FileAudit:
     return FileAudit(tmp_path / "audit.jsonl")
 
 
-def plan(*acts: Callable[[Say], None]) -> Plan:
+def plan(*acts: Callable[[ReportProgress], None]) -> Plan:
     steps = [Step(f"s{n}", f"Do {n}", RESOURCE, act, {}) for n, act in enumerate(acts)]
     return Plan("A test", tuple(steps), Operation.DELETE_STACK)
 
 
-def ended(work: Work) -> Work:
+def ended(work: PlanRun) -> PlanRun:
     for thread in threading.enumerate():
         if thread.name == work.plan.title:
             thread.join(10)
@@ -37,11 +37,11 @@ def ended(work: Work) -> Work:
 def test_the_second_click_joins_the_first(audit: FileAudit) -> None:
     let_go, calls = threading.Event(), []
 
-    def act(say: Say) -> None:
+    def act(say: ReportProgress) -> None:
         calls.append(1)
         let_go.wait(10)
 
-    works = Works()
+    works = PlanRuns()
     first = works.start(plan(act), actor=ACTOR, audit=audit)
     assert works.start(plan(act), actor=ACTOR, audit=audit) is first
     let_go.set()
@@ -51,14 +51,14 @@ def test_the_second_click_joins_the_first(audit: FileAudit) -> None:
 
 
 def test_progress_and_error_are_kept(audit: FileAudit) -> None:
-    def talk(say: Say) -> None:
+    def talk(say: ReportProgress) -> None:
         say("one")
         say("two")
 
-    def fail(say: Say) -> None:
+    def fail(say: ReportProgress) -> None:
         raise Conflict("It is busy.", hint="Wait.")
 
-    works = Works()
+    works = PlanRuns()
     work = ended(works.start(plan(talk, fail), actor=ACTOR, audit=audit))
     assert works.get(work.id) is work
     assert work.messages("s0") == ["one", "two"]
@@ -68,16 +68,16 @@ def test_progress_and_error_are_kept(audit: FileAudit) -> None:
 
 
 def test_stop_takes_effect_before_the_next_step(audit: FileAudit) -> None:
-    holder: dict[str, Work] = {}
+    holder: dict[str, PlanRun] = {}
     started = threading.Event()
     seen: list[bool] = []
 
-    def first(say: Say) -> None:
+    def first(say: ReportProgress) -> None:
         started.wait(10)
         holder["work"].stop()
         seen.append(holder["work"].stopping)
 
-    work = Works().start(plan(first, lambda say: None), actor=ACTOR, audit=audit)
+    work = PlanRuns().start(plan(first, lambda say: None), actor=ACTOR, audit=audit)
     holder["work"] = work
     started.set()
     ended(work)
@@ -87,8 +87,8 @@ def test_stop_takes_effect_before_the_next_step(audit: FileAudit) -> None:
 
 
 def test_old_ones_are_forgotten(audit: FileAudit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Works, "KEPT", 2)
-    works = Works()
+    monkeypatch.setattr(PlanRuns, "KEPT", 2)
+    works = PlanRuns()
     ids = []
     for number in range(4):
         work = works.start(Plan(f"Plan {number}", (), Operation.DELETE_STACK), actor=ACTOR, audit=audit)

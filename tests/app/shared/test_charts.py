@@ -1,17 +1,17 @@
-"""A chart is drawn once for all who look at the same, and as Altair has it."""
+"""Charts are rendered once for all sessions."""
 
 from datetime import UTC, datetime
 
 from streamlit.testing.v1 import AppTest
 
-from app.shared.drawn import shared
+from app.shared.charts import shared_clock
 
 
 def page() -> None:
     import altair as alt
     import streamlit as st
 
-    from app.shared.drawn import show_chart
+    from app.shared.charts import show_chart
 
     def bars(rows: list[dict[str, int]]) -> alt.Chart:
         drawn.append(rows)
@@ -25,7 +25,7 @@ def page() -> None:
     show_chart(bars, [{"n": 2}], key="three")
 
 
-def test_the_same_is_drawn_once() -> None:
+def test_equal_charts_are_rendered_once() -> None:
     test = AppTest.from_function(page, default_timeout=60).run()
     assert not test.exception
     assert test.session_state["drawn"] == [[{"n": 1}], [{"n": 2}]]
@@ -35,6 +35,6 @@ def test_the_same_is_drawn_once() -> None:
     assert len(test.session_state["drawn"]) == 2
 
 
-def test_those_who_look_at_about_the_same_time_see_the_same_clock() -> None:
+def test_sessions_share_a_clock() -> None:
     early, late = (datetime(2026, 1, 1, 0, 0, second, 5, UTC) for second in (8, 9))
-    assert shared(early) == shared(late) == datetime(2026, 1, 1, 0, 0, 8, tzinfo=UTC)
+    assert shared_clock(early) == shared_clock(late) == datetime(2026, 1, 1, 0, 0, 8, tzinfo=UTC)

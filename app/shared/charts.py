@@ -1,0 +1,25 @@
+"""Charts that are rendered once and cached for all sessions."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+CLOCK_STEP_S = 2
+
+
+def show_chart(draw: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """Show the Altair chart `draw(*args)`. Its specification is cached, because creating it is slow."""
+    return st.vega_lite_chart(spec=_spec(draw, f"{draw.__module__}.{draw.__qualname__}", args), **options)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _spec(_draw: Callable[..., Any], name: str, args: tuple[Any, ...]) -> dict[str, Any]:
+    spec: dict[str, Any] = _draw(*args).to_dict()
+    return spec
+
+
+def shared_clock(now: datetime) -> datetime:
+    """Round the time down, so that sessions that rerun at about the same time share a chart."""
+    return now.replace(second=now.second - now.second % CLOCK_STEP_S, microsecond=0)

@@ -1,0 +1,67 @@
+"""The progress of a background plan with many steps: progress bar, step messages, Stop button, and result."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from app.shared import navigation
+from app.shared.components import operation_button, plain, show_plan_progress
+from app.shared.plan_runs import PlanRun
+from app.shared.session import Workbench
+from app.shared.words import count
+from ops.plan import Status
+
+REFRESH_S = 1.0
+UNFINISHED = (None, Status.RUNNING, Status.NOT_RUN)
+
+
+def show_plan_panel(
+    bench: Workbench, run: PlanRun, *, key: str, thing: str, then: Callable[[], object], advice: str
+) -> None:
+    """Show a plan run. The panel refreshes itself; after the run, it calls `then` and reruns the page.
+
+    `thing` is the noun for a step; `advice` is shown if some steps did not succeed.
+    """
+    live = run.running
+
+    @st.fragment(run_every=REFRESH_S if live else None)
+    def panel() -> None:
+        if live and not run.running:
+            then()
+            st.rerun()
+        steps = run.plan.steps
+        finished = sum(run.status(step.id) not in UNFINISHED for step in steps)
+        with st.container(border=True):
+            with st.container(horizontal=True, horizontal_alignment="distribute"):
+                st.markdown(f"**{plain(run.plan.title)}** · {finished} of {count(len(steps), thing)}")
+                if run.stopping:
+                    st.markdown(f":material/hourglass_top: Stopping: finishing each {thing} in progress…")
+                elif run.running:
+                    operation_button(
+                        bench,
+                        run.plan.operation,
+                        "Stop",
+                        key=f"{key}-stop",
+                        icon=":material/stop_circle:",
+                        on_click=run.stop,
+                    )
+            st.progress(finished / max(len(steps), 1))
+            with st.expander(f"{thing.capitalize()}s", expanded=run.running):
+                show_plan_progress(run)
+            if not run.running:
+                _show_result(run, thing, advice)
+
+    panel()
+
+
+def _show_result(run: PlanRun, thing: str, advice: str) -> None:
+    if run.outcome and run.outcome.ok:
+        st.success("Succeeded.", icon=":material/check_circle:")
+    elif run.outcome:
+        unfinished = [r for r in run.outcome.results if r.status not in (Status.DONE, Status.ALREADY)]
+        reasons = [f"{r.step.does}: {r.reason}" for r in unfinished if r.status is not Status.NOT_RUN]
+        why = plain("; ".join(reasons[:3]) or "Stopped by a user.")
+        st.warning(
+            f"{count(len(unfinished), thing)} did not complete. {why} {advice}", icon=":material/warning:"
+        )
+    st.page_link(navigation.audit(), label="Show in the audit log", icon=":material/history:")
