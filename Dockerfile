@@ -1,4 +1,4 @@
-# The pages as an image, for `python -m ops setup template app`. Files that change lie in /run/slipway, a volume.
+# The image of the pages, for `python -m ops setup deploy app`. Files that change are in the volume /run/slipway.
 FROM python:3.11-slim
 WORKDIR /slipway
 COPY requirements.txt .

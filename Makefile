@@ -1,4 +1,4 @@
-# Two commands for a newcomer: `make run` and `make test`.
+# To get started: `make run` and `make test`.
 PYTHON ?= python3
 PORT ?= 8501
 SLIPWAY_DATA ?= .slipway
@@ -10,19 +10,19 @@ all: lint test
 
 .venv/.made: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Slipway needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	  { echo "Slipway requires Python 3.11 or later. Run: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -m venv --clear .venv
-	@echo "Installing the pinned requirements into .venv (once, some minutes)…"
+	@echo "Installing the pinned requirements in .venv (once, takes some minutes)…"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-# checkov pins other versions of what Slipway uses, so it lives apart.
+# checkov pins other versions of Slipway's dependencies, so it has its own environment.
 .venv-checkov/.made: requirements-checkov.txt
 	@$(PYTHON) -m venv --clear .venv-checkov
 	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-checkov.txt
 	@touch $@
 
-# Bandit, a scan for secrets, known vulnerabilities, what we ship and under which licences.
+# Bandit, detect-secrets, pip-audit, and the generators of the SBOM and the license list.
 .venv-audit/.made: requirements-audit.txt
 	@$(PYTHON) -m venv --clear .venv-audit
 	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
@@ -34,7 +34,7 @@ run: .venv/.made
 test: .venv/.made
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-# The pictures of the guides, taken anew from the embedded cloud's sample.
+# Update the screenshots of the guides from the sample data of the embedded cloud.
 pictures: .venv/.made
 	@SLIPWAY_PICTURES=docs $(BIN)/python -m pytest -q tests/browser/test_pictures.py tests/browser/test_log_export.py
 
@@ -60,14 +60,14 @@ audit: .venv-audit/.made
 	  --exclude-files '^(requirements.*\.txt|docs/sbom\.json)$$'
 	@if $(AUDIT)/python -c 'import urllib.request as r; r.urlopen("$(VULNERABILITIES)", timeout=5)' 2>/dev/null; \
 	  then $(AUDIT)/pip-audit --progress-spinner off --vulnerability-service osv --disable-pip -r requirements.txt; \
-	  else echo "pip-audit did not run: no database of vulnerabilities at $(VULNERABILITIES) can be reached"; fi
+	  else echo "Skipped pip-audit: cannot reach the vulnerability database at $(VULNERABILITIES)"; fi
 
 fix: .venv/.made
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-# What the code writes, kept to see in a diff what a change does to it: templates as they are deployed, the
-# table of operations.
+# Update the generated files, so that a diff shows how a change affects them: the templates as they are deployed,
+# and the table of operations.
 golden: .venv/.made
 	@$(BIN)/python -m ops snapshots template > $(GOLDEN)/snapshots.json
 	@$(BIN)/python -m ops logs export-template central > $(GOLDEN)/logs.json
@@ -86,7 +86,7 @@ notebook: .venv/.notebooks
 	@PYTHONPATH="$(CURDIR)" SLIPWAY_DATA="$(abspath $(SLIPWAY_DATA))" \
 	  $(BIN)/python -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
-# What the benchmarks are measured against.
+# The tools that the benchmarks compare with.
 .venv/.bench: .venv/.made requirements-bench.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@touch $@
@@ -94,7 +94,8 @@ notebook: .venv/.notebooks
 bench: .venv/.bench
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done
 
-# The pinned files are compiled from the ranges in pyproject.toml, the larger set first: both agree on every version.
+# Compile the pinned requirements from the ranges in pyproject.toml. The development set comes first and constrains
+# the others, so that they agree on every version.
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make requirements"
 requirements:
@@ -106,9 +107,9 @@ requirements:
 	$(UV_COMPILE) --group audit -o requirements-audit.txt
 	$(MAKE) --no-print-directory shipped
 
-# What is shipped, in the forms that auditors read.
+# Generate the SBOM and the license list of the runtime dependencies.
 shipped: .venv/.made .venv-audit/.made
 	@$(AUDIT)/cyclonedx-py requirements --output-reproducible requirements.txt -o docs/sbom.json
-	@{ printf '# Licences\n\nOf every package that runs with Slipway; `make shipped` writes this page and [the SBOM](sbom.json).\n\n'; \
+	@{ printf '# Licenses\n\nThe licenses of all runtime dependencies. `make shipped` generates this page and [the SBOM](sbom.json).\n\n'; \
 	  $(AUDIT)/pip-licenses --python $(BIN)/python --format markdown --with-urls \
 	    --packages $$(sed -n 's/^\([A-Za-z0-9_.-]*\)==.*/\1/p' requirements.txt); } > docs/licences.md

@@ -1,4 +1,4 @@
-"""The runbook names every alarm of the templates and every error of the code, and nothing else."""
+"""The runbook lists exactly the alarms of the templates and the errors of the code."""
 
 import ast
 import json
@@ -11,13 +11,13 @@ RUNBOOK = (ROOT / "docs/runbook.md").read_text()
 
 
 def named(part: str) -> set[str]:
-    """The first cells of the part's table."""
+    """Return the first cells of the section's table."""
     section = RUNBOOK.split(f"## {part}\n")[1].split("\n## ")[0]
     return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
 
 
 def errors() -> set[str]:
-    """SlipwayError and whatever is made from it, in ops and app."""
+    """Return SlipwayError and its subclasses in ops and app."""
     bases: dict[str, set[str]] = {}
     for path in [*(ROOT / "ops").rglob("*.py"), *(ROOT / "app").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -41,7 +41,7 @@ def test_every_alarm_is_in_the_runbook() -> None:
 
 
 def test_every_error_is_in_the_runbook() -> None:
-    assert errors() == named("What Slipway says")
+    assert errors() == named("Error messages")
 
 
 def test_every_rule_that_it_names_is_there() -> None:
