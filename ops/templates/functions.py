@@ -1,4 +1,4 @@
-"""The source of a Lambda function as Lambda takes it: one file, put together from the parts it imports."""
+"""The source of a Lambda function in a single file, with the modules that it imports inlined."""
 
 import re
 from importlib.resources import files
@@ -7,15 +7,15 @@ _IMPORT = re.compile(r"^from ops\.functions\.(\w+)\.(\w+) import (?:\([^)]*\)|[^
 
 
 def function_source(name: str) -> str:
-    """The text of `ops/functions/<name>/handler.py` with each part of ours in place of its first import."""
-    return _put_together(name, "handler", set())
+    """Return `ops/functions/<name>/handler.py` with each imported module of ops.functions inlined."""
+    return _inline(name, "handler", set())
 
 
-def _put_together(name: str, part: str, taken: set[str]) -> str:
-    taken.add(part)
-    text = files(f"ops.functions.{name}").joinpath(f"{part}.py").read_text("utf-8")
+def _inline(name: str, module: str, inlined: set[str]) -> str:
+    inlined.add(module)
+    text = files(f"ops.functions.{name}").joinpath(f"{module}.py").read_text("utf-8")
 
-    def source(found: re.Match[str]) -> str:
-        return "" if found[2] in taken else _put_together(found[1], found[2], taken)
+    def replace_import(match: re.Match[str]) -> str:
+        return "" if match[2] in inlined else _inline(match[1], match[2], inlined)
 
-    return _IMPORT.sub(source, text)
+    return _IMPORT.sub(replace_import, text)

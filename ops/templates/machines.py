@@ -1,4 +1,4 @@
-"""A state machine and the function that does its work, each with its log group and its least role."""
+"""A state machine and its Lambda function, each with a log group and a least-privilege role."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from ops.templates.policies import accepted, allow, document, trusts
 RETENTION_DAYS = 365
 RUNTIME = "python3.13"
 
-# What a state machine needs for its log and its traces, none of which takes a resource:
+# The actions for logging and tracing, none of which supports resource-level permissions:
 # Step Functions Developer Guide, "Logging", "X-Ray".
 _UNSCOPED = (
     *(f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")),
@@ -23,8 +23,8 @@ _UNSCOPED = (
     "xray:GetSamplingRules",
     "xray:GetSamplingTargets",
 )
-# The events of a state machine's executions that did not end by themselves.
-KILLED = {
+# The EventBridge pattern of executions that did not succeed.
+UNSUCCESSFUL_EXECUTIONS = {
     "source": ["aws.states"],
     "detail-type": ["Step Functions Execution Status Change"],
     "detail": {
@@ -37,7 +37,7 @@ KILLED = {
 def function(
     code: awslambda.Code, policy: iam.Policy, *, network: str = "Calls AWS APIs only", **properties: Any
 ) -> tuple[AWSObject, ...]:
-    """The function Handler; `network` says why it is outside of any VPC."""
+    """Return the function Handler with its role and log group. `network` says why it needs no VPC."""
     return (
         _log_group("HandlerLogs"),
         iam.Role("HandlerRole", AssumeRolePolicyDocument=trusts("lambda.amazonaws.com"), Policies=[policy]),
@@ -48,10 +48,10 @@ def function(
             Code=code,
             LoggingConfig=awslambda.LoggingConfig(LogGroup=Ref("HandlerLogs")),
             Metadata=accepted(
-                CKV_AWS_115="Called by one state machine; a reserve would take from the account's pool",
-                CKV_AWS_116="Called synchronously: errors go to the state machine, not to a queue",
+                CKV_AWS_115="Invoked by one state machine; reserving would reduce the account's concurrency",
+                CKV_AWS_116="Invoked synchronously: errors go to the state machine, not to a queue",
                 CKV_AWS_117=network,
-                CKV_AWS_173="The environment holds no secret",
+                CKV_AWS_173="The environment contains no secrets",
             ),
             **properties,
         ),
@@ -61,9 +61,9 @@ def function(
 def machine(
     definition: str, names: Mapping[str, Any], statements: Sequence[Mapping[str, Any]]
 ) -> tuple[AWSObject, ...]:
-    """The state machine StateMachine, which may call Handler and what `statements` allow.
+    """Return the state machine StateMachine, which may invoke Handler and do what `statements` allow.
 
-    `definition` as Fn::Sub takes it, `names` what stands in it beside Handler.
+    `definition` is the text for Fn::Sub; `names` are its variables besides Handler.
     """
     handler = GetAtt("Handler", "Arn")
     allowed = (
@@ -106,6 +106,6 @@ def _log_group(title: str, **properties: Any) -> logs.LogGroup:
     return logs.LogGroup(
         title,
         RetentionInDays=RETENTION_DAYS,
-        Metadata=accepted(CKV_AWS_158="Holds identifiers, no data; encrypted by default"),
+        Metadata=accepted(CKV_AWS_158="Contains identifiers, no data; encrypted by default"),
         **properties,
     )

@@ -1,4 +1,4 @@
-"""Small words for IAM policies and for findings of linters that are accepted with a reason."""
+"""Helpers for IAM policies, and for linter findings that are suppressed with a reason."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,14 +7,14 @@ from troposphere import Sub
 
 
 def arn(rest: str) -> Sub:
-    """An ARN in this partition: `arn("rds:${AWS::Region}:${AWS::AccountId}:db:*")`."""
+    """Return an ARN in this partition: `arn("rds:${AWS::Region}:${AWS::AccountId}:db:*")`."""
     return Sub("arn:${AWS::Partition}:" + rest)
 
 
 def allow(
     actions: Sequence[str], resources: Any, condition: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """One statement that allows."""
+    """Return an Allow statement."""
     statement = {"Effect": "Allow", "Action": list(actions), "Resource": resources}
     return {**statement, "Condition": dict(condition)} if condition else statement
 
@@ -24,7 +24,7 @@ def document(*statements: Any) -> dict[str, Any]:
 
 
 def trusts(service: str, condition: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The trust policy of a role that `service` assumes for this account only."""
+    """Return the trust policy of a role that the AWS service `service` may assume."""
     statement: dict[str, Any] = {
         "Effect": "Allow",
         "Principal": {"Service": service},
@@ -34,5 +34,5 @@ def trusts(service: str, condition: Mapping[str, Any] | None = None) -> dict[str
 
 
 def accepted(**reasons: str) -> dict[str, Any]:
-    """Resource metadata that tells checkov which findings are meant, each with its reason."""
-    return {"checkov": {"skip": [{"id": check, "comment": why} for check, why in reasons.items()]}}
+    """Return resource metadata that makes checkov skip checks, each with its reason."""
+    return {"checkov": {"skip": [{"id": check, "comment": reason} for check, reason in reasons.items()]}}

@@ -230,7 +230,7 @@ def _rules() -> tuple[AWSObject, ...]:
         events.Rule(
             "Killed",
             Description="Continues the run of a stopped execution in another one",
-            EventPattern=machines.KILLED,
+            EventPattern=machines.UNSUCCESSFUL_EXECUTIONS,
             Targets=[events.Target(Id="succeed", Arn=handler, InputTransformer=abandoned)],
         ),
         events.Rule(

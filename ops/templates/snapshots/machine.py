@@ -123,7 +123,7 @@ def _notices() -> tuple[AWSObject, ...]:
         events.Rule(
             "Ended",
             Description="Runs that did not succeed: tell, and clean up after those that could not themselves",
-            EventPattern=machines.KILLED,
+            EventPattern=machines.UNSUCCESSFUL_EXECUTIONS,
             Targets=[
                 events.Target(
                     Id="tell",

@@ -1,6 +1,6 @@
-"""The shared replication bucket and key of a region, and the directory that names those of all. Pure.
+"""The shared replication bucket and key of a region, and the directory of all of them. Pure.
 
-Without a helper function: what lies in the bucket expires by its life cycle, so an unused one empties itself.
+The bucket needs no Lambda function to empty it before deletion: its lifecycle rule expires every object.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ DECRYPT = ("kms:Decrypt", "kms:DescribeKey")
 
 
 def replication() -> Template:
-    """One bucket and one key, which the target accounts may read and decrypt with."""
+    """Return the template of one bucket and one key, which the target accounts may read and decrypt with."""
     stack = Template(Description=DESCRIPTION)
     stack.set_version("2010-09-09")
     stack.add_parameter(
@@ -43,9 +43,9 @@ def replication() -> Template:
             "TargetAccounts",
             Type="CommaDelimitedList",
             Default="",
-            Description="Ids of the accounts that pipelines of this account deploy to; may be empty.",
+            Description="IDs of the accounts that pipelines of this account deploy to. May be empty.",
             AllowedPattern=r"(\s*\d{12}\s*)?",
-            ConstraintDescription="account ids of 12 digits",
+            ConstraintDescription="must be account IDs of 12 digits",
         )
     )
     stack.add_parameter(
@@ -55,16 +55,16 @@ def replication() -> Template:
             Default="30",
             MinValue=1,
             MaxValue=3650,
-            Description="Days after which an artifact is deleted. A pipeline cannot retry what is older.",
+            Description="Days until an artifact expires. Pipelines cannot retry with older artifacts.",
         )
     )
     stack.add_condition("HasTargets", Not(Equals(Join("", Ref("TargetAccounts")), "")))
     for resource in (_key(), _alias(), _bucket(), _policy()):
         stack.add_resource(resource)
+    stack.add_output(Output("BucketName", Value=Ref("Bucket"), Description="Bucket for replicated artifacts"))
     stack.add_output(
-        Output("BucketName", Value=Ref("Bucket"), Description="Where artifacts are replicated to")
+        Output("KeyArn", Value=GetAtt("Key", "Arn"), Description="Key that encrypts the artifacts")
     )
-    stack.add_output(Output("KeyArn", Value=GetAtt("Key", "Arn"), Description="What they are encrypted with"))
     return stack
 
 
@@ -126,7 +126,7 @@ def _bucket() -> s3.Bucket:
             ]
         ),
         Tags=Tags({JOB_TAG: JOB}),
-        Metadata=accepted(CKV_AWS_18="Artifacts of some weeks: CloudTrail's data events tell who read them"),
+        Metadata=accepted(CKV_AWS_18="Contains short-lived artifacts; CloudTrail data events record access"),
     )
 
 
@@ -149,13 +149,13 @@ def _policy() -> s3.BucketPolicy:
 
 
 def directory(entries: Mapping[str, tuple[str, str]]) -> Template:
-    """Parameters for every region, to be deployed in each: region → bucket's name and key's ARN."""
+    """Return the template of every region's parameters. `entries`: region → bucket name and key ARN."""
     stack = Template(Description=DIRECTORY_DESCRIPTION)
     stack.set_version("2010-09-09")
     for region, (bucket, key) in sorted(entries.items()):
-        for what, value in (("bucket-name", bucket), ("key-arn", key)):
-            title = "".join(word.capitalize() for word in f"{region}-{what}".split("-"))
+        for suffix, value in (("bucket-name", bucket), ("key-arn", key)):
+            title = "".join(word.capitalize() for word in f"{region}-{suffix}".split("-"))
             stack.add_resource(
-                ssm.Parameter(title, Name=f"{PARAMETERS}/{region}/{what}", Type="String", Value=value)
+                ssm.Parameter(title, Name=f"{PARAMETERS}/{region}/{suffix}", Type="String", Value=value)
             )
     return stack

@@ -1,4 +1,4 @@
-"""The shared replication bucket and key: as recorded, private, open to target accounts for reading only."""
+"""The shared replication bucket and key: as recorded, private, and read-only for target accounts."""
 
 import json
 from pathlib import Path
@@ -9,13 +9,13 @@ GOLDEN = Path("tests/data/templates/replication.json")
 RESOURCES = json.loads(replication().to_json())["Resources"]
 
 
-def test_is_the_recorded_one() -> None:
+def test_the_template_is_as_recorded() -> None:
     assert json.loads(GOLDEN.read_text())["Resources"] == RESOURCES, (
-        "run `make golden`, look at the difference"
+        "run `make golden` and review the difference"
     )
 
 
-def test_target_accounts_read_and_decrypt_and_nothing_else() -> None:
+def test_target_accounts_can_only_read_and_decrypt() -> None:
     for name, document, sid in (
         ("BucketPolicy", "PolicyDocument", "TargetsRead"),
         ("Key", "KeyPolicy", "TargetsDecrypt"),
@@ -26,7 +26,7 @@ def test_target_accounts_read_and_decrypt_and_nothing_else() -> None:
         assert verbs <= {"GetObject", "GetBucket", "List", "Decrypt", "DescribeKey"}
 
 
-def test_the_bucket_is_private_tls_only_and_empties_itself() -> None:
+def test_the_bucket_is_private_tls_only_and_expires_objects() -> None:
     bucket = RESOURCES["Bucket"]["Properties"]
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     (rule,) = bucket["LifecycleConfiguration"]["Rules"]
@@ -37,9 +37,9 @@ def test_the_bucket_is_private_tls_only_and_empties_itself() -> None:
     assert RESOURCES["Key"]["Properties"]["EnableKeyRotation"] is True
 
 
-def test_the_directory_names_every_region() -> None:
-    made = json.loads(directory({"eu-west-1": ("b", "arn"), "us-west-2": ("c", "arn2")}).to_json())
-    values = {r["Properties"]["Name"]: r["Properties"]["Value"] for r in made["Resources"].values()}
+def test_the_directory_lists_every_region() -> None:
+    template = json.loads(directory({"eu-west-1": ("b", "arn"), "us-west-2": ("c", "arn2")}).to_json())
+    values = {r["Properties"]["Name"]: r["Properties"]["Value"] for r in template["Resources"].values()}
     assert values == {
         "/slipway/replication/eu-west-1/bucket-name": "b",
         "/slipway/replication/eu-west-1/key-arn": "arn",
