@@ -154,13 +154,13 @@ def show_changes(changes: Sequence[Change]) -> None:
             "Type": change.kind,
             "Because of": ", ".join(change.properties),
         }
-        for change in sorted(changes, key=lambda change: (not change.loses, change.logical_id))
+        for change in sorted(changes, key=lambda change: (not change.is_destructive, change.logical_id))
     ]
     show_table(rows, key="changes")
 
 
 def _word(change: Change) -> str:
     words = {"Add": "add", "Modify": "change in place", "Remove": "REMOVE"}
-    if change.action == "Modify" and change.loses:
+    if change.action == "Modify" and change.is_destructive:
         return "REPLACE" if change.replacement == "True" else "may REPLACE"
     return words.get(change.action, change.action.lower())

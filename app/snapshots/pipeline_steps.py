@@ -144,10 +144,14 @@ def show_preview(bench: Workbench, place: Place, database: str) -> None:
     st.markdown("#### Changes")
     verb = "create the pipeline" if found.creates else "change the pipeline"
     st.markdown(f"This would {verb}: {count(len(found.changes), 'resource')}.")
-    if found.lost:
-        sure = [change for change in found.lost if "True" in change.replacement or change.action == "Remove"]
+    if found.destructive_changes:
+        sure = [
+            change
+            for change in found.destructive_changes
+            if "True" in change.replacement or change.action == "Remove"
+        ]
         words = [f"{count(len(sure), 'resource')} would be removed or replaced"] if sure else []
-        if unsure := len(found.lost) - len(sure):
+        if unsure := len(found.destructive_changes) - len(sure):
             words.append(f"{count(unsure, 'resource')} may be replaced: CloudFormation knows once others are")
         st.warning(f"{'; '.join(words)}.", icon=":material/warning:")
     form.show_changes(found.changes)

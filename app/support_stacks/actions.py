@@ -1,4 +1,4 @@
-"""What the page Support stacks can do: the clean-up, the shared buckets, the way of a pipeline to them."""
+"""The actions of the page Support stacks: cleanup, shared buckets, and the migration of a pipeline."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from app.shared.plan_panel import show_plan_panel
 from app.shared.plan_runs import PlanRun
 from app.shared.session import Workbench
 from app.shared.words import count
-from app.support_stacks.scan import Scan
+from app.support_stacks.scan import InventoryScan
 from app.support_stacks.views import label
 from ops.aws.cloud import Cloud
 from ops.errors import SlipwayError
@@ -18,70 +18,73 @@ from ops.plan import Plan
 from ops.settings import Account
 from ops.support_stacks import cdk_code, migration
 from ops.support_stacks.cleanup import plan_clean_up
-from ops.support_stacks.cleanup_steps import Wishes
-from ops.support_stacks.liveness import Graph, Kind, State, Verdict
-from ops.support_stacks.replication import Shared, plan_replication, read_shared
+from ops.support_stacks.cleanup_steps import CleanUpOptions
+from ops.support_stacks.liveness import ResourceType, UsageGraph, UsageState, UsageVerdict
+from ops.support_stacks.replication import SharedBucket, plan_replication, read_shared
 
-CLEAN_UP, SET_UP = "Clean up", "Set up shared replication"
-LOOK_S = 1.0
+CLEAN_UP, SET_UP = "Clean up", "Set up shared replication"  # the beginnings of the plans' titles
 SHARED_TTL_S = 30
 
 
-def is_outdated(bench: Workbench, reading: Scan) -> bool:
-    """Whether a clean-up has ended since the inventory was read."""
-    work = _latest(bench, CLEAN_UP)
-    if work is None or work.running or not work.progress or reading.begun is None:
+def is_outdated(bench: Workbench, scan: InventoryScan) -> bool:
+    """Whether a cleanup has completed since the inventory was read."""
+    work = _latest_work(bench, CLEAN_UP)
+    if work is None or work.running or not work.progress or scan.started_at is None:
         return False
-    return work.progress[-1].at > reading.begun
+    return work.progress[-1].at > scan.started_at
 
 
-def show_clean_up(bench: Workbench, graph: Graph, *, outdated: bool) -> None:
-    """Choose, see the plan, confirm; or the plan under way. What is outdated is read again before a plan."""
-    work = _latest(bench, CLEAN_UP)
+def show_clean_up(bench: Workbench, graph: UsageGraph, *, outdated: bool) -> None:
+    """Show the latest cleanup, and the selection for the next. An outdated inventory allows no plan."""
+    work = _latest_work(bench, CLEAN_UP)
     if work:
         _show_work(bench, work, "support-clean-up")
-    dead = _choices(graph)
-    if not dead:
+    orphaned = _options(graph)
+    if not orphaned:
         empty_state(
-            "There is nothing to clean up",
-            "What is orphaned would be offered here, with a plan that says what is deleted and why.",
+            "Nothing to clean up", "Orphaned resources appear here. A plan shows each deletion first."
         )
         return
-    keys = {verdict.key: verdict for verdict in dead}
-    if st.session_state.get("clean-up-offered") != list(keys):  # what is new is chosen as well
-        st.session_state.update({"clean-up-offered": list(keys), "clean-up-chosen": list(keys)})
-    chosen = st.multiselect(
-        "What to delete",
-        list(keys),
-        format_func=lambda key: label(graph, keys[key]),
-        key="clean-up-chosen",
-        help="A support stack brings what is in it.",
+    verdicts = {verdict.key: verdict for verdict in orphaned}
+    # A new orphaned resource is selected by default, also after the first view of the page.
+    if st.session_state.get("clean-up-options") != list(verdicts):
+        st.session_state.update({"clean-up-options": list(verdicts), "clean-up-selected": list(verdicts)})
+    selected = st.multiselect(
+        "Resources to delete",
+        list(verdicts),
+        format_func=lambda key: label(graph, verdicts[key]),
+        key="clean-up-selected",
+        help="A support stack includes its bucket and key.",
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         archive = st.text_input(
-            "Archive to bucket", key="clean-up-archive", placeholder="none: contents are lost", width=320
+            "Archive bucket", key="clean-up-archive", placeholder="None: delete permanently", width=320
         )
-        unprotect = st.checkbox("Turn termination protection off", key="clean-up-unprotect")
+        unprotect = st.checkbox("Disable termination protection", key="clean-up-unprotect")
     busy = outdated or (work is not None and work.running)
-    if st.button("Show plan", type="primary", key="clean-up-plan", disabled=not chosen or busy):
+    if st.button("Show plan", type="primary", key="clean-up-plan", disabled=not selected or busy):
         with errors_shown():
-            wishes = Wishes(archive=archive.strip(), unprotect=unprotect)
-            _confirm(bench, plan_clean_up(bench.cloud, graph, chosen, wishes), "Clean up")
+            options = CleanUpOptions(archive=archive.strip(), unprotect=unprotect)
+            _confirm(bench, plan_clean_up(bench.cloud, graph, selected, options), "Clean up")
 
 
-def _choices(graph: Graph) -> list[Verdict]:
-    """Stacks, and what is orphaned without one: the rest goes with its stack."""
-    return [v for v in graph.of(State.ORPHANED) if v.kind is Kind.STACK or not v.stack]
+def _options(graph: UsageGraph) -> list[UsageVerdict]:
+    """Return the orphaned stacks and the orphaned resources without a stack; a stack includes the others."""
+    orphaned = graph.with_state(UsageState.ORPHANED)
+    return [v for v in orphaned if v.kind is ResourceType.STACK or not v.stack]
 
 
-@dialog("Plan")
-def _confirm(bench: Workbench, plan: Plan, button: str) -> None:
+def _confirm(bench: Workbench, plan: Plan, action: str) -> None:
+    dialog(action)(_show_plan)(bench, plan, action)
+
+
+def _show_plan(bench: Workbench, plan: Plan, action: str) -> None:
     st.markdown(f"**{plain(plan.title)}** · {count(len(plan.steps), 'step')} · {plan.fingerprint}")
-    if confirm_plan(bench, plan, button=button):
+    if confirm_plan(bench, plan, button=action):
         close_dialog()
 
 
-def _latest(bench: Workbench, title: str) -> PlanRun | None:
+def _latest_work(bench: Workbench, title: str) -> PlanRun | None:
     return next((work for work in bench.plan_runs.recent() if work.plan.title.startswith(title)), None)
 
 
@@ -91,35 +94,35 @@ def _show_work(bench: Workbench, work: PlanRun, key: str) -> None:
         work,
         key=key,
         thing="step",
-        then=_shared.clear,
-        advice="Nothing that has changed was touched. Plan again what is left: what is done stays done.",
+        then=_shared_buckets.clear,
+        advice="Changed resources were skipped. Create a new plan for the rest; completed steps stay done.",
     )
 
 
 @st.cache_data(ttl=SHARED_TTL_S, show_spinner="Reading the shared buckets…")
-def _shared(_cloud: Cloud, account: Account, regions: tuple[str, ...]) -> list[Shared]:
+def _shared_buckets(_cloud: Cloud, account: Account, regions: tuple[str, ...]) -> list[SharedBucket]:
     return read_shared(_cloud, account, regions)
 
 
-def show_cure(bench: Workbench, graph: Graph) -> None:
-    """What is set up, its code, and setting it up in more regions."""
+def show_shared_buckets(bench: Workbench, graph: UsageGraph) -> None:
+    """Show the shared buckets of an account, their CDK code, and the setup of more regions."""
     st.markdown(
-        "One shared bucket and key a region makes every support stack unnecessary: give the pipeline the "
-        "mapping, with every region that it lives in or deploys to."
+        "One shared bucket and key per region replaces all support stacks. Pass the mapping to the pipeline, "
+        "with every region that it runs in or deploys to."
     )
     accounts = {account.name: account for account in bench.cloud.accounts}
-    account = accounts[st.selectbox("Account", list(accounts), key="cure-account", width=260)]
+    account = accounts[st.selectbox("Account", list(accounts), key="shared-account", width=260)]
     regions = graph.inventory.regions.get(account.id, ())
     with errors_shown():
-        shared = _shared(bench.cloud, account, regions)
+        shared = _shared_buckets(bench.cloud, account, regions)
         if shared:
             show_code(shared)
         else:
-            empty_state("None is set up in this account", "Choose regions and target accounts below.")
+            empty_state("No shared buckets in this account", "Select regions and target accounts below.")
         _set_up(bench, account, regions, shared)
 
 
-def show_code(shared: Sequence[Shared]) -> None:
+def show_code(shared: Sequence[SharedBucket]) -> None:
     mapping = cdk_code.as_mapping(shared)
     typescript, python, as_json = st.tabs(["TypeScript", "Python", "JSON"])
     typescript.code(cdk_code.as_typescript(mapping), language="typescript")
@@ -127,53 +130,56 @@ def show_code(shared: Sequence[Shared]) -> None:
     as_json.code(cdk_code.as_json(shared), language="json")
 
 
-def _set_up(bench: Workbench, account: Account, regions: Sequence[str], shared: Sequence[Shared]) -> None:
-    work = _latest(bench, SET_UP)
+def _set_up(
+    bench: Workbench, account: Account, regions: Sequence[str], shared: Sequence[SharedBucket]
+) -> None:
+    work = _latest_work(bench, SET_UP)
     if work:
-        _show_work(bench, work, "support-cure")
-    ready = [item.region for item in shared]
-    chosen = st.multiselect("Regions", regions, default=ready, key=f"cure-regions-{account.id}")
+        _show_work(bench, work, "support-shared")
+    existing = [item.region for item in shared]
+    selected = st.multiselect("Regions", regions, default=existing, key=f"shared-regions-{account.id}")
     names = {other.id: other.name for other in bench.cloud.accounts if other.id != account.id}
-    readers = sorted({target for item in shared for target in item.targets})
-    names |= {id: id for id in readers if id not in names}
+    current_targets = sorted({target for item in shared for target in item.targets})
+    names |= {id: id for id in current_targets if id not in names}
     targets = st.multiselect(
-        "Accounts that it deploys to",
+        "Target accounts",
         list(names),
-        default=readers,
+        default=current_targets,
         format_func=lambda id: names[id],
-        key=f"cure-targets-{account.id}",
+        key=f"shared-targets-{account.id}",
+        help="The accounts that the pipelines deploy to. They may read and decrypt the artifacts.",
     )
     busy = work is not None and work.running
-    if st.button("Show plan", key="cure-plan", disabled=not chosen or busy):
+    if st.button("Show plan", key="shared-plan", disabled=not selected or busy):
         with errors_shown():
-            _shared.clear()
-            _confirm(bench, plan_replication(bench.cloud, account, chosen, targets), "Set up")
+            _shared_buckets.clear()
+            plan = plan_replication(bench.cloud, account, selected, targets)
+            _confirm(bench, plan, "Set up shared replication")
 
 
-def show_migration(bench: Workbench, graph: Graph) -> None:
-    """The way of one live pipeline, each step with whether AWS shows that it is done."""
-    found = migration.candidates(graph)
-    if not found:
+def show_migration(bench: Workbench, graph: UsageGraph) -> None:
+    """Show the migration steps of one pipeline, and which of them are done."""
+    candidates = migration.candidates(graph)
+    if not candidates:
         empty_state(
-            "No pipeline uses a support stack",
-            "One that does would be guided here to the shared buckets, step by step.",
+            "No pipeline uses a support stack", "Pipelines that use one get a step-by-step guide here."
         )
         return
     pipeline = st.selectbox(
-        "Pipeline", found, format_func=lambda p: f"{p.name} ({p.region})", key="migration-pipeline"
+        "Pipeline", candidates, format_func=lambda p: f"{p.name} ({p.region})", key="migration-pipeline"
     )
     try:
         account = bench.cloud.account(pipeline.account)
-        shared = _shared(bench.cloud, account, graph.inventory.regions[account.id])
+        shared = _shared_buckets(bench.cloud, account, graph.inventory.regions[account.id])
     except SlipwayError as error:
         show_error(error)
         return
-    way = migration.guide(graph, pipeline, shared)
-    for number, step in enumerate(way.steps, 1):
+    guide = migration.guide(graph, pipeline, shared)
+    for number, step in enumerate(guide.steps, 1):
         icon = ":material/check_circle:" if step.done else ":material/radio_button_unchecked:"
-        st.markdown(f"{icon} **{number}. {step.title}** {'· done' if step.done else ''}")
+        st.markdown(f"{icon} **{number}. {step.title}** {'· Done' if step.done else ''}")
         st.caption(plain(step.text))
         if step.command:
             st.code(step.command, language=None, wrap_lines=True)
-    if shared and not way.missing:
+    if shared and not guide.missing:
         show_code([item for item in shared if item.region in {store.region for store in pipeline.stores}])

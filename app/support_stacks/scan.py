@@ -1,4 +1,4 @@
-"""The inventory behind the page Support stacks: read by a thread of its own, one for all who look."""
+"""The inventory of the page Support stacks, read in a background thread and shared by all sessions."""
 
 import threading
 from collections.abc import Callable
@@ -6,19 +6,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ops.support_stacks.facts import Inventory
-from ops.support_stacks.inventory import Report, Tick
+from ops.support_stacks.inventory import InventoryProgress, ReportInventoryProgress
 
-Read = Callable[[datetime, Report], Inventory]
+ReadInventory = Callable[[datetime, ReportInventoryProgress], Inventory]
 
 
 @dataclass
-class Scan:
-    """The last inventory, and the reading under way. Written by the reading thread only, but for `begun`."""
+class InventoryScan:
+    """The latest inventory, and the progress of the current read.
 
-    begun: datetime | None = None
+    Only the background thread writes to it, except `started_at`.
+    """
+
+    started_at: datetime | None = None
     inventory: Inventory | None = None
     error: BaseException | None = None
-    ticks: dict[str, Tick] = field(default_factory=dict)
+    progress: dict[str, InventoryProgress] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _thread: threading.Thread | None = field(default=None, repr=False)
 
@@ -26,29 +29,29 @@ class Scan:
     def running(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self, read: Read) -> None:
-        """Begins to read; joins the reading that is under way."""
+    def start(self, read: ReadInventory) -> None:
+        """Start to read, unless a read is in progress."""
         with self._lock:
             if self.running:
                 return
-            self.ticks = {}
-            self.begun = datetime.now(UTC)
+            self.progress = {}
+            self.started_at = datetime.now(UTC)
             self._thread = threading.Thread(
-                target=self._run, args=(read, self.begun), daemon=True, name="inventory"
+                target=self._run, args=(read, self.started_at), daemon=True, name="inventory"
             )
             self._thread.start()
 
     def wait(self, seconds: float) -> None:
-        """Gives a short reading the time to end."""
+        """Wait up to this long for the current read."""
         if self._thread:
             self._thread.join(seconds)
 
-    def _run(self, read: Read, now: datetime) -> None:
+    def _run(self, read: ReadInventory, now: datetime) -> None:
         try:
             self.inventory = read(now, self._note)
             self.error = None
         except BaseException as error:
             self.error = error
 
-    def _note(self, tick: Tick) -> None:
-        self.ticks[tick.phase] = tick
+    def _note(self, progress: InventoryProgress) -> None:
+        self.progress[progress.phase] = progress

@@ -1,4 +1,4 @@
-"""What the page Support stacks is made of: the reading, its result as sentence, table and picture."""
+"""The inventory on the page Support stacks: its progress, summary, table and graph."""
 
 from datetime import UTC, datetime
 
@@ -10,196 +10,208 @@ from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import ago, count, listed
 from app.support_stacks import graph as support_graph
-from app.support_stacks.scan import Scan
-from ops.aws.s3.buckets import Contents
+from app.support_stacks.scan import InventoryScan
+from ops.aws.s3.buckets import BucketContents
 from ops.support_stacks.facts import Gap
 from ops.support_stacks.inventory import read_inventory
-from ops.support_stacks.liveness import QUIET_DAYS, Graph, Kind, State, Verdict, judge
+from ops.support_stacks.liveness import (
+    MIN_IDLE_DAYS,
+    ResourceType,
+    UsageGraph,
+    UsageState,
+    UsageVerdict,
+    assess_usage,
+)
 
-LOOK_S = 1.0
-MOST_REGIONS = 3  # that a row names
-SHORT_READING_S = 0.5
+POLL_INTERVAL_S = 1.0
+MAX_LISTED_REGIONS = 3  # in a table cell
+SHORT_SCAN_S = 0.5
 PHASES = (
     "Regions",
     "Buckets",
     "Pipelines, stacks and keys",
-    "Evidence: buckets",
-    "Evidence: stacks",
-    "Evidence: keys",
+    "Details: buckets",
+    "Details: stacks",
+    "Details: keys",
 )
-WORDS = {Kind.STACK: "stack", Kind.BUCKET: "bucket", Kind.KEY: "key"}
+TYPE_NAMES = {ResourceType.STACK: "Stack", ResourceType.BUCKET: "Bucket", ResourceType.KEY: "Key"}
 
 
 @st.cache_resource(show_spinner=False)
-def scan(_bench: Workbench) -> Scan:
-    """One for all who look at the page."""
-    return Scan()
+def inventory_scan(_bench: Workbench) -> InventoryScan:
+    """Return the scan, which all sessions share."""
+    return InventoryScan()
 
 
-def begin(bench: Workbench, reading: Scan) -> None:
-    """Reads; a page that is opened for the first time begins by itself: nothing is changed by it."""
-    reading.start(lambda now, report: read_inventory(bench.cloud, now, report))
-    reading.wait(SHORT_READING_S)
+def start_scan(bench: Workbench, scan: InventoryScan) -> None:
+    """Read the inventory in the background. A short read completes before this returns."""
+    scan.start(lambda now, report: read_inventory(bench.cloud, now, report))
+    scan.wait(SHORT_SCAN_S)
 
 
-def show_progress(reading: Scan) -> None:
-    """What is being read and how far; redraws the page once it has ended."""
+def show_progress(scan: InventoryScan) -> None:
+    """Show the progress of the current read, and rerun the page when it completes."""
 
-    @st.fragment(run_every=LOOK_S)
+    @st.fragment(run_every=POLL_INTERVAL_S)
     def panel() -> None:
-        if not reading.running:
+        if not scan.running:
             st.rerun()
-        phase = next((name for name in reversed(PHASES) if name in reading.ticks), PHASES[0])
-        tick = reading.ticks.get(phase)
-        done, total = (tick.done, tick.total) if tick else (0, 0)
-        step = PHASES.index(phase)
-        share = (step + (done / total if total else 0)) / len(PHASES)
-        st.progress(min(share, 1.0), text=f"Reading · {phase}" + (f": {done} of {total}" if total else "…"))
+        phase = next((name for name in reversed(PHASES) if name in scan.progress), PHASES[0])
+        progress = scan.progress.get(phase)
+        done, total = (progress.done, progress.total) if progress else (0, 0)
+        completed = PHASES.index(phase) + (done / total if total else 0)
+        amount = f": {done} of {total}" if total else "…"
+        st.progress(min(completed / len(PHASES), 1.0), text=f"Reading {phase.lower()}{amount}")
 
     panel()
 
 
-def ask_quiet_days() -> int:
+def input_min_idle_days() -> int:
     return int(
         st.number_input(
-            "Quiet days",
+            "Minimum idle days",
             min_value=0,
             max_value=3650,
-            value=QUIET_DAYS,
-            key="quiet-days",
-            width=140,
-            help="What was written or made more lately than this is never called orphaned.",
+            value=MIN_IDLE_DAYS,
+            key="min-idle-days",
+            width=160,
+            help="A resource that was created or written to within this period is never orphaned.",
         )
     )
 
 
-def graph_of(reading: Scan, quiet_days: int) -> Graph | None:
-    if reading.inventory is None:
+def graph_of(scan: InventoryScan, min_idle_days: int) -> UsageGraph | None:
+    if scan.inventory is None:
         return None
-    return judge(reading.inventory, datetime.now(UTC), quiet_days)
+    return assess_usage(scan.inventory, datetime.now(UTC), min_idle_days)
 
 
-def show_state(graph: Graph) -> None:
-    """One sentence."""
-    dead = graph.of(State.ORPHANED)
-    when = ago(graph.inventory.at, graph.now)
-    accounts = count(len(graph.inventory.accounts), "account")
-    regions = {region for each in graph.inventory.regions.values() for region in each}
-    pipelines = count(len(graph.inventory.pipelines), "pipeline")
-    read = f"{accounts} in {count(len(regions), 'region')} read {when}: {pipelines}."
-    if not graph.verdicts:
-        st.markdown(read)
-        return
-    said = (
-        f"**{count(len(dead), 'thing')} nobody needs**, for \\${graph.orphaned_monthly:.2f} a month. "
-        if dead
-        else "**Nothing is orphaned.** "
+def show_summary(graph: UsageGraph) -> None:
+    orphaned = graph.with_state(UsageState.ORPHANED)
+    regions = {region for enabled in graph.inventory.regions.values() for region in enabled}
+    scope = ", ".join(
+        [
+            count(len(graph.inventory.pipelines), "pipeline"),
+            count(len(graph.inventory.accounts), "account"),
+            count(len(regions), "region"),
+        ]
     )
-    unknown = len(graph.of(State.UNKNOWN))
-    st.markdown(said + (f"{count(unknown, 'thing')} of unknown use. " if unknown else "") + read)
+    parts = [scope, f"read {ago(graph.inventory.at, graph.now)}"]
+    if unknown := len(graph.with_state(UsageState.UNKNOWN)):
+        parts.insert(0, f"{unknown} unknown")
+    if orphaned:
+        parts.insert(0, f"\\${graph.orphaned_monthly:.2f}/month")
+        parts.insert(0, f"**{count(len(orphaned), 'orphaned resource')}**")
+    elif graph.verdicts:
+        parts.insert(0, "**No orphaned resources**")
+    st.markdown(" · ".join(parts))
 
 
-def show_gaps(graph: Graph) -> None:
-    """What could not be read, and what that means."""
+def show_gaps(graph: UsageGraph) -> None:
+    """Show what could not be read, and the consequence."""
     gaps = graph.inventory.gaps
     if not gaps:
         return
     st.warning(
-        f"{count(len(gaps), 'reading')} failed. What depends on them is unknown, and is not cleaned up.",
+        f"{count(len(gaps), 'read')} failed. Resources that depend on them stay unknown and are not deleted.",
         icon=":material/visibility_off:",
     )
-    with st.expander("What could not be read"):
+    with st.expander("Unread accounts and regions"):
         show_table(gap_rows(graph), key="gaps")
 
 
-def gap_rows(graph: Graph) -> list[dict[str, str]]:
-    """One row for what fails in the same way in many regions of an account."""
-    alike: dict[tuple[str, str, str], list[Gap]] = {}
+def gap_rows(graph: UsageGraph) -> list[dict[str, str]]:
+    """Return one row for all regions of an account in which the same read fails with the same hint."""
+    groups: dict[tuple[str, str, str], list[Gap]] = {}
     for gap in graph.inventory.gaps:
-        alike.setdefault((gap.account, gap.what, gap.error.hint), []).append(gap)
+        groups.setdefault((gap.account, gap.subject, gap.error.hint), []).append(gap)
     return [
         {
             "Account": graph.inventory.accounts.get(account, account),
-            "What": what,
-            "Where": _where(graph, gaps),
-            "What to do": hint,
-            "Why": str(gaps[0].error),
+            "Not read": subject,
+            "Region": _regions(graph, gaps),
+            "Error": str(gaps[0].error),
+            "Recommended action": hint,
         }
-        for (account, what, hint), gaps in alike.items()
+        for (account, subject, hint), gaps in groups.items()
     ]
 
 
-def _where(graph: Graph, gaps: list[Gap]) -> str:
+def _regions(graph: UsageGraph, gaps: list[Gap]) -> str:
     regions = sorted(gap.region for gap in gaps)
     if regions in ([""], sorted(graph.inventory.regions.get(gaps[0].account, ()))):
         return "all regions"
-    more = len(regions) - MOST_REGIONS
-    return listed(regions) if more < 2 else f"{', '.join(regions[:MOST_REGIONS])} and {more} more"
+    more = len(regions) - MAX_LISTED_REGIONS
+    return listed(regions) if more < 2 else f"{', '.join(regions[:MAX_LISTED_REGIONS])} and {more} more"
 
 
-def show_nothing() -> None:
+def show_no_resources() -> None:
     empty_state(
-        "CDK pipelines have left nothing here",
-        "Support stacks, replication buckets, artifact buckets and their keys would be listed here. "
-        "Pipelines that deploy to other regions make them; the tab Cure shows how to do without.",
+        "No support stacks",
+        "A CDK pipeline creates a support stack, with a bucket and a key, in every other region that it "
+        "deploys to. To avoid them, set up shared replication buckets.",
     )
 
 
-def show_inventory(graph: Graph) -> None:
-    """Every thing with its verdict and what it rests on."""
-    chosen = st.pills(
-        "Show",
-        [str(state) for state in State if graph.of(state)],
+def show_inventory(graph: UsageGraph) -> None:
+    """Show every resource with its state and the reasons, orphaned ones first."""
+    selected = st.pills(
+        "State",
+        [str(state) for state in UsageState if graph.with_state(state)],
+        format_func=lambda state: statuses.VERDICTS[state][0].word,
         selection_mode="multi",
         key="states",
         label_visibility="collapsed",
     )
-    shown = [verdict for verdict in graph.verdicts if not chosen or verdict.state in chosen]
-    order = list(State)
-    order.insert(0, order.pop(order.index(State.ORPHANED)))
+    shown = [verdict for verdict in graph.verdicts if not selected or verdict.state in selected]
+    order = list(UsageState)
+    order.insert(0, order.pop(order.index(UsageState.ORPHANED)))
     shown.sort(key=lambda verdict: (order.index(verdict.state), verdict.region, verdict.id))
-    held = {(bucket.account, bucket.name): bucket.contents for bucket in graph.inventory.buckets}
+    contents = {(bucket.account, bucket.name): bucket.contents for bucket in graph.inventory.buckets}
     show_table(
-        [_row(graph, verdict, held.get((verdict.account, verdict.id))) for verdict in shown],
+        [_row(graph, verdict, contents.get((verdict.account, verdict.id))) for verdict in shown],
         key="inventory",
         height=min(36 * (len(shown) + 1), 560),
         column_config={
-            "Monthly": st.column_config.NumberColumn("A month", format="$%.2f", help="At list prices"),
+            "Monthly": st.column_config.NumberColumn(
+                "Monthly cost", format="$%.2f", help="Estimate at list prices"
+            ),
             "Name": st.column_config.TextColumn("Name", width="medium"),
-            "Why": st.column_config.TextColumn("Why", width="large"),
+            "Reason": st.column_config.TextColumn("Reason", width="large"),
             "Versions": st.column_config.NumberColumn(
-                "Versions", format="localized", help="With delete markers"
+                "Versions", format="localized", help="Including delete markers"
             ),
             "Size": st.column_config.NumberColumn("Size", format="bytes"),
             "Written": st.column_config.TextColumn("Last written"),
         },
     )
-    with st.expander(f"Where {count(len(graph.inventory.pipelines), 'pipeline')} keep their artifacts"):
-        _show_pipelines(graph)
+    with st.expander(f"Artifact stores of {count(len(graph.inventory.pipelines), 'pipeline')}"):
+        _show_artifact_stores(graph)
 
 
-def _row(graph: Graph, verdict: Verdict, held: Contents | None) -> dict[str, object]:
+def _row(graph: UsageGraph, verdict: UsageVerdict, contents: BucketContents | None) -> dict[str, object]:
+    written = contents.last_written if contents else None
     return {
         "State": statuses.VERDICTS[verdict.state][0].word,
-        "Kind": WORDS[verdict.kind],
+        "Type": TYPE_NAMES[verdict.kind],
         "Name": verdict.id,
         "Account": graph.inventory.accounts.get(verdict.account, verdict.account),
         "Region": verdict.region,
         "Monthly": verdict.monthly,
-        "Why": "; ".join(verdict.reasons),
-        "Versions": held.versions + held.markers if held else None,
-        "Size": held.bytes if held else None,
-        "Written": f"{held.last_written:%Y-%m-%d}" if held and held.last_written else "",
+        "Reason": "; ".join(verdict.reasons),
+        "Versions": contents.versions + contents.markers if contents else None,
+        "Size": contents.bytes if contents else None,
+        "Written": f"{written:%Y-%m-%d}" if written else "",
     }
 
 
-def _show_pipelines(graph: Graph) -> None:
+def _show_artifact_stores(graph: UsageGraph) -> None:
     rows = [
         {
             "Pipeline": pipeline.name,
             "Account": graph.inventory.accounts.get(pipeline.account, pipeline.account),
             "Region": pipeline.region,
-            "Artifacts in": store.region,
+            "Store region": store.region,
             "Bucket": store.bucket,
             "Key": store.key or "–",
         }
@@ -209,16 +221,16 @@ def _show_pipelines(graph: Graph) -> None:
     if rows:
         show_table(rows, key="pipelines")
     else:
-        st.caption("No account and region that could be read has a pipeline.")
+        st.caption("No pipelines in the accounts and regions that were read.")
 
 
-def show_graph(graph: Graph) -> None:
-    """Pipelines → buckets → keys → stacks, an account at a time."""
+def show_graph(graph: UsageGraph) -> None:
+    """Show pipelines → buckets → keys → stacks of one account."""
     names = graph.inventory.accounts
-    drawable = support_graph.worth_drawing(graph)
+    drawable = support_graph.drawable_verdicts(graph)
     accounts = list(dict.fromkeys(verdict.account for verdict in drawable))
     if not accounts:
-        st.caption("Nothing to draw.")
+        st.caption("No resources to show.")
         return
     account = st.selectbox(
         "Account", accounts, format_func=lambda id: names.get(id, id), key="graph-account", width=260
@@ -230,12 +242,12 @@ def show_graph(graph: Graph) -> None:
     )
 
 
-def show_failure(reading: Scan) -> None:
-    if reading.error and not reading.running:
-        show_error(reading.error)
+def show_failure(scan: InventoryScan) -> None:
+    if scan.error and not scan.running:
+        show_error(scan.error)
 
 
-def label(graph: Graph, verdict: Verdict) -> str:
-    """A thing in a list of choices."""
-    name = graph.inventory.accounts.get(verdict.account, verdict.account)
-    return f"{WORDS[verdict.kind]} {verdict.id} ({name}, {verdict.region})"
+def label(graph: UsageGraph, verdict: UsageVerdict) -> str:
+    """Return the resource's label in a list of options."""
+    account = graph.inventory.accounts.get(verdict.account, verdict.account)
+    return f"{TYPE_NAMES[verdict.kind]} {verdict.id} ({account}, {verdict.region})"

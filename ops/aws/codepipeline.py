@@ -1,4 +1,4 @@
-"""AWS CodePipeline, read: every pipeline and where it keeps its artifacts."""
+"""AWS CodePipeline: the pipelines and their artifact stores."""
 
 import threading
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from ops.aws.cloud import Cloud, Place
 
 
 @dataclass(frozen=True)
-class Store:
-    """Where a pipeline keeps the artifacts of one region. `key`: as the pipeline names it, may be empty."""
+class ArtifactStore:
+    """The bucket for a pipeline's artifacts of one region. `key` is as in the pipeline, empty for none."""
 
     region: str
     bucket: str
@@ -22,12 +22,12 @@ class Store:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline as it is now. `account` is an id."""
+    """A pipeline. `account` is an id."""
 
     name: str
     account: str
     region: str
-    stores: tuple[Store, ...]
+    stores: tuple[ArtifactStore, ...]
     updated: datetime
 
     @property
@@ -36,31 +36,30 @@ class Pipeline:
 
 
 class PipelineReader:
-    """Reads pipelines; one that has not changed since is not asked for again. Safe for many threads."""
+    """A reader of pipelines that caches each one until it changes. Thread-safe."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._lock = threading.Lock()
-        self._known: dict[tuple[str, str, str, int, datetime], Pipeline] = {}
+        self._cache: dict[tuple[str, str, str, int, datetime], Pipeline] = {}
 
     def read(self, place: Place) -> tuple[Pipeline, ...]:
-        """Every pipeline of the place, one call after another: a place is never asked twice at once."""
+        """Return every pipeline of the account and region. Makes one call at a time, for the rate limits."""
         client: Any = self._cloud.client("codepipeline", place.account.id, place.region)
-        found = []
+        pipelines = []
         with translated(f"Reading the pipelines of {place.account.name} in {place.region}"):
             for page in client.get_paginator("list_pipelines").paginate():
                 for summary in page["pipelines"]:
                     if pipeline := self._pipeline(client, place, summary):
-                        found.append(pipeline)
-        return tuple(found)
+                        pipelines.append(pipeline)
+        return tuple(pipelines)
 
     def _pipeline(self, client: Any, place: Place, summary: Any) -> Pipeline | None:
-        """None for one that was deleted since it was listed."""
-        where = (place.account.id, place.region, summary["name"])
-        key = (*where, summary["version"], summary["updated"])
+        """Return the pipeline, or None if it was deleted since it was listed."""
+        key = (place.account.id, place.region, summary["name"], summary["version"], summary["updated"])
         with self._lock:
-            if key in self._known:
-                return self._known[key]
+            if key in self._cache:
+                return self._cache[key]
         try:
             answer = client.get_pipeline(name=summary["name"])
         except ClientError as error:
@@ -75,14 +74,14 @@ class PipelineReader:
             updated=summary["updated"],
         )
         with self._lock:
-            self._known[key] = pipeline
+            self._cache[key] = pipeline
         return pipeline
 
 
-def _stores(declared: Any, home: str) -> tuple[Store, ...]:
-    """A pipeline has either one store in its own region, or one for each region it acts in."""
-    stores = declared.get("artifactStores") or {home: declared["artifactStore"]}
+def _stores(declaration: Any, home: str) -> tuple[ArtifactStore, ...]:
+    """Return the stores: a pipeline declares one for its own region, or one for each region it acts in."""
+    stores = declaration.get("artifactStores") or {home: declaration["artifactStore"]}
     return tuple(
-        Store(region, store["location"], store.get("encryptionKey", {}).get("id", ""))
+        ArtifactStore(region, store["location"], store.get("encryptionKey", {}).get("id", ""))
         for region, store in sorted(stores.items())
     )

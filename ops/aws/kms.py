@@ -1,4 +1,4 @@
-"""AWS KMS: whose key it is, its policy and names, and scheduling its deletion."""
+"""AWS KMS: keys, their policies, aliases and tags, and key deletion."""
 
 import json
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def is_aws_managed(cloud: Cloud, place: Place, key: str) -> bool:
-    """Whether the key is the account's default one for a service: what it encrypts cannot be shared."""
+    """Whether the key is an AWS managed key: what it encrypts cannot be shared with other accounts."""
     kms: KMSClient = cloud.client("kms", place.account.id, place.region)
     with translated(f"Reading the key {key}"):
         return kms.describe_key(KeyId=key)["KeyMetadata"].get("KeyManager") == "AWS"
 
 
-def key_policy(cloud: Cloud, place: Place, key: str) -> dict[str, Any]:
-    """The key's policy, whose name is always "default"."""
+def read_key_policy(cloud: Cloud, place: Place, key: str) -> dict[str, Any]:
+    """Return the key policy. KMS has only one per key, named "default"."""
     kms: KMSClient = cloud.client("kms", place.account.id, place.region)
     with translated(f"Reading the policy of the key {key}"):
         answer = kms.get_key_policy(KeyId=key, PolicyName="default")
@@ -32,7 +32,7 @@ def key_policy(cloud: Cloud, place: Place, key: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Alias:
-    """A name of a key. `key` is the key's id."""
+    """An alias of a key. `key` is the key's id."""
 
     name: str
     key: str
@@ -40,7 +40,7 @@ class Alias:
 
 @dataclass(frozen=True)
 class Key:
-    """A customer managed key. `deletion` is when it will be gone, where that is scheduled."""
+    """A customer managed key. `deletion` is the scheduled deletion date, None if it is not scheduled."""
 
     id: str
     arn: str
@@ -50,7 +50,7 @@ class Key:
 
 
 def list_aliases(cloud: Cloud, place: Place) -> tuple[Alias, ...]:
-    """Every alias of the place that points to a key, AWS's own left out."""
+    """Return the aliases of the account and region that have a key, except those of AWS managed keys."""
     kms: KMSClient = cloud.client("kms", place.account.id, place.region)
     with translated(f"Listing the key aliases of {place.account.name} in {place.region}"):
         pages = kms.get_paginator("list_aliases").paginate()
@@ -63,22 +63,26 @@ def list_aliases(cloud: Cloud, place: Place) -> tuple[Alias, ...]:
 
 
 def read_key(cloud: Cloud, place: Place, key: str) -> Key | None:
-    """The key of that id, ARN or alias; None where there is none."""
+    """Return the key with this id, ARN or alias, or None if it does not exist."""
     kms: KMSClient = cloud.client("kms", place.account.id, place.region)
     with translated(f"Reading the key {key}"):
         try:
-            found = kms.describe_key(KeyId=key)["KeyMetadata"]
+            metadata = kms.describe_key(KeyId=key)["KeyMetadata"]
         except ClientError as error:
             if code(error) == "NotFoundException":
                 return None
             raise
     return Key(
-        found["KeyId"], found["Arn"], found["KeyState"], found["CreationDate"], found.get("DeletionDate")
+        metadata["KeyId"],
+        metadata["Arn"],
+        metadata["KeyState"],
+        metadata["CreationDate"],
+        metadata.get("DeletionDate"),
     )
 
 
 def delete_alias(cloud: Cloud, place: Place, alias: str) -> None:
-    """Deletes the alias; its key stays. No error where it is gone."""
+    """Delete the alias if it exists. The key remains."""
     kms: KMSClient = cloud.client("kms", place.account.id, place.region)
     with translated(f"Deleting {alias}"):
         try:
@@ -89,14 +93,14 @@ def delete_alias(cloud: Cloud, place: Place, alias: str) -> None:
 
 
 def schedule_deletion(cloud: Cloud, place: Place, key: str, days: int) -> datetime:
-    """Schedules the key's deletion; until then it can be cancelled. Returns when it will be gone."""
+    """Schedule the deletion of the key, which can be canceled until then, and return its date."""
     kms: KMSClient = cloud.client("kms", place.account.id, place.region)
     with translated(f"Scheduling the deletion of the key {key}"):
         return kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=days)["DeletionDate"]
 
 
 def read_tags(cloud: Cloud, place: Place, key: str) -> dict[str, str]:
-    """The key's tags, those of CloudFormation as well."""
+    """Return the key's tags, including those of CloudFormation."""
     kms: KMSClient = cloud.client("kms", place.account.id, place.region)
     with translated(f"Reading the tags of the key {key}"):
         return {tag["TagKey"]: tag["TagValue"] for tag in kms.list_resource_tags(KeyId=key)["Tags"]}

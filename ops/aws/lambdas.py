@@ -1,4 +1,4 @@
-"""AWS Lambda: a function called, its answer or its error."""
+"""AWS Lambda: invoke a function and return its result."""
 
 import json
 from collections.abc import Mapping
@@ -13,30 +13,30 @@ if TYPE_CHECKING:
 
 
 class FunctionFailed(ExecutionFailed):
-    """The function raised an error; `error` is its class."""
+    """A Lambda function raised an error; `error` is the name of its class."""
 
     def __init__(self, error: str, message: str) -> None:
-        super().__init__(message or error, hint="The function's log has the whole error.", detail=error)
+        super().__init__(message or error, hint="Check the function's log for the full error.", detail=error)
         self.error = error
 
 
 def invoke(cloud: Cloud, place: Place, function: str, payload: Mapping[str, Any]) -> Any:
-    """What the function answers. Raises FunctionFailed."""
-    return _answer(cloud.client("lambda", place.account.id, place.region), function, payload)
+    """Invoke the function and return its result. Raises FunctionFailed."""
+    return _invoke(cloud.client("lambda", place.account.id, place.region), function, payload)
 
 
 def invoke_patiently(
     cloud: Cloud, place: Place, function: str, payload: Mapping[str, Any], timeout_s: int
 ) -> Any:
-    """The same, for one that takes minutes."""
+    """Invoke a function that may run for minutes, with `timeout_s` as the read timeout."""
     client = cloud.client_with_timeout("lambda", place.account.id, place.region, timeout_s)
-    return _answer(client, function, payload)
+    return _invoke(client, function, payload)
 
 
-def _answer(client: "LambdaClient", function: str, payload: Mapping[str, Any]) -> Any:
-    with translated(f"Calling {function.rpartition(':')[2]}"):
-        answer = client.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
-        value = json.loads(answer["Payload"].read() or b"null")
-    if answer.get("FunctionError"):
-        raise FunctionFailed(value.get("errorType", ""), value.get("errorMessage", ""))
-    return value
+def _invoke(client: "LambdaClient", function: str, payload: Mapping[str, Any]) -> Any:
+    with translated(f"Invoking {function.rpartition(':')[2]}"):
+        response = client.invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+        result = json.loads(response["Payload"].read() or b"null")
+    if response.get("FunctionError"):
+        raise FunctionFailed(result.get("errorType", ""), result.get("errorMessage", ""))
+    return result

@@ -1,4 +1,4 @@
-"""AWS Organizations, read: which accounts an organizational unit or a tag stands for."""
+"""AWS Organizations: the accounts of an organizational unit or with a tag."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -13,22 +13,23 @@ UNIT, TAG = "unit", "tag"
 
 
 def accounts_of(cloud: Cloud, kind: str, name: str) -> tuple[str, ...]:
-    """Ids of the active accounts below a unit, at any depth, or of those that bear a tag (`key=value`).
+    """Return the ids of the active accounts in an organizational unit and its children, or with a tag.
 
-    Asks in the first account, which must be the management account or a delegated administrator.
+    `kind` is UNIT or TAG; `name` is the id of the unit, or `key=value`. The first configured account must be
+    the management account or a delegated administrator.
     """
     client: OrganizationsClient = cloud.client("organizations")
     with translated(f"Reading the accounts of the {kind} {name}"):
-        found = _of_unit(client, name) if kind == UNIT else _of_tag(client, *name.split("=", 1))
-        return tuple(sorted(set(found)))
+        ids = _of_unit(client, name) if kind == UNIT else _of_tag(client, *name.split("=", 1))
+        return tuple(sorted(set(ids)))
 
 
 def _of_unit(client: "OrganizationsClient", unit: str) -> Iterator[str]:
     for page in client.get_paginator("list_accounts_for_parent").paginate(ParentId=unit):
         yield from (account["Id"] for account in page["Accounts"] if account["Status"] == "ACTIVE")
     for units in client.get_paginator("list_organizational_units_for_parent").paginate(ParentId=unit):
-        for inner in units["OrganizationalUnits"]:
-            yield from _of_unit(client, inner["Id"])
+        for child in units["OrganizationalUnits"]:
+            yield from _of_unit(client, child["Id"])
 
 
 def _of_tag(client: "OrganizationsClient", key: str, value: str) -> Iterator[str]:

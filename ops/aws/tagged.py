@@ -1,4 +1,4 @@
-"""The tagging API: which resources of a kind bear a tag."""
+"""The Resource Groups Tagging API: resources by tag."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,13 +7,13 @@ from ops.aws.calls import translated
 from ops.aws.cloud import Cloud, Place
 
 
-def find_tagged(cloud: Cloud, place: Place, kind: str, key: str, value: str) -> Iterator[str]:
-    """ARNs of the resources of that kind (as `logs:log-group`) in the place that bear the tag."""
+def find_tagged(cloud: Cloud, place: Place, resource_type: str, key: str, value: str) -> Iterator[str]:
+    """Yield the ARNs of the resources of a type (such as `logs:log-group`) that have the tag."""
     client: Any = cloud.client("resourcegroupstaggingapi", place.account.id, place.region)
-    with translated(f"Looking for the tag {key} in {place.account.name}, {place.region}"):
+    with translated(f"Finding resources with the tag {key} in {place.account.name}, {place.region}"):
         pages = client.get_paginator("get_resources").paginate(
-            TagFilters=[{"Key": key, "Values": [value]}], ResourceTypeFilters=[kind]
+            TagFilters=[{"Key": key, "Values": [value]}], ResourceTypeFilters=[resource_type]
         )
         for page in pages:
-            for each in page["ResourceTagMappingList"]:
-                yield each["ResourceARN"]
+            for resource in page["ResourceTagMappingList"]:
+                yield resource["ResourceARN"]

@@ -1,4 +1,4 @@
-"""`python -m ops support-stacks replication`: the shared buckets and keys, one a region."""
+"""`python -m ops support-stacks replication`: the shared buckets and keys, one per region."""
 
 import argparse
 from typing import Any
@@ -7,33 +7,35 @@ from ops.aws.cloud import Cloud
 from ops.aws.regions import list_regions
 from ops.cli.context import Context
 from ops.support_stacks import cdk_code
-from ops.support_stacks.replication import EXPIRE_DAYS, Shared, plan_replication, read_shared
+from ops.support_stacks.replication import EXPIRE_DAYS, SharedBucket, plan_replication, read_shared
 from ops.templates.support_stacks import replication
 
 Options = argparse.Namespace
 
 
 def add(verbs: Any) -> None:
-    """Adds the verb `replication` with verbs of its own."""
-    group = verbs.add_parser("replication", help="the shared buckets and keys, one a region")
+    """Add the verb `replication` and its own verbs."""
+    group = verbs.add_parser("replication", help="deploy and show the shared buckets and keys")
     verbs = group.add_subparsers(title="verbs", required=True, metavar="VERB")
-    deploy_ = verbs.add_parser("deploy", help="set up or change them, and name all in every region")
+    deploy_ = verbs.add_parser("deploy", help="deploy shared buckets and keys, or update them")
     _account(deploy_)
     deploy_.add_argument(
-        "--regions", nargs="+", required=True, help="each that pipelines live in or deploy to"
+        "--regions", nargs="+", required=True, help="every region that pipelines run in or deploy to"
     )
     deploy_.add_argument("--targets", nargs="*", metavar="ACCOUNT",
-        help="names or ids of those that may read; none without a name (default: those that may now)",
+        help="names or IDs of the accounts that may read, or nothing for none (default: unchanged)",
     )  # fmt: skip
     deploy_.add_argument(
-        "--expire-days", type=int, help=f"of artifacts (default: as it is, {EXPIRE_DAYS} for a new one)"
+        "--expire-days",
+        type=int,
+        help=f"days until artifacts expire (default: unchanged, {EXPIRE_DAYS} for a new bucket)",
     )
-    deploy_.add_argument("--dry-run", action="store_true", help="show what would be done, do nothing")
+    deploy_.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
     deploy_.set_defaults(command=deploy)
-    show_ = verbs.add_parser("show", help="list what is set up")
+    show_ = verbs.add_parser("show", help="list the shared buckets and keys")
     _account(show_)
     show_.set_defaults(command=show)
-    code_ = verbs.add_parser("code", help="print the mapping as a piece of CDK code")
+    code_ = verbs.add_parser("code", help="print the mapping as CDK code")
     _account(code_)
     code_.add_argument("--language", choices=("typescript", "python", "json"), default="typescript")
     code_.set_defaults(command=code)
@@ -42,7 +44,7 @@ def add(verbs: Any) -> None:
 
 def _account(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--account", default="", help="where the pipelines are, name or id (default: the first)"
+        "--account", default="", help="name or ID of the pipelines' account (default: the first)"
     )
 
 
@@ -65,19 +67,21 @@ def show(context: Context, options: Options) -> None:
     _show(context, _shared(context, options))
 
 
-def _show(context: Context, shared: list[Shared]) -> None:
+def _show(context: Context, shared: list[SharedBucket]) -> None:
     rows = [
         {
             "region": item.region,
             "bucket": item.bucket,
             "key": item.key_arn,
-            "read by": item.targets,
-            "days": item.expire_days,
+            "target accounts": item.targets,
+            "expire days": item.expire_days,
         }
         for item in shared
     ]
     context.show(
-        rows, empty="None yet. Set them up: support-stacks replication deploy --regions …", value=shared
+        rows,
+        empty="No shared buckets. Create them: support-stacks replication deploy --regions …",
+        value=shared,
     )
 
 
@@ -92,7 +96,7 @@ def code(context: Context, options: Options) -> None:
         print(cdk_code.as_typescript(mapping), end="")
 
 
-def _shared(context: Context, options: Options) -> list[Shared]:
+def _shared(context: Context, options: Options) -> list[SharedBucket]:
     account = context.cloud.account(options.account)
     return read_shared(context.cloud, account, list_regions(context.cloud, account.id))
 

@@ -1,4 +1,4 @@
-"""What every command that deploys a stack shares: the change set is shown, then executed or forgotten."""
+"""Shared by every command that deploys a stack: show the change set, then execute or discard it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +12,13 @@ from ops.plan import Plan
 
 
 def deploy_stack(context: Context, spec: StackSpec, preparation: Plan, *, dry_run: bool) -> Any:
-    """What has become of it, for JSON; people are told on the way."""
+    """Deploy the stack, print the progress for people, and return the result for JSON."""
     cloud = context.cloud
     context.carry_out(preparation, dry_run=False, confirmed="")  # changes no resource of the stack
     preview = deploy.read_preview(cloud, spec)
-    where = f"{spec.name} in {spec.account}, {spec.region}"
+    name = f"{spec.name} in {spec.account}, {spec.region}"
     if preview.up_to_date:
-        context.echo(f"{where} is up to date.")
+        context.echo(f"{name} is up to date.")
         return {"up_to_date": True}
     plan = deploy.plan_deploy(cloud, preview)
     if not context.as_json:
@@ -27,7 +27,7 @@ def deploy_stack(context: Context, spec: StackSpec, preparation: Plan, *, dry_ru
         context.carry_out(deploy.plan_discard(cloud, preview), dry_run=False, confirmed="")
         return {"changes": preview.changes, "steps": plan_rows(plan)}
     context.carry_out(plan, dry_run=False, confirmed="")
-    context.echo(f"{where} is deployed.")
+    context.echo(f"Deployed {name}.")
     return cloudformation.read_stack(cloud, spec.account, spec.region, spec.name)
 
 
@@ -37,16 +37,18 @@ def _change_row(change: cloudformation.Change) -> dict[str, Any]:
         "resource": change.logical_id,
         "type": change.kind,
         "replacement": change.replacement or None,
-        "because of": change.properties or None,
+        "properties": change.properties or None,
     }
 
 
 def parameters_of(given: Sequence[str]) -> dict[str, str]:
-    """Of what was written as NAME=VALUE. Raises InputError."""
-    found = {}
-    for each in given:
-        name, equals, value = each.partition("=")
+    """Return the parameters given as NAME=VALUE. Raises InputError."""
+    parameters = {}
+    for assignment in given:
+        name, equals, value = assignment.partition("=")
         if not equals:
-            raise InputError(f"{each!r} sets nothing.", field="set", hint="Write NAME=VALUE.")
-        found[name] = value
-    return found
+            raise InputError(
+                f"{assignment!r} is not a valid parameter.", field="set", hint="Use the form NAME=VALUE."
+            )
+        parameters[name] = value
+    return parameters

@@ -1,4 +1,4 @@
-"""`python -m ops support-stacks`: what CDK pipelines leave behind, its clean-up, and the cure."""
+"""`python -m ops support-stacks`: inventory, cleanup, lint, shared buckets and migration."""
 
 import argparse
 import shlex
@@ -12,40 +12,47 @@ from ops.errors import NotFound, PlanRefused
 from ops.plan import Plan
 from ops.support_stacks import cdk_code, migration
 from ops.support_stacks.cleanup import plan_clean_up
-from ops.support_stacks.cleanup_steps import MOST, WAITING_DAYS, Wishes
-from ops.support_stacks.inventory import Tick, read_inventory
+from ops.support_stacks.cleanup_steps import MAX_DELETIONS, WAITING_DAYS, CleanUpOptions
+from ops.support_stacks.inventory import InventoryProgress, read_inventory
 from ops.support_stacks.lint import lint, placeholders
-from ops.support_stacks.liveness import QUIET_DAYS, Graph, State, judge
+from ops.support_stacks.liveness import MIN_IDLE_DAYS, UsageGraph, UsageState, assess_usage
 from ops.support_stacks.replication import read_shared
 
 Options = argparse.Namespace
-FOUND = 1  # exit status of `lint` with findings, and of a clean-up that skipped something
+NOTHING_ORPHANED = "No orphaned resources."
+EXIT_INCOMPLETE = 1  # of `lint` with findings, and of a cleanup that skipped steps
 
 
 def add(commands: Any) -> None:
     group = commands.add_parser(
-        "support-stacks", help="support stacks of CDK pipelines: find, clean up, avoid"
+        "support-stacks", help="find, clean up and avoid support stacks of CDK pipelines"
     )
     verbs = group.add_subparsers(title="verbs", required=True, metavar="VERB")
-    inventory_ = _reads(verbs, "inventory", inventory, "list every stack, bucket and key with its verdict")
-    inventory_.add_argument("--state", choices=[str(state) for state in State], help="only these")
-    _plans(_reads(verbs, "plan", plan, "show what a clean-up would delete, on what evidence"))
+    inventory_ = _reads(verbs, "inventory", inventory, "list every stack, bucket and key with its state")
+    inventory_.add_argument(
+        "--state", choices=[str(state) for state in UsageState], help="list only this state"
+    )
+    _plans(_reads(verbs, "plan", plan, "show what a cleanup would delete and why"))
     clean_up_ = _reads(
-        verbs, "clean-up", clean_up, "delete what is orphaned, each thing checked again before"
+        verbs, "clean-up", clean_up, "delete orphaned resources, each checked again just before"
     )
     _plans(clean_up_)
-    clean_up_.add_argument("--fingerprint", default="", help="refuse any plan but the one that was shown")
-    clean_up_.add_argument(
-        "--confirm", default="", metavar="TEXT", help="the confirmation, instead of typing"
-    )
-    clean_up_.add_argument("--dry-run", action="store_true", help="show what would be done, do nothing")
+    clean_up_.add_argument("--fingerprint", default="", help="execute only the plan with this fingerprint")
+    clean_up_.add_argument("--confirm", default="", metavar="TEXT", help="confirm without a prompt")
+    clean_up_.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
     lint_ = verbs.add_parser("lint", help="list the support stacks that a synthesized app would create")
-    lint_.add_argument("folder", type=Path, nargs="?", default=Path("cdk.out"), help="default: cdk.out")
+    lint_.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=Path("cdk.out"),
+        help="output folder of cdk synth (default: cdk.out)",
+    )
     lint_.add_argument("--language", choices=("typescript", "python"), default="typescript")
     lint_.set_defaults(command=lint_app)
     replication.add(verbs)
-    migration_ = _reads(verbs, "migration", migrate, "the way of a live pipeline to the shared buckets")
-    migration_.add_argument("pipeline", nargs="?", default="", help="its name (default: list them)")
+    migration_ = _reads(verbs, "migration", migrate, "show how to move a pipeline to the shared buckets")
+    migration_.add_argument("pipeline", nargs="?", default="", help="name or ARN (default: list pipelines)")
 
 
 def _reads(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
@@ -53,8 +60,8 @@ def _reads(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentP
     parser.add_argument(
         "--quiet-days",
         type=int,
-        default=QUIET_DAYS,
-        help=f"what was still so long may be dead ({QUIET_DAYS})",
+        default=MIN_IDLE_DAYS,
+        help=f"minimum idle days before a resource counts as orphaned (default: {MIN_IDLE_DAYS})",
     )
     parser.set_defaults(command=command)
     return parser
@@ -62,30 +69,37 @@ def _reads(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentP
 
 def _plans(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "things", nargs="*", metavar="NAME", help="stacks, buckets, aliases (default: all dead)"
+        "things", nargs="*", metavar="NAME", help="stacks, buckets or key aliases (default: all orphaned)"
     )
-    parser.add_argument("--archive", default="", metavar="BUCKET", help="copy everything there first")
-    parser.add_argument("--unprotect", action="store_true", help="turn termination protection off")
-    parser.add_argument("--most", type=int, default=MOST, help=f"things to delete at most ({MOST})")
+    parser.add_argument(
+        "--archive", default="", metavar="BUCKET", help="copy all objects to this bucket first"
+    )
+    parser.add_argument("--unprotect", action="store_true", help="disable termination protection")
+    parser.add_argument(
+        "--most",
+        type=int,
+        default=MAX_DELETIONS,
+        help=f"maximum number of resources to delete (default: {MAX_DELETIONS})",
+    )
     parser.add_argument(
         "--waiting-days", type=int, default=WAITING_DAYS, choices=range(7, 31), metavar="7-30",
-        help=f"before a key is gone ({WAITING_DAYS})",
+        help=f"days before KMS deletes a key (default: {WAITING_DAYS})",
     )  # fmt: skip
 
 
-def _graph(context: Context, options: Options) -> Graph:
+def _graph(context: Context, options: Options) -> UsageGraph:
     now = datetime.now(UTC)
-    said: set[str] = set()
+    reported: set[str] = set()
 
-    def report(tick: Tick) -> None:
-        if tick.phase not in said:
-            said.add(tick.phase)
-            context.echo(f"{tick.phase}: {tick.total} to read")
+    def report(progress: InventoryProgress) -> None:
+        if progress.phase not in reported:
+            reported.add(progress.phase)
+            context.echo(f"Reading {progress.phase.lower()}: {progress.total}")
 
-    found = judge(read_inventory(context.cloud, now, report), now, options.quiet_days)
-    for gap in found.inventory.gaps:
-        context.echo(f"Not readable: {gap.what} in {gap.account} {gap.region}: {gap.error}")
-    return found
+    graph = assess_usage(read_inventory(context.cloud, now, report), now, options.quiet_days)
+    for gap in graph.inventory.gaps:
+        context.echo(f"Not read: {gap.subject} in {gap.account} {gap.region}: {gap.error}")
+    return graph
 
 
 def inventory(context: Context, options: Options) -> None:
@@ -100,7 +114,7 @@ def inventory(context: Context, options: Options) -> None:
             "region": verdict.region,
             "$/month": f"{verdict.monthly:.2f}",
             "used by": [user.name for user in verdict.users],
-            "why": verdict.reasons[0] if not verdict.users else "",
+            "reason": verdict.reasons[0] if not verdict.users else "",
         }
         for verdict in shown
     ]
@@ -111,79 +125,81 @@ def inventory(context: Context, options: Options) -> None:
         "keys": graph.inventory.aliases,
         "stacks": graph.inventory.stacks,
         "unreadable": [
-            {"account": g.account, "region": g.region, "what": g.what, "error": str(g.error)}
+            {"account": g.account, "region": g.region, "what": g.subject, "error": str(g.error)}
             for g in graph.inventory.gaps
         ],
         "monthly": graph.orphaned_monthly,
     }
-    context.show(rows, empty="Nothing that CDK pipelines have made was found.", value=value)
+    context.show(rows, empty="No matching resources of CDK pipelines.", value=value)
     if not context.as_json:
-        context.echo(f"What nobody needs costs ${graph.orphaned_monthly:.2f} a month.")
+        context.echo(f"Cost of orphaned resources: ${graph.orphaned_monthly:.2f}/month")
 
 
 def _plan(context: Context, options: Options) -> Plan:
     graph = _graph(context, options)
-    wishes = Wishes(options.archive, options.unprotect, options.most, options.waiting_days)
-    return plan_clean_up(context.cloud, graph, _keys(graph, options.things), wishes)
+    clean_up_options = CleanUpOptions(options.archive, options.unprotect, options.most, options.waiting_days)
+    return plan_clean_up(context.cloud, graph, _keys(graph, options.things), clean_up_options)
 
 
-def _keys(graph: Graph, names: list[str]) -> list[str]:
+def _keys(graph: UsageGraph, names: list[str]) -> list[str]:
     keys = []
     for name in names:
-        found = [verdict.key for verdict in graph.verdicts if name in (verdict.id, verdict.key)]
-        if not found:
+        matches = [verdict.key for verdict in graph.verdicts if name in (verdict.id, verdict.key)]
+        if not matches:
             raise NotFound(
-                f"There is no {name} in the inventory.",
-                hint="`support-stacks inventory` lists what there is.",
+                f"{name} is not in the inventory.",
+                hint="Run `support-stacks inventory` to list all resources.",
             )
-        if len(found) > 1:
-            raise NotFound(f"There are {len(found)} of {name}.", hint=f"Write one whole: {found[0]!r}.")
-        keys.append(found[0])
+        if len(matches) > 1:
+            raise NotFound(
+                f"{len(matches)} resources are named {name}.", hint=f"Use a full key: {matches[0]!r}."
+            )
+        keys.append(matches[0])
     return keys
 
 
 def plan(context: Context, options: Options) -> None:
-    made = _plan(context, options)
+    plan_ = _plan(context, options)
     document = {
-        "title": made.title,
-        "fingerprint": made.fingerprint,
-        "confirm": made.confirm,
-        "steps": plan_rows(made),
-        "actions": made.actions,
+        "title": plan_.title,
+        "fingerprint": plan_.fingerprint,
+        "confirm": plan_.confirm,
+        "steps": plan_rows(plan_),
+        "actions": plan_.actions,
     }
-    context.show(plan_rows(made), empty="Nothing is orphaned: there is nothing to clean up.", value=document)
-    if made.steps and not context.as_json:
-        again = f"python -m ops support-stacks clean-up {_again(options)}--fingerprint {made.fingerprint}"
-        context.echo(f"To do exactly this: {again}")
+    context.show(plan_rows(plan_), empty=NOTHING_ORPHANED, value=document)
+    if plan_.steps and not context.as_json:
+        command = f"clean-up {_arguments(options)}--fingerprint {plan_.fingerprint}"
+        context.echo(f"To execute this plan: python -m ops support-stacks {command}")
 
 
-def _again(options: Options) -> str:
-    """The options of a plan as they were written, for the clean-up that is to be the same."""
-    said = [*options.things]
-    if options.quiet_days != QUIET_DAYS:
-        said += ["--quiet-days", str(options.quiet_days)]
+def _arguments(options: Options) -> str:
+    """Return the arguments of a plan for the clean-up command that executes the same plan."""
+    arguments = [*options.things]
+    if options.quiet_days != MIN_IDLE_DAYS:
+        arguments += ["--quiet-days", str(options.quiet_days)]
     if options.archive:
-        said += ["--archive", options.archive]
+        arguments += ["--archive", options.archive]
     if options.unprotect:
-        said += ["--unprotect"]
-    if options.most != MOST:
-        said += ["--most", str(options.most)]
+        arguments += ["--unprotect"]
+    if options.most != MAX_DELETIONS:
+        arguments += ["--most", str(options.most)]
     if options.waiting_days != WAITING_DAYS:
-        said += ["--waiting-days", str(options.waiting_days)]
-    return "".join(f"{shlex.quote(word)} " for word in said)
+        arguments += ["--waiting-days", str(options.waiting_days)]
+    return "".join(f"{shlex.quote(argument)} " for argument in arguments)
 
 
 def clean_up(context: Context, options: Options) -> int:
-    made = _plan(context, options)
-    if options.fingerprint and options.fingerprint != made.fingerprint:
+    plan_ = _plan(context, options)
+    if options.fingerprint and options.fingerprint != plan_.fingerprint:
         raise PlanRefused(
-            f"The plan is not the one that was shown: its fingerprint is {made.fingerprint} now.",
-            hint="Something has changed since. Look at the plan again, then repeat.",
+            f"The plan changed since you reviewed it: its fingerprint is now {plan_.fingerprint}.",
+            hint="Review the plan again and use the new fingerprint.",
         )
-    if not made.steps:
-        context.show([], empty="Nothing is orphaned: there is nothing to clean up.", value={"results": []})
+    if not plan_.steps:
+        context.show([], empty=NOTHING_ORPHANED, value={"results": []})
         return 0
-    outcome = context.carry_out(made, dry_run=options.dry_run, confirmed=options.confirm)
+    outcome = context.carry_out(plan_, dry_run=options.dry_run, confirmed=options.confirm)
     if outcome is None:
         return 0
     rows = [
@@ -191,11 +207,11 @@ def clean_up(context: Context, options: Options) -> int:
         for result in outcome.results
     ]
     context.show(rows, empty="", value={"results": rows})
-    return 0 if outcome.ok else FOUND
+    return 0 if outcome.ok else EXIT_INCOMPLETE
 
 
 def lint_app(context: Context, options: Options) -> int:
-    found = lint(options.folder)
+    findings = lint(options.folder)
     rows = [
         {
             "stack": finding.stack,
@@ -203,19 +219,21 @@ def lint_app(context: Context, options: Options) -> int:
             "account": finding.account,
             "bucket": finding.bucket,
             "key": "yes" if finding.key else "no",
-            "made for": finding.pipelines,
+            "used by": finding.pipelines,
         }
-        for finding in found
+        for finding in findings
     ]
-    mapping = placeholders(found)
+    mapping = placeholders(findings)
     context.show(
-        rows, empty=f"{options.folder} makes no support stack.", value={"findings": found, "mapping": mapping}
+        rows,
+        empty=f"{options.folder} creates no support stacks.",
+        value={"findings": findings, "mapping": mapping},
     )
-    if found and not context.as_json:
-        context.echo("Set up the shared buckets (support-stacks replication deploy); then give the pipeline:")
+    if findings and not context.as_json:
+        context.echo("Create the shared buckets (support-stacks replication deploy), then pass this mapping:")
         as_code = cdk_code.as_typescript if options.language == "typescript" else cdk_code.as_python
         print(as_code(mapping), end="")
-    return FOUND if found else 0
+    return EXIT_INCOMPLETE if findings else 0
 
 
 def migrate(context: Context, options: Options) -> None:
@@ -223,25 +241,25 @@ def migrate(context: Context, options: Options) -> None:
     if not options.pipeline:
         rows = [
             {
-                "pipeline": found.name,
-                "account": graph.inventory.accounts[found.account],
-                "region": found.region,
-                "stores": [store.bucket for store in found.stores],
+                "pipeline": candidate.name,
+                "account": graph.inventory.accounts[candidate.account],
+                "region": candidate.region,
+                "stores": [store.bucket for store in candidate.stores],
             }
-            for found in migration.candidates(graph)
+            for candidate in migration.candidates(graph)
         ]
         context.show(rows, empty="No pipeline uses a support stack.")
         return
     pipeline = migration.find_pipeline(graph, options.pipeline)
     account = context.cloud.account(pipeline.account)
     shared = read_shared(context.cloud, account, graph.inventory.regions[account.id])
-    found = migration.guide(graph, pipeline, shared)
+    guide = migration.guide(graph, pipeline, shared)
     rows = [
         {
             "done": "yes" if step.done else "no",
             "step": step.title,
-            "how": f"{step.text} {step.command}".rstrip(),
+            "instructions": f"{step.text} {step.command}".rstrip(),
         }
-        for step in found.steps
+        for step in guide.steps
     ]
-    context.show(rows, empty="", value=found)
+    context.show(rows, empty="", value=guide)

@@ -1,15 +1,15 @@
-"""Support stacks of CDK pipelines: found, judged, cleaned up, and made unnecessary.
+"""Support stacks of CDK pipelines: inventory, usage, cleanup, and the shared buckets that replace them.
 
-facts          what was read, and what could not be read; plain data
-inventory      reads pipelines, stacks, buckets and keys of every account and region
-fingerprints   how CDK's support stacks, buckets and keys are recognized
+facts          what an inventory reads, and what it could not read; plain data
+inventory      reads the pipelines, stacks, buckets and keys of every account and region
+fingerprints   recognizes the support stacks, buckets and keys that CDK creates
 principals     which accounts may use a bucket or a key
-liveness       a verdict for each bucket, key and stack, with its reasons
-cleanup        plans a clean-up within its limits
-cleanup_steps  the steps of a clean-up
-recheck        checks a resource again just before a step acts
-replication    the shared replication buckets and keys
-migration      moves a pipeline to the shared buckets
-cdk_code       the shared buckets as CDK code
-lint           which support stacks a synthesized app would create
+liveness       decides whether each bucket, key and stack is in use, and why
+cleanup        plans a cleanup and enforces its limits
+cleanup_steps  the steps of a cleanup
+recheck        checks a resource again just before a step changes it
+replication    deploys the shared replication buckets and keys
+migration      guides a pipeline to the shared buckets
+cdk_code       prints the shared buckets as CDK code
+lint           lists the support stacks that a synthesized app would create
 """

@@ -1,25 +1,25 @@
-"""The shared buckets as a piece of CDK code, to be pasted into the stack of a pipeline. Pure."""
+"""The shared buckets as CDK code for the stack of a pipeline. Pure."""
 
 import json
 from collections.abc import Mapping, Sequence
 
-from ops.support_stacks.replication import Shared
+from ops.support_stacks.replication import SharedBucket
 
 
-def as_mapping(shared: Sequence[Shared]) -> dict[str, dict[str, str]]:
-    """Region → the bucket's name and the key's ARN."""
+def as_mapping(shared: Sequence[SharedBucket]) -> dict[str, dict[str, str]]:
+    """Return a mapping from region to bucket name and key ARN."""
     return {
         item.region: {"bucketName": item.bucket, "keyArn": item.key_arn}
         for item in sorted(shared, key=lambda item: item.region)
     }
 
 
-def as_json(shared: Sequence[Shared]) -> str:
+def as_json(shared: Sequence[SharedBucket]) -> str:
     return json.dumps(as_mapping(shared), indent=2) + "\n"
 
 
 def as_typescript(mapping: Mapping[str, Mapping[str, str]]) -> str:
-    """For `new pipelines.CodePipeline(this, …, { crossRegionReplicationBuckets })`."""
+    """Return code for `new pipelines.CodePipeline(this, …, { crossRegionReplicationBuckets })`."""
     entries = "".join(
         f"""\
   '{region}': s3.Bucket.fromBucketAttributes(this, 'Replication-{region}', {{
@@ -39,7 +39,7 @@ const crossRegionReplicationBuckets = {{
 
 
 def as_python(mapping: Mapping[str, Mapping[str, str]]) -> str:
-    """For `pipelines.CodePipeline(self, …, cross_region_replication_buckets=…)`."""
+    """Return code for `pipelines.CodePipeline(self, …, cross_region_replication_buckets=…)`."""
     entries = "".join(
         f"""\
     "{region}": s3.Bucket.from_bucket_attributes(

@@ -1,122 +1,144 @@
-"""The clean-up as a plan: chosen, guarded against too much, and written down step by step."""
+"""The plan of a cleanup: its orphaned resources, its limits, and its steps."""
 
 from collections.abc import Sequence
 
 from ops.aws.cloud import Cloud
-from ops.aws.s3.buckets import exists
+from ops.aws.s3.buckets import bucket_exists
 from ops.aws.s3.staging import client_of
 from ops.errors import InputError, NotFound
 from ops.operations import Operation
 from ops.plan import Plan
-from ops.support_stacks.cleanup_steps import MOST, Unit, Wishes, Writer
-from ops.support_stacks.facts import Stack
-from ops.support_stacks.liveness import Graph, Kind, State, Verdict
+from ops.support_stacks.cleanup_steps import (
+    MAX_DELETIONS,
+    CleanUpOptions,
+    CleanUpStepBuilder,
+    DeletionGroup,
+)
+from ops.support_stacks.facts import CandidateStack
+from ops.support_stacks.liveness import ResourceType, UsageGraph, UsageState, UsageVerdict
 
-MOST_SHARE = 0.8  # of everything found, where enough was found for a share to mean something
-ENOUGH = 10
-PLAIN = Wishes()
+MAX_SHARE = 0.8  # of all resources in the inventory
+MIN_FOR_SHARE = 10  # resources in the inventory, below which the share means nothing
+DEFAULT_OPTIONS = CleanUpOptions()
 
 
-def plan_clean_up(cloud: Cloud, graph: Graph, chosen: Sequence[str] = (), wishes: Wishes = PLAIN) -> Plan:
-    """Deletes the chosen things (keys of verdicts; every orphan when none is named). Changes nothing yet.
+def plan_clean_up(
+    cloud: Cloud,
+    graph: UsageGraph,
+    selected: Sequence[str] = (),
+    options: CleanUpOptions = DEFAULT_OPTIONS,
+) -> Plan:
+    """Plan to delete the selected resources (keys of verdicts), or all orphaned ones if none is selected.
 
-    Raises InputError for a thing that is not orphaned, or a plan that deletes suspiciously much.
+    Raises InputError for a resource that is not orphaned and for a plan that exceeds the limits.
     """
-    verdicts = _chosen(graph, chosen, wishes)
-    _guard(graph, verdicts, wishes)
-    units = _units(graph, verdicts)
-    _check(cloud, units, wishes)
-    writer = Writer(cloud, graph, wishes)
-    steps = tuple(step for unit in units for step in writer.steps(unit))
-    confirm = "" if not units else units[0].name if len(units) == 1 else f"delete {len(units)}"
-    what = units[0].name if len(units) == 1 else f"{len(units)} support stacks, buckets and keys"
-    return Plan(f"Clean up {what}", steps, Operation.CLEAN_UP_SUPPORT, confirm=confirm)
+    verdicts = _selected(graph, selected, options)
+    _check_limits(graph, verdicts, options)
+    groups = _groups(graph, verdicts)
+    _check_groups(cloud, groups, options)
+    builder = CleanUpStepBuilder(cloud, graph, options)
+    steps = tuple(step for group in groups for step in builder.steps(group))
+    if len(groups) == 1:
+        subject = confirm = groups[0].name
+    else:
+        subject = f"{len(groups)} support stacks, buckets and keys"
+        confirm = f"delete {len(groups)}" if groups else ""
+    return Plan(f"Clean up {subject}", steps, Operation.CLEAN_UP_SUPPORT, confirm=confirm)
 
 
-def _chosen(graph: Graph, chosen: Sequence[str], wishes: Wishes) -> list[Verdict]:
-    if not chosen:
-        held = {
+def _selected(graph: UsageGraph, selected: Sequence[str], options: CleanUpOptions) -> list[UsageVerdict]:
+    if not selected:
+        kept = {
             stack.id
             for stack in graph.inventory.stacks
-            if not _is_dead(graph, stack) or (stack.protected and not wishes.unprotect)
+            if not _is_orphaned(graph, stack) or (stack.protected and not options.unprotect)
         }
-        return [verdict for verdict in graph.of(State.ORPHANED) if verdict.stack not in held]
-    found = []
-    for key in chosen:
+        return [verdict for verdict in graph.with_state(UsageState.ORPHANED) if verdict.stack not in kept]
+    verdicts = []
+    for key in selected:
         verdict = graph.by_key.get(key)
         if verdict is None:
-            raise NotFound(f"There is no {key}.", hint="Read the inventory again and choose from it.")
-        if verdict.state is not State.ORPHANED:
-            raise InputError(
-                f"{verdict.id} is {verdict.state}: {verdict.reasons[0]}.",
-                field="chosen",
-                hint="Only what is orphaned can be cleaned up.",
+            raise NotFound(
+                f"{key} is not in the inventory.", hint="Refresh the inventory and select from it."
             )
-        found.append(verdict)
-    return found
+        if verdict.state is not UsageState.ORPHANED:
+            raise InputError(
+                f"Cannot delete {verdict.id}: it is {verdict.state} ({verdict.reasons[0]}).",
+                field="chosen",
+                hint="Select orphaned resources only.",
+            )
+        verdicts.append(verdict)
+    return verdicts
 
 
-def _guard(graph: Graph, verdicts: list[Verdict], wishes: Wishes) -> None:
-    if len(verdicts) > wishes.most:
+def _check_limits(graph: UsageGraph, verdicts: list[UsageVerdict], options: CleanUpOptions) -> None:
+    if len(verdicts) > options.max_deletions:
         raise InputError(
-            f"The plan would delete {len(verdicts)} things; {wishes.most} is the limit.",
-            hint="Choose fewer, or raise the limit (--most) once you have looked at them.",
+            f"The plan would delete {len(verdicts)} resources; the limit is {options.max_deletions}.",
+            hint="Select fewer resources, or review all of them and raise the limit (--most).",
         )
-    ours = [verdict for verdict in graph.verdicts if verdict.state is not State.LEFT_ALONE]
-    if len(ours) >= ENOUGH and len(verdicts) > MOST_SHARE * len(ours) and wishes.most <= MOST:
+    managed = [verdict for verdict in graph.verdicts if verdict.state is not UsageState.LEFT_ALONE]
+    too_many = len(managed) >= MIN_FOR_SHARE and len(verdicts) > MAX_SHARE * len(managed)
+    if too_many and options.max_deletions <= MAX_DELETIONS:
         raise InputError(
-            f"{len(verdicts)} of {len(ours)} things look orphaned, which is most of them.",
-            hint="More likely something cannot be seen: check the accounts in slipway.toml. "
-            f"If it is right, choose fewer by name, or raise the limit above {MOST} (--most).",
+            f"{len(verdicts)} of {len(managed)} resources appear to be orphaned, which suggests that an "
+            "account is missing from the inventory.",
+            hint="Check the accounts in slipway.toml. If they are complete, select fewer resources by name "
+            f"or set a limit above {MAX_DELETIONS} (--most).",
         )
 
 
-def _units(graph: Graph, verdicts: list[Verdict]) -> list[Unit]:
-    """A thing inside a support stack brings the whole stack; each must be orphaned for the stack to be."""
+def _groups(graph: UsageGraph, verdicts: list[UsageVerdict]) -> list[DeletionGroup]:
+    """Group the resources by support stack: a stack is deleted whole, so all of it must be orphaned."""
     stacks = {stack.id: stack for stack in graph.inventory.stacks}
     ids = list(dict.fromkeys(verdict.stack for verdict in verdicts if verdict.stack))
-    units = [_unit(graph, stacks[id], graph.of_stack(id)) for id in ids]
-    for unit in units:
-        if unit.stack and not _is_dead(graph, unit.stack):
-            verdict = graph.by_key[_key_of(unit.stack)]
+    groups = [_group(graph, stacks[id], graph.inside_stack(id)) for id in ids]
+    for group in groups:
+        if group.stack and not _is_orphaned(graph, group.stack):
+            verdict = graph.by_key[_key_of(group.stack)]
             raise InputError(
-                f"{unit.name} is {verdict.state}: {verdict.reasons[0]}.", hint="Nothing of it is deleted."
+                f"Cannot delete {group.name}: it is {verdict.state} ({verdict.reasons[0]}).",
+                hint="Deselect the resources of this stack.",
             )
-    return units + [_unit(graph, None, [verdict]) for verdict in verdicts if not verdict.stack]
+    return groups + [_group(graph, None, [verdict]) for verdict in verdicts if not verdict.stack]
 
 
-def _is_dead(graph: Graph, stack: Stack) -> bool:
-    return graph.by_key[_key_of(stack)].state is State.ORPHANED
+def _is_orphaned(graph: UsageGraph, stack: CandidateStack) -> bool:
+    return graph.by_key[_key_of(stack)].state is UsageState.ORPHANED
 
 
-def _key_of(stack: Stack) -> str:
-    return f"{Kind.STACK} {stack.account} {stack.region} {stack.name}"
+def _key_of(stack: CandidateStack) -> str:
+    return f"{ResourceType.STACK} {stack.account} {stack.region} {stack.name}"
 
 
-def _unit(graph: Graph, stack: Stack | None, inside: list[Verdict]) -> Unit:
-    names = {(v.kind, v.account, v.region, v.id) for v in inside}
-    buckets = [b for b in graph.inventory.buckets if (Kind.BUCKET, b.account, b.region, b.name) in names]
-    aliases = [a for a in graph.inventory.aliases if (Kind.KEY, a.account, a.region, a.name) in names]
-    return Unit(stack, tuple(buckets), tuple(aliases))
+def _group(graph: UsageGraph, stack: CandidateStack | None, contents: list[UsageVerdict]) -> DeletionGroup:
+    keys = {(v.kind, v.account, v.region, v.id) for v in contents}
+    buckets = [
+        b for b in graph.inventory.buckets if (ResourceType.BUCKET, b.account, b.region, b.name) in keys
+    ]
+    aliases = [a for a in graph.inventory.aliases if (ResourceType.KEY, a.account, a.region, a.name) in keys]
+    return DeletionGroup(stack, tuple(buckets), tuple(aliases))
 
 
-def _check(cloud: Cloud, units: list[Unit], wishes: Wishes) -> None:
-    for unit in units:
-        if unit.stack and unit.stack.protected and not wishes.unprotect:
+def _check_groups(cloud: Cloud, groups: list[DeletionGroup], options: CleanUpOptions) -> None:
+    for group in groups:
+        if group.stack and group.stack.protected and not options.unprotect:
             raise InputError(
-                f"{unit.name} is protected against deletion.",
+                f"Cannot delete {group.name}: termination protection is enabled.",
                 field="unprotect",
-                hint="Ask whoever protected it; then let the plan turn that off (--unprotect).",
+                hint="Ask the stack's owner, then let the plan disable it (--unprotect).",
             )
-    buckets = [bucket for unit in units for bucket in unit.buckets]
-    if wishes.archive in {bucket.name for bucket in buckets}:
+    buckets = [bucket for group in groups for bucket in group.buckets]
+    if options.archive in {bucket.name for bucket in buckets}:
         raise InputError(
-            f"{wishes.archive} is itself to be deleted.", field="archive", hint="Archive to another bucket."
+            f"Cannot archive to {options.archive}: the plan deletes this bucket.",
+            field="archive",
+            hint="Choose another bucket.",
         )
-    for account, region in {(bucket.account, bucket.region) for bucket in buckets if wishes.archive}:
-        if not exists(client_of(cloud, account, region), wishes.archive):
+    for account, region in {(bucket.account, bucket.region) for bucket in buckets if options.archive}:
+        if not bucket_exists(client_of(cloud, account, region), options.archive):
             raise InputError(
-                f"There is no bucket {wishes.archive} to archive to.",
+                f"Cannot archive to {options.archive}: the bucket does not exist.",
                 field="archive",
-                hint="Make it, versioned and private, in an account that lets this one write to it.",
+                hint="Create it, private and versioned, with a policy that lets this account write to it.",
             )

@@ -1,7 +1,7 @@
-"""The steps of a clean-up: what each one looks at again, does, and loses.
+"""The steps of a cleanup, each of which checks its resource again just before it acts.
 
-Order for a support stack: archive and empty its buckets, delete the stack (which retains them), delete the
-buckets, then see to it that the key is gone only after the longest waiting period.
+Order for a support stack: archive and empty its buckets, delete the stack (which retains the buckets), delete
+the buckets, and schedule the deletion of the key.
 """
 
 from collections.abc import Callable
@@ -15,36 +15,40 @@ from ops.aws.cloudformation import stacks as cloudformation
 from ops.aws.cloudformation.operations import delete_stack
 from ops.aws.s3 import buckets as s3
 from ops.aws.s3 import emptying
-from ops.aws.s3.buckets import Version
+from ops.aws.s3.buckets import ObjectVersion
 from ops.aws.s3.staging import client_of
 from ops.plan import READY, Check, Readiness, ReportProgress, Resource, Step
-from ops.support_stacks.facts import Alias, Bucket, Stack
-from ops.support_stacks.liveness import SOON_GONE, Graph, Kind
-from ops.support_stacks.recheck import Recheck, changed, first
+from ops.support_stacks.facts import ArtifactBucket, CandidateStack, KeyAlias
+from ops.support_stacks.liveness import PENDING_DELETION, ResourceType, UsageGraph
+from ops.support_stacks.recheck import Recheck, changed, first_not_ready
 
-MOST = 50  # things that one plan may delete
-WAITING_DAYS = 30  # before a key is gone, the longest that KMS allows: KMS API Reference, ScheduleKeyDeletion
+MAX_DELETIONS = 50  # resources in one plan
+WAITING_DAYS = 30  # before KMS deletes a key, the maximum: KMS API Reference, ScheduleKeyDeletion
 READS = ("codepipeline:ListPipelines", "codepipeline:GetPipeline")
 BUCKET_READS = (*READS, "s3:ListBucket", "s3:GetBucketPolicy", "cloudformation:DescribeStackResources")
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the user decides. `archive`: a bucket that everything is copied to first; empty for none."""
+class CleanUpOptions:
+    """What the user decides about a cleanup.
+
+    `archive` is the bucket to which every version is copied first, empty for none. `unprotect` allows the
+    plan to disable termination protection.
+    """
 
     archive: str = ""
     unprotect: bool = False
-    most: int = MOST
+    max_deletions: int = MAX_DELETIONS
     waiting_days: int = WAITING_DAYS
 
 
 @dataclass(frozen=True)
-class Unit:
-    """What is deleted together: a support stack with what is in it, or one thing whose stack is gone."""
+class DeletionGroup:
+    """Resources that are deleted together: a support stack with its contents, or one resource alone."""
 
-    stack: Stack | None
-    buckets: tuple[Bucket, ...]
-    aliases: tuple[Alias, ...]
+    stack: CandidateStack | None
+    buckets: tuple[ArtifactBucket, ...]
+    aliases: tuple[KeyAlias, ...]
 
     @property
     def name(self) -> str:
@@ -54,61 +58,62 @@ class Unit:
 
 
 @dataclass
-class _Found:
-    """What a check has found for its step's act, so that a bucket is listed once."""
+class _Listing:
+    """The contents of a bucket, listed by a step's check for its act, so that each step lists only once."""
 
-    versions: list[Version] = field(default_factory=list)
+    versions: list[ObjectVersion] = field(default_factory=list)
     uploads: list[tuple[str, str]] = field(default_factory=list)
 
 
-class Writer:
-    """Writes the steps of units."""
+class CleanUpStepBuilder:
+    """A builder of the steps that delete a group of resources."""
 
-    def __init__(self, cloud: Cloud, graph: Graph, wishes: Wishes) -> None:
+    def __init__(self, cloud: Cloud, graph: UsageGraph, options: CleanUpOptions) -> None:
         self._cloud = cloud
         self._graph = graph
-        self._wishes = wishes
+        self._options = options
         self._recheck = Recheck(cloud, graph.inventory)
 
-    def steps(self, unit: Unit) -> list[Step]:
+    def steps(self, group: DeletionGroup) -> list[Step]:
         steps: list[Step] = []
         emptied = []
-        for bucket in unit.buckets:
-            if self._wishes.archive:
-                steps.append(self._archive(bucket, unit.stack))
-            steps.append(self._empty(bucket, unit.stack))
+        for bucket in group.buckets:
+            if self._options.archive:
+                steps.append(self._archive(bucket, group.stack))
+            steps.append(self._empty(bucket, group.stack))
             emptied.append(steps[-1].id)
-        before: tuple[str, ...] = tuple(emptied)
-        if unit.stack:
-            if unit.stack.protected and self._wishes.unprotect:
-                steps.append(self._unprotect(unit.stack, before))
-                before = (*before, steps[-1].id)
-            steps.append(self._delete_stack(unit.stack, unit, before))
-            before = (steps[-1].id,)
-        steps += [self._delete_bucket(bucket, before) for bucket in unit.buckets]
-        for alias in unit.aliases:
-            steps.append(self._schedule(alias, before))  # before its name goes, by which it is found again
-            steps.append(self._delete_alias(alias, (*before, steps[-1].id)))
+        needs: tuple[str, ...] = tuple(emptied)
+        if group.stack:
+            if group.stack.protected and self._options.unprotect:
+                steps.append(self._unprotect(group.stack, needs))
+                needs = (*needs, steps[-1].id)
+            steps.append(self._delete_stack(group.stack, group, needs))
+            needs = (steps[-1].id,)
+        steps += [self._delete_bucket(bucket, needs) for bucket in group.buckets]
+        for alias in group.aliases:
+            # The key first: after a crash in between, the inventory finds the key by its alias.
+            steps.append(self._schedule(alias, needs))
+            steps.append(self._delete_alias(alias, (*needs, steps[-1].id)))
         return steps
 
-    def _evidence(self, kind: Kind, account: str, region: str, id: str) -> str:
-        return "; ".join(self._graph.by_key[f"{kind} {account} {region} {id}"].reasons)
+    def _evidence(self, resource_type: ResourceType, account: str, region: str, id: str) -> str:
+        return "; ".join(self._graph.by_key[f"{resource_type} {account} {region} {id}"].reasons)
 
-    def _archive(self, bucket: Bucket, stack: Stack | None) -> Step:
-        archive, found = self._wishes.archive, _Found()
+    def _archive(self, bucket: ArtifactBucket, stack: CandidateStack | None) -> Step:
+        archive, listing = self._options.archive, _Listing()
         source = client_of(self._cloud, bucket.account, bucket.region)
 
         def act(say: ReportProgress) -> None:
-            emptying.archive_versions(source, bucket.name, source, archive, found.versions, say)
+            emptying.archive_versions(source, bucket.name, source, archive, listing.versions, say)
 
         return Step(
             id=f"archive {bucket.name}",
-            does=f"Copy {_amount(bucket)} to {archive}, with SHA-256 checksums",
-            resource=Resource(Kind.BUCKET, bucket.name, bucket.account, bucket.region),
+            does=f"Copy {_amount(bucket)} to {archive} with SHA-256 checksums",
+            resource=Resource(ResourceType.BUCKET, bucket.name, bucket.account, bucket.region),
             act=act,
             parameters={"bucket": bucket.name, "to": f"{archive}/{bucket.name}/"},
-            check=partial(self._unchanged, bucket, stack, found),
-            evidence=f"kept under {bucket.name}/ in {archive}, with a manifest",
+            check=partial(self._unchanged, bucket, stack, listing),
+            evidence=f"stored under {archive}/{bucket.name}/ with a manifest",
             actions=(
                 *BUCKET_READS,
                 "s3:ListBucketVersions",
@@ -118,27 +123,28 @@ class Writer:
             ),
         )
 
-    def _empty(self, bucket: Bucket, stack: Stack | None) -> Step:
-        found = _Found()
+    def _empty(self, bucket: ArtifactBucket, stack: CandidateStack | None) -> Step:
+        listing = _Listing()
         client = client_of(self._cloud, bucket.account, bucket.region)
 
         def act(say: ReportProgress) -> None:
-            emptying.delete_versions(client, bucket.name, bucket.account, found.versions, say)
-            emptying.abort_uploads(client, bucket.name, bucket.account, found.uploads)
+            emptying.delete_versions(client, bucket.name, bucket.account, listing.versions, say)
+            emptying.abort_uploads(client, bucket.name, bucket.account, listing.uploads)
 
-        lost = "copied first" if self._wishes.archive else "lost for good"
+        fate = ", archived first" if self._options.archive else ", permanently deleted"
+        is_empty = bucket.contents is None or bucket.contents.empty
         return Step(
             id=f"empty {bucket.name}",
-            does=f"Empty the bucket: {_amount(bucket)}, {lost}",
-            resource=Resource(Kind.BUCKET, bucket.name, bucket.account, bucket.region),
+            does=f"Empty the bucket: {_amount(bucket)}{'' if is_empty else fate}",
+            resource=Resource(ResourceType.BUCKET, bucket.name, bucket.account, bucket.region),
             act=act,
             parameters={
                 "bucket": bucket.name,
                 "versions": _amount(bucket),
-                "copied_to": self._wishes.archive,
+                "copied_to": self._options.archive,
             },
-            check=partial(self._unchanged, bucket, stack, found, otherwise=Readiness.DONE),
-            evidence=self._evidence(Kind.BUCKET, bucket.account, bucket.region, bucket.name),
+            check=partial(self._unchanged, bucket, stack, listing, if_empty=Readiness.DONE),
+            evidence=self._evidence(ResourceType.BUCKET, bucket.account, bucket.region, bucket.name),
             actions=(
                 *BUCKET_READS,
                 "s3:ListBucketVersions",
@@ -146,76 +152,74 @@ class Writer:
                 "s3:DeleteObjectVersion",
                 "s3:AbortMultipartUpload",
             ),
-            needs=(f"archive {bucket.name}",) if self._wishes.archive else (),
+            needs=(f"archive {bucket.name}",) if self._options.archive else (),
             destructive=True,
         )
 
     def _unchanged(
         self,
-        bucket: Bucket,
-        stack: Stack | None,
-        found: _Found,
+        bucket: ArtifactBucket,
+        stack: CandidateStack | None,
+        listing: _Listing,
         *,
-        otherwise: Readiness = Readiness.READY,
+        if_empty: Readiness = Readiness.READY,
     ) -> Check:
-        """Lists the bucket: CHANGED for anything newer than the plan knows; `otherwise` when it is empty."""
-        whole = [_unless_gone(partial(self._stack, stack))] if stack else []
-        checked = first(*whole, partial(self._recheck.bucket, bucket))
-        if checked.readiness is not Readiness.READY:
-            return checked
+        """List the bucket. CHANGED if anything is newer than the inventory, `if_empty` if it is empty."""
+        stack_check = [_ready_if_deleted(partial(self._stack, stack))] if stack else []
+        check = first_not_ready(*stack_check, partial(self._recheck.bucket, bucket))
+        if check.readiness is not Readiness.READY:
+            return check
         client = client_of(self._cloud, bucket.account, bucket.region)
-        known = bucket.contents.last_written if bucket.contents else None
-        found.versions = []
+        last_known = bucket.contents.last_written if bucket.contents else None
+        listing.versions = []
         for page in s3.iterate_versions(client, bucket.name):
-            if new := [item for item in page if known is None or item.written > known]:
-                return changed(f"{new[0].key} was written since the plan was made")
-            found.versions += page
-        found.uploads = s3.list_uploads(client, bucket.name)
-        if len(found.uploads) > (bucket.contents.uploads if bucket.contents else 0):
-            return changed("an upload was begun since the plan was made")
-        empty = not (found.versions or found.uploads)
-        return Check(otherwise, "it is empty") if empty else READY
+            if new := [item for item in page if last_known is None or item.written > last_known]:
+                return changed(f"{new[0].key} was written after the plan was made")
+            listing.versions += page
+        listing.uploads = s3.list_uploads(client, bucket.name)
+        if len(listing.uploads) > (bucket.contents.uploads if bucket.contents else 0):
+            return changed("a multipart upload was started after the plan was made")
+        is_empty = not (listing.versions or listing.uploads)
+        return Check(if_empty, "the bucket is empty") if is_empty else READY
 
-    def _unprotect(self, stack: Stack, needs: tuple[str, ...]) -> Step:
+    def _unprotect(self, stack: CandidateStack, needs: tuple[str, ...]) -> Step:
         place = self._recheck.place(stack.account, stack.region)
         return Step(
             id=f"unprotect {stack.id}",
-            does="Turn its termination protection off",
-            resource=Resource(Kind.STACK, stack.name, stack.account, stack.region),
-            act=lambda say: stack_resources.unprotect(self._cloud, place, stack.id),
+            does="Disable termination protection",
+            resource=Resource(ResourceType.STACK, stack.name, stack.account, stack.region),
+            act=lambda say: stack_resources.disable_termination_protection(self._cloud, place, stack.id),
             parameters={"stack": stack.id, "termination_protection": "off"},
             check=partial(self._stack, stack),
-            evidence="as wished in this plan",
+            evidence="requested for this plan",
             actions=("cloudformation:DescribeStacks", "cloudformation:UpdateTerminationProtection"),
             needs=needs,
             destructive=True,
         )
 
-    def _stack(self, stack: Stack) -> Check:
-        return self._recheck.stack(stack, protection_goes=self._wishes.unprotect and stack.protected)
+    def _stack(self, stack: CandidateStack) -> Check:
+        return self._recheck.stack(stack, may_be_protected=self._options.unprotect and stack.protected)
 
-    def _delete_stack(self, stack: Stack, unit: Unit, needs: tuple[str, ...]) -> Step:
+    def _delete_stack(self, stack: CandidateStack, group: DeletionGroup, needs: tuple[str, ...]) -> Step:
         client = cloudformation.client_of(self._cloud, stack.account, stack.region)
 
         def act(say: ReportProgress) -> None:
-            found = cloudformation.read_stack(self._cloud, stack.account, stack.region, stack.id)
-            if found:
-                delete_stack(client, found, say)
+            current = cloudformation.read_stack(self._cloud, stack.account, stack.region, stack.id)
+            if current:
+                delete_stack(client, current, say)
 
-        used = [partial(self._recheck.bucket, bucket) for bucket in unit.buckets]
-        keys = [partial(self._recheck.key, alias) for alias in unit.aliases]
-
-        def check() -> Check:
-            return first(partial(self._stack, stack), *(_unless_gone(ask) for ask in (*used, *keys)))
+        bucket_checks = [partial(self._recheck.bucket, bucket) for bucket in group.buckets]
+        key_checks = [partial(self._recheck.key, alias) for alias in group.aliases]
+        contents = [_ready_if_deleted(check) for check in (*bucket_checks, *key_checks)]
 
         return Step(
             id=f"delete {stack.id}",
-            does=f"Delete the stack {stack.name}{' and its key' if unit.aliases else ''}",
-            resource=Resource(Kind.STACK, stack.name, stack.account, stack.region),
+            does=f"Delete stack {stack.name}{' and its key' if group.aliases else ''}",
+            resource=Resource(ResourceType.STACK, stack.name, stack.account, stack.region),
             act=act,
             parameters={"stack": stack.id},
-            check=check,
-            evidence=self._evidence(Kind.STACK, stack.account, stack.region, stack.name),
+            check=partial(first_not_ready, partial(self._stack, stack), *contents),
+            evidence=self._evidence(ResourceType.STACK, stack.account, stack.region, stack.name),
             actions=(
                 *BUCKET_READS,
                 "cloudformation:DeleteStack",
@@ -231,27 +235,27 @@ class Writer:
             destructive=True,
         )
 
-    def _delete_bucket(self, bucket: Bucket, needs: tuple[str, ...]) -> Step:
+    def _delete_bucket(self, bucket: ArtifactBucket, needs: tuple[str, ...]) -> Step:
         client = client_of(self._cloud, bucket.account, bucket.region)
         return Step(
             id=f"delete {bucket.name}",
-            does=f"Delete the bucket {bucket.name}",
-            resource=Resource(Kind.BUCKET, bucket.name, bucket.account, bucket.region),
+            does=f"Delete bucket {bucket.name}",
+            resource=Resource(ResourceType.BUCKET, bucket.name, bucket.account, bucket.region),
             act=lambda say: emptying.delete_bucket(client, bucket.name, bucket.account),
             parameters={"bucket": bucket.name, "owner": bucket.account},
             check=partial(self._recheck.bucket, bucket),
-            evidence="its stack has retained it; S3 deletes it only while it is empty",
+            evidence="retained by its stack; S3 deletes a bucket only if it is empty",
             actions=(*BUCKET_READS, "s3:DeleteBucket"),
             needs=needs,
             destructive=True,
         )
 
-    def _delete_alias(self, alias: Alias, needs: tuple[str, ...]) -> Step:
+    def _delete_alias(self, alias: KeyAlias, needs: tuple[str, ...]) -> Step:
         place = self._recheck.place(alias.account, alias.region)
 
         def check() -> Check:
             if kms.read_key(self._cloud, place, alias.name) is None:
-                return Check(Readiness.DONE, "it is gone")
+                return Check(Readiness.DONE, "the alias no longer exists")
             return self._recheck.key(alias)
 
         return Step(
@@ -261,63 +265,70 @@ class Writer:
             act=lambda say: kms.delete_alias(self._cloud, place, alias.name),
             parameters={"alias": alias.name, "key": alias.key.id},
             check=check,
-            evidence="the key's name, which nothing refers to any more",
+            evidence="the alias of a key that is scheduled for deletion",
             actions=(*READS, "kms:DescribeKey", "kms:GetKeyPolicy", "kms:DeleteAlias"),
             needs=needs,
             destructive=True,
         )
 
-    def _schedule(self, alias: Alias, needs: tuple[str, ...]) -> Step:
+    def _schedule(self, alias: KeyAlias, needs: tuple[str, ...]) -> Step:
         place = self._recheck.place(alias.account, alias.region)
-        days = self._wishes.waiting_days
+        days = self._options.waiting_days
 
         def check() -> Check:
             key = kms.read_key(self._cloud, place, alias.key.id)
-            if key is None or key.state in SOON_GONE:
-                until = f" on {key.deletion:%Y-%m-%d}" if key and key.deletion else ""
-                return Check(Readiness.DONE, f"it will be gone{until}. To keep it: {cancel(alias)}")
+            if key is None or key.state in PENDING_DELETION:
+                date = f" on {key.deletion:%Y-%m-%d}" if key and key.deletion else ""
+                return Check(
+                    Readiness.DONE, f"KMS deletes the key{date}. To keep it: {cancel_command(alias)}"
+                )
             return self._recheck.key(alias)
 
         def act(say: ReportProgress) -> None:
-            gone = kms.schedule_deletion(self._cloud, place, alias.key.id, days)
-            say(f"gone on {gone:%Y-%m-%d}. To keep it: {cancel(alias)}")
+            date = kms.schedule_deletion(self._cloud, place, alias.key.id, days)
+            say(f"KMS deletes the key on {date:%Y-%m-%d}. To keep it: {cancel_command(alias)}")
 
         return Step(
             id=f"schedule {alias.key.id}",
-            does=f"Schedule the key's deletion in {days} days",
-            resource=Resource(Kind.KEY, alias.key.id, alias.account, alias.region),
+            does=f"Schedule key deletion in {days} days",
+            resource=Resource(ResourceType.KEY, alias.key.id, alias.account, alias.region),
             act=act,
             parameters={"key": alias.key.id, "waiting_days": str(days)},
             check=check,
-            evidence=f"until then it can be kept: {cancel(alias)}",
+            evidence=f"to keep the key until then: {cancel_command(alias)}",
             actions=(*READS, "kms:DescribeKey", "kms:GetKeyPolicy", "kms:ScheduleKeyDeletion"),
             needs=needs,
             destructive=True,
         )
 
 
-def cancel(alias: Alias) -> str:
-    """The command that keeps a key whose deletion is scheduled: cancelled, it is disabled at first."""
-    which = f"--key-id {alias.key.id} --region {alias.region}"
-    return f"aws kms cancel-key-deletion {which} && aws kms enable-key {which}"
+def cancel_command(alias: KeyAlias) -> str:
+    """Return the command that cancels a key's deletion and enables the key, which KMS leaves disabled."""
+    key = f"--key-id {alias.key.id} --region {alias.region}"
+    return f"aws kms cancel-key-deletion {key} && aws kms enable-key {key}"
 
 
-def _unless_gone(ask: Callable[[], Check]) -> partial[Check]:
-    """A thing of the stack that is gone already does not mean that the stack is."""
+def _ready_if_deleted(check: Callable[[], Check]) -> partial[Check]:
+    """Return the check with READY instead of DONE: the stack may exist although its resource is deleted."""
 
-    def check() -> Check:
-        found = ask()
-        return READY if found.readiness is Readiness.DONE else found
+    def ready_if_deleted() -> Check:
+        result = check()
+        return READY if result.readiness is Readiness.DONE else result
 
-    return partial(check)
+    return partial(ready_if_deleted)
 
 
-def _amount(bucket: Bucket) -> str:
-    held = bucket.contents
-    if held is None or held.empty:
-        return "nothing in it"
-    parts = [_counted(held.versions, "version"), _counted(held.markers, "delete marker"), _size(held.bytes)]
-    return ", ".join(filter(None, [*parts, _counted(held.uploads, "unfinished upload")]))
+def _amount(bucket: ArtifactBucket) -> str:
+    contents = bucket.contents
+    if contents is None or contents.empty:
+        return "no objects"
+    parts = [
+        _counted(contents.versions, "version"),
+        _counted(contents.markers, "delete marker"),
+        _size(contents.bytes),
+        _counted(contents.uploads, "incomplete upload"),
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _counted(number: int, noun: str) -> str:
@@ -325,7 +336,7 @@ def _counted(number: int, noun: str) -> str:
 
 
 def _size(number: int) -> str:
-    for unit, each in (("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
-        if number >= each:
-            return f"{number / each:,.1f} {unit}"
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
+        if number >= size:
+            return f"{number / size:,.1f} {unit}"
     return f"{number} B"

@@ -1,4 +1,4 @@
-"""What was read: pipelines, buckets, keys and stacks, and what could not be read. Plain data."""
+"""What an inventory reads: pipelines, buckets, keys, stacks, and what could not be read. Plain data."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,39 +7,40 @@ from typing import Any
 from ops.aws.cloudformation.resources import StackResource
 from ops.aws.codepipeline import Pipeline
 from ops.aws.kms import Key
-from ops.aws.s3.buckets import Contents
+from ops.aws.s3.buckets import BucketContents
 from ops.errors import SlipwayError
 from ops.support_stacks.fingerprints import StackKind
 
 PIPELINES, STACKS, BUCKETS, ALIASES, REGIONS = "pipelines", "stacks", "buckets", "key aliases", "regions"
 
 
-def of_stack(name: str) -> str:
-    """A gap's `what` of one stack."""
+def stack_subject(name: str) -> str:
+    """Return the subject of a gap that concerns one stack."""
     return f"stack {name}"
 
 
-def of_key(alias: str) -> str:
-    """A gap's `what` of one key, by its alias."""
+def key_subject(alias: str) -> str:
+    """Return the subject of a gap that concerns one key, named by its alias."""
     return f"key {alias}"
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Something that could not be read: `what` in which account, and region where it is regional."""
+    """A failed read: its subject and account, and its region unless the subject is global."""
 
     account: str
     region: str
-    what: str
+    subject: str
     error: SlipwayError
 
 
 @dataclass(frozen=True)
-class Bucket:
-    """A replication or artifact bucket. `stack`: name and id of the stack that holds it now, empty for none.
+class ArtifactBucket:
+    """A replication or artifact bucket.
 
-    `policy` is None where there is none; `contents` and `origin` are what proves what. `missing` names what
-    of it could not be read.
+    `stack` is the name and id of the stack that contains the bucket now, both empty for none. `policy` is
+    None if the bucket has none. `origin` says what proves that CDK created the bucket, empty for no proof.
+    `missing` names the properties that could not be read.
     """
 
     name: str
@@ -50,14 +51,14 @@ class Bucket:
     tags: dict[str, str]
     policy: dict[str, Any] | None
     key: str
-    contents: Contents | None
+    contents: BucketContents | None
     origin: str
     missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Alias:
-    """A support stack's alias and the key that it names. `stack` as for a bucket."""
+class KeyAlias:
+    """The alias of a support stack and its key. `stack` and `origin` are as in ArtifactBucket."""
 
     name: str
     account: str
@@ -69,8 +70,8 @@ class Alias:
 
 
 @dataclass(frozen=True)
-class Stack:
-    """A stack that is, or is named like, a support stack."""
+class CandidateStack:
+    """A stack that is a support stack or is named like one; `kind` says which."""
 
     name: str
     id: str
@@ -82,19 +83,22 @@ class Stack:
     kind: StackKind
     resources: tuple[StackResource, ...]
 
-    def physical(self, kind: str) -> list[str]:
-        return [item.physical_id for item in self.resources if item.kind == kind and item.physical_id]
+    def physical_ids(self, resource_type: str) -> list[str]:
+        """Return the physical ids of the stack's resources of this type."""
+        return [
+            item.physical_id for item in self.resources if item.kind == resource_type and item.physical_id
+        ]
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """Everything that was read, `at` when the reading began. `accounts` and `names` are those configured."""
+    """Everything that was read. `at` is when the read started."""
 
     at: datetime
-    accounts: dict[str, str]  # id → name
+    accounts: dict[str, str]  # configured accounts: id → name
     regions: dict[str, tuple[str, ...]]  # account id → enabled regions
     pipelines: tuple[Pipeline, ...]
-    buckets: tuple[Bucket, ...]
-    aliases: tuple[Alias, ...]
-    stacks: tuple[Stack, ...]
+    buckets: tuple[ArtifactBucket, ...]
+    aliases: tuple[KeyAlias, ...]
+    stacks: tuple[CandidateStack, ...]
     gaps: tuple[Gap, ...]

@@ -1,4 +1,4 @@
-"""How CDK's support stacks, buckets and keys are recognized: by what CDK itself computes. Pure.
+"""Fingerprints of CDK's support stacks, buckets and keys: names and ids that CDK computes. Pure.
 
 Sources: aws-cdk-lib's `core/lib/private/physical-name-generator`, `core/lib/private/uniqueid` and
 `aws-codepipeline/lib/private/cross-region-support-stack`.
@@ -23,7 +23,7 @@ ARTIFACTS_ALIAS = re.compile(r"^alias/codepipeline-[a-z0-9]+$")
 SUPPORT_NAME = re.compile(r"(-support-|^cross-region-support-)(?P<region>[a-z]{2}(-[a-z]+)+-\d)")
 ROLES_NAME = re.compile(r"-support-\d{12}$")
 
-KINDS = {"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::KMS::Key", "AWS::KMS::Alias", "AWS::CDK::Metadata"}
+RESOURCE_TYPES = {"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::KMS::Key", "AWS::KMS::Alias"}
 LOGICAL_ID = "aws:cloudformation:logical-id"
 STACK_ID = "aws:cloudformation:stack-id"
 STACK_NAME = "aws:cloudformation:stack-name"
@@ -31,13 +31,13 @@ STACK_NAME = "aws:cloudformation:stack-name"
 
 class StackKind(StrEnum):
     SUPPORT = "support stack"
-    ROLES = "cross-account roles"  # CDK's as well, for actions in another account: no bucket in it
-    LOOK_ALIKE = "look-alike"  # named like one, but what is in it is not CDK's
-    ORDINARY = "ordinary stack"
+    ROLES = "cross-account roles"  # CDK's roles for actions in another account; contains no bucket
+    LOOK_ALIKE = "look-alike"  # named like a support stack, but its resources are not CDK's
+    ORDINARY = "ordinary stack"  # contains a replication bucket among other resources
 
 
 def path_hash(account: str, region: str, construct: str = CONSTRUCT) -> str:
-    """The eight hex digits that CDK puts into the name of a thing in a support stack at the app's top."""
+    """Return the eight hex digits in the resource names of a support stack at the root of a CDK app."""
     path = f"cross-region-stack-{account}:{region}/{construct}"
     return hashlib.md5(path.encode(), usedforsecurity=False).hexdigest()[:8]
 
@@ -51,46 +51,48 @@ def is_named_like_artifacts(bucket: str) -> bool:
 
 
 def is_candidate_stack(name: str) -> bool:
-    """Whether the name makes it worth reading what is in the stack; never more than that."""
+    """Whether the stack's resources need to be read. A name alone proves nothing."""
     return bool(SUPPORT_NAME.search(name) or ROLES_NAME.search(name)) or name.startswith(SCAFFOLDING)
 
 
 def stack_kind(name: str, resources: Iterable[StackResource]) -> StackKind:
-    """What the stack is, judged by what is in it."""
-    found = [item for item in resources if item.kind != "AWS::CDK::Metadata"]
+    """Return what the stack is, decided by its resources."""
+    relevant = [item for item in resources if item.kind != "AWS::CDK::Metadata"]
     if ROLES_NAME.search(name):
         return StackKind.ROLES
-    ours = [item for item in found if item.logical_id.startswith(CONSTRUCT) and item.kind in KINDS]
-    if ours and len(ours) == len(found):
+    of_support = [
+        item for item in relevant if item.logical_id.startswith(CONSTRUCT) and item.kind in RESOURCE_TYPES
+    ]
+    if of_support and len(of_support) == len(relevant):
         return StackKind.SUPPORT
-    if any(CONSTRUCT in item.logical_id for item in found):
+    if any(CONSTRUCT in item.logical_id for item in relevant):
         return StackKind.ORDINARY
     return StackKind.LOOK_ALIKE
 
 
 def bucket_origin(name: str, account: str, region: str, tags: Mapping[str, str]) -> str:
-    """In words, what proves that CDK made the bucket; empty where nothing but the shape of the name does."""
-    logical = tags.get(LOGICAL_ID, "")
-    if logical.startswith(CONSTRUCT):
-        return f"CloudFormation's tag: made as {logical} of {tags.get(STACK_NAME, 'a stack')}"
-    if CONSTRUCT in logical:
-        return f"CloudFormation's tag: made inside {tags.get(STACK_NAME, 'a stack')}"
-    if ARTIFACTS_LOGICAL.search(logical):
-        return f"CloudFormation's tag: a pipeline's own bucket, made by {tags.get(STACK_NAME, 'a stack')}"
-    found = REPLICATION.search(name)
-    if found and found["path"] == path_hash(account, region):
-        return f"the name bears CDK's hash of {account} and {region}"
+    """Describe what proves that CDK created the bucket; empty if only the shape of its name suggests it."""
+    logical_id, stack = tags.get(LOGICAL_ID, ""), tags.get(STACK_NAME, "unknown")
+    if logical_id.startswith(CONSTRUCT):
+        return f"CloudFormation tags: created as {logical_id} in stack {stack}"
+    if CONSTRUCT in logical_id:
+        return f"CloudFormation tags: created in stack {stack}"
+    if ARTIFACTS_LOGICAL.search(logical_id):
+        return f"CloudFormation tags: artifact bucket of a pipeline in stack {stack}"
+    match = REPLICATION.search(name)
+    if match and match["path"] == path_hash(account, region):
+        return f"the name contains CDK's hash of {account} and {region}"
     if name.startswith(SCAFFOLDING) and name.removeprefix(SCAFFOLDING).startswith(region):
-        return "the name is that of CDK's scaffolding of 2018"
+        return "the name is that of CDK's scaffolding bucket of 2018"
     return ""
 
 
 def alias_origin(name: str, account: str, region: str, tags: Mapping[str, str]) -> str:
-    """As for a bucket: `tags` are those of the key."""
-    logical = tags.get(LOGICAL_ID, "")
-    if logical.startswith(CONSTRUCT):
-        return f"CloudFormation's tag: made as {logical} of {tags.get(STACK_NAME, 'a stack')}"
-    found = ALIAS.search(name)
-    if found and found["path"] == path_hash(account, region, ALIAS_CONSTRUCT):
-        return f"the name bears CDK's hash of {account} and {region}"
+    """Describe what proves that CDK created the alias; empty for no proof. `tags` are the key's."""
+    logical_id = tags.get(LOGICAL_ID, "")
+    if logical_id.startswith(CONSTRUCT):
+        return f"CloudFormation tags: created as {logical_id} in stack {tags.get(STACK_NAME, 'unknown')}"
+    match = ALIAS.search(name)
+    if match and match["path"] == path_hash(account, region, ALIAS_CONSTRUCT):
+        return f"the name contains CDK's hash of {account} and {region}"
     return ""

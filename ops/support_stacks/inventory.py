@@ -1,7 +1,7 @@
-"""Reads every pipeline, and every stack, bucket and key that a support stack could be, in parallel.
+"""An inventory of all pipelines, and of all stacks, buckets and keys that could belong to a support stack.
 
-Places are read beside each other; within one place each service is asked one call after another, so that no
-account's rate limits are strained. What cannot be read becomes a gap, never an absence.
+Accounts and regions are read in parallel; within one account and region, each service gets one call at a time
+so that its rate limits hold. What cannot be read becomes a gap: it never counts as absent.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,207 +14,231 @@ from typing import Any, TypeVar
 from ops.aws import kms
 from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation import resources as stack_resources
-from ops.aws.cloudformation.resources import Listed
+from ops.aws.cloudformation.resources import StackSummary
 from ops.aws.codepipeline import Pipeline, PipelineReader
 from ops.aws.regions import list_regions
 from ops.aws.s3 import buckets as s3
-from ops.aws.s3.buckets import BucketName
+from ops.aws.s3.buckets import ListedBucket
 from ops.aws.s3.staging import client_of
 from ops.errors import NotFound, SlipwayError
 from ops.settings import Account
 from ops.support_stacks import facts, fingerprints
-from ops.support_stacks.facts import Bucket, Gap, Inventory, Stack
+from ops.support_stacks.facts import ArtifactBucket, CandidateStack, Gap, Inventory, KeyAlias
 
-MOST_VERSIONS = 1_000_000  # counted in one bucket; a fuller one stays unknown
+MAX_COUNTED_VERSIONS = 1_000_000  # in one bucket; a bucket with more stays unknown
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Tick:
-    """Progress: `done` of `total` readings of a phase."""
+class InventoryProgress:
+    """Progress of an inventory: `done` of the `total` reads of a phase."""
 
     phase: str
     done: int
     total: int
 
 
-Report = Callable[[Tick], None]
+ReportInventoryProgress = Callable[[InventoryProgress], None]
 
 
-class Reader:
-    """One reading of the inventory: what it finds, and the gaps, are collected on the way."""
+class InventoryReader:
+    """The reads of one inventory, with the gaps that they leave."""
 
-    def __init__(self, cloud: Cloud, report: Report, most_versions: int) -> None:
+    def __init__(self, cloud: Cloud, report: ReportInventoryProgress, max_versions: int) -> None:
         self._cloud = cloud
         self._report = report
-        self._most = most_versions
+        self._max_versions = max_versions
         self._lock = Lock()
         self.gaps: list[Gap] = []
         self.pipelines = PipelineReader(cloud)
 
-    def each(self, phase: str, fn: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """`fn` of every item at once, bounded by the concurrency setting, in the order of the items."""
+    def read_all(self, phase: str, read: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        """Read all items in parallel, limited by the setting `concurrency`; return results in their order."""
         done = 0
 
-        def one(item: T) -> R:
+        def read_one(item: T) -> R:
             nonlocal done
-            found = fn(item)
+            result = read(item)
             with self._lock:
                 done += 1
-                self._report(Tick(phase, done, len(items)))
-            return found
+                self._report(InventoryProgress(phase, done, len(items)))
+            return result
 
         with ThreadPoolExecutor(self._cloud.settings.concurrency) as pool:
-            return list(pool.map(one, items))
+            return list(pool.map(read_one, items))
 
-    def read(self, what: str, account: str, region: str, ask: Callable[[], R], otherwise: R) -> R:
-        """What `ask` answers; a gap and `otherwise` when it cannot."""
+    def read_or_gap(self, subject: str, account: str, region: str, read: Callable[[], R], default: R) -> R:
+        """Return what `read` returns; on an error, note a gap and return `default`."""
         try:
-            return ask()
+            return read()
         except SlipwayError as error:
             with self._lock:
-                self.gaps.append(Gap(account, region, what, error))
-            return otherwise
+                self.gaps.append(Gap(account, region, subject, error))
+            return default
 
     def regions(self, account: Account) -> tuple[str, ...]:
-        asked = self.read(
+        enabled = self.read_or_gap(
             facts.REGIONS, account.id, "", lambda: list_regions(self._cloud, account.id), list[str]()
         )
-        return tuple(asked) or account.regions or self._cloud.settings.regions
+        return tuple(enabled) or account.regions or self._cloud.settings.regions
 
-    def names(self, account: Account) -> tuple[tuple[str, BucketName], ...]:
-        none: tuple[BucketName, ...] = ()
-        found = self.read(
+    def bucket_names(self, account: Account) -> tuple[tuple[str, ListedBucket], ...]:
+        none: tuple[ListedBucket, ...] = ()
+        buckets = self.read_or_gap(
             facts.BUCKETS, account.id, "", lambda: s3.list_buckets(self._cloud, account.id), none
         )
-        return tuple((account.id, bucket) for bucket in found)
+        return tuple((account.id, bucket) for bucket in buckets)
 
     def place(self, task: tuple[str, Place]) -> Any:
-        """One kind of thing in one place."""
-        what, place = task
-        asks: dict[str, Callable[[], Any]] = {
+        """Read all resources of one subject (facts.PIPELINES, …) in one account and region."""
+        subject, place = task
+        reads: dict[str, Callable[[], Any]] = {
             facts.PIPELINES: lambda: self.pipelines.read(place),
             facts.STACKS: lambda: stack_resources.list_all_stacks(self._cloud, place),
             facts.ALIASES: lambda: kms.list_aliases(self._cloud, place),
         }
-        return self.read(what, place.account.id, place.region, asks[what], ())
+        return self.read_or_gap(subject, place.account.id, place.region, reads[subject], ())
 
-    def stack(self, found: tuple[Place, Listed]) -> Stack | None:
-        """What is in the candidate, and what that makes of it. None when it is gone or unreadable."""
-        place, listed = found
+    def stack(self, candidate: tuple[Place, StackSummary]) -> CandidateStack | None:
+        """Read a stack's resources and decide what it is. None if it is deleted or unreadable."""
+        place, summary = candidate
 
-        def ask() -> Stack | None:
-            resources = stack_resources.list_resources(self._cloud, place, listed.id)
-            kind = fingerprints.stack_kind(listed.name, resources)
-            ours = kind is fingerprints.StackKind.SUPPORT
-            return Stack(
-                name=listed.name,
-                id=listed.id,
+        def read() -> CandidateStack | None:
+            resources = stack_resources.list_resources(self._cloud, place, summary.id)
+            kind = fingerprints.stack_kind(summary.name, resources)
+            is_support = kind is fingerprints.StackKind.SUPPORT
+            return CandidateStack(
+                name=summary.name,
+                id=summary.id,
                 account=place.account.id,
                 region=place.region,
-                status=listed.status,
-                changed=listed.changed,
-                protected=ours and stack_resources.is_protected(self._cloud, place, listed.id),
+                status=summary.status,
+                changed=summary.changed,
+                protected=is_support and stack_resources.is_protected(self._cloud, place, summary.id),
                 kind=kind,
                 resources=resources,
             )
 
-        return self.read(facts.of_stack(listed.name), place.account.id, place.region, ask, None)
+        subject = facts.stack_subject(summary.name)
+        return self.read_or_gap(subject, place.account.id, place.region, read, None)
 
-    def bucket(self, found: tuple[str, BucketName]) -> Bucket:
-        """The evidence that the bucket holds; what of it is unreadable is named in `missing`."""
-        account, listed = found
+    def bucket(self, candidate: tuple[str, ListedBucket]) -> ArtifactBucket:
+        """Read the bucket's properties; those that cannot be read are named in `missing`."""
+        account, listed = candidate
         place = Place(self._cloud.account(account), listed.region)
         client = client_of(self._cloud, account, listed.region)
         missing: list[str] = []
 
-        def part(what: str, ask: Callable[[], R], otherwise: R) -> R:
+        def read_part(part: str, read: Callable[[], R], default: R) -> R:
             try:
-                return ask()
+                return read()
             except NotFound:
                 raise
             except SlipwayError as error:
-                missing.append(what)
+                missing.append(part)
                 with self._lock:
-                    self.gaps.append(Gap(account, listed.region, f"{what} of {listed.name}", error))
-                return otherwise
+                    self.gaps.append(Gap(account, listed.region, f"{part} of {listed.name}", error))
+                return default
 
-        tags = part("tags", lambda: s3.read_tags(client, listed.name), dict[str, str]())
-        return Bucket(
+        tags = read_part("tags", lambda: s3.read_tags(client, listed.name), dict[str, str]())
+        return ArtifactBucket(
             name=listed.name,
             account=account,
             region=listed.region,
             created=listed.created,
-            stack=part(
+            stack=read_part(
                 "stack", lambda: stack_resources.find_stack_of(self._cloud, place, listed.name), ("", "")
             ),
             tags=tags,
-            policy=part("policy", lambda: s3.read_policy(client, listed.name), None),
-            key=part("encryption", lambda: s3.read_key(client, listed.name), ""),
-            contents=part(
-                "contents", lambda: s3.read_contents(client, listed.name, at_most=self._most), None
+            policy=read_part("policy", lambda: s3.read_policy(client, listed.name), None),
+            key=read_part("encryption", lambda: s3.read_encryption_key(client, listed.name), ""),
+            contents=read_part(
+                "contents", lambda: s3.read_contents(client, listed.name, at_most=self._max_versions), None
             ),
             origin=fingerprints.bucket_origin(listed.name, account, listed.region, tags),
             missing=tuple(missing),
         )
 
-    def bucket_if_there(self, found: tuple[str, BucketName]) -> Bucket | None:
+    def bucket_if_exists(self, candidate: tuple[str, ListedBucket]) -> ArtifactBucket | None:
         try:
-            return self.bucket(found)
-        except NotFound:  # deleted while we read
+            return self.bucket(candidate)
+        except NotFound:  # deleted since it was listed
             return None
 
-    def alias(self, found: tuple[Place, kms.Alias]) -> facts.Alias | None:
-        place, alias = found
+    def alias(self, candidate: tuple[Place, kms.Alias]) -> KeyAlias | None:
+        """Read the alias's key. None if the key is deleted or unreadable."""
+        place, alias = candidate
 
-        def ask() -> facts.Alias | None:
+        def read() -> KeyAlias | None:
             key = kms.read_key(self._cloud, place, alias.key)
             if key is None:
                 return None
             tags = kms.read_tags(self._cloud, place, key.id)
-            return facts.Alias(
+            return KeyAlias(
                 name=alias.name,
                 account=place.account.id,
                 region=place.region,
                 key=key,
-                policy=kms.key_policy(self._cloud, place, key.id),
+                policy=kms.read_key_policy(self._cloud, place, key.id),
                 stack=stack_resources.find_stack_of(self._cloud, place, alias.name),
                 origin=fingerprints.alias_origin(alias.name, place.account.id, place.region, tags),
             )
 
-        return self.read(facts.of_key(alias.name), place.account.id, place.region, ask, None)
+        subject = facts.key_subject(alias.name)
+        return self.read_or_gap(subject, place.account.id, place.region, read, None)
 
 
 def read_inventory(
-    cloud: Cloud, now: datetime, report: Report = lambda tick: None, *, most_versions: int = MOST_VERSIONS
+    cloud: Cloud,
+    now: datetime,
+    report: ReportInventoryProgress = lambda progress: None,
+    *,
+    max_versions: int = MAX_COUNTED_VERSIONS,
 ) -> Inventory:
-    """Reads all accounts in all their enabled regions. Raises nothing for what it may not read."""
-    reader = Reader(cloud, report, most_versions)
+    """Read all accounts in all their enabled regions. What cannot be read is a gap, not an error."""
+    reader = InventoryReader(cloud, report, max_versions)
     accounts = cloud.accounts
     regions = dict(
-        zip([a.id for a in accounts], reader.each("Regions", reader.regions, accounts), strict=True)
+        zip([a.id for a in accounts], reader.read_all("Regions", reader.regions, accounts), strict=True)
     )
-    names = [found for each in reader.each("Buckets", reader.names, accounts) for found in each]
+    listed = [
+        bucket
+        for buckets_of_account in reader.read_all("Buckets", reader.bucket_names, accounts)
+        for bucket in buckets_of_account
+    ]
     places = [Place(account, region) for account in accounts for region in regions[account.id]]
-    whats = (facts.PIPELINES, facts.STACKS, facts.ALIASES)
-    tasks = [(what, place) for place in places for what in whats]
-    answers = reader.each("Pipelines, stacks and keys", reader.place, tasks)
-    of = {what: [(t[1], a) for t, a in zip(tasks, answers, strict=True) if t[0] == what] for what in whats}
-    pipelines: list[Pipeline] = [pipeline for _, found in of[facts.PIPELINES] for pipeline in found]
+    subjects = (facts.PIPELINES, facts.STACKS, facts.ALIASES)
+    tasks = [(subject, place) for place in places for subject in subjects]
+    answers = reader.read_all("Pipelines, stacks and keys", reader.place, tasks)
+    by_subject: dict[str, list[tuple[Place, Any]]] = {subject: [] for subject in subjects}
+    for (subject, place), answer in zip(tasks, answers, strict=True):
+        by_subject[subject].append((place, answer))
+    pipelines: list[Pipeline] = [
+        pipeline for _, pipelines_of_place in by_subject[facts.PIPELINES] for pipeline in pipelines_of_place
+    ]
     used = {store.bucket for pipeline in pipelines for store in pipeline.stores}
     buckets = _present(
-        reader.each(
-            "Evidence: buckets", reader.bucket_if_there, [n for n in names if _is_ours(n[1].name, used)]
+        reader.read_all(
+            "Details: buckets",
+            reader.bucket_if_exists,
+            [bucket for bucket in listed if _is_candidate_bucket(bucket[1].name, used)],
         )
     )
-    stacks = _present(reader.each("Evidence: stacks", reader.stack, _candidates(of[facts.STACKS], buckets)))
+    stacks = _present(
+        reader.read_all("Details: stacks", reader.stack, _candidates(by_subject[facts.STACKS], buckets))
+    )
     aliases = _present(
-        reader.each(
-            "Evidence: keys",
+        reader.read_all(
+            "Details: keys",
             reader.alias,
-            [(p, a) for p, found in of[facts.ALIASES] for a in found if fingerprints.ALIAS.search(a.name)],
+            [
+                (place, alias)
+                for place, aliases_of_place in by_subject[facts.ALIASES]
+                for alias in aliases_of_place
+                if fingerprints.ALIAS.search(alias.name)
+            ],
         )
     )
     return Inventory(
@@ -229,7 +253,7 @@ def read_inventory(
     )
 
 
-def _is_ours(name: str, used: set[str]) -> bool:
+def _is_candidate_bucket(name: str, used: set[str]) -> bool:
     return (
         name in used
         or fingerprints.is_named_like_replication(name)
@@ -238,17 +262,19 @@ def _is_ours(name: str, used: set[str]) -> bool:
 
 
 def _candidates(
-    listed: Iterable[tuple[Place, Iterable[Listed]]], buckets: Sequence[Bucket]
-) -> list[tuple[Place, Listed]]:
-    """Stacks that hold a replication bucket now, and those named like a support stack."""
-    holders = {bucket.stack[1] for bucket in buckets if fingerprints.is_named_like_replication(bucket.name)}
+    listed: Iterable[tuple[Place, Iterable[StackSummary]]], buckets: Sequence[ArtifactBucket]
+) -> list[tuple[Place, StackSummary]]:
+    """Return the stacks that contain a replication bucket or are named like a support stack."""
+    with_bucket = {
+        bucket.stack[1] for bucket in buckets if fingerprints.is_named_like_replication(bucket.name)
+    }
     return [
         (place, stack)
         for place, stacks in listed
         for stack in stacks
-        if not stack.gone and (stack.id in holders or fingerprints.is_candidate_stack(stack.name))
+        if not stack.deleted and (stack.id in with_bucket or fingerprints.is_candidate_stack(stack.name))
     ]
 
 
-def _present(found: Iterable[R | None]) -> list[R]:
-    return [item for item in found if item is not None]
+def _present(items: Iterable[R | None]) -> list[R]:
+    return [item for item in items if item is not None]

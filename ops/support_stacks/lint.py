@@ -1,4 +1,4 @@
-"""Reads a synthesized CDK app: which support stacks would it create, and which mapping avoids them?"""
+"""A linter for synthesized CDK apps: the support stacks they would create, and the mapping to avoid them."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,14 +11,15 @@ from ops.errors import InputError
 from ops.support_stacks.fingerprints import CONSTRUCT, StackKind, stack_kind
 from ops.support_stacks.replication import bucket_name
 
-DEPTH = 8  # stages inside stages
+MAX_DEPTH = 8  # nested stages
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A replication bucket that deploying the app would create: in a support stack, or inside another one.
+class LintFinding:
+    """A replication bucket that deploying the app would create.
 
-    `pipelines` are the names of the stacks whose pipelines use it.
+    `own_stack` is True for a support stack, False for a bucket inside another stack. `pipelines` are the
+    names of the stacks whose pipelines use the bucket.
     """
 
     stack: str
@@ -37,22 +38,22 @@ class _Stack:
     region: str
     template: Mapping[str, Any]
 
-    def of(self, kind: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    def resources(self, resource_type: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         for logical_id, resource in self.template.get("Resources", {}).items():
-            if resource.get("Type") == kind:
+            if resource.get("Type") == resource_type:
                 yield logical_id, resource.get("Properties", {})
 
 
-def lint(folder: Path) -> list[Finding]:
-    """Every support stack of the app, by region. Raises InputError for a folder that is no cloud assembly."""
-    stacks = list(_stacks(folder, DEPTH))
+def lint(folder: Path) -> list[LintFinding]:
+    """Return the support stacks of the app by region. Raises InputError for an invalid cloud assembly."""
+    stacks = list(_stacks(folder, MAX_DEPTH))
     return sorted(_findings(stacks), key=lambda finding: (finding.region, finding.stack))
 
 
-def _findings(stacks: list[_Stack]) -> Iterator[Finding]:
+def _findings(stacks: list[_Stack]) -> Iterator[LintFinding]:
     users: dict[str, list[str]] = {}
     for stack in stacks:
-        for _, pipeline in stack.of("AWS::CodePipeline::Pipeline"):
+        for _, pipeline in stack.resources("AWS::CodePipeline::Pipeline"):
             for store in _locations(pipeline):
                 users.setdefault(store, []).append(stack.name)
     for stack in stacks:
@@ -61,23 +62,23 @@ def _findings(stacks: list[_Stack]) -> Iterator[Finding]:
             for id, resource in stack.template.get("Resources", {}).items()
         ]
         kind = stack_kind(stack.name, resources)
-        for logical_id, properties in stack.of("AWS::S3::Bucket"):
+        for logical_id, properties in stack.resources("AWS::S3::Bucket"):
             if CONSTRUCT not in logical_id:
                 continue
             name = str(properties.get("BucketName", ""))
-            yield Finding(
+            yield LintFinding(
                 stack=stack.name,
                 account=stack.account,
                 region=stack.region,
                 bucket=name,
-                key=any(CONSTRUCT in id for id, _ in stack.of("AWS::KMS::Key")),
+                key=any(CONSTRUCT in id for id, _ in stack.resources("AWS::KMS::Key")),
                 own_stack=kind is StackKind.SUPPORT,
                 pipelines=tuple(dict.fromkeys(users.get(name, ()))),
             )
 
 
 def _locations(pipeline: Mapping[str, Any]) -> Iterator[str]:
-    """Names of the buckets in other regions: that of the own one is a reference."""
+    """Yield the names of the buckets in other regions; the bucket of its own region is a reference."""
     for item in pipeline.get("ArtifactStores", ()):
         location = item.get("ArtifactStore", {}).get("Location")
         if isinstance(location, str):
@@ -89,8 +90,8 @@ def _stacks(folder: Path, depth: int) -> Iterator[_Stack]:
     artifacts = manifest.get("artifacts")
     if not isinstance(artifacts, dict):
         raise InputError(
-            f"{folder / 'manifest.json'} is not that of a cloud assembly.",
-            hint="Name the folder that `cdk synth` wrote, cdk.out by default.",
+            f"{folder / 'manifest.json'} is not the manifest of a cloud assembly.",
+            hint="Pass the output folder of `cdk synth`, by default cdk.out.",
         )
     for id, artifact in artifacts.items():
         properties = artifact.get("properties", {})
@@ -104,20 +105,20 @@ def _stacks(folder: Path, depth: int) -> Iterator[_Stack]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        document = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise InputError(
-            f"There is no {path}.", hint="Run `cdk synth` first, then name the folder that it wrote."
+            f"{path} does not exist.", hint="Run `cdk synth`, then pass its output folder."
         ) from error
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read: {error}", hint="Run `cdk synth` again.") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path} is not an object.", hint="Run `cdk synth` again.")
-    return found
+        raise InputError(f"Cannot read {path}: {error}", hint="Run `cdk synth` again.") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{path} is not a JSON object.", hint="Run `cdk synth` again.")
+    return document
 
 
-def placeholders(findings: list[Finding]) -> dict[str, dict[str, str]]:
-    """The mapping that avoids the findings, as `cdk_code.as_mapping` has it, before anything is set up."""
+def placeholders(findings: list[LintFinding]) -> dict[str, dict[str, str]]:
+    """Return the mapping that avoids the findings, as `cdk_code.as_mapping` does, with placeholder keys."""
     return {
         finding.region: {
             "bucketName": bucket_name(finding.account, finding.region),

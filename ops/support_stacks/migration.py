@@ -1,4 +1,4 @@
-"""From support stacks to the shared buckets: a pipeline's steps, and which are done. Pure."""
+"""The migration of a pipeline from support stacks to the shared buckets: steps and progress. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from ops.aws.codepipeline import Pipeline
 from ops.errors import NotFound
 from ops.support_stacks.fingerprints import is_named_like_replication
-from ops.support_stacks.liveness import Graph, Kind, State, Verdict
-from ops.support_stacks.replication import Shared, bucket_name
+from ops.support_stacks.liveness import ResourceType, UsageGraph, UsageState, UsageVerdict
+from ops.support_stacks.replication import SharedBucket, bucket_name
 
-# CodePipeline puts a pipeline's artifacts into a folder of its name, cut after so many characters.
-FOLDER = 20
+# CodePipeline stores artifacts under a folder with the pipeline's name, truncated to this length.
+FOLDER_LENGTH = 20
 
 
 @dataclass(frozen=True)
 class GuideStep:
-    """What to do, with the command that does it where one does, and whether AWS shows that it is done."""
+    """One step of a migration, with its command if it has one. `done` is what the inventory shows."""
 
     title: str
     text: str
@@ -25,14 +25,16 @@ class GuideStep:
 
 @dataclass(frozen=True)
 class Guide:
-    """`missing`: regions of the pipeline without a shared bucket. `old`: replication buckets that it uses,
-    `left`: those that it has written to and does not use any more.
+    """The steps of one pipeline's migration.
+
+    `missing` are the regions of the pipeline without a shared bucket. `old` are the replication buckets that
+    it uses, `left` those that still contain its artifacts although it no longer uses them.
     """
 
     pipeline: Pipeline
     missing: tuple[str, ...]
-    old: tuple[Verdict, ...]
-    left: tuple[Verdict, ...]
+    old: tuple[UsageVerdict, ...]
+    left: tuple[UsageVerdict, ...]
     steps: tuple[GuideStep, ...]
 
     @property
@@ -40,31 +42,33 @@ class Guide:
         return all(step.done for step in self.steps)
 
 
-def candidates(graph: Graph) -> list[Pipeline]:
-    """Pipelines that keep artifacts in a support stack's bucket, have left some there, or have moved."""
-    found = [
+def candidates(graph: UsageGraph) -> list[Pipeline]:
+    """Return the pipelines that use a support stack, left artifacts in one, or use shared buckets only."""
+    pipelines = [
         pipeline
         for pipeline in graph.inventory.pipelines
         if _used(graph, pipeline) or _left(graph, pipeline) or _has_moved(pipeline)
     ]
-    return sorted(found, key=lambda pipeline: (pipeline.name, pipeline.arn))
+    return sorted(pipelines, key=lambda pipeline: (pipeline.name, pipeline.arn))
 
 
-def find_pipeline(graph: Graph, name: str) -> Pipeline:
-    """The pipeline of that name or ARN. Raises NotFound, also where several bear the name."""
-    found = [pipeline for pipeline in graph.inventory.pipelines if name in (pipeline.name, pipeline.arn)]
-    if not found:
+def find_pipeline(graph: UsageGraph, name: str) -> Pipeline:
+    """Return the pipeline with this name or ARN. Raises NotFound for none and for an ambiguous name."""
+    pipelines = [pipeline for pipeline in graph.inventory.pipelines if name in (pipeline.name, pipeline.arn)]
+    if not pipelines:
         raise NotFound(
-            f"There is no pipeline {name}.",
-            hint="`python -m ops support-stacks migration` lists those that can be moved.",
+            f"Pipeline {name} does not exist.",
+            hint="Run `python -m ops support-stacks migration` to list the pipelines.",
         )
-    if len(found) > 1:
-        raise NotFound(f"There are {len(found)} pipelines {name}.", hint=f"Write one whole: {found[0].arn}")
-    return found[0]
+    if len(pipelines) > 1:
+        raise NotFound(
+            f"{len(pipelines)} pipelines are named {name}.", hint=f"Use an ARN: {pipelines[0].arn}"
+        )
+    return pipelines[0]
 
 
-def guide(graph: Graph, pipeline: Pipeline, shared: Sequence[Shared]) -> Guide:
-    """The way of this pipeline; a step is done when the inventory shows it."""
+def guide(graph: UsageGraph, pipeline: Pipeline, shared: Sequence[SharedBucket]) -> Guide:
+    """Return the migration steps of the pipeline. A step is done when the inventory shows its result."""
     ready = {item.region: item for item in shared if item.account == pipeline.account}
     missing = tuple(store.region for store in pipeline.stores if store.region not in ready)
     old, left = _used(graph, pipeline), _left(graph, pipeline)
@@ -77,20 +81,20 @@ def guide(graph: Graph, pipeline: Pipeline, shared: Sequence[Shared]) -> Guide:
     return Guide(pipeline, missing, old, left, steps)
 
 
-def _replication_buckets(graph: Graph) -> Iterable[Verdict]:
-    """Those that a support stack holds, or has left behind."""
+def _replication_buckets(graph: UsageGraph) -> Iterable[UsageVerdict]:
+    """Yield the replication buckets that a support stack contains or has retained."""
     for verdict in graph.verdicts:
-        if verdict.kind is Kind.BUCKET and verdict.state is not State.LEFT_ALONE:
+        if verdict.kind is ResourceType.BUCKET and verdict.state is not UsageState.LEFT_ALONE:
             if verdict.stack or is_named_like_replication(verdict.id):
                 yield verdict
 
 
-def _used(graph: Graph, pipeline: Pipeline) -> tuple[Verdict, ...]:
+def _used(graph: UsageGraph, pipeline: Pipeline) -> tuple[UsageVerdict, ...]:
     return tuple(verdict for verdict in _replication_buckets(graph) if pipeline in verdict.users)
 
 
-def _left(graph: Graph, pipeline: Pipeline) -> tuple[Verdict, ...]:
-    folder = pipeline.name[:FOLDER]
+def _left(graph: UsageGraph, pipeline: Pipeline) -> tuple[UsageVerdict, ...]:
+    folder = pipeline.name[:FOLDER_LENGTH]
     written = {
         (bucket.account, bucket.name)
         for bucket in graph.inventory.buckets
@@ -107,16 +111,16 @@ def _has_moved(pipeline: Pipeline) -> bool:
     return all(store.bucket == bucket_name(pipeline.account, store.region) for store in pipeline.stores)
 
 
-def _set_up(graph: Graph, pipeline: Pipeline, missing: Sequence[str]) -> GuideStep:
+def _set_up(graph: UsageGraph, pipeline: Pipeline, missing: Sequence[str]) -> GuideStep:
     account = graph.inventory.accounts[pipeline.account]
     command = f"python -m ops support-stacks replication deploy --account {account} --regions"
     regions = ", ".join(store.region for store in pipeline.stores)
     return GuideStep(
         "Set up the shared buckets",
-        f"There is none yet in {', '.join(missing)} of {account}. Name the accounts that it "
-        "deploys to as well, with --targets."
+        f"No shared bucket in {account}: {', '.join(missing)}. Add --targets with the accounts that the "
+        "pipeline deploys to."
         if missing
-        else f"There is one in each of {regions}.",
+        else f"A shared bucket exists in {regions}.",
         not missing,
         f"{command} {' '.join(missing)}" if missing else "",
     )
@@ -125,55 +129,55 @@ def _set_up(graph: Graph, pipeline: Pipeline, missing: Sequence[str]) -> GuideSt
 def _move(pipeline: Pipeline, *, moved: bool) -> tuple[GuideStep, GuideStep]:
     return (
         GuideStep(
-            "Give the mapping to the pipeline",
+            "Pass the mapping to the pipeline",
             "In the code of the pipeline's stack, pass the mapping as crossRegionReplicationBuckets "
-            "(cross_region_replication_buckets in Python), with every region in it: one that lacks makes "
-            "a support stack again, silently. It cannot stand beside artifactBucket, nor on "
-            "pipelines.CodePipeline beside codePipeline. After cdk synth, let "
-            "the linter say that nothing is left.",
+            "(cross_region_replication_buckets in Python). Include every region: for a missing one, CDK "
+            "creates a support stack without a warning. The property cannot be combined with artifactBucket, "
+            "nor with codePipeline on pipelines.CodePipeline. Run cdk synth, then lint the result.",
             moved,
             "" if moved else "python -m ops support-stacks lint cdk.out",
         ),
         GuideStep(
-            "Deploy, and see that artifacts go there",
-            "Deploy the pipeline's stack by hand, so that the pipeline need not replace its "
-            f"own bucket while it runs. Then read the inventory again: every store of {pipeline.name} names "
-            "a shared bucket.",
+            "Deploy the pipeline",
+            "Deploy the pipeline's stack manually, so that the running pipeline does not replace its own "
+            f"bucket. Then refresh the inventory: every artifact store of {pipeline.name} must name a shared "
+            "bucket.",
             moved,
             "" if moved else "cdk deploy",
         ),
     )
 
 
-def _wait(old: Sequence[Verdict], left: Sequence[Verdict]) -> GuideStep:
-    waiting = [verdict for verdict in left if verdict.state is not State.ORPHANED]
+def _wait(old: Sequence[UsageVerdict], left: Sequence[UsageVerdict]) -> GuideStep:
+    waiting = [verdict for verdict in left if verdict.state is not UsageState.ORPHANED]
     if old:
-        others = sorted({user.name for verdict in old for user in verdict.users})
-        text = f"In use now by {', '.join(others)}: {_names(old)}. "
-        text += "Whoever else uses the same bucket is moved as well. "
-        text += "After the days that count as quiet, what nobody uses is orphaned."
+        users = sorted({user.name for verdict in old for user in verdict.users})
+        text = (
+            f"{_names(old)}: used by {', '.join(users)}. Migrate every pipeline that uses the same bucket. "
+            "An unused bucket is orphaned after the minimum idle days."
+        )
     elif waiting:
         text = "; ".join(f"{v.id} is {v.state}: {v.reasons[0]}" for v in waiting)
     else:
-        text = f"Nobody needs what it has left: {_names(left)}." if left else "Nothing of it is left."
-    return GuideStep("Wait until the old ones are quiet", text, not (old or waiting))
+        text = f"Orphaned: {_names(left)}." if left else "No old bucket is left."
+    return GuideStep("Wait until the old buckets are orphaned", text, not (old or waiting))
 
 
-def _clean_up(graph: Graph, old: Sequence[Verdict], left: Sequence[Verdict]) -> GuideStep:
+def _clean_up(graph: UsageGraph, old: Sequence[UsageVerdict], left: Sequence[UsageVerdict]) -> GuideStep:
     names = " ".join(dict.fromkeys(_owner(graph, verdict) for verdict in (*old, *left)))
-    text = "The plan shows what would be deleted, and why; nothing is deleted before it is confirmed."
+    text = "The plan shows what it would delete and why. Nothing is deleted before you confirm it."
     return GuideStep(
-        "Clean up",
-        text if names else "No old bucket holds anything of this pipeline.",
+        "Clean up the old buckets",
+        text if names else "No old bucket contains artifacts of this pipeline.",
         not names,
         f"python -m ops support-stacks plan {names}" if names else "",
     )
 
 
-def _owner(graph: Graph, verdict: Verdict) -> str:
-    """What brings the bucket along in a plan: its stack, or itself."""
+def _owner(graph: UsageGraph, verdict: UsageVerdict) -> str:
+    """Return the name to plan the bucket's deletion by: its stack's, or its own without a stack."""
     return next((s.name for s in graph.inventory.stacks if s.id == verdict.stack), verdict.id)
 
 
-def _names(verdicts: Sequence[Verdict]) -> str:
+def _names(verdicts: Sequence[UsageVerdict]) -> str:
     return ", ".join(verdict.id for verdict in verdicts)

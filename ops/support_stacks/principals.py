@@ -1,4 +1,4 @@
-"""Which accounts may write into a bucket, or encrypt with a key: a pipeline of theirs could use it. Pure."""
+"""The accounts whose pipelines could use a bucket or a key, according to its policy. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -12,23 +12,23 @@ ACCOUNT = re.compile(r"^(?:arn:[a-z-]+:(?:iam|sts)::)?(\d{12})(?::.*)?$")
 
 
 def writers(policy: Mapping[str, Any] | None) -> frozenset[str]:
-    """Ids of accounts that a bucket's policy lets write; ANYONE when it does not say whom it means."""
+    """Return the ids of the accounts that a bucket policy lets write, or ANYONE if it names none."""
     return _allowed(policy, WRITES)
 
 
 def encrypters(policy: Mapping[str, Any] | None) -> frozenset[str]:
-    """The same of a key's policy."""
+    """Return the ids of the accounts that a key policy lets encrypt, or ANYONE if it names none."""
     return _allowed(policy, ENCRYPTS)
 
 
 def _allowed(policy: Mapping[str, Any] | None, actions: tuple[str, ...]) -> frozenset[str]:
     if policy is None:
         return frozenset()
-    found: set[str] = set()
-    for statement in _listed(policy.get("Statement")):
+    accounts: set[str] = set()
+    for statement in _as_list(policy.get("Statement")):
         if statement.get("Effect") == "Allow" and _covers(statement, actions):
-            found |= _accounts(statement)
-    return frozenset(found)
+            accounts |= _accounts(statement)
+    return frozenset(accounts)
 
 
 def _covers(statement: Mapping[str, Any], actions: tuple[str, ...]) -> bool:
@@ -36,26 +36,26 @@ def _covers(statement: Mapping[str, Any], actions: tuple[str, ...]) -> bool:
         return True
     return any(
         fnmatchcase(action.lower(), str(pattern).lower())
-        for pattern in _listed(statement.get("Action"))
+        for pattern in _as_list(statement.get("Action"))
         for action in actions
     )
 
 
 def _accounts(statement: Mapping[str, Any]) -> set[str]:
-    """A unique id (`AROA…`) stands for a role that was deleted: it can do nothing any more."""
     principal = statement.get("Principal")
     if principal is None or principal == "*":
         return {ANYONE}
-    found: set[str] = {ANYONE} if "CanonicalUser" in principal else set()  # an account, but not which one
-    for name in _listed(principal.get("AWS")):
+    accounts: set[str] = {ANYONE} if "CanonicalUser" in principal else set()  # does not show the account id
+    for name in _as_list(principal.get("AWS")):
         if name == "*":
-            found.add(ANYONE)
+            accounts.add(ANYONE)
+        # IAM replaces a deleted role's ARN by its unique id (AROA…), which matches nobody and is skipped.
         elif match := ACCOUNT.match(str(name)):
-            found.add(match[1])
-    return found
+            accounts.add(match[1])
+    return accounts
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, list) else [value]

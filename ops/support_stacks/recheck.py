@@ -1,4 +1,4 @@
-"""Looks again, just before a step of a clean-up acts: does anything need the thing now?"""
+"""A second check of a resource just before a cleanup step acts on it."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -11,10 +11,12 @@ from ops.aws.codepipeline import Pipeline, PipelineReader
 from ops.aws.s3 import buckets as s3
 from ops.aws.s3.staging import client_of
 from ops.plan import READY, Check, Readiness
-from ops.support_stacks.facts import Alias, Bucket, Inventory, Stack
+from ops.support_stacks.facts import ArtifactBucket, CandidateStack, Inventory, KeyAlias
 from ops.support_stacks.fingerprints import StackKind, stack_kind
 from ops.support_stacks.liveness import names_key
 from ops.support_stacks.principals import encrypters, writers
+
+DELETED = Check(Readiness.DONE, "it no longer exists")
 
 
 def changed(reason: str) -> Check:
@@ -22,7 +24,7 @@ def changed(reason: str) -> Check:
 
 
 class Recheck:
-    """Asks AWS again about the things of one inventory; what cannot be read raises, so nothing is done."""
+    """Checks of the resources of one inventory. What cannot be read raises, so that the step does not run."""
 
     def __init__(self, cloud: Cloud, inventory: Inventory) -> None:
         self.cloud = cloud
@@ -33,67 +35,67 @@ class Recheck:
         return Place(self.cloud.account(account), region)
 
     def pipelines(self, accounts: Iterable[str]) -> list[Pipeline]:
-        """Every pipeline of these accounts as it is now. Raises the first error."""
+        """Return the current pipelines of these accounts. Raises the first error."""
         places = [
             self.place(account, region)
             for account in accounts
             if account in self._inventory.accounts
             for region in self._inventory.regions[account]
         ]
-        found: list[Pipeline] = []
+        pipelines: list[Pipeline] = []
         for reading in self.cloud.read(self._pipelines.read, places):
             if reading.error:
                 raise reading.error
-            found += reading.value or ()
-        return found
+            pipelines += reading.value or ()
+        return pipelines
 
-    def bucket(self, bucket: Bucket) -> Check:
-        """DONE when it is gone, CHANGED when it is used, in another stack, or may be used by others now."""
+    def bucket(self, bucket: ArtifactBucket) -> Check:
+        """Return DONE if the bucket is deleted, CHANGED if it is in use, moved or its policy changed."""
         client = client_of(self.cloud, bucket.account, bucket.region)
-        if not s3.exists(client, bucket.name, bucket.account):
-            return Check(Readiness.DONE, "it is gone")
+        if not s3.bucket_exists(client, bucket.name, bucket.account):
+            return DELETED
         if s3.read_policy(client, bucket.name) not in (bucket.policy, None):
-            return changed("its policy has changed since the plan was made")
+            return changed("its policy changed after the plan was made")
         place = self.place(bucket.account, bucket.region)
         if stack_resources.find_stack_of(self.cloud, place, bucket.name) not in (bucket.stack, ("", "")):
-            return changed("it is part of another stack now")
+            return changed("it is now part of another stack")
         for pipeline in self.pipelines({bucket.account, *writers(bucket.policy)}):
             if any(store.bucket == bucket.name for store in pipeline.stores):
-                return changed(f"the pipeline {pipeline.name} of {pipeline.account} uses it now")
+                return changed(f"pipeline {pipeline.name} ({pipeline.account}) now uses it")
         return READY
 
-    def key(self, alias: Alias) -> Check:
-        """DONE when it is gone, CHANGED when a pipeline names it, or other accounts may use it now."""
+    def key(self, alias: KeyAlias) -> Check:
+        """Return DONE if the key is deleted, CHANGED if it is in use or its policy changed."""
         place = self.place(alias.account, alias.region)
         if kms.read_key(self.cloud, place, alias.key.id) is None:
-            return Check(Readiness.DONE, "it is gone")
-        if kms.key_policy(self.cloud, place, alias.key.id) != alias.policy:
-            return changed("its policy has changed since the plan was made")
+            return DELETED
+        if kms.read_key_policy(self.cloud, place, alias.key.id) != alias.policy:
+            return changed("its policy changed after the plan was made")
         for pipeline in self.pipelines({alias.account, *encrypters(alias.policy)}):
             if any(names_key(store.key, alias) for store in pipeline.stores):
-                return changed(f"the pipeline {pipeline.name} of {pipeline.account} uses it now")
+                return changed(f"pipeline {pipeline.name} ({pipeline.account}) now uses it")
         return READY
 
-    def stack(self, stack: Stack, *, protection_goes: bool) -> Check:
-        """DONE when it is gone, CHANGED when something was added to it or it was protected."""
-        found = read_stack(self.cloud, stack.account, stack.region, stack.id)
-        if found is None or found.status == "DELETE_COMPLETE":
-            return Check(Readiness.DONE, "it is gone")
-        if found.busy:
-            return changed(f"it is being changed: {found.status}")
+    def stack(self, stack: CandidateStack, *, may_be_protected: bool) -> Check:
+        """Return DONE if the stack is deleted, CHANGED if it was updated or is protected unexpectedly."""
+        current = read_stack(self.cloud, stack.account, stack.region, stack.id)
+        if current is None or current.status == "DELETE_COMPLETE":
+            return DELETED
+        if current.busy:
+            return changed(f"an operation is in progress: {current.status}")
         place = self.place(stack.account, stack.region)
-        now = stack_resources.list_resources(self.cloud, place, stack.id)
-        added = set(now) - set(stack.resources)
-        if added or (now and stack_kind(stack.name, now) is not StackKind.SUPPORT):
-            return changed("what is in it has changed since the plan was made")
-        if stack_resources.is_protected(self.cloud, place, stack.id) and not protection_goes:
-            return changed("it is protected against deletion, and the plan does not say to change that")
+        resources = stack_resources.list_resources(self.cloud, place, stack.id)
+        added = set(resources) - set(stack.resources)
+        if added or (resources and stack_kind(stack.name, resources) is not StackKind.SUPPORT):
+            return changed("its resources changed after the plan was made")
+        if stack_resources.is_protected(self.cloud, place, stack.id) and not may_be_protected:
+            return changed("termination protection is enabled, and this plan does not disable it")
         return READY
 
 
-def first(*checks: partial[Check]) -> Check:
-    """The first check that is not READY; READY when all are."""
+def first_not_ready(*checks: partial[Check]) -> Check:
+    """Run the checks in order and return the first result that is not READY; READY if all are."""
     for check in checks:
-        if (found := check()).readiness is not Readiness.READY:
-            return found
+        if (result := check()).readiness is not Readiness.READY:
+            return result
     return READY

@@ -1,4 +1,4 @@
-"""The cure: one shared replication bucket and key a region, set up by one plan, named in every region."""
+"""The shared replication buckets: one bucket and key per region, listed in every region."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,15 @@ from ops.templates.support_stacks import JOB, JOB_TAG, directory, replication
 STACK = "slipway-replication"
 DIRECTORY = "slipway-replication-directory"
 EXPIRE_DAYS = 30
-MOST_DAYS = 3650  # as the template has it
+MAX_EXPIRE_DAYS = 3650  # as in the template
 
 
 @dataclass(frozen=True)
-class Shared:
-    """The shared bucket and key of one region. `targets`: ids of the accounts that may read; `expire_days`:
-    when an artifact goes."""
+class SharedBucket:
+    """The shared bucket and key of one region.
+
+    `targets` are the ids of the accounts that may read. Artifacts expire after `expire_days`.
+    """
 
     account: str
     region: str
@@ -34,12 +36,12 @@ class Shared:
 
 
 def bucket_name(account: str, region: str) -> str:
-    """The name of the shared bucket, as the template makes it."""
+    """Return the name that the template gives the shared bucket."""
     return f"slipway-replication-{account}-{region}"
 
 
-def read_shared(cloud: Cloud, account: Account, regions: Sequence[str]) -> list[Shared]:
-    """What is set up in these regions of the account. Raises the first error."""
+def read_shared(cloud: Cloud, account: Account, regions: Sequence[str]) -> list[SharedBucket]:
+    """Return the shared buckets of the account in these regions. Raises the first error."""
     readings = cloud.read(
         lambda place: _read(cloud, place.account, place.region), [Place(account, r) for r in regions]
     )
@@ -49,17 +51,19 @@ def read_shared(cloud: Cloud, account: Account, regions: Sequence[str]) -> list[
     return [reading.value for reading in readings if reading.value]
 
 
-def _read(cloud: Cloud, account: Account, region: str) -> Shared | None:
+def _read(cloud: Cloud, account: Account, region: str) -> SharedBucket | None:
     stack = cloudformation.read_stack(cloud, account.id, region, STACK)
     if stack is None or "KeyArn" not in stack.outputs:
         return None
     targets = tuple(filter(None, stack.parameters.get("TargetAccounts", "").split(",")))
     days = int(stack.parameters.get("ExpireDays", EXPIRE_DAYS))
-    return Shared(account.id, region, stack.outputs["BucketName"], stack.outputs["KeyArn"], targets, days)
+    return SharedBucket(
+        account.id, region, stack.outputs["BucketName"], stack.outputs["KeyArn"], targets, days
+    )
 
 
 def stack_spec(account: Account, region: str, targets: Sequence[str], expire_days: int) -> StackSpec:
-    """The bucket and key of one region."""
+    """Return the stack with the bucket and key of one region."""
     return _spec(
         STACK,
         replication().to_json(),
@@ -69,8 +73,8 @@ def stack_spec(account: Account, region: str, targets: Sequence[str], expire_day
     )
 
 
-def directory_spec(account: Account, region: str, shared: Sequence[Shared]) -> StackSpec:
-    """The parameters that name the buckets and keys of every region."""
+def directory_spec(account: Account, region: str, shared: Sequence[SharedBucket]) -> StackSpec:
+    """Return the stack with the parameters that name the buckets and keys of every region."""
     entries = {item.region: (item.bucket, item.key_arn) for item in shared}
     return _spec(DIRECTORY, directory(entries).to_json(), {}, account, region)
 
@@ -94,24 +98,24 @@ def plan_replication(
     targets: Sequence[str] | None = None,
     expire_days: int | None = None,
 ) -> Plan:
-    """Sets up buckets and keys in the regions, then names those of every region in each.
+    """Plan to deploy buckets and keys in the regions, and to list those of every region in each.
 
-    `targets` and `expire_days` that are not given stay as they are; a region that is new has the targets of
-    all others. Raises InputError for what cannot work.
+    Without `targets` or `expire_days`, a region keeps its own; a new region gets the targets of all others.
+    Raises InputError for invalid input.
     """
     enabled = list_regions(cloud, account.id)
     _check(account, regions, enabled, targets or (), expire_days)
-    there = {shared.region: shared for shared in read_shared(cloud, account, enabled)}
-    everyone = {target for shared in there.values() for target in shared.targets}
+    existing = {shared.region: shared for shared in read_shared(cloud, account, enabled)}
+    all_targets = {target for shared in existing.values() for target in shared.targets}
     steps: list[Step] = []
     for region in regions:
-        before = there.get(region)
-        readers = targets if targets is not None else before.targets if before else everyone
-        days = expire_days or (before.expire_days if before else EXPIRE_DAYS)
+        current = existing.get(region)
+        readers = targets if targets is not None else current.targets if current else all_targets
+        days = expire_days or (current.expire_days if current else EXPIRE_DAYS)
         steps += _stack_steps(cloud, stack_spec(account, region, sorted(readers), days))
-    made = tuple(step.id for step in steps if step.id.startswith("deploy"))
-    named = sorted({*regions, *there})
-    steps += [_directory_step(cloud, account, region, named, made) for region in named]
+    deployments = tuple(step.id for step in steps if step.id.startswith("deploy"))
+    all_regions = sorted({*regions, *existing})
+    steps += [_directory_step(cloud, account, region, all_regions, deployments) for region in all_regions]
     return Plan(
         f"Set up shared replication in {account.name}: {', '.join(regions)}",
         tuple(steps),
@@ -127,26 +131,28 @@ def _check(
     expire_days: int | None,
 ) -> None:
     if not regions:
-        raise InputError("No region is named.", field="regions", hint="Name each that a pipeline deploys to.")
+        raise InputError(
+            "No region is selected.", field="regions", hint="Select every region that a pipeline deploys to."
+        )
     if unknown := [region for region in regions if region not in enabled]:
         raise InputError(
-            f"{account.name} has no region {unknown[0]!r}, or has not enabled it.",
+            f"Region {unknown[0]!r} does not exist or is not enabled in {account.name}.",
             field="regions",
-            hint=f"Choose from {', '.join(enabled)}.",
+            hint=f"Use one of {', '.join(enabled)}.",
         )
     if unknown := [target for target in targets if not (target.isdigit() and len(target) == 12)]:
-        raise InputError(f"{unknown[0]!r} is not an account id.", field="targets", hint="Write 12 digits.")
-    if expire_days is not None and not 1 <= expire_days <= MOST_DAYS:
+        raise InputError(f"{unknown[0]!r} is not an account ID.", field="targets", hint="Enter 12 digits.")
+    if expire_days is not None and not 1 <= expire_days <= MAX_EXPIRE_DAYS:
         raise InputError(
-            f"Artifacts cannot expire after {expire_days} days.",
+            f"{expire_days} is not a valid number of days for artifacts to expire.",
             field="expire_days",
-            hint=f"Choose 1 to {MOST_DAYS}; long enough for a pipeline to be retried.",
+            hint=f"Enter 1 to {MAX_EXPIRE_DAYS}, long enough for a pipeline to be retried.",
         )
 
 
 def _stack_steps(cloud: Cloud, spec: StackSpec) -> list[Step]:
-    """Those of the preview, under names of their own, and one that executes what it has prepared."""
-    prepared = deploy.plan_preview(cloud, spec, ())
+    """Return the steps that prepare a change set, named by region, and the step that executes it."""
+    preparation = deploy.plan_preview(cloud, spec, ())
     steps = [
         replace(
             step,
@@ -154,22 +160,22 @@ def _stack_steps(cloud: Cloud, spec: StackSpec) -> list[Step]:
             does=f"{step.does} ({spec.region})",
             needs=tuple(f"{need} {spec.region}" for need in step.needs),
         )
-        for step in prepared.steps
+        for step in preparation.steps
     ]
     execution = Step(
         id=f"deploy {spec.region}",
         does=f"Deploy the shared bucket and key in {spec.region}",
         resource=Resource("AWS::CloudFormation::Stack", spec.name, spec.account, spec.region),
-        act=lambda say: whole_stacks.execute_prepared(cloud, spec, say, may_go=_is_parameter),
+        act=lambda say: whole_stacks.execute_prepared(cloud, spec, say, may_remove=_is_parameter),
         parameters=spec.parameters,
         needs=(steps[-1].id,),
-        evidence="about $1 a month for the key, and what the artifacts take",
-        actions=(*whole_stacks.EXECUTES, *MAKES),
+        evidence="costs about $1.00/month for the key, plus storage",
+        actions=(*whole_stacks.EXECUTE_ACTIONS, *RESOURCE_ACTIONS),
     )
     return [*steps, execution]
 
 
-MAKES = (
+RESOURCE_ACTIONS = (
     "kms:CreateAlias",
     "kms:CreateKey",
     "kms:EnableKeyRotation",
@@ -187,30 +193,30 @@ MAKES = (
 
 
 def _is_parameter(change: Change) -> bool:
-    """What names a region that is left out goes; a bucket or a key never does."""
+    """Whether the change may be removed: only a parameter of the directory, never a bucket or a key."""
     return change.kind == "AWS::SSM::Parameter"
 
 
 def _directory_step(
     cloud: Cloud, account: Account, region: str, regions: Sequence[str], needs: tuple[str, ...]
 ) -> Step:
-    """Its template names what the earlier steps have made, so it is written only when it acts."""
+    """Return the step that deploys the directory. Its template lists what the earlier steps create."""
 
     def act(say: ReportProgress) -> None:
         shared = read_shared(cloud, account, regions)
         if len(shared) < len(regions):
             raise NotFound(
-                "A shared bucket is missing.", hint="Run the plan again: it makes what is missing."
+                "A shared bucket no longer exists.", hint="Run the plan again to create the missing buckets."
             )
         spec = directory_spec(account, region, shared)
-        whole_stacks.bring_up(cloud, spec, (), say, may_go=_is_parameter)
+        whole_stacks.deploy_in_one_step(cloud, spec, (), say, may_remove=_is_parameter)
 
     return Step(
         id=f"directory {region}",
-        does=f"Name every shared bucket and key in parameters of {region}",
+        does=f"List every shared bucket and key in the parameters of {region}",
         resource=Resource("AWS::CloudFormation::Stack", DIRECTORY, account.id, region),
         act=act,
         parameters={"regions": ",".join(regions)},
         needs=needs,
-        actions=(*whole_stacks.BRINGS_UP, "ssm:PutParameter", "ssm:DeleteParameter"),
+        actions=(*whole_stacks.DEPLOY_ACTIONS, "ssm:PutParameter", "ssm:DeleteParameter"),
     )

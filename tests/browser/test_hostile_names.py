@@ -55,7 +55,7 @@ PLACES = (
     (f"/rollouts?view=Runs&run={quote(RUN)}", (), MARK),
     ("/rollouts?view=Plan", (), ""),
     (f"/rollouts?view={HERE}&run={HERE}", (), ""),
-    ("/support_stacks", ("Graph", "Clean-up", "Cure", "Migration"), MARK),
+    ("/support_stacks", ("Graph", "Cleanup", "Shared replication buckets", "Migration"), MARK),
     ("/logs?t=1d", (), LINE),
     ("/logs?t=1d&view=templates", (), LINE),
     (f"/logs?t=1d&q={HERE}", (), MARK),

@@ -125,7 +125,7 @@ def test_plan_a_clean_up(page: Page, keys: Keys, address: str) -> None:
     open_page(page, f"{address}/support_stacks")
     keys.reach(page.get_by_role("tab", name="Inventory"))
     keys.press("ArrowRight", "ArrowRight")
-    expect(page.get_by_role("tab", name="Clean-up")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("tab", name="Cleanup")).to_have_attribute("aria-selected", "true")
     keys.push("Show plan")
     dialog = page.get_by_role("dialog")
     typed = dialog.get_by_label(re.compile("^Type .* to confirm$"))

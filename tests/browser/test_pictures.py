@@ -9,7 +9,7 @@ PAGES = {
     "overview": ("/", "Snapshot pipelines", 1000),
     "snapshot-pipeline": ("/snapshot_pipeline?database=shop-production", "Preview changes", 860),
     "rollouts": ("/rollouts", "Decision log", 1000),
-    "support-stacks": ("/support_stacks", "nobody needs", 760),
+    "support-stacks": ("/support_stacks", "orphaned resources", 760),
     "audit": ("/audit", "of the latest", 760),
 }
 

@@ -1,4 +1,4 @@
-"""Support stacks in a real browser: stop and resume a clean-up, then set up shared replication buckets."""
+"""Support stacks in a real browser: a cleanup is stopped and resumed, then shared buckets are set up."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,17 +14,17 @@ from tests.browser.conftest import serving
 from tests.browser.test_walk import STILL
 from tests.end_to_end import sample_pipelines
 
-MORE = 8  # orphaned stacks; deleting them takes long enough to be stopped
+ORPHANS = 8  # enough stacks that their cleanup can be stopped before it completes
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 
 
 @pytest.fixture(scope="module")
 def own(data: Path) -> Iterator[str]:
-    """A workbench with its own embedded cloud, because other tests use the stacks that are deleted here."""
+    """A workbench with its own embedded cloud: other tests need the resources that this one deletes."""
     ARTIFACTS.mkdir(exist_ok=True)
     settings = Settings(data=data / "clean-up")
     with sample_pipelines.serving(settings.embedded_data) as running:
-        for number in range(MORE):
+        for number in range(ORPHANS):
             sample_pipelines.deploy(
                 running, support_stack(f"Old{number}", PRODUCTION.id, "us-east-1", artifacts=1)
             )
@@ -33,10 +33,10 @@ def own(data: Path) -> Iterator[str]:
 
 
 def plan(page: Page) -> Locator:
-    """Open the dialog with the plan for orphaned stacks."""
-    page.get_by_role("spinbutton", name="Quiet days").fill("0")
-    page.get_by_role("spinbutton", name="Quiet days").press("Enter")
-    page.get_by_role("tab", name="Clean-up").click()
+    """Open the dialog with the plan for all orphaned resources."""
+    page.get_by_role("spinbutton", name="Minimum idle days").fill("0")
+    page.get_by_role("spinbutton", name="Minimum idle days").press("Enter")
+    page.get_by_role("tab", name="Cleanup").click()
     page.get_by_role("button", name="Show plan").first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
@@ -51,29 +51,31 @@ def confirm(dialog: Locator) -> None:
     dialog.get_by_role("button", name="Clean up").click()
 
 
-def test_stop_and_resume_a_clean_up(page: Page, own: str) -> None:
+def test_a_cleanup_is_stopped_and_resumed(page: Page, own: str) -> None:
     page.goto(f"{own}/support_stacks")
-    expect(page.get_by_role("tab", name="Clean-up")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("tab", name="Cleanup")).to_be_visible(timeout=60_000)
     confirm(plan(page))
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("It was stopped.")).to_be_visible(timeout=60_000)
     page.wait_for_selector(STILL)
     page.screenshot(path=ARTIFACTS / "support stacks-stopped.png", full_page=True)
     confirm(plan(page))
-    expect(page.get_by_text("Nothing is orphaned")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("No orphaned resources")).to_be_visible(timeout=60_000)
     page.screenshot(path=ARTIFACTS / "support stacks-clean.png", full_page=True)
 
 
-def test_set_up_shared_replication_buckets(page: Page, own: str) -> None:
+def test_shared_buckets_are_set_up_and_their_code_is_shown(page: Page, own: str) -> None:
     page.goto(f"{own}/support_stacks")
-    page.get_by_role("tab", name="Cure").click()
+    page.get_by_role("tab", name="Shared replication buckets").click()
     for region in ("eu-west-1", "us-east-1"):
         page.get_by_label("Regions").fill(region)
         page.get_by_label("Regions").press("Enter")
     page.get_by_label("Regions").press("Escape")
-    page.get_by_role("tabpanel", name="Cure").get_by_role("button", name="Show plan").click()
+    page.get_by_role("tabpanel", name="Shared replication buckets").get_by_role(
+        "button", name="Show plan"
+    ).click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Set up").click()
     expect(page.get_by_text("crossRegionReplicationBuckets").first).to_be_visible(timeout=60_000)
     page.wait_for_selector(STILL)
-    page.screenshot(path=ARTIFACTS / "support stacks-cured.png", full_page=True)
+    page.screenshot(path=ARTIFACTS / "support stacks-shared.png", full_page=True)

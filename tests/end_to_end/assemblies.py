@@ -1,4 +1,4 @@
-"""Real CDK pipeline apps: synthesized with aws-cdk-lib where npm is, deployed on the embedded cloud."""
+"""Real CDK pipeline apps, synthesized with aws-cdk-lib and deployed on the embedded cloud."""
 
 import json
 import os
@@ -25,7 +25,7 @@ SYNTH_S = 300
 
 @dataclass(frozen=True)
 class CdkStack:
-    """A stack of a cloud assembly, as it is to be deployed."""
+    """A stack of a cloud assembly to deploy."""
 
     name: str
     account: str
@@ -35,7 +35,7 @@ class CdkStack:
 
 @cache
 def cdk() -> Path:
-    """The folder with aws-cdk-lib, installed once a machine; the test is skipped where that cannot be."""
+    """Return the folder with aws-cdk-lib, installed once per machine; skip the test if npm cannot."""
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("no node and npm on the PATH: apt-get install nodejs npm")
     if not (CACHE / "ready").exists():
@@ -50,7 +50,7 @@ def cdk() -> Path:
 
 
 def synthesize(out: Path, *mapping: Path) -> Path:
-    """Every case of the app, or the cured one where a mapping is given, one folder a case."""
+    """Synthesize every case of the app, or with a mapping only the case that uses it, a folder each."""
     command = ["node", str(APP), str(cdk()), str(out), *map(str, mapping)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SYNTH_S)
     assert done.returncode == 0, done.stderr
@@ -58,7 +58,7 @@ def synthesize(out: Path, *mapping: Path) -> Path:
 
 
 def stacks(assembly: Path) -> Iterator[CdkStack]:
-    """The pipelines' and the support stacks of an assembly: not those that a pipeline would deploy."""
+    """Yield the stacks of the pipelines and their support stacks, without those that a pipeline deploys."""
     manifest = json.loads((assembly / "manifest.json").read_text())
     for id, artifact in manifest["artifacts"].items():
         properties = artifact.get("properties", {})
@@ -71,7 +71,7 @@ def stacks(assembly: Path) -> Iterator[CdkStack]:
 
 
 def client(endpoint: str, service: str, account: str, region: str) -> Any:
-    """With the root credentials of the account."""
+    """Return a client with the root credentials of the account."""
     return boto3.client(
         service,  # type: ignore[call-overload]
         region_name=region,
@@ -82,7 +82,7 @@ def client(endpoint: str, service: str, account: str, region: str) -> Any:
 
 
 def make_role(endpoint: str, account: str, deny: tuple[str, ...] = ()) -> None:
-    """The role that the workbench assumes: everything but what is denied."""
+    """Create or update the role that the workbench assumes, which allows everything except `deny`."""
     iam = client(endpoint, "iam", account, "us-east-1")
     trust = {"Effect": "Allow", "Principal": {"AWS": WORKBENCH}, "Action": "sts:AssumeRole"}
     statements = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
@@ -99,7 +99,7 @@ def make_role(endpoint: str, account: str, deny: tuple[str, ...] = ()) -> None:
 
 
 def deploy(endpoint: str, stack: CdkStack) -> None:
-    """As `cdk deploy` does, in a bootstrapped account."""
+    """Deploy the stack as `cdk deploy` does in a bootstrapped account."""
     ssm = client(endpoint, "ssm", stack.account, stack.region)
     ssm.put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Value="21", Type="String", Overwrite=True)
     stacks = client(endpoint, "cloudformation", stack.account, stack.region)
@@ -117,6 +117,8 @@ def undeploy(endpoint: str, stack: CdkStack) -> None:
 
 
 def _status(stacks: Any, name: str) -> str:
-    (found,) = stacks.describe_stacks(StackName=name)["Stacks"]
-    assert "FAILED" not in found["StackStatus"] and "ROLLBACK" not in found["StackStatus"], found
-    return str(found["StackStatus"])
+    (description,) = stacks.describe_stacks(StackName=name)["Stacks"]
+    assert "FAILED" not in description["StackStatus"] and "ROLLBACK" not in description["StackStatus"], (
+        description
+    )
+    return str(description["StackStatus"])

@@ -1,4 +1,4 @@
-"""An embedded cloud that holds only the sample's CDK pipelines: up in seconds, everything in it new."""
+"""An embedded cloud that contains only the sample's CDK pipelines and starts within seconds."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.end_to_end.assemblies import CdkStack
 
 @contextmanager
 def serving(data: Path) -> Iterator[RunningCloud]:
-    """Live, shared and orphaned stacks, and a bucket that its stack has retained."""
+    """Start an embedded cloud with used, shared and orphaned stacks, and a bucket that its stack retained."""
     running = emulator.start(data, sample=False, owner=True)
     try:
         for account in ACCOUNTS:
@@ -30,7 +30,7 @@ def serving(data: Path) -> Iterator[RunningCloud]:
 
 
 def deploy(running: RunningCloud, stack: SampleStack) -> None:
-    """Deploys the stack and puts an artifact into its bucket, where it has one of its own."""
+    """Deploy the stack, and put an artifact into its bucket if it has one."""
     assemblies.deploy(running.endpoint, as_cdk(stack))
     if stack.artifacts:
         s3 = assemblies.client(running.endpoint, "s3", stack.account, stack.region)

@@ -73,7 +73,7 @@ def test_read_only_role_reads_everything_and_changes_nothing(
         r.error for r in read_only.read(lambda each: log_groups.list_groups(read_only, each)) if r.error
     ] == []
     inventory = read_inventory(read_only, datetime.now(UTC))
-    assert [(gap.what, str(gap.error)) for gap in inventory.gaps] == []
+    assert [(gap.subject, str(gap.error)) for gap in inventory.gaps] == []
     with pytest.raises(AccessDenied):
         carry_out(runs.plan_refresh(read_only, pipeline, datetime.now(UTC)))
     with pytest.raises(AccessDenied):

@@ -1,4 +1,4 @@
-"""The cure: shared buckets set up on the embedded cloud, and a real pipeline app that uses them."""
+"""Shared buckets deployed on the embedded cloud, and a real pipeline app that uses them."""
 
 import ast
 import json
@@ -20,24 +20,24 @@ TARGET = "222222222222"
 
 @pytest.fixture(scope="module")
 def bench(cloud: Cloud, data: Path) -> Workbench:
-    made = Workbench(cloud, data)
-    made.must(plan_replication(cloud, cloud.account("production"), REGIONS, [TARGET]))
-    return made
+    workbench = Workbench(cloud, data)
+    workbench.must(plan_replication(cloud, cloud.account("production"), REGIONS, [TARGET]))
+    return workbench
 
 
-def test_every_region_names_every_bucket_and_key(bench: Workbench) -> None:
+def test_every_region_lists_every_bucket_and_key(bench: Workbench) -> None:
     shared = read_shared(bench.cloud, bench.production.account, REGIONS)
     assert [item.targets for item in shared] == [(TARGET,)] * 3
     for region in REGIONS:
         ssm = bench.cloud.client("ssm", "production", region)
-        found = ssm.get_parameters_by_path(Path="/slipway/replication", Recursive=True)["Parameters"]
-        values = {item["Name"].removeprefix("/slipway/replication/"): item["Value"] for item in found}
+        parameters = ssm.get_parameters_by_path(Path="/slipway/replication", Recursive=True)["Parameters"]
+        values = {item["Name"].removeprefix("/slipway/replication/"): item["Value"] for item in parameters}
         assert values == {f"{s.region}/bucket-name": s.bucket for s in shared} | {
             f"{s.region}/key-arn": s.key_arn for s in shared
         }
 
 
-def test_targets_may_read_and_decrypt_and_the_key_rotates(bench: Workbench) -> None:
+def test_target_accounts_may_read_and_decrypt_and_the_key_rotates(bench: Workbench) -> None:
     (shared,) = read_shared(bench.cloud, bench.production.account, REGIONS[:1])
     s3 = bench.cloud.client("s3", "production", shared.region)
     policy = json.loads(s3.get_bucket_policy(Bucket=shared.bucket)["Policy"])
@@ -65,7 +65,7 @@ def printed(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Path:
-    """What `replication code` prints, one file a language."""
+    """The output of `replication code` in a folder, one file per language."""
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
     monkeypatch.chdir(tmp_path)
     for language, name in (("json", "json"), ("typescript", "ts"), ("python", "py")):
@@ -75,7 +75,7 @@ def printed(
     return tmp_path
 
 
-def test_the_code_names_every_region(printed: Path) -> None:
+def test_the_code_lists_every_region(printed: Path) -> None:
     assert set(json.loads((printed / "mapping.json").read_text())) == set(REGIONS)
     (assigned,) = [
         node for node in ast.parse((printed / "mapping.py").read_text()).body if isinstance(node, ast.Assign)

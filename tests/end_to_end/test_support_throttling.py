@@ -1,4 +1,4 @@
-"""AWS throttles: the inventory is complete or says what is unknown, a clean-up goes on or can be resumed."""
+"""Throttling by AWS: the inventory is complete or names its gaps, and a cleanup retries or can be resumed."""
 
 import random
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ from ops.errors import Throttled
 from ops.plan import Outcome, Plan, Status, execute
 from ops.settings import Settings
 from ops.support_stacks.cleanup import plan_clean_up
-from ops.support_stacks.cleanup_steps import Wishes
+from ops.support_stacks.cleanup_steps import CleanUpOptions
 from ops.support_stacks.inventory import read_inventory
-from ops.support_stacks.liveness import Graph, Kind, State, judge
+from ops.support_stacks.liveness import ResourceType, UsageGraph, UsageState, assess_usage
 from tests.end_to_end import sample_pipelines
-from tests.end_to_end.throttling import StumblingCloud, ThrottledCloud, never
+from tests.end_to_end.throttling import ThrottledCloud, ThrottledOnceCloud, never
 
-LATER = timedelta(days=60)  # what the tests make is made just now
+LATER = timedelta(days=60)  # everything is new: assess it as of a later date
 REGIONS = ("eu-west-1", "us-east-1")
 OWNER, PLACE = "222222222222", "eu-west-1"
 READS = (
@@ -59,15 +59,15 @@ CHANGES = (
 )
 
 
-def read(cloud: Cloud) -> Graph:
+def read(cloud: Cloud) -> UsageGraph:
     now = datetime.now(UTC)
-    return judge(read_inventory(cloud, now), now + LATER)
+    return assess_usage(read_inventory(cloud, now), now + LATER)
 
 
 @pytest.fixture(scope="module")
 def running(data: Path) -> Iterator[RunningCloud]:
-    with sample_pipelines.serving(data / "throttled") as found:
-        yield found
+    with sample_pipelines.serving(data / "throttled") as cloud_:
+        yield cloud_
 
 
 @pytest.fixture(scope="module")
@@ -81,77 +81,79 @@ def throttled(cloud: Cloud) -> ThrottledCloud:
 
 
 @pytest.fixture(scope="module")
-def calm(throttled: ThrottledCloud) -> Graph:
-    """The sample pipelines as they are read when nothing is throttled."""
+def unthrottled(throttled: ThrottledCloud) -> UsageGraph:
+    """The sample pipelines, read without throttling."""
     throttled.begin(never)
     return read(throttled)
 
 
-def check(found: Graph, whole: Graph) -> None:
-    """Nothing is orphaned that is not; what no longer is says that it is unknown, and a gap says why."""
-    for verdict in found.verdicts:
-        wanted = whole.by_key[verdict.key].state
-        if wanted is State.ORPHANED:
-            assert verdict.state in (State.ORPHANED, State.UNKNOWN), verdict
+def check(graph: UsageGraph, complete: UsageGraph) -> None:
+    """Check that an orphan is at most unknown, that no other resource is orphaned, and that gaps say why."""
+    for verdict in graph.verdicts:
+        expected = complete.by_key[verdict.key].state
+        if expected is UsageState.ORPHANED:
+            assert verdict.state in (UsageState.ORPHANED, UsageState.UNKNOWN), verdict
         else:
-            assert verdict.state is not State.ORPHANED, verdict
-    if {v.key: v.state for v in found.verdicts} != {v.key: v.state for v in whole.verdicts}:
-        assert found.inventory.gaps
-    assert all(isinstance(gap.error, Throttled) for gap in found.inventory.gaps)
+            assert verdict.state is not UsageState.ORPHANED, verdict
+    if {v.key: v.state for v in graph.verdicts} != {v.key: v.state for v in complete.verdicts}:
+        assert graph.inventory.gaps
+    assert all(isinstance(gap.error, Throttled) for gap in graph.inventory.gaps)
 
 
-def test_the_list_of_calls_is_that_of_an_inventory(calm: Graph, throttled: ThrottledCloud) -> None:
+def test_an_inventory_makes_exactly_the_listed_calls(
+    unthrottled: UsageGraph, throttled: ThrottledCloud
+) -> None:
     throttled.begin(never)
     read(throttled)
     assert tuple(sorted(throttled.calls)) == READS
-    assert {v.kind for v in calm.of(State.ORPHANED)} == set(Kind)
-    assert calm.of(State.SHARED, State.IN_USE)
+    assert {v.kind for v in unthrottled.with_state(UsageState.ORPHANED)} == set(ResourceType)
+    assert unthrottled.with_state(UsageState.SHARED, UsageState.IN_USE)
 
 
 @pytest.mark.parametrize("operation", READS)
-def test_an_operation_that_is_always_throttled_blocks_conclusions(
-    calm: Graph, throttled: ThrottledCloud, operation: str
+def test_an_operation_that_is_always_throttled_leaves_resources_unknown(
+    unthrottled: UsageGraph, throttled: ThrottledCloud, operation: str
 ) -> None:
     throttled.begin(lambda name, _before: name == operation)
-    found = read(throttled)
-    check(found, calm)
-    assert throttled.throttled[operation] and found.inventory.gaps
-    assert len(found.of(State.ORPHANED)) < len(calm.of(State.ORPHANED))
+    graph = read(throttled)
+    check(graph, unthrottled)
+    assert throttled.throttled[operation] and graph.inventory.gaps
+    assert len(graph.with_state(UsageState.ORPHANED)) < len(unthrottled.with_state(UsageState.ORPHANED))
     if operation.startswith(("codepipeline", "account")):
-        blind = {gap.account for gap in found.inventory.gaps}
-        assert not [verdict for verdict in found.of(State.ORPHANED) if verdict.account in blind]
+        unread = {gap.account for gap in graph.inventory.gaps}
+        assert not [verdict for verdict in graph.with_state(UsageState.ORPHANED) if verdict.account in unread]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_calls_throttled_at_random_never_make_an_orphan(
-    calm: Graph, throttled: ThrottledCloud, seed: int
+def test_random_throttling_never_creates_an_orphan(
+    unthrottled: UsageGraph, throttled: ThrottledCloud, seed: int
 ) -> None:
     chance = random.Random(seed)
     throttled.begin(lambda _name, _before: chance.random() < 0.1)
-    found = read(throttled)
-    assert found.inventory.gaps
-    check(found, calm)
+    graph = read(throttled)
+    assert graph.inventory.gaps
+    check(graph, unthrottled)
 
 
-def test_every_call_throttled_once_is_borne_by_the_retries(
-    calm: Graph, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+def test_retries_compensate_one_throttled_call_per_operation(
+    unthrottled: UsageGraph, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _s: None))
-    stumbling = StumblingCloud(cloud, REGIONS)
-    found = read(stumbling)
-    assert set(stumbling.throttled) == {name for name in READS if name != "account.ListRegions"}
-    assert not found.inventory.gaps
-    assert [(v.key, v.state) for v in found.verdicts] == [(v.key, v.state) for v in calm.verdicts]
+    retried = ThrottledOnceCloud(cloud, REGIONS)
+    graph = read(retried)
+    assert set(retried.throttled) == {name for name in READS if name != "account.ListRegions"}
+    assert not graph.inventory.gaps
+    assert [(v.key, v.state) for v in graph.verdicts] == [(v.key, v.state) for v in unthrottled.verdicts]
 
 
 @pytest.fixture
-def dead(running: RunningCloud, cloud: Cloud) -> str:
-    """The key of a verdict: a support stack that nobody needs, with a version and an upload in its bucket."""
-    made = support_stack("Throttled", OWNER, PLACE, artifacts=1)
-    sample_pipelines.deploy(running, made)
-    bucket = sample_pipelines.bucket_of(made)
+def orphan(running: RunningCloud, cloud: Cloud) -> str:
+    """Return the key of an orphaned bucket that contains a version and an incomplete upload."""
+    stack = support_stack("Throttled", OWNER, PLACE, artifacts=1)
+    sample_pipelines.deploy(running, stack)
+    bucket = sample_pipelines.bucket_of(stack)
     cloud.client("s3", OWNER, PLACE).create_multipart_upload(Bucket=bucket, Key="begun")
-    return f"{Kind.BUCKET} {OWNER} {PLACE} {bucket}"
+    return f"{ResourceType.BUCKET} {OWNER} {PLACE} {bucket}"
 
 
 def carry_out(plan: Plan, folder: Path) -> Outcome:
@@ -159,23 +161,23 @@ def carry_out(plan: Plan, folder: Path) -> Outcome:
     return execute(plan, actor=Actor.local("test"), audit=audit, confirmed=plan.confirm)
 
 
-def test_a_clean_up_that_is_throttled_is_finished_by_running_it_again(
-    calm: Graph, throttled: ThrottledCloud, dead: str, tmp_path: Path
+def test_a_throttled_cleanup_completes_when_it_runs_again(
+    unthrottled: UsageGraph, throttled: ThrottledCloud, orphan: str, tmp_path: Path
 ) -> None:
-    """Each call of a clean-up is throttled once, beyond all retries: every run gets one call further."""
-    met: set[str] = set()
+    """Each call of a cleanup fails once in spite of all retries: every run gets one call further."""
+    failed: set[str] = set()
 
     def throttles(name: str, _before: int) -> bool:
-        if not acting or name not in CHANGES or name in met:
+        if not acting or name not in CHANGES or name in failed:
             return False
-        met.add(name)
+        failed.add(name)
         return True
 
     acting = False
     throttled.begin(throttles)
     stopped = 0
-    while dead in (graph := read(throttled)).by_key:
-        plan = plan_clean_up(throttled, graph, [dead], Wishes())
+    while orphan in (graph := read(throttled)).by_key:
+        plan = plan_clean_up(throttled, graph, [orphan], CleanUpOptions())
         acting = True
         outcome = carry_out(plan, tmp_path)
         acting = False
@@ -186,6 +188,6 @@ def test_a_clean_up_that_is_throttled_is_finished_by_running_it_again(
                 Status.DONE, Status.ALREADY, Status.FAILED, Status.NOT_RUN,
             }  # fmt: skip
         assert stopped <= len(CHANGES)
-    assert met == set(CHANGES)
+    assert failed == set(CHANGES)
     assert stopped > 1
-    assert [(v.key, v.state) for v in graph.verdicts] == [(v.key, v.state) for v in calm.verdicts]
+    assert [(v.key, v.state) for v in graph.verdicts] == [(v.key, v.state) for v in unthrottled.verdicts]

@@ -1,4 +1,4 @@
-"""A Cloud that AWS throttles: beyond all retries where a test says so, or once a call, which retries bear."""
+"""Clouds with throttled calls: in spite of all retries where a test says so, or once per operation."""
 
 import io
 from collections import Counter
@@ -11,11 +11,11 @@ from botocore.compat import HTTPHeaders
 
 from ops.aws.cloud import Cloud
 
-# What each service calls it: the services' API references, "Common errors".
+# The error code of each service: API references, "Common errors".
 CODES = {"account": "TooManyRequestsException", "cloudformation": "Throttling", "s3": "SlowDown"}
-OTHERS = "ThrottlingException"
+DEFAULT_CODE = "ThrottlingException"
 
-# Whether this call, by service and operation, is throttled; the number says how many there were before.
+# Whether a call is throttled, by `service.Operation` and the number of earlier calls.
 Throttles = Callable[[str, int], bool]
 
 
@@ -24,7 +24,7 @@ def never(_name: str, _before: int) -> bool:
 
 
 class ThrottledCloud(Cloud):
-    """The same accounts and endpoint as of `cloud`, with only `regions` enabled in each account."""
+    """The accounts and endpoint of `cloud`, with only `regions` enabled in each account."""
 
     def __init__(self, cloud: Cloud, regions: Sequence[str]) -> None:
         super().__init__(cloud.settings, cloud.endpoint)
@@ -33,21 +33,21 @@ class ThrottledCloud(Cloud):
         self._watched: set[int] = set()
 
     def begin(self, throttles: Throttles) -> None:
-        """From now on; counts anew."""
+        """Throttle calls by this rule from now on, and reset the counters."""
         self.throttles = throttles
         self.calls: Counter[str] = Counter()
         self.throttled: Counter[str] = Counter()
 
     def client(self, service: str, account: str = "", region: str = "") -> Any:
         with self._lock:
-            made = super().client(service, account, region)
-            if id(made) not in self._watched:
-                self._watched.add(id(made))
-                made.meta.events.register("before-call", self._answer)
-        return made
+            client = super().client(service, account, region)
+            if id(client) not in self._watched:
+                self._watched.add(id(client))
+                client.meta.events.register("before-call", self._answer)
+        return client
 
     def _answer(self, model: Any, **_more: Any) -> Any:
-        """In the place of botocore's own call, all its retries included."""
+        """Replace the call with an error, after which botocore does not retry; None to make the call."""
         service = model.service_model.service_name
         name = f"{service}.{model.name}"
         with self._lock:
@@ -55,41 +55,41 @@ class ThrottledCloud(Cloud):
             self.calls[name] += 1
             if self.throttles(name, before):
                 self.throttled[name] += 1
-                error = {"Code": CODES.get(service, OTHERS), "Message": "Rate exceeded"}
+                error = {"Code": CODES.get(service, DEFAULT_CODE), "Message": "Rate exceeded"}
                 return SimpleNamespace(status_code=400), {"Error": error, "ResponseMetadata": {}}
         if name == "account.ListRegions":
             return SimpleNamespace(status_code=200), {"Regions": self._regions}
         return None
 
 
-class StumblingCloud(ThrottledCloud):
-    """Each operation of each client is throttled once on the wire: botocore's retries bear that."""
+class ThrottledOnceCloud(ThrottledCloud):
+    """Throttles each operation of each client once, in the HTTP response, so that botocore retries it."""
 
     def __init__(self, cloud: Cloud, regions: Sequence[str]) -> None:
         super().__init__(cloud, regions)
-        self._stumbled: set[tuple[int, str]] = set()
+        self._throttled_once: set[tuple[int, str]] = set()
 
     def client(self, service: str, account: str = "", region: str = "") -> Any:
         with self._lock:
-            new = super().client(service, account, region)
-            if (id(new), "") not in self._stumbled:
-                self._stumbled.add((id(new), ""))
+            client = super().client(service, account, region)
+            if (id(client), "") not in self._throttled_once:
+                self._throttled_once.add((id(client), ""))
 
-                def stumble(request: Any, event_name: str, **_more: Any) -> AWSResponse | None:
+                def throttle_once(request: Any, event_name: str, **_more: Any) -> AWSResponse | None:
                     operation = event_name.rpartition(".")[2]
                     with self._lock:
-                        if (id(new), operation) in self._stumbled:
+                        if (id(client), operation) in self._throttled_once:
                             return None
-                        self._stumbled.add((id(new), operation))
+                        self._throttled_once.add((id(client), operation))
                         self.throttled[f"{service}.{operation}"] += 1
                     return AWSResponse(request.url, 503, HTTPHeaders(), _Raw())
 
-                new.meta.events.register("before-send", stumble)
-        return new
+                client.meta.events.register("before-send", throttle_once)
+        return client
 
 
 class _Raw(io.BytesIO):
-    """An empty body as urllib3 streams it."""
+    """An empty response body in the form of urllib3."""
 
     def stream(self, **_more: Any) -> Any:
         yield b""

@@ -1,4 +1,4 @@
-"""Operations on a stack that take a while: each is asked for, followed event by event, and judged."""
+"""Stack operations: start one, report its events, and return its result."""
 
 import time
 from collections.abc import Callable
@@ -16,76 +16,77 @@ from ops.plan import ReportProgress
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-LOOK_S = 1.0
-STACK_S = 6 * 3600.0  # for a stack to come to rest
+POLL_INTERVAL_S = 1.0
+STACK_TIMEOUT_S = 6 * 3600.0  # for a stack operation to complete
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How an operation ended: the stack's status, and the events on the way."""
+class StackOperationResult:
+    """The result of a stack operation: the status of the stack, and the events of the operation."""
 
     status: str
-    events: tuple[cfn.Event, ...]
+    events: tuple[cfn.StackEvent, ...]
 
     def failure(self, name: str, *, hint: str) -> StackFailed:
-        """The error that names the first resource to fail, and why."""
+        """Return the error that names the first resource that failed, and its reason."""
         first = cfn.first_failure(self.events)
-        what = f"{first.logical_id} ({first.kind}): {first.reason}" if first else "it does not say why"
+        cause = f"{first.logical_id} ({first.kind}): {first.reason}" if first else "not reported"
         return StackFailed(
-            f"{name} is {self.status}. First to fail: {what}",
+            f"{name} is {self.status}. First failure: {cause}",
             resource=first.logical_id if first else "",
             hint=hint,
         )
 
 
 def follow(
-    client: "CloudFormationClient", stack_id: str, ask: Callable[[], object], say: ReportProgress
-) -> Ended:
-    """Asks for the operation and tells the stack's events as they come, until it is at rest."""
-    seen = cfn.events_after(client, stack_id, "")
-    last = seen[-1].id if seen else ""
-    ask()
-    events: list[cfn.Event] = []
+    client: "CloudFormationClient", stack_id: str, start: Callable[[], object], say: ReportProgress
+) -> StackOperationResult:
+    """Start the operation, report the stack's events as they occur, and return when it completes."""
+    earlier = cfn.events_after(client, stack_id, "")
+    last = earlier[-1].id if earlier else ""
+    start()
+    events: list[cfn.StackEvent] = []
 
-    def tell() -> None:
+    def report_events() -> None:
         for event in cfn.events_after(client, stack_id, events[-1].id if events else last):
-            say(event.words)
+            say(event.line)
             events.append(event)
 
-    deadline = time.monotonic() + STACK_S
+    deadline = time.monotonic() + STACK_TIMEOUT_S
     while True:
-        tell()
-        # Read after the events, so never older than they are: the status of before the call could pass for
-        # the end. The stack's own first event says that CloudFormation has begun.
+        report_events()
+        # The status is read after the events, so it is never older than they are. Until the first event of
+        # the stack itself, CloudFormation still returns the status of the previous operation.
         status = client.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
         if any(event.own for event in events) and not cfn.is_busy(status):
-            tell()
-            return Ended(status, tuple(events))
+            report_events()
+            return StackOperationResult(status, tuple(events))
         if time.monotonic() > deadline:
             raise Conflict(
-                f"{stack_id} is still {status}.", hint="CloudFormation goes on by itself: look again later."
+                f"{stack_id} is still {status}.",
+                hint="The operation continues in CloudFormation. Check its status later.",
             )
-        time.sleep(LOOK_S)
+        time.sleep(POLL_INTERVAL_S)
 
 
 def delete_stack(client: "CloudFormationClient", stack: Stack, say: ReportProgress) -> None:
-    """Deletes the stack and follows it to its end. Raises StackFailed, and Conflict for a protected one."""
+    """Delete the stack and wait until it is gone. Raises StackFailed, and Conflict for a protected stack."""
     with translated(f"Deleting the stack {stack.name}"):
-        ended = follow(client, stack.id, lambda: _ask_to_delete(client, stack), say)
-    if ended.status != "DELETE_COMPLETE":
-        raise ended.failure(stack.name, hint="Mend what the reason names, then delete again.")
+        result = follow(client, stack.id, lambda: _start_deletion(client, stack), say)
+    if result.status != "DELETE_COMPLETE":
+        raise result.failure(stack.name, hint="Fix the reported problem and retry.")
 
 
-def _ask_to_delete(client: "CloudFormationClient", stack: Stack) -> None:
+def _start_deletion(client: "CloudFormationClient", stack: Stack) -> None:
     try:
         client.delete_stack(StackName=stack.id)
     except ClientError as error:
-        # A ValidationError like any other: only the words tell it.
+        # CloudFormation has no error code of its own for this, so the message decides.
         if code(error) == "ValidationError" and "TerminationProtection" in message(error):
             raise Conflict(
-                f"{stack.name} is protected against deletion.",
-                hint="Turn its termination protection off (`aws cloudformation update-termination-protection "
-                + f"--no-enable-termination-protection --stack-name {stack.name}`), then delete again.",
+                f"Cannot delete {stack.name}: termination protection is enabled.",
+                hint="Disable it (`aws cloudformation update-termination-protection "
+                + f"--no-enable-termination-protection --stack-name {stack.name}`), then retry.",
                 detail=str(error),
             ) from error
         raise

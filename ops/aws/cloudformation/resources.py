@@ -1,4 +1,4 @@
-"""CloudFormation, read: which stacks there are and were, what is in them, which one holds a resource."""
+"""CloudFormation resources: all stacks of an account and region, and what each stack contains."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +12,8 @@ from ops.aws.cloudformation.stacks import client_of
 
 
 @dataclass(frozen=True)
-class Listed:
-    """A stack in the list: deleted ones stay in it for 90 days. `id` is its ARN."""
+class StackSummary:
+    """A stack as ListStacks returns it, also for 90 days after its deletion. `id` is its ARN."""
 
     name: str
     id: str
@@ -21,34 +21,34 @@ class Listed:
     changed: datetime
 
     @property
-    def gone(self) -> bool:
+    def deleted(self) -> bool:
         return self.status == "DELETE_COMPLETE"
 
 
 @dataclass(frozen=True)
 class StackResource:
-    """A resource of a stack. `kind` as CloudFormation names it."""
+    """A resource of a stack. `kind` is its type, such as `AWS::S3::Bucket`."""
 
     logical_id: str
     kind: str
     physical_id: str
 
 
-def list_all_stacks(cloud: Cloud, place: Place) -> tuple[Listed, ...]:
-    """Every stack of the place, those that were deleted in the last 90 days as well."""
+def list_all_stacks(cloud: Cloud, place: Place) -> tuple[StackSummary, ...]:
+    """Return every stack of the account and region, including those deleted in the last 90 days."""
     client = client_of(cloud, place.account.id, place.region)
     with translated(f"Listing the stacks of {place.account.name} in {place.region}"):
         pages = client.get_paginator("list_stacks").paginate()
-        return tuple(_listed(item) for page in pages for item in page["StackSummaries"])
+        return tuple(_stack_summary(item) for page in pages for item in page["StackSummaries"])
 
 
-def _listed(item: Any) -> Listed:
+def _stack_summary(item: Any) -> StackSummary:
     changed = item.get("DeletionTime") or item.get("LastUpdatedTime") or item["CreationTime"]
-    return Listed(item["StackName"], item["StackId"], item["StackStatus"], changed)
+    return StackSummary(item["StackName"], item["StackId"], item["StackStatus"], changed)
 
 
 def list_resources(cloud: Cloud, place: Place, stack: str) -> tuple[StackResource, ...]:
-    """What is in the stack, given by name or id."""
+    """Return the resources of the stack, given by name or id."""
     client = client_of(cloud, place.account.id, place.region)
     with translated(f"Listing the resources of {stack}"):
         pages = client.get_paginator("list_stack_resources").paginate(StackName=stack)
@@ -60,29 +60,29 @@ def list_resources(cloud: Cloud, place: Place, stack: str) -> tuple[StackResourc
 
 
 def find_stack_of(cloud: Cloud, place: Place, physical_id: str) -> tuple[str, str]:
-    """Name and id of the stack that holds the resource now; empty where none does."""
+    """Return the name and id of the stack that contains the resource; empty for none."""
     client = client_of(cloud, place.account.id, place.region)
-    with translated(f"Looking for the stack of {physical_id}"):
+    with translated(f"Finding the stack of {physical_id}"):
         try:
-            found = client.describe_stack_resources(PhysicalResourceId=physical_id)["StackResources"]
+            resources = client.describe_stack_resources(PhysicalResourceId=physical_id)["StackResources"]
         except ClientError as error:
-            # The only code that CloudFormation has for it; the words tell it from bad input.
+            # CloudFormation returns the same code for invalid input, so the message decides.
             if code(error) == "ValidationError" and "does not exist" in message(error):
                 return "", ""
             raise
-    return (found[0]["StackName"], found[0]["StackId"]) if found else ("", "")
+    return (resources[0]["StackName"], resources[0]["StackId"]) if resources else ("", "")
 
 
 def is_protected(cloud: Cloud, place: Place, stack: str) -> bool:
-    """Whether termination protection is on."""
+    """Whether termination protection is enabled."""
     client = client_of(cloud, place.account.id, place.region)
     with translated(f"Reading the stack {stack}"):
-        (found,) = client.describe_stacks(StackName=stack)["Stacks"]
-    return bool(found.get("EnableTerminationProtection"))
+        (description,) = client.describe_stacks(StackName=stack)["Stacks"]
+    return bool(description.get("EnableTerminationProtection"))
 
 
-def unprotect(cloud: Cloud, place: Place, stack: str) -> None:
-    """Turns termination protection off."""
+def disable_termination_protection(cloud: Cloud, place: Place, stack: str) -> None:
+    """Disable termination protection."""
     client = client_of(cloud, place.account.id, place.region)
-    with translated(f"Turning the termination protection of {stack} off"):
+    with translated(f"Disabling the termination protection of {stack}"):
         client.update_termination_protection(StackName=stack, EnableTerminationProtection=False)

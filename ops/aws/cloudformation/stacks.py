@@ -1,4 +1,4 @@
-"""CloudFormation, read: stacks, the changes that a change set holds, events and what failed first."""
+"""CloudFormation stacks: their state, the changes of a change set, and their events."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from ops.aws.cloud import Cloud
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-# What CloudFormation writes on resources that failed only because another one did.
+# The reasons of resources that failed only because another one did, as CloudFormation spells them.
 CANCELLED = ("Resource creation cancelled", "Resource update cancelled", "Resource deletion cancelled")
 
 
 @dataclass(frozen=True)
 class StackSpec:
-    """A stack as it is wanted. `account` is an id."""
+    """A stack to deploy: its template, parameters and target. `account` is an id."""
 
     name: str
     template_body: str
@@ -32,7 +32,7 @@ class StackSpec:
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack as it is. `id` is its ARN; `updated` is None before the first update."""
+    """A stack as it exists. `id` is its ARN; `updated` is None before the first update."""
 
     name: str
     id: str
@@ -56,7 +56,7 @@ class Stack:
 
 @dataclass(frozen=True)
 class Change:
-    """What a change set does to one resource. `replacement` is AWS's word, or empty."""
+    """The change of one resource in a change set. `replacement` is True, False or Conditional, or empty."""
 
     action: str
     logical_id: str
@@ -66,14 +66,14 @@ class Change:
     properties: tuple[str, ...]
 
     @property
-    def loses(self) -> bool:
-        """Whether the resource that there is now may be gone afterwards."""
+    def is_destructive(self) -> bool:
+        """Whether the change may delete the existing resource."""
         return self.action == "Remove" or self.replacement in ("True", "Conditional")
 
 
 @dataclass(frozen=True)
-class Event:
-    """Something that befell a resource; `own` when it is the stack itself, not a resource in it."""
+class StackEvent:
+    """An event of a stack; `own` is True if it concerns the stack itself, not one of its resources."""
 
     id: str
     at: datetime
@@ -84,17 +84,17 @@ class Event:
     own: bool
 
     @property
-    def words(self) -> str:
+    def line(self) -> str:
         return f"{self.at:%H:%M:%S} {self.logical_id} {self.status} {self.reason}".rstrip()
 
 
 def is_busy(status: str) -> bool:
-    """Whether a stack of that status is being worked on; one in review holds a change set only."""
+    """Whether an operation is in progress. A stack in review contains only a change set."""
     return status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS"
 
 
 def has_failed(status: str) -> bool:
-    """Whether the last thing done to a stack of that status went wrong."""
+    """Whether the last operation on a stack with this status failed."""
     return status.endswith("_FAILED") or "ROLLBACK" in status
 
 
@@ -104,36 +104,36 @@ def client_of(cloud: Cloud, account: str, region: str) -> "CloudFormationClient"
 
 
 def list_stacks(cloud: Cloud, account: str, region: str) -> list[Stack]:
-    """Every stack of the account and region that is not deleted, by name."""
+    """Return the stacks of the account and region, sorted by name, without deleted ones."""
     client = client_of(cloud, account, region)
     with translated(f"Listing the stacks of {account} in {region}"):
         pages = client.get_paginator("describe_stacks").paginate()
-        found = [_stack(item) for page in pages for item in page["Stacks"]]
-    return sorted(found, key=lambda stack: stack.name)
+        stacks = [_stack(item) for page in pages for item in page["Stacks"]]
+    return sorted(stacks, key=lambda stack: stack.name)
 
 
 def read_stack(cloud: Cloud, account: str, region: str, name_or_id: str) -> Stack | None:
-    """The stack; None where there is none. By its id a deleted one is found as well."""
+    """Return the stack, or None if it does not exist. A deleted stack is found only by its id."""
     client = client_of(cloud, account, region)
     with translated(f"Reading the stack {name_or_id}"):
         try:
             return _stack(client.describe_stacks(StackName=name_or_id)["Stacks"][0])
         except ClientError as error:
-            # The only code that CloudFormation has for it; the words tell it from bad input.
+            # CloudFormation returns the same code for invalid input, so the message decides.
             if code(error) == "ValidationError" and "does not exist" in message(error):
                 return None
             raise
 
 
 def read_template(cloud: Cloud, account: str, region: str, stack: str) -> Any:
-    """The stack's template as it was given: an object for JSON, else text."""
+    """Return the original template of the stack: an object for JSON, text for YAML."""
     with translated(f"Reading the template of {stack}"):
         client = client_of(cloud, account, region)
         return client.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
 
 
 def read_changes(client: "CloudFormationClient", change_set: str) -> tuple[Change, ...]:
-    """The changes of a change set, given by ARN."""
+    """Return the resource changes of a change set, given by ARN."""
     with translated(f"Reading the change set {change_set}"):
         pages = client.get_paginator("describe_change_set").paginate(ChangeSetName=change_set)
         return tuple(
@@ -144,20 +144,20 @@ def read_changes(client: "CloudFormationClient", change_set: str) -> tuple[Chang
         )
 
 
-def events_after(client: "CloudFormationClient", stack_id: str, last: str) -> list[Event]:
-    """The stack's events that came after the one with the id `last`, oldest first; all for an empty id."""
-    found: list[Event] = []
+def events_after(client: "CloudFormationClient", stack_id: str, last: str) -> list[StackEvent]:
+    """Return the stack's events after the one with the id `last`, oldest first; all for an empty id."""
+    newest_first: list[StackEvent] = []
     with translated(f"Reading the events of {stack_id}"):
         for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
             for item in page["StackEvents"]:
                 if item["EventId"] == last:
-                    return found[::-1]
-                found.append(_event(item))
-    return found[::-1]
+                    return newest_first[::-1]
+                newest_first.append(_event(item))
+    return newest_first[::-1]
 
 
-def first_failure(events: Iterable[Event]) -> Event | None:
-    """The resource that failed by itself: the first in time, not those that were cancelled with it."""
+def first_failure(events: Iterable[StackEvent]) -> StackEvent | None:
+    """Return the first failure of a resource, except those that were canceled because another one failed."""
     return next(
         (
             event
@@ -199,8 +199,8 @@ def _change(item: Any) -> Change:
     )
 
 
-def _event(item: Any) -> Event:
-    return Event(
+def _event(item: Any) -> StackEvent:
+    return StackEvent(
         id=item["EventId"],
         at=item["Timestamp"],
         logical_id=item.get("LogicalResourceId", ""),

@@ -1,6 +1,6 @@
-"""A stack in one go, for a plan over many of them: prepared, judged and executed within one step.
+"""Deployment of a stack within a single step, for plans that deploy many stacks.
 
-What the change set would lose is judged by the caller's rule just before it is executed.
+The caller decides which resources the change set may delete or replace.
 """
 
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from ops.aws.cloudformation.stacks import Change, StackSpec
 from ops.errors import Conflict
 from ops.plan import Readiness, ReportProgress
 
-EXECUTES = (
+EXECUTE_ACTIONS = (
     "cloudformation:DescribeChangeSet",
     "cloudformation:DescribeStackEvents",
     "cloudformation:DescribeStacks",
     "cloudformation:ExecuteChangeSet",
 )
-BRINGS_UP = (
-    *EXECUTES,
+DEPLOY_ACTIONS = (
+    *EXECUTE_ACTIONS,
     "cloudformation:CreateChangeSet",
     "cloudformation:DeleteChangeSet",
     "cloudformation:DeleteStack",
@@ -36,39 +36,40 @@ BRINGS_UP = (
 )
 
 
-def bring_up(
+def deploy_in_one_step(
     cloud: Cloud,
     spec: StackSpec,
     uploads: tuple[Upload, ...],
     say: ReportProgress,
     *,
-    may_go: Callable[[Change], bool],
+    may_remove: Callable[[Change], bool],
 ) -> None:
-    """Creates or updates the stack and follows it. Safe to run again.
+    """Create or update the stack and wait until the operation completes. Idempotent.
 
-    Raises Conflict for a change that removes or replaces what may not go, and StackFailed.
+    Raises Conflict for a deletion or replacement that `may_remove` does not allow, and StackFailed.
     """
     for step in deploy.plan_preview(cloud, spec, uploads).steps:
         if step.check().readiness is Readiness.READY:
             step.act(say)
-    execute_prepared(cloud, spec, say, may_go=may_go)
+    execute_prepared(cloud, spec, say, may_remove=may_remove)
 
 
 def execute_prepared(
-    cloud: Cloud, spec: StackSpec, say: ReportProgress, *, may_go: Callable[[Change], bool]
+    cloud: Cloud, spec: StackSpec, say: ReportProgress, *, may_remove: Callable[[Change], bool]
 ) -> None:
-    """The second half of `bring_up`: what `deploy.plan_preview` has prepared."""
+    """Execute the change set that `deploy.plan_preview` created, and wait until the operation completes."""
     preview = deploy.read_preview(cloud, spec)
-    if lost := [change for change in preview.lost if not may_go(change)]:
+    if forbidden := [change for change in preview.destructive_changes if not may_remove(change)]:
         raise Conflict(
-            f"The change would remove or replace {lost[0].logical_id} of {spec.name}; nothing was changed.",
-            hint="Look at the stack's template: somebody has changed it by other means.",
+            f"The change set would delete or replace {forbidden[0].logical_id} of {spec.name}. "
+            "Nothing was changed.",
+            hint="Check the stack's template: it was changed outside of Slipway.",
         )
     for step in deploy.plan_deploy(cloud, preview).steps:
-        found = step.check()
-        if found.readiness is Readiness.CHANGED:
-            raise Conflict(f"{spec.name}: {found.reason}.", hint="Run the plan again.")
-        if found.readiness is Readiness.READY:
+        check = step.check()
+        if check.readiness is Readiness.CHANGED:
+            raise Conflict(f"{spec.name}: {check.reason}.", hint="Run the plan again.")
+        if check.readiness is Readiness.READY:
             step.act(say)
     if preview.up_to_date:
         say(f"{spec.name} is up to date in {spec.region}")

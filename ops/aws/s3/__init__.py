@@ -1,8 +1,8 @@
 """Amazon S3: buckets and the objects in them.
 
-buckets     the buckets of an account and what each one holds, read
-objects     objects by range of keys, for many threads
-staging     Slipway's own private bucket for templates and packages
-log_bucket  errors and state beside the events of the log bucket
-emptying    deletes every version in a bucket, resumable
+buckets     the buckets of an account, their properties and contents
+objects     objects by key range, thread-safe
+staging     Slipway's private bucket for templates and packages
+log_bucket  errors and state next to the events in the log bucket
+emptying    deletes every version in a bucket; can be run again
 """

@@ -1,4 +1,4 @@
-"""Amazon S3, read: the buckets of an account and the evidence that one of them holds."""
+"""Amazon S3 buckets: those of an account, and the properties and contents of each."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -10,19 +10,19 @@ from botocore.exceptions import ClientError
 
 from ops.aws.calls import code, translated
 from ops.aws.cloud import Cloud
-from ops.aws.s3.staging import MISSING, client_of
+from ops.aws.s3.staging import NOT_FOUND_CODES, client_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# What S3 answers where a bucket has none: Amazon S3 API Reference, "List of error codes".
-NONE = ("NoSuchBucketPolicy", "NoSuchTagSet", "ServerSideEncryptionConfigurationNotFoundError")
-PAGE = 1000  # versions a page at most: ListObjectVersions
+# The errors for a bucket without the property: Amazon S3 API Reference, "List of error codes".
+ABSENT_CODES = ("NoSuchBucketPolicy", "NoSuchTagSet", "ServerSideEncryptionConfigurationNotFoundError")
+PAGE = 1000  # versions, the maximum of ListObjectVersions
 
 
 @dataclass(frozen=True)
-class BucketName:
-    """A bucket as the list tells."""
+class ListedBucket:
+    """A bucket as ListBuckets returns it."""
 
     name: str
     region: str
@@ -30,9 +30,10 @@ class BucketName:
 
 
 @dataclass(frozen=True)
-class Contents:
-    """What is in a bucket. `complete` is False when there was more than was asked for; `folders` are the
-    first parts of the keys.
+class BucketContents:
+    """The contents of a bucket, in numbers.
+
+    `complete` is False if counting stopped at its limit. `folders` are the first parts of the keys.
     """
 
     versions: int
@@ -49,7 +50,7 @@ class Contents:
 
 
 @dataclass(frozen=True)
-class Version:
+class ObjectVersion:
     """A version of an object, or a delete marker (`size` is then 0)."""
 
     key: str
@@ -59,13 +60,13 @@ class Version:
     marker: bool
 
 
-def list_buckets(cloud: Cloud, account: str) -> tuple[BucketName, ...]:
-    """Every bucket of the account, in whatever region."""
+def list_buckets(cloud: Cloud, account: str) -> tuple[ListedBucket, ...]:
+    """Return the buckets of the account in all regions."""
     client = client_of(cloud, account, "")
     with translated(f"Listing the buckets of {account}"):
         pages = client.get_paginator("list_buckets").paginate(PaginationConfig={"PageSize": 1000})
         return tuple(
-            BucketName(
+            ListedBucket(
                 item["Name"],
                 item.get("BucketRegion") or _location(client, item["Name"]),
                 item["CreationDate"],
@@ -76,60 +77,60 @@ def list_buckets(cloud: Cloud, account: str) -> tuple[BucketName, ...]:
 
 
 def _location(client: "S3Client", bucket: str) -> str:
-    """No constraint means us-east-1, EU means eu-west-1: S3 API Reference, GetBucketLocation."""
-    found: Any = client.get_bucket_location(Bucket=bucket).get("LocationConstraint")
-    return str({None: "us-east-1", "EU": "eu-west-1"}.get(found, found))
+    # No constraint means us-east-1, EU means eu-west-1: S3 API Reference, GetBucketLocation.
+    constraint: Any = client.get_bucket_location(Bucket=bucket).get("LocationConstraint")
+    return str({None: "us-east-1", "EU": "eu-west-1"}.get(constraint, constraint))
 
 
-def exists(client: "S3Client", bucket: str, owner: str = "") -> bool:
-    """Whether there is the bucket, and it is the owner's where one is given."""
+def bucket_exists(client: "S3Client", bucket: str, owner: str = "") -> bool:
+    """Whether the bucket exists, and belongs to `owner` if one is given."""
     expected: Any = {"ExpectedBucketOwner": owner} if owner else {}
-    with translated(f"Looking for the bucket {bucket}"):
+    with translated(f"Finding the bucket {bucket}"):
         try:
             client.head_bucket(Bucket=bucket, **expected)
         except ClientError as error:
-            if code(error) in MISSING:
+            if code(error) in NOT_FOUND_CODES:
                 return False
             raise
     return True
 
 
 def read_policy(client: "S3Client", bucket: str) -> dict[str, Any] | None:
-    """The bucket's policy; None where it has none."""
-    found = _unless_none(lambda: client.get_bucket_policy(Bucket=bucket)["Policy"], f"policy of {bucket}")
-    return json.loads(found) if found else None
+    """Return the bucket policy, or None if the bucket has none."""
+    policy = _none_if_absent(lambda: client.get_bucket_policy(Bucket=bucket)["Policy"], f"policy of {bucket}")
+    return json.loads(policy) if policy else None
 
 
 def read_tags(client: "S3Client", bucket: str) -> dict[str, str]:
-    """The bucket's tags, those of CloudFormation as well."""
-    found = _unless_none(lambda: client.get_bucket_tagging(Bucket=bucket)["TagSet"], f"tags of {bucket}")
-    return {tag["Key"]: tag["Value"] for tag in found or []}
+    """Return the bucket's tags, including those of CloudFormation."""
+    tags = _none_if_absent(lambda: client.get_bucket_tagging(Bucket=bucket)["TagSet"], f"tags of {bucket}")
+    return {tag["Key"]: tag["Value"] for tag in tags or []}
 
 
-def read_key(client: "S3Client", bucket: str) -> str:
-    """The KMS key that new objects are encrypted with, as the bucket names it; empty for AWS's own."""
-    found = _unless_none(
+def read_encryption_key(client: "S3Client", bucket: str) -> str:
+    """Return the KMS key of the bucket's default encryption; empty for an AWS managed or S3 managed key."""
+    rules = _none_if_absent(
         lambda: client.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"],
         f"encryption of {bucket}",
     )
     keys = [
-        rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID", "") for rule in found or []
+        rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID", "") for rule in rules or []
     ]
     return next(filter(None, keys), "")
 
 
-def _unless_none(ask: Callable[[], Any], what: str) -> Any:
-    with translated(f"Reading the {what}"):
+def _none_if_absent(read: Callable[[], Any], name: str) -> Any:
+    with translated(f"Reading the {name}"):
         try:
-            return ask()
+            return read()
         except ClientError as error:
-            if code(error) in NONE:
+            if code(error) in ABSENT_CODES:
                 return None
             raise
 
 
-def iterate_versions(client: "S3Client", bucket: str) -> Iterator[list[Version]]:
-    """Every version and delete marker, a page at a time."""
+def iterate_versions(client: "S3Client", bucket: str) -> Iterator[list[ObjectVersion]]:
+    """Yield every version and delete marker, one page at a time."""
     with translated(f"Listing the versions in {bucket}"):
         for page in client.get_paginator("list_object_versions").paginate(
             Bucket=bucket, PaginationConfig={"PageSize": PAGE}
@@ -138,19 +139,19 @@ def iterate_versions(client: "S3Client", bucket: str) -> Iterator[list[Version]]
             yield versions + [_version(item, marker=True) for item in page.get("DeleteMarkers", [])]
 
 
-def _version(item: Any, *, marker: bool) -> Version:
-    return Version(item["Key"], item["VersionId"], item.get("Size", 0), item["LastModified"], marker)
+def _version(item: Any, *, marker: bool) -> ObjectVersion:
+    return ObjectVersion(item["Key"], item["VersionId"], item.get("Size", 0), item["LastModified"], marker)
 
 
 def list_uploads(client: "S3Client", bucket: str) -> list[tuple[str, str]]:
-    """Key and id of every multipart upload that was begun and never ended."""
+    """Return the key and id of every incomplete multipart upload."""
     with translated(f"Listing the multipart uploads in {bucket}"):
         pages = client.get_paginator("list_multipart_uploads").paginate(Bucket=bucket)
         return [(item["Key"], item["UploadId"]) for page in pages for item in page.get("Uploads", [])]
 
 
-def read_contents(client: "S3Client", bucket: str, *, at_most: int) -> Contents:
-    """Counts what is in the bucket, up to `at_most` versions."""
+def read_contents(client: "S3Client", bucket: str, *, at_most: int) -> BucketContents:
+    """Count the contents of the bucket, up to `at_most` versions."""
     versions = markers = size = 0
     last: datetime | None = None
     complete = True
@@ -165,4 +166,4 @@ def read_contents(client: "S3Client", bucket: str, *, at_most: int) -> Contents:
             complete = False
             break
     uploads = len(list_uploads(client, bucket))
-    return Contents(versions, markers, size, last, uploads, complete, frozenset(folders))
+    return BucketContents(versions, markers, size, last, uploads, complete, frozenset(folders))

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from ops.aws.calls import code, translated
 from ops.aws.cloud import Cloud
-from ops.aws.s3.staging import MISSING
+from ops.aws.s3.staging import NOT_FOUND_CODES
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -35,7 +35,7 @@ class LogBucket:
             try:
                 return self._s3.get_object(Bucket=self.name, Key=key)["Body"].read()
             except ClientError as error:
-                if code(error) in MISSING:
+                if code(error) in NOT_FOUND_CODES:
                     return None
                 raise
 

@@ -1,4 +1,4 @@
-"""Amazon S3: a private bucket of our own, and objects in it that are written only when they differ."""
+"""Slipway's private S3 bucket, and objects in it that are written only if they differ."""
 
 import hashlib
 import json
@@ -13,9 +13,9 @@ from ops.errors import Conflict
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# S3 names the same absence in three ways: HEAD carries no body, so no name at all.
-MISSING = ("404", "NoSuchBucket", "NoSuchKey", "NotFound")
-DIGEST = "slipway-sha256"  # metadata of an object: of its content
+# S3 has several codes for what does not exist; a response to HEAD has no body and so only the status.
+NOT_FOUND_CODES = ("404", "NoSuchBucket", "NoSuchKey", "NotFound")
+DIGEST = "slipway-sha256"  # object metadata: the hash of its content
 
 
 def client_of(cloud: Cloud, account: str, region: str) -> "S3Client":
@@ -24,30 +24,32 @@ def client_of(cloud: Cloud, account: str, region: str) -> "S3Client":
 
 
 def is_private_bucket(s3: "S3Client", bucket: str, owner: str) -> bool:
-    """Whether the account has the bucket, made to its end. Raises Conflict for another account's."""
-    with translated(f"Looking for the bucket {bucket}"):
+    """Whether the account has the bucket, fully configured. Raises Conflict for another account's bucket."""
+    with translated(f"Finding the bucket {bucket}"):
         try:
             s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=owner)
-            s3.get_bucket_lifecycle_configuration(Bucket=bucket)  # the last that making it sets
+            s3.get_bucket_lifecycle_configuration(Bucket=bucket)  # create_private_bucket sets it last
         except ClientError as error:
-            if code(error) in (*MISSING, "NoSuchLifecycleConfiguration"):
+            if code(error) in (*NOT_FOUND_CODES, "NoSuchLifecycleConfiguration"):
                 return False
             if code(error) == "403":
                 raise Conflict(
-                    f"The bucket {bucket} belongs to another account, or this role may not use it.",
-                    hint="Allow s3:ListBucket on it; if it is another account's, ask its owner to delete it.",
+                    f"Cannot use the bucket {bucket}: another account owns it, or the role has no access.",
+                    hint="Allow s3:ListBucket on it. If another account owns it, ask its owner to delete it.",
                 ) from error
             raise
     return True
 
 
 def create_private_bucket(s3: "S3Client", bucket: str, region: str, *, keep_old_versions_days: int) -> None:
-    """A bucket without public access, encrypted, versioned, TLS only. Safe to run again."""
-    # us-east-1 takes no constraint: S3 API Reference, CreateBucket.
-    place: Any = {} if region == "us-east-1" else {"LocationConstraint": region}
+    """Create a bucket without public access, encrypted, versioned and TLS only. Idempotent."""
+    # us-east-1 must have no constraint: S3 API Reference, CreateBucket.
+    configuration: Any = {} if region == "us-east-1" else {"LocationConstraint": region}
     with translated(f"Creating the bucket {bucket}"):
         try:
-            s3.create_bucket(Bucket=bucket, **({"CreateBucketConfiguration": place} if place else {}))
+            s3.create_bucket(
+                Bucket=bucket, **({"CreateBucketConfiguration": configuration} if configuration else {})
+            )
         except ClientError as error:
             if code(error) != "BucketAlreadyOwnedByYou":
                 raise
@@ -85,7 +87,7 @@ def create_private_bucket(s3: "S3Client", bucket: str, region: str, *, keep_old_
 
 
 def put_if_different(s3: "S3Client", bucket: str, key: str, body: bytes) -> bool:
-    """Writes the object unless it holds just that already; whether it wrote."""
+    """Write the object unless it already has this content; return whether it was written."""
     digest = hashlib.sha256(body).hexdigest()
     with translated(f"Writing s3://{bucket}/{key}"):
         if _digest(s3, bucket, key) == digest:
@@ -97,7 +99,7 @@ def put_if_different(s3: "S3Client", bucket: str, key: str, body: bytes) -> bool
 
 
 def read_text(s3: "S3Client", bucket: str, key: str) -> str:
-    """The object's text. Raises NotFound."""
+    """Return the content of the object as text. Raises NotFound."""
     with translated(f"Reading s3://{bucket}/{key}"):
         return s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
@@ -106,7 +108,7 @@ def _digest(s3: "S3Client", bucket: str, key: str) -> str:
     try:
         return s3.head_object(Bucket=bucket, Key=key)["Metadata"].get(DIGEST, "")
     except ClientError as error:
-        if code(error) in MISSING:
+        if code(error) in NOT_FOUND_CODES:
             return ""
         raise
 

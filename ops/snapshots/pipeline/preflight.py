@@ -159,7 +159,7 @@ def _key(cloud: Cloud, place: Place, pipeline: Pipeline, database: Database | No
         return Verdict.FINE, "the account's default key; nothing is shared"
     if not pipeline.share_with:
         return Verdict.FINE, "a customer managed key"
-    policy = json.dumps(kms.key_policy(cloud, place, key))
+    policy = json.dumps(kms.read_key_policy(cloud, place, key))
     if missing := [account for account in pipeline.share_with if account not in policy]:
         return (
             Verdict.UNKNOWN,

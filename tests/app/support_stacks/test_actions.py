@@ -1,4 +1,4 @@
-"""When the page Support stacks reads the inventory anew by itself: a clean-up has ended since."""
+"""The page Support stacks refreshes its inventory after a cleanup."""
 
 import threading
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from typing import Any
 
 from app.shared.plan_runs import PlanRun, PlanRuns
 from app.support_stacks.actions import is_outdated
-from app.support_stacks.scan import Scan
+from app.support_stacks.scan import InventoryScan
 from ops.audit import Actor, FileAudit
 from ops.operations import Operation
 from ops.plan import Plan, ReportProgress, Resource, Step
@@ -29,19 +29,19 @@ def started(works: PlanRuns, folder: Path, title: str, go: threading.Event) -> P
     )
 
 
-def read() -> Scan:
-    scan = Scan()
+def read() -> InventoryScan:
+    scan = InventoryScan()
     scan.start(lambda _now, _report: NOTHING)
     scan.wait(10)
     return scan
 
 
-def ended(work: PlanRun) -> None:
+def wait_for(work: PlanRun) -> None:
     while work.running:
         threading.Event().wait(0.01)
 
 
-def test_a_clean_up_that_has_ended_outdates_what_was_read_before_it(tmp_path: Path) -> None:
+def test_an_inventory_is_outdated_after_a_cleanup(tmp_path: Path) -> None:
     works, go = PlanRuns(), threading.Event()
     bench: Any = SimpleNamespace(plan_runs=works)
     assert not is_outdated(bench, read())
@@ -49,15 +49,15 @@ def test_a_clean_up_that_has_ended_outdates_what_was_read_before_it(tmp_path: Pa
     work = started(works, tmp_path, "Clean up PipeA", go)
     assert not is_outdated(bench, before)
     go.set()
-    ended(work)
+    wait_for(work)
     assert is_outdated(bench, before)
     assert not is_outdated(bench, read())
 
 
-def test_other_plans_do_not(tmp_path: Path) -> None:
+def test_an_inventory_is_not_outdated_after_other_plans(tmp_path: Path) -> None:
     works, go = PlanRuns(), threading.Event()
     before = read()
     go.set()
-    ended(started(works, tmp_path, "Set up shared replication", go))
+    wait_for(started(works, tmp_path, "Set up shared replication", go))
     bench: Any = SimpleNamespace(plan_runs=works)
     assert not is_outdated(bench, before)

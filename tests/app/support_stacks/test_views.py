@@ -1,14 +1,14 @@
-"""What the page Support stacks says about what could not be read."""
+"""The table of failed reads on the page Support stacks."""
 
 from app.support_stacks.views import gap_rows
 from ops.errors import AccessDenied, Throttled
 from ops.support_stacks import facts
 from ops.support_stacks.facts import Gap
-from ops.support_stacks.liveness import judge
-from tests.ops.support_stacks.things import NOW, OTHER, REGION, TOOLS, inventory
+from ops.support_stacks.liveness import assess_usage
+from tests.ops.support_stacks.samples import NOW, OTHER, REGION, TOOLS, inventory
 
 
-def test_what_fails_alike_in_many_regions_is_one_row() -> None:
+def test_the_same_failure_in_many_regions_is_one_row() -> None:
     denied = AccessDenied("no", hint="Allow ListPipelines")
     gaps = (
         Gap(TOOLS, "us-east-1", facts.PIPELINES, denied),
@@ -16,18 +16,18 @@ def test_what_fails_alike_in_many_regions_is_one_row() -> None:
         Gap(TOOLS, "eu-west-2", facts.PIPELINES, Throttled("slow", hint="Wait")),
         Gap(OTHER, "", facts.BUCKETS, denied),
     )
-    rows = gap_rows(judge(inventory(gaps=gaps), NOW))
-    assert [(row["Account"], row["What"], row["Where"], row["What to do"]) for row in rows] == [
+    rows = gap_rows(assess_usage(inventory(gaps=gaps), NOW))
+    assert [(row["Account"], row["Not read"], row["Region"], row["Recommended action"]) for row in rows] == [
         ("tools", "pipelines", "ap-south-1 and us-east-1", "Allow ListPipelines"),
         ("tools", "pipelines", "eu-west-2", "Wait"),
         ("other", "buckets", "all regions", "Allow ListPipelines"),
     ]
 
 
-def test_many_regions_are_counted_and_all_are_all() -> None:
+def test_many_regions_are_summarized() -> None:
     denied = AccessDenied("no", hint="Allow ListPipelines")
     many = tuple(Gap(TOOLS, f"us-west-{n}", facts.PIPELINES, denied) for n in range(6))
-    (row,) = gap_rows(judge(inventory(gaps=many), NOW))
-    assert row["Where"] == "us-west-0, us-west-1, us-west-2 and 3 more"
+    (row,) = gap_rows(assess_usage(inventory(gaps=many), NOW))
+    assert row["Region"] == "us-west-0, us-west-1, us-west-2 and 3 more"
     every = tuple(Gap(TOOLS, region, facts.PIPELINES, denied) for region in ("us-east-1", REGION))
-    assert gap_rows(judge(inventory(gaps=every), NOW))[0]["Where"] == "all regions"
+    assert gap_rows(assess_usage(inventory(gaps=every), NOW))[0]["Region"] == "all regions"

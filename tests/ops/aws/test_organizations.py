@@ -1,4 +1,4 @@
-"""Which accounts a unit or a tag stands for, in an organization three units deep."""
+"""The accounts of an organizational unit or a tag, in an organization three levels deep."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from ops.errors import SlipwayError
 
 
 class Organization:
-    """Of moto; what it is asked comes from `ops.aws.organizations` alone."""
+    """An organization in moto, created with its own client."""
 
     def __init__(self) -> None:
         self.client: Any = boto3.client(
@@ -46,7 +46,7 @@ def organization() -> Iterator[Organization]:
         yield Organization()
 
 
-def test_a_unit_stands_for_all_accounts_below_it_and_no_other(organization: Organization) -> None:
+def test_a_unit_includes_all_accounts_below_it_and_no_others(organization: Organization) -> None:
     shop = organization.unit("shop", organization.root)
     europe = organization.unit("europe", shop)
     north = organization.unit("north", europe)
@@ -57,14 +57,14 @@ def test_a_unit_stands_for_all_accounts_below_it_and_no_other(organization: Orga
     assert accounts_of(organization.cloud, UNIT, north) == (below[2],)
 
 
-def test_more_accounts_than_a_page_holds_are_all_found(organization: Organization) -> None:
+def test_accounts_are_read_over_pages(organization: Organization) -> None:
     unit = organization.unit("shop", organization.root)
     made = [organization.account(f"a{number}", unit, stage="qa") for number in range(25)]
     assert accounts_of(organization.cloud, UNIT, unit) == tuple(sorted(made))
     assert accounts_of(organization.cloud, TAG, "stage=qa") == tuple(sorted(made))
 
 
-def test_a_tag_stands_for_the_accounts_that_bear_it_with_that_value(organization: Organization) -> None:
+def test_a_tag_matches_accounts_with_its_value(organization: Organization) -> None:
     unit = organization.unit("shop", organization.root)
     quality = organization.account("one", unit, stage="qa", team="a=b")
     organization.account("two", unit, stage="production")
@@ -74,7 +74,7 @@ def test_a_tag_stands_for_the_accounts_that_bear_it_with_that_value(organization
     assert accounts_of(organization.cloud, TAG, "stage=") == ()
 
 
-def test_a_closed_account_is_no_target(organization: Organization) -> None:
+def test_a_closed_account_is_excluded(organization: Organization) -> None:
     unit = organization.unit("shop", organization.root)
     kept, closed = (organization.account(name, unit, stage="qa") for name in ("kept", "closed"))
     organization.client.close_account(AccountId=closed)
@@ -82,6 +82,6 @@ def test_a_closed_account_is_no_target(organization: Organization) -> None:
     assert accounts_of(organization.cloud, TAG, "stage=qa") == (kept,)
 
 
-def test_a_unit_that_is_not_there_says_what_was_read(organization: Organization) -> None:
+def test_the_error_names_a_unit_that_does_not_exist(organization: Organization) -> None:
     with pytest.raises(SlipwayError, match="the unit ou-ab12-11111111"):
         accounts_of(organization.cloud, UNIT, "ou-ab12-11111111")

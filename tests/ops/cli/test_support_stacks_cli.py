@@ -15,7 +15,7 @@ from tests.end_to_end import assemblies, sample_pipelines
 
 REGIONS = ["eu-west-1", "us-east-1"]
 OWNER, PLACE = "222222222222", "eu-west-1"  # qa, where the sample has no pipelines
-NOW = ("--quiet-days", "0")  # everything was made just now
+NO_MINIMUM = ("--quiet-days", "0")  # everything in the sample is new
 ORPHAN, LIVE = "Loyalty-support-us-east-1", "Storefront-support-us-east-1"
 
 
@@ -38,30 +38,30 @@ Capture = pytest.CaptureFixture[str]
 
 
 def run(capsys: Capture, *arguments: str) -> tuple[int, str, str]:
-    """Exit status, what was printed, and what was said beside it."""
+    """Return the exit status, stdout and stderr."""
     status = main(["support-stacks", *arguments])
-    said = capsys.readouterr()
-    return status, said.out, said.err
+    output = capsys.readouterr()
+    return status, output.out, output.err
 
 
 def answer(capsys: Capture, *arguments: str) -> tuple[int, Any]:
-    """Exit status, and what is printed with --json."""
+    """Return the exit status and the output of --json."""
     status = main(["--json", "support-stacks", *arguments])
     return status, json.loads(capsys.readouterr().out)
 
 
-def test_the_inventory_tells_each_thing_with_its_verdict(capsys: Capture) -> None:
-    status, out, _ = run(capsys, "inventory", *NOW)
+def test_the_inventory_lists_every_resource_with_its_state(capsys: Capture) -> None:
+    status, out, _ = run(capsys, "inventory", *NO_MINIMUM)
     assert status == 0
     row = next(line for line in out.splitlines() if LIVE in line)
     assert "shared" in row and "Checkout, Storefront" in row
     row = next(line for line in out.splitlines() if ORPHAN in line)
-    assert "orphaned" in row and "no pipeline of any account" in row
-    assert "What nobody needs costs $2.00 a month." in out
+    assert "orphaned" in row and "not used by any pipeline" in row
+    assert "Cost of orphaned resources: $2.00/month" in out
 
 
-def test_the_inventory_for_scripts_and_one_state_only(capsys: Capture) -> None:
-    status, found = answer(capsys, "inventory", "--state", "orphaned", *NOW)
+def test_the_inventory_as_json_and_filtered_by_state(capsys: Capture) -> None:
+    status, found = answer(capsys, "inventory", "--state", "orphaned", *NO_MINIMUM)
     assert status == 0
     assert {verdict["state"] for verdict in found["verdicts"]} == {"orphaned"}
     assert ORPHAN in [verdict["id"] for verdict in found["verdicts"]]
@@ -70,47 +70,49 @@ def test_the_inventory_for_scripts_and_one_state_only(capsys: Capture) -> None:
     assert sorted(bucket["contents"]["versions"] for bucket in found["buckets"])[-3:] == [1, 1, 1]
     assert found["monthly"] == pytest.approx(2.0, abs=0.01)
     assert run(capsys, "inventory", "--state", "orphaned")[1].splitlines()[-2:] == [
-        "Nothing that CDK pipelines have made was found.",
-        "What nobody needs costs $0.00 a month.",
+        "No matching resources of CDK pipelines.",
+        "Cost of orphaned resources: $0.00/month",
     ]
 
 
-def test_a_plan_says_what_why_and_how_to_do_just_that(capsys: Capture) -> None:
-    status, plan = answer(capsys, "plan", ORPHAN, *NOW)
+def test_a_plan_shows_its_steps_and_the_command_to_execute_it(capsys: Capture) -> None:
+    status, plan = answer(capsys, "plan", ORPHAN, *NO_MINIMUM)
     assert status == 0
     assert plan["confirm"] == ORPHAN
-    assert f"Delete the stack {ORPHAN} and its key" in [step["does"] for step in plan["steps"]]
+    assert f"Delete stack {ORPHAN} and its key" in [step["does"] for step in plan["steps"]]
     assert {"s3:DeleteObjectVersion", "cloudformation:DeleteStack"} <= set(plan["actions"])
-    status, out, _ = run(capsys, "plan", ORPHAN, *NOW)
+    status, out, _ = run(capsys, "plan", ORPHAN, *NO_MINIMUM)
     assert status == 0
     command = (
         f"python -m ops support-stacks clean-up {ORPHAN} --quiet-days 0 --fingerprint {plan['fingerprint']}"
     )
-    assert f"To do exactly this: {command}" in out
-    assert "Nothing is orphaned" in run(capsys, "plan")[1]
+    assert f"To execute this plan: {command}" in out
+    assert "No orphaned resources" in run(capsys, "plan")[1]
 
 
 @pytest.fixture
-def dead(running: RunningCloud) -> str:
-    """The name of a support stack that nobody needs."""
-    made = support_stack("Command", OWNER, PLACE)
-    sample_pipelines.deploy(running, made)
-    return made.name
+def orphan(running: RunningCloud) -> str:
+    """Return the name of an orphaned support stack."""
+    stack = support_stack("Command", OWNER, PLACE)
+    sample_pipelines.deploy(running, stack)
+    return stack.name
 
 
-def test_a_clean_up_asks_refuses_another_plan_and_does_what_was_shown(capsys: Capture, dead: str) -> None:
-    chosen = (dead, *NOW)
+def test_a_cleanup_needs_confirmation_and_executes_only_the_reviewed_plan(
+    capsys: Capture, orphan: str
+) -> None:
+    chosen = (orphan, *NO_MINIMUM)
     _, plan = answer(capsys, "plan", *chosen)
     status, out, err = run(capsys, "clean-up", *chosen)
-    assert (status, f"Hint: Add --confirm {dead}" in err) == (3, True)
-    assert f"Delete the stack {dead} and its key" in out
+    assert (status, f"Hint: Add --confirm {orphan}" in err) == (3, True)
+    assert f"Delete stack {orphan} and its key" in out
     status, _, err = run(capsys, "clean-up", *chosen, "--fingerprint", "0123456789abcdef")
     assert status == 3
-    assert f"its fingerprint is {plan['fingerprint']} now" in err and "Hint: " in err
+    assert f"its fingerprint is now {plan['fingerprint']}" in err and "Hint: " in err
     status, shown = answer(capsys, "clean-up", *chosen, "--dry-run")
-    assert (status, shown["confirm"]) == (0, dead)
+    assert (status, shown["confirm"]) == (0, orphan)
     status, done = answer(
-        capsys, "clean-up", *chosen, "--fingerprint", plan["fingerprint"], "--confirm", dead
+        capsys, "clean-up", *chosen, "--fingerprint", plan["fingerprint"], "--confirm", orphan
     )
     assert status == 0
     assert {row["result"] for row in done["results"]} <= {"done", "already done"}
@@ -118,32 +120,52 @@ def test_a_clean_up_asks_refuses_another_plan_and_does_what_was_shown(capsys: Ca
     assert "aws kms cancel-key-deletion --key-id" in kept
     status, _, err = run(capsys, "clean-up", *chosen)
     assert status == 1
-    assert f"There is no {dead} in the inventory." in err
+    assert f"{orphan} is not in the inventory." in err
 
 
-def test_a_clean_up_of_nothing_is_done(capsys: Capture) -> None:
+def test_a_cleanup_without_orphans_succeeds(capsys: Capture) -> None:
     assert answer(capsys, "clean-up") == (0, {"results": []})
 
 
 WRONG = {
-    "in use": (["plan", LIVE], 1, f"{LIVE} is shared"),
-    "no such thing": (["plan", "nope"], 1, "There is no nope in the inventory."),
-    "too many": (["plan", "--most", "2", *NOW], 1, "2 is the limit"),
-    "no such archive": (["plan", ORPHAN, "--archive", "no-such-bucket", *NOW], 1, "no bucket no-such-bucket"),
-    "no such pipeline": (["migration", "nope"], 1, "There is no pipeline nope."),
-    "no such account": (["replication", "show", "--account", "nobody"], 1, "No account 'nobody'"),
-    "no such target": (["replication", "deploy", "--regions", PLACE, "--targets", "x"], 1, "No account 'x'"),
-    "no such region": (["replication", "deploy", "--regions", "eu-nowhere-1"], 1, "no region 'eu-nowhere-1'"),
-    "no days": (["replication", "deploy", "--regions", PLACE, "--expire-days", "0"], 1, "after 0 days"),
-    "no assembly": (["lint", "cdk.out"], 1, "There is no cdk.out/manifest.json."),
+    "in use": (["plan", LIVE], 1, f"Cannot delete {LIVE}: it is shared"),
+    "no such thing": (["plan", "nope"], 1, "nope is not in the inventory."),
+    "too many": (["plan", "--most", "2", *NO_MINIMUM], 1, "the limit is 2"),
+    "no such archive": (
+        ["plan", ORPHAN, "--archive", "no-such-bucket", *NO_MINIMUM],
+        1,
+        "Cannot archive to no-such-bucket",
+    ),
+    "no such pipeline": (["migration", "nope"], 1, "Pipeline nope does not exist."),
+    "no such account": (
+        ["replication", "show", "--account", "nobody"],
+        1,
+        "The account 'nobody' is not configured",
+    ),
+    "no such target": (
+        ["replication", "deploy", "--regions", PLACE, "--targets", "x"],
+        1,
+        "The account 'x' is not configured",
+    ),
+    "no such region": (
+        ["replication", "deploy", "--regions", "eu-nowhere-1"],
+        1,
+        "Region 'eu-nowhere-1' does not exist",
+    ),
+    "no days": (
+        ["replication", "deploy", "--regions", PLACE, "--expire-days", "0"],
+        1,
+        "0 is not a valid number of days",
+    ),
+    "no assembly": (["lint", "cdk.out"], 1, "cdk.out/manifest.json does not exist."),
 }
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_call_says_what_and_what_next(capsys: Capture, case: str) -> None:
+def test_an_error_has_a_message_and_a_hint(capsys: Capture, case: str) -> None:
     arguments, status, message = WRONG[case]
-    found, _, said = run(capsys, *arguments)
-    assert (found, message in said, "Hint: " in said) == (status, True, True), said
+    exit_status, _, errors = run(capsys, *arguments)
+    assert (exit_status, message in errors, "Hint: " in errors) == (status, True, True), errors
 
 
 @pytest.mark.parametrize(
@@ -151,16 +173,16 @@ def test_a_wrong_call_says_what_and_what_next(capsys: Capture, case: str) -> Non
     [["plan", "--waiting-days", "6"], ["inventory", "--quiet-days", "x"], ["replication", "deploy"]],
     ids=lambda arguments: arguments[0],
 )
-def test_what_cannot_be_understood_is_a_wrong_call(arguments: list[str]) -> None:
+def test_invalid_arguments_exit_with_status_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["support-stacks", *arguments])
     assert caught.value.code == 2
 
 
-def test_the_shared_buckets_are_set_up_a_region_at_a_time(capsys: Capture, running: RunningCloud) -> None:
-    """A later region does not take from the first what it had, and every directory names both."""
+def test_shared_buckets_are_deployed_one_region_at_a_time(capsys: Capture, running: RunningCloud) -> None:
+    """A later deployment keeps the settings of the first region, and every directory lists both."""
     deploy = ("replication", "deploy", "--account", "qa")
-    assert run(capsys, "replication", "show", "--account", "qa")[1].startswith("None yet. Set them up:")
+    assert run(capsys, "replication", "show", "--account", "qa")[1].startswith("No shared buckets.")
     status, plan = answer(capsys, *deploy, "--regions", PLACE, "--dry-run")
     assert (status, "Deploy the shared bucket" in json.dumps(plan)) == (0, True)
     assert answer(capsys, "replication", "show", "--account", "qa") == (0, [])
@@ -187,7 +209,7 @@ def test_the_template_is_printed(capsys: Capture) -> None:
     assert "TargetAccounts" in json.loads(run(capsys, "replication", "template")[1])["Parameters"]
 
 
-def test_the_way_of_a_pipeline(capsys: Capture) -> None:
+def test_the_migration_of_a_pipeline(capsys: Capture) -> None:
     status, out, _ = run(capsys, "migration")
     assert status == 0
     assert "Storefront" in out and "Checkout" in out and "Loyalty" not in out

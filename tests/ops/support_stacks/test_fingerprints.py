@@ -1,4 +1,4 @@
-"""What is CDK's is told by what CDK computes, never by a name that anyone can give."""
+"""CDK's resources are recognized by what CDK computes, never by a name alone."""
 
 import pytest
 
@@ -31,10 +31,12 @@ def test_a_bucket_is_cdks_by_its_hash_or_by_cloudformations_tag() -> None:
     assert bucket_origin(name, TOOLS, "eu-west-2", {}) == ""
     assert bucket_origin(name, "222222222222", "eu-west-1", {}) == ""
     tags = {"aws:cloudformation:logical-id": f"{CONSTRUCT}FC3227F2", "aws:cloudformation:stack-name": "S"}
-    assert bucket_origin("anything", TOOLS, "eu-west-1", tags).endswith(f"made as {CONSTRUCT}FC3227F2 of S")
+    assert bucket_origin("anything", TOOLS, "eu-west-1", tags).endswith(
+        f"created as {CONSTRUCT}FC3227F2 in stack S"
+    )
     old = "aws-cdk-codepipeline-cross-region-scaffolding-eu-west-1"
     assert "2018" in bucket_origin(old, TOOLS, "eu-west-1", {})
-    assert "own bucket" in bucket_origin(
+    assert "artifact bucket" in bucket_origin(
         "x", TOOLS, "eu-west-1", {"aws:cloudformation:logical-id": "PipePipelineArtifactsBucket0099DBF7"}
     )
 
@@ -54,11 +56,11 @@ def test_an_alias_is_cdks_by_its_hash() -> None:
         "A-support-123456789012",
     ],
 )
-def test_these_names_are_worth_a_look(name: str) -> None:
+def test_candidate_names(name: str) -> None:
     assert is_candidate_stack(name)
 
 
-def test_these_names_are_not() -> None:
+def test_other_names() -> None:
     assert not is_candidate_stack("customer-support")
     assert not is_candidate_stack("support-portal-eu-west-1")
 
@@ -80,11 +82,13 @@ INSIDE = StackResource(f"CrossRegionReplicationSupportd823{CONSTRUCT}28505AC3", 
         ("A-support-123456789012", [BUCKET], StackKind.ROLES),
     ],
 )
-def test_a_stack_is_what_is_in_it(name: str, resources: list[StackResource], kind: StackKind) -> None:
+def test_a_stack_is_classified_by_its_resources(
+    name: str, resources: list[StackResource], kind: StackKind
+) -> None:
     assert stack_kind(name, resources) is kind
 
 
-def test_writers_are_accounts_and_anyone() -> None:
+def test_writers_of_bucket_policies() -> None:
     def policy(**statement: object) -> dict[str, object]:
         return {"Statement": {"Effect": "Allow", "Resource": "*", "Action": "s3:PutObject", **statement}}
 

@@ -1,4 +1,4 @@
-"""Synthesized apps are read before they are deployed."""
+"""The linter reads synthesized apps before they are deployed."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_real_apps(app: str) -> None:
 
 
 @real
-def test_who_reuses_whose_stack_is_told() -> None:
+def test_the_pipelines_that_share_a_stack_are_reported() -> None:
     users = {finding.stack: finding.pipelines for finding in lint(APPS / "two")}
     assert users["PipeA-support-eu-west-1"] == ("PipeA", "PipeB")
     assert users["PipeB-support-ap-southeast-2"] == ("PipeB",)
@@ -74,12 +74,12 @@ def test_a_stack_in_a_stage_is_found_and_the_exit_status_says_so(
     assert main(["support-stacks", "lint", str(assembly(tmp_path / "clean"))]) == 0
 
 
-def test_a_folder_that_is_no_assembly_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="There is no"):
+def test_a_folder_without_an_assembly_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
         lint(tmp_path)
     (tmp_path / "manifest.json").write_text("[]")
-    with pytest.raises(InputError, match="is not an object"):
+    with pytest.raises(InputError, match="is not a JSON object"):
         lint(tmp_path)
     (tmp_path / "manifest.json").write_text("{}")
-    with pytest.raises(InputError, match="not that of a cloud assembly"):
+    with pytest.raises(InputError, match="not the manifest of a cloud assembly"):
         lint(tmp_path)

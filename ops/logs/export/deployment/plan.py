@@ -178,7 +178,7 @@ def _deploy_step(
 
     def act(say: ReportProgress) -> None:
         spec = _with_target(cloud, planned, request.central)
-        whole_stacks.bring_up(cloud, spec, planned.uploads, say, may_go=_may_replace)
+        whole_stacks.deploy_in_one_step(cloud, spec, planned.uploads, say, may_remove=_may_replace)
 
     def check() -> Check:
         spec = _with_target(cloud, planned, request.central)
@@ -201,7 +201,7 @@ def _deploy_step(
         needs=(place_name(planned.through),) if planned.through else (),
         evidence="; ".join(filter(None, (evidence, planned.note))),
         parameters=planned.spec.parameters,
-        actions=(*whole_stacks.BRINGS_UP, *(CENTRAL_ACTIONS if is_central else MEMBER_ACTIONS)),
+        actions=(*whole_stacks.DEPLOY_ACTIONS, *(CENTRAL_ACTIONS if is_central else MEMBER_ACTIONS)),
     )
 
 

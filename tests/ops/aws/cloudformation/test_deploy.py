@@ -1,4 +1,4 @@
-"""Stacks deployed on the embedded cloud, and AWS's rarer answers: previews, failures, leftovers, deletion."""
+"""Deployment of stacks: on the embedded cloud, and with AWS's rarer responses in a stub."""
 
 import hashlib
 import json
@@ -63,9 +63,9 @@ def preview(workbench: Workbench, wanted: StackSpec, *uploads: Upload) -> Previe
 
 
 def deployed(workbench: Workbench, wanted: StackSpec) -> Preview:
-    found = preview(workbench, wanted)
-    workbench.must(deploy.plan_deploy(workbench.cloud, found))
-    return found
+    prepared = preview(workbench, wanted)
+    workbench.must(deploy.plan_deploy(workbench.cloud, prepared))
+    return prepared
 
 
 def status(workbench: Workbench, wanted: StackSpec) -> str:
@@ -73,32 +73,32 @@ def status(workbench: Workbench, wanted: StackSpec) -> str:
     return stack.status if stack else "none"
 
 
-def test_a_preview_shows_what_would_be_made_and_makes_nothing(workbench: Workbench) -> None:
+def test_a_preview_shows_the_changes_and_changes_nothing(workbench: Workbench) -> None:
     wanted = spec({"Group": log_group()})
-    found = preview(workbench, wanted)
-    assert found.creates and not found.lost
-    assert [(c.action, c.logical_id, c.kind) for c in found.changes] == [
+    prepared = preview(workbench, wanted)
+    assert prepared.creates and not prepared.destructive_changes
+    assert [(c.action, c.logical_id, c.kind) for c in prepared.changes] == [
         ("Add", "Group", "AWS::Logs::LogGroup")
     ]
     assert status(workbench, wanted) == "REVIEW_IN_PROGRESS"
-    assert preview(workbench, wanted).changes == found.changes  # a second look makes no second stack
-    workbench.must(deploy.plan_discard(workbench.cloud, found))
+    assert preview(workbench, wanted).changes == prepared.changes  # a second preview creates no second stack
+    workbench.must(deploy.plan_discard(workbench.cloud, prepared))
     assert status(workbench, wanted) == "none"
 
 
-def test_executing_tells_the_events_as_they_come(workbench: Workbench) -> None:
+def test_a_deployment_reports_its_events(workbench: Workbench) -> None:
     wanted = spec({"Group": log_group()})
     plan = deploy.plan_deploy(workbench.cloud, preview(workbench, wanted))
-    said: list[str] = []
+    messages: list[str] = []
     outcome = execute(
         plan,
         actor=ACTOR,
         audit=workbench.audit,
-        report=lambda progress: said.append(progress.message),
+        report=lambda progress: messages.append(progress.message),
     )
     assert outcome.ok
     assert plan.steps[0].evidence == "1 added"
-    assert any("Group CREATE_COMPLETE" in line for line in said)
+    assert any("Group CREATE_COMPLETE" in line for line in messages)
     assert status(workbench, wanted) == "CREATE_COMPLETE"
 
 
@@ -114,54 +114,54 @@ def queue(**properties: Any) -> dict[str, Any]:
     return {"Type": "AWS::SQS::Queue", "Properties": properties}
 
 
-def test_what_is_replaced_or_removed_is_flagged(workbench: Workbench) -> None:
+def test_replacements_and_removals_are_destructive(workbench: Workbench) -> None:
     wanted = spec({"Renamed": queue(QueueName="a"), "Old": queue(), "Kept": queue(VisibilityTimeout=30)})
     deployed(workbench, wanted)
     body = {"Renamed": queue(QueueName="b"), "Kept": queue(VisibilityTimeout=60)}
     changed = preview(workbench, replace(spec(body), name=wanted.name))
-    assert {change.logical_id for change in changed.lost} == {"Renamed", "Old"}
+    assert {change.logical_id for change in changed.destructive_changes} == {"Renamed", "Old"}
     (step,) = deploy.plan_deploy(workbench.cloud, changed).steps
     assert step.destructive
-    assert step.evidence == "1 changed, 1 replaced, 1 removed"
+    assert step.evidence == "1 modified, 1 replaced, 1 removed"
 
 
-def test_a_failure_names_the_first_resource_and_the_next_try_begins_afresh(workbench: Workbench) -> None:
+def test_a_failed_creation_names_the_first_resource_and_can_be_retried(workbench: Workbench) -> None:
     wanted = spec({"Group": log_group(), "Rule": BROKEN})
     with pytest.raises(StackFailed, match="sg-nowhere") as caught:
         deployed(workbench, wanted)
     assert caught.value.resource == "Rule"
-    assert "next try" in caught.value.hint
+    assert "next deployment" in caught.value.hint
     assert status(workbench, wanted) == "ROLLBACK_COMPLETE"
     deployed(workbench, replace(spec({"Group": log_group()}), name=wanted.name))
     assert status(workbench, wanted) == "CREATE_COMPLETE"
 
 
-def test_a_failed_update_goes_back(workbench: Workbench) -> None:
+def test_a_failed_update_is_rolled_back(workbench: Workbench) -> None:
     wanted = spec({"Group": log_group()})
     deployed(workbench, wanted)
     with pytest.raises(StackFailed, match="Rule") as caught:
         deployed(workbench, replace(spec({"Group": log_group(), "Rule": BROKEN}), name=wanted.name))
-    assert "went back" in caught.value.hint
+    assert "rolled the stack back" in caught.value.hint
     assert status(workbench, wanted) == "UPDATE_ROLLBACK_COMPLETE"
 
 
-def test_a_template_that_makes_no_change_set_changes_nothing(workbench: Workbench) -> None:
+def test_an_invalid_template_creates_no_change_set(workbench: Workbench) -> None:
     wanted = spec({"Thing": {"Type": "AWS::No::Such", "Properties": {}}})
     with pytest.raises(Exception, match="AWS::No::Such"):
         preview(workbench, wanted)
 
 
-def test_a_change_set_that_is_gone_is_not_executed(workbench: Workbench) -> None:
+def test_a_deleted_change_set_is_not_executed(workbench: Workbench) -> None:
     wanted = spec({"Group": log_group()})
-    found = preview(workbench, wanted)
-    plan = deploy.plan_deploy(workbench.cloud, found)
-    workbench.must(deploy.plan_discard(workbench.cloud, found))
+    prepared = preview(workbench, wanted)
+    plan = deploy.plan_deploy(workbench.cloud, prepared)
+    workbench.must(deploy.plan_discard(workbench.cloud, prepared))
     outcome = workbench.carry_out(plan)
     assert [result.status for result in outcome.results] == [Status.SKIPPED]
-    assert "make the preview again" in outcome.results[0].reason
+    assert "create the preview again" in outcome.results[0].reason
 
 
-def test_a_plan_that_was_executed_is_done(workbench: Workbench) -> None:
+def test_an_executed_plan_is_already_done(workbench: Workbench) -> None:
     wanted = spec({"Group": log_group()})
     plan = deploy.plan_deploy(workbench.cloud, preview(workbench, wanted))
     workbench.must(plan)
@@ -183,7 +183,7 @@ def test_uploads_are_written_once(workbench: Workbench) -> None:
     assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
 
 
-def test_a_bucket_that_was_made_half_is_finished(
+def test_a_partly_configured_bucket_is_completed(
     workbench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"half-{uuid.uuid4().hex[:8]}"
@@ -196,17 +196,17 @@ def test_a_bucket_that_was_made_half_is_finished(
 
 
 def test_a_template_over_the_limit_is_refused(workbench: Workbench) -> None:
-    wanted = replace(spec({}), template_body=" " * (deploy.MAXIMUM_TEMPLATE + 1))
+    wanted = replace(spec({}), template_body=" " * (deploy.MAX_TEMPLATE_BYTES + 1))
     with pytest.raises(InputError, match="1,048,577 bytes"):
         deploy.plan_preview(workbench.cloud, wanted, ())
 
 
-def test_a_preview_that_was_not_made_is_told(workbench: Workbench) -> None:
-    with pytest.raises(NotFound, match="has not been prepared"):
+def test_a_new_stack_without_a_change_set_has_no_preview(workbench: Workbench) -> None:
+    with pytest.raises(NotFound, match="has no change set"):
         deploy.read_preview(workbench.cloud, spec({"Group": log_group()}))
 
 
-def test_deleting_asks_for_the_name(workbench: Workbench) -> None:
+def test_a_deletion_needs_the_name_as_confirmation(workbench: Workbench) -> None:
     wanted = spec({"Group": log_group()})
     deployed(workbench, wanted)
     plan = delete_plan(workbench, wanted)
@@ -235,7 +235,7 @@ def test_another_stack_of_the_same_name_is_not_deleted(workbench: Workbench) -> 
     assert status(workbench, wanted) == "CREATE_COMPLETE"
 
 
-def test_a_bucket_with_objects_stays_and_is_named(workbench: Workbench) -> None:
+def test_the_error_names_a_bucket_that_is_not_empty(workbench: Workbench) -> None:
     wanted = spec({"Data": {"Type": "AWS::S3::Bucket", "Properties": {}}})
     deployed(workbench, wanted)
     cloudformation = workbench.cloud.client("cloudformation", ACCOUNT, REGION)
@@ -257,7 +257,7 @@ def test_a_bucket_of_another_account_is_not_used(
         preview(workbench, spec({"Group": log_group()}))
 
 
-# What the embedded cloud does not do: AWS's own answers, in order.
+# What the embedded cloud cannot do, with stubbed responses of AWS.
 ARN = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/shop/1"
 CHANGE_SET = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:changeSet/slipway-1/1"
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -269,14 +269,14 @@ UPDATE = Preview(SHOP, CHANGE_SET, creates=False, changes=())
 def aws(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setattr(stack_operations, "LOOK_S", 0.0)
-    monkeypatch.setattr(deploy, "LOOK_S", 0.0)
+    monkeypatch.setattr(stack_operations, "POLL_INTERVAL_S", 0.0)
+    monkeypatch.setattr(deploy, "POLL_INTERVAL_S", 0.0)
     return Cloud(Settings(cloud="aws", accounts=(Account("one", ACCOUNT),)))
 
 
 @pytest.fixture
 def stub(aws: Cloud) -> Iterator[Stubber]:
-    """Answers in order; every answer that was prepared must have been asked for."""
+    """A stub that returns the prepared responses in order and requires that all are used."""
     with Stubber(client_of(aws, ACCOUNT, REGION)) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
@@ -288,7 +288,7 @@ def has_status(stub: Stubber, status: str, name: str = ARN) -> None:
 
 
 def has_events(stub: Stubber, *newest_first: tuple[str, str, str]) -> None:
-    """Each by its id, the resource (the stack itself by its name) and its status."""
+    """Prepare events, given as id, resource (the stack itself by its name) and status."""
     items = [
         {
             "StackId": ARN,
@@ -322,7 +322,7 @@ def executes(stub: Stubber) -> None:
     stub.add_response("execute_change_set", {}, {"ChangeSetName": CHANGE_SET})
 
 
-def test_the_status_of_before_an_update_is_not_its_end(aws: Cloud, stub: Stubber) -> None:
+def test_the_status_before_an_update_is_not_its_result(aws: Cloud, stub: Stubber) -> None:
     executes(stub)
     has_events(stub, BEFORE)
     has_status(stub, "UPDATE_ROLLBACK_COMPLETE")
@@ -331,31 +331,31 @@ def test_the_status_of_before_an_update_is_not_its_end(aws: Cloud, stub: Stubber
     has_events(stub, BEGUN, BEFORE)
     has_status(stub, "UPDATE_COMPLETE")
     has_events(stub, ENDED, CHANGED, BEGUN, BEFORE)
-    said: list[str] = []
-    step(deploy.plan_deploy(aws, UPDATE), "execute").act(said.append)
-    assert said == [
+    messages: list[str] = []
+    step(deploy.plan_deploy(aws, UPDATE), "execute").act(messages.append)
+    assert messages == [
         "12:00:00 shop UPDATE_IN_PROGRESS",
         "12:00:00 Group UPDATE_COMPLETE",
         "12:00:00 shop UPDATE_COMPLETE",
     ]
 
 
-def test_a_stack_that_needs_help_is_not_said_to_have_gone_back(aws: Cloud, stub: Stubber) -> None:
+def test_a_failed_rollback_needs_attention(aws: Cloud, stub: Stubber) -> None:
     executes(stub)
     failed = ("5", "Group", "UPDATE_FAILED")
     has_events(stub, failed, BEGUN, BEFORE)
     has_status(stub, "UPDATE_ROLLBACK_FAILED")
     has_events(stub, failed, BEGUN, BEFORE)
-    with pytest.raises(StackFailed, match=r"First to fail: Group \(AWS::SQS::Queue\): because") as caught:
+    with pytest.raises(StackFailed, match=r"First failure: Group \(AWS::SQS::Queue\): because") as caught:
         step(deploy.plan_deploy(aws, UPDATE), "execute").act(print)
     assert caught.value.resource == "Group"
-    assert "needs you" in caught.value.hint
+    assert "needs attention" in caught.value.hint
 
 
-def test_a_stack_that_never_comes_to_rest_is_left_alone(
+def test_an_operation_that_does_not_complete_times_out(
     aws: Cloud, stub: Stubber, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stack_operations, "STACK_S", -1.0)
+    monkeypatch.setattr(stack_operations, "STACK_TIMEOUT_S", -1.0)
     executes(stub)
     has_events(stub, BEGUN, BEFORE)
     has_status(stub, "UPDATE_IN_PROGRESS")
@@ -367,22 +367,22 @@ def test_a_stack_that_never_comes_to_rest_is_left_alone(
     ("answer", "ready", "reason"),
     [
         ("AVAILABLE", Readiness.READY, ""),
-        ("EXECUTE_COMPLETE", Readiness.DONE, "has been executed"),
-        ("OBSOLETE", Readiness.CHANGED, "OBSOLETE: make the preview again"),
+        ("EXECUTE_COMPLETE", Readiness.DONE, "already executed"),
+        ("OBSOLETE", Readiness.CHANGED, "OBSOLETE: create the preview again"),
     ],
 )
-def test_only_a_change_set_that_is_available_is_executed(
+def test_only_an_available_change_set_is_executed(
     aws: Cloud, stub: Stubber, answer: str, ready: Readiness, reason: str
 ) -> None:
     stub.add_response("describe_change_set", {"ExecutionStatus": answer}, {"ChangeSetName": CHANGE_SET})
-    found = step(deploy.plan_deploy(aws, UPDATE), "execute").check()
-    assert found.readiness is ready
-    assert found.reason.endswith(reason) and bool(found.reason) == bool(reason)
+    check = step(deploy.plan_deploy(aws, UPDATE), "execute").check()
+    assert check.readiness is ready
+    assert check.reason.endswith(reason) and bool(check.reason) == bool(reason)
 
 
-def test_a_busy_stack_is_not_prepared(aws: Cloud, stub: Stubber) -> None:
+def test_a_busy_stack_gets_no_change_set(aws: Cloud, stub: Stubber) -> None:
     has_status(stub, "UPDATE_IN_PROGRESS", "shop")
-    with pytest.raises(Conflict, match="shop is being changed: UPDATE_IN_PROGRESS"):
+    with pytest.raises(Conflict, match=r"shop: an operation is in progress \(UPDATE_IN_PROGRESS\)"):
         step(deploy.plan_preview(aws, SHOP, ()), "leftover").check()
 
 
@@ -395,7 +395,7 @@ def test_a_busy_stack_is_not_prepared(aws: Cloud, stub: Stubber) -> None:
         ("CREATE_COMPLETE", Readiness.DONE),
     ],
 )
-def test_only_a_failed_creation_is_a_leftover(
+def test_only_a_stack_whose_creation_failed_is_deleted_first(
     aws: Cloud, stub: Stubber, status: str, ready: Readiness
 ) -> None:
     has_status(stub, status, "shop")
@@ -403,21 +403,21 @@ def test_only_a_failed_creation_is_a_leftover(
 
 
 def makes_change_set(stub: Stubber, status: str, reason: str) -> None:
-    """One of an existing stack, after the earlier one of that name was looked for."""
+    """Prepare the change set of an existing stack, after the deletion of an earlier one with its name."""
     has_status(stub, "CREATE_COMPLETE", "shop")
     named = {"StackName": "shop", "ChangeSetName": deploy.change_set_name(SHOP)}
     stub.add_client_error("delete_change_set", "ChangeSetNotFound", "none", expected_params=named)
     template = f"templates/{hashlib.sha256(SHOP.template_body.encode()).hexdigest()[:16]}.json"
-    asked = named | {
+    request = named | {
         "ChangeSetType": "UPDATE",
         "TemplateURL": f"https://s3.{REGION}.amazonaws.com/slipway-staging-{ACCOUNT}-{REGION}/{template}",
         "Parameters": [],
         "Tags": [{"Key": "team", "Value": "a"}],
         "Capabilities": ["CAPABILITY_IAM"],
     }
-    stub.add_response("create_change_set", {"Id": CHANGE_SET}, asked)
-    for found in ("CREATE_PENDING", status):
-        answer = {"Status": found, "StatusReason": reason}
+    stub.add_response("create_change_set", {"Id": CHANGE_SET}, request)
+    for current in ("CREATE_PENDING", status):
+        answer = {"Status": current, "StatusReason": reason}
         stub.add_response("describe_change_set", answer, {"ChangeSetName": CHANGE_SET})
 
 
@@ -434,9 +434,9 @@ def test_a_change_set_without_changes_is_deleted(aws: Cloud, stub: Stubber, reas
     step(deploy.plan_preview(aws, SHOP, ()), "change-set").act(print)
 
 
-def test_a_change_set_that_failed_is_told_in_its_own_words(aws: Cloud, stub: Stubber) -> None:
+def test_the_error_of_a_failed_change_set_has_its_reason(aws: Cloud, stub: Stubber) -> None:
     makes_change_set(stub, "FAILED", "Transform AWS::Nothing failed")
-    with pytest.raises(StackFailed, match="for shop: Transform AWS::Nothing failed") as caught:
+    with pytest.raises(StackFailed, match="change set for shop: Transform AWS::Nothing failed") as caught:
         step(deploy.plan_preview(aws, SHOP, ()), "change-set").act(print)
     assert "Nothing was changed" in caught.value.hint
 
@@ -444,24 +444,24 @@ def test_a_change_set_that_failed_is_told_in_its_own_words(aws: Cloud, stub: Stu
 def test_a_stack_in_review_without_its_change_set_is_not_up_to_date(aws: Cloud, stub: Stubber) -> None:
     has_status(stub, "REVIEW_IN_PROGRESS", "shop")
     stub.add_client_error("describe_change_set", "ChangeSetNotFound", "none")
-    with pytest.raises(NotFound, match="shop has not been prepared"):
+    with pytest.raises(NotFound, match="shop has no change set"):
         deploy.read_preview(aws, SHOP)
 
 
-def test_a_protected_stack_stays_and_the_error_tells_how_to_unprotect_it(aws: Cloud, stub: Stubber) -> None:
+def test_the_error_says_how_to_disable_termination_protection(aws: Cloud, stub: Stubber) -> None:
     has_status(stub, "CREATE_COMPLETE", "shop")
     stack = read_stack(aws, ACCOUNT, REGION, "shop")
     assert stack
     has_events(stub, BEFORE)
-    said = f"Stack [{ARN}] cannot be deleted while TerminationProtection is enabled"
-    stub.add_client_error("delete_stack", "ValidationError", said, expected_params={"StackName": ARN})
-    with pytest.raises(Conflict, match="shop is protected against deletion") as caught:
+    message = f"Stack [{ARN}] cannot be deleted while TerminationProtection is enabled"
+    stub.add_client_error("delete_stack", "ValidationError", message, expected_params={"StackName": ARN})
+    with pytest.raises(Conflict, match="shop: termination protection is enabled") as caught:
         step(deploy.plan_delete(aws, stack, ACCOUNT, REGION), "delete").act(print)
     assert "--no-enable-termination-protection --stack-name shop" in caught.value.hint
 
 
-def test_planning_asks_nothing_of_aws(aws: Cloud, stub: Stubber) -> None:
-    # The stub has no answer to give: any call would fail.
+def test_planning_makes_no_calls(aws: Cloud, stub: Stubber) -> None:
+    # The stub has no responses, so any call would fail.
     plan = deploy.plan_preview(aws, SHOP, (Upload("a.sql", b"SELECT 1"),))
     assert [step.id for step in plan.steps] == ["bucket", "upload", "leftover", "change-set"]
     assert deploy.plan_discard(aws, UPDATE).actions == (
@@ -479,8 +479,8 @@ def test_the_staging_bucket_is_private_encrypted_and_versioned(
     bucket = deploy.staging_bucket(ACCOUNT, region)
     with mock_aws():
         s3 = Cloud(aws.settings).client("s3", ACCOUNT, region)
-        asked: list[str] = []
-        s3.meta.events.register("before-call.s3", lambda model, **_: asked.append(model.name))
+        calls: list[str] = []
+        s3.meta.events.register("before-call.s3", lambda model, **_: calls.append(model.name))
         create_private_bucket(s3, bucket, region, keep_old_versions_days=30)
         (statement,) = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])["Statement"]
         (encryption,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
@@ -491,5 +491,5 @@ def test_the_staging_bucket_is_private_encrypted_and_versioned(
     assert statement["Effect"] == "Deny" and statement["Resource"] == [arn, f"{arn}/*"]
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
     assert encryption["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
-    assert "PutBucketEncryption" in asked  # without it, a fake may claim AWS's default
+    assert "PutBucketEncryption" in calls  # the emulator may return AWS's default without it
     assert rule["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}

@@ -1,4 +1,4 @@
-"""CloudFormation, read: stacks over pages, changes, events in order and what failed first."""
+"""Reading CloudFormation: stacks and changes over pages, events in order, and the first failure."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 
 from ops.aws.cloud import Cloud
 from ops.aws.cloudformation import stacks as cfn
-from ops.aws.cloudformation.stacks import Change, Event, Stack
+from ops.aws.cloudformation.stacks import Change, Stack, StackEvent
 from ops.errors import AccessDenied, AwsError
 from ops.settings import Account, Settings
 
@@ -28,7 +28,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 @pytest.fixture
 def stub(aws: Cloud) -> Iterator[Stubber]:
-    """Answers in order; every answer that was prepared must have been asked for."""
+    """A stub that returns the prepared responses in order and requires that all are used."""
     with Stubber(cfn.client_of(aws, ACCOUNT, REGION)) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
@@ -38,7 +38,7 @@ def described(name: str, status: str = "CREATE_COMPLETE", **more: Any) -> dict[s
     return {"StackName": name, "StackId": STACK, "StackStatus": status, "CreationTime": AT, **more}
 
 
-def test_a_stack_is_read_with_what_it_was_given_and_gives(aws: Cloud, stub: Stubber) -> None:
+def test_a_stack_is_read_with_its_parameters_and_outputs(aws: Cloud, stub: Stubber) -> None:
     item = described(
         "shop",
         "UPDATE_COMPLETE",
@@ -67,12 +67,12 @@ def test_stacks_are_listed_over_pages_by_name(aws: Cloud, stub: Stubber) -> None
     first = {"Stacks": [described("b"), described("c", LastUpdatedTime=AT)], "NextToken": "more"}
     stub.add_response("describe_stacks", first, {})
     stub.add_response("describe_stacks", {"Stacks": [described("a")]}, {"NextToken": "more"})
-    found = cfn.list_stacks(aws, ACCOUNT, REGION)
-    assert [(stack.name, stack.updated) for stack in found] == [("a", None), ("b", None), ("c", AT)]
+    stacks = cfn.list_stacks(aws, ACCOUNT, REGION)
+    assert [(stack.name, stack.updated) for stack in stacks] == [("a", None), ("b", None), ("c", AT)]
 
 
-def refuse(stub: Stubber, code: str, said: str) -> None:
-    stub.add_client_error("describe_stacks", code, said, expected_params={"StackName": "shop"})
+def refuse(stub: Stubber, code: str, message: str) -> None:
+    stub.add_client_error("describe_stacks", code, message, expected_params={"StackName": "shop"})
 
 
 def test_a_stack_that_does_not_exist_is_none(aws: Cloud, stub: Stubber) -> None:
@@ -81,16 +81,16 @@ def test_a_stack_that_does_not_exist_is_none(aws: Cloud, stub: Stubber) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "said", "error"),
+    ("code", "message", "error"),
     [
         ("ValidationError", "1 validation error detected", AwsError),
         ("AccessDenied", "User is not authorized; it does not exist", AccessDenied),
     ],
 )
-def test_another_refusal_is_not_taken_for_absence(
-    aws: Cloud, stub: Stubber, code: str, said: str, error: type[AwsError]
+def test_other_errors_do_not_mean_that_the_stack_is_missing(
+    aws: Cloud, stub: Stubber, code: str, message: str, error: type[AwsError]
 ) -> None:
-    refuse(stub, code, said)
+    refuse(stub, code, message)
     with pytest.raises(error, match="Reading the stack shop") as caught:
         cfn.read_stack(aws, ACCOUNT, REGION, "shop")
     assert caught.value.code == code
@@ -108,7 +108,7 @@ def test_another_refusal_is_not_taken_for_absence(
         ("DELETE_FAILED", False, True),
     ],
 )
-def test_a_status_tells_whether_a_stack_is_busy_and_whether_it_failed(
+def test_a_status_shows_whether_a_stack_is_busy_or_failed(
     aws: Cloud, stub: Stubber, status: str, busy: bool, failed: bool
 ) -> None:
     stub.add_response("describe_stacks", {"Stacks": [described("shop", status)]}, {"StackName": "shop"})
@@ -117,11 +117,11 @@ def test_a_status_tells_whether_a_stack_is_busy_and_whether_it_failed(
 
 
 def changed(action: str, logical_id: str, **more: Any) -> dict[str, Any]:
-    what = {"Action": action, "LogicalResourceId": logical_id, "ResourceType": "AWS::SQS::Queue", **more}
-    return {"Type": "Resource", "ResourceChange": what}
+    change = {"Action": action, "LogicalResourceId": logical_id, "ResourceType": "AWS::SQS::Queue", **more}
+    return {"Type": "Resource", "ResourceChange": change}
 
 
-def test_changes_are_read_over_pages_with_the_properties_that_differ(aws: Cloud, stub: Stubber) -> None:
+def test_changes_are_read_over_pages_with_their_properties(aws: Cloud, stub: Stubber) -> None:
     details = [
         {"Target": {"Attribute": "Properties", "Name": "QueueName"}},
         {"Target": {"Attribute": "Properties", "Name": "DelaySeconds"}},
@@ -133,15 +133,15 @@ def test_changes_are_read_over_pages_with_the_properties_that_differ(aws: Cloud,
     second = {"Changes": [changed("Remove", "C", PhysicalResourceId="c-1"), changed("Modify", "D")]}
     stub.add_response("describe_change_set", first, {"ChangeSetName": CHANGE_SET})
     stub.add_response("describe_change_set", second, {"ChangeSetName": CHANGE_SET, "NextToken": "more"})
-    found = cfn.read_changes(cfn.client_of(aws, ACCOUNT, REGION), CHANGE_SET)
+    changes = cfn.read_changes(cfn.client_of(aws, ACCOUNT, REGION), CHANGE_SET)
     queue, properties = "AWS::SQS::Queue", ("DelaySeconds", "QueueName")
-    assert found == (
+    assert changes == (
         Change("Add", "A", queue, "", "", ()),
         Change("Modify", "B", queue, "b-1", "Conditional", properties),
         Change("Remove", "C", queue, "c-1", "", ()),
         Change("Modify", "D", queue, "", "", ()),
     )
-    assert [change.loses for change in found] == [False, True, True, False]
+    assert [change.is_destructive for change in changes] == [False, True, True, False]
 
 
 def happened(number: int, physical_id: str = "q-1", kind: str = "AWS::SQS::Queue") -> dict[str, Any]:
@@ -158,32 +158,32 @@ def happened(number: int, physical_id: str = "q-1", kind: str = "AWS::SQS::Queue
     }
 
 
-def test_events_come_oldest_first_over_pages_and_end_at_the_last_one_seen(aws: Cloud, stub: Stubber) -> None:
+def test_events_are_returned_oldest_first_up_to_the_last_known_one(aws: Cloud, stub: Stubber) -> None:
     newest = {"StackEvents": [happened(5), happened(4)], "NextToken": "more"}
     stub.add_response("describe_stack_events", newest, {"StackName": STACK})
-    older = {"StackEvents": [happened(3), happened(2)], "NextToken": "never asked for"}
+    older = {"StackEvents": [happened(3), happened(2)], "NextToken": "never requested"}
     stub.add_response("describe_stack_events", older, {"StackName": STACK, "NextToken": "more"})
-    found = cfn.events_after(cfn.client_of(aws, ACCOUNT, REGION), STACK, "2")
-    assert [event.id for event in found] == ["3", "4", "5"]
-    assert found[0].words == "12:00:03 R3 CREATE_FAILED no"
+    events = cfn.events_after(cfn.client_of(aws, ACCOUNT, REGION), STACK, "2")
+    assert [event.id for event in events] == ["3", "4", "5"]
+    assert events[0].line == "12:00:03 R3 CREATE_FAILED no"
 
 
-def test_only_the_stack_itself_is_its_own_event(aws: Cloud, stub: Stubber) -> None:
+def test_only_events_of_the_stack_itself_are_own_events(aws: Cloud, stub: Stubber) -> None:
     stack, nested = "AWS::CloudFormation::Stack", f"{STACK}-nested"
     answer = {"StackEvents": [happened(3), happened(2, nested, stack), happened(1, STACK, stack)]}
     stub.add_response("describe_stack_events", answer, {"StackName": STACK})
-    found = cfn.events_after(cfn.client_of(aws, ACCOUNT, REGION), STACK, "")
-    assert [event.own for event in found] == [True, False, False]
-    first = cfn.first_failure(found)
+    events = cfn.events_after(cfn.client_of(aws, ACCOUNT, REGION), STACK, "")
+    assert [event.own for event in events] == [True, False, False]
+    first = cfn.first_failure(events)
     assert first and (first.logical_id, first.kind) == ("R2", stack)
 
 
-def event(logical_id: str, status: str, reason: str = "", own: bool = False) -> Event:
-    return Event(logical_id, AT, logical_id, "AWS::SQS::Queue", status, reason, own)
+def event(logical_id: str, status: str, reason: str = "", own: bool = False) -> StackEvent:
+    return StackEvent(logical_id, AT, logical_id, "AWS::SQS::Queue", status, reason, own)
 
 
 @pytest.mark.parametrize("cancelled", ["Resource creation cancelled", "Resource update cancelled"])
-def test_the_first_failure_is_not_one_that_was_cancelled_with_it(cancelled: str) -> None:
+def test_the_first_failure_is_not_a_canceled_resource(cancelled: str) -> None:
     events = [
         event("A", "CREATE_IN_PROGRESS"),
         event("B", "CREATE_FAILED", cancelled),

@@ -1,14 +1,14 @@
-"""Things of an inventory, made up: an account, one bucket in its support stack, its key, and a pipeline."""
+"""A sample inventory: an account with one support stack, its bucket and key, and a pipeline."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ops.aws.cloudformation.resources import StackResource
-from ops.aws.codepipeline import Pipeline, Store
+from ops.aws.codepipeline import ArtifactStore, Pipeline
 from ops.aws.kms import Key
-from ops.aws.s3.buckets import Contents
-from ops.support_stacks.facts import Alias, Bucket, Inventory, Stack
+from ops.aws.s3.buckets import BucketContents
+from ops.support_stacks.facts import ArtifactBucket, CandidateStack, Inventory, KeyAlias
 from ops.support_stacks.fingerprints import CONSTRUCT, StackKind
 
 TOOLS, OTHER = "111111111111", "222222222222"
@@ -23,12 +23,12 @@ STACK = (
 )
 KEY_ID = "6f2d1c7a-0000-4000-8000-000000000001"
 KEY_ARN = f"arn:aws:kms:{REGION}:{TOOLS}:key/{KEY_ID}"
-CONTENTS = Contents(3, 0, 2_000_000_000, LONG_AGO, 0, True)
+CONTENTS = BucketContents(3, 0, 2_000_000_000, LONG_AGO, 0, True)
 TAGS = {"aws:cloudformation:logical-id": f"{CONSTRUCT}FC3227F2", "aws:cloudformation:stack-name": STACK[0]}
 
 
-def bucket(**more: Any) -> Bucket:
-    made = Bucket(
+def bucket(**more: Any) -> ArtifactBucket:
+    sample = ArtifactBucket(
         name=NAME,
         account=TOOLS,
         region=REGION,
@@ -38,34 +38,34 @@ def bucket(**more: Any) -> Bucket:
         policy=None,
         key=f"arn:aws:kms:{REGION}:{TOOLS}:{ALIAS}",
         contents=CONTENTS,
-        origin="CloudFormation's tag",
+        origin="CloudFormation tags",
     )
-    return replace(made, **more)
+    return replace(sample, **more)
 
 
-def alias(**more: Any) -> Alias:
+def alias(**more: Any) -> KeyAlias:
     key = Key(KEY_ID, KEY_ARN, "Enabled", LONG_AGO, None)
-    return replace(Alias(ALIAS, TOOLS, REGION, key, {}, STACK, "CloudFormation's tag"), **more)
+    return replace(KeyAlias(ALIAS, TOOLS, REGION, key, {}, STACK, "CloudFormation tags"), **more)
 
 
-def stack(**more: Any) -> Stack:
+def stack(**more: Any) -> CandidateStack:
     resources = (
         StackResource(f"{CONSTRUCT}FC3227F2", "AWS::S3::Bucket", NAME),
         StackResource(f"{CONSTRUCT}EncryptionAliasF1A0F37D", "AWS::KMS::Alias", ALIAS),
     )
-    made = Stack(
+    sample = CandidateStack(
         STACK[0], STACK[1], TOOLS, REGION, "CREATE_COMPLETE", LONG_AGO, False, StackKind.SUPPORT, resources
     )
-    return replace(made, **more)
+    return replace(sample, **more)
 
 
 def pipeline(name: str = "PipeA", store: str = NAME, key: str = "", **more: Any) -> Pipeline:
-    made = Pipeline(name, TOOLS, "us-east-1", (Store(REGION, store, key),), LONG_AGO)
-    return replace(made, **more)
+    sample = Pipeline(name, TOOLS, "us-east-1", (ArtifactStore(REGION, store, key),), LONG_AGO)
+    return replace(sample, **more)
 
 
 def inventory(**more: Any) -> Inventory:
-    made = Inventory(
+    sample = Inventory(
         at=NOW,
         accounts={TOOLS: "tools", OTHER: "other"},
         regions={TOOLS: (REGION, "us-east-1"), OTHER: (REGION,)},
@@ -75,4 +75,4 @@ def inventory(**more: Any) -> Inventory:
         stacks=(stack(),),
         gaps=(),
     )
-    return replace(made, **more)
+    return replace(sample, **more)
