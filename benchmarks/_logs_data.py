@@ -1,7 +1,7 @@
-"""Log data for the benchmarks, from a seed: a day of 50 groups, as each format lays it down.
+"""Log data for the benchmarks, generated from a seed: a day of 50 log groups in each storage format.
 
-Application lines come from the loghub samples where they are present (`../shared/data/logs`), else from
-made ones; beside them Lambda REPORT lines, access logs, JSON and stack traces of many lines.
+Application lines come from the loghub samples in `../shared/data/logs` if they exist, else from built-in
+lines. In addition, there are Lambda REPORT lines, access logs, JSON, and stack traces.
 """
 
 import gzip
@@ -18,13 +18,13 @@ HOURS = 24
 SAMPLES = Path(__file__).parent.parent.parent / "shared" / "data" / "logs"
 ACCOUNT, REGION = "111111111111", "eu-west-1"
 PLACE = Location("bench")
-OBJECTS_AN_HOUR = 8
+OBJECTS_PER_HOUR = 8
 GROUPS = (
     [f"/aws/lambda/service-{n:02}" for n in range(20)]
     + [f"/ecs/app-{n:02}" for n in range(20)]
     + [f"/web/access-{n:02}" for n in range(10)]
 )
-MADE = [
+BUILT_IN_LINES = [
     "INFO  Connection 10.0.3.17 accepted after 17 ms",
     "WARN  Slow query took 1834 ms on table orders",
     "ERROR Request 7183 failed: upstream timeout after 30000 ms",
@@ -38,7 +38,7 @@ Event = tuple[str, str, int, str]  # group, stream, epoch ms, message
 
 
 def events(seed: int, hour: int, count: int) -> Iterator[Event]:
-    """The hour's events by time, the same for the same seed."""
+    """Yield the events of an hour in order of time; the same seed yields the same events."""
     rng = random.Random(f"{seed}/{hour}")
     start = int((DAY + timedelta(hours=hour)).timestamp() * 1000)
     lines = samples()
@@ -73,7 +73,7 @@ def message(index: int, roll: float, pick, lines: list[str], rng: random.Random)
 
 
 def account(number: int) -> str:
-    """The first one's, and others."""
+    """Return the id of the account with this number, from 0."""
     return f"{int(ACCOUNT) + number:012}"
 
 
@@ -85,24 +85,24 @@ def uuid(rng: random.Random) -> str:
 def samples() -> list[str]:
     files = sorted(SAMPLES.glob("*_2k.log"))
     lines = [line for file in files for line in file.read_text("utf-8", "replace").splitlines() if line]
-    return lines or MADE
+    return lines or BUILT_IN_LINES
 
 
 def escape(text: str) -> str:
-    """As the processor writes a raw message: one event, one line."""
+    """Escape a raw message as the log processor does, so that an event is one line."""
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
 def encode(kind: Kind, batch: list[Event]) -> bytes:
-    """The batch as an object of that kind holds it, before compression."""
+    """Return the uncompressed content of an object of this kind with the batch."""
     if kind is Kind.RAW:
         return "".join(f"{g}:{s}\t{t}\t{escape(m)}\n" for g, s, t, m in batch).encode()
     if kind is Kind.OLDER:
         return "".join(f"{g}:{s}\t{t}\t{m}\n" for g, s, t, m in batch).encode()
-    where = {"account": ACCOUNT, "region": REGION}
+    source = {"account": ACCOUNT, "region": REGION}
     return b"".join(
         json.dumps(
-            {**where, "group": g, "stream": s, "timestamp": t, "id": f"{t:020}{n:036}", "message": m},
+            {**source, "group": g, "stream": s, "timestamp": t, "id": f"{t:020}{n:036}", "message": m},
             ensure_ascii=False,
             separators=(",", ":"),
         ).encode()
@@ -112,13 +112,13 @@ def encode(kind: Kind, batch: list[Event]) -> bytes:
 
 
 def write(root: Path, kind: Kind, count: int, *, seed: int = 1, packed: bool = True) -> int:
-    """A day of `count` events below `root`, keys as paths; answers their bytes before compression."""
+    """Write a day of `count` events as files below `root`, and return their uncompressed size in bytes."""
     total = 0
     for hour in range(HOURS):
         partition = Partition(DAY + timedelta(hours=hour), ACCOUNT, REGION)
         all_events = list(events(seed, hour, count // HOURS))
-        size = -(-len(all_events) // OBJECTS_AN_HOUR)
-        for n in range(OBJECTS_AN_HOUR):
+        size = -(-len(all_events) // OBJECTS_PER_HOUR)
+        for n in range(OBJECTS_PER_HOUR):
             body = encode(kind, all_events[n * size : (n + 1) * size])
             total += len(body)
             path = root / folder(PLACE, kind, partition) / f"part-{n:03}{'.gz' if packed else ''}"

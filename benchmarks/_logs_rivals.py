@@ -1,4 +1,4 @@
-"""What polars, chdb and ripgrep need for the same questions, on the same files."""
+"""The benchmark's queries for polars, chdb and ripgrep, on the same files."""
 
 import subprocess
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import polars as pl
 PATTERN = "(?i)error.*timeout"
 DURATION = r"Duration: ([0-9.]+)"
 MASKED = r"\b[0-9a-fA-F]*[0-9][0-9a-fA-F]*\b|[0-9]+"
-Ask = Callable[[], Any]
+RunQuery = Callable[[], Any]
 
 
 def shell(command: str) -> str:
@@ -19,12 +19,12 @@ def shell(command: str) -> str:
 
 
 def clickhouse(sql: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = chdb.query(sql, "ArrowTable").to_pylist()
-    return found
+    rows: list[dict[str, Any]] = chdb.query(sql, "ArrowTable").to_pylist()
+    return rows
 
 
 def chdb_raw_groups(files: str) -> list[dict[str, Any]]:
-    """Our raw format is ClickHouse's TSV, escapes included."""
+    """Return the events per log group. Slipway's raw format is ClickHouse's TSV, including its escapes."""
     columns = "'source String, millis Int64, message String'"
     return clickhouse(
         f"SELECT splitByChar(':', source)[1] AS g, count() AS n FROM file('{files}', 'TSV', {columns}) "
@@ -32,7 +32,7 @@ def chdb_raw_groups(files: str) -> list[dict[str, Any]]:
     )
 
 
-def polars_asks(parts: list[Path], hour: list[Path], group: str) -> dict[str, Ask]:
+def polars_queries(parts: list[Path], hour: list[Path], group: str) -> dict[str, RunQuery]:
     events, one = pl.scan_parquet(parts), pl.scan_parquet(hour)
     message = pl.col("message")
     duration = message.str.extract(DURATION, 1).cast(pl.Float64)
@@ -50,12 +50,12 @@ def polars_asks(parts: list[Path], hour: list[Path], group: str) -> dict[str, As
     }
 
 
-def chdb_asks(parts: str, hour: str, group: str) -> dict[str, Ask]:
+def chdb_queries(parts: str, hour: str, group: str) -> dict[str, RunQuery]:
     events, one = f"file('{parts}', 'Parquet')", f"file('{hour}', 'Parquet')"
     duration = "toFloat64OrNull(extract(message, 'Duration: ([0-9.]+)'))"
     reports = f"log_group = '{group}' AND startsWith(message, 'REPORT')"
     masked = MASKED.replace("\\", "\\\\")
-    asks = {
+    queries = {
         "Q1": f"SELECT log_group, count() AS n FROM {events} GROUP BY 1",
         "Q2": f"SELECT * FROM {events} WHERE match(message, '{PATTERN}') ORDER BY ts DESC LIMIT 100",
         "Q3": f"SELECT quantilesExactInclusive(0.5, 0.95, 0.99)({duration}) AS q FROM {one} WHERE {reports}",
@@ -64,4 +64,4 @@ def chdb_asks(parts: str, hour: str, group: str) -> dict[str, Ask]:
         "Q5": f"SELECT replaceRegexpAll(message, '{masked}', '*') AS t, count() AS n FROM {events} "
         "GROUP BY 1 ORDER BY 2 DESC LIMIT 20",
     }
-    return {name: (lambda sql=sql: clickhouse(sql)) for name, sql in asks.items()}  # type: ignore[misc]
+    return {name: (lambda sql=sql: clickhouse(sql)) for name, sql in queries.items()}  # type: ignore[misc]

@@ -1,5 +1,6 @@
-"""A browser's part of Streamlit's protocol, without a browser: a websocket, the script's runs, the fragments
-that draw themselves anew. https://docs.streamlit.io/develop/concepts/architecture/architecture
+"""A client of Streamlit's browser protocol: a WebSocket, script runs, and fragments that rerun automatically.
+
+https://docs.streamlit.io/develop/concepts/architecture/architecture
 """
 
 import asyncio
@@ -14,23 +15,23 @@ import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-LOOKS_S = 1.0  # what draws itself anew more often than this waits for something, and is part of the answer
-PATIENCE_S = 60.0
-ERROR = 1  # of an alert's formats
+FAST_RERUN_S = 1.0  # a fragment that reruns more often waits for a result that belongs to the response
+TIMEOUT_S = 60.0
+ERROR = 1  # format of an alert
 
 
 @dataclass
 class Session:
-    """One browser tab. `took` holds the seconds of each interaction, by its name."""
+    """A browser tab. `durations` contains the seconds of each interaction, by its name."""
 
     address: str  # 127.0.0.1:8501
-    took: dict[str, list[float]] = field(default_factory=dict)
+    durations: dict[str, list[float]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     _socket: Any = None
     _url: str = ""
     _fragments: dict[str, float] = field(default_factory=dict)
     _timers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _asked: dict[str, float] = field(default_factory=dict)  # fragment → when
+    _requested: dict[str, float] = field(default_factory=dict)  # fragment → time of the rerun request
     _page: asyncio.Event = field(default_factory=asyncio.Event)
     _reader: asyncio.Task[None] | None = None
 
@@ -51,11 +52,11 @@ class Session:
         await self._socket.close()
 
     async def open(self, name: str, page: str, **query: str) -> None:
-        """Opens the page and waits until it has been drawn and has got its answers."""
+        """Open the page and wait until it is rendered with its results."""
         self._url = f"http://{self.address}/{page}"
-        began = time.monotonic()
+        start = time.monotonic()
         await self._run(page, urlencode(query))
-        self.took.setdefault(name, []).append(time.monotonic() - began)
+        self.durations.setdefault(name, []).append(time.monotonic() - start)
 
     async def _run(self, page: str, query: str) -> None:
         self._page.clear()
@@ -65,18 +66,18 @@ class Session:
         message.rerun_script.context_info.url = self._url
         await self._socket.send(message.SerializeToString())
         try:
-            await asyncio.wait_for(self._page.wait(), PATIENCE_S)
+            await asyncio.wait_for(self._page.wait(), TIMEOUT_S)
         except TimeoutError:
-            self.errors.append(f"{page}: no answer within {PATIENCE_S} s")
+            self.errors.append(f"{page}: no response within {TIMEOUT_S} s")
 
     async def _read(self) -> None:
         with suppress(websockets.ConnectionClosedOK):
             async for data in self._socket:
                 message = ForwardMsg()
                 message.ParseFromString(data)
-                self._take(message)
+                self._handle(message)
 
-    def _take(self, message: ForwardMsg) -> None:
+    def _handle(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
         if kind == "new_session" and not message.metadata.run.fragment_ids:
             self._forget()
@@ -85,22 +86,22 @@ class Session:
         elif kind == "stop_auto_rerun":
             self._forget(message.stop_auto_rerun.fragment_ids)
         elif kind == "delta":
-            self._look(message.delta)
+            self._note_errors(message.delta)
         elif kind == "script_finished":
             self._finished(message.script_finished, message.metadata.run.fragment_ids)
 
     def _finished(self, status: int, fragments: Iterable[str]) -> None:
         if status == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY:
-            for asked in filter(None, (self._asked.pop(fragment, None) for fragment in fragments)):
-                self.took.setdefault("a look at what goes on", []).append(time.monotonic() - asked)
+            for requested in filter(None, (self._requested.pop(fragment, None) for fragment in fragments)):
+                self.durations.setdefault("update progress", []).append(time.monotonic() - requested)
         elif status == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
-            self.errors.append("the script does not compile")
+            self.errors.append("the script cannot be compiled")
         if status != ForwardMsg.FINISHED_EARLY_FOR_RERUN and not any(
-            each < LOOKS_S for each in self._fragments.values()
+            interval < FAST_RERUN_S for interval in self._fragments.values()
         ):
             self._page.set()
 
-    def _look(self, delta: Any) -> None:
+    def _note_errors(self, delta: Any) -> None:
         element = delta.new_element
         if element.WhichOneof("type") == "exception":
             self.errors.append(f"{self._url}: {element.exception.type}: {element.exception.message}")
@@ -108,24 +109,24 @@ class Session:
             self.errors.append(f"{self._url}: {element.alert.body}")
 
     def _forget(self, fragments: Iterable[str] = ()) -> None:
-        """Those, or all of them."""
+        """Stop the automatic reruns of these fragments, or of all."""
         for fragment in list(fragments) or list(self._timers):
             if timer := self._timers.pop(fragment, None):
                 timer.cancel()
             self._fragments.pop(fragment, None)
-            self._asked.pop(fragment, None)
+            self._requested.pop(fragment, None)
 
     def _follow(self, fragment: str, interval: float) -> None:
         self._fragments[fragment] = interval
         if fragment not in self._timers:
-            self._timers[fragment] = asyncio.create_task(self._draw_anew(fragment, interval))
+            self._timers[fragment] = asyncio.create_task(self._rerun(fragment, interval))
 
-    async def _draw_anew(self, fragment: str, interval: float) -> None:
+    async def _rerun(self, fragment: str, interval: float) -> None:
         while True:
             await asyncio.sleep(interval)
             message = BackMsg()
             message.rerun_script.fragment_id = fragment
             message.rerun_script.is_auto_rerun = True
             message.rerun_script.context_info.url = self._url
-            self._asked.setdefault(fragment, time.monotonic())
+            self._requested.setdefault(fragment, time.monotonic())
             await self._socket.send(message.SerializeToString())

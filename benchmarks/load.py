@@ -1,11 +1,10 @@
-"""Fifty sessions at once against one alone: pages are opened, a run and a rollout watched, logs searched.
+"""Load test: fifty concurrent sessions open pages, follow a run and a rollout, and search logs.
 
     python benchmarks/load.py [SESSIONS] [SECONDS]
 
-Each session is a websocket that speaks as a browser does, and a person who reads what has been opened. One
-session works alone first, for a fifth of the time; then all of them. The bars: no error, the same memory
-from the middle to the end, and an interaction's 95th percentile within twice the lone session's. Server,
-embedded cloud and sessions share this machine.
+Each session is a WebSocket client with pauses in which a person would read. A single session runs first, for
+a fifth of the time, then all of them. Targets: no errors, constant memory from the middle to the end, and a
+95th percentile of at most twice the single session's. Server, embedded cloud and sessions share one machine.
 """
 
 import asyncio
@@ -36,43 +35,43 @@ from ops.snapshots.pipeline import catalogue
 from ops.snapshots.runs import control as runs
 
 SESSIONS, SECONDS = 50, 300.0
-READS_S = (6.0, 14.0)  # how long a person reads a page
-WATCHES_S = (20.0, 40.0)
-BAR, MEMORY_BAR = 2.0, 1.10
+READ_S = (6.0, 14.0)  # how long a person reads a page
+FOLLOW_S = (20.0, 40.0)  # how long a person follows a run
+LATENCY_TARGET, MEMORY_TARGET = 2.0, 1.10
 RUN_EVERY_S = 60.0
 DATABASE = "shop-production"
 PAGES = ("", "rollouts", "snapshots", "support_stacks", "log_export", "audit", "settings")
 WORDS = ("order", "timeout", "error", "level:error", "payment", "refused", "GET", "thumbnail")
 
 
-async def person(address: str, until: float, random_: random.Random, hurry: float) -> Session:
-    """Opens pages, watches what goes on, searches; until the time is up. `hurry` shortens the reading."""
+async def use_pages(address: str, until: float, random_: random.Random, speed: float) -> Session:
+    """Open pages, follow runs and search logs until the time is up. `speed` shortens the pauses."""
     session = Session(address)
     async with session:
         while time.monotonic() < until:
             choice = random_.random()
-            reads = random_.uniform(*READS_S) / hurry
+            pause = random_.uniform(*READ_S) / speed
             if choice < 0.5:
-                await session.open("a page is opened", random_.choice(PAGES))
+                await session.open("open page", random_.choice(PAGES))
             elif choice < 0.75:
-                await session.open("logs are searched", "logs", t="1d", q=random_.choice(WORDS))
+                await session.open("search logs", "logs", t="1d", q=random_.choice(WORDS))
             else:
-                watched = random_.choice(("snapshots", "rollouts"))
-                query = {"database": DATABASE} if watched == "snapshots" else {}
-                await session.open("a page is opened", watched, **query)
-                reads = random_.uniform(*WATCHES_S) / hurry
-            await asyncio.sleep(max(0.0, min(reads, until - time.monotonic())))
+                page = random_.choice(("snapshots", "rollouts"))
+                query = {"database": DATABASE} if page == "snapshots" else {}
+                await session.open("open page", page, **query)
+                pause = random_.uniform(*FOLLOW_S) / speed
+            await asyncio.sleep(max(0.0, min(pause, until - time.monotonic())))
     return session
 
 
-async def work(address: str, sessions: int, seconds: float, hurry: float = 1.0) -> list[Session]:
+async def run_sessions(address: str, sessions: int, seconds: float, speed: float = 1.0) -> list[Session]:
     until = time.monotonic() + seconds
 
-    async def come(number: int) -> Session:
-        await asyncio.sleep(10.0 * number / sessions)  # nobody opens fifty tabs in one moment
-        return await person(address, until, random.Random(number), hurry)
+    async def run_session(number: int) -> Session:
+        await asyncio.sleep(10.0 * number / sessions)  # the sessions start over ten seconds
+        return await use_pages(address, until, random.Random(number), speed)
 
-    return list(await asyncio.gather(*(come(number) for number in range(sessions))))
+    return list(await asyncio.gather(*(run_session(number) for number in range(sessions))))
 
 
 @contextmanager
@@ -93,8 +92,8 @@ def serving(data: Path) -> Iterator[tuple[str, psutil.Process]]:
         process.wait(30)
 
 
-class World:
-    """A run of the shop's pipeline is begun every minute; memory and processor are noted every second."""
+class Background:
+    """Background load: starts a run of the shop's pipeline every minute, and samples memory and CPU."""
 
     def __init__(self, data: Path, endpoint: str, pages: psutil.Process) -> None:
         self._cloud = embedded_cloud(Settings(data=data), endpoint)
@@ -110,36 +109,38 @@ class World:
             plan = runs.plan_refresh(self._cloud, pipeline, datetime.now(UTC))
             execute(plan, actor=Actor("bench", "cli"), audit=self._audit)
 
-    async def turn(self) -> None:
+    async def run(self) -> None:
         self._pages.cpu_percent()
-        begun = 0.0
+        last_start = 0.0
         while True:
-            if time.monotonic() - begun > RUN_EVERY_S:
-                begun = time.monotonic()
+            if time.monotonic() - last_start > RUN_EVERY_S:
+                last_start = time.monotonic()
                 await asyncio.to_thread(self.refresh)
             await asyncio.sleep(1)
             self.memory.append(self._pages.memory_info().rss)
             self.cpu.append(self._pages.cpu_percent())
 
 
-def times(sessions: Sequence[Session]) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {}
+def durations(sessions: Sequence[Session]) -> dict[str, list[float]]:
+    by_name: dict[str, list[float]] = {}
     for session in sessions:
-        for name, took in session.took.items():
-            found.setdefault(name, []).extend(took)
-    return found
+        for name, seconds in session.durations.items():
+            by_name.setdefault(name, []).extend(seconds)
+    return by_name
 
 
 def p95(values: Sequence[float]) -> float:
     return statistics.quantiles(values, n=20)[-1] if len(values) > 1 else values[0]
 
 
-def report(alone: Mapping[str, list[float]], together: Mapping[str, list[float]]) -> float:
-    """Prints a line for each kind of interaction; the ratio of all of them."""
-    print(f"{'':26}{'alone':>18}{'together':>20}{'ratio':>8}")
+def report(single: Mapping[str, list[float]], concurrent: Mapping[str, list[float]]) -> float:
+    """Print a line for each kind of interaction, and return the ratio of the 95th percentiles of all."""
+    print(f"{'':26}{'single':>18}{'concurrent':>20}{'ratio':>8}")
     print(f"{'':26}{'n    p50    p95':>18}{'n    p50    p95':>20}{'p95':>8}")
-    kinds = {name: (alone[name], together[name]) for name in sorted(together) if name in alone}
-    kinds["all"] = tuple([each for took in found.values() for each in took] for found in (alone, together))
+    kinds = {name: (single[name], concurrent[name]) for name in sorted(concurrent) if name in single}
+    kinds["all"] = tuple(
+        [second for seconds in by_name.values() for second in seconds] for by_name in (single, concurrent)
+    )
     for name, (one, many) in kinds.items():
         cells = [f"{len(v):5}{statistics.median(v):7.2f}{p95(v):7.2f}" for v in (one, many)]
         print(f"{name:26}{cells[0]:>18}{cells[1]:>20}{p95(many) / p95(one):8.2f}")
@@ -148,28 +149,31 @@ def report(alone: Mapping[str, list[float]], together: Mapping[str, list[float]]
 
 
 async def measure(data: Path, endpoint: str, address: str, pages: psutil.Process, n: int, s: float) -> bool:
-    world = World(data, endpoint, pages)
-    turning = asyncio.create_task(world.turn())
-    await work(address, 1, s / 10, hurry=4)  # caches are filled, modules imported
-    lone = await work(address, 1, s / 5, hurry=4)
-    world.memory.clear()
-    world.cpu.clear()
-    many = await work(address, n, s)
-    turning.cancel()
+    background = Background(data, endpoint, pages)
+    task = asyncio.create_task(background.run())
+    await run_sessions(address, 1, s / 10, speed=4)  # warm up: fill caches, import modules
+    single = await run_sessions(address, 1, s / 5, speed=4)
+    background.memory.clear()
+    background.cpu.clear()
+    concurrent = await run_sessions(address, n, s)
+    task.cancel()
     with suppress(asyncio.CancelledError):
-        await turning
-    print(f"{n} sessions for {s:.0f} s; seconds of an interaction:")
-    ratio = report(times(lone), times(many))
-    errors = [error for session in [*lone, *many] for error in session.errors]
-    middle, end = (
-        statistics.median(part) for part in (world.memory[len(world.memory) // 2 :][:10], world.memory[-10:])
-    )
+        await task
+    print(f"{n} sessions for {s:.0f} s, seconds per interaction:")
+    ratio = report(durations(single), durations(concurrent))
+    errors = [error for session in [*single, *concurrent] for error in session.errors]
+    memory = background.memory
+    middle, end = (statistics.median(part) for part in (memory[len(memory) // 2 :][:10], memory[-10:]))
     print(f"errors: {len(errors)} {errors[:3]}")
-    print(f"memory of the pages: {middle / 1e6:.0f} MB in the middle, {end / 1e6:.0f} MB at the end")
-    print(f"processor of the pages: {statistics.mean(world.cpu):.0f} % of one core")
-    bars = {"no error": not errors, "memory": end <= MEMORY_BAR * middle, "p95": ratio <= BAR}
-    print("bars: " + ", ".join(f"{name} {'met' if met else 'MISSED'}" for name, met in bars.items()))
-    return all(bars.values())
+    print(f"Streamlit memory: {middle / 1e6:.0f} MB in the middle, {end / 1e6:.0f} MB at the end")
+    print(f"Streamlit CPU: {statistics.mean(background.cpu):.0f} % of one core")
+    targets = {
+        "no errors": not errors,
+        "memory": end <= MEMORY_TARGET * middle,
+        "p95": ratio <= LATENCY_TARGET,
+    }
+    print("targets: " + ", ".join(f"{name} {'met' if met else 'MISSED'}" for name, met in targets.items()))
+    return all(targets.values())
 
 
 def main() -> int:
@@ -177,7 +181,7 @@ def main() -> int:
     s = float(sys.argv[2]) if len(sys.argv) > 2 else SECONDS
     with tempfile.TemporaryDirectory(prefix="slipway-bench-", ignore_cleanup_errors=True) as folder:
         data = Path(folder)
-        data.chmod(0o755)  # PostgreSQL refuses root and enters as another user
+        data.chmod(0o755)  # started by root, PostgreSQL runs as another user
         running = start(Settings(data=data).embedded_data, delay_s=1.0, owner=True)
         try:
             with serving(data) as (address, pages):

@@ -1,10 +1,10 @@
-"""Searching and compacting exported logs against zcat, ripgrep, chdb and polars: each bar with its ratio.
+"""Search and compaction of exported logs, compared with zcat, ripgrep, chdb and polars.
 
     python benchmarks/logs_queries.py [EVENTS]
 
-A day of 50 groups; 6,000,000 events are the 1.1 GB of the documented bars, the default is smaller. Counts are
-compared before anything is timed. Each figure is the best of three, in seconds. For memory the objects stand
-under as many accounts as make 1.1 GB, and ten times as many.
+The data is a day of 50 log groups. 6,000,000 events are the 1.1 GB of the documented results; the default is
+smaller. Results are compared before anything is timed. Each time is the best of three, in seconds. Memory is
+measured with 1.1 GB, copied to as many accounts as needed, and with ten times as much.
 """
 
 import gzip
@@ -24,7 +24,7 @@ import _logs_data as logs_data
 import chdb
 import duckdb
 import polars
-from _logs_rivals import PATTERN, chdb_asks, chdb_raw_groups, polars_asks, shell
+from _logs_rivals import PATTERN, chdb_queries, chdb_raw_groups, polars_queries, shell
 
 from ops import embedded
 from ops.aws.cloud import Cloud
@@ -66,14 +66,14 @@ TITLES = {
 
 
 def best(work: Callable[[], object], times: int = 3) -> float:
-    """Seconds of the quickest run."""
+    """Return the seconds of the fastest run."""
     return min(_seconds(work) for _ in range(times))
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+    start = time.perf_counter()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 def engine(root: Path, cache: str = "cache", store: Store | None = None) -> DuckDbEngine:
@@ -81,14 +81,14 @@ def engine(root: Path, cache: str = "cache", store: Store | None = None) -> Duck
     return DuckDbEngine(store or Folder(root), place, FileCache(root.parent / cache, 1 << 36))
 
 
-def ask(where: DuckDbEngine, name: str) -> Any:
+def run_query(duckdb_engine: DuckDbEngine, name: str) -> Any:
     if name == "Q2":
-        return exploration.newest(where, SEARCH, 100)
-    return where.query(NOON if name == "Q3" else DAY, SQL[name])
+        return exploration.newest(duckdb_engine, SEARCH, 100)
+    return duckdb_engine.query(NOON if name == "Q3" else DAY, SQL[name])
 
 
 def spread(root: Path, first: int, last: int) -> None:
-    """The first account's objects as those of others too, without a copy."""
+    """Hard-link the objects of the first account to other accounts."""
     source = root / f"raw/account={logs_data.ACCOUNT}"
     for number in range(first, last):
         copy = root / f"raw/account={logs_data.account(number)}"
@@ -102,36 +102,36 @@ def plain(root: Path, lake: Path) -> None:
         target.write_bytes(gzip.decompress(path.read_bytes()))
 
 
-def row(what: str, ours: float, theirs: float, target: str, rival: str) -> None:
+def row(name: str, ours: float, theirs: float, target: str, rival: str) -> None:
     ratio = ours / theirs
     limit = float(target[1:])
-    kept = ratio <= limit if target[0] == "≤" else ratio >= limit
+    met = ratio <= limit if target[0] == "≤" else ratio >= limit
     print(
-        f"{what:58} {ours:8.2f} {theirs:8.2f}  {rival:14} {ratio:6.2f}  {target:6} "
-        f"{'kept' if kept else 'MISSED'}",
+        f"{name:58} {ours:8.2f} {theirs:8.2f}  {rival:14} {ratio:6.2f}  {target:6} "
+        f"{'met' if met else 'MISSED'}",
         flush=True,
     )
 
 
 def raw_bars(lake: Path, unpacked: Path) -> None:
     files = f"find {lake}/raw -name '*.gz' -print0 | xargs -0 cat"
-    here, open_ = engine(lake), engine(unpacked, "cache-plain")
+    gzipped, plain_text = engine(lake), engine(unpacked, "cache-plain")
     expected = int(shell(f"{files} | gzip -dc | rg -c '{PATTERN}'") or 0)
-    found = exploration.count(here, SEARCH)
-    assert found == expected, f"{found} found, ripgrep finds {expected}"
+    matches = exploration.count(gzipped, SEARCH)
+    assert matches == expected, f"{matches} matches, but ripgrep has {expected}"
     theirs = best(lambda: shell(f"{files} | gzip -dc | rg '{PATTERN}' | tail -100"))
-    row("raw gzip, latest 100", best(lambda: ask(here, "Q2")), theirs, "≤0.5", "zcat | rg")
+    row("raw gzip, latest 100", best(lambda: run_query(gzipped, "Q2")), theirs, "≤0.5", "zcat | rg")
     row(
-        "raw gzip, all of them counted",
-        best(lambda: exploration.count(here, SEARCH)),
+        "raw gzip, count of all matches",
+        best(lambda: exploration.count(gzipped, SEARCH)),
         theirs,
         "≤1.0",
         "zcat | rg",
     )
     tsv = f"{unpacked}/raw/**/part-*"
-    assert _pairs(ask(open_, "Q1").to_pylist()) == _pairs(chdb_raw_groups(tsv))
+    assert _pairs(run_query(plain_text, "Q1").to_pylist()) == _pairs(chdb_raw_groups(tsv))
     theirs = best(lambda: chdb_raw_groups(tsv))
-    row("raw, count per group", best(lambda: ask(open_, "Q1")), theirs, "≤2.0", "chdb")
+    row("raw, count per group", best(lambda: run_query(plain_text, "Q1")), theirs, "≤2.0", "chdb")
 
 
 def compaction_bar(lake: Path) -> None:
@@ -143,7 +143,7 @@ def compaction_bar(lake: Path) -> None:
 
 
 def compacted_bars(lake: Path, unpacked: Path) -> None:
-    here = engine(lake)
+    compacted = engine(lake)
     parts = sorted((lake / "compacted").rglob("part-*.parquet"))
     hour = [
         path
@@ -151,17 +151,19 @@ def compacted_bars(lake: Path, unpacked: Path) -> None:
         if f"account={logs_data.ACCOUNT}/" in str(path) and str(path.parent).endswith("hour=12")
     ]
     rivals = {
-        "polars": polars_asks(parts, hour, GROUP),
-        "chdb": chdb_asks(f"{lake}/compacted/**/part-*.parquet", f"{hour[0].parent}/part-*.parquet", GROUP),
+        "polars": polars_queries(parts, hour, GROUP),
+        "chdb": chdb_queries(
+            f"{lake}/compacted/**/part-*.parquet", f"{hour[0].parent}/part-*.parquet", GROUP
+        ),
     }
-    assert not here.list(DAY, fresh=True).fresh
+    assert not compacted.list(DAY, fresh=True).fresh
     for name, title in TITLES.items():
-        counts = {rival: _rows(asks[name]()) for rival, asks in rivals.items()}
-        ours = _rows(ask(here, name))
+        counts = {rival: _rows(queries[name]()) for rival, queries in rivals.items()}
+        ours = _rows(run_query(compacted, name))
         assert all(count == ours for count in counts.values()), f"{name}: {ours} rows, {counts}"
-        times = {rival: best(asks[name]) for rival, asks in rivals.items()}
-        rival = min(times, key=lambda one: times[one])
-        seconds = best(lambda name=name: ask(here, name))  # type: ignore[misc]
+        times = {rival: best(queries[name]) for rival, queries in rivals.items()}
+        rival = min(times, key=lambda name: times[name])
+        seconds = best(lambda name=name: run_query(compacted, name))  # type: ignore[misc]
         row(f"compacted, {title}", seconds, times[rival], "≤0.2" if name == "Q5" else "≤1.0", rival)
         if name == "Q2":
             theirs = best(
@@ -171,10 +173,10 @@ def compacted_bars(lake: Path, unpacked: Path) -> None:
 
 
 def first_rows(lake: Path) -> None:
-    """What a page waits for: the first 100 events of a search over 24 compacted hours."""
-    here = engine(lake)
-    here.list(DAY)
-    row("first 100 of a search, cache warm (bar: seconds)", best(lambda: ask(here, "Q2")), 1, "≤1.0", "1 s")
+    """Measure the time to the first 100 events of a search over 24 compacted hours."""
+    warm = engine(lake)
+    warm.list(DAY)
+    row("first 100 of a search, warm cache (seconds)", best(lambda: run_query(warm, "Q2")), 1, "≤1.0", "1 s")
     settings = Settings(data=lake.parent / "cloud")
     running = embedded.start(settings.embedded_data, sample=False, owner=True)
     try:
@@ -185,8 +187,8 @@ def first_rows(lake: Path) -> None:
             s3.upload_file(str(path), "bench", path.relative_to(lake).as_posix())
         cold = engine(lake, "cache-cold", Bucket(cloud, "bench", "", logs_data.REGION))
         row(
-            "first 100 of a search, nothing cached (bar: seconds)",
-            _seconds(lambda: ask(cold, "Q2")),
+            "first 100 of a search, cold cache (seconds)",
+            _seconds(lambda: run_query(cold, "Q2")),
             3,
             "≤1.0",
             "3 s",
@@ -196,7 +198,7 @@ def first_rows(lake: Path) -> None:
 
 
 class Keys:
-    """Stands where a bucket stands: its keys alone, 100 objects an hour of each account."""
+    """A store without objects: only keys, 100 per hour and account."""
 
     name = "keys"
 
@@ -211,7 +213,7 @@ class Keys:
         )
 
     def folders(self, prefix: str) -> list[str]:
-        below = {"": ["raw"], "raw/": [f"account={one}" for one in self._accounts]}
+        below = {"": ["raw"], "raw/": [f"account={account}" for account in self._accounts]}
         return below.get(prefix, [f"region={logs_data.REGION}"])
 
     def list(self, prefix: str, after: str = "", before: str = "") -> Iterator[Listed]:
@@ -220,12 +222,12 @@ class Keys:
 
 
 def listing() -> None:
-    """100,000 objects, and one hour out of them: what is spent on them here, beside S3's own time."""
+    """Measure the listing of 100,000 objects, and of one hour of them, without the time of S3."""
     keys, scope = Keys(10, 100), Scope(DAY.start, DAY.start + 100 * HOUR)
     lister = Lister(keys, PLACE)  # type: ignore[arg-type]
     assert len(lister.list_scope(scope).fresh) == 100_000
     row(
-        "100,000 objects listed (bar: seconds)",
+        "list 100,000 objects (seconds)",
         best(lambda: lister.list_scope(scope, fresh=True)),
         3,
         "≤1.0",
@@ -234,7 +236,7 @@ def listing() -> None:
     hour = Scope(DAY.start + HOUR, DAY.start + 2 * HOUR, (logs_data.ACCOUNT,))
     assert len(lister.list_scope(hour).fresh) == 100
     row(
-        "of them an hour of an account (bar: seconds)",
+        "list one hour of one account (seconds)",
         best(lambda: Lister(keys, PLACE).list_scope(hour)),  # type: ignore[arg-type]
         3,
         "≤1.0",
@@ -243,7 +245,7 @@ def listing() -> None:
 
 
 def memory(lake: Path, size: int) -> None:
-    """Peak of a process that asks one question of raw objects, and of ten times as many."""
+    """Measure the peak memory of one query on raw objects, and on ten times as many."""
     accounts = max(1, round(MEMORY_BYTES / size))
     peaks = {}
     for times, present in ((1, 1), (10, accounts)):
@@ -258,12 +260,12 @@ def memory(lake: Path, size: int) -> None:
 
 
 def peak(name: str, lake: Path) -> None:
-    ask(engine(lake), name)
+    run_query(engine(lake), name)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
 def _pairs(rows: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
-    return {tuple(one.values()) for one in rows}
+    return {tuple(row.values()) for row in rows}
 
 
 def _rows(table: Any) -> int:
@@ -276,19 +278,19 @@ def main() -> None:
         return
     events = int(sys.argv[1]) if len(sys.argv) > 1 else EVENTS
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as name:
-        Path(name).chmod(0o711)  # as root, the embedded cloud runs PostgreSQL as somebody else
+        Path(name).chmod(0o711)  # started by root, the embedded cloud runs PostgreSQL as another user
         lake, unpacked = Path(name, "lake"), Path(name, "plain")
         size = logs_data.write(lake, Kind.RAW, events)
         plain(unpacked, lake)
         packed = sum(path.stat().st_size for path in lake.rglob("*.gz"))
         rg = shell("rg --version").split("\n")[0] or sys.exit(
-            "ripgrep is not installed: make bench installs it"
+            "ripgrep is not installed. Run `make bench`, which installs it."
         )
         print(
             f"{events:,} events, {size / 1e6:,.0f} MB raw, {packed / 1e6:,.0f} MB gzip\n"
             f"Slipway with duckdb {duckdb.__version__}; chdb {chdb.__version__}, "
             f"polars {polars.__version__}, {rg}, {shell('gzip --version').splitlines()[0]}\n\n"
-            f"{'':58} {'ours':>8} {'theirs':>8}  {'against':14} {'ratio':>6}  target"
+            f"{'':58} {'ours':>8} {'theirs':>8}  {'reference':14} {'ratio':>6}  target"
         )
         raw_bars(lake, unpacked)
         memory_lake = Path(name, "memory")

@@ -1,12 +1,12 @@
-"""The log processor against a plain transform of the same records in one run.
+"""The log processor, compared with a plain transform of the same records.
 
     python benchmarks/processor.py [MEGABYTES]
 
-The plain one decodes, gunzips, parses, joins and measures its reply, as the known exporter's does; it escapes
-nothing, and writes JSON with `json.dumps`. Each variant runs in processes of its own, in turn with the
-others; the figures are the best throughput, in MB of messages, and the process's peak memory. `packaged` has
-orjson and isal, `inline` the standard library only. What a GB costs follows from Lambda's list price and the
-throughput; a Lambda with 1,769 MB has one vCPU, which stands for the core that is measured here.
+The plain transform decodes, gunzips, parses, joins and measures its response, as common exporters do. It does
+not escape, and writes JSON with `json.dumps`. Each variant runs in its own processes, in turn with the
+others; the results are the best throughput, in MB of messages, and the peak memory. `packaged` has orjson and
+isal, `inline` only the standard library. The cost per GB is computed from the throughput and Lambda's list
+price, with one core as one vCPU, which a Lambda function has with 1,769 MB.
 """
 
 import base64
@@ -27,14 +27,14 @@ from typing import Any
 SOURCE = Path("ops/functions/log_processor/handler.py")
 SAMPLES = Path("../shared/data/logs")
 MEGABYTES = 64
-INVOCATION_BYTES = 1_200_000  # of messages in one invocation: fits the reply in every variant
-EVENTS = 150  # in a record
-REPLY_BYTES = 6_000_000
-TURNS, ROUNDS = 4, 3  # the variants take turns, so that what else the machine does befalls all alike
+INVOCATION_BYTES = 1_200_000  # of messages in one invocation; the response fits in every variant
+EVENTS = 150  # per record
+RESPONSE_BYTES = 6_000_000
+TURNS, ROUNDS = 4, 3  # the variants take turns, so that other load affects all of them
 LAMBDA_GB_S = 0.0000133334  # USD, arm64, us-east-1: AWS Lambda pricing
 MEMORY_GB = 1769 / 1024
-BARS = {"packaged": 1.5, "inline": 1.0}
-MEMORY_BAR = 1.2
+TARGETS = {"packaged": 1.5, "inline": 1.0}
+MEMORY_TARGET = 1.2
 
 
 def plain_raw(data: dict[str, Any]) -> str:
@@ -51,43 +51,47 @@ def plain_json(data: dict[str, Any]) -> str:
 
 
 def reference(event: dict[str, Any], lines: Callable[[dict[str, Any]], str]) -> dict[str, Any]:
-    """The plain transform: lines joined as they are, the reply measured as Python prints it."""
-    answers = []
+    """Transform an event with plainly joined lines, and measure the response by its string form."""
+    results = []
     size = 0
     for record in event["records"]:
         data = json.loads(gzip.decompress(base64.b64decode(record["data"])))
         text = lines(data)
         encoded = base64.b64encode(text.encode("utf-8")).decode("utf-8")
-        answer = {"recordId": record["recordId"], "result": "Ok", "data": encoded}
-        size += len(str(answer))
-        if size > REPLY_BYTES:
-            raise OverflowError("the sample must fit a reply")
-        answers.append(answer)
-    return {"records": answers}
+        result = {"recordId": record["recordId"], "result": "Ok", "data": encoded}
+        size += len(str(result))
+        if size > RESPONSE_BYTES:
+            raise OverflowError("the sample does not fit in a response")
+        results.append(result)
+    return {"records": results}
 
 
 def messages() -> list[str]:
-    """Lines of the public samples; made-up ones where they are not at hand."""
+    """Return the lines of the public samples, or generated ones if the samples do not exist."""
     files = sorted(SAMPLES.glob("*.log"))
     lines = [line for file in files for line in file.read_text("utf-8", "replace").splitlines()]
     if lines:
         return lines
-    chance = random.Random(1)
-    return [f"2026-11-24 INFO request {chance.random():.17f} took {n} ms in {n % 50}" for n in range(20_000)]
+    rng = random.Random(1)
+    return [
+        f"2026-11-24 10:00:00,123 INFO  [worker-{n % 50}] com.example.Orders: GET /api/v1/orders/{n} from "
+        f"10.0.{n % 256}.17 took {n} ms, trace {rng.random():.17f}"
+        for n in range(20_000)
+    ]
 
 
 def events(megabytes: int) -> list[dict[str, Any]]:
-    """Invocations of Firehose that hold so many MB of messages, each record within one hour."""
+    """Return invocations by Firehose with so many MB of messages, each record within one hour."""
     lines = messages()
-    chance = random.Random(2)
+    rng = random.Random(2)
     invocations: list[dict[str, Any]] = []
     records: list[dict[str, str]] = []
     size = total = 0
     while total < megabytes * 1_000_000:
-        first = chance.randrange(len(lines) - EVENTS)  # a stream's lines are neighbours
-        batch = [line + chance.choice(("", "\n")) for line in lines[first : first + EVENTS]]
-        start = 1_764_000_000_000 + chance.randrange(1000)
-        number = start << 140  # as CloudWatch's ids: time first, then a count
+        first = rng.randrange(len(lines) - EVENTS)  # adjacent lines, as in a log stream
+        batch = [line + rng.choice(("", "\n")) for line in lines[first : first + EVENTS]]
+        start = 1_764_000_000_000 + rng.randrange(1000)
+        number = start << 140  # like CloudWatch's event ids: time, then a counter
         record = {
             "messageType": "DATA_MESSAGE",
             "owner": "111111111111",
@@ -110,12 +114,12 @@ def events(megabytes: int) -> list[dict[str, Any]]:
 
 
 def write(megabytes: int, file: Path) -> None:
-    """An invocation a line; prints how many characters their messages have."""
+    """Write one invocation per line, and print the number of characters of all messages."""
     invocations = events(megabytes)
     file.write_text("".join(json.dumps(invocation) + "\n" for invocation in invocations))
-    datas = [record["data"] for invocation in invocations for record in invocation["records"]]
-    opened = (json.loads(gzip.decompress(base64.b64decode(data))) for data in datas)
-    print(sum(len(event["message"]) for record in opened for event in record["logEvents"]))
+    encoded = [record["data"] for invocation in invocations for record in invocation["records"]]
+    decoded = (json.loads(gzip.decompress(base64.b64decode(data))) for data in encoded)
+    print(sum(len(event["message"]) for record in decoded for event in record["logEvents"]))
 
 
 class Context:
@@ -123,13 +127,14 @@ class Context:
         return 60_000
 
 
-def transform(variant: str, written: str) -> Any:
+def transform(variant: str, output_format: str) -> Any:
     if variant == "reference":
-        return partial(reference, lines=plain_json if written == "json" else plain_raw)
+        return partial(reference, lines=plain_json if output_format == "json" else plain_raw)
     if variant == "inline":
         sys.modules |= {"orjson": None, "isal": None}  # type: ignore[dict-item]
     os.environ |= {
-        "FORMAT": written, "STREAM": "s", "BUCKET": "b", "PREFIX": "", "AWS_DEFAULT_REGION": "eu-west-1",
+        "FORMAT": output_format, "STREAM": "s", "BUCKET": "b", "PREFIX": "",
+        "AWS_DEFAULT_REGION": "eu-west-1",
     }  # fmt: skip
     spec = importlib.util.spec_from_file_location("log_processor", SOURCE)
     assert spec and spec.loader
@@ -138,53 +143,55 @@ def transform(variant: str, written: str) -> Any:
     return lambda event: module.handler(event, Context())
 
 
-def measure(variant: str, written: str, file: Path) -> None:
-    """In a process of its own, an invocation in memory at a time, as in a Lambda: prints the seconds that the
-    transform took and the peak memory."""
-    run = transform(variant, written)
+def measure(variant: str, output_format: str, file: Path) -> None:
+    """Print the seconds of the transform and the peak memory of this process.
+
+    As in Lambda, one invocation is in memory at a time.
+    """
+    run = transform(variant, output_format)
     best = float("inf")
     for turn in range(1 + ROUNDS):
-        took = 0.0
+        seconds = 0.0
         with file.open() as lines:
             for line in lines:
                 invocation = json.loads(line)
-                began = time.process_time()
-                answered = run(invocation)["records"]
-                took += time.process_time() - began
-                assert [each["result"] for each in answered] == ["Ok"] * len(invocation["records"])
-        best = min(best, took) if turn else best  # the first warms up
+                start = time.process_time()
+                results = run(invocation)["records"]
+                seconds += time.process_time() - start
+                assert [result["result"] for result in results] == ["Ok"] * len(invocation["records"])
+        best = min(best, seconds) if turn else best  # the first turn is a warm-up
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": best, "peak_mb": peak}))
 
 
 def main(megabytes: int) -> int:
     file = Path(f"/tmp/processor-{os.getpid()}.json")
-    size = _run("write", megabytes, file)  # elsewhere: a process's peak counts in those that it starts
+    size = _run("write", megabytes, file)  # in another process: child processes inherit the peak memory
     failed = False
     try:
-        for written in ("raw", "json"):
+        for output_format in ("raw", "json"):
             variants = ("reference", "inline", "packaged")
-            turns = [{v: _run(v, written, file) for v in variants} for _ in range(TURNS)]
-            found = {v: _best([turn[v] for turn in turns]) for v in variants}
-            base = found["reference"]
-            for variant, figures in found.items():
+            turns = [{v: _run(v, output_format, file) for v in variants} for _ in range(TURNS)]
+            results = {v: _best([turn[v] for turn in turns]) for v in variants}
+            base = results["reference"]
+            for variant, figures in results.items():
                 ratio, memory = base["seconds"] / figures["seconds"], figures["peak_mb"] / base["peak_mb"]
                 mb_s = size / figures["seconds"] / 1e6
                 cost = 1000 / mb_s * MEMORY_GB * LAMBDA_GB_S
                 print(
-                    f"{written:4} {variant:9} {mb_s:6.1f} MB/s  {ratio:4.2f} x   "
-                    f"{figures['peak_mb']:6.0f} MB  {memory:4.2f} x   {cost * 100:.3f} US cents a GB"
+                    f"{output_format:4} {variant:9} {mb_s:6.1f} MB/s  {ratio:4.2f} x   "
+                    f"{figures['peak_mb']:6.0f} MB  {memory:4.2f} x   {cost * 100:.3f} US cents/GB"
                 )
-                failed |= ratio < BARS.get(variant, 0)
-                failed |= memory > MEMORY_BAR
+                failed |= ratio < TARGETS.get(variant, 0)
+                failed |= memory > MEMORY_TARGET
     finally:
         file.unlink()
-    print("bars: packaged ≥ 1.5 x, inline ≥ 1.0 x of the reference; memory ≤ 1.2 x")
+    print("targets: packaged ≥ 1.5 x, inline ≥ 1.0 x of the reference; memory ≤ 1.2 x")
     return int(failed)
 
 
-def _best(found: list[dict[str, float]]) -> dict[str, float]:
-    return {"seconds": min(f["seconds"] for f in found), "peak_mb": max(f["peak_mb"] for f in found)}
+def _best(turns: list[dict[str, float]]) -> dict[str, float]:
+    return {"seconds": min(t["seconds"] for t in turns), "peak_mb": max(t["peak_mb"] for t in turns)}
 
 
 def _run(*arguments: object) -> Any:

@@ -1,14 +1,14 @@
-"""The two measures of support stacks, each against its bar.
+"""The cleanup and the inventory of support stacks, each compared with its target.
 
     python benchmarks/support_stacks.py [VERSIONS]
 
-Emptying: a clean-up's calls to S3 for a bucket with 100,000 versions, against the fewest that the service
-allows: one ListObjectVersions and one DeleteObjects for each 1,000.
+Cleanup: the calls that empty an S3 bucket with 100,000 versions, compared with the minimum: one
+ListObjectVersions and one DeleteObjects per 1,000.
 
-Inventory: 20 accounts x 17 regions with 200 ms on every call, the concurrency setting against one call after
-another in the same run. That would take minutes, so it reads the first 2 of the 20 accounts, in all of their
-regions, and both are compared by calls a second. Both begin with a new Cloud: making clients and assuming
-roles counts. The most calls that one service of one account and region got in a second stand beside it.
+Inventory: 20 accounts x 17 regions with a latency of 200 ms, with the default concurrency and sequentially.
+The sequential inventory reads only 2 of the 20 accounts, and the comparison is by calls per second. Both
+start with a new Cloud, so that creating clients and assuming roles counts. The result includes the maximum of
+calls per second that one service in one account and region received.
 """
 
 import json
@@ -35,18 +35,18 @@ from ops.support_stacks.inventory import read_inventory
 
 VERSIONS = 100_000
 BATCH = 1000
-EMPTYING_BAR = 1.05
+CLEANUP_TARGET = 1.05
 ACCOUNTS, SAMPLE = 20, 2
 LATENCY_S = 0.2
-INVENTORY_BAR = 8.0
+INVENTORY_TARGET = 8.0
 WRITERS = 8
 REGION = "eu-west-1"
-# What the busiest allow in an account and region, a second: AWS KMS quotas, "ListAliases", "DescribeKey".
-MOST_A_SECOND = 100
+# The quota per account, region and second: AWS KMS quotas, "ListAliases", "DescribeKey".
+MAX_CALLS_PER_SECOND = 100
 
 
 def client(url: str, service: str, account: str) -> Any:
-    """As the root user of the account."""
+    """Return a client with the root user's credentials."""
     return boto3.client(
         service,  # type: ignore[call-overload]
         region_name=REGION,
@@ -56,23 +56,23 @@ def client(url: str, service: str, account: str) -> Any:
     )
 
 
-class Counting:
-    """Counts what a client calls, retries as well; and what each service and place gets in each second."""
+class CallCounter:
+    """Counts calls including retries, in total and per second for each service, account and region."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
         self.seconds: Counter[tuple[str, str, str, int]] = Counter()
         self._lock = threading.Lock()
 
-    def watch(self, made: Any, account: str = "") -> None:
-        service, region = made.meta.service_model.service_name, made.meta.region_name
+    def watch(self, client: Any, account: str = "") -> None:
+        service, region = client.meta.service_model.service_name, client.meta.region_name
 
         def note(event_name: str, **_: Any) -> None:
             with self._lock:
                 self.calls[event_name.rpartition(".")[2]] += 1
                 self.seconds[service, account, region, int(time.monotonic())] += 1
 
-        made.meta.events.register("before-send.*", note)
+        client.meta.events.register("before-send.*", note)
 
 
 class CountingCloud(Cloud):
@@ -80,16 +80,16 @@ class CountingCloud(Cloud):
 
     def __init__(self, settings: Settings, url: str) -> None:
         super().__init__(settings, endpoint(url))
-        self.counting = Counting()
+        self.counter = CallCounter()
         self._watched: set[int] = set()
 
     def client(self, service: str, account: str = "", region: str = "") -> Any:
         with self._lock:
-            made = super().client(service, account, region)
-            if id(made) not in self._watched:
-                self._watched.add(id(made))
-                self.counting.watch(made, account)
-        return made
+            client = super().client(service, account, region)
+            if id(client) not in self._watched:
+                self._watched.add(id(client))
+                self.counter.watch(client, account)
+        return client
 
 
 def empty(folder: Path, amount: int) -> bool:
@@ -101,20 +101,22 @@ def empty(folder: Path, amount: int) -> bool:
         with ThreadPoolExecutor(WRITERS) as pool:
             for _ in pool.map(lambda n: s3.put_object(Bucket="full", Key=f"artifact/{n}"), range(amount)):
                 pass
-        counting = Counting()
-        counting.watch(s3)
-        found = [item for page in buckets.iterate_versions(s3, "full") for item in page]
-        emptying.delete_versions(s3, "full", WORKBENCH, found, lambda text: None)
+        counter = CallCounter()
+        counter.watch(s3)
+        versions = [item for page in buckets.iterate_versions(s3, "full") for item in page]
+        emptying.delete_versions(s3, "full", WORKBENCH, versions, lambda text: None)
         emptying.abort_uploads(s3, "full", WORKBENCH, buckets.list_uploads(s3, "full"))
         emptying.delete_bucket(s3, "full", WORKBENCH)
     finally:
         embedded.stop(folder / "emptying")
-    assert len(found) == amount
-    fewest = 2 * math.ceil(amount / BATCH)
-    made = sum(counting.calls.values())
-    names = ", ".join(f"{number} {name}" for name, number in counting.calls.items())
-    print(f"emptying {amount:,} versions: {made} calls ({names}), fewest {fewest}, {made / fewest:.3f} x")
-    return made / fewest <= EMPTYING_BAR
+    assert len(versions) == amount
+    minimum = 2 * math.ceil(amount / BATCH)
+    calls = sum(counter.calls.values())
+    names = ", ".join(f"{number} {name}" for name, number in counter.calls.items())
+    print(
+        f"cleanup of {amount:,} versions: {calls} calls ({names}), minimum {minimum}, {calls / minimum:.3f} x"
+    )
+    return calls / minimum <= CLEANUP_TARGET
 
 
 def inventory(folder: Path) -> bool:
@@ -122,24 +124,24 @@ def inventory(folder: Path) -> bool:
     try:
         accounts = [f"{n:012d}" for n in range(100_000_000_001, 100_000_000_001 + ACCOUNTS)]
         with ThreadPoolExecutor(WRITERS) as pool:
-            list(pool.map(lambda id: _furnish(running.endpoint, id), accounts))
-        alone = _read(running.endpoint, folder, accounts[:SAMPLE], 1)
-        together = _read(running.endpoint, folder, accounts, Settings().concurrency)
+            list(pool.map(lambda id: _prepare(running.endpoint, id), accounts))
+        sequential = _read(running.endpoint, folder, accounts[:SAMPLE], 1)
+        concurrent = _read(running.endpoint, folder, accounts, Settings().concurrency)
     finally:
         embedded.stop(folder / "inventory")
-    ratio = together[0] / alone[0]
-    print(f"inventory, one call after another: {alone[0]:.1f} calls a second; together {together[0]:.1f}")
-    print(f"inventory: {ratio:.1f} x; one service of one place got at most {together[1]} calls a second")
-    return ratio >= INVENTORY_BAR and together[1] <= MOST_A_SECOND
+    ratio = concurrent[0] / sequential[0]
+    print(f"inventory: sequential {sequential[0]:.1f} calls/s, concurrent {concurrent[0]:.1f} calls/s")
+    print(f"inventory: {ratio:.1f} x; maximum per service, account and region {concurrent[1]} calls/s")
+    return ratio >= INVENTORY_TARGET and concurrent[1] <= MAX_CALLS_PER_SECOND
 
 
-def _furnish(url: str, account: str) -> None:
-    """The role that Slipway assumes, and a bucket named like a support stack's."""
+def _prepare(url: str, account: str) -> None:
+    """Create the role that Slipway assumes, and a bucket named like a support stack's."""
     iam = client(url, "iam", account)
     trust = {"Effect": "Allow", "Principal": {"AWS": WORKBENCH}, "Action": "sts:AssumeRole"}
-    may = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    permissions = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=_document(trust))
-    iam.put_role_policy(RoleName=ROLE, PolicyName="may", PolicyDocument=_document(may))
+    iam.put_role_policy(RoleName=ROLE, PolicyName="may", PolicyDocument=_document(permissions))
     client(url, "s3", account).create_bucket(
         Bucket=f"pipe-support-eu-west-1eplicationbucket{account}{account[:8]}",
         CreateBucketConfiguration={"LocationConstraint": REGION},
@@ -151,26 +153,29 @@ def _document(statement: dict[str, Any]) -> str:
 
 
 def _read(url: str, folder: Path, ids: Sequence[str], concurrency: int) -> tuple[float, int]:
-    """Calls a second, and the most that one service of one account and region got in one."""
+    """Return the calls per second, and their maximum for one service, account and region."""
     accounts = tuple(Account(f"a{id}", id, f"arn:aws:iam::{id}:role/{ROLE}") for id in ids)
     cloud = CountingCloud(Settings(data=folder, accounts=accounts, concurrency=concurrency), url)
-    began = time.perf_counter()
-    found = read_inventory(cloud, datetime.now(UTC))
-    took = time.perf_counter() - began
-    assert not found.gaps and len(found.buckets) == len(ids)
-    calls = sum(cloud.counting.calls.values())
-    places = sum(len(regions) for regions in found.regions.values())
-    print(f"  {len(ids)} accounts, {places} places, {concurrency} at once: {calls} calls in {took:.1f} s")
-    return calls / took, max(cloud.counting.seconds.values())
+    start = time.perf_counter()
+    result = read_inventory(cloud, datetime.now(UTC))
+    seconds = time.perf_counter() - start
+    assert not result.gaps and len(result.buckets) == len(ids)
+    calls = sum(cloud.counter.calls.values())
+    regions = sum(len(enabled) for enabled in result.regions.values())
+    print(
+        f"  {len(ids)} accounts, {regions} regions, concurrency {concurrency}: "
+        f"{calls} calls in {seconds:.1f} s"
+    )
+    return calls / seconds, max(cloud.counter.seconds.values())
 
 
 def main(amount: int) -> int:
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        good = [empty(folder, amount), inventory(folder)]
-    print(f"bars: emptying ≤ {EMPTYING_BAR} x the fewest calls; inventory ≥ {INVENTORY_BAR:.0f} x")
-    return int(not all(good))
+        results = [empty(folder, amount), inventory(folder)]
+    print(f"targets: cleanup ≤ {CLEANUP_TARGET} x the minimum; inventory ≥ {INVENTORY_TARGET:.0f} x")
+    return int(not all(results))
 
 
 if __name__ == "__main__":
