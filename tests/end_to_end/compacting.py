@@ -13,7 +13,7 @@ from unittest import mock
 
 import boto3
 
-from ops.aws.athena import Place
+from ops.aws.athena import AthenaTarget
 from ops.aws.cloud import Cloud
 from ops.aws.s3.objects import Bucket
 from ops.embedded.lifecycle import RunningCloud
@@ -21,7 +21,7 @@ from ops.logs.engines.athena import AthenaEngine
 from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.export.deployment.stacks import central_body
 from ops.logs.lake.cache import FileCache
-from ops.logs.lake.layout import HOUR, Kind, Location, Partition, Scope, folder, hour_of
+from ops.logs.lake.layout import HOUR, Location, LogFormat, Partition, Scope, folder, hour_of
 from tests.ops.embedded.overlay import ACCOUNT, REGION, client, eventually, unique
 from tests.ops.functions.source import load
 from tests.ops.logs.sample_lake import escape
@@ -38,11 +38,11 @@ class Put:
     id: str = ""
     group: str = "/app/one"
 
-    def encoded(self, kind: Kind, account: str) -> str:
+    def encoded(self, kind: LogFormat, account: str) -> str:
         millis = round((BEGINS + timedelta(seconds=self.second)).timestamp() * 1000)
-        if kind is Kind.RAW:
+        if kind is LogFormat.RAW:
             return f"{self.group}:s\t{millis}\t{escape(self.message)}"
-        if kind is Kind.CLOUDWATCH:
+        if kind is LogFormat.CLOUDWATCH:
             events = [{"id": self.id, "timestamp": millis, "message": self.message}]
             record = {"messageType": "DATA_MESSAGE", "owner": account, "logGroup": self.group}
             filters = [f"slipway-{REGION}"]
@@ -80,7 +80,7 @@ class Export:
         self.bucket = self.outputs["Bucket"].rpartition(":")[2]
         self.location = Location(self.bucket, "logs/", ACCOUNT, REGION)
         database = self.outputs["Database"]
-        self.athena = AthenaEngine(cloud, Place(ACCOUNT, REGION, database, database))
+        self.athena = AthenaEngine(cloud, AthenaTarget(ACCOUNT, REGION, database, database))
         self.store = Bucket(cloud, self.bucket, ACCOUNT, REGION)
 
     def _status(self) -> str:
@@ -131,15 +131,15 @@ class Hour:
         hour = f"{BEGINS:%Y-%m-%dT%H}"
         return {"first": hour, "last": hour, "accounts": [self.account], "regions": [REGION]}
 
-    def folder(self, kind: Kind) -> str:
+    def folder(self, kind: LogFormat) -> str:
         return folder(self.export.location, kind, Partition(BEGINS, self.account, REGION))
 
-    def put(self, kind: Kind, events: Iterable[Put], name: str = "") -> str:
+    def put(self, kind: LogFormat, events: Iterable[Put], name: str = "") -> str:
         """An object of them; its key."""
         lines = [event.encoded(kind, self.account) for event in events]
         return self.put_bytes(kind, gzip.compress("".join(f"{line}\n" for line in lines).encode()), name)
 
-    def put_bytes(self, kind: Kind, body: bytes, name: str = "") -> str:
+    def put_bytes(self, kind: LogFormat, body: bytes, name: str = "") -> str:
         self.names += 1
         key = self.folder(kind) + (name or f"{self.names:04}.gz")
         self.export.s3.put_object(Bucket=self.export.bucket, Key=key, Body=body)
@@ -151,7 +151,7 @@ class Hour:
         return sorted(map(str, table.to_pylist()))
 
     def athena_rows(self) -> list[Any]:
-        sql = "SELECT account, region, log_group, log_stream, ts, message, id, template, level FROM events"
+        sql = "SELECT account, region, log_group, log_stream, ts, message, id, pattern, level FROM events"
         answer = self.export.athena.sql(self.scope, f"{sql} -- {unique('anew')}")
         return sorted(map(str, answer.table().to_pylist()))
 
@@ -159,13 +159,13 @@ class Hour:
         answer = self.engine.sql(self.scope, "SELECT message FROM events", fresh=True)
         return sorted(answer.table()["message"].to_pylist())
 
-    def keys(self, kind: Kind) -> list[str]:
+    def keys(self, kind: LogFormat) -> list[str]:
         return [one.key for one in self.export.store.list(self.folder(kind))]
 
     @property
     def parts(self) -> list[str]:
         """What lies beside the manifest, named or not."""
-        return [key for key in self.keys(Kind.COMPACTED) if not key.endswith("_manifest.json")]
+        return [key for key in self.keys(LogFormat.COMPACTED) if not key.endswith("_manifest.json")]
 
     def standing(self) -> tuple[int, int]:
         """Objects that are in parts, and that are not."""
@@ -173,7 +173,7 @@ class Hour:
         return listing.covered, len(listing.fresh)
 
     def clear(self) -> None:
-        for kind in (Kind.JSON, Kind.RAW, Kind.COMPACTED):
+        for kind in (LogFormat.JSON, LogFormat.RAW, LogFormat.COMPACTED):
             for key in self.keys(kind):
                 self.export.store.delete(key)
 

@@ -16,7 +16,7 @@ from ops.errors import NotFound
 from ops.logs.compaction.athena import find_compactor
 from ops.logs.compaction.local import CompactionFailed, compact_hours, plan_compaction
 from ops.logs.engines import duckdb as duckdb_engine
-from ops.logs.lake.layout import Kind
+from ops.logs.lake.layout import LogFormat
 from ops.logs.search import exploration
 from ops.logs.search.model import Search
 from ops.logs.search.query_parser import parse
@@ -35,7 +35,8 @@ NASTY = [
 LONG = Context(900)
 SEARCHES = [
     "cannot -11", "level:error", "group:/app* -level:fatal", "/reach \\d+/", '"took 0x1F"', "12ab",
-    "/(?i)REACH/c", "größe12", 'template:"ERROR cannot reach *"', "3f2a", "deadbeef", "id:n3", "a_1b",
+    "/(?i)REACH/c", "größe12", 'pattern:"ERROR cannot reach *"',
+    'template:"ERROR cannot reach *"', "3f2a", "deadbeef", "id:n3", "a_1b",
 ]  # fmt: skip
 
 
@@ -65,18 +66,18 @@ def made() -> list[Put]:
     return told + [Put(message, 100 + n, f"n{n}") for n, message in enumerate(NASTY)]
 
 
-def put_some(hour: Hour, kind: Kind = Kind.JSON) -> None:
+def put_some(hour: Hour, kind: LogFormat = LogFormat.JSON) -> None:
     hour.put(kind, [Put("one 1", 1, "1"), Put("two 2", 2, "2")])
     hour.put(kind, [Put("three 3", 3, "3")])
 
 
-@pytest.mark.parametrize("kind", [Kind.JSON, Kind.RAW])
-def test_what_the_schedule_calls_changes_no_reader(hour: Hour, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [LogFormat.JSON, LogFormat.RAW])
+def test_what_the_schedule_calls_changes_no_reader(hour: Hour, kind: LogFormat) -> None:
     events = made()
     for start in (0, 7, 14):
         hour.put(kind, events[start : start + 7])
     hour.put(kind, events[21:])
-    if kind is Kind.JSON:
+    if kind is LogFormat.JSON:
         hour.put(kind, [*events[:3], Put("only here", 50, "only")])  # delivered twice
     everything, on_athena = hour.rows(), hour.athena_rows()
     answers = {query.name: hour.rows(query.sql, **query.bound({})) for query in QUERIES}
@@ -95,14 +96,14 @@ def test_what_the_schedule_calls_changes_no_reader(hour: Hour, kind: Kind) -> No
     assert (failed, answer["hours"], answer["events"]) == (False, 0, 0), "nothing is left to do"
 
 
-@pytest.mark.parametrize("many", [20_000, 0], ids=["by templates", "directly"])
+@pytest.mark.parametrize("many", [20_000, 0], ids=["by patterns", "directly"])
 def test_a_search_finds_the_same_before_and_after(
     hour: Hour, module: Any, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(duckdb_engine, "MANY_TEMPLATES", many)
+    monkeypatch.setattr(duckdb_engine, "MANY_PATTERNS", many)
     for start in (0, 12):
-        hour.put(Kind.JSON, made()[start : start + 12])
-    hour.put(Kind.JSON, made()[24:])
+        hour.put(LogFormat.JSON, made()[start : start + 12])
+    hour.put(LogFormat.JSON, made()[24:])
     before = {text: found(hour, text) for text in SEARCHES}
     assert all(before.values())
     module.handler(hour.event, LONG)
@@ -140,7 +141,7 @@ def test_the_schedule_calls_it_and_its_role_may_touch_no_source(embedded: Runnin
 def test_what_comes_late_makes_another_part_without_the_doubles(hour: Hour, module: Any) -> None:
     put_some(hour)
     module.handler(hour.event, LONG)
-    hour.put(Kind.JSON, [Put("two 2", 2, "2"), Put("late", 4, "4")])
+    hour.put(LogFormat.JSON, [Put("two 2", 2, "2"), Put("late", 4, "4")])
     wanted = ["late", "one 1", "three 3", "two 2"]
     assert hour.messages() == wanted
     assert module.handler(hour.event, LONG)["events"] == 1
@@ -150,7 +151,7 @@ def test_what_comes_late_makes_another_part_without_the_doubles(hour: Hour, modu
 
 def test_many_objects_are_made_in_batches_without_doubles_among_them(hour: Hour, module: Any) -> None:
     for number in range(5):
-        hour.put(Kind.JSON, [Put(f"event {number}", number, str(number)), Put("the same", 9, "same")])
+        hour.put(LogFormat.JSON, [Put(f"event {number}", number, str(number)), Put("the same", 9, "same")])
     module.BATCH_BYTES = 1
     module.handler(hour.event, LONG)
     assert hour.standing() == (5, 0)
@@ -163,10 +164,10 @@ def test_what_the_other_compaction_has_made_is_added_to(hour: Hour, module: Any)
     (partition,) = {obj.partition for obj in hour.engine.list(hour.scope, fresh=True).fresh}
     objects = list(hour.engine.list(hour.scope, fresh=True).fresh)
     compact_hours(hour.engine.loader, hour.export.location, {partition: objects})
-    hour.put(Kind.JSON, [Put("two 2", 2, "2"), Put("late", 4, "4")])
+    hour.put(LogFormat.JSON, [Put("two 2", 2, "2"), Put("late", 4, "4")])
     module.handler(hour.event, LONG)
     assert hour.standing() == (3, 0)
-    hour.put(Kind.JSON, [Put("late", 4, "4"), Put("later", 5, "5")])
+    hour.put(LogFormat.JSON, [Put("late", 4, "4"), Put("later", 5, "5")])
     fresh = list(hour.engine.list(hour.scope, fresh=True).fresh)
     compact_hours(hour.engine.loader, hour.export.location, {partition: fresh})
     assert hour.standing() == (4, 0)
@@ -175,17 +176,17 @@ def test_what_the_other_compaction_has_made_is_added_to(hour: Hour, module: Any)
 
 def test_an_hour_that_is_not_over_and_other_formats_are_left(hour: Hour, module: Any) -> None:
     put_some(hour)
-    hour.put(Kind.CLOUDWATCH, [Put("by arrival", 5, "5")], name=f"{hour.account}.gz")
+    hour.put(LogFormat.CLOUDWATCH, [Put("by arrival", 5, "5")], name=f"{hour.account}.gz")
     now = module.datetime.now(module.UTC)
     event = {**hour.event, "first": f"{now:%Y-%m-%dT%H}", "last": f"{now:%Y-%m-%dT%H}"}
     assert module.handler(event, LONG)["events"] == 0
     module.handler(hour.event, LONG)
     assert hour.messages() == ["by arrival", "one 1", "three 3", "two 2"]
-    hour.export.store.delete(f"{hour.folder(Kind.CLOUDWATCH)}{hour.account}.gz")
+    hour.export.store.delete(f"{hour.folder(LogFormat.CLOUDWATCH)}{hour.account}.gz")
 
 
-@pytest.mark.parametrize("kind", [Kind.JSON, Kind.RAW])
-def test_a_faulty_object_stays_as_it_is_and_is_named(hour: Hour, module: Any, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [LogFormat.JSON, LogFormat.RAW])
+def test_a_faulty_object_stays_as_it_is_and_is_named(hour: Hour, module: Any, kind: LogFormat) -> None:
     put_some(hour, kind)
     line = Put("good", 4, "4").encoded(kind, hour.account)
     bad = hour.put_bytes(kind, f"{line}\nno event\n".encode(), name="bad")
@@ -234,7 +235,7 @@ def test_a_crash_between_any_two_calls_changes_no_reader_and_the_next_run_ends_i
         assert {part.split("/")[-2] for part in hour.parts} == named(hour), crash
         if survived:
             break
-        for key in hour.keys(Kind.COMPACTED):
+        for key in hour.keys(LogFormat.COMPACTED):
             export.store.delete(key)
     else:
         raise AssertionError("it never ended")
@@ -243,7 +244,7 @@ def test_a_crash_between_any_two_calls_changes_no_reader_and_the_next_run_ends_i
 
 def named(hour: Hour) -> set[str]:
     """Folders of the parts that the manifest names."""
-    manifest = json.loads(hour.export.store.read(f"{hour.folder(Kind.COMPACTED)}_manifest.json"))
+    manifest = json.loads(hour.export.store.read(f"{hour.folder(LogFormat.COMPACTED)}_manifest.json"))
     return {part["name"].partition("/")[0] for part in manifest["parts"]}
 
 
@@ -260,14 +261,16 @@ def test_an_object_that_comes_in_between_is_never_lost(
         asked.append(sql)
         if len(asked) == query:
             name = "between.gz" if what == "another object" else "0001.gz"
-            hour.put(Kind.JSON, [Put("one 1", 1, "1"), Put("two 2", 2, "2"), Put("new", 3, "9")], name=name)
+            hour.put(
+                LogFormat.JSON, [Put("one 1", 1, "1"), Put("two 2", 2, "2"), Put("new", 3, "9")], name=name
+            )
         return answer
 
     module.run = meanwhile
     if what == "another object":
         module.handler(hour.event, LONG)
     else:
-        with pytest.raises(module.CompactionFailed, match=r"were counted|written anew"):
+        with pytest.raises(module.HoursNotCompacted, match=r"were counted|changed during compaction"):
             module.handler(hour.event, LONG)
         assert hour.parts == []
     assert hour.messages() == ["new", "one 1", "three 3", "two 2"]
@@ -298,10 +301,10 @@ def test_when_athena_does_not_do_it_the_hour_stays_and_nothing_is_left(
         raise ClientError({"Error": {"Code": code, "Message": "not now"}}, "StartQueryExecution")
 
     module.run = faulty
-    with pytest.raises(module.CompactionFailed) as raised:
+    with pytest.raises(module.HoursNotCompacted) as raised:
         module.handler(hour.event, LONG)
     told = json.loads(str(raised.value))
-    assert list(told["failed"]) == [hour.folder(Kind.JSON)]
+    assert list(told["failed"]) == [hour.folder(LogFormat.JSON)]
     assert (hour.rows(), hour.parts) == (before, [])
     module.run = run
     module.handler(hour.event, LONG)
@@ -370,7 +373,7 @@ def test_the_command_has_it_done_there(hour: Hour, cloud: Cloud) -> None:
     plan = plan_compaction(hour.engine, hour.scope, maker=find_compactor(cloud, hour.export.location))
     assert [step.actions for step in plan.steps] == [("lambda:InvokeFunction",)]
     plan.steps[0].act(said.append)
-    assert said == ["3 events of 1 hours"]
+    assert said == ["Compacted hours: 1, events: 3"]
     assert plan.steps[0].check().readiness is Readiness.DONE
     assert hour.rows() == before
     assert plan_compaction(hour.engine, hour.scope).steps == ()
@@ -378,19 +381,19 @@ def test_the_command_has_it_done_there(hour: Hour, cloud: Cloud) -> None:
 
 def test_the_command_says_what_failed_there(hour: Hour, cloud: Cloud) -> None:
     put_some(hour)
-    hour.put_bytes(Kind.COMPACTED, b'{"version": 7, "parts": []}', name="_manifest.json")
+    hour.put_bytes(LogFormat.COMPACTED, b'{"version": 7, "parts": []}', name="_manifest.json")
     maker = find_compactor(cloud, hour.export.location)
     (step,) = plan_compaction(hour.engine, hour.scope, maker=maker).steps
-    with pytest.raises(CompactionFailed, match=r"1 hours failed; .* is of version 7"):
+    with pytest.raises(CompactionFailed, match=r"Hours that failed: 1\. .* has version 7"):
         step.act(print)
-    with pytest.raises(NotFound, match="has a function that compacts"):
+    with pytest.raises(NotFound, match="has a compactor function"):
         find_compactor(cloud, replace(hour.export.location, bucket="another"))
 
 
 def test_a_damaged_manifest_is_told_and_left(hour: Hour, module: Any) -> None:
     put_some(hour)
-    hour.put_bytes(Kind.COMPACTED, b'{"version": 7, "parts": []}', name="_manifest.json")
-    with pytest.raises(module.CompactionFailed, match="is of version 7"):
+    hour.put_bytes(LogFormat.COMPACTED, b'{"version": 7, "parts": []}', name="_manifest.json")
+    with pytest.raises(module.HoursNotCompacted, match="has version 7"):
         module.handler(hour.event, LONG)
     assert hour.messages() == ["one 1", "three 3", "two 2"]
     assert BEGINS.minute == 0

@@ -1,4 +1,4 @@
-"""The page Logs on the embedded cloud's sample, run by Streamlit's own tester."""
+"""The Logs page with the embedded cloud's sample logs, run with Streamlit's AppTest."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ SLOW_S = 120
 @pytest.fixture(autouse=True)
 def connected(embedded: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
-    monkeypatch.setattr(logs_progress, "AT_ONCE_S", SLOW_S)  # no browser looks again: it is waited for
+    monkeypatch.setattr(logs_progress, "AT_ONCE_S", SLOW_S)  # no browser polls: wait for the queries
     yield
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -39,8 +39,8 @@ def test_it_opens_on_the_last_hours_events_and_says_what_it_reads() -> None:
     test = page(t="1d")
     assert not test.exception
     assert "events" in texts(test)
-    assert "with DuckDB" in texts(test)
-    assert "and free" in texts(test).replace("\\", "")
+    assert "DuckDB: about" in texts(test)
+    assert "free of charge" in texts(test).replace("\\", "")
 
 
 def test_a_mistake_is_shown_at_its_place() -> None:
@@ -59,13 +59,14 @@ def test_typing_changes_the_address() -> None:
 
 def test_an_empty_result_says_what_to_do() -> None:
     test = page(q="no-such-word-anywhere", t="1d")
-    assert "Nothing found in this range" in texts(test)
+    assert "No matching events" in texts(test)
 
 
-def test_templates_are_compared_with_the_time_before() -> None:
-    test = page(view="templates", t="12h")
+@pytest.mark.parametrize("view", ["patterns", "templates"])
+def test_patterns_are_compared_with_the_previous_period(view: str) -> None:
+    test = page(view=view, t="12h")
     assert not test.exception
-    assert {"Change", "Template", "Before"} <= set(test.dataframe[0].value)
+    assert {"Change", "Pattern", "Previous period"} <= set(test.dataframe[0].value)
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "athena"])
@@ -73,6 +74,13 @@ def test_a_saved_query_answers_on_both_engines(engine: str) -> None:
     test = page(view="sql", saved="lambda_cost", t="1d", engine=engine)
     assert not test.exception
     assert {"log_group", "dollars"} <= set(test.dataframe[-1].value)
+
+
+def test_a_link_to_a_saved_query_by_its_former_name_works() -> None:
+    test = page(view="sql", saved="top_templates", t="1d")
+    assert not test.exception
+    assert not test.warning
+    assert {"pattern", "events"} <= set(test.dataframe[-1].value)
 
 
 def test_sql_that_is_wrong_is_told_at_its_place() -> None:

@@ -1,4 +1,4 @@
-"""The page Logs' pure parts: its address, clicks on values, the histogram, the list's rows."""
+"""The pure parts of the Logs page: its URL, clicks on values, the histogram, the rows of the list."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -37,6 +37,7 @@ def test_an_address_holds_everything() -> None:
     assert from_address(to_address(FULL)) == FULL
     assert to_address(View()) == {}
     assert from_address({}) == View()
+    assert from_address({"view": "templates"}) == View(view="patterns")  # its former name
 
 
 @pytest.mark.parametrize(
@@ -104,10 +105,10 @@ def test_a_chart_without_its_columns_is_none() -> None:
     assert drawn.to_dict()["encoding"]["x"]["field"] == "dollars"
 
 
-def test_new_templates_come_first_then_the_rising_ones() -> None:
+def test_new_patterns_come_first_then_the_rising_ones() -> None:
     frame = pd.DataFrame(
         {
-            "template": ["same", "rising", "new", "gone"],
+            "pattern": ["same", "rising", "new", "gone"],
             "level": None,
             "events": [10, 9, 1, 0],
             "before": [10, 3, 0, 5],
@@ -118,7 +119,7 @@ def test_new_templates_come_first_then_the_rising_ones() -> None:
         }
     )
     shown = compared(frame)
-    assert list(shown["Template"]) == ["new", "rising", "same"]
+    assert list(shown["Pattern"]) == ["new", "rising", "same"]
     assert list(shown["Change"]) == ["new", "× 3.0", "="]
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ops.logs.engines.estimate import athena_dollars, estimate
-from ops.logs.lake.layout import Kind, Listing, Location, LogObject, Part, Partition, Scope
+from ops.logs.lake.layout import Listing, Location, LogFormat, LogObject, Part, Partition, Scope
 
 HOUR = datetime(2026, 11, 24, 10, tzinfo=UTC)
 SCOPE = Scope(HOUR, HOUR.replace(hour=11))
@@ -13,8 +13,8 @@ PLACE = Partition(HOUR, "111111111111", "eu-west-1")
 
 
 def listing(fresh: int = 0, compacted: int = 0, source: int = 0) -> Listing:
-    objects = (LogObject("json/a.gz", fresh, "e", Kind.JSON, PLACE),) if fresh else ()
-    parts = (Part("compacted/a.parquet", compacted, 10, source, PLACE, Kind.JSON),) if compacted else ()
+    objects = (LogObject("json/a.gz", fresh, "e", LogFormat.JSON, PLACE),) if fresh else ()
+    parts = (Part("compacted/a.parquet", compacted, 10, source, PLACE, LogFormat.JSON),) if compacted else ()
     return Listing(Location("logs"), SCOPE, parts, objects, covered=len(parts))
 
 
@@ -54,7 +54,7 @@ def test_what_is_cached_is_not_fetched() -> None:
 
 
 def test_a_choice_by_hand_is_kept() -> None:
-    assert estimate(listing(fresh=10**12), athena=True, wanted="duckdb").chosen == "duckdb"
+    assert estimate(listing(fresh=10**12), athena=True, engine="duckdb").chosen == "duckdb"
 
 
 def test_a_query_costs_ten_megabytes_at_least() -> None:

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from ops.logs.engines.scanning import Scan
-from ops.logs.lake.layout import Kind, Partition, Scope
+from ops.logs.engines.scanning import RawObjectScan
+from ops.logs.lake.layout import LogFormat, Partition, Scope
 from ops.logs.search import exploration
+from ops.logs.search.message_filter import needles
 from ops.logs.search.model import Search, Term
-from ops.logs.search.pattern_filter import needles
 from tests.ops.logs.sample_lake import ACCOUNT, DAY, REGION, START, Lake, Made, encode, escape
 
 HOUR = Partition(START, ACCOUNT, REGION)
@@ -45,7 +45,7 @@ TEXT = st.lists(
     ),
     max_size=6,
 ).map("".join)
-PATTERN = st.lists(
+REGEXES = st.lists(
     st.sampled_from(
         [
             "error",
@@ -71,22 +71,22 @@ PATTERN = st.lists(
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-@given(st.one_of(TEXT.map(Term), PATTERN.map(lambda p: Term(p, "regex"))), TEXT, st.booleans())
+@given(st.one_of(TEXT.map(Term), REGEXES.map(lambda p: Term(p, "regex"))), TEXT, st.booleans())
 def test_a_line_whose_message_matches_holds_all_needles(term: Term, message: str, cased: bool) -> None:
     flags = 0 if cased else re.IGNORECASE
-    pattern = term.pattern if term.kind == "regex" else re.escape(term.pattern)
+    regex = term.text if term.kind == "regex" else re.escape(term.text)
     try:
-        assume(re.search(pattern, message, flags))
+        assume(re.search(regex, message, flags))
     except re.error:
         assume(False)
     line = escape(message).lower()
-    assert all(one in line for one in needles([Term(term.pattern, term.kind, case_sensitive=cased)]))
+    assert all(one in line for one in needles([Term(term.text, term.kind, case_sensitive=cased)]))
 
 
 def taken(tmp_path: Path, body: bytes, *texts: str) -> list[str] | None:
     path = tmp_path / "x.gz"
     path.write_bytes(body)
-    scan = Scan(texts)
+    scan = RawObjectScan(texts)
     if not scan.take(path, HOUR):
         return None
     return [message for table in scan.tables() for message in table["message"].to_pylist()]
@@ -99,10 +99,10 @@ def test_lines_that_hold_every_text_become_events(tmp_path: Path) -> None:
         Made("two\nerror timeout\t"),
         Made("timeout, error"),
     ]
-    found = taken(tmp_path, encode(Kind.RAW, made), "error", "timeout")
+    found = taken(tmp_path, encode(LogFormat.RAW, made), "error", "timeout")
     assert found is not None
     assert sorted(found) == ["an ERROR: timeout", "timeout, error", "two\nerror timeout\t"]
-    assert taken(tmp_path, encode(Kind.RAW, made), "nowhere") == []
+    assert taken(tmp_path, encode(LogFormat.RAW, made), "nowhere") == []
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_what_is_in_doubt_is_read_whole(tmp_path: Path, text: str) -> None:
 
 
 def test_damaged_objects_are_read_whole(tmp_path: Path) -> None:
-    body = encode(Kind.RAW, [Made("error")])
+    body = encode(LogFormat.RAW, [Made("error")])
     assert taken(tmp_path, body[:-9], "error") is None
     assert taken(tmp_path, gzip.compress(b"/g:s\t1795410000000\terror \xff\n"), "error") is None
 
@@ -127,7 +127,7 @@ def test_a_text_that_is_everywhere_is_no_shortcut(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("ops.logs.engines.scanning.KEPT_BYTES", 200)
     lake = Lake(tmp_path)
     for n in range(20):
-        lake.put(Kind.RAW, [Made(f"error number {n}", n)])
+        lake.put(LogFormat.RAW, [Made(f"error number {n}", n)])
     found = exploration.newest(lake.engine, Search(DAY, (Term("error"),)), 100)
     assert [event.message for event in found] == [f"error number {n}" for n in reversed(range(20))]
 
@@ -137,7 +137,7 @@ def test_hours_that_are_known_to_hold_little_are_asked_at_once(
 ) -> None:
     lake = Lake(tmp_path)
     for hour in range(8):
-        lake.put(Kind.RAW, [Made(f"error {hour}", 3600 * hour)])
+        lake.put(LogFormat.RAW, [Made(f"error {hour}", 3600 * hour)])
     scopes: list[Scope] = []
     ask = lake.engine.sql
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ops.aws.s3.objects import Bucket
-from ops.logs.lake.layout import HOUR, Kind, Location, Partition, Scope, folder
+from ops.logs.lake.layout import HOUR, Location, LogFormat, Partition, Scope, folder
 from ops.logs.lake.listing import Lister
 from tests.ops.logs.sample_lake import START
 
@@ -65,7 +65,7 @@ class Stub:
 @pytest.fixture(scope="module")
 def keys() -> list[str]:
     return sorted(
-        f"{folder(HERE, Kind.RAW, Partition(hour_at(hour), account, region))}{n:03}.gz"
+        f"{folder(HERE, LogFormat.RAW, Partition(hour_at(hour), account, region))}{n:03}.gz"
         for account in ACCOUNTS
         for region in REGIONS
         for hour in range(HOURS)

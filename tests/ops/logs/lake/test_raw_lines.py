@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.aws.athena import Table
+from ops.aws.athena import GlueTable
 from ops.logs.engines.athena_relation import events as athena_events
-from ops.logs.engines.stock import raw_sql
+from ops.logs.engines.duckdb_readers import raw_sql
 from ops.logs.lake import readers
-from ops.logs.lake.layout import Kind, Partition, Scope
+from ops.logs.lake.layout import LogFormat, Partition, Scope
 from ops.logs.lake.parts import finish
 from ops.logs.lake.patterns import masked_by_rule
 from ops.logs.lake.raw_lines import parse_lines
@@ -69,7 +69,7 @@ def test_many_objects_become_the_same_events_however_many_are_parsed_at_once(
     contents = [processed(stream, messages) for stream, messages in objects]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(readers, "AT_ONCE_BYTES", at_once)
-        events = finish(readers.read_lines(Kind.RAW, contents, Partition(AT, ACCOUNT, REGION)))
+        events = finish(readers.read_lines(LogFormat.RAW, contents, Partition(AT, ACCOUNT, REGION)))
     wanted = [
         (stream, message, masked_by_rule(message)) for stream, messages in objects for message in messages
     ]
@@ -94,7 +94,7 @@ def test_duckdbs_reader_turns_it_back(tmp_path: Path) -> None:
 
 
 def test_athenas_sql_turns_it_back() -> None:
-    table = Table(
+    table = GlueTable(
         name="logs_raw",
         columns=("origin", "timestamp", "message"),
         partitions=("account", "region", "date", "hour"),
@@ -115,3 +115,5 @@ def test_athenas_sql_turns_it_back() -> None:
     sql = athena_events([table], scope, [ACCOUNT], [REGION])
     found = run_athena(connection, f"SELECT log_group, log_stream, message FROM ({sql}) AS events")
     assert found == [(GROUP, HOSTILE, HOSTILE)]
+    [(pattern, template)] = run_athena(connection, f"SELECT pattern, template FROM ({sql}) AS events")
+    assert pattern == template == masked_by_rule(HOSTILE)

@@ -20,7 +20,7 @@ class Memory:
     """Events in DuckDB: thirty, three a millisecond, two of them equal."""
 
     name = "memory"
-    masks = False
+    has_patterns = False
 
     def __init__(self) -> None:
         self._connection = duckdb.connect()
@@ -53,7 +53,7 @@ def test_pages_hold_every_event_once_in_order(size: int) -> None:
     assert len(shown) == 30 == exploration.count(engine, SEARCH)
 
 
-def test_an_event_is_found_again_by_its_key_and_has_its_neighbours() -> None:
+def test_an_event_is_found_again_by_its_key_and_has_its_neighbors() -> None:
     engine = Memory()
     event = exploration.newest(engine, SEARCH, 30)[12]
     assert exploration.find(engine, event.key, SEARCH) == event
@@ -74,7 +74,7 @@ def test_a_histogram_has_a_bounded_number_of_bars(hours: int) -> None:
     assert 20 <= timedelta(hours=hours) / exploration.width_for(scope) <= exploration.BARS
 
 
-def test_counts_by_value_and_by_template() -> None:
+def test_counts_by_value_and_by_pattern() -> None:
     engine = Memory()
     assert sum(one.events for one in exploration.facets(engine, SEARCH)["stream"]) == 30
-    assert exploration.templates(engine, SEARCH).to_pylist()[0]["events"] == 30
+    assert exploration.patterns(engine, SEARCH).to_pylist()[0]["events"] == 30

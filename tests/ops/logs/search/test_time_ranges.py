@@ -32,7 +32,7 @@ def test_what_is_no_range_is_refused_with_what_would_be(text: str) -> None:
 
 
 def test_a_range_that_runs_backwards_is_refused() -> None:
-    with pytest.raises(InputError, match="ends before it begins"):
+    with pytest.raises(InputError, match="ends before it starts"):
         parse_range("2026-11-24T11:00/2026-11-24T10:00")
 
 
