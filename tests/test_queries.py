@@ -1,4 +1,4 @@
-"""Saved queries: their results on synthetic data, and the same results in Athena's dialect."""
+"""Every saved query returns the expected rows, and the same rows with Athena's SQL."""
 
 import re
 from datetime import timedelta
@@ -45,14 +45,14 @@ def answer(events: duckdb.DuckDBPyConnection, name: str, **given: Any) -> list[d
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def test_all_that_are_promised_are_there_and_can_be_read() -> None:
+def test_all_expected_queries_exist_and_can_be_read() -> None:
     assert set(NAMES) >= EXPECTED
     assert not ERRORS
     assert all(query.title and query.description for query in QUERIES)
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=NAMES)
-def test_it_answers_something_and_its_chart_names_columns_of_the_answer(
+def test_it_returns_rows_with_the_columns_of_its_chart(
     events: duckdb.DuckDBPyConnection, query: SavedQuery
 ) -> None:
     found = answer(events, query.name)
@@ -62,7 +62,7 @@ def test_it_answers_something_and_its_chart_names_columns_of_the_answer(
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=NAMES)
-def test_athena_answers_the_same(events: duckdb.DuckDBPyConnection, query: SavedQuery) -> None:
+def test_athena_returns_the_same(events: duckdb.DuckDBPyConnection, query: SavedQuery) -> None:
     translated = to_athena(query.sql)
     assert sqlglot.parse_one(translated.sql, read="athena")
     assert not translated.notes
@@ -129,7 +129,7 @@ def test_flows(events: duckdb.DuckDBPyConnection) -> None:
     ]
 
 
-def test_who_did_what(events: duckdb.DuckDBPyConnection) -> None:
+def test_calls_by_identity(events: duckdb.DuckDBPyConnection) -> None:
     changes = answer(events, "cloudtrail_who")
     assert [(row["who"], row["call"], row["calls"], row["failed"]) for row in changes] == [
         ("arn:aws:iam::1:user/ada", "DeleteBucket", 2, 1)
@@ -154,7 +154,7 @@ def test_values_are_bound_and_cannot_change_the_query(events: duckdb.DuckDBPyCon
     assert events.execute("SELECT count(*) FROM events").fetchone() != (0,)
 
 
-def test_a_file_of_ones_own_replaces_a_namesake_and_a_broken_one_is_told(tmp_path: Path) -> None:
+def test_an_own_query_replaces_one_of_the_same_name_and_errors_are_reported(tmp_path: Path) -> None:
     (tmp_path / "lambda_cost.sql").write_text("-- title: Mine\nSELECT count(*) FROM events")
     (tmp_path / "broken.sql").write_text("SELECT FROM FROM")
     (tmp_path / "latin.sql").write_bytes(b"-- title: \xff\nSELECT 1 FROM events")
@@ -165,7 +165,7 @@ def test_a_file_of_ones_own_replaces_a_namesake_and_a_broken_one_is_told(tmp_pat
         find_query(found, "nope")
 
 
-def test_a_query_without_a_header_is_named_by_its_file() -> None:
+def test_a_query_without_a_header_is_named_after_its_file() -> None:
     assert parse_query("my_query", "SELECT 1 AS x FROM events").title == "My query"
 
 
@@ -180,12 +180,12 @@ def test_a_query_without_a_header_is_named_by_its_file() -> None:
         ("DELETE FROM events", "DELETE is not allowed"),
     ],
 )
-def test_a_mistake_in_a_file_is_told(text: str, words: str) -> None:
+def test_a_mistake_in_a_file_is_reported(text: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         parse_query("q", text)
 
 
-def test_a_value_of_the_wrong_type_and_an_unknown_parameter_are_refused() -> None:
+def test_a_value_of_the_wrong_type_and_an_unknown_parameter_are_rejected() -> None:
     query = find_query(QUERIES, "errors_over_time")
     assert query.bound({"minutes": ""}) == {"minutes": 5}
     with pytest.raises(InputError, match="minutes is 'soon'"):

@@ -127,10 +127,10 @@ class PageQueries:
     def retry(self) -> None:
         background_queries().retry(self.session)
 
-    def _start(self, kind: str, what: Hashable, work: Callable[[TrackedEngine], Any]) -> BackgroundQuery:
+    def _start(self, kind: str, request: Hashable, work: Callable[[TrackedEngine], Any]) -> BackgroundQuery:
         """Start a query: in sequence on DuckDB, where they read the same objects; in parallel on Athena."""
         before = self.queries[-1] if self.queries and self.engine != "athena" else None
-        key = (self.dataset.name, self.engine, kind, what)
+        key = (self.dataset.name, self.engine, kind, request)
         query = background_queries().start(
             key, self.session, lambda: self.dataset.engine(self.engine), work, before
         )

@@ -19,9 +19,9 @@ const highlighted = (parent, text, marks) => {
     let start = -1;
     let length = 0;
     for (const mark of marks) {
-      const found = lower.indexOf(mark, at);
-      if (found >= 0 && (start < 0 || found < start || (found === start && mark.length > length))) {
-        start = found;
+      const index = lower.indexOf(mark, at);
+      if (index >= 0 && (start < 0 || index < start || (index === start && mark.length > length))) {
+        start = index;
         length = mark.length;
       }
     }

@@ -31,7 +31,7 @@ BEGINS = hour_of(datetime.now(UTC)) - 30 * HOUR
 
 @dataclass(frozen=True)
 class Put:
-    """An event; `id` where its format carries one."""
+    """An event; `id` is for formats with event IDs."""
 
     message: str
     second: int = 0
@@ -55,7 +55,7 @@ class Put:
 
 
 class Export:
-    """The stack, its bucket, its function as Lambda runs it."""
+    """The stack, its bucket, and its Lambda function."""
 
     def __init__(self, embedded: RunningCloud, cloud: Cloud) -> None:
         self.embedded, self.cloud = embedded, cloud
@@ -92,16 +92,16 @@ class Export:
         self.cloudformation.delete_stack(StackName=self.name)
 
     def call(self, event: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-        """The deployed function's answer, and whether it failed."""
+        """Invoke the deployed function; return its response, and whether it failed."""
         answer = self.lambda_.invoke(FunctionName=self.outputs["Compactor"], Payload=json.dumps(event))
         return json.loads(answer["Payload"].read()), "FunctionError" in answer
 
     def module(self) -> Any:
-        """The same function in this process, to be disturbed."""
+        """Return the same function in this process, for fault injection."""
         configuration = self.lambda_.get_function_configuration(FunctionName=self.outputs["Compactor"])
         keys = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "test"}
         with mock.patch.dict(os.environ, {"AWS_ENDPOINT_URL": self.embedded.endpoint, **keys}):
-            boto3.DEFAULT_SESSION = None  # the default one would remember other credentials
+            boto3.DEFAULT_SESSION = None  # the default session would keep other credentials
             module = load("log_compactor", **configuration["Environment"]["Variables"])
             boto3.DEFAULT_SESSION = None
         return module
@@ -109,7 +109,7 @@ class Export:
 
 @dataclass
 class Hour:
-    """One hour of an account of its own in the export's bucket, and readers of it."""
+    """One hour of a separate account in the export's bucket, with readers for it."""
 
     export: Export
     account: str
@@ -127,7 +127,7 @@ class Hour:
 
     @property
     def event(self) -> dict[str, Any]:
-        """What the command asks the function for."""
+        """The event with which the command invokes the function."""
         hour = f"{BEGINS:%Y-%m-%dT%H}"
         return {"first": hour, "last": hour, "accounts": [self.account], "regions": [REGION]}
 
@@ -135,7 +135,7 @@ class Hour:
         return folder(self.export.location, kind, Partition(BEGINS, self.account, REGION))
 
     def put(self, kind: LogFormat, events: Iterable[Put], name: str = "") -> str:
-        """An object of them; its key."""
+        """Put the events into an object; return its key."""
         lines = [event.encoded(kind, self.account) for event in events]
         return self.put_bytes(kind, gzip.compress("".join(f"{line}\n" for line in lines).encode()), name)
 
@@ -146,7 +146,7 @@ class Hour:
         return key
 
     def rows(self, sql: str = "SELECT * FROM events", **parameters: Any) -> list[Any]:
-        """As DuckDB reads them, in an order that is always the same."""
+        """Return the rows from DuckDB, sorted."""
         table = self.engine.sql(self.scope, sql, parameters, fresh=True).table()
         return sorted(map(str, table.to_pylist()))
 
@@ -164,11 +164,11 @@ class Hour:
 
     @property
     def parts(self) -> list[str]:
-        """What lies beside the manifest, named or not."""
+        """The keys beside the manifest, whether it names them or not."""
         return [key for key in self.keys(LogFormat.COMPACTED) if not key.endswith("_manifest.json")]
 
     def standing(self) -> tuple[int, int]:
-        """Objects that are in parts, and that are not."""
+        """Return the number of objects in parts, and of the others."""
         listing = self.engine.list(self.scope, fresh=True)
         return listing.covered, len(listing.fresh)
 
@@ -186,11 +186,11 @@ def an_hour(export: Export, cache: Path) -> Iterator[Hour]:
 
 
 class Killed(BaseException):
-    """The process is no more."""
+    """The process was killed."""
 
 
 class Disturbed:
-    """A client whose calls something is done before, or that ends at one of them for ever."""
+    """A client that calls `before` ahead of each call, to inject faults."""
 
     def __init__(self, inner: Any, before: Callable[[str], None]) -> None:
         self._inner, self._before = inner, before

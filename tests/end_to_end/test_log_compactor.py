@@ -1,4 +1,4 @@
-"""The compaction that AWS does by schedule: readers see every event once, whatever happens meanwhile."""
+"""The scheduled compaction in AWS: readers see every event exactly once, whatever fails."""
 
 import json
 from collections import Counter
@@ -59,7 +59,7 @@ def module(export: Export) -> Any:
 
 
 def made() -> list[Put]:
-    """Events of every kind that the saved queries read, and nasty ones, within the hour."""
+    """Return events for the saved queries, and unusual ones, within the hour."""
     told = [
         Put(message, number, f"{number:03}", group) for number, (group, _, message, _) in enumerate(rows())
     ]
@@ -72,7 +72,7 @@ def put_some(hour: Hour, kind: LogFormat = LogFormat.JSON) -> None:
 
 
 @pytest.mark.parametrize("kind", [LogFormat.JSON, LogFormat.RAW])
-def test_what_the_schedule_calls_changes_no_reader(hour: Hour, kind: LogFormat) -> None:
+def test_the_scheduled_compaction_does_not_change_results(hour: Hour, kind: LogFormat) -> None:
     events = made()
     for start in (0, 7, 14):
         hour.put(kind, events[start : start + 7])
@@ -117,7 +117,9 @@ def found(hour: Hour, text: str) -> list[str]:
     return [event.key for event in events]
 
 
-def test_the_schedule_calls_it_and_its_role_may_touch_no_source(embedded: RunningCloud, hour: Hour) -> None:
+def test_the_schedule_invokes_it_and_its_role_cannot_change_sources(
+    embedded: RunningCloud, hour: Hour
+) -> None:
     events, iam = client(embedded, "events"), client(embedded, "iam")
     arn = hour.export.lambda_.get_function_configuration(FunctionName=hour.export.outputs["Compactor"])
     targets = [
@@ -138,7 +140,7 @@ def test_the_schedule_calls_it_and_its_role_may_touch_no_source(embedded: Runnin
     assert writes == {f"{where}compacted/*", f"{where}results/*"}
 
 
-def test_what_comes_late_makes_another_part_without_the_doubles(hour: Hour, module: Any) -> None:
+def test_late_events_become_another_part_without_duplicates(hour: Hour, module: Any) -> None:
     put_some(hour)
     module.handler(hour.event, LONG)
     hour.put(LogFormat.JSON, [Put("two 2", 2, "2"), Put("late", 4, "4")])
@@ -149,7 +151,7 @@ def test_what_comes_late_makes_another_part_without_the_doubles(hour: Hour, modu
     assert hour.messages() == wanted
 
 
-def test_many_objects_are_made_in_batches_without_doubles_among_them(hour: Hour, module: Any) -> None:
+def test_many_objects_are_compacted_in_batches_without_duplicates(hour: Hour, module: Any) -> None:
     for number in range(5):
         hour.put(LogFormat.JSON, [Put(f"event {number}", number, str(number)), Put("the same", 9, "same")])
     module.BATCH_BYTES = 1
@@ -159,7 +161,7 @@ def test_many_objects_are_made_in_batches_without_doubles_among_them(hour: Hour,
     assert hour.messages() == [*(f"event {n}" for n in range(5)), "the same"]
 
 
-def test_what_the_other_compaction_has_made_is_added_to(hour: Hour, module: Any) -> None:
+def test_parts_of_the_local_compaction_are_kept(hour: Hour, module: Any) -> None:
     put_some(hour)
     (partition,) = {obj.partition for obj in hour.engine.list(hour.scope, fresh=True).fresh}
     objects = list(hour.engine.list(hour.scope, fresh=True).fresh)
@@ -174,7 +176,7 @@ def test_what_the_other_compaction_has_made_is_added_to(hour: Hour, module: Any)
     assert hour.messages() == ["late", "later", "one 1", "three 3", "two 2"]
 
 
-def test_an_hour_that_is_not_over_and_other_formats_are_left(hour: Hour, module: Any) -> None:
+def test_an_incomplete_hour_and_other_formats_are_not_compacted(hour: Hour, module: Any) -> None:
     put_some(hour)
     hour.put(LogFormat.CLOUDWATCH, [Put("by arrival", 5, "5")], name=f"{hour.account}.gz")
     now = module.datetime.now(module.UTC)
@@ -186,7 +188,7 @@ def test_an_hour_that_is_not_over_and_other_formats_are_left(hour: Hour, module:
 
 
 @pytest.mark.parametrize("kind", [LogFormat.JSON, LogFormat.RAW])
-def test_a_faulty_object_stays_as_it_is_and_is_named(hour: Hour, module: Any, kind: LogFormat) -> None:
+def test_a_damaged_object_is_not_compacted_and_is_reported(hour: Hour, module: Any, kind: LogFormat) -> None:
     put_some(hour, kind)
     line = Put("good", 4, "4").encoded(kind, hour.account)
     bad = hour.put_bytes(kind, f"{line}\nno event\n".encode(), name="bad")
@@ -202,7 +204,7 @@ def disturb(module: Any, before: Any) -> None:
     module.s3, module.athena = (Disturbed(one, before) for one in (module.s3, module.athena))
 
 
-def test_a_crash_between_any_two_calls_changes_no_reader_and_the_next_run_ends_it(
+def test_a_crash_between_any_two_calls_does_not_change_results_and_the_next_run_succeeds(
     hour: Hour, export: Export
 ) -> None:
     put_some(hour)
@@ -211,7 +213,7 @@ def test_a_crash_between_any_two_calls_changes_no_reader_and_the_next_run_ends_i
         calls: Counter[str] = Counter()
 
         def die(name: str, crash: int = crash, calls: Counter[str] = calls) -> None:
-            if name != "get_query_execution":  # how often it is asked for is a matter of time
+            if name != "get_query_execution":  # the number of polls depends on timing
                 calls["all"] += 1
             if calls["all"] >= crash:
                 raise Killed
@@ -243,14 +245,14 @@ def test_a_crash_between_any_two_calls_changes_no_reader_and_the_next_run_ends_i
 
 
 def named(hour: Hour) -> set[str]:
-    """Folders of the parts that the manifest names."""
+    """Return the folders of the parts that the manifest names."""
     manifest = json.loads(hour.export.store.read(f"{hour.folder(LogFormat.COMPACTED)}_manifest.json"))
     return {part["name"].partition("/")[0] for part in manifest["parts"]}
 
 
 @pytest.mark.parametrize("query", [1, 2, 3], ids=["counted", "unloaded", "counted again"])
 @pytest.mark.parametrize("what", ["another object", "the same object anew"])
-def test_an_object_that_comes_in_between_is_never_lost(
+def test_an_object_that_arrives_during_compaction_is_never_lost(
     hour: Hour, module: Any, query: int, what: str
 ) -> None:
     put_some(hour)
@@ -282,7 +284,7 @@ def test_an_object_that_comes_in_between_is_never_lost(
 
 @pytest.mark.parametrize("fault", ["fails", "throttles", "refuses", "takes too long"])
 @pytest.mark.parametrize("query", [1, 2, 3], ids=["count", "unload", "count again"])
-def test_when_athena_does_not_do_it_the_hour_stays_and_nothing_is_left(
+def test_if_athena_fails_the_hour_is_unchanged_and_nothing_is_left(
     hour: Hour, module: Any, fault: str, query: int
 ) -> None:
     put_some(hour)
@@ -313,7 +315,7 @@ def test_when_athena_does_not_do_it_the_hour_stays_and_nothing_is_left(
 
 
 @pytest.mark.parametrize("other", ["the schedule", "the command"])
-def test_of_two_at_once_one_wins(hour: Hour, module: Any, export: Export, other: str) -> None:
+def test_of_two_concurrent_runs_one_succeeds(hour: Hour, module: Any, export: Export, other: str) -> None:
     put_some(hour)
     before = hour.rows()
     run, asked = module.run, []
@@ -335,13 +337,13 @@ def test_of_two_at_once_one_wins(hour: Hour, module: Any, export: Export, other:
     assert hour.rows() == before
 
 
-def test_a_put_whose_answer_was_lost_is_not_taken_back(hour: Hour, module: Any) -> None:
+def test_a_write_whose_response_was_lost_is_kept(hour: Hour, module: Any) -> None:
     put_some(hour)
     write = module.write_manifest
 
     def lost(*arguments: Any) -> bool:
         write(*arguments)
-        return bool(write(*arguments))  # as botocore repeats it
+        return bool(write(*arguments))  # botocore retries the call
 
     module.write_manifest = lost
     assert module.handler(hour.event, LONG)["events"] == 3
@@ -349,13 +351,13 @@ def test_a_put_whose_answer_was_lost_is_not_taken_back(hour: Hour, module: Any) 
     assert hour.messages() == ["one 1", "three 3", "two 2"]
 
 
-def test_what_there_is_no_time_for_is_left_to_the_next_run(hour: Hour, module: Any) -> None:
+def test_hours_without_time_left_are_for_the_next_run(hour: Hour, module: Any) -> None:
     put_some(hour)
     report = module.handler(hour.event, Context(120))
     assert (report["not_begun"], report["events"], hour.parts) == (1, 0, [])
 
 
-def test_a_part_that_is_gone_is_made_again(hour: Hour, module: Any) -> None:
+def test_a_missing_part_is_made_again(hour: Hour, module: Any) -> None:
     put_some(hour)
     module.handler(hour.event, LONG)
     (part,) = hour.parts
@@ -366,7 +368,7 @@ def test_a_part_that_is_gone_is_made_again(hour: Hour, module: Any) -> None:
     assert hour.messages() == ["one 1", "three 3", "two 2"]
 
 
-def test_the_command_has_it_done_there(hour: Hour, cloud: Cloud) -> None:
+def test_the_command_compacts_with_the_function(hour: Hour, cloud: Cloud) -> None:
     put_some(hour)
     before = hour.rows()
     said: list[str] = []
@@ -379,7 +381,7 @@ def test_the_command_has_it_done_there(hour: Hour, cloud: Cloud) -> None:
     assert plan_compaction(hour.engine, hour.scope).steps == ()
 
 
-def test_the_command_says_what_failed_there(hour: Hour, cloud: Cloud) -> None:
+def test_the_command_reports_the_functions_failure(hour: Hour, cloud: Cloud) -> None:
     put_some(hour)
     hour.put_bytes(LogFormat.COMPACTED, b'{"version": 7, "parts": []}', name="_manifest.json")
     maker = find_compactor(cloud, hour.export.location)
@@ -390,7 +392,7 @@ def test_the_command_says_what_failed_there(hour: Hour, cloud: Cloud) -> None:
         find_compactor(cloud, replace(hour.export.location, bucket="another"))
 
 
-def test_a_damaged_manifest_is_told_and_left(hour: Hour, module: Any) -> None:
+def test_an_invalid_manifest_is_reported_and_kept(hour: Hour, module: Any) -> None:
     put_some(hour)
     hour.put_bytes(LogFormat.COMPACTED, b'{"version": 7, "parts": []}', name="_manifest.json")
     with pytest.raises(module.HoursNotCompacted, match="has version 7"):

@@ -35,7 +35,7 @@ def texts(test: AppTest) -> str:
     return "\n".join(str(element.value) for element in elements)
 
 
-def test_it_opens_on_the_last_hours_events_and_says_what_it_reads() -> None:
+def test_it_opens_with_events_and_shows_what_it_reads() -> None:
     test = page(t="1d")
     assert not test.exception
     assert "events" in texts(test)
@@ -43,21 +43,21 @@ def test_it_opens_on_the_last_hours_events_and_says_what_it_reads() -> None:
     assert "free of charge" in texts(test).replace("\\", "")
 
 
-def test_a_mistake_is_shown_at_its_place() -> None:
+def test_a_mistake_is_shown_with_its_position() -> None:
     test = page(q='ok "open')
     assert not test.exception
     assert "closing quotation mark is missing" in texts(test)
     assert 'ok "open\n   ^' in texts(test)
 
 
-def test_typing_changes_the_address() -> None:
+def test_typing_changes_the_url() -> None:
     test = page(t="1d")
     test.text_input(key="logs_query").set_value("timeout").run()
     assert test.query_params["q"] == "timeout"
     assert not test.exception
 
 
-def test_an_empty_result_says_what_to_do() -> None:
+def test_an_empty_result_has_a_hint() -> None:
     test = page(q="no-such-word-anywhere", t="1d")
     assert "No matching events" in texts(test)
 
@@ -70,7 +70,7 @@ def test_patterns_are_compared_with_the_previous_period(view: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "athena"])
-def test_a_saved_query_answers_on_both_engines(engine: str) -> None:
+def test_a_saved_query_runs_on_both_engines(engine: str) -> None:
     test = page(view="sql", saved="lambda_cost", t="1d", engine=engine)
     assert not test.exception
     assert {"log_group", "dollars"} <= set(test.dataframe[-1].value)
@@ -83,19 +83,19 @@ def test_a_link_to_a_saved_query_by_its_former_name_works() -> None:
     assert {"pattern", "events"} <= set(test.dataframe[-1].value)
 
 
-def test_sql_that_is_wrong_is_told_at_its_place() -> None:
+def test_invalid_sql_is_reported_with_its_position() -> None:
     test = page(view="sql", sql="SELECT id FROM FROM", t="1d")
     assert not test.exception
     assert "SELECT id FROM FROM\n               ^" in texts(test)
 
 
-def test_what_the_address_says_wrongly_falls_back() -> None:
+def test_invalid_values_in_the_url_fall_back() -> None:
     test = page(t="yesterday", zone="Mars/Olympus", view="<script>", engine="x", open="<b>")
     assert not test.exception
     assert "<script>" not in texts(test)
 
 
-def test_another_bucket_that_does_not_exist_is_told() -> None:
+def test_a_bucket_that_does_not_exist_is_reported() -> None:
     test = page(dataset="s3://no-such-bucket-anywhere/")
     assert not test.exception
     assert "no-such-bucket-anywhere" in "".join(str(one.value) for one in test.error).replace("\\", "")

@@ -115,7 +115,7 @@ def answered(test: AppTest, monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 
 @pytest.mark.parametrize("view", ["events", "patterns", "sql"])
-def test_a_slow_query_shows_how_far_it_is_and_can_be_stopped(
+def test_a_slow_query_shows_progress_and_can_be_stopped(
     source: Source, view: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     test = page(view=view, sql="SELECT count(*) AS n FROM events")
@@ -133,13 +133,13 @@ def test_a_slow_query_shows_how_far_it_is_and_can_be_stopped(
     assert "logs_again" not in buttons(test)
 
 
-def test_a_file_is_prepared_behind_the_page_and_tells_how_far_it_is(
+def test_a_download_is_prepared_in_the_background_with_progress(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = source.engine("duckdb")
     engine.go.set()
     test = answered(page(q="timeout"), monkeypatch)
-    assert engine.needles == ("meout",)  # what cannot hold the word is not read
+    assert engine.needles == ("meout",)  # lines without the word are not parsed
     assert "logs_csv" not in downloads(test)
     engine.go.clear()
     monkeypatch.setattr(logs_progress, "AT_ONCE_S", 0.05)
@@ -156,7 +156,7 @@ def downloads(test: AppTest) -> set[str]:
     return {str(one.proto.id).rpartition("-")[2] for one in test.get("download_button")}
 
 
-def test_recent_holds_searches_and_queries(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recent_lists_searches_and_queries(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     source.engine("duckdb").go.set()
     answered(page(q="timeout"), monkeypatch)
     test = answered(page(view="sql", sql="SELECT count(*)\nFROM events"), monkeypatch)
@@ -183,7 +183,7 @@ def test_a_reload_finds_the_query_still_running(source: Source, monkeypatch: pyt
     assert "**3** events" in texts(answered(again, monkeypatch))
 
 
-def test_what_fails_is_told_and_tried_again(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_reported_and_can_be_retried(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = source.engine("athena")
     engine.error = Throttled("Athena throttled the query.", code="ThrottlingException", hint="Wait a minute.")
     engine.go.set()
@@ -195,7 +195,7 @@ def test_what_fails_is_told_and_tried_again(source: Source, monkeypatch: pytest.
     assert list(test.dataframe[-1].value["n"]) == [1]
 
 
-def test_athena_is_not_followed_and_says_why(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_follow_is_not_available_with_athena(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     for engine, off in (("athena", True), ("duckdb", False)):
         source.engine(engine).go.set()
         test = answered(page(engine=engine, t="1h"), monkeypatch)
@@ -204,7 +204,7 @@ def test_athena_is_not_followed_and_says_why(source: Source, monkeypatch: pytest
         assert ("charges for every query" in follow.help) is off
 
 
-def test_a_followed_search_stays_shown_until_the_next_is_answered(
+def test_a_followed_search_is_shown_until_the_next_result(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.lake.put(
@@ -223,7 +223,7 @@ def test_a_followed_search_stays_shown_until_the_next_is_answered(
     assert not test.exception
 
 
-def test_what_was_wrong_with_an_object_is_remarked(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_object_is_reported(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     source.lake.put_bytes(LogFormat.JSON, b"\x1b[31mno JSON", name="x.gz")
     source.engine("duckdb").go.set()
     test = answered(page(), monkeypatch)
@@ -231,14 +231,14 @@ def test_what_was_wrong_with_an_object_is_remarked(source: Source, monkeypatch: 
     assert "Skipped lines that are not events in JSON: 1" in texts(test)
 
 
-def test_more_rows_than_fit_are_told(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_truncated_result_is_reported(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.logs.background.ANSWER_BYTES", 100_000)
     source.engine("duckdb").go.set()
     test = answered(page(view="sql", sql="SELECT range FROM range(10_000_000)"), monkeypatch)
     assert "The result is truncated" in texts(test)
 
 
-def test_the_list_holds_a_window_of_pages(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_shows_a_window_of_pages(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs_data, "PAGE", 1)
     monkeypatch.setattr("app.logs.views.WINDOW", 2)
     shown: list[dict[str, Any]] = []
@@ -259,7 +259,7 @@ def test_the_list_holds_a_window_of_pages(source: Source, monkeypatch: pytest.Mo
     assert shown[-1]["more"] is False
 
 
-def test_a_query_of_one_s_own_with_a_wrong_header_is_told_beside_the_others(
+def test_an_own_query_with_an_invalid_header_is_reported(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.engine("duckdb").go.set()
@@ -286,7 +286,7 @@ def test_a_query_of_one_s_own_with_a_wrong_header_is_told_beside_the_others(
         ("SELECT nope(id) FROM events", "SELECT nope(id) FROM events\n       ^"),
     ],
 )
-def test_a_mistake_in_sql_is_shown_at_its_place_each_time(
+def test_a_mistake_in_sql_is_shown_with_its_position_each_time(
     source: Source, monkeypatch: pytest.MonkeyPatch, sql: str, place: str
 ) -> None:
     source.engine("duckdb").go.set()

@@ -52,8 +52,8 @@ class FileCache:
 
     def add(self, name: str, write: Callable[[Path], None], size: int | None = None) -> Path:
         """Return the file, written by `write` if it is missing. Raises NotCached, and what `write` raises."""
-        if found := self.find(name, size):
-            return found
+        if cached := self.find(name, size):
+            return cached
         path = self.root / name
         half = path.with_name(f"{path.name}.{secrets.token_hex(6)}{HALF}")
         try:
@@ -98,11 +98,11 @@ class FileCache:
             self.tidy()
 
     def _files(self) -> list[tuple[float, int, Path]]:
-        found: list[tuple[float, int, Path]] = []
+        files: list[tuple[float, int, Path]] = []
         for folder, _, names in os.walk(self.root):
             for name in names:
                 path = Path(folder, name)
                 with contextlib.suppress(FileNotFoundError):
                     facts = path.stat()
-                    found.append((facts.st_mtime, facts.st_size, path))
-        return found
+                    files.append((facts.st_mtime, facts.st_size, path))
+        return files

@@ -105,7 +105,7 @@ class Lister:
                 for name in names
                 if name.startswith("account=")
             ]
-            regions = pool.map(lambda one: self.store.folders(f"{one[1]}{one[2]}/"), accounts)
+            regions = pool.map(lambda account: self.store.folders(f"{account[1]}{account[2]}/"), accounts)
             for (kind, _, account), names in zip(accounts, regions, strict=True):
                 places += [
                     (kind, account.removeprefix("account="), name.removeprefix("region="))

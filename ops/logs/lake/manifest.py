@@ -87,14 +87,14 @@ def manifest_from_json(body: bytes, where: str) -> Manifest:
         return Manifest(
             tuple(
                 MadePart(
-                    str(one["name"]),
-                    int(one["size"]),
-                    int(one["rows"]),
-                    int(one["source_bytes"]),
-                    LogFormat(one["kind"]),
-                    frozenset((str(key), str(etag)) for key, etag in one["sources"]),
+                    str(part["name"]),
+                    int(part["size"]),
+                    int(part["rows"]),
+                    int(part["source_bytes"]),
+                    LogFormat(part["kind"]),
+                    frozenset((str(key), str(etag)) for key, etag in part["sources"]),
                 )
-                for one in document["parts"]
+                for part in document["parts"]
             )
         )
     except (ValueError, KeyError, TypeError) as error:

@@ -69,8 +69,8 @@ def _skeletons(messages: pa.Array) -> pa.DictionaryArray:
     data, borders = parts_of(messages.dictionary)
     numbers = messages.indices.to_numpy()
     borders = np.column_stack((borders[numbers], borders[numbers + 1])).ravel()
-    found = pieces(translated(data, _SKELETON), borders).dictionary_encode()
-    return pa.DictionaryArray.from_arrays(found.indices.to_numpy()[::2], found.dictionary)
+    coded = pieces(translated(data, _SKELETON), borders).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(coded.indices.to_numpy()[::2], coded.dictionary)
 
 
 def levels_of(patterns: pa.DictionaryArray) -> pa.DictionaryArray:

@@ -55,19 +55,19 @@ def parse_lines(data: bytes, *, escaped: bool) -> Lines:
         data += b"\n"
     heads = _heads(np.frombuffer(data, np.uint8))
     cut = _cut(data, heads)
-    found = every(cut, 4, 0).dictionary_encode()
-    good = np.array([bool(HEAD.fullmatch(head)) for head in found.dictionary.to_pylist()], bool)
+    heads_coded = every(cut, 4, 0).dictionary_encode()
+    good = np.array([bool(HEAD.fullmatch(head)) for head in heads_coded.dictionary.to_pylist()], bool)
     if not good.all():
-        chosen = good[found.indices.to_numpy()]
+        chosen = good[heads_coded.indices.to_numpy()]
         heads = _Heads(heads.starts[chosen], heads.tabs[chosen], heads.millis[chosen])
         cut = _cut(data, heads)
-        found = every(cut, 4, 0).dictionary_encode()
-    names = [head.decode()[:-1].partition(":")[::2] for head in found.dictionary.to_pylist()]
+        heads_coded = every(cut, 4, 0).dictionary_encode()
+    names = [head.decode()[:-1].partition(":")[::2] for head in heads_coded.dictionary.to_pylist()]
     streams = [unescape(stream) if escaped else stream for _, stream in names]
     text = as_large_text(_unescaped(cut) if escaped else cut)
     return Lines(
-        _coded([group for group, _ in names], found.indices),
-        _coded(streams, found.indices),
+        _coded([group for group, _ in names], heads_coded.indices),
+        _coded(streams, heads_coded.indices),
         pa.array(heads.millis.view("datetime64[ms]")),
         picked(text, 4, 2),
         int(heads.starts[0]) if len(heads.starts) else len(data.strip()),

@@ -116,16 +116,16 @@ def _json(data: bytes, partition: Partition, notes: list[str]) -> pa.Table:
         if not line.strip():
             continue
         try:
-            one = json.loads(line)
+            event = json.loads(line)
             rows.append(
                 (
-                    str(one["account"]),
-                    str(one["region"]),
-                    str(one["group"]),
-                    str(one["stream"]),
-                    int(one["timestamp"]),
-                    _clean(str(one["message"])),
-                    None if one.get("id") is None else str(one["id"]),
+                    str(event["account"]),
+                    str(event["region"]),
+                    str(event["group"]),
+                    str(event["stream"]),
+                    int(event["timestamp"]),
+                    _clean(str(event["message"])),
+                    None if event.get("id") is None else str(event["id"]),
                 )
             )
         except (ValueError, KeyError, TypeError):

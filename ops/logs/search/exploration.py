@@ -16,9 +16,7 @@ from ops.logs.search.model import Filter, Search
 from ops.logs.search.sql import FACETS, Statement
 
 WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 604800)
-AT_ONCE_BYTES = (
-    16 << 20
-)  # of compressed objects: this much is read with one query, however many hours it spans
+AT_ONCE_BYTES = 16 << 20  # of compressed objects that one query reads, whatever the number of hours
 BARS = 80  # of a histogram, at most
 AROUND = 10  # lines of context before and after
 AROUND_SPANS = (timedelta(minutes=1), HOUR, 24 * HOUR)  # searched in this order until there is enough context

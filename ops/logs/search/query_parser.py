@@ -218,16 +218,16 @@ def _slashes_escaped(regex: str) -> str:
     return re.sub(r"(\\.)|/", lambda match: match[1] or r"\/", regex, flags=re.DOTALL)
 
 
-def _filter_text(one: Filter) -> str:
-    sign = "-" if one.negated else ""
-    if one.operator == "glob":
-        return f"{sign}{one.field}:{one.value}"
-    operator = "" if one.operator == "=" else one.operator
-    value = one.value.lower() if one.field == "level" else one.value
-    plain = f"{one.field}:{operator}{value}"
-    if value and parses_as(plain, ParsedQuery((), (Filter(one.field, one.value, one.operator),))):
+def _filter_text(filter_: Filter) -> str:
+    sign = "-" if filter_.negated else ""
+    if filter_.operator == "glob":
+        return f"{sign}{filter_.field}:{filter_.value}"
+    operator = "" if filter_.operator == "=" else filter_.operator
+    value = filter_.value.lower() if filter_.field == "level" else filter_.value
+    plain = f"{filter_.field}:{operator}{value}"
+    if value and parses_as(plain, ParsedQuery((), (Filter(filter_.field, filter_.value, filter_.operator),))):
         return sign + plain
-    return f"{sign}{one.field}:{operator}{_quoted(value)}"
+    return f"{sign}{filter_.field}:{operator}{_quoted(value)}"
 
 
 def parses_as(text: str, query: ParsedQuery) -> bool:

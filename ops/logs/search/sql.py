@@ -54,7 +54,9 @@ def oldest(search: Search, limit: int, *, has_patterns: bool = False) -> Stateme
 
 def _ordered(search: Search, limit: int, order: str, has_patterns: bool) -> Statement:
     ends = f"ORDER BY {order} LIMIT {int(limit)}"
-    if not has_patterns or any(COLUMN.get(one.field, one.field) in MASKED for one in search.filters):
+    if not has_patterns or any(
+        COLUMN.get(filter_.field, filter_.field) in MASKED for filter_ in search.filters
+    ):
         source, values = _source(search, has_patterns)
         return Statement(f"SELECT {ALL} FROM {source} {ends}", values, needles(search.terms))
     # Compute pattern and level of plain events only for the rows in the result.
@@ -137,44 +139,44 @@ def _filters(search: Search, values: _Values) -> list[str]:
     """Return the conditions of the filters; `events` is limited to the scope already."""
     conditions: list[str] = []
     by_field: dict[str, list[Filter]] = {}
-    for one in search.filters:
-        if one.operator in ("=", "glob") and not one.negated:
-            by_field.setdefault(one.field, []).append(one)
+    for filter_ in search.filters:
+        if filter_.operator in ("=", "glob") and not filter_.negated:
+            by_field.setdefault(filter_.field, []).append(filter_)
         else:
-            conditions.append(_filter(one, values))
+            conditions.append(_filter(filter_, values))
     for alternatives in by_field.values():
         conditions += _alternatives(alternatives, values)
     return conditions
 
 
 def _alternatives(filters: Iterable[Filter], values: _Values) -> list[str]:
-    conditions = [_filter(one, values) for one in filters]
+    conditions = [_filter(filter_, values) for filter_ in filters]
     return [f"({' OR '.join(conditions)})"] if conditions else []
 
 
-def _filter(one: Filter, values: _Values) -> str:
-    if one.field.startswith("$"):
-        path = values.add(one.field)
+def _filter(filter_: Filter, values: _Values) -> str:
+    if filter_.field.startswith("$"):
+        path = values.add(filter_.field)
         value = f"CASE WHEN json_valid(message) THEN json_extract_string(message, {path}) END"
     else:
-        value = COLUMN.get(one.field, one.field)
-    condition = _compared(value, one, values)
-    return f"NOT coalesce({condition}, false)" if one.negated else f"({condition})"
+        value = COLUMN.get(filter_.field, filter_.field)
+    condition = _compared(value, filter_, values)
+    return f"NOT coalesce({condition}, false)" if filter_.negated else f"({condition})"
 
 
-def _compared(value: str, one: Filter, values: _Values) -> str:
-    if one.operator == "glob":
-        return f"{value} LIKE {values.add(_like(one.value))} ESCAPE '\\'"
-    if one.operator == "=":
-        return f"{value} = {values.add(one.value)}"
-    text = f"{value} {one.operator} {values.add(one.value)}"
+def _compared(value: str, filter_: Filter, values: _Values) -> str:
+    if filter_.operator == "glob":
+        return f"{value} LIKE {values.add(_like(filter_.value))} ESCAPE '\\'"
+    if filter_.operator == "=":
+        return f"{value} = {values.add(filter_.value)}"
+    text = f"{value} {filter_.operator} {values.add(filter_.value)}"
     try:
-        number = float(one.value)
+        number = float(filter_.value)
     except ValueError:
         return text
     as_number = f"try_cast({value} AS DOUBLE)"
     bound = values.add(number)
-    return f"CASE WHEN {as_number} IS NULL THEN {text} ELSE {as_number} {one.operator} {bound} END"
+    return f"CASE WHEN {as_number} IS NULL THEN {text} ELSE {as_number} {filter_.operator} {bound} END"
 
 
 def _like(glob: str) -> str:

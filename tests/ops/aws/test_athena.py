@@ -58,7 +58,7 @@ def throttled(operation: str) -> ClientError:
 @pytest.mark.parametrize(
     "states", [(throttled("StartQueryExecution"),), ("QUEUED", throttled("GetQueryExecution"))]
 )
-def test_throttling_is_told(monkeypatch: pytest.MonkeyPatch, states: tuple[Any, ...]) -> None:
+def test_throttling_is_reported(monkeypatch: pytest.MonkeyPatch, states: tuple[Any, ...]) -> None:
     with pytest.raises(errors.Throttled, match="Athena") as caught:
         run(monkeypatch, Wrangler(*states))
     assert caught.value.hint
@@ -74,7 +74,7 @@ def test_throttling_is_told(monkeypatch: pytest.MonkeyPatch, states: tuple[Any, 
         ("", errors.AwsError, "The Athena query failed"),
     ],
 )
-def test_a_failure_is_told_in_words(
+def test_a_failure_is_reported_with_a_hint(
     monkeypatch: pytest.MonkeyPatch, reason: str, kind: type[errors.SlipwayError], words: str
 ) -> None:
     with pytest.raises(kind, match=words) as caught:
@@ -82,7 +82,7 @@ def test_a_failure_is_told_in_words(
     assert caught.value.hint
 
 
-def test_an_error_of_awswrangler_s_own_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_awswrangler_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(errors.AwsError, match="odd work group"):
         run(monkeypatch, Wrangler(exceptions.InvalidArgumentValue("odd work group")))
     with pytest.raises(ZeroDivisionError):  # what is nobody's is not dressed up

@@ -1,4 +1,4 @@
-"""Exported logs on the command line: JSON and CSV on a pipe, mistakes marked."""
+"""Exported logs on the command line: JSON and CSV in a pipe, and marked mistakes."""
 
 import csv
 import gzip
@@ -29,7 +29,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -
     return capsys.readouterr().out
 
 
-def test_a_search_prints_an_event_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_prints_one_event_per_line(capsys: pytest.CaptureFixture[str]) -> None:
     lines = said(capsys, "search", "level:error", "--last", "1d", "--limit", "3").splitlines()
     events = [json.loads(line) for line in lines]
     assert len(events) == 3
@@ -67,12 +67,12 @@ def test_an_estimate_names_both_engines(capsys: pytest.CaptureFixture[str]) -> N
     assert found["chosen"] == "duckdb"
 
 
-def test_a_mistake_is_marked_at_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_is_marked_at_its_position(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["logs", "search", "ok levl:error"]) == 1
     assert "ok levl:error\n   ^\nError: There is no field 'levl'" in capsys.readouterr().err
 
 
-def test_what_is_not_known_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_unknown_names_are_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for arguments, words in (
         (["sql", "nope"], "no saved query 'nope'"),
         (["sql", str(tmp_path / "x.sql")], "Cannot read"),
@@ -97,7 +97,7 @@ def test_logs_in_s3_are_compacted_after_a_dry_run(capsys: pytest.CaptureFixture[
     assert said(capsys, "sql", *everything, yesterday) == before
 
 
-def test_hostile_logs_are_plain_lines_on_a_terminal_and_no_formulas_in_csv(
+def test_hostile_logs_are_plain_text_on_a_terminal_and_no_formulas_in_csv(
     capsys: pytest.CaptureFixture[str], cloud: Cloud
 ) -> None:
     hostile.put(cloud.client("s3", "111111111111", "eu-west-1"), "hostile-cli", "111111111111", "eu-west-1")
@@ -116,7 +116,7 @@ def test_hostile_logs_are_plain_lines_on_a_terminal_and_no_formulas_in_csv(
     assert [event["message"] for event in reversed(events)] == list(hostile.MESSAGES)
 
 
-def test_how_far_a_query_is_and_what_was_remarked_are_told_beside_the_answer(
+def test_progress_and_warnings_are_separate_from_the_output(
     capsys: pytest.CaptureFixture[str], cloud: Cloud
 ) -> None:
     assert progress_line(QueryProgress("Read 3 of 12 objects", 0.25)) == " 25% Read 3 of 12 objects"

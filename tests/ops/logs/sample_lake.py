@@ -1,4 +1,4 @@
-"""A dataset in a folder, written as the exporter does, for tests."""
+"""A dataset in a folder, written like the log export writes it, for tests."""
 
 import base64
 import gzip
@@ -23,7 +23,7 @@ HERE = Location("lake")
 
 @dataclass(frozen=True)
 class Made:
-    """An event put into the lake."""
+    """An event in the lake."""
 
     message: str
     seconds: float = 0
@@ -45,7 +45,7 @@ def escape(text: str) -> str:
 
 
 def encode(kind: LogFormat, events: Iterable[Made]) -> bytes:
-    """An object's bytes as they lie in the bucket."""
+    """Return the bytes of an object with the events."""
     events = list(events)
     if kind is LogFormat.CLOUDWATCH:
         return b"".join(gzip.compress(json.dumps(_record(event)).encode()) for event in events)
@@ -83,7 +83,7 @@ def _record(event: Made) -> dict[str, object]:
 
 
 class Lake:
-    """The folder, and an engine over it."""
+    """The folder and an engine for it."""
 
     def __init__(self, root: Path, cache_bytes: int = 1 << 30) -> None:
         self.store = Folder(root / "bucket")
@@ -92,7 +92,7 @@ class Lake:
         self._names = 0
 
     def put(self, kind: LogFormat, events: Iterable[Made], name: str = "") -> str:
-        """Puts the events, which must be of one hour, into an object; its key."""
+        """Put the events, which must be of one hour, into an object; return its key."""
         events = list(events)
         return self.put_bytes(kind, encode(kind, events), events[0].ts, name)
 
@@ -106,12 +106,12 @@ class Lake:
     def rows(
         self, sql: str = "SELECT log_group, log_stream, ts, message FROM events", scope: Scope = DAY
     ) -> list:  # type: ignore[type-arg]
-        """Rows of a query, sorted."""
+        """Return the rows of a query, sorted."""
         table = self._table(sql, scope)
         return sorted(tuple(row.values()) for row in table.to_pylist())
 
     def _table(self, sql: str, scope: Scope) -> pa.Table:
-        """The answer, asked for again where a file that broke off under the reader is read another way."""
+        """Run the query, and run it again if a damaged file must be read another way."""
         try:
             return self.engine.sql(scope, sql, fresh=True).table()
         except DuckDbQueryFailed as error:

@@ -1,4 +1,4 @@
-"""Compaction never changes what is found: before, during, after a crash, with late and doubled events."""
+"""Compaction never changes results: before, during, after a crash, with late and duplicate events."""
 
 import re
 from dataclasses import replace
@@ -36,7 +36,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.mark.parametrize("kind", [LogFormat.RAW, LogFormat.JSON, LogFormat.CLOUDWATCH, LogFormat.OLDER])
-def test_compacted_is_what_it_was(lake: Lake, kind: LogFormat) -> None:
+def test_compaction_does_not_change_the_events(lake: Lake, kind: LogFormat) -> None:
     made = [Made(f"event {n}\nERROR {n}", 600 * n, id=str(n)) for n in range(12)]
     for one in made:
         lake.put(kind, [one])
@@ -50,7 +50,7 @@ def test_compacted_is_what_it_was(lake: Lake, kind: LogFormat) -> None:
     assert compact(lake).results == ()
 
 
-def test_what_comes_late_is_read_beside_the_parts_and_then_joins_them(lake: Lake) -> None:
+def test_late_events_are_read_with_the_parts_and_then_compacted(lake: Lake) -> None:
     lake.put(LogFormat.JSON, [Made("one", 1, id="1"), Made("two", 2, id="2")])
     compact(lake)
     lake.put(LogFormat.JSON, [Made("two", 2, id="2"), Made("late", 3, id="3")])
@@ -61,13 +61,13 @@ def test_what_comes_late_is_read_beside_the_parts_and_then_joins_them(lake: Lake
     assert len(lake.engine.list(DAY, fresh=True).parts) == 2
 
 
-def test_an_hour_that_is_not_over_is_left(lake: Lake) -> None:
+def test_an_incomplete_hour_is_not_compacted(lake: Lake) -> None:
     lake.put(LogFormat.RAW, [Made("now")])
     assert compact(lake, now_h=1).results == ()
 
 
 @pytest.mark.parametrize("broken", ["upload", "put"])
-def test_a_crash_leaves_the_hour_as_it_was_and_a_second_run_mends_it(
+def test_after_a_crash_the_hour_is_unchanged_and_a_second_run_succeeds(
     lake: Lake, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.put(LogFormat.JSON, [Made("one", 1, id="1")])
@@ -106,7 +106,7 @@ def test_an_hour_that_fails_does_not_stop_the_others_of_its_day(
     assert lake.messages() == everything
 
 
-def test_a_faulty_source_stays_as_it_is(lake: Lake) -> None:
+def test_a_damaged_source_is_not_compacted(lake: Lake) -> None:
     lake.put(LogFormat.JSON, [Made("good", id="1")])
     lake.put_bytes(LogFormat.JSON, b"not json\n", name="bad")
     compact(lake)
@@ -116,7 +116,7 @@ def test_a_faulty_source_stays_as_it_is(lake: Lake) -> None:
     assert "not events in JSON" in lake.notes()
 
 
-def test_a_lost_part_is_read_from_its_sources(lake: Lake) -> None:
+def test_a_missing_part_is_read_from_its_sources(lake: Lake) -> None:
     lake.put(LogFormat.JSON, [Made("one", 1, id="1")])
     compact(lake)
     (part,) = lake.engine.list(DAY, fresh=True).parts
@@ -124,7 +124,7 @@ def test_a_lost_part_is_read_from_its_sources(lake: Lake) -> None:
     assert lake.messages() == ["one"]
 
 
-def test_a_manifest_that_is_none_is_told_and_the_sources_are_read(lake: Lake) -> None:
+def test_an_invalid_manifest_is_reported_and_the_sources_are_read(lake: Lake) -> None:
     lake.put(LogFormat.JSON, [Made("one", 1, id="1")])
     lake.put_bytes(LogFormat.COMPACTED, b"{}", name="_manifest.json")
     assert lake.messages() == ["one"]
@@ -132,7 +132,7 @@ def test_a_manifest_that_is_none_is_told_and_the_sources_are_read(lake: Lake) ->
 
 
 @pytest.mark.parametrize("kind", [LogFormat.RAW, LogFormat.JSON, LogFormat.COMPACTED])
-def test_a_cached_file_that_lost_its_end_is_fetched_or_made_again(
+def test_a_truncated_cached_file_is_fetched_or_made_again(
     lake: Lake, kind: LogFormat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake.put(
@@ -152,7 +152,7 @@ def test_a_cached_file_that_lost_its_end_is_fetched_or_made_again(
     assert {path: path.read_bytes() for path in cached if path.exists()} == whole
 
 
-def test_a_part_is_by_group_kind_and_time_and_equals_keep_their_order(lake: Lake) -> None:
+def test_a_part_is_sorted_by_group_pattern_and_time(lake: Lake) -> None:
     made = [("b", 5, "/z"), ("b 1", 4, "/a"), ("a", 9, "/a"), ("b 2", 3, "/a"), ("b 4", 3, "/a")]
     lake.put(LogFormat.RAW, [Made(*one) for one in made])
     compact(lake)

@@ -45,7 +45,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.mark.parametrize("kind", [LogFormat.RAW, LogFormat.JSON, LogFormat.CLOUDWATCH, LogFormat.OLDER])
-def test_every_format_comes_back_exactly(lake: Lake, kind: LogFormat) -> None:
+def test_every_format_is_read_exactly(lake: Lake, kind: LogFormat) -> None:
     made = [Made(text, n, stream=f"s{n % 3}", id=f"id{n}") for n, text in enumerate(NASTY)]
     lake.put(kind, made[:5])
     lake.put(kind, made[5:])
@@ -60,7 +60,7 @@ TEXTS = st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=6)
 
 @settings(max_examples=150, deadline=None)
 @given(TEXTS)
-def test_any_text_survives_the_exact_readers(texts: list[str]) -> None:
+def test_the_exact_readers_preserve_any_text(texts: list[str]) -> None:
     made = [Made(text, n, id=str(n)) for n, text in enumerate(texts)]
     for kind in (LogFormat.RAW, LogFormat.JSON, LogFormat.CLOUDWATCH):
         read = read_object(kind, encode(kind, made), Partition(START), "x")
@@ -69,7 +69,7 @@ def test_any_text_survives_the_exact_readers(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize("kind", [LogFormat.JSON, LogFormat.CLOUDWATCH])
-def test_a_double_is_dropped_and_a_twin_is_not(lake: Lake, kind: LogFormat) -> None:
+def test_a_duplicate_is_dropped_and_an_equal_event_is_not(lake: Lake, kind: LogFormat) -> None:
     twins = [Made("same", 1, id="1"), Made("same", 1, id="2")]
     lake.put(kind, twins)
     lake.put(kind, [*twins, Made("other", 2, id="3")])
@@ -80,7 +80,7 @@ def test_a_double_is_dropped_and_a_twin_is_not(lake: Lake, kind: LogFormat) -> N
     assert lake.messages() == ["elsewhere", "late", "other", "same", "same"]
 
 
-def test_the_scope_cuts_by_time_group_and_place(lake: Lake) -> None:
+def test_the_scope_limits_time_group_account_and_region(lake: Lake) -> None:
     lake.put(LogFormat.RAW, [Made("in", 10, "/a/x"), Made("late", 20, "/a/x"), Made("other", 10, "/b_")])
     ten = Scope(START + timedelta(seconds=10), START + timedelta(seconds=20), groups=("/a/*",))
     assert lake.messages(ten) == ["in"]
@@ -145,7 +145,7 @@ def faulty(kind: LogFormat) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("kind", [LogFormat.RAW, LogFormat.JSON, LogFormat.OLDER])
 @pytest.mark.parametrize("name", ["truncated.gz", "latin1.gz", "plain.gz", "packed"])
-def test_a_faulty_object_spoils_no_other(lake: Lake, kind: LogFormat, name: str) -> None:
+def test_a_damaged_object_does_not_affect_others(lake: Lake, kind: LogFormat, name: str) -> None:
     lake.put(kind, [Made("good", id="1")])
     lake.put_bytes(kind, faulty(kind)[name], name=name)
     for _ in range(2):
@@ -160,7 +160,7 @@ def test_a_faulty_object_spoils_no_other(lake: Lake, kind: LogFormat, name: str)
             assert "before" in found
 
 
-def test_what_is_not_ours_is_passed_over_with_a_word(lake: Lake) -> None:
+def test_objects_outside_the_layout_are_skipped_with_a_note(lake: Lake) -> None:
     lake.put(LogFormat.JSON, [Made("good", id="1")])
     lake.put_bytes(LogFormat.JSON, b"\x89PNG not a log", name="image.png")
     lake.store.put("raw/account=111111111111/region=eu-west-1/date=2026-11-24/readme.txt", b"hello")
@@ -169,7 +169,7 @@ def test_what_is_not_ours_is_passed_over_with_a_word(lake: Lake) -> None:
     assert "readme.txt" in lake.notes()
 
 
-def test_an_object_deleted_after_listing_is_told(lake: Lake) -> None:
+def test_an_object_deleted_after_listing_is_reported(lake: Lake) -> None:
     key = lake.put(LogFormat.JSON, [Made("gone", id="1")])
     lake.put(LogFormat.JSON, [Made("here", id="2")])
     lake.engine.list(DAY)
@@ -223,11 +223,11 @@ def test_parameters_are_bound_and_events_may_be_read_twice(lake: Lake) -> None:
     assert lake.engine.query(DAY, sql, {"text": "a'b", "unused": 1})["n"].to_pylist() == [2]
 
 
-def test_nothing_there_is_an_empty_answer(lake: Lake) -> None:
+def test_an_empty_dataset_gives_an_empty_result(lake: Lake) -> None:
     assert lake.engine.query(DAY, "SELECT * FROM events").num_rows == 0
 
 
-def test_a_query_can_be_stopped(lake: Lake) -> None:
+def test_a_query_can_be_canceled(lake: Lake) -> None:
     stop = threading.Event()
     answer = lake.engine.sql(
         DAY, "SELECT a.range FROM range(3000000) a, range(1000000) b", cancelled=stop.is_set
@@ -255,7 +255,7 @@ def test_many_threads_query_at_once(lake: Lake) -> None:
 
 
 class Looks:
-    """Counts how often the parts of an hour are looked for."""
+    """Counts how often the parts of an hour are searched."""
 
     def __init__(self, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
         loader = lake.engine.loader
@@ -270,7 +270,7 @@ class Looks:
 
 @pytest.fixture
 def searched(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> tuple[Lake, Looks]:
-    """A lake whose one hour has been made into a part and found again."""
+    """A lake with one hour that is cached as a part and remembered."""
     looks = Looks(lake, monkeypatch)
     lake.put(LogFormat.JSON, [Made("first", 1, id="1")])
     for _ in range(2):
@@ -279,7 +279,7 @@ def searched(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> tuple[Lake, Looks]:
     return lake, looks
 
 
-def test_who_asks_again_at_once_looks_for_no_file(searched: tuple[Lake, Looks]) -> None:
+def test_an_immediate_repeat_does_not_look_for_files(searched: tuple[Lake, Looks]) -> None:
     lake, looks = searched
     assert lake.messages() == ["first"]
     assert looks.number == 2
@@ -289,7 +289,7 @@ def test_who_asks_again_at_once_looks_for_no_file(searched: tuple[Lake, Looks]) 
 
 
 @pytest.mark.parametrize("harm", ["gone", "broken off"])
-def test_a_part_that_was_lost_meanwhile_is_made_again(searched: tuple[Lake, Looks], harm: str) -> None:
+def test_a_missing_part_is_made_again(searched: tuple[Lake, Looks], harm: str) -> None:
     lake, _ = searched
     (part,) = (lake.cache.root / "parts").rglob("*.parquet")
     part.unlink() if harm == "gone" else part.write_bytes(part.read_bytes()[:50])

@@ -1,4 +1,4 @@
-"""A watched engine: its progress in words, a stop, remarks, answers within a bound."""
+"""A tracked engine: progress, cancellation, notes, and truncated results."""
 
 import threading
 from pathlib import Path
@@ -12,7 +12,7 @@ from ops.logs.lake.layout import LogFormat
 from tests.ops.logs.sample_lake import DAY, Lake, Made
 
 
-def test_progress_and_remarks_of_a_query(tmp_path: Path) -> None:
+def test_progress_and_notes_of_a_query(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.put(LogFormat.JSON, [Made("one", id="1")])
     lake.put_bytes(LogFormat.JSON, b"no JSON", name="x.gz")
@@ -26,14 +26,14 @@ def test_progress_and_remarks_of_a_query(tmp_path: Path) -> None:
     assert watched.complete
 
 
-def test_an_answer_is_cut_where_it_is_too_large(tmp_path: Path) -> None:
+def test_a_large_result_is_truncated(tmp_path: Path) -> None:
     watched = TrackedEngine(Lake(tmp_path).engine, most_bytes=100_000)
     table = watched.query(DAY, "SELECT range FROM range(10_000_000)")
     assert 100_000 < table.nbytes < 1_000_000
     assert not watched.complete
 
 
-def test_a_stop_reaches_the_engine(tmp_path: Path) -> None:
+def test_cancellation_reaches_the_engine(tmp_path: Path) -> None:
     stop = threading.Event()
     stop.set()
     lake = Lake(tmp_path)

@@ -1,4 +1,4 @@
-"""Texts looked for in raw objects' bytes: what is left out matches nothing, what is in doubt is read."""
+"""Scanning raw objects for texts: skipped lines never match, and ambiguous objects are read whole."""
 
 import gzip
 import re
@@ -22,7 +22,7 @@ HOUR = Partition(START, ACCOUNT, REGION)
 @pytest.mark.parametrize(
     ("term", "found"),
     [
-        (Term("Timeout"), ("meout",)),  # I may be another letter in a message
+        (Term("Timeout"), ("meout",)),  # I can match another letter in a message
         (Term("Timeout", case_sensitive=True), ("timeout",)),
         (Term("(?i)error.*timeout", "regex"), ("error", "meout")),
         (Term("upstream (error|timeout) after", "regex", case_sensitive=True), ("upstream ", " after")),
@@ -35,7 +35,7 @@ HOUR = Partition(START, ACCOUNT, REGION)
         (Term(r"\d+ (?P<x>error)", "regex"), ()),
     ],
 )
-def test_needles_are_what_every_match_holds(term: Term, found: tuple[str, ...]) -> None:
+def test_every_match_contains_the_needles(term: Term, found: tuple[str, ...]) -> None:
     assert needles([term]) == found
 
 
@@ -72,7 +72,7 @@ REGEXES = st.lists(
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(st.one_of(TEXT.map(Term), REGEXES.map(lambda p: Term(p, "regex"))), TEXT, st.booleans())
-def test_a_line_whose_message_matches_holds_all_needles(term: Term, message: str, cased: bool) -> None:
+def test_a_line_with_a_matching_message_contains_all_needles(term: Term, message: str, cased: bool) -> None:
     flags = 0 if cased else re.IGNORECASE
     regex = term.text if term.kind == "regex" else re.escape(term.text)
     try:
@@ -92,7 +92,7 @@ def taken(tmp_path: Path, body: bytes, *texts: str) -> list[str] | None:
     return [message for table in scan.tables() for message in table["message"].to_pylist()]
 
 
-def test_lines_that_hold_every_text_become_events(tmp_path: Path) -> None:
+def test_lines_that_contain_every_text_become_events(tmp_path: Path) -> None:
     made = [
         Made("an ERROR: timeout"),
         Made("error alone"),
@@ -113,7 +113,7 @@ def test_lines_that_hold_every_text_become_events(tmp_path: Path) -> None:
         "/g:s\t1795410000000\terror, and\nits message goes on\n",
     ],
 )
-def test_what_is_in_doubt_is_read_whole(tmp_path: Path, text: str) -> None:
+def test_ambiguous_lines_make_the_object_be_read_whole(tmp_path: Path, text: str) -> None:
     assert taken(tmp_path, gzip.compress(text.encode()), "error") is None
 
 
@@ -123,7 +123,7 @@ def test_damaged_objects_are_read_whole(tmp_path: Path) -> None:
     assert taken(tmp_path, gzip.compress(b"/g:s\t1795410000000\terror \xff\n"), "error") is None
 
 
-def test_a_text_that_is_everywhere_is_no_shortcut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_very_frequent_text_is_not_scanned_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.logs.engines.scanning.KEPT_BYTES", 200)
     lake = Lake(tmp_path)
     for n in range(20):
@@ -132,9 +132,7 @@ def test_a_text_that_is_everywhere_is_no_shortcut(tmp_path: Path, monkeypatch: p
     assert [event.message for event in found] == [f"error number {n}" for n in reversed(range(20))]
 
 
-def test_hours_that_are_known_to_hold_little_are_asked_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_small_hours_are_read_with_one_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake(tmp_path)
     for hour in range(8):
         lake.put(LogFormat.RAW, [Made(f"error {hour}", 3600 * hour)])
@@ -154,7 +152,7 @@ def test_hours_that_are_known_to_hold_little_are_asked_at_once(
         return [event.message for event in found]
 
     assert newest() == wanted
-    assert len(scopes) > 1  # nothing was known: hour by hour, and more
+    assert len(scopes) > 1  # sizes are not remembered: one query per hour
     lake.engine.list(DAY)
     assert newest() == wanted
     assert scopes == [DAY]

@@ -84,7 +84,7 @@ def events() -> duckdb.DuckDBPyConnection:
         "SELECT 'it''s ? $p slipway_parameter_p' AS x, $p AS y FROM events LIMIT 1",
     ],
 )
-def test_both_engines_answer_the_same(events: duckdb.DuckDBPyConnection, sql: str) -> None:
+def test_both_engines_return_the_same(events: duckdb.DuckDBPyConnection, sql: str) -> None:
     values = {name: {"n": 5, "p": "error"}[name] for name in parameters_of(sql)}
     assert run_translated(events, sql, values) == events.execute(sql, values).fetchall()
 
@@ -132,7 +132,7 @@ def test_the_rules_are_needed(events: duckdb.DuckDBPyConnection) -> None:
     assert run_athena(events, sql) == [(None,)] != events.execute(sql).fetchall()
 
 
-def test_parameters_are_bound_by_position_never_pasted() -> None:
+def test_parameters_are_bound_by_position() -> None:
     translated = to_athena("SELECT $b AS x FROM events WHERE message = $a AND id = $b")
     assert translated.parameters == ("b", "a", "b")
     assert translated.sql.count("?") == 3
@@ -145,7 +145,7 @@ def test_parameters_are_bound_by_position_never_pasted() -> None:
         "SELECT DISTINCT ON (log_group) log_group, ts FROM events ORDER BY log_group, ts",
     ],
 )
-def test_an_order_stands_outside_of_subqueries_where_athena_keeps_it(sql: str) -> None:
+def test_order_by_is_outside_of_subqueries(sql: str) -> None:
     outermost = sqlglot.parse_one(to_athena(sql).sql, read="athena")
     assert outermost.args["order"]
     if "LIMIT" in sql:
@@ -153,7 +153,7 @@ def test_an_order_stands_outside_of_subqueries_where_athena_keeps_it(sql: str) -
         assert not outermost.args["from_"].this.find(exp.Limit)
 
 
-def test_what_is_approximate_is_said() -> None:
+def test_approximate_results_are_noted() -> None:
     assert "approximate" in to_athena("SELECT median(length(message)) FROM events").notes[0]
 
 
@@ -174,7 +174,9 @@ def test_what_is_approximate_is_said() -> None:
         ("SELECT DISTINCT ON (id) id FROM events ORDER BY id, ts", (1, 53), "cannot order by this"),
     ],
 )
-def test_what_athena_cannot_do_is_told_at_its_place(sql: str, place: tuple[int, int], words: str) -> None:
+def test_unsupported_syntax_is_reported_with_its_position(
+    sql: str, place: tuple[int, int], words: str
+) -> None:
     with pytest.raises(QueryError) as raised:
         to_athena(sql)
     assert words in str(raised.value)
@@ -195,7 +197,9 @@ def test_what_athena_cannot_do_is_told_at_its_place(sql: str, place: tuple[int, 
         ("SELECT (1", (1, 9), "Syntax error"),
     ],
 )
-def test_a_mistake_in_the_sql_is_told_at_its_place(sql: str, place: tuple[int, int], words: str) -> None:
+def test_a_mistake_in_the_sql_is_reported_with_its_position(
+    sql: str, place: tuple[int, int], words: str
+) -> None:
     with pytest.raises(QueryError) as raised:
         check(sql)
     assert words in str(raised.value)

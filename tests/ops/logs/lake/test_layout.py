@@ -1,4 +1,4 @@
-"""Keys, partitions, and the runs of keys that a scope lists."""
+"""Keys, partitions, and the key ranges that a scope lists."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,13 +28,13 @@ def scope(hours: float = 1, **more: Any) -> Scope:
         ),
     ],
 )
-def test_a_key_says_where_its_events_belong(kind: LogFormat, expected: str) -> None:
+def test_a_key_names_format_and_partition(kind: LogFormat, expected: str) -> None:
     assert folder(HERE, kind, PLACE) == expected
     assert parse(HERE, f"{expected}a/b.gz") == (kind, PLACE, "a/b.gz")
 
 
 @pytest.mark.parametrize("kind", [LogFormat.CLOUDWATCH, LogFormat.OLDER])
-def test_a_kind_by_arrival_names_no_account(kind: LogFormat) -> None:
+def test_formats_by_arrival_name_no_account(kind: LogFormat) -> None:
     key = folder(HERE, kind, PLACE) + "x"
     assert parse(HERE, key) == (kind, Partition(TEN), "x")
 
@@ -50,11 +50,11 @@ def test_a_kind_by_arrival_names_no_account(kind: LogFormat) -> None:
         "team/readme.txt",
     ],
 )
-def test_a_key_that_is_not_ours_is_told(key: str) -> None:
+def test_a_key_outside_the_layout_is_rejected(key: str) -> None:
     assert parse(HERE, key) is None
 
 
-def test_a_scope_lists_one_run_of_keys_a_place() -> None:
+def test_a_scope_lists_one_key_range_per_account_and_region() -> None:
     places = [
         (LogFormat.RAW, "111111111111", "eu-west-1"),
         (LogFormat.RAW, "222222222222", "eu-west-1"),
@@ -65,7 +65,7 @@ def test_a_scope_lists_one_run_of_keys_a_place() -> None:
     assert span.before == span.prefix + "date=2026-11-24/hour=12/"
 
 
-def test_what_lies_by_arrival_is_looked_for_a_little_around() -> None:
+def test_formats_by_arrival_are_listed_with_a_margin() -> None:
     (span,) = spans(HERE, scope(1), [(LogFormat.OLDER, "", "")])
     assert (span.after, span.before) == ("team/2026/11/24/08/", "team/2026/11/24/12/")
 
@@ -75,7 +75,7 @@ def test_a_range_ends_before_its_end() -> None:
     assert Scope(TEN + HOUR / 2, TEN + HOUR * 1.5).hours == [TEN, TEN + HOUR]
 
 
-def test_an_empty_range_and_a_time_without_a_zone_are_refused() -> None:
+def test_an_empty_range_and_a_time_without_a_zone_are_rejected() -> None:
     with pytest.raises(InputError, match="ends before it starts"):
         Scope(TEN, TEN)
     with pytest.raises(InputError, match="no time zone"):

@@ -1,4 +1,4 @@
-"""The processor's raw lines, read by each of the readers: group, stream and message come back exactly."""
+"""The log processor's raw lines with each of the readers: group, stream, and message are exact."""
 
 import base64
 import gzip
@@ -32,7 +32,7 @@ HOSTILE = "a\tb\\tc\nd\\\\n\re\\"
 
 
 def processed(stream: str, messages: list[str]) -> bytes:
-    """The lines that the processor makes of one subscription record."""
+    """Return the lines that the log processor writes for one subscription record."""
     module = load("log_processor", FORMAT="raw", STREAM="s", BUCKET="b", PREFIX="")
     record = {
         "messageType": "DATA_MESSAGE",
@@ -52,7 +52,7 @@ def processed(stream: str, messages: list[str]) -> bytes:
 
 @settings(max_examples=150, deadline=None)
 @given(STREAMS, MESSAGES)
-def test_the_exact_reader_turns_every_line_back(stream: str, messages: list[str]) -> None:
+def test_the_exact_reader_restores_every_line(stream: str, messages: list[str]) -> None:
     read = parse_lines(processed(stream, messages), escaped=True)
     assert read.lost_bytes == 0
     assert read.log_group.to_pylist() == [GROUP] * len(messages)
@@ -82,7 +82,7 @@ def test_a_stream_of_the_longest_name_is_read() -> None:
     assert parse_lines(processed(stream, ["x"]), escaped=True).log_stream.to_pylist() == [stream]
 
 
-def test_duckdbs_reader_turns_it_back(tmp_path: Path) -> None:
+def test_duckdbs_reader_restores_every_line(tmp_path: Path) -> None:
     folder = tmp_path / f"account={ACCOUNT}" / f"region={REGION}"
     folder.mkdir(parents=True)
     (folder / "x.txt").write_bytes(processed(HOSTILE, [HOSTILE, ""]))
@@ -93,7 +93,7 @@ def test_duckdbs_reader_turns_it_back(tmp_path: Path) -> None:
     assert found.fetchall() == [(GROUP, HOSTILE, ""), (GROUP, HOSTILE, HOSTILE)]
 
 
-def test_athenas_sql_turns_it_back() -> None:
+def test_athenas_sql_restores_every_line() -> None:
     table = GlueTable(
         name="logs_raw",
         columns=("origin", "timestamp", "message"),

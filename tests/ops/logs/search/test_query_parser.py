@@ -1,4 +1,4 @@
-"""The search bar's language: what each form means, mistakes at their place, and back to text."""
+"""The language of the search bar: every form, mistakes with their position, and formatting."""
 
 import string
 
@@ -60,7 +60,9 @@ FILTERS = st.one_of(
         ("$.items[0].id:=7", (), (Filter("$.items[0].id", "7"),)),
     ],
 )
-def test_what_a_text_means(text: str, terms: tuple[Term, ...], filters: tuple[Filter, ...]) -> None:
+def test_a_text_is_parsed_into_terms_and_filters(
+    text: str, terms: tuple[Term, ...], filters: tuple[Filter, ...]
+) -> None:
     assert parse(text) == ParsedQuery(terms, filters)
 
 
@@ -81,7 +83,7 @@ def test_what_a_text_means(text: str, terms: tuple[Term, ...], filters: tuple[Fi
         ('group:"a"b', 10, "Unexpected text after the value"),
     ],
 )
-def test_a_mistake_is_told_at_its_place(text: str, column: int, words: str) -> None:
+def test_a_mistake_is_reported_with_its_position(text: str, column: int, words: str) -> None:
     with pytest.raises(QueryError) as raised:
         parse(text)
     assert words in str(raised.value)
@@ -98,6 +100,6 @@ def test_a_mistake_in_a_later_line_is_marked_there() -> None:
 
 
 @given(st.lists(TERMS, max_size=3), st.lists(FILTERS, max_size=3))
-def test_back_to_text_and_again(terms: list[Term], filters: list[Filter]) -> None:
+def test_formatting_and_parsing_round_trips(terms: list[Term], filters: list[Filter]) -> None:
     query = ParsedQuery(tuple(terms), tuple(filters))
     assert parse(text_of(query)) == query
