@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ops.logs.lake.layout import Kind, Location, Partition, folder
+from ops.logs.lake.layout import Location, LogFormat, Partition, folder
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
 HOURS = 24
@@ -93,11 +93,11 @@ def escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-def encode(kind: Kind, batch: list[Event]) -> bytes:
+def encode(kind: LogFormat, batch: list[Event]) -> bytes:
     """Return the uncompressed content of an object of this kind with the batch."""
-    if kind is Kind.RAW:
+    if kind is LogFormat.RAW:
         return "".join(f"{g}:{s}\t{t}\t{escape(m)}\n" for g, s, t, m in batch).encode()
-    if kind is Kind.OLDER:
+    if kind is LogFormat.OLDER:
         return "".join(f"{g}:{s}\t{t}\t{m}\n" for g, s, t, m in batch).encode()
     source = {"account": ACCOUNT, "region": REGION}
     return b"".join(
@@ -111,7 +111,7 @@ def encode(kind: Kind, batch: list[Event]) -> bytes:
     )
 
 
-def write(root: Path, kind: Kind, count: int, *, seed: int = 1, packed: bool = True) -> int:
+def write(root: Path, kind: LogFormat, count: int, *, seed: int = 1, packed: bool = True) -> int:
     """Write a day of `count` events as files below `root`, and return their uncompressed size in bytes."""
     total = 0
     for hour in range(HOURS):

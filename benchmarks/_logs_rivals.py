@@ -8,7 +8,7 @@ from typing import Any
 import chdb
 import polars as pl
 
-PATTERN = "(?i)error.*timeout"
+REGEX = "(?i)error.*timeout"
 DURATION = r"Duration: ([0-9.]+)"
 MASKED = r"\b[0-9a-fA-F]*[0-9][0-9a-fA-F]*\b|[0-9]+"
 RunQuery = Callable[[], Any]
@@ -38,12 +38,12 @@ def polars_queries(parts: list[Path], hour: list[Path], group: str) -> dict[str,
     duration = message.str.extract(DURATION, 1).cast(pl.Float64)
     percentiles = [duration.quantile(q, "linear").alias(str(q)) for q in (0.5, 0.95, 0.99)]
     reports = (pl.col("log_group") == group) & message.str.starts_with("REPORT")
-    top = message.str.replace_all(MASKED, "*").alias("template")
+    top = message.str.replace_all(MASKED, "*").alias("pattern")
     errors = events.filter(pl.col("level") == "ERROR")
     every5 = pl.col("ts").dt.truncate("5m")
     return {
         "Q1": lambda: events.group_by("log_group").len().collect(),
-        "Q2": lambda: events.filter(message.str.contains(PATTERN)).top_k(100, by="ts").collect(),
+        "Q2": lambda: events.filter(message.str.contains(REGEX)).top_k(100, by="ts").collect(),
         "Q3": lambda: one.filter(reports).select(percentiles).collect(),
         "Q4": lambda: errors.group_by(every5, "log_group").len().collect(),
         "Q5": lambda: events.group_by(top).len().top_k(20, by="len").collect(),
@@ -57,7 +57,7 @@ def chdb_queries(parts: str, hour: str, group: str) -> dict[str, RunQuery]:
     masked = MASKED.replace("\\", "\\\\")
     queries = {
         "Q1": f"SELECT log_group, count() AS n FROM {events} GROUP BY 1",
-        "Q2": f"SELECT * FROM {events} WHERE match(message, '{PATTERN}') ORDER BY ts DESC LIMIT 100",
+        "Q2": f"SELECT * FROM {events} WHERE match(message, '{REGEX}') ORDER BY ts DESC LIMIT 100",
         "Q3": f"SELECT quantilesExactInclusive(0.5, 0.95, 0.99)({duration}) AS q FROM {one} WHERE {reports}",
         "Q4": f"SELECT toStartOfFiveMinutes(ts) AS t, log_group, count() AS n FROM {events} "
         "WHERE level = 'ERROR' GROUP BY 1, 2",

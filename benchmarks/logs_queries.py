@@ -24,18 +24,18 @@ import _logs_data as logs_data
 import chdb
 import duckdb
 import polars
-from _logs_rivals import PATTERN, chdb_queries, chdb_raw_groups, polars_queries, shell
+from _logs_rivals import REGEX, chdb_queries, chdb_raw_groups, polars_queries, shell
 
 from ops import embedded
 from ops.aws.cloud import Cloud
-from ops.aws.s3.objects import Bucket, Listed
+from ops.aws.s3.objects import Bucket, ListedObject
 from ops.embedded.accounts import endpoint
 from ops.logs.compaction.local import plan_compaction
 from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.lake.cache import FileCache
-from ops.logs.lake.layout import HOUR, Kind, Location, Partition, Scope, folder
+from ops.logs.lake.layout import HOUR, Location, LogFormat, Partition, Scope, folder
 from ops.logs.lake.listing import Lister
-from ops.logs.lake.store import Folder, Store
+from ops.logs.lake.store import Folder, ObjectStore
 from ops.logs.search import exploration
 from ops.logs.search.model import Search, Term
 from ops.settings import Settings
@@ -44,7 +44,7 @@ EVENTS = 1_200_000
 PLACE = Location("bench")
 MEMORY_BYTES = 1_100_000_000
 DAY = Scope(logs_data.DAY, logs_data.DAY + timedelta(hours=24))
-SEARCH = Search(DAY, (Term(PATTERN.removeprefix("(?i)"), "regex"),))
+SEARCH = Search(DAY, (Term(REGEX.removeprefix("(?i)"), "regex"),))
 GROUP = "/aws/lambda/service-07"
 NOON = Scope(logs_data.DAY + 12 * HOUR, logs_data.DAY + 13 * HOUR, (logs_data.ACCOUNT,), (), (GROUP,))
 DURATION = "CAST(regexp_extract(message, 'Duration: ([0-9.]+)', 1) AS DOUBLE)"
@@ -54,14 +54,14 @@ SQL = {
     "WHERE message LIKE 'REPORT%'",
     "Q4": "SELECT time_bucket(INTERVAL 5 MINUTE, ts) AS t, log_group, count(*) AS n FROM events "
     "WHERE level = 'ERROR' GROUP BY 1, 2",
-    "Q5": "SELECT template, count(*) AS n FROM events GROUP BY 1 ORDER BY 2 DESC LIMIT 20",
+    "Q5": "SELECT pattern, count(*) AS n FROM events GROUP BY 1 ORDER BY 2 DESC LIMIT 20",
 }
 TITLES = {
     "Q1": "count per group",
     "Q2": "latest 100",
     "Q3": "percentiles of REPORT lines, one group and hour",
     "Q4": "errors per 5 minutes and group",
-    "Q5": "top 20 templates",
+    "Q5": "top 20 patterns",
 }
 
 
@@ -76,7 +76,7 @@ def _seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def engine(root: Path, cache: str = "cache", store: Store | None = None) -> DuckDbEngine:
+def engine(root: Path, cache: str = "cache", store: ObjectStore | None = None) -> DuckDbEngine:
     place = Location(store.name if store else "bench")
     return DuckDbEngine(store or Folder(root), place, FileCache(root.parent / cache, 1 << 36))
 
@@ -116,10 +116,10 @@ def row(name: str, ours: float, theirs: float, target: str, rival: str) -> None:
 def raw_bars(lake: Path, unpacked: Path) -> None:
     files = f"find {lake}/raw -name '*.gz' -print0 | xargs -0 cat"
     gzipped, plain_text = engine(lake), engine(unpacked, "cache-plain")
-    expected = int(shell(f"{files} | gzip -dc | rg -c '{PATTERN}'") or 0)
+    expected = int(shell(f"{files} | gzip -dc | rg -c '{REGEX}'") or 0)
     matches = exploration.count(gzipped, SEARCH)
     assert matches == expected, f"{matches} matches, but ripgrep has {expected}"
-    theirs = best(lambda: shell(f"{files} | gzip -dc | rg '{PATTERN}' | tail -100"))
+    theirs = best(lambda: shell(f"{files} | gzip -dc | rg '{REGEX}' | tail -100"))
     row("raw gzip, latest 100", best(lambda: run_query(gzipped, "Q2")), theirs, "≤0.5", "zcat | rg")
     row(
         "raw gzip, count of all matches",
@@ -166,9 +166,7 @@ def compacted_bars(lake: Path, unpacked: Path) -> None:
         seconds = best(lambda name=name: run_query(compacted, name))  # type: ignore[misc]
         row(f"compacted, {title}", seconds, times[rival], "≤0.2" if name == "Q5" else "≤1.0", rival)
         if name == "Q2":
-            theirs = best(
-                lambda: shell(f"rg --threads 2 --no-filename '{PATTERN}' {unpacked}/raw | tail -100")
-            )
+            theirs = best(lambda: shell(f"rg --threads 2 --no-filename '{REGEX}' {unpacked}/raw | tail -100"))
             row(f"compacted, {title}", seconds, theirs, "≤1.0", "rg on raw")
 
 
@@ -205,7 +203,7 @@ class Keys:
     def __init__(self, accounts: int, hours: int) -> None:
         self._accounts = [logs_data.account(number) for number in range(accounts)]
         self._keys = sorted(
-            folder(PLACE, Kind.RAW, Partition(DAY.start + hour * HOUR, account, logs_data.REGION))
+            folder(PLACE, LogFormat.RAW, Partition(DAY.start + hour * HOUR, account, logs_data.REGION))
             + f"{number:03}.gz"
             for account in self._accounts
             for hour in range(hours)
@@ -216,9 +214,9 @@ class Keys:
         below = {"": ["raw"], "raw/": [f"account={account}" for account in self._accounts]}
         return below.get(prefix, [f"region={logs_data.REGION}"])
 
-    def list(self, prefix: str, after: str = "", before: str = "") -> Iterator[Listed]:
+    def list(self, prefix: str, after: str = "", before: str = "") -> Iterator[ListedObject]:
         first, end = bisect_left(self._keys, max(prefix, after)), bisect_left(self._keys, before)
-        return (Listed(key, 9, "etag") for key in self._keys[first:end])
+        return (ListedObject(key, 9, "etag") for key in self._keys[first:end])
 
 
 def listing() -> None:
@@ -280,7 +278,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="slipway-bench-") as name:
         Path(name).chmod(0o711)  # started by root, the embedded cloud runs PostgreSQL as another user
         lake, unpacked = Path(name, "lake"), Path(name, "plain")
-        size = logs_data.write(lake, Kind.RAW, events)
+        size = logs_data.write(lake, LogFormat.RAW, events)
         plain(unpacked, lake)
         packed = sum(path.stat().st_size for path in lake.rglob("*.gz"))
         rg = shell("rg --version").split("\n")[0] or sys.exit(

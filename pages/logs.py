@@ -1,4 +1,4 @@
-"""Exported logs: search, histogram, facets, events with their context, templates, SQL."""
+"""The Logs page: search exported logs, with histogram, facets, context, patterns, and SQL."""
 
 import streamlit as st
 
@@ -15,17 +15,17 @@ st.title("Logs")
 search_bar.hide_plain_export()
 
 try:
-    source = logs_data.source(bench, view.dataset)
+    dataset = logs_data.dataset(bench, view.dataset)
 except NotFound as error:
     empty_state(plain(str(error)), plain(error.hint))
     st.stop()
-st.caption(f"Exported to {plain(source.name)}")
+st.caption(f"Dataset: {plain(dataset.name)}")
 
 search_bar.show_bar(bench, view)
 try:
     search = view.search(search_bar.now())
-    with st.spinner("Listing what there is…", show_time=True):
-        estimate = logs_data.estimate(source, source.name, search.scope, view.engine)
+    with st.spinner("Listing objects…", show_time=True):
+        estimate = logs_data.estimate(dataset, dataset.name, search.scope, view.engine)
 except InputError as error:
     search_bar.show_query_error(error)
     st.stop()
@@ -35,8 +35,8 @@ except SlipwayError as error:
 
 search_bar.show_engine(view, estimate)
 if view.view == "sql":
-    sql_mode.show_sql(bench, source, estimate, view, search)
-elif view.view == "templates":
-    logs_views.show_templates(source, estimate, view, search)
+    sql_mode.show_sql(bench, dataset, estimate, view, search)
+elif view.view == "patterns":
+    logs_views.show_patterns(dataset, estimate, view, search)
 else:
-    logs_views.show_found(source, estimate, view, search)
+    logs_views.show_events_view(dataset, estimate, view, search)

@@ -1,7 +1,7 @@
--- title: 5xx by interval
--- description: Requests and server errors from access logs, in the common or combined format or as JSON with a status.
--- parameter: minutes integer = 5 -- Width of an interval in minutes
--- parameter: status_field text = $.status -- Where a JSON message holds the status
+-- title: 5xx errors over time
+-- description: Requests and server errors from access logs in the common or combined format, or in JSON with a status field.
+-- parameter: minutes integer = 5 -- Interval in minutes
+-- parameter: status_field text = $.status -- JSON path of the status
 -- chart: line time percent log_group
 WITH requests AS (
   SELECT

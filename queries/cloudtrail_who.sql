@@ -1,9 +1,9 @@
 -- title: Who did what
--- description: Calls by identity from CloudTrail events, refused ones counted apart. Reads are left out unless wanted.
--- parameter: reads text = no -- yes: also calls that only read
--- parameter: top integer = 200 -- How many
+-- description: API calls by identity from CloudTrail events, with the number of failed calls. Excludes read-only calls by default.
+-- parameter: reads text = no -- yes: include read-only calls
+-- parameter: top integer = 200 -- Number of rows
 WITH parsed AS (
-  -- NULL where the message is no JSON: nothing below can fail on it.
+  -- NULL if the message is not JSON, so that the expressions below cannot fail.
   SELECT ts, CASE WHEN json_valid(message) AND message LIKE '%"eventSource"%' THEN message END AS event
   FROM events
 ), calls AS (
@@ -27,7 +27,7 @@ SELECT
   call,
   region,
   count(*) AS calls,
-  count(error) AS refused,
+  count(error) AS failed,
   min(ts) AS first_seen,
   max(ts) AS last_seen
 FROM calls

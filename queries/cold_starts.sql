@@ -1,5 +1,5 @@
 -- title: Cold starts by function
--- description: How many invocations began cold and how long their initialization took, from the REPORT lines.
+-- description: Cold starts and their init duration for each Lambda function, from REPORT lines.
 -- chart: bar cold_starts log_group
 WITH reports AS (
   SELECT

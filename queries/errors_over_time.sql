@@ -1,6 +1,6 @@
 -- title: Errors over time
--- description: Events of level ERROR and FATAL by interval, for each log group.
--- parameter: minutes integer = 5 -- Width of an interval in minutes
+-- description: Events with the level ERROR or FATAL by interval, for each log group.
+-- parameter: minutes integer = 5 -- Interval in minutes
 -- chart: bar time errors log_group
 SELECT
   time_bucket(INTERVAL ($minutes) MINUTE, ts) AS time,

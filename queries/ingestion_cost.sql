@@ -1,6 +1,6 @@
--- title: Ingestion by group and what it costs
--- description: Bytes of message by log group, and what CloudWatch Logs charges to take them in. 26 bytes are added an event, as CloudWatch counts them.
--- parameter: dollars_gb number = 0.50 -- Dollars a GB taken in (standard class, us-east-1)
+-- title: Ingestion cost by log group
+-- description: Ingested bytes by log group, and what CloudWatch Logs charges for them. Includes the 26 bytes per event that CloudWatch Logs adds.
+-- parameter: dollars_gb number = 0.50 -- Price per ingested GB (Standard log class, us-east-1)
 -- chart: bar dollars log_group
 SELECT
   account,

@@ -1,7 +1,7 @@
 -- title: Lambda cost by function
--- description: GB-seconds and dollars from the REPORT lines: billed duration times memory, and the price of a request.
--- parameter: gb_second number = 0.0000166667 -- Dollars a GB-second (x86, us-east-1; arm64: 0.0000133334)
--- parameter: million_requests number = 0.20 -- Dollars a million requests
+-- description: GB-seconds and cost from REPORT lines: billed duration times memory, plus the price per request.
+-- parameter: gb_second number = 0.0000166667 -- Price per GB-second (x86, us-east-1; arm64: 0.0000133334)
+-- parameter: million_requests number = 0.20 -- Price per million requests
 -- chart: bar dollars log_group
 WITH reports AS (
   SELECT

@@ -1,7 +1,7 @@
 -- title: Latency percentiles
--- description: Exact p50, p95 and p99 for each log group: of JSON messages with a latency, of access logs that end in one, of Lambda's REPORT lines.
--- parameter: field text = $.latency_ms -- Where a JSON message holds the latency
--- parameter: pattern text = (?:^|[ =])([0-9]+[.][0-9]+)s?$ -- Finds it in access logs; the first group is the number
+-- description: Exact p50, p95, and p99 for each log group, from JSON messages with a latency field, access logs that end with the latency, and Lambda REPORT lines.
+-- parameter: field text = $.latency_ms -- JSON path of the latency
+-- parameter: regex text = (?:^|[ =])([0-9]+[.][0-9]+)s?$ -- Regular expression for access logs; its first group is the latency
 -- chart: bar p95 log_group
 WITH latencies AS (
   SELECT
@@ -10,12 +10,12 @@ WITH latencies AS (
       CASE
         WHEN json_valid(message) THEN json_extract_string(message, $field)
         WHEN message LIKE 'REPORT RequestId: %' THEN nullif(regexp_extract(message, 'RequestId: \S+\s+Duration: ([0-9.]+) ms', 1), '')
-        WHEN regexp_matches(message, '" [1-5][0-9][0-9] ([0-9]+|-)') THEN nullif(regexp_extract(message, $pattern, 1), '')
+        WHEN regexp_matches(message, '" [1-5][0-9][0-9] ([0-9]+|-)') THEN nullif(regexp_extract(message, $regex, 1), '')
       END AS DOUBLE
     ) AS latency
   FROM events
 ), by_value AS (
-  -- Counting equal values first keeps this exact and small at any size.
+  -- Counting equal values first keeps the percentiles exact and the query small.
   SELECT log_group, latency, count(*) AS requests
   FROM latencies
   WHERE latency IS NOT NULL

@@ -1,6 +1,6 @@
 -- title: Rejected VPC flows
--- description: Who was refused where, from VPC flow logs in the default format (version 2).
--- parameter: top integer = 100 -- How many
+-- description: Rejected traffic by source and destination, from VPC flow logs in the default format (version 2).
+-- parameter: top integer = 100 -- Number of rows
 WITH flows AS (
   SELECT
     ts,

@@ -1,6 +1,6 @@
 -- title: Slowest Lambda invocations
--- description: Invocations by duration, from the REPORT lines, with memory and cold start.
--- parameter: top integer = 100 -- How many
+-- description: Invocations with the longest duration, with memory and cold start, from REPORT lines.
+-- parameter: top integer = 100 -- Number of invocations
 WITH reports AS (
   SELECT
     ts,

@@ -1,8 +1,8 @@
--- title: Gaps in a stream
--- description: Times in which a stream that writes regularly was silent, longest first.
--- parameter: minutes integer = 10 -- Shortest silence that counts, in minutes
--- parameter: log_group text = % -- Log group, % for any text
--- parameter: top integer = 100 -- How many
+-- title: Gaps in log streams
+-- description: Periods without events in each log stream, longest first.
+-- parameter: minutes integer = 10 -- Minimum gap in minutes
+-- parameter: log_group text = % -- Log group; % matches any text
+-- parameter: top integer = 100 -- Number of gaps
 WITH steps AS (
   SELECT
     account,

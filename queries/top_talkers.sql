@@ -1,6 +1,6 @@
 -- title: Top talkers by bytes
--- description: Which addresses exchange the most, from VPC flow logs in the default format (version 2).
--- parameter: top integer = 50 -- How many
+-- description: Address pairs with the most traffic, from VPC flow logs in the default format (version 2).
+-- parameter: top integer = 50 -- Number of pairs
 -- chart: bar bytes source
 WITH flows AS (
   SELECT

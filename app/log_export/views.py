@@ -5,7 +5,7 @@ import streamlit as st
 from app.log_export import data
 from app.shared.components import empty_state, plain
 from app.shared.session import Workbench
-from ops.logs.known_exports import KnownExport, list_known
+from ops.logs.known_exports import KnownExport, list_known_exports
 
 
 def select_export(bench: Workbench) -> KnownExport:
@@ -17,7 +17,8 @@ def select_export(bench: Workbench) -> KnownExport:
             f"Cannot read {plain(where)}: {plain(str(reading.error))}", icon=":material/visibility_off:"
         )
     options = {
-        _label(known_export): known_export for known_export in list_known(bench.cloud, exports.central)
+        _label(known_export): known_export
+        for known_export in list_known_exports(bench.cloud, exports.central)
     }
     if not options:
         return KnownExport()

@@ -13,7 +13,7 @@ Row = Mapping[str, Any]
 
 BRUSH = "brush"
 OTHER = "no level"
-COLOURS = {
+COLORS = {
     "FATAL": "#8f1d2c",
     "ERROR": "#d03f4b",
     "WARN": "#d99a2b",
@@ -28,18 +28,18 @@ MOST_BARS = 30
 
 
 def histogram(
-    found: Sequence[Row], width: timedelta, start: datetime, end: datetime, zone: tzinfo
+    counts: Sequence[Row], width: timedelta, start: datetime, end: datetime, zone: tzinfo
 ) -> alt.Chart:
-    """Bars of events by level over the whole range; dragging over them is the selection BRUSH."""
-    rows = _stacked(found, width, zone)
-    levels = [level for level in COLOURS if any(row["level"] == level for row in rows)]
+    """Return bars of events by level over the whole range; dragging over them sets the selection BRUSH."""
+    rows = _stacked(counts, width, zone)
+    levels = [level for level in COLORS if any(row["level"] == level for row in rows)]
     domain = [_local(start.replace(tzinfo=None), zone), _local(end.replace(tzinfo=None), zone)]
     brush = alt.selection_interval(name=BRUSH, encodings=["x"])
     chart: alt.Chart = (
         alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
-        .mark_rect(clip=True, aria=bool(rows))  # of no bars nobody can be told
+        .mark_rect(clip=True, aria=bool(rows))  # an empty chart must not be announced to screen readers
         .encode(
-            # The texts hold the zone's own time; Vega reads them as UTC and changes nothing.
+            # The times are local times of the zone, marked as UTC, so that Vega does not convert them.
             x=alt.X(
                 "from:T",
                 title=None,
@@ -51,7 +51,7 @@ def histogram(
             y=alt.Y("top:Q", title=None, axis=alt.Axis(tickCount=3, format="~s")),
             color=alt.Color(
                 "level:N",
-                scale=alt.Scale(domain=levels, range=[COLOURS[level] for level in levels]),
+                scale=alt.Scale(domain=levels, range=[COLORS[level] for level in levels]),
                 legend=alt.Legend(title=None, orient="top", offset=0) if levels else None,
             ),
             tooltip=[
@@ -66,12 +66,11 @@ def histogram(
     return chart
 
 
-def _stacked(counted: Sequence[Row], width: timedelta, zone: tzinfo) -> list[dict[str, Any]]:
-    """A rectangle for every interval and level, the gravest at the bottom."""
-    order = list(COLOURS)
-    found = sorted(counted, key=lambda row: (row["time"], order.index(row["level"] or OTHER)))
+def _stacked(counts: Sequence[Row], width: timedelta, zone: tzinfo) -> list[dict[str, Any]]:
+    """Return a rectangle for every interval and level, with the most severe level at the bottom."""
+    order = list(COLORS)
     rows, tops = [], dict[datetime, int]()
-    for row in found:
+    for row in sorted(counts, key=lambda row: (row["time"], order.index(row["level"] or OTHER))):
         base = tops.get(row["time"], 0)
         tops[row["time"]] = base + row["events"]
         rows.append(
@@ -88,9 +87,9 @@ def _stacked(counted: Sequence[Row], width: timedelta, zone: tzinfo) -> list[dic
 
 
 def brushed(selection: Any, zone: tzinfo) -> tuple[datetime, datetime] | None:
-    """The range that was dragged over, in UTC; None without one."""
-    found = (selection or {}).get(BRUSH, {})
-    ends = found.get("from") or found.get("from:T") or next(iter(found.values()), None)
+    """Return the selected range in UTC, or None."""
+    brush = (selection or {}).get(BRUSH, {})
+    ends = brush.get("from") or brush.get("from:T") or next(iter(brush.values()), None)
     if not ends or len(ends) != 2:
         return None
     first, last = sorted(float(end) for end in ends)
@@ -103,19 +102,19 @@ def brushed(selection: Any, zone: tzinfo) -> tuple[datetime, datetime] | None:
 
 
 def result_chart(frame: pd.DataFrame, chart: Chart) -> alt.Chart | None:
-    """A saved query's chart; None where the result lacks its columns or holds nothing.
+    """Return a saved query's chart; None if the result is empty or does not have the columns.
 
-    Over time the columns are x and y; else the numbers lie along x, as bars with their names.
+    If x is a time, the chart is of x and y; else it has horizontal bars.
     """
-    wanted = [name for name in (chart.x, chart.y, chart.colour) if name]
-    if frame.empty or not set(wanted) <= set(frame.columns):
+    columns = [name for name in (chart.x, chart.y, chart.color) if name]
+    if frame.empty or not set(columns) <= set(frame.columns):
         return None
     if not pd.api.types.is_datetime64_any_dtype(frame[chart.x]):
         return _bars(frame, chart)
-    shown = frame[wanted]
-    if chart.colour:
-        most = shown.groupby(chart.colour)[chart.y].sum().nlargest(MOST_SERIES).index
-        shown = shown[shown[chart.colour].isin(most)]
+    shown = frame[columns]
+    if chart.color:
+        most = shown.groupby(chart.color)[chart.y].sum().nlargest(MOST_SERIES).index
+        shown = shown[shown[chart.color].isin(most)]
     base = alt.Chart(shown)
     marked = {"line": base.mark_line(point=True), "area": base.mark_area(), "bar": base.mark_bar()}[
         chart.kind
@@ -124,10 +123,10 @@ def result_chart(frame: pd.DataFrame, chart: Chart) -> alt.Chart | None:
         "x": alt.X(field=chart.x, type="temporal", title=None, scale=alt.Scale(type="utc")),
         "y": alt.Y(field=chart.y, type="quantitative"),
     }
-    if chart.colour:
-        encoding["color"] = alt.Color(field=chart.colour, type="nominal", legend=alt.Legend(title=None))
-    made: alt.Chart = marked.encode(**encoding)
-    return made
+    if chart.color:
+        encoding["color"] = alt.Color(field=chart.color, type="nominal", legend=alt.Legend(title=None))
+    encoded: alt.Chart = marked.encode(**encoding)
+    return encoded
 
 
 def _bars(frame: pd.DataFrame, chart: Chart) -> alt.Chart | None:
@@ -136,7 +135,7 @@ def _bars(frame: pd.DataFrame, chart: Chart) -> alt.Chart | None:
         return None
     number = numbers[0]
     name = chart.y if number == chart.x else chart.x
-    made: alt.Chart = (
+    bars: alt.Chart = (
         alt.Chart(frame[[number, name]].nlargest(MOST_BARS, number))
         .mark_bar()
         .encode(
@@ -144,7 +143,7 @@ def _bars(frame: pd.DataFrame, chart: Chart) -> alt.Chart | None:
             y=alt.Y(field=name, type="nominal", title=None, sort=None, axis=alt.Axis(labelLimit=320)),
         )
     )
-    return made
+    return bars
 
 
 def _time_format(span: timedelta) -> str:
@@ -154,6 +153,6 @@ def _time_format(span: timedelta) -> str:
 
 
 def _local(moment: datetime, zone: tzinfo) -> str:
-    """A UTC time without its zone, as the zone's own time for a UTC scale."""
+    """Return a naive UTC time as the zone's local time, marked as UTC."""
     local = moment.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
     return f"{local.isoformat(timespec='milliseconds')}Z"

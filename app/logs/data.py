@@ -1,4 +1,4 @@
-"""What the page Logs asks: the exported logs that there are, and cached answers about them."""
+"""The data of the Logs page: datasets, and background queries on them."""
 
 import secrets
 import time
@@ -8,136 +8,138 @@ from typing import Any, Protocol
 import pyarrow as pa
 import streamlit as st
 
-from app.logs.questions import Question, Questions
+from app.logs.background import BackgroundQueries, BackgroundQuery
 from app.shared.session import Workbench
 from ops.logs.api import table_of
 from ops.logs.datasets import open_dataset
 from ops.logs.engines.estimate import Estimate
-from ops.logs.engines.progress import Asked, Watched
+from ops.logs.engines.progress import SqlEngine, TrackedEngine
 from ops.logs.lake.layout import Scope
 from ops.logs.search import exploration
-from ops.logs.search.exploration import Event
+from ops.logs.search.exploration import LogEvent
 from ops.logs.search.model import Search
 
-PAGE = 200  # events a page of the list
+PAGE = 200  # events per page of the list
 KEPT_S = 900
-DOWNLOADED = 100_000  # events in a file at most
-FILE_COLUMNS = "ts", "level", "account", "region", "log_group", "log_stream", "message", "id", "template"
+DOWNLOADED = 100_000  # maximum number of events in a file
+FILE_COLUMNS = "ts", "level", "account", "region", "log_group", "log_stream", "message", "id", "pattern"
 
 
-class Source(Protocol):
-    """`ops.logs.datasets.Dataset`: exported logs, and the engines that read them."""
+class LogDataset(Protocol):
+    """A dataset of exported logs with its query engines; implemented by `ops.logs.datasets.Dataset`."""
 
     name: str
 
-    def engine(self, name: str) -> Asked: ...
-    def estimate(self, scope: Scope, wanted: str = "auto") -> Estimate: ...
+    def engine(self, name: str) -> SqlEngine: ...
+    def estimate(self, scope: Scope, engine: str = "auto") -> Estimate: ...
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)
-def source(_bench: Workbench, wanted: str) -> Source:
-    """The dataset of that address, once a process: it holds the cache. Raises NotFound without any."""
-    return open_dataset(_bench.cloud, wanted)
+def dataset(_bench: Workbench, address: str) -> LogDataset:
+    """Return the dataset at the address, one object per process: it holds the cache. Raises NotFound."""
+    return open_dataset(_bench.cloud, address)
 
 
 @st.cache_data(ttl=KEPT_S, max_entries=100, show_spinner=False)
-def estimate(_source: Source, name: str, scope: Scope, wanted: str) -> Estimate:
-    return _source.estimate(scope, wanted)
+def estimate(_dataset: LogDataset, name: str, scope: Scope, engine: str) -> Estimate:
+    return _dataset.estimate(scope, engine)
 
 
 @st.cache_resource(show_spinner=False)
-def questions() -> Questions:
-    """Those of this process."""
-    return Questions()
+def background_queries() -> BackgroundQueries:
+    """Return the background queries of this process."""
+    return BackgroundQueries()
 
 
 def session() -> str:
-    """Who asks: one browser tab."""
+    """Return the ID of this browser tab."""
     return str(st.session_state.setdefault("logs_by", secrets.token_hex(8)))
 
 
 def forget() -> None:
-    """What this session has asked, and what there is to read, is looked up anew."""
-    questions().forget(session())
+    """Discard this session's results and the cached estimates, so that they are read again."""
+    background_queries().forget(session())
     estimate.clear()
 
 
-class Asking:
-    """What one session asks one engine about one dataset; the answers come behind the page."""
+class PageQueries:
+    """The background queries of one session on one dataset and engine."""
 
-    def __init__(self, source: Source, engine: str) -> None:
-        self.by = session()
+    def __init__(self, dataset: LogDataset, engine: str) -> None:
+        self.session = session()
         self.engine = engine
-        self.asked: list[Question] = []
-        self.source = source
+        self.queries: list[BackgroundQuery] = []
+        self.dataset = dataset
 
-    def page(self, search: Search, number: int, shown: list[Event]) -> Question:
-        """The newest events for the first one (0), else those after the ones that are shown."""
+    def page(self, search: Search, number: int, shown: list[LogEvent]) -> BackgroundQuery:
+        """Query the newest events for the first page (0), else the events after the shown ones."""
         if not number:
-            return self._ask("page", (search, 0), lambda engine: exploration.newest(engine, search, PAGE))
-        return self._ask(
+            return self._start("page", (search, 0), lambda engine: exploration.newest(engine, search, PAGE))
+        return self._start(
             "page", (search, number), lambda engine: exploration.older(engine, search, shown, PAGE)
         )
 
-    def histogram(self, search: Search) -> Question:
-        return self._ask("histogram", search, lambda engine: exploration.histogram(engine, search))
+    def histogram(self, search: Search) -> BackgroundQuery:
+        return self._start("histogram", search, lambda engine: exploration.histogram(engine, search))
 
-    def facets(self, search: Search) -> Question:
-        return self._ask("facets", search, lambda engine: exploration.facets(engine, search))
+    def facets(self, search: Search) -> BackgroundQuery:
+        return self._start("facets", search, lambda engine: exploration.facets(engine, search))
 
-    def templates(self, search: Search) -> Question:
-        return self._ask("templates", search, lambda engine: exploration.templates(engine, search))
+    def patterns(self, search: Search) -> BackgroundQuery:
+        return self._start("patterns", search, lambda engine: exploration.patterns(engine, search))
 
-    def file(self, search: Search) -> Question:
-        """The newest events as a table to save, whole."""
-        return self._ask("file", search, lambda engine: _rows(engine, search))
+    def file(self, search: Search) -> BackgroundQuery:
+        """Query the newest events, without a size limit, as a table to download."""
+        return self._start("file", search, lambda engine: _rows(engine, search))
 
-    def around(self, event: Event) -> Question:
-        return self._ask("around", event, lambda engine: exploration.around(engine, event))
+    def around(self, event: LogEvent) -> BackgroundQuery:
+        return self._start("around", event, lambda engine: exploration.around(engine, event))
 
-    def find(self, key: str, within: Search) -> Question:
-        return self._ask("find", (key, within), lambda engine: exploration.find(engine, key, within))
+    def find(self, key: str, within: Search) -> BackgroundQuery:
+        return self._start("find", (key, within), lambda engine: exploration.find(engine, key, within))
 
-    def answer(self, scope: Scope, sql: str, parameters: Mapping[str, Any]) -> Question:
+    def sql(self, scope: Scope, sql: str, parameters: Mapping[str, Any]) -> BackgroundQuery:
         key = (scope, sql, tuple(sorted(parameters.items())))
-        return self._ask("sql", key, lambda engine: engine.query(scope, sql, parameters))
+        return self._start("sql", key, lambda engine: engine.query(scope, sql, parameters))
 
-    def waiting(self, question: Question) -> bool:
-        """Whether this session still waits for it: not when it has ended or was stopped here."""
-        return question.running and self.by not in question.left
+    def waiting(self, query: BackgroundQuery) -> bool:
+        """Return whether the query is running, and was not stopped in this session."""
+        return query.running and self.session not in query.left
 
     @property
     def busy(self) -> bool:
-        return any(map(self.waiting, self.asked))
+        return any(map(self.waiting, self.queries))
 
     def wait(self, seconds: float) -> None:
-        """Gives short questions the time to end, so that a page can show their answers at once."""
+        """Wait for short queries, so that the page can show their results without a placeholder."""
         deadline = time.monotonic() + seconds
-        for question in self.asked:
-            if self.waiting(question):
-                question.wait(deadline - time.monotonic())
+        for query in self.queries:
+            if self.waiting(query):
+                query.wait(deadline - time.monotonic())
 
     def release_others(self) -> None:
-        """What this session asked before and does not look at any more is stopped."""
-        questions().release(self.by, {question.key for question in self.asked})
+        """Stop the queries that this session started before and no longer shows."""
+        background_queries().release(self.session, {query.key for query in self.queries})
 
     def stop(self) -> None:
-        questions().stop(self.by)
+        background_queries().stop(self.session)
 
-    def again(self) -> None:
-        questions().again(self.by)
+    def retry(self) -> None:
+        background_queries().retry(self.session)
 
-    def _ask(self, kind: str, what: Hashable, work: Callable[[Watched], Any]) -> Question:
-        """On this machine one after the other: they read the same objects. Athena answers all at once."""
-        before = self.asked[-1] if self.asked and self.engine != "athena" else None
-        key = (self.source.name, self.engine, kind, what)
-        found = questions().ask(key, self.by, lambda: self.source.engine(self.engine), work, before)
-        if found not in self.asked:
-            self.asked.append(found)
-        return found
+    def _start(self, kind: str, request: Hashable, work: Callable[[TrackedEngine], Any]) -> BackgroundQuery:
+        """Start a query: in sequence on DuckDB, where they read the same objects; in parallel on Athena."""
+        before = self.queries[-1] if self.queries and self.engine != "athena" else None
+        key = (self.dataset.name, self.engine, kind, request)
+        query = background_queries().start(
+            key, self.session, lambda: self.dataset.engine(self.engine), work, before
+        )
+        if query not in self.queries:
+            self.queries.append(query)
+        return query
 
 
-def _rows(engine: Watched, search: Search) -> pa.Table:
+def _rows(engine: TrackedEngine, search: Search) -> pa.Table:
     table = table_of(exploration.newest(engine.uncut(), search, DOWNLOADED))
     names = {"ts": "time"}
     return table.select(FILE_COLUMNS).rename_columns([names.get(name, name) for name in FILE_COLUMNS])

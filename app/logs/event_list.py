@@ -1,4 +1,4 @@
-"""The list of events and the facets as components of our own: text of logs only ever becomes text nodes."""
+"""The components for the list of events and the facets. They render log text as text nodes only."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,18 +8,18 @@ from typing import Any
 
 import streamlit as st
 
-from ops.logs.search.exploration import Count, Event
+from ops.logs.search.exploration import LogEvent, ValueCount
 from ops.logs.search.model import Filter, Search
 
 HERE = Path(__file__).parent
-LONGEST = 20_000  # characters of a message that the list shows; a download has it whole
+LONGEST = 20_000  # characters of a message in the list; a download has the whole message
 TITLES = {
     "level": "Level",
     "group": "Log group",
     "account": "Account",
     "region": "Region",
     "stream": "Stream",
-    "template": "Template",
+    "pattern": "Pattern",
 }
 OPEN = ("level", "group", "account")
 
@@ -38,18 +38,17 @@ _facets = st.components.v2.component(
 
 
 def show_events(
-    events: Sequence[Event],
+    events: Sequence[LogEvent],
     search: Search,
     *,
     zone: tzinfo,
     wrap: bool,
     opened: str,
-    context: Sequence[Event] | None,
+    context: Sequence[LogEvent] | None,
     newer: bool,
     more: bool,
 ) -> Mapping[str, Any]:
-    """The list; the answer holds what was clicked: `toggled` (a key, or empty to close), `filter`, `newer`,
-    `more`."""
+    """Show the list; return the click: `toggled` (a key, or empty to close), `filter`, `newer`, or `more`."""
     data = {
         "rows": [_row(event, zone, facts=event.key == opened) for event in events],
         "open": opened,
@@ -59,7 +58,7 @@ def show_events(
         "more": more,
         "marks": marks(search),
     }
-    answer: Mapping[str, Any] = _events(
+    clicked: Mapping[str, Any] = _events(
         data=_clean(data),
         key="logs_events",
         on_toggled_change=_nothing,
@@ -67,11 +66,11 @@ def show_events(
         on_newer_change=_nothing,
         on_more_change=_nothing,
     )
-    return answer
+    return clicked
 
 
-def show_facets(found: Mapping[str, Sequence[Count]], search: Search) -> Mapping[str, Any]:
-    """Counts by field; the answer holds `filter` when a value was clicked."""
+def show_facets(counts: Mapping[str, Sequence[ValueCount]], search: Search) -> Mapping[str, Any]:
+    """Show the counts by field, and return the click: `filter` if a value was clicked."""
     chosen = {(one.field, one.value) for one in search.filters if not one.negated}
     data = [
         {
@@ -79,31 +78,31 @@ def show_facets(found: Mapping[str, Sequence[Count]], search: Search) -> Mapping
             "title": title,
             "values": [
                 {
-                    "value": one.value,
-                    "label": one.value,
-                    "events": one.events,
-                    "count": short(one.events),
-                    "chosen": (field, one.value) in chosen,
+                    "value": count.value,
+                    "label": count.value,
+                    "events": count.events,
+                    "count": short(count.events),
+                    "chosen": (field, count.value) in chosen,
                 }
-                for one in found.get(field, ())
-                if one.value  # what has no level cannot be asked for by one
+                for count in counts.get(field, ())
+                if count.value  # an empty value, such as no level, cannot be a filter
             ],
         }
         for field, title in TITLES.items()
     ]
-    answer: Mapping[str, Any] = _facets(
+    clicked: Mapping[str, Any] = _facets(
         data=_clean({"facets": data, "open": list(OPEN)}), key="logs_facets", on_filter_change=_nothing
     )
-    return answer
+    return clicked
 
 
 def marks(search: Search) -> list[str]:
-    """Texts that are highlighted, in lower case."""
-    return sorted({term.pattern.lower() for term in search.terms if term.kind == "text" and not term.negated})
+    """Return the texts to highlight, in lower case."""
+    return sorted({term.text.lower() for term in search.terms if term.kind == "text" and not term.negated})
 
 
 def short(number: int) -> str:
-    """`950`, `12.3 k`, `4.5 M`."""
+    """Format a count: `950`, `12.3 k`, `4.5 M`."""
     for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if number >= size:
             return f"{number / size:.3g} {unit}"
@@ -111,11 +110,11 @@ def short(number: int) -> str:
 
 
 def changed_filter(clicked: Mapping[str, Any]) -> Filter:
-    """What a click on a value asks for."""
+    """Return the filter for a click on a value."""
     return Filter(str(clicked["field"]), str(clicked["value"]), "=", bool(clicked["negated"]))
 
 
-def _row(event: Event, zone: tzinfo, *, facts: bool = False) -> dict[str, Any]:
+def _row(event: LogEvent, zone: tzinfo, *, facts: bool = False) -> dict[str, Any]:
     local = event.ts.astimezone(zone)
     row: dict[str, Any] = {
         "key": event.key,
@@ -130,17 +129,17 @@ def _row(event: Event, zone: tzinfo, *, facts: bool = False) -> dict[str, Any]:
     if facts:
         given = (
             ("level", event.level), ("account", event.account), ("region", event.region),
-            ("group", event.group), ("stream", event.stream), ("template", event.template), ("id", event.id),
+            ("group", event.group), ("stream", event.stream), ("pattern", event.pattern), ("id", event.id),
         )  # fmt: skip
         row["facts"] = [[field, value] for field, value in given if value]
     return row
 
 
 def _clean(data: Any) -> Any:
-    """Half of a surrogate pair has no UTF-8: it is shown as its escape."""
+    """Replace lone surrogates, which UTF-8 cannot encode."""
     text = json.dumps(data, ensure_ascii=False)
     return json.loads(text.encode("utf-8", "replace").decode("utf-8"))
 
 
 def _nothing() -> None:
-    """The answer tells what was clicked; a callback makes Streamlit send it."""
+    """Do nothing: without a callback, Streamlit does not send the click."""

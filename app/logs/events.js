@@ -1,4 +1,4 @@
-// The list of events: one line each, opened in place. Text of logs only ever becomes text nodes.
+// The list of events: one line each, expanded in place. Log text is only rendered as text nodes.
 const element = (tag, name, text) => {
   const made = document.createElement(tag);
   if (name) made.className = name;
@@ -6,7 +6,7 @@ const element = (tag, name, text) => {
   return made;
 };
 
-// What could hide or reorder text is shown as its code point: control and bidirectional characters.
+// Control and bidirectional characters could hide or reorder text: show their code points instead.
 const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
 const visible = (text) =>
   text.replace(HIDDEN, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
@@ -19,9 +19,9 @@ const highlighted = (parent, text, marks) => {
     let start = -1;
     let length = 0;
     for (const mark of marks) {
-      const found = lower.indexOf(mark, at);
-      if (found >= 0 && (start < 0 || found < start || (found === start && mark.length > length))) {
-        start = found;
+      const index = lower.indexOf(mark, at);
+      if (index >= 0 && (start < 0 || index < start || (index === start && mark.length > length))) {
+        start = index;
         length = mark.length;
       }
     }
@@ -33,7 +33,7 @@ const highlighted = (parent, text, marks) => {
   return parent;
 };
 
-// The path of a field as the search bar writes it; none for a name that it cannot.
+// The path of a field in the syntax of the search bar; undefined if the name cannot be expressed.
 const pathTo = (path, name) => {
   if (path === undefined) return undefined;
   if (/^[A-Za-z_][\w-]*$/.test(name)) return `${path}.${name}`;
@@ -41,7 +41,7 @@ const pathTo = (path, name) => {
 };
 
 const buttons = (field, value, send) =>
-  [["+", "Only this", false], ["−", "Without this", true]].map(([sign, title, negated]) => {
+  [["+", "Filter for this value", false], ["−", "Filter out this value", true]].map(([sign, title, negated]) => {
     const button = element("button", "filter", sign);
     button.title = visible(`${title}: ${field}`);
     button.ariaLabel = button.title;
@@ -99,10 +99,10 @@ const detail = (row, data, send) => {
   const whole = highlighted(element("pre", "whole"), row.message, data.marks);
   panel.append(facts, whole);
   if (json !== undefined) panel.append(jsonTree("JSON", json, "$", send));
-  panel.append(element("div", "heading", "Around it in its stream"));
+  panel.append(element("div", "heading", "Context in the log stream"));
   const around = element("div", "around");
   around.ariaLabel = "Context";
-  if (!data.context) around.append(element("div", "quiet", "Reading…"));
+  if (!data.context) around.append(element("div", "quiet", "Loading…"));
   for (const one of data.context || []) {
     const line = lineOf(one, []);
     if (one.key === row.key) line.classList.add("here");
@@ -116,7 +116,7 @@ const turner = (text, send) => {
   const button = element("button", "more", text);
   button.onclick = () => {
     button.disabled = true;
-    button.textContent = "Reading…";
+    button.textContent = "Loading…";
     send();
   };
   const item = element("div");
@@ -125,7 +125,7 @@ const turner = (text, send) => {
   return item;
 };
 
-// The first event in view and where it is: it stays there when others come before it or go.
+// The first visible event and its position, which is restored when events are added or removed above it.
 const anchorOf = (list) => {
   const first = [...list.querySelectorAll(":scope > .item")].find(
     (item) => item.offsetTop + item.offsetHeight > list.scrollTop && item.offsetTop >= list.scrollTop);

@@ -1,4 +1,4 @@
-// Counts of the values of each field; a click keeps only the value, the sign beside it leaves it out.
+// Counts of the values of each field; a click filters for the value, and the minus sign filters it out.
 const element = (tag, name, text) => {
   const made = document.createElement(tag);
   if (name) made.className = name;
@@ -25,8 +25,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
       only.title = visible(`${value} (${count})`);
       only.onclick = () => setTriggerValue("filter", { field, value, negated: false });
       const without = element("button", "without", "−");
-      without.title = `Without this: ${field}`;
-      without.ariaLabel = visible(`Without ${value}`);
+      without.title = `Filter out this value: ${field}`;
+      without.ariaLabel = visible(`Filter out ${value}`);
       without.onclick = () => setTriggerValue("filter", { field, value, negated: true });
       row.append(only, without);
       section.append(row);

@@ -1,102 +1,96 @@
-"""How the questions of the page Logs stand: one line, with *Stop* while any runs."""
+"""The progress line of the Logs page, with a Stop button while a query runs."""
 
 import time
 from datetime import timedelta
 
 import streamlit as st
 
-from app.logs.data import Asking
-from app.logs.questions import GivenUp, Question
+from app.logs.background import BackgroundQuery, CanceledBeforeStart
+from app.logs.data import PageQueries
 from app.logs.search_bar import show_query_error
 from app.shared.components import plain, show_error
 from app.shared.words import count, duration, visible
-from ops.aws.athena import Stopped
+from ops.aws.athena import QueryStopped
 from ops.errors import InputError
 from ops.logs.engines.estimate import Estimate
-from ops.logs.engines.loading import Cancelled
+from ops.logs.engines.loading import QueryCanceled
 
-AT_ONCE_S = 0.7  # what is answered within this time shows no progress
-LOOK_S = 0.5
-STOPPED = (Cancelled, Stopped, GivenUp)
-
-
-def live(asking: Asking) -> bool:
-    """Whether, after a moment, some of what was asked is still to be waited for."""
-    asking.release_others()
-    asking.wait(AT_ONCE_S)
-    return asking.busy
+AT_ONCE_S = 0.7  # queries that end within this time show no progress
+POLL_S = 0.5
+STOPPED = (QueryCanceled, QueryStopped, CanceledBeforeStart)
 
 
-def settled(asking: Asking, *, live: bool) -> None:
-    """Runs the whole page where it looks again and need not, or the other way round."""
-    if live != asking.busy:
+def live(queries: PageQueries) -> bool:
+    """Wait a moment, and return whether queries are still running."""
+    queries.release_others()
+    queries.wait(AT_ONCE_S)
+    return queries.busy
+
+
+def settled(queries: PageQueries, *, live: bool) -> None:
+    """Rerun the whole page when polling must start or stop."""
+    if live != queries.busy:
         st.rerun()
 
 
-def show_standing(asking: Asking, expected: Estimate) -> None:
-    """What runs, how far it is and how long it takes; then what it took and cost, and what was remarked."""
-    left = [one for one in asking.asked if not asking.waiting(one) and not one.answered]
+def show_progress(queries: PageQueries, expected: Estimate) -> None:
+    """Show the progress of running queries with the time; afterwards time, cost, and warnings."""
+    unfinished = [query for query in queries.queries if not queries.waiting(query) and not query.answered]
     with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
-        if asking.busy:
-            _show_running(asking, expected)
-        elif left and all(_was_stopped(one) for one in left):
-            st.markdown(":material/stop_circle: Stopped. What was read is kept.", width="content")
-            _show_again(asking)
-        elif left:
-            st.markdown(":material/error: Not everything could be answered.", width="content")
-            _show_again(asking)
+        if queries.busy:
+            _show_running(queries, expected)
+        elif unfinished and all(map(_was_stopped, unfinished)):
+            st.markdown(":material/stop_circle: Stopped. Loaded data is kept.", width="content")
+            _show_retry(queries)
+        elif unfinished:
+            st.markdown(":material/error: Some queries failed.", width="content")
+            _show_retry(queries)
         else:
-            _show_ended(asking)
-    _show_notes(asking)
+            _show_ended(queries)
+    _show_notes(queries)
 
 
-def _show_running(asking: Asking, expected: Estimate) -> None:
-    running = next(one for one in asking.asked if asking.waiting(one))
-    begun = min(one.began for one in asking.asked if asking.waiting(one))
-    took = timedelta(seconds=time.monotonic() - begun)
+def _show_running(queries: PageQueries, expected: Estimate) -> None:
+    running = [query for query in queries.queries if queries.waiting(query)]
+    elapsed = timedelta(seconds=time.monotonic() - min(query.started for query in running))
     about = duration(timedelta(seconds=max(1, round(expected.cost.seconds))))
-    says = running.standing.says if running.standing else "Waiting for its turn"
-    text = f"{says} · {duration(took)} of about {about}"
-    share = running.standing.share if running.standing else None
-    st.progress(share or 0.0, plain(text), width="stretch")
-    st.button("Stop", icon=":material/stop:", key="logs_stop", on_click=asking.stop)
+    progress = running[0].progress
+    text = f"{progress.text if progress else 'Queued'} · {duration(elapsed)} of about {about}"
+    st.progress((progress.share if progress else None) or 0.0, plain(text), width="stretch")
+    st.button("Stop", icon=":material/stop:", key="logs_stop", on_click=queries.stop)
 
 
-def _show_again(asking: Asking) -> None:
-    st.button(
-        "Try again", icon=":material/refresh:", key="logs_again", on_click=asking.again, type="tertiary"
-    )
+def _show_retry(queries: PageQueries) -> None:
+    st.button("Retry", icon=":material/refresh:", key="logs_again", on_click=queries.retry, type="tertiary")
 
 
-def _show_ended(asking: Asking) -> None:
-    seconds = max((one.took_s for one in asking.asked), default=0.0)
-    dollars = sum(one.dollars for one in asking.asked)
-    cost = f", \\${dollars:.5f}" if asking.engine == "athena" else ""
-    st.caption(f"Answered in {seconds:.1f} s{cost}.", width="content")
+def _show_ended(queries: PageQueries) -> None:
+    seconds = max((query.took_s for query in queries.queries), default=0.0)
+    dollars = sum(query.dollars for query in queries.queries)
+    cost = f", \\${dollars:.5f}" if queries.engine == "athena" else ""
+    st.caption(f"Completed in {seconds:.1f} s{cost}.", width="content")
 
 
-def _show_notes(asking: Asking) -> None:
-    notes = list(dict.fromkeys(note for one in asking.asked for note in one.notes))
+def _show_notes(queries: PageQueries) -> None:
+    notes = list(dict.fromkeys(note for query in queries.queries for note in query.notes))
     if notes:
-        with st.expander(
-            f"{count(len(notes), 'remark')} on what was read", icon=":material/warning:", key="logs_notes"
-        ):
+        with st.expander(count(len(notes), "warning"), icon=":material/warning:", key="logs_notes"):
             st.code(visible("\n".join(notes[:200])), language=None, wrap_lines=True)
 
 
-def shown(asking: Asking, question: Question, height: int, sql: str = "") -> bool:
-    """Whether its answer is there; else a placeholder, or the error in its place."""
-    if question.answered:
+def shown(queries: PageQueries, query: BackgroundQuery, height: int, sql: str = "") -> bool:
+    """Return whether the result is available; if not, show a placeholder or the error."""
+    if query.answered:
         return True
-    if asking.waiting(question):
+    if queries.waiting(query):
         st.skeleton(height=height)
-    elif question.error and not _was_stopped(question):
-        if isinstance(question.error, InputError):
-            show_query_error(question.error, sql)
+    elif query.error and not _was_stopped(query):
+        if isinstance(query.error, InputError):
+            show_query_error(query.error, sql)
         else:
-            show_error(question.error)
+            show_error(query.error)
     return False
 
 
-def _was_stopped(question: Question) -> bool:
-    return question.running or isinstance(question.error, STOPPED)
+def _was_stopped(query: BackgroundQuery) -> bool:
+    return query.running or isinstance(query.error, STOPPED)

@@ -1,4 +1,4 @@
-"""A query's result as a table to look at: numbers as numbers with their units, JSON as text. Pure."""
+"""A query's result as a table: numbers with units, JSON as text. Pure."""
 
 import json
 from collections.abc import Sequence
@@ -8,9 +8,9 @@ import pandas as pd
 import pyarrow as pa
 from streamlit.column_config import NumberColumn
 
-LOOKED_AT = 1000  # rows whose messages are looked through for JSON
+SAMPLED = 1000  # rows whose messages are searched for JSON fields
 DEEP = 3  # levels of JSON whose fields are offered
-FORMATS = (  # the end of a column's name → how Streamlit writes its numbers
+FORMATS = (  # suffix of a column's name → Streamlit's number format
     ("bytes", "bytes"),
     ("dollars", "$%.4f"),
     ("percent", "%.1f %%"),
@@ -21,7 +21,7 @@ FORMATS = (  # the end of a column's name → how Streamlit writes its numbers
 
 
 def readable(table: pa.Table) -> pd.DataFrame:
-    """The rows with decimals as numbers (a sum of integers is one in DuckDB) and nested values as JSON."""
+    """Return the rows with decimals as numbers (DuckDB's sums of integers) and nested values as JSON."""
     columns = []
     for column, field in zip(table.columns, table.schema, strict=True):
         if pa.types.is_decimal(field.type):
@@ -33,22 +33,22 @@ def readable(table: pa.Table) -> pd.DataFrame:
 
 
 def units(frame: pd.DataFrame) -> dict[str, Any]:
-    """How the columns of numbers are written."""
+    """Return the column configuration of the numeric columns."""
     numbers = [name for name in frame.columns if pd.api.types.is_numeric_dtype(frame[name])]
     return {str(name): NumberColumn(format=_format(str(name))) for name in numbers}
 
 
 def json_paths(messages: Sequence[Any]) -> list[str]:
-    """Paths of the fields that the JSON messages have, the most frequent first."""
-    found: dict[str, int] = {}
-    for message in messages[:LOOKED_AT]:
+    """Return the paths of the fields of the JSON messages, most frequent first."""
+    counts: dict[str, int] = {}
+    for message in messages[:SAMPLED]:
         for path in _paths(_parsed(message), "$"):
-            found[path] = found.get(path, 0) + 1
-    return sorted(found, key=lambda path: (-found[path], path))
+            counts[path] = counts.get(path, 0) + 1
+    return sorted(counts, key=lambda path: (-counts[path], path))
 
 
 def with_fields(frame: pd.DataFrame, column: str, paths: Sequence[str]) -> pd.DataFrame:
-    """The table with a column for each path of the JSON in `column`; numbers are numbers."""
+    """Add a column for each path of the JSON in `column`; numbers stay numbers."""
     values = [_parsed(message) for message in frame[column]]
     added = {path: pd.Series([_at(value, path) for value in values], frame.index) for path in paths}
     return pd.concat([frame, pd.DataFrame(added).infer_objects()], axis=1)
@@ -58,7 +58,7 @@ def _number(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     if type_.scale == 0:
         try:
             return column.cast(pa.int64())
-        except pa.ArrowInvalid:  # larger than that
+        except pa.ArrowInvalid:  # too large for an int64
             pass
     return column.cast(pa.float64())
 
@@ -68,14 +68,14 @@ def _format(name: str) -> str:
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Two columns of one name would not be shown."""
-    found: list[str] = []
+    """Make the names unique: Streamlit does not show two columns of the same name."""
+    unique: list[str] = []
     for name in names:
         number = 1
-        while (wanted := name if number == 1 else f"{name} ({number})") in found:
+        while (candidate := name if number == 1 else f"{name} ({number})") in unique:
             number += 1
-        found.append(wanted)
-    return found
+        unique.append(candidate)
+    return unique
 
 
 def _json(value: Any) -> str:
@@ -98,7 +98,7 @@ def _paths(value: Any, path: str) -> list[str]:
 
 
 def _at(value: Any, path: str) -> Any:
-    """Names with dots are found as well: the longest that fits goes first."""
+    """Return the value at the path; names may contain dots: the longest matching name wins."""
     if path == "$":
         return _json(value) if isinstance(value, dict | list) else value
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""The head of the page Logs: search bar, time range, zone, recent searches and queries, link."""
+"""The header of the Logs page: search bar, time range, time zone, recent searches, and link."""
 
 import math
 import re
@@ -28,50 +28,53 @@ RANGES = {
     "7d": "7 days",
     "30d": "30 days",
 }
-TITLES = {"events": "Events", "templates": "Templates", "sql": "SQL"}
+TITLES = {"events": "Events", "patterns": "Patterns", "sql": "SQL"}
 NOW = "logs_now"
 RECENT = 20
 HELP = """
-| write | to find events |
+| Search | Finds events that |
 |---|---|
-| `timeout` | that contain the word, whatever its case |
-| `"could not connect"` | that contain the phrase |
-| `/status=5\\d\\d/` | that match the regular expression (RE2) |
-| `"Case"c` `/Case/c` | where case matters |
-| `-debug` `-level:debug` | without it |
-| `level:error` `group:/aws/lambda/*` | of a field: account, region, group, stream, level, template, id |
-| `$.status:>=500` `$.user.name:ada` | of a JSON message, by path |
+| `timeout` | contain the word, in any case |
+| `"could not connect"` | contain the phrase |
+| `/status=5\\d\\d/` | match the regular expression (RE2) |
+| `"Case"c` `/Case/c` | match case-sensitively |
+| `-debug` `-level:debug` | do not match |
+| `level:error` `group:/aws/lambda/*` | have the value in the field |
+| `$.status:>=500` `$.user.name:ada` | have the value in the JSON field |
 
-All must hold; `=` filters on one field are alternatives.
+Fields: account, region, group, stream, level, pattern, id. Events must match all terms.
+Filters on the same field are alternatives.
 """
 
 
 def current() -> View:
-    """The view that the address asks for."""
+    """Return the view of the page's URL."""
     return logs_state.from_address(st.query_params.to_dict())
 
 
 def go(view: View, *, afresh: bool = True) -> None:
-    """Makes the address hold the view; `afresh` moves relative ranges to now."""
+    """Set the page's URL to the view; `afresh` moves relative ranges to now."""
     st.query_params.from_dict(logs_state.to_address(view))
     if afresh:
         st.session_state[NOW] = together(datetime.now(UTC))
 
 
 def now() -> datetime:
-    """The moment that relative ranges end at: it stays while the results are looked at."""
+    """Return the end of relative ranges, which stays the same until the next search."""
     moment: datetime = st.session_state.setdefault(NOW, together(datetime.now(UTC)))
     return moment
 
 
 def together(moment: datetime, step_s: float = REMEMBERED_S) -> datetime:
-    """The end of the step that the moment is in: who searches the same within it asks the same, which is
-    answered once. New objects are not seen sooner either."""
+    """Round up to a full step, so that the same searches within it share one result.
+
+    Listings are remembered for as long, so new objects are not found later than without rounding.
+    """
     return datetime.fromtimestamp(math.ceil(moment.timestamp() / step_s) * step_s, UTC)
 
 
 def show_bar(bench: Workbench, view: View) -> None:
-    """Search bar, which view of the findings, time range and zone, recent searches, help."""
+    """Show the search bar, the choice of the view, time range and zone, recent searches, and help."""
     if view.view != "sql":
         st.session_state["logs_query"] = view.query
         st.text_input(
@@ -85,7 +88,7 @@ def show_bar(bench: Workbench, view: View) -> None:
         )
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.session_state["logs_view"] = view.view
-        st.radio(  # a segmented control's chosen word is too faint on the dark theme
+        st.radio(  # the selected option of a segmented control has too little contrast in the dark theme
             "View",
             logs_state.VIEWS,
             horizontal=True,
@@ -98,11 +101,11 @@ def show_bar(bench: Workbench, view: View) -> None:
         with st.container(horizontal=True, width="content", gap="small"):
             _show_range(view)
             st.button(
-                "Search again",
+                "Refresh",
                 icon=":material/refresh:",
                 key="logs_refresh",
-                help="Up to now",
-                on_click=_again,
+                help="Search again, up to now",
+                on_click=_refresh,
                 args=(view,),
             )
             show_recent(bench, view)
@@ -110,7 +113,7 @@ def show_bar(bench: Workbench, view: View) -> None:
                 st.markdown(HELP)
 
 
-def _again(view: View) -> None:
+def _refresh(view: View) -> None:
     logs_data.forget()
     go(view)
 
@@ -119,33 +122,33 @@ def _looked(view: View) -> None:
     go(replace(view, view=st.session_state["logs_view"] or view.view), afresh=False)
 
 
-def show_engine(view: View, found: Estimate) -> None:
-    """What the search reads, which engine answers and why; another one by hand."""
-    names = {"auto": "Automatic", "duckdb": "DuckDB, on this machine", "athena": "Athena"}
-    cost = found.cost
-    engine = "Athena" if found.chosen == "athena" else "DuckDB"
-    price = f", about ${cost.dollars:.4f}" if found.chosen == "athena" else ""
+def show_engine(view: View, estimate: Estimate) -> None:
+    """Show the data that the search reads and the chosen engine, with a selector for the engine."""
+    names = {"auto": "Automatic", "duckdb": "DuckDB (this machine)", "athena": "Athena"}
+    cost = estimate.cost
+    engine = "Athena" if estimate.chosen == "athena" else "DuckDB"
+    price = f", about ${cost.dollars:.4f}" if estimate.chosen == "athena" else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
-            f"Reads {count(cost.objects, 'object')}, {size(cost.size_bytes)}, with {engine}{price}: "
-            f"{plain(found.why)}.",
+            f"{count(cost.objects, 'object')}, {size(cost.size_bytes)} · {engine}{price}: "
+            f"{plain(estimate.why)}",
             width="content",
         )
         with st.popover("Engine", type="tertiary", key="logs_engine_choice"):
             st.session_state["logs_engine"] = view.engine
             st.radio(
                 "Engine",
-                [name for name in names if name != "athena" or found.athena],
+                [name for name in names if name != "athena" or estimate.athena],
                 key="logs_engine",
                 format_func=names.__getitem__,
                 on_change=_engine_chosen,
                 args=(view,),
             )
-            for name, one in (("DuckDB", found.duckdb), ("Athena", found.athena)):
-                if one:
+            for name, cost_on in (("DuckDB", estimate.duckdb), ("Athena", estimate.athena)):
+                if cost_on:
                     st.caption(
-                        f"{name}: {count(one.objects, 'object')}, {size(one.size_bytes)}, "
-                        f"about {max(1, round(one.seconds))} s, \\${one.dollars:.4f}"
+                        f"{name}: {count(cost_on.objects, 'object')}, {size(cost_on.size_bytes)}, "
+                        f"about {max(1, round(cost_on.seconds))} s, \\${cost_on.dollars:.4f}"
                     )
 
 
@@ -154,7 +157,7 @@ def _engine_chosen(view: View) -> None:
 
 
 def show_query_error(error: QueryError | InputError, sql: str = "") -> None:
-    """A mistake at its place."""
+    """Show a mistake with its position."""
     place = error.marked if isinstance(error, QueryError) and error.text else _place(error, sql)
     show_error(InputError(str(error), hint=error.hint) if place == error.detail else error)
     if place:
@@ -162,7 +165,7 @@ def show_query_error(error: QueryError | InputError, sql: str = "") -> None:
 
 
 def _place(error: InputError, sql: str) -> str:
-    """DuckDB's own words with a caret where it says a place; else where the name that it says stands."""
+    """Return DuckDB's message with a caret if it has one; else mark the name that the message mentions."""
     if "LINE " in error.detail:
         return error.detail
     named = re.search(r'"([^"]+)"|with name (\S+)', str(error))
@@ -174,9 +177,9 @@ def _place(error: InputError, sql: str) -> str:
 
 
 def show_link(view: View) -> None:
-    """A link that shows the same tomorrow."""
+    """Show a link with absolute times, which keeps showing the same."""
     with st.popover("Link", icon=":material/link:", key="logs_link"):
-        st.caption("Holds everything that is shown, with fixed times.")
+        st.caption("Link to this view, with absolute times.")
         try:
             st.code(logs_state.link(st.context.url or "", view.frozen(now())), language=None, wrap_lines=True)
         except InputError as error:
@@ -184,29 +187,29 @@ def show_link(view: View) -> None:
 
 
 def hide_plain_export() -> None:
-    """A table's own CSV holds cells as they are, formulas too; the page's is safe to open."""
+    """Hide the CSV download of tables, which writes formulas unescaped; use the page's download instead."""
     st.html("<style>[data-testid=stElementToolbar] [aria-label='Download as CSV'] { display: none; }</style>")
 
 
 def show_recent(bench: Workbench, view: View) -> None:
-    """The last searches and queries of whoever is at the page."""
+    """Show the user's recent searches and queries."""
     recent = _recent(bench.actor.name)
-    mine = logs_state.asked(view)
-    if mine and (not recent or recent[0] != mine):
-        if mine in recent:
-            recent.remove(mine)
-        recent.appendleft(mine)
+    current = logs_state.recent_entry(view)
+    if current and (not recent or recent[0] != current):
+        if current in recent:
+            recent.remove(current)
+        recent.appendleft(current)
     with st.popover("Recent", icon=":material/history:", key="logs_recent"):
         if not recent:
-            st.caption("Your last searches and queries will be listed here.")
-        for number, one in enumerate(list(recent)):
-            what = visible(" ".join((one.query or one.sql or one.saved).split()))[:80]
+            st.caption("No recent searches or queries.")
+        for number, entry in enumerate(list(recent)):
+            label = visible(" ".join((entry.query or entry.sql or entry.saved).split()))[:80]
             st.button(
-                f"{'SQL · ' if one.view == 'sql' else ''}{plain(what)} · {plain(one.time)}",
+                f"{'SQL · ' if entry.view == 'sql' else ''}{plain(label)} · {plain(entry.time)}",
                 key=f"logs_recent_{number}",
                 type="tertiary",
                 on_click=go,
-                args=(replace(one, zone=view.zone, wrap=view.wrap, engine=view.engine),),
+                args=(replace(entry, zone=view.zone, wrap=view.wrap, engine=view.engine),),
             )
 
 
@@ -225,7 +228,7 @@ def _show_range(view: View) -> None:
     with st.popover(f"{label} · {view.zone}", icon=":material/schedule:", key="logs_time"):
         st.session_state["logs_last"] = view.time if view.time in RANGES else None
         st.pills(
-            "The last",
+            "Last",
             list(RANGES),
             key="logs_last",
             format_func=RANGES.__getitem__,
@@ -242,7 +245,7 @@ def _show_range(view: View) -> None:
             accept_new_options=True,
             on_change=_zoned,
             args=(view,),
-            help="UTC, your browser's, or any name such as Europe/Berlin",
+            help="UTC, your browser's time zone, or an IANA name such as Europe/Berlin",
         )
 
 
@@ -268,8 +271,8 @@ def _show_absolute(view: View) -> None:
 
 
 def _chosen(view: View) -> None:
-    if wanted := st.session_state["logs_last"]:
-        go(replace(view, time=wanted, open=""))
+    if last := st.session_state["logs_last"]:
+        go(replace(view, time=last, open=""))
 
 
 def _zoned(view: View) -> None:

@@ -1,4 +1,4 @@
-"""SQL mode of the page Logs: saved queries, schema, the query, its result as chart, table and files."""
+"""The SQL view of the Logs page: saved queries, schema, editor, and the result as chart, table, and files."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from app.logs import progress as logs_progress
+from app.logs.background import BackgroundQuery
 from app.logs.charts import result_chart
-from app.logs.data import Asking, Source
-from app.logs.questions import Question
+from app.logs.data import LogDataset, PageQueries
 from app.logs.result_table import json_paths, readable, units, with_fields
 from app.logs.search_bar import go, show_link, show_query_error
 from app.logs.state import View
@@ -25,7 +25,15 @@ from ops.errors import InputError
 from ops.logs.engines.estimate import Estimate
 from ops.logs.lake.layout import COLUMNS
 from ops.logs.search.model import Search
-from ops.logs.search.saved_queries import FOLDER, Chart, SavedQuery, Value, load_queries, parse_query
+from ops.logs.search.saved_queries import (
+    ALIASES,
+    FOLDER,
+    Chart,
+    SavedQuery,
+    Value,
+    load_queries,
+    parse_query,
+)
 
 OWN = "Your own SQL"
 EXAMPLE = """SELECT log_group, level, count(*) AS events
@@ -33,19 +41,19 @@ FROM events
 GROUP BY log_group, level
 ORDER BY events DESC
 LIMIT 100"""
-SHOWN = 10_000  # rows of a result on the page; the files have all
+SHOWN = 10_000  # rows of a result on the page; downloads have all rows
 RESULT_PX = 400
-FIELDS = 200  # of JSON messages to choose from
+FIELDS = 200  # JSON fields offered as columns
 NAME = re.compile(r"[a-z0-9_]{1,60}")
 
 
 def folders(bench: Workbench) -> list[Path]:
-    """Where saved queries lie: Slipway's, then the user's own."""
+    """Return the folders of saved queries: Slipway's, then the user's own."""
     return [FOLDER, bench.settings.data / "queries"]
 
 
-def show_sql(bench: Workbench, source: Source, expected: Estimate, view: View, search: Search) -> None:
-    """The whole mode. The time range above bounds what is read."""
+def show_sql(bench: Workbench, dataset: LogDataset, expected: Estimate, view: View, search: Search) -> None:
+    """Show the whole view; queries read the time range above it."""
     queries, errors = load_queries(folders(bench))
     for error in errors:
         with st.expander(plain(str(error)), icon=":material/warning:"):
@@ -58,19 +66,19 @@ def show_sql(bench: Workbench, source: Source, expected: Estimate, view: View, s
         query = _choose(queries, view)
         sql = _edit(view, query)
         with _mistakes_shown():
-            asked = parse_query(query.name if query else "own", sql)
-            values = asked.bound({name: view.values.get(name) for name in _names(asked)})
-            _show_parameters(asked, view)
+            parsed = parse_query(query.name if query else "own", sql)
+            values = parsed.bound({name: view.values.get(name) for name in _names(parsed)})
+            _show_parameters(parsed, view)
             _show_buttons(bench, view, sql)
             if view.sql or view.saved:
-                _show_result(source, expected, search, asked, values)
+                _show_result(dataset, expected, search, parsed, values)
             else:
-                empty_state("No query has run", "Choose a saved query, or write your own and press Run.")
+                empty_state("No query has run yet", "Select a saved query, or write your own, and click Run.")
 
 
 @contextmanager
 def _mistakes_shown() -> Iterator[None]:
-    """Mistakes in the query with their place."""
+    """Show mistakes in the query with their position."""
     try:
         yield
     except InputError as error:
@@ -79,7 +87,8 @@ def _mistakes_shown() -> Iterator[None]:
 
 def _choose(queries: Sequence[SavedQuery], view: View) -> SavedQuery | None:
     by_name = {query.name: query for query in queries}
-    st.session_state["logs_saved"] = view.saved if view.saved in by_name else ""
+    name = view.saved if view.saved in by_name else ALIASES.get(view.saved, "")
+    st.session_state["logs_saved"] = name if name in by_name else ""
     st.selectbox(
         "Saved queries",
         ["", *by_name],
@@ -89,9 +98,9 @@ def _choose(queries: Sequence[SavedQuery], view: View) -> SavedQuery | None:
             replace(view, saved=st.session_state["logs_saved"], sql="", values={}), afresh=False
         ),
     )
-    if view.saved and view.saved not in by_name:
-        st.warning(f"There is no saved query {plain(view.saved)} any more.", icon=":material/warning:")
-    chosen = by_name.get(view.saved)
+    chosen = by_name.get(name)
+    if view.saved and not chosen:
+        st.warning(f"The saved query {plain(view.saved)} no longer exists.", icon=":material/warning:")
     if chosen:
         st.caption(plain(chosen.description))
     return chosen
@@ -143,12 +152,12 @@ def _show_buttons(bench: Workbench, view: View, sql: str) -> None:
 def _show_saving(bench: Workbench, view: View, sql: str) -> None:
     with st.popover("Save", icon=":material/bookmark:", key="logs_save"):
         name = st.text_input(
-            "Name", key="logs_save_name", placeholder="my_query", help="Lower case letters, digits and _"
+            "Name", key="logs_save_name", placeholder="my_query", help="Lowercase letters, digits, and _"
         )
         if not st.button("Save", key="logs_save_now", disabled=not name):
             return
         if not NAME.fullmatch(name):
-            st.error("A name has lower case letters, digits and _ only.")
+            st.error("The name is not valid. Use only lowercase letters, digits, and _.")
             return
         folder = bench.settings.data / "queries"
         folder.mkdir(parents=True, exist_ok=True)
@@ -158,74 +167,76 @@ def _show_saving(bench: Workbench, view: View, sql: str) -> None:
 
 
 def _show_result(
-    source: Source, expected: Estimate, search: Search, query: SavedQuery, values: Mapping[str, Value]
+    dataset: LogDataset, expected: Estimate, search: Search, query: SavedQuery, values: Mapping[str, Value]
 ) -> None:
-    def ask() -> tuple[Asking, Question]:
-        asking = Asking(source, expected.chosen)
-        return asking, asking.answer(search.scope, query.sql, values)
+    def start() -> tuple[PageQueries, BackgroundQuery]:
+        queries = PageQueries(dataset, expected.chosen)
+        return queries, queries.sql(search.scope, query.sql, values)
 
-    asking, _ = ask()
-    live = logs_progress.live(asking)
+    queries, _ = start()
+    live = logs_progress.live(queries)
 
-    @st.fragment(run_every=logs_progress.LOOK_S if live else None)
+    @st.fragment(run_every=logs_progress.POLL_S if live else None)
     def result() -> None:
-        asking, question = ask()
-        logs_progress.show_standing(asking, expected)
-        if logs_progress.shown(asking, question, RESULT_PX, query.sql):
-            _show_answer(question, query)
-        logs_progress.settled(asking, live=live)
+        queries, running = start()
+        logs_progress.show_progress(queries, expected)
+        if logs_progress.shown(queries, running, RESULT_PX, query.sql):
+            _show_answer(running, query)
+        logs_progress.settled(queries, live=live)
 
     result()
 
 
-def _show_answer(question: Question, query: SavedQuery) -> None:
-    table = question.answer
+def _show_answer(finished: BackgroundQuery, query: SavedQuery) -> None:
+    table = finished.answer
     frame = readable(table.slice(0, SHOWN))
     if frame.empty:
-        empty_state("The query answers no rows", "Choose a wider range of time, or change the query.")
+        empty_state("The query returned no rows", "Choose a longer time range, or change the query.")
         return
     if query.chart:
         _show_chart(frame, query.name, query.chart)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(_rows_said(table.num_rows, complete=question.complete), width="content")
+        st.markdown(_row_count(table.num_rows, complete=finished.complete), width="content")
         with st.container(horizontal=True, width="content"):
             frame = _with_chosen_fields(frame)
             show_files(lambda: table, query.name if query.name != "own" else "result")
     show_table(frame, key="logs_result", column_config=units(frame))
 
 
-def _show_chart(frame: pd.DataFrame, name: str, wanted: Chart) -> None:
-    if (drawn := result_chart(frame, wanted)) is not None:
+def _show_chart(frame: pd.DataFrame, name: str, chart: Chart) -> None:
+    if (drawn := result_chart(frame, chart)) is not None:
         st.altair_chart(drawn, width="stretch", key=f"logs_chart-{name}")
         return
-    columns = listed([column for column in (wanted.x, wanted.y, wanted.colour) if column])
-    st.caption(f"No chart: it needs the columns {plain(columns)}, one of them numbers.")
+    columns = listed([column for column in (chart.x, chart.y, chart.color) if column])
+    st.caption(f"No chart: the result must have the columns {plain(columns)}, at least one of them numeric.")
 
 
 def _with_chosen_fields(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with those fields of its JSON messages that are chosen."""
+    """Let the user select fields of the JSON messages, and return the table with them as columns."""
     paths = json_paths(frame["message"].tolist()) if "message" in frame.columns else []
     if not paths:
         return frame
     with st.popover("Fields", icon=":material/data_object:", key="logs_fields"):
-        chosen = st.multiselect("Fields of the JSON messages", paths[:FIELDS], key="logs_fields_chosen")
+        chosen = st.multiselect("JSON fields to show as columns", paths[:FIELDS], key="logs_fields_chosen")
     return with_fields(frame, "message", chosen) if chosen else frame
 
 
-def _rows_said(rows: int, *, complete: bool) -> str:
-    shown = f", the first {SHOWN:,} shown" if rows > SHOWN else ""
+def _row_count(rows: int, *, complete: bool) -> str:
+    shown = f", showing the first {SHOWN:,}" if rows > SHOWN else ""
     if complete:
         return f"**{count(rows, 'row')}**{shown}"
-    return f"**The first {rows:,} rows**{shown}: there are more than fit. Add a condition, or group them."
+    return f"**First {rows:,} rows**{shown}. The result is truncated: add a condition, or group the rows."
 
 
 def _show_schema() -> None:
     st.markdown("**events**")
-    rows = [{"Column": column.name, "Type": column.type.lower(), "What": column.help} for column in COLUMNS]
+    rows = [
+        {"Column": column.name, "Type": column.type.lower(), "Description": column.help} for column in COLUMNS
+    ]
     show_table(rows, key="logs_schema")
     st.caption(
-        "A field of a JSON message: CASE WHEN json_valid(message) THEN message-\\>\\>'\\$.path' END. "
-        "The dialect is DuckDB's; Athena gets a translation. The time range above bounds what is read."
+        "For a JSON field, use CASE WHEN json_valid(message) THEN message-\\>\\>'\\$.path' END. "
+        "Write DuckDB SQL; for Athena, it is translated. Queries read the time range above."
     )
 
 

@@ -1,4 +1,4 @@
-"""What the page Logs shows, as its address holds it: a link, a reload and the back button show the same."""
+"""The state of the Logs page in its URL, so that links, reloads, and the back button show the same."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,18 +8,19 @@ from urllib.parse import urlencode
 from ops.errors import InputError
 from ops.logs.lake.layout import Scope
 from ops.logs.search.model import Filter, Search
-from ops.logs.search.query_parser import Query, parse, text_of
+from ops.logs.search.query_parser import ParsedQuery, parse, text_of
 from ops.logs.search.time_ranges import TimeRange, between, parse_range, zone_of
 
-VIEWS = ("events", "templates", "sql")
+VIEWS = ("events", "patterns", "sql")
+OLD_VIEWS = {"templates": "patterns"}  # former names, in saved links
 ENGINES = ("auto", "duckdb", "athena")
 DEFAULT_TIME = "1h"
-PARAMETER = "p."  # before the name of a saved query's parameter
+PARAMETER = "p."  # prefix of the parameters of a saved query
 
 
 @dataclass(frozen=True)
 class View:
-    """Everything that a link holds. Texts are as they were typed; what is wrong with them is told later."""
+    """Everything that a link holds. Texts are stored as typed, and validated when used."""
 
     query: str = ""
     time: str = DEFAULT_TIME
@@ -39,39 +40,39 @@ class View:
 
     @property
     def range(self) -> TimeRange:
-        """Raises InputError."""
+        """The time range. Raises InputError."""
         return parse_range(self.time, self.tz)
 
     def search(self, now: datetime) -> Search:
-        """What is searched for. Raises QueryError, InputError."""
+        """Return the search. Raises QueryError, InputError."""
         query = parse(self.query)
         start, end = self.range.at(now)
         return Search(Scope(start, end), query.terms, query.filters)
 
     def with_filter(self, one: Filter) -> "View":
-        """The view with the filter added in place of its opposite; without it where it is there already."""
+        """Toggle the filter: add it in place of its opposite, or remove it if it is set."""
         query = parse(self.query)
         opposite = replace(one, negated=not one.negated)
         kept = tuple(other for other in query.filters if other not in (one, opposite))
         added = () if one in query.filters else (one,)
-        return replace(self, query=text_of(Query(query.terms, (*kept, *added))), open="")
+        return replace(self, query=text_of(ParsedQuery(query.terms, (*kept, *added))), open="")
 
     def with_range(self, start: datetime, end: datetime) -> "View":
         return replace(self, time=between(start, end).text, open="")
 
     def frozen(self, now: datetime) -> "View":
-        """The view with absolute times: a link to it shows the same tomorrow."""
+        """Return the view with absolute times, so that a link to it keeps showing the same."""
         start, end = self.range.at(now)
         return replace(self, time=between(start.replace(microsecond=0), _up(end)).text)
 
 
 def from_address(parameters: Mapping[str, str]) -> View:
-    """The view of an address. What it does not know or cannot be falls back to the default."""
+    """Return the view of a URL's parameters; unknown and invalid values fall back to the default."""
     view = View(
         query=parameters.get("q", ""),
         time=parameters.get("t", DEFAULT_TIME),
         zone=parameters.get("zone", "UTC"),
-        view=_one_of(VIEWS, parameters.get("view", "")),
+        view=_one_of(VIEWS, OLD_VIEWS.get(parameters.get("view", ""), parameters.get("view", ""))),
         engine=_one_of(ENGINES, parameters.get("engine", "")),
         wrap=parameters.get("wrap", "") == "1",
         open=parameters.get("open", ""),
@@ -96,8 +97,8 @@ def from_address(parameters: Mapping[str, str]) -> View:
 
 
 def to_address(view: View) -> dict[str, str]:
-    """The parameters of the address, without those that have their default."""
-    found = {
+    """Return the URL's parameters, without those that have their default."""
+    parameters = {
         "q": view.query,
         "t": "" if view.time == DEFAULT_TIME else view.time,
         "zone": "" if view.zone == "UTC" else view.zone,
@@ -110,28 +111,28 @@ def to_address(view: View) -> dict[str, str]:
         "dataset": view.dataset,
         **{f"{PARAMETER}{name}": value for name, value in view.values.items()},
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in parameters.items() if value}
 
 
-def asked(view: View) -> View | None:
-    """What the view asks, apart from how it is shown; None where that is nothing of one's own."""
-    mine = View(time=view.time, dataset=view.dataset)
+def recent_entry(view: View) -> View | None:
+    """Return the search or query of the view, without display settings; None if there is none."""
+    entry = View(time=view.time, dataset=view.dataset)
     if view.view != "sql":
-        return replace(mine, query=view.query) if view.query else None
-    query = replace(mine, view="sql", sql=view.sql, saved=view.saved, values=view.values)
+        return replace(entry, query=view.query) if view.query else None
+    query = replace(entry, view="sql", sql=view.sql, saved=view.saved, values=view.values)
     return query if view.sql or view.saved else None
 
 
 def link(base: str, view: View) -> str:
-    """The whole address of the view."""
+    """Return the URL of the view."""
     return f"{base.partition('?')[0]}?{urlencode(to_address(view))}"
 
 
-def _one_of(options: tuple[str, ...], wanted: str) -> str:
-    return wanted if wanted in options else options[0]
+def _one_of(options: tuple[str, ...], value: str) -> str:
+    return value if value in options else options[0]
 
 
 def _up(moment: datetime) -> datetime:
-    """The next whole second: the last events stay inside."""
+    """Round up to a whole second, so that the last events are included."""
     whole = moment.replace(microsecond=0)
     return whole if whole == moment else datetime.fromtimestamp(whole.timestamp() + 1, UTC)

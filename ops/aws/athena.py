@@ -1,4 +1,4 @@
-"""Amazon Athena through awswrangler: a query with its parameters bound, its progress, its result as Arrow."""
+"""Amazon Athena, through awswrangler: run a query with bound parameters, and read its result as Arrow."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,11 +15,11 @@ from ops.aws.calls import translated
 from ops.aws.cloud import Cloud
 from ops.errors import AwsError, InputError, SlipwayError
 
-POLL_S = (0.2, 0.3, 0.5, 0.8, 1.0)  # the last again and again
-REUSE_MINUTES = 60  # the same query over the same hours is answered from the last result
+POLL_S = (0.2, 0.3, 0.5, 0.8, 1.0)  # the last one repeats
+REUSE_MINUTES = 60  # maximum age of a result that Athena may reuse for the same query
 FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 BLOCK_BYTES = 4 << 20
-LONGEST_PARAMETER = 1024  # characters: API Reference, StartQueryExecution
+LONGEST_PARAMETER = 1024  # characters: Athena API Reference, StartQueryExecution
 TYPES = {
     "boolean": pa.bool_(),
     "tinyint": pa.int8(),
@@ -35,8 +35,8 @@ TYPES = {
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where queries run: a work group and a database of an account and region."""
+class AthenaTarget:
+    """The workgroup and database in which queries run, with their account and region."""
 
     account: str
     region: str
@@ -45,8 +45,8 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Running:
-    """How a query stands. `state` as Athena names it."""
+class RunningQuery:
+    """The progress of a query; `state` is Athena's."""
 
     state: str
     scanned_bytes: int
@@ -54,8 +54,8 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Finished:
-    """A query that has succeeded. Nothing was scanned when a former result was used again."""
+class FinishedQuery:
+    """A query that succeeded; nothing was scanned if Athena reused an earlier result."""
 
     id: str
     scanned_bytes: int
@@ -65,8 +65,8 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table of the Glue catalogue: columns and partition columns in order, the projection's settings."""
+class GlueTable:
+    """A table in the AWS Glue Data Catalog, with its columns and partition columns in order."""
 
     name: str
     location: str
@@ -75,21 +75,21 @@ class Table:
     parameters: tuple[tuple[str, str], ...]
 
 
-class Stopped(SlipwayError):
-    """The query was stopped on request."""
+class QueryStopped(SlipwayError):
+    """The query was canceled."""
 
 
-def scan_limit(cloud: Cloud, place: Place) -> int:
-    """Bytes that a query of the work group may scan; 0 for no limit. Raises NotFound without such a group."""
-    with translated(f"Looking at Athena's work group {place.work_group}"):
-        client = cloud.client("athena", place.account, place.region)
-        found = client.get_work_group(WorkGroup=place.work_group)["WorkGroup"]
-    return int(found.get("Configuration", {}).get("BytesScannedCutoffPerQuery") or 0)
+def scan_limit(cloud: Cloud, target: AthenaTarget) -> int:
+    """Return the bytes that a query of the workgroup may scan; 0 for no limit. Raises NotFound."""
+    with translated(f"Reading the Athena workgroup {target.work_group}"):
+        client = cloud.client("athena", target.account, target.region)
+        group = client.get_work_group(WorkGroup=target.work_group)["WorkGroup"]
+    return int(group.get("Configuration", {}).get("BytesScannedCutoffPerQuery") or 0)
 
 
-def find_place(cloud: Cloud, account: str, region: str, location: str) -> Place | None:
-    """The database with tables below the S3 location, and the work group of the same name; None without."""
-    with translated("Looking for the tables of the logs"):
+def find_target(cloud: Cloud, account: str, region: str, location: str) -> AthenaTarget | None:
+    """Return the database with tables below the S3 location, and the workgroup of the same name, or None."""
+    with translated("Listing the Glue databases"):
         glue = cloud.client("glue", account, region)
         names = [
             one["Name"]
@@ -97,54 +97,56 @@ def find_place(cloud: Cloud, account: str, region: str, location: str) -> Place 
             for one in page["DatabaseList"]
         ]
     for name in names:
-        place = Place(account, region, name, name)
-        if any(table.location.startswith(location) for table in list_tables(cloud, place)):
-            return place if _has_work_group(cloud, place) else None
+        target = AthenaTarget(account, region, name, name)
+        if any(table.location.startswith(location) for table in list_tables(cloud, target)):
+            return target if _has_work_group(cloud, target) else None
     return None
 
 
-def _has_work_group(cloud: Cloud, place: Place) -> bool:
+def _has_work_group(cloud: Cloud, target: AthenaTarget) -> bool:
     try:
-        scan_limit(cloud, place)
-    except AwsError:  # Athena calls a missing group an invalid request
+        scan_limit(cloud, target)
+    except AwsError:  # for a missing workgroup, Athena returns InvalidRequestException
         return False
     return True
 
 
-def list_tables(cloud: Cloud, place: Place) -> list[Table]:
-    """The tables of the database."""
-    with translated(f"Listing the tables of {place.database}"):
-        pages = cloud.client("glue", place.account, place.region).get_paginator("get_tables")
+def list_tables(cloud: Cloud, target: AthenaTarget) -> list[GlueTable]:
+    """List the tables of the database."""
+    with translated(f"Listing the tables of the Glue database {target.database}"):
+        pages = cloud.client("glue", target.account, target.region).get_paginator("get_tables")
         return [
-            _table(one) for page in pages.paginate(DatabaseName=place.database) for one in page["TableList"]
+            _table(described)
+            for page in pages.paginate(DatabaseName=target.database)
+            for described in page["TableList"]
         ]
 
 
 def run(
     cloud: Cloud,
-    place: Place,
+    target: AthenaTarget,
     sql: str,
     parameters: Sequence[str] = (),
     *,
-    report: Callable[[Running], None] = lambda running: None,
+    report: Callable[[RunningQuery], None] = lambda running: None,
     cancelled: Callable[[], bool] = lambda: False,
     sleep: Callable[[float], None] = time.sleep,
-) -> Finished:
-    """Runs the query to its end; `parameters` are SQL literals, in the order of the `?`.
+) -> FinishedQuery:
+    """Run the query and wait for it; `parameters` are SQL literals, in the order of the `?`.
 
-    Raises Stopped when `cancelled`, InputError for a fault of the query itself, AwsError for the rest.
+    Raises QueryStopped if `cancelled`, InputError for a mistake in the query, AwsError for other errors.
     """
-    session = cast(Any, cloud.session(place.account, place.region))
+    session = cast(Any, cloud.session(target.account, target.region))
     if any(len(parameter) > LONGEST_PARAMETER for parameter in parameters):
         raise InputError(
-            f"Athena takes no value longer than {LONGEST_PARAMETER} characters.",
+            f"A value is longer than {LONGEST_PARAMETER} characters, which Athena does not accept.",
             hint="Shorten it, or run the query on DuckDB.",
         )
-    with _translated("Starting the query on Athena"):
+    with _translated("Starting the Athena query"):
         id_ = _wrangler().athena.start_query_execution(
             sql,
-            database=place.database,
-            workgroup=place.work_group,
+            database=target.database,
+            workgroup=target.work_group,
             params=list(parameters) or None,
             paramstyle="qmark" if parameters else "named",
             result_reuse_configuration={
@@ -152,36 +154,40 @@ def run(
             },
             boto3_session=session,
         )
-    looks = 0
+    polls = 0
     while True:
-        with _translated("Looking at the query on Athena"):
+        with _translated("Polling the Athena query"):
             execution = _wrangler().athena.get_query_execution(id_, boto3_session=session)
         running = _running(execution)
         report(running)
         if running.state in FINAL:
             return _ended(execution, running)
         if cancelled():
-            with _translated("Stopping the query on Athena"):
+            with _translated("Canceling the Athena query"):
                 _wrangler().athena.stop_query_execution(id_, boto3_session=session)
-            raise Stopped("The query was stopped.", hint="What Athena had scanned until then is charged.")
-        sleep(POLL_S[min(looks, len(POLL_S) - 1)])
-        looks += 1
+            raise QueryStopped(
+                "The query was canceled.", hint="Athena charges for the data scanned until then."
+            )
+        sleep(POLL_S[min(polls, len(POLL_S) - 1)])
+        polls += 1
 
 
-def read(cloud: Cloud, place: Place, finished: Finished) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """The result, in pieces. An empty text and nothing at all are kept apart."""
-    with translated("Reading Athena's result"):
-        athena = cloud.client("athena", place.account, place.region)
-        answer = athena.get_query_results(QueryExecutionId=finished.id, MaxResults=1)
-        schema = _schema(answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"])
-        where = urlsplit(finished.output)
-        s3 = cloud.client("s3", place.account, place.region)
-        body = s3.get_object(Bucket=where.netloc, Key=where.path.lstrip("/"))["Body"]
+def read(
+    cloud: Cloud, target: AthenaTarget, finished: FinishedQuery
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """Return schema and batches of the result; empty strings and NULL are distinguished."""
+    with translated("Reading the Athena query result"):
+        athena = cloud.client("athena", target.account, target.region)
+        response = athena.get_query_results(QueryExecutionId=finished.id, MaxResults=1)
+        schema = _schema(response["ResultSet"]["ResultSetMetadata"]["ColumnInfo"])
+        output = urlsplit(finished.output)
+        s3 = cloud.client("s3", target.account, target.region)
+        body = s3.get_object(Bucket=output.netloc, Key=output.path.lstrip("/"))["Body"]
     return schema, _batches(body, schema)
 
 
 def literal(value: Any) -> str:
-    """A value as the SQL literal that Athena takes for a parameter."""
+    """Return a value as the SQL literal that Athena expects for a parameter."""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, int):
@@ -220,9 +226,9 @@ def _type(column: dict[str, Any]) -> pa.DataType:
     return TYPES.get(column["Type"], pa.string())
 
 
-def _running(execution: dict[str, Any]) -> Running:
+def _running(execution: dict[str, Any]) -> RunningQuery:
     statistics = execution.get("Statistics", {})
-    return Running(
+    return RunningQuery(
         execution["Status"]["State"],
         int(statistics.get("DataScannedInBytes") or 0),
         (statistics.get("TotalExecutionTimeInMillis") or statistics.get("EngineExecutionTimeInMillis") or 0)
@@ -230,10 +236,10 @@ def _running(execution: dict[str, Any]) -> Running:
     )
 
 
-def _ended(execution: dict[str, Any], running: Running) -> Finished:
+def _ended(execution: dict[str, Any], running: RunningQuery) -> FinishedQuery:
     if running.state == "SUCCEEDED":
         reuse = execution["Statistics"].get("ResultReuseInformation") or {}
-        return Finished(
+        return FinishedQuery(
             execution["QueryExecutionId"],
             running.scanned_bytes,
             running.seconds,
@@ -242,35 +248,35 @@ def _ended(execution: dict[str, Any], running: Running) -> Finished:
         )
     reason = execution["Status"].get("StateChangeReason") or ""
     if running.state == "CANCELLED":
-        raise Stopped(f"The query was stopped in Athena. {reason}".strip(), hint="Run it again.")
+        raise QueryStopped(f"The query was canceled in Athena. {reason}".strip(), hint="Run it again.")
     raise _failure(reason)
 
 
 def _failure(reason: str) -> SlipwayError:
-    """What Athena says in StateChangeReason, with what to do."""
+    """Return the error for Athena's StateChangeReason, with what to do."""
     if "scanned limit" in reason:
         return InputError(
-            "Athena stopped the query: it would scan more than the work group allows.",
-            hint="Choose a shorter time, or name accounts or regions; the limit is set in the export stack.",
+            "Athena canceled the query: it exceeded the data limit of the workgroup.",
+            hint="Use a shorter time range, or filter by account or region. The export stack sets the limit.",
             detail=reason,
         )
     code = reason.partition(":")[0]
     if code.isupper() and ("ERROR" in code or "NOT_FOUND" in code or "MISMATCH" in code):
         return InputError(
-            f"Athena refuses the query: {reason}", hint="Change the query, or run it on DuckDB."
+            f"Athena rejected the query: {reason}", hint="Change the query, or run it on DuckDB."
         )
     if "exhausted resources" in reason.lower() or "INSUFFICIENT_RESOURCES" in reason:
         return AwsError(
-            "Athena had not enough resources for the query.",
-            hint="Choose a shorter time, or run it again in some minutes.",
+            "Athena ran out of resources for the query.",
+            hint="Use a shorter time range, or run it again in a few minutes.",
             detail=reason,
         )
-    return AwsError(f"Athena failed: {reason}", hint="Run it again, or run it on DuckDB.", detail=reason)
+    return AwsError(f"The Athena query failed: {reason}", hint="Run it again, or on DuckDB.", detail=reason)
 
 
 @cache
 def _wrangler() -> Any:
-    """awswrangler, imported when Athena is first asked: it takes seconds to import."""
+    """Return awswrangler, imported on first use: the import takes seconds."""
     import awswrangler
 
     return awswrangler
@@ -278,7 +284,7 @@ def _wrangler() -> Any:
 
 @contextmanager
 def _translated(doing: str) -> Iterator[None]:
-    """`translated`, for awswrangler's own errors as well."""
+    """Do the same as `translated`, also for awswrangler's own errors."""
     try:
         with translated(doing):
             yield
@@ -286,16 +292,16 @@ def _translated(doing: str) -> Iterator[None]:
         if type(error).__module__ != _wrangler().exceptions.__name__:
             raise
         raise AwsError(
-            f"{doing}: {error}", hint="Look at the work group in Athena.", detail=repr(error)
+            f"{doing}: {error}", hint="Check the workgroup in Athena.", detail=repr(error)
         ) from error
 
 
-def _table(found: dict[str, Any]) -> Table:
-    storage = found.get("StorageDescriptor", {})
-    return Table(
-        found["Name"],
+def _table(described: dict[str, Any]) -> GlueTable:
+    storage = described.get("StorageDescriptor", {})
+    return GlueTable(
+        described["Name"],
         storage.get("Location", ""),
         tuple(column["Name"] for column in storage.get("Columns", [])),
-        tuple(column["Name"] for column in found.get("PartitionKeys", [])),
-        tuple(sorted(found.get("Parameters", {}).items())),
+        tuple(column["Name"] for column in described.get("PartitionKeys", [])),
+        tuple(sorted(described.get("Parameters", {}).items())),
     )

@@ -1,4 +1,4 @@
-"""Amazon DynamoDB, read: the items of one partition, whose attributes are all strings."""
+"""Read items from Amazon DynamoDB whose attributes are all strings."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from ops.aws.cloud import Cloud, Place
 
 
 def items(cloud: Cloud, place: Place, table: str, key: str, value: str) -> list[dict[str, str]]:
-    """Every item whose partition key has that value, in the order of the sort key."""
+    """Return all items with that partition key value, in the order of the sort key."""
     client: Any = cloud.client("dynamodb", place.account.id, place.region)
     with translated(f"Reading {value} in {table}"):
         pages = client.get_paginator("query").paginate(

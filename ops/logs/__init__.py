@@ -1,20 +1,20 @@
-"""Log export and exploration: logs of many accounts in one bucket, searched there.
+"""Log export and exploration: logs of many accounts in one bucket, and the search over them.
 
 api            `Logs`: exported logs in notebooks and scripts
-datasets       the exported logs that can be searched, and their engines
-known_exports  where exported logs are found
-search/        what is asked
-engines/       who answers: DuckDB and Athena
-lake/          what is in the bucket
-compaction/    an hour's objects as Parquet
-export/        the export's stacks, its health, and proof that nothing is missing
+datasets       the exported logs that can be searched, and their query engines
+known_exports  the deployed exports, and the buckets named in the settings
+search/        searches, saved queries, and the SQL they become
+engines/       the query engines: DuckDB and Athena
+lake/          the layout and the contents of the log bucket
+compaction/    an hour's objects rewritten as Parquet
+export/        the export's stacks, health, coverage, and ledger
 """
 
 from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """`from ops.logs import Logs`, without loading the engines for who does not ask."""
+    """Import `Logs` on first use, so that `import ops.logs` does not load the query engines."""
     if name == "Logs":
         from ops.logs.api import Logs
 

@@ -1,13 +1,13 @@
-"""Exported logs in a few lines, for notebooks and scripts:
+"""Query exported logs from notebooks and scripts:
 
     from ops.connect import connect
     from ops.logs import Logs
     logs = Logs(connect())
     logs.search('timeout level:error group:/aws/lambda/*', last="3h")
     logs.sql("SELECT log_group, count(*) AS n FROM events GROUP BY 1 ORDER BY 2 DESC", last="1d")
-    logs.templates(last="1d")
+    logs.patterns(last="1d")
 
-Each answers a pandas DataFrame, or an Arrow table with `arrow=True`.
+Each call returns a pandas DataFrame, or an Arrow table with `arrow=True`.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,22 +19,23 @@ import pyarrow as pa
 from ops.aws.cloud import Cloud
 from ops.logs.datasets import Dataset, open_dataset
 from ops.logs.engines.estimate import Estimate
-from ops.logs.lake.layout import Scope
+from ops.logs.lake.layout import OLD_PATTERN_NAME, Scope
 from ops.logs.search import exploration, saved_queries
-from ops.logs.search.exploration import Event
+from ops.logs.search.exploration import LogEvent
 from ops.logs.search.model import Search
 from ops.logs.search.query_parser import parse
 from ops.logs.search.saved_queries import FOLDER, SavedQuery
 from ops.logs.search.time_ranges import parse_range, zone_of
 
 if TYPE_CHECKING:
-    import pandas as pd  # takes longer to import than all the rest of a command
+    import pandas as pd  # slow to import: a command must not wait for it
 
 
 class Logs:
-    """One dataset of exported logs; `dataset` is its address, by default the first that is known.
+    """One dataset of exported logs.
 
-    Times without an offset are in `zone`.
+    `dataset` is its address; the default is the first one in the setting `logs`. Times without a UTC offset
+    are read in the time zone `zone`.
     """
 
     def __init__(
@@ -59,10 +60,10 @@ class Logs:
         engine: str = "auto",
         arrow: bool = False,
     ) -> Any:
-        """The newest events that the text finds (docs/log-explorer.md), at most `limit`."""
-        search = self.meaning(text, last)
-        found = exploration.newest(self._engine(search.scope, engine), search, limit)
-        return _result(table_of(found), arrow)
+        """Return the newest events that match the search (docs/log-explorer.md), at most `limit`."""
+        search = self.parse_search(text, last)
+        events = exploration.newest(self._engine(search.scope, engine), search, limit)
+        return _result(table_of(events), arrow)
 
     def sql(
         self,
@@ -73,58 +74,64 @@ class Logs:
         arrow: bool = False,
         **parameters: Any,
     ) -> Any:
-        """The rows of a query over `events`: DuckDB's dialect, `$name` bound to the keyword of that name.
+        """Return the rows of a SELECT over `events`, in DuckDB's dialect.
 
-        The name of a saved query will do.
+        `query` may also be the name of a saved query. Each `$name` in the SQL is bound to the keyword
+        argument of that name.
         """
         if isinstance(query, str) and query.isidentifier():
             query = saved_queries.find_query(self.saved(), query)
         if isinstance(query, str):
-            query = saved_queries.parse_query("query", _declared(query, parameters))
-        scope = self.meaning("", last).scope
+            query = saved_queries.parse_query("query", _with_declarations(query, parameters))
+        scope = self.parse_search("", last).scope
         values = query.bound(parameters)
         return _result(self._engine(scope, engine).query(scope, query.sql, values), arrow)
+
+    def patterns(self, text: str = "", last: str = "1h", *, engine: str = "auto", arrow: bool = False) -> Any:
+        """Return the message patterns, with counts in the range and in the previous period (`before`)."""
+        search = self.parse_search(text, last)
+        return _result(exploration.patterns(self._engine(search.scope, engine), search), arrow)
 
     def templates(
         self, text: str = "", last: str = "1h", *, engine: str = "auto", arrow: bool = False
     ) -> Any:
-        """Kinds of message with their counts in the range and in as long a time `before` it."""
-        search = self.meaning(text, last)
-        return _result(exploration.templates(self._engine(search.scope, engine), search), arrow)
+        """Return the same as `patterns`, with the column under its former name `template`."""
+        table = self.patterns(text, last, engine=engine, arrow=True)
+        names = [OLD_PATTERN_NAME if name == "pattern" else name for name in table.column_names]
+        return _result(table.rename_columns(names), arrow)
 
     def histogram(
         self, text: str = "", last: str = "1h", *, engine: str = "auto", arrow: bool = False
     ) -> Any:
-        """Events by interval and level."""
-        search = self.meaning(text, last)
+        """Return the number of events by interval and level."""
+        search = self.parse_search(text, last)
         return _result(exploration.histogram(self._engine(search.scope, engine), search), arrow)
 
-    def around(self, event: "Event | pd.Series[Any]", lines: int = exploration.AROUND) -> "pd.DataFrame":
-        """The lines around an event (a row of `search` will do) in its stream."""
-        found = event if isinstance(event, Event) else event_of(event)
-        return _result(table_of(exploration.around(self.dataset.duckdb, found, lines)), False)
+    def around(self, event: "LogEvent | pd.Series[Any]", lines: int = exploration.AROUND) -> "pd.DataFrame":
+        """Return the events before and after an event (or a row of `search`) in its log stream."""
+        center = event if isinstance(event, LogEvent) else event_of(event)
+        return _result(table_of(exploration.around(self.dataset.duckdb, center, lines)), False)
 
     def estimate(self, last: str = "1h", engine: str = "auto") -> Estimate:
-        """What a query over the range would read, take and cost."""
-        return self.dataset.estimate(self.meaning("", last).scope, engine)
+        """Estimate the data, time, and cost of a query over the range."""
+        return self.dataset.estimate(self.parse_search("", last).scope, engine)
 
     def saved(self) -> list[SavedQuery]:
-        """The saved queries, Slipway's and your own."""
+        """Return the saved queries, Slipway's and your own."""
         return saved_queries.load_queries(self._queries)[0]
 
-    def meaning(self, text: str, last: str) -> Search:
-        """The search that a text and a range mean. Raises QueryError, InputError."""
+    def parse_search(self, text: str, last: str) -> Search:
+        """Return the search for a text of the search bar and a time range. Raises QueryError, InputError."""
         query = parse(text)
         start, end = parse_range(last, self._zone).at(self._now())
         return Search(Scope(start, end), query.terms, query.filters)
 
-    def _engine(self, scope: Scope, wanted: str) -> Any:
-        chosen = self.dataset.estimate(scope).chosen if wanted == "auto" else wanted
-        return self.dataset.engine(chosen)
+    def _engine(self, scope: Scope, name: str) -> Any:
+        return self.dataset.engine(self.dataset.estimate(scope).chosen if name == "auto" else name)
 
 
-def table_of(events: Sequence[Event]) -> pa.Table:
-    """Events as a table with the columns of `events`."""
+def table_of(events: Sequence[LogEvent]) -> pa.Table:
+    """Return the events as a table with the columns of `events`."""
     columns = {
         "account": [event.account for event in events],
         "region": [event.region for event in events],
@@ -133,7 +140,7 @@ def table_of(events: Sequence[Event]) -> pa.Table:
         "ts": pa.array([event.ts.replace(tzinfo=None) for event in events], pa.timestamp("ms")),
         "message": [event.message for event in events],
         "id": [event.id for event in events],
-        "template": [event.template for event in events],
+        "pattern": [event.pattern for event in events],
         "level": [event.level for event in events],
     }
     return pa.table(
@@ -144,21 +151,22 @@ def table_of(events: Sequence[Event]) -> pa.Table:
     )
 
 
-def event_of(row: "pd.Series[Any]") -> Event:
-    """The event of a row of `search`."""
+def event_of(row: "pd.Series[Any]") -> LogEvent:
+    """Return the event in a row of `search`; a row with the column's former name `template` works as well."""
+    row = row.rename({OLD_PATTERN_NAME: "pattern"}) if "pattern" not in row else row
     missing = row.isna()
-    texts = {name: None if missing[name] else str(row[name]) for name in ("id", "template", "level")}
+    texts = {name: None if missing[name] else str(row[name]) for name in ("id", "pattern", "level")}
     ts = row["ts"].to_pydatetime().replace(tzinfo=UTC)
-    return Event(
+    return LogEvent(
         row["account"], row["region"], row["log_group"], row["log_stream"], ts, row["message"], **texts
     )
 
 
-def _declared(sql: str, parameters: dict[str, Any]) -> str:
-    """The SQL with a header line for each parameter that is given."""
-    kinds = {bool: "integer", int: "integer", float: "number"}
+def _with_declarations(sql: str, parameters: dict[str, Any]) -> str:
+    """Return the SQL with a header line for each given parameter."""
+    types = {bool: "integer", int: "integer", float: "number"}
     lines = [
-        f"-- parameter: {name} {kinds.get(type(value), 'text')} = {0 if type(value) in kinds else ''}"
+        f"-- parameter: {name} {types.get(type(value), 'text')} = {0 if type(value) in types else ''}"
         for name, value in parameters.items()
     ]
     return "\n".join([*lines, sql])

@@ -1,4 +1,4 @@
-"""The exported logs that can be searched, and the engines that read them."""
+"""The datasets of exported logs that can be searched, and their query engines."""
 
 import re
 from functools import cached_property
@@ -18,7 +18,10 @@ _ADDRESS = re.compile(r"(?:([^=]+)=)?s3://([a-z0-9.-]{3,63})(?:/(.*))?")
 
 
 class Dataset:
-    """Exported logs in one place, with the engines that read them. One a process: it holds the cache."""
+    """Exported logs below one S3 prefix, with the query engines for them.
+
+    Create one per process: it holds the cache.
+    """
 
     def __init__(self, cloud: Cloud, location: Location) -> None:
         self._cloud = cloud
@@ -27,63 +30,62 @@ class Dataset:
 
     @cached_property
     def athena(self) -> AthenaEngine | None:
-        """Athena where tables of this dataset are found that may be read; else None."""
+        """Return the Athena engine if readable Glue tables of this dataset exist, else None."""
         try:
-            place = athena.find_place(self._cloud, self.location.account, self.location.region, self.name)
-        except AwsError:  # the logs are searched with DuckDB then
+            target = athena.find_target(self._cloud, self.location.account, self.location.region, self.name)
+        except AwsError:  # without Athena, DuckDB searches the logs
             return None
-        return AthenaEngine(self._cloud, place) if place else None
+        return AthenaEngine(self._cloud, target) if target else None
 
     @cached_property
     def duckdb(self) -> DuckDbEngine:
         settings = self._cloud.settings
-        where = self.location
+        location = self.location
         cache = FileCache(settings.data / "logs-cache", settings.logs_cache_gb * GB)
-        store = Bucket(self._cloud, where.bucket, where.account, where.region)
-        return DuckDbEngine(store, where, cache, concurrency=settings.concurrency)
+        store = Bucket(self._cloud, location.bucket, location.account, location.region)
+        return DuckDbEngine(store, location, cache, concurrency=settings.concurrency)
 
     def engine(self, name: str) -> DuckDbEngine | AthenaEngine:
-        """Raises NotFound for Athena where none is deployed."""
+        """Return the engine of that name. Raises NotFound for Athena if the dataset has no Athena tables."""
         if name != "athena":
             return self.duckdb
         if self.athena is None:
             raise NotFound(
-                f"No Athena is known for {self.name}.", hint="Choose DuckDB, or deploy the log export."
+                f"Athena has no tables for {self.name}.", hint="Choose DuckDB, or deploy the log export."
             )
         return self.athena
 
-    def estimate(self, scope: Scope, wanted: str = "auto") -> Estimate:
-        """What a query over the scope would read, take and cost, and which engine `wanted` comes to."""
+    def estimate(self, scope: Scope, engine: str = "auto") -> Estimate:
+        """Estimate the data, time, and cost of a query over the scope, and resolve the engine `auto`."""
         listing = self.duckdb.list(scope)
         limit = self.athena.scan_limit() if self.athena else 0
-        return estimate(listing, athena=self.athena is not None, wanted=wanted, limit_bytes=limit)
+        return estimate(listing, athena=self.athena is not None, engine=engine, limit_bytes=limit)
 
 
-def known(cloud: Cloud) -> list[Location]:
-    """What the settings name. Raises SettingsError for what is no address."""
+def configured_locations(cloud: Cloud) -> list[Location]:
+    """Return the locations in the setting `logs`. Raises SettingsError for an invalid address."""
     return [location_of(cloud, text) for text in cloud.settings.logs]
 
 
-def open_dataset(cloud: Cloud, wanted: str = "") -> Dataset:
-    """The dataset of that address, known or not; the first known one for an empty one. Raises NotFound."""
-    found = known(cloud)
-    if not wanted and not found:
+def open_dataset(cloud: Cloud, address: str = "") -> Dataset:
+    """Return the dataset at the address; the first configured one if it is empty. Raises NotFound."""
+    locations = configured_locations(cloud)
+    if not address and not locations:
         raise NotFound(
-            "No exported logs are known.",
-            hint='Name their bucket in slipway.toml: logs = ["s3://BUCKET/PREFIX"].',
+            "No exported logs are configured.",
+            hint='Add their bucket to slipway.toml: logs = ["s3://BUCKET/PREFIX"].',
         )
-    return Dataset(
-        cloud, next((one for one in found if wanted in ("", str(one))), None) or location_of(cloud, wanted)
-    )
+    configured = next((location for location in locations if address in ("", str(location))), None)
+    return Dataset(cloud, configured or location_of(cloud, address))
 
 
 def location_of(cloud: Cloud, text: str) -> Location:
-    """The location that `s3://BUCKET/PREFIX` or `ACCOUNT=s3://BUCKET/PREFIX` names."""
+    """Parse `s3://BUCKET/PREFIX` or `ACCOUNT=s3://BUCKET/PREFIX`. Raises SettingsError."""
     match = _ADDRESS.fullmatch(text.strip())
     if not match:
         raise SettingsError(
-            f"{text!r} is no place of exported logs.",
-            hint="Write s3://BUCKET/PREFIX, or ACCOUNT=s3://BUCKET/PREFIX.",
+            f"{text!r} is not the address of exported logs.",
+            hint="Use s3://BUCKET/PREFIX or ACCOUNT=s3://BUCKET/PREFIX.",
         )
     account = cloud.account(match[1].strip()).id if match[1] else ""
     return Location(match[2], match[3] or "", account)

@@ -1,11 +1,11 @@
-"""Which exported logs there are: of a deployed export, or in a bucket that the settings name."""
+"""The known exports: those deployed in the configured accounts, and the buckets named in the settings."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ops.aws.cloud import Cloud
 from ops.errors import InputError, NotFound
-from ops.logs.datasets import known
+from ops.logs.datasets import configured_locations
 from ops.logs.export.installed import Export, find_exports
 from ops.logs.export.replay import Stream
 from ops.logs.lake.layout import Location
@@ -13,48 +13,50 @@ from ops.logs.lake.layout import Location
 
 @dataclass(frozen=True)
 class KnownExport:
-    """An export with its bucket, or a bucket whose pipeline is not among the accounts, or nothing."""
+    """A deployed export with its bucket, or a configured bucket whose export stack was not found."""
 
     export: Export | None = None
     location: Location | None = None
 
     @property
     def stream(self) -> Stream | None:
-        """Where failed records are put back to."""
+        """The Kinesis stream to which failed records are replayed."""
         if self.export is None or self.location is None:
             return None
         name = self.export.stack.outputs.get("Stream", "").rpartition("/")[2]
         return Stream(name, self.location.account, self.location.region) if name else None
 
 
-def list_known(cloud: Cloud, exports: Iterable[Export]) -> list[KnownExport]:
-    """The central ones of these, then the buckets of the settings that are none of theirs."""
-    found = [KnownExport(each, each.location) for each in exports if each.central]
-    taken = {each.location.bucket for each in found if each.location}
-    return found + [
-        KnownExport(location=_placed(cloud, each)) for each in known(cloud) if each.bucket not in taken
+def list_known_exports(cloud: Cloud, exports: Iterable[Export]) -> list[KnownExport]:
+    """Return the central exports, then the configured buckets that none of them writes to."""
+    deployed = [KnownExport(export, export.location) for export in exports if export.central]
+    buckets = {known.location.bucket for known in deployed if known.location}
+    return deployed + [
+        KnownExport(location=_with_defaults(cloud, location))
+        for location in configured_locations(cloud)
+        if location.bucket not in buckets
     ]
 
 
-def only_known(cloud: Cloud) -> tuple[Location, Stream | None]:
-    """Bucket and stream of the only one that there is. Raises NotFound for none, InputError for several."""
+def single_known_export(cloud: Cloud) -> tuple[Location, Stream | None]:
+    """Return the bucket and stream of the only known export. Raises NotFound, or InputError for several."""
     readings = cloud.read(lambda place: find_exports(cloud, place))
     exports = [export for reading in readings for export in reading.value or ()]
-    found = [(each.location, each.stream) for each in list_known(cloud, exports) if each.location]
-    if not found:
+    known = [(known.location, known.stream) for known in list_known_exports(cloud, exports) if known.location]
+    if not known:
         raise NotFound(
-            "No exported logs are known.", hint="Deploy the export, or name its bucket with --bucket."
+            "No log export was found.", hint="Deploy the log export, or name its bucket with --bucket."
         )
-    if len(found) > 1:
+    if len(known) > 1:
         raise InputError(
-            f"There are several exports: {', '.join(str(location) for location, _ in found)}.",
+            f"More than one log export was found: {', '.join(str(location) for location, _ in known)}.",
             field="bucket",
-            hint="Say which is meant: its bucket, prefix and account.",
+            hint="Specify its bucket, prefix, and account.",
         )
-    return found[0]
+    return known[0]
 
 
-def _placed(cloud: Cloud, location: Location) -> Location:
-    """With the account and region that are meant where none is named."""
+def _with_defaults(cloud: Cloud, location: Location) -> Location:
+    """Return the location with the default account and region where it names none."""
     account = location.account or cloud.account().id
     return Location(location.bucket, location.prefix, account, location.region or cloud.settings.home_region)

@@ -76,22 +76,22 @@ def test_events_are_text_and_their_download_has_no_formulas(
     ).to_be_visible()
 
     watched.get_by_role("button", name="Download", exact=True).click()
-    watched.get_by_role("button", name="Prepare the file").click()
+    watched.get_by_role("button", name="Prepare download").click()
     with watched.expect_download() as saved:
-        watched.get_by_role("button", name="CSV", exact=True).click()
+        watched.get_by_role("button", name="Download CSV", exact=True).click()
     found = cells(saved.value)
     assert "'=cmd|' /C calc'!A0" in found
     assert not [cell for cell in found if cell.startswith(FORMULA)]
 
 
-def test_templates_and_rows_are_text(watched: Page, address: str, hostile_logs: str) -> None:
-    watched.goto(f"{address}/logs?t=1d&view=templates&dataset={hostile_logs}")
-    expect(watched.get_by_text(re.compile("kinds of message"))).to_be_visible()
+def test_patterns_and_rows_are_text(watched: Page, address: str, hostile_logs: str) -> None:
+    watched.goto(f"{address}/logs?t=1d&view=patterns&dataset={hostile_logs}")
+    expect(watched.get_by_text(re.compile(r"\d+ patterns"))).to_be_visible()
     expect(watched.locator(".stDataFrame").first).to_be_visible()
     watched.goto(f"{address}/logs?t=1d&view=sql&sql={SQL}&dataset={hostile_logs}")
     expect(watched.get_by_text(f"{len(hostile.MESSAGES)} rows")).to_be_visible()
     with watched.expect_download() as saved:
-        watched.get_by_role("button", name="CSV", exact=True).click()
+        watched.get_by_role("button", name="Download CSV", exact=True).click()
     assert not [cell for cell in cells(saved.value) if cell.startswith(FORMULA)]
     watched.locator("[data-testid=stDataFrame]").last.hover()
     expect(watched.get_by_role("button", name="Search", exact=True).last).to_be_visible()

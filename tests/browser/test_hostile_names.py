@@ -57,7 +57,7 @@ PLACES = (
     (f"/rollouts?view={HERE}&run={HERE}", (), ""),
     ("/support_stacks", ("Graph", "Cleanup", "Shared replication buckets", "Migration"), MARK),
     ("/logs?t=1d", (), LINE),
-    ("/logs?t=1d&view=templates", (), LINE),
+    ("/logs?t=1d&view=patterns", (), LINE),
     (f"/logs?t=1d&q={HERE}", (), MARK),
     (f"/logs?t={HERE}&zone={HERE}&view={HERE}&open={HERE}&dataset={HERE}", (), ""),
     ("/log_export?view=Pipeline", (), ""),
@@ -148,8 +148,8 @@ def cells(page: Page, button: Locator) -> list[str]:
 def test_no_download_contains_a_formula(view: Page, address: str) -> None:
     view.goto(f"{address}/logs?t=1d")
     view.get_by_role("button", name="Download", exact=True).click()
-    view.get_by_role("button", name="Prepare the file").click()
-    files = cells(view, view.get_by_role("button", name="CSV", exact=True))
+    view.get_by_role("button", name="Prepare download").click()
+    files = cells(view, view.get_by_role("button", name="Download CSV", exact=True))
     view.goto(f"{address}/audit?text=calc")
     view.get_by_test_id("stDataFrame").hover()
     files += cells(view, view.get_by_role("button", name="Download as CSV"))

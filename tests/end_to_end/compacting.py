@@ -13,7 +13,7 @@ from unittest import mock
 
 import boto3
 
-from ops.aws.athena import Place
+from ops.aws.athena import AthenaTarget
 from ops.aws.cloud import Cloud
 from ops.aws.s3.objects import Bucket
 from ops.embedded.lifecycle import RunningCloud
@@ -21,7 +21,7 @@ from ops.logs.engines.athena import AthenaEngine
 from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.export.deployment.stacks import central_body
 from ops.logs.lake.cache import FileCache
-from ops.logs.lake.layout import HOUR, Kind, Location, Partition, Scope, folder, hour_of
+from ops.logs.lake.layout import HOUR, Location, LogFormat, Partition, Scope, folder, hour_of
 from tests.ops.embedded.overlay import ACCOUNT, REGION, client, eventually, unique
 from tests.ops.functions.source import load
 from tests.ops.logs.sample_lake import escape
@@ -31,18 +31,18 @@ BEGINS = hour_of(datetime.now(UTC)) - 30 * HOUR
 
 @dataclass(frozen=True)
 class Put:
-    """An event; `id` where its format carries one."""
+    """An event; `id` is for formats with event IDs."""
 
     message: str
     second: int = 0
     id: str = ""
     group: str = "/app/one"
 
-    def encoded(self, kind: Kind, account: str) -> str:
+    def encoded(self, kind: LogFormat, account: str) -> str:
         millis = round((BEGINS + timedelta(seconds=self.second)).timestamp() * 1000)
-        if kind is Kind.RAW:
+        if kind is LogFormat.RAW:
             return f"{self.group}:s\t{millis}\t{escape(self.message)}"
-        if kind is Kind.CLOUDWATCH:
+        if kind is LogFormat.CLOUDWATCH:
             events = [{"id": self.id, "timestamp": millis, "message": self.message}]
             record = {"messageType": "DATA_MESSAGE", "owner": account, "logGroup": self.group}
             filters = [f"slipway-{REGION}"]
@@ -55,7 +55,7 @@ class Put:
 
 
 class Export:
-    """The stack, its bucket, its function as Lambda runs it."""
+    """The stack, its bucket, and its Lambda function."""
 
     def __init__(self, embedded: RunningCloud, cloud: Cloud) -> None:
         self.embedded, self.cloud = embedded, cloud
@@ -80,7 +80,7 @@ class Export:
         self.bucket = self.outputs["Bucket"].rpartition(":")[2]
         self.location = Location(self.bucket, "logs/", ACCOUNT, REGION)
         database = self.outputs["Database"]
-        self.athena = AthenaEngine(cloud, Place(ACCOUNT, REGION, database, database))
+        self.athena = AthenaEngine(cloud, AthenaTarget(ACCOUNT, REGION, database, database))
         self.store = Bucket(cloud, self.bucket, ACCOUNT, REGION)
 
     def _status(self) -> str:
@@ -92,16 +92,16 @@ class Export:
         self.cloudformation.delete_stack(StackName=self.name)
 
     def call(self, event: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-        """The deployed function's answer, and whether it failed."""
+        """Invoke the deployed function; return its response, and whether it failed."""
         answer = self.lambda_.invoke(FunctionName=self.outputs["Compactor"], Payload=json.dumps(event))
         return json.loads(answer["Payload"].read()), "FunctionError" in answer
 
     def module(self) -> Any:
-        """The same function in this process, to be disturbed."""
+        """Return the same function in this process, for fault injection."""
         configuration = self.lambda_.get_function_configuration(FunctionName=self.outputs["Compactor"])
         keys = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "test"}
         with mock.patch.dict(os.environ, {"AWS_ENDPOINT_URL": self.embedded.endpoint, **keys}):
-            boto3.DEFAULT_SESSION = None  # the default one would remember other credentials
+            boto3.DEFAULT_SESSION = None  # the default session would keep other credentials
             module = load("log_compactor", **configuration["Environment"]["Variables"])
             boto3.DEFAULT_SESSION = None
         return module
@@ -109,7 +109,7 @@ class Export:
 
 @dataclass
 class Hour:
-    """One hour of an account of its own in the export's bucket, and readers of it."""
+    """One hour of a separate account in the export's bucket, with readers for it."""
 
     export: Export
     account: str
@@ -127,31 +127,31 @@ class Hour:
 
     @property
     def event(self) -> dict[str, Any]:
-        """What the command asks the function for."""
+        """The event with which the command invokes the function."""
         hour = f"{BEGINS:%Y-%m-%dT%H}"
         return {"first": hour, "last": hour, "accounts": [self.account], "regions": [REGION]}
 
-    def folder(self, kind: Kind) -> str:
+    def folder(self, kind: LogFormat) -> str:
         return folder(self.export.location, kind, Partition(BEGINS, self.account, REGION))
 
-    def put(self, kind: Kind, events: Iterable[Put], name: str = "") -> str:
-        """An object of them; its key."""
+    def put(self, kind: LogFormat, events: Iterable[Put], name: str = "") -> str:
+        """Put the events into an object; return its key."""
         lines = [event.encoded(kind, self.account) for event in events]
         return self.put_bytes(kind, gzip.compress("".join(f"{line}\n" for line in lines).encode()), name)
 
-    def put_bytes(self, kind: Kind, body: bytes, name: str = "") -> str:
+    def put_bytes(self, kind: LogFormat, body: bytes, name: str = "") -> str:
         self.names += 1
         key = self.folder(kind) + (name or f"{self.names:04}.gz")
         self.export.s3.put_object(Bucket=self.export.bucket, Key=key, Body=body)
         return key
 
     def rows(self, sql: str = "SELECT * FROM events", **parameters: Any) -> list[Any]:
-        """As DuckDB reads them, in an order that is always the same."""
+        """Return the rows from DuckDB, sorted."""
         table = self.engine.sql(self.scope, sql, parameters, fresh=True).table()
         return sorted(map(str, table.to_pylist()))
 
     def athena_rows(self) -> list[Any]:
-        sql = "SELECT account, region, log_group, log_stream, ts, message, id, template, level FROM events"
+        sql = "SELECT account, region, log_group, log_stream, ts, message, id, pattern, level FROM events"
         answer = self.export.athena.sql(self.scope, f"{sql} -- {unique('anew')}")
         return sorted(map(str, answer.table().to_pylist()))
 
@@ -159,21 +159,21 @@ class Hour:
         answer = self.engine.sql(self.scope, "SELECT message FROM events", fresh=True)
         return sorted(answer.table()["message"].to_pylist())
 
-    def keys(self, kind: Kind) -> list[str]:
+    def keys(self, kind: LogFormat) -> list[str]:
         return [one.key for one in self.export.store.list(self.folder(kind))]
 
     @property
     def parts(self) -> list[str]:
-        """What lies beside the manifest, named or not."""
-        return [key for key in self.keys(Kind.COMPACTED) if not key.endswith("_manifest.json")]
+        """The keys beside the manifest, whether it names them or not."""
+        return [key for key in self.keys(LogFormat.COMPACTED) if not key.endswith("_manifest.json")]
 
     def standing(self) -> tuple[int, int]:
-        """Objects that are in parts, and that are not."""
+        """Return the number of objects in parts, and of the others."""
         listing = self.engine.list(self.scope, fresh=True)
         return listing.covered, len(listing.fresh)
 
     def clear(self) -> None:
-        for kind in (Kind.JSON, Kind.RAW, Kind.COMPACTED):
+        for kind in (LogFormat.JSON, LogFormat.RAW, LogFormat.COMPACTED):
             for key in self.keys(kind):
                 self.export.store.delete(key)
 
@@ -186,11 +186,11 @@ def an_hour(export: Export, cache: Path) -> Iterator[Hour]:
 
 
 class Killed(BaseException):
-    """The process is no more."""
+    """The process was killed."""
 
 
 class Disturbed:
-    """A client whose calls something is done before, or that ends at one of them for ever."""
+    """A client that calls `before` ahead of each call, to inject faults."""
 
     def __init__(self, inner: Any, before: Callable[[str], None]) -> None:
         self._inner, self._before = inner, before

@@ -1,4 +1,4 @@
-"""Athena over exported logs on the embedded cloud: the rows that DuckDB answers, errors in words."""
+"""Athena over exported logs on the embedded cloud: the same rows as DuckDB, and its errors."""
 
 import gzip
 import json
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ops.aws.athena import Place, Running, Stopped, list_tables
+from ops.aws.athena import AthenaTarget, QueryStopped, RunningQuery, list_tables
 from ops.aws.cloud import Cloud
 from ops.aws.s3.objects import Bucket
 from ops.errors import InputError, NotFound, QueryError, SlipwayError
@@ -18,7 +18,7 @@ from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import Location, Scope
 from ops.logs.search import exploration
-from ops.logs.search.exploration import Event
+from ops.logs.search.exploration import LogEvent
 from ops.logs.search.model import Search
 from ops.logs.search.query_parser import parse
 from ops.logs.search.saved_queries import FOLDER, SavedQuery, load_queries
@@ -56,32 +56,32 @@ PLACED = {
 
 
 class Lake:
-    """A bucket with the export's layout, its tables and a work group."""
+    """A bucket with the export's layout, its tables, and a workgroup."""
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
         self.bucket = unique("lake")
-        self.place = Place(ACCOUNT, REGION, unique("logs").replace("-", "_"), unique("group"))
+        self.target = AthenaTarget(ACCOUNT, REGION, unique("logs").replace("-", "_"), unique("group"))
         self.s3, self.glue, self.athena = (
             cloud.client(name, ACCOUNT, REGION) for name in ("s3", "glue", "athena")
         )
         self.s3.create_bucket(Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        self.glue.create_database(DatabaseInput={"Name": self.place.database})
+        self.glue.create_database(DatabaseInput={"Name": self.target.database})
         self.athena.create_work_group(
-            Name=self.place.work_group,
+            Name=self.target.work_group,
             Configuration={
                 "ResultConfiguration": {"OutputLocation": f"s3://{self.bucket}/results/"},
                 "BytesScannedCutoffPerQuery": 10_000_000,
             },
         )
-        self.engine = AthenaEngine(cloud, self.place)
+        self.engine = AthenaEngine(cloud, self.target)
 
     def table(
         self, kind: str, columns: dict[str, str], serde: str, partitions: Sequence[str], **settings: str
     ) -> None:
         folders = "".join(f"{name}=${{{name}}}/" for name in partitions)
         self.glue.create_table(
-            DatabaseName=self.place.database,
+            DatabaseName=self.target.database,
             TableInput={
                 "Name": kind,
                 "Parameters": {
@@ -103,7 +103,7 @@ class Lake:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
 
     def close(self) -> None:
-        self.glue.delete_database(Name=self.place.database)
+        self.glue.delete_database(Name=self.target.database)
 
 
 def json_table(lake: Lake) -> None:
@@ -188,7 +188,7 @@ def here(lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> DuckDbEngine:
     return DuckDbEngine(store, Location(lake.bucket), cache, threads=1)
 
 
-def test_every_column_comes_back_exactly(lake: Lake, here: DuckDbEngine) -> None:
+def test_every_column_is_read_exactly(lake: Lake, here: DuckDbEngine) -> None:
     sql = "SELECT * FROM events ORDER BY ts, id"
     found = lake.engine.query(DAYS, sql).to_pylist()
     assert found == here.query(DAYS, sql).to_pylist()
@@ -198,7 +198,7 @@ def test_every_column_comes_back_exactly(lake: Lake, here: DuckDbEngine) -> None
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=[query.name for query in QUERIES])
-def test_every_saved_query_answers_what_duckdb_does(
+def test_every_saved_query_returns_the_same_as_on_duckdb(
     lake: Lake, here: DuckDbEngine, query: SavedQuery
 ) -> None:
     values = query.bound({})
@@ -216,10 +216,10 @@ def test_every_saved_query_answers_what_duckdb_does(
         "cannot -11", "level:error", "level:error level:fatal", "group:/app*", "-group:/nasty -level:error",
         "/reach \\d+/", "/(?i)REACH/c", '"Cannot"c', "$.status:>=500", "$.userIdentity.arn:arn*",
         '"; DROP TABLE"',
-        "account:222222222222", 'template:"ERROR cannot reach *"', "id:n3",
+        "account:222222222222", 'pattern:"ERROR cannot reach *"', 'template:"ERROR cannot reach *"', "id:n3",
     ],
 )  # fmt: skip
-def test_a_search_finds_what_duckdb_finds(lake: Lake, here: DuckDbEngine, text: str) -> None:
+def test_a_search_finds_the_same_as_on_duckdb(lake: Lake, here: DuckDbEngine, text: str) -> None:
     query = parse(text)
     search = Search(DAYS, query.terms, query.filters)
     assert keys(exploration.newest(lake.engine, search, 50)) == keys(exploration.newest(here, search, 50))
@@ -228,11 +228,11 @@ def test_a_search_finds_what_duckdb_finds(lake: Lake, here: DuckDbEngine, text: 
     )
 
 
-def keys(events: list[Event]) -> list[str]:
+def keys(events: list[LogEvent]) -> list[str]:
     return [event.key for event in events]
 
 
-def test_raw_and_cloudwatch_tables_are_read_as_exactly(cloud: Cloud) -> None:
+def test_raw_and_cloudwatch_tables_are_read_exactly(cloud: Cloud) -> None:
     lake = Lake(cloud)
     raw_table(lake)
     cloudwatch_table(lake)
@@ -271,44 +271,44 @@ def test_only_the_partitions_of_the_scope_are_scanned(lake: Lake) -> None:
     assert lake.engine.query(account, "SELECT count(*) AS n FROM events")["n"].to_pylist() == [1]
 
 
-def test_the_same_query_is_answered_from_the_last_result(lake: Lake) -> None:
+def test_the_same_query_reuses_the_previous_result(lake: Lake) -> None:
     sql = "SELECT count(*) AS again FROM events"
     first, second = (lake.engine.sql(DAYS, sql) for _ in range(2))
     assert (second.finished.reused, second.dollars) == (True, 0.0)
     assert first.table() == second.table()
 
 
-def test_progress_is_told_and_a_stop_stops(lake: Lake) -> None:
-    seen: list[Running] = []
+def test_progress_is_reported_and_a_query_can_be_canceled(lake: Lake) -> None:
+    seen: list[RunningQuery] = []
     lake.engine.sql(DAYS, "SELECT min(id) AS first FROM events", report=seen.append)
     assert seen[-1].state == "SUCCEEDED"
-    with pytest.raises(Stopped):
+    with pytest.raises(QueryStopped):
         sql = "SELECT count(*) AS n FROM events a, events b, events c, events d, events e WHERE a.id < e.id"
         lake.engine.sql(DAYS, sql, cancelled=lambda: True)
 
 
-def test_what_athena_cannot_do_is_told_before_it_is_asked(lake: Lake) -> None:
+def test_unsupported_syntax_is_reported_before_the_query_is_sent(lake: Lake) -> None:
     with pytest.raises(QueryError) as raised:
         lake.engine.query(DAYS, "SELECT list(id) FROM events")
     assert raised.value.column == 8
 
 
-def test_a_query_over_too_much_is_told_in_words(cloud: Cloud) -> None:
+def test_a_query_over_the_data_limit_is_reported(cloud: Cloud) -> None:
     lake = Lake(cloud)
     json_table(lake)
     noise = random.Random(5).randbytes(11_000_000)
     lake.s3.put_object(Bucket=lake.bucket, Key=f"json/{next(made()).folder}/large.gz", Body=noise)
     assert lake.engine.scan_limit() == 10_000_000
-    with pytest.raises(InputError, match="more than the work group allows") as raised:
+    with pytest.raises(InputError, match="exceeded the data limit of the workgroup") as raised:
         lake.engine.query(DAYS, "SELECT count(*) AS n FROM events")
-    assert "shorter time" in raised.value.hint
+    assert "shorter time range" in raised.value.hint
 
 
-def test_a_database_without_logs_says_what_to_do(cloud: Cloud) -> None:
+def test_a_database_without_logs_has_a_hint(cloud: Cloud) -> None:
     lake = Lake(cloud)
     with pytest.raises(NotFound, match="no table of exported logs"):
         lake.engine.query(DAYS, "SELECT 1 AS x FROM events")
-    nowhere = Place(ACCOUNT, REGION, lake.place.database, "no-such-group")
+    nowhere = AthenaTarget(ACCOUNT, REGION, lake.target.database, "no-such-group")
     with pytest.raises(SlipwayError):
         AthenaEngine(cloud, nowhere).scan_limit()
-    assert list_tables(cloud, lake.place) == []
+    assert list_tables(cloud, lake.target) == []

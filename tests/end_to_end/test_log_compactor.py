@@ -1,4 +1,4 @@
-"""The compaction that AWS does by schedule: readers see every event once, whatever happens meanwhile."""
+"""The scheduled compaction in AWS: readers see every event exactly once, whatever fails."""
 
 import json
 from collections import Counter
@@ -16,7 +16,7 @@ from ops.errors import NotFound
 from ops.logs.compaction.athena import find_compactor
 from ops.logs.compaction.local import CompactionFailed, compact_hours, plan_compaction
 from ops.logs.engines import duckdb as duckdb_engine
-from ops.logs.lake.layout import Kind
+from ops.logs.lake.layout import LogFormat
 from ops.logs.search import exploration
 from ops.logs.search.model import Search
 from ops.logs.search.query_parser import parse
@@ -35,7 +35,8 @@ NASTY = [
 LONG = Context(900)
 SEARCHES = [
     "cannot -11", "level:error", "group:/app* -level:fatal", "/reach \\d+/", '"took 0x1F"', "12ab",
-    "/(?i)REACH/c", "größe12", 'template:"ERROR cannot reach *"', "3f2a", "deadbeef", "id:n3", "a_1b",
+    "/(?i)REACH/c", "größe12", 'pattern:"ERROR cannot reach *"',
+    'template:"ERROR cannot reach *"', "3f2a", "deadbeef", "id:n3", "a_1b",
 ]  # fmt: skip
 
 
@@ -58,25 +59,25 @@ def module(export: Export) -> Any:
 
 
 def made() -> list[Put]:
-    """Events of every kind that the saved queries read, and nasty ones, within the hour."""
+    """Return events for the saved queries, and unusual ones, within the hour."""
     told = [
         Put(message, number, f"{number:03}", group) for number, (group, _, message, _) in enumerate(rows())
     ]
     return told + [Put(message, 100 + n, f"n{n}") for n, message in enumerate(NASTY)]
 
 
-def put_some(hour: Hour, kind: Kind = Kind.JSON) -> None:
+def put_some(hour: Hour, kind: LogFormat = LogFormat.JSON) -> None:
     hour.put(kind, [Put("one 1", 1, "1"), Put("two 2", 2, "2")])
     hour.put(kind, [Put("three 3", 3, "3")])
 
 
-@pytest.mark.parametrize("kind", [Kind.JSON, Kind.RAW])
-def test_what_the_schedule_calls_changes_no_reader(hour: Hour, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [LogFormat.JSON, LogFormat.RAW])
+def test_the_scheduled_compaction_does_not_change_results(hour: Hour, kind: LogFormat) -> None:
     events = made()
     for start in (0, 7, 14):
         hour.put(kind, events[start : start + 7])
     hour.put(kind, events[21:])
-    if kind is Kind.JSON:
+    if kind is LogFormat.JSON:
         hour.put(kind, [*events[:3], Put("only here", 50, "only")])  # delivered twice
     everything, on_athena = hour.rows(), hour.athena_rows()
     answers = {query.name: hour.rows(query.sql, **query.bound({})) for query in QUERIES}
@@ -95,14 +96,14 @@ def test_what_the_schedule_calls_changes_no_reader(hour: Hour, kind: Kind) -> No
     assert (failed, answer["hours"], answer["events"]) == (False, 0, 0), "nothing is left to do"
 
 
-@pytest.mark.parametrize("many", [20_000, 0], ids=["by templates", "directly"])
+@pytest.mark.parametrize("many", [20_000, 0], ids=["by patterns", "directly"])
 def test_a_search_finds_the_same_before_and_after(
     hour: Hour, module: Any, many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(duckdb_engine, "MANY_TEMPLATES", many)
+    monkeypatch.setattr(duckdb_engine, "MANY_PATTERNS", many)
     for start in (0, 12):
-        hour.put(Kind.JSON, made()[start : start + 12])
-    hour.put(Kind.JSON, made()[24:])
+        hour.put(LogFormat.JSON, made()[start : start + 12])
+    hour.put(LogFormat.JSON, made()[24:])
     before = {text: found(hour, text) for text in SEARCHES}
     assert all(before.values())
     module.handler(hour.event, LONG)
@@ -116,7 +117,9 @@ def found(hour: Hour, text: str) -> list[str]:
     return [event.key for event in events]
 
 
-def test_the_schedule_calls_it_and_its_role_may_touch_no_source(embedded: RunningCloud, hour: Hour) -> None:
+def test_the_schedule_invokes_it_and_its_role_cannot_change_sources(
+    embedded: RunningCloud, hour: Hour
+) -> None:
     events, iam = client(embedded, "events"), client(embedded, "iam")
     arn = hour.export.lambda_.get_function_configuration(FunctionName=hour.export.outputs["Compactor"])
     targets = [
@@ -137,10 +140,10 @@ def test_the_schedule_calls_it_and_its_role_may_touch_no_source(embedded: Runnin
     assert writes == {f"{where}compacted/*", f"{where}results/*"}
 
 
-def test_what_comes_late_makes_another_part_without_the_doubles(hour: Hour, module: Any) -> None:
+def test_late_events_become_another_part_without_duplicates(hour: Hour, module: Any) -> None:
     put_some(hour)
     module.handler(hour.event, LONG)
-    hour.put(Kind.JSON, [Put("two 2", 2, "2"), Put("late", 4, "4")])
+    hour.put(LogFormat.JSON, [Put("two 2", 2, "2"), Put("late", 4, "4")])
     wanted = ["late", "one 1", "three 3", "two 2"]
     assert hour.messages() == wanted
     assert module.handler(hour.event, LONG)["events"] == 1
@@ -148,9 +151,9 @@ def test_what_comes_late_makes_another_part_without_the_doubles(hour: Hour, modu
     assert hour.messages() == wanted
 
 
-def test_many_objects_are_made_in_batches_without_doubles_among_them(hour: Hour, module: Any) -> None:
+def test_many_objects_are_compacted_in_batches_without_duplicates(hour: Hour, module: Any) -> None:
     for number in range(5):
-        hour.put(Kind.JSON, [Put(f"event {number}", number, str(number)), Put("the same", 9, "same")])
+        hour.put(LogFormat.JSON, [Put(f"event {number}", number, str(number)), Put("the same", 9, "same")])
     module.BATCH_BYTES = 1
     module.handler(hour.event, LONG)
     assert hour.standing() == (5, 0)
@@ -158,34 +161,34 @@ def test_many_objects_are_made_in_batches_without_doubles_among_them(hour: Hour,
     assert hour.messages() == [*(f"event {n}" for n in range(5)), "the same"]
 
 
-def test_what_the_other_compaction_has_made_is_added_to(hour: Hour, module: Any) -> None:
+def test_parts_of_the_local_compaction_are_kept(hour: Hour, module: Any) -> None:
     put_some(hour)
     (partition,) = {obj.partition for obj in hour.engine.list(hour.scope, fresh=True).fresh}
     objects = list(hour.engine.list(hour.scope, fresh=True).fresh)
     compact_hours(hour.engine.loader, hour.export.location, {partition: objects})
-    hour.put(Kind.JSON, [Put("two 2", 2, "2"), Put("late", 4, "4")])
+    hour.put(LogFormat.JSON, [Put("two 2", 2, "2"), Put("late", 4, "4")])
     module.handler(hour.event, LONG)
     assert hour.standing() == (3, 0)
-    hour.put(Kind.JSON, [Put("late", 4, "4"), Put("later", 5, "5")])
+    hour.put(LogFormat.JSON, [Put("late", 4, "4"), Put("later", 5, "5")])
     fresh = list(hour.engine.list(hour.scope, fresh=True).fresh)
     compact_hours(hour.engine.loader, hour.export.location, {partition: fresh})
     assert hour.standing() == (4, 0)
     assert hour.messages() == ["late", "later", "one 1", "three 3", "two 2"]
 
 
-def test_an_hour_that_is_not_over_and_other_formats_are_left(hour: Hour, module: Any) -> None:
+def test_an_incomplete_hour_and_other_formats_are_not_compacted(hour: Hour, module: Any) -> None:
     put_some(hour)
-    hour.put(Kind.CLOUDWATCH, [Put("by arrival", 5, "5")], name=f"{hour.account}.gz")
+    hour.put(LogFormat.CLOUDWATCH, [Put("by arrival", 5, "5")], name=f"{hour.account}.gz")
     now = module.datetime.now(module.UTC)
     event = {**hour.event, "first": f"{now:%Y-%m-%dT%H}", "last": f"{now:%Y-%m-%dT%H}"}
     assert module.handler(event, LONG)["events"] == 0
     module.handler(hour.event, LONG)
     assert hour.messages() == ["by arrival", "one 1", "three 3", "two 2"]
-    hour.export.store.delete(f"{hour.folder(Kind.CLOUDWATCH)}{hour.account}.gz")
+    hour.export.store.delete(f"{hour.folder(LogFormat.CLOUDWATCH)}{hour.account}.gz")
 
 
-@pytest.mark.parametrize("kind", [Kind.JSON, Kind.RAW])
-def test_a_faulty_object_stays_as_it_is_and_is_named(hour: Hour, module: Any, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [LogFormat.JSON, LogFormat.RAW])
+def test_a_damaged_object_is_not_compacted_and_is_reported(hour: Hour, module: Any, kind: LogFormat) -> None:
     put_some(hour, kind)
     line = Put("good", 4, "4").encoded(kind, hour.account)
     bad = hour.put_bytes(kind, f"{line}\nno event\n".encode(), name="bad")
@@ -201,7 +204,7 @@ def disturb(module: Any, before: Any) -> None:
     module.s3, module.athena = (Disturbed(one, before) for one in (module.s3, module.athena))
 
 
-def test_a_crash_between_any_two_calls_changes_no_reader_and_the_next_run_ends_it(
+def test_a_crash_between_any_two_calls_does_not_change_results_and_the_next_run_succeeds(
     hour: Hour, export: Export
 ) -> None:
     put_some(hour)
@@ -210,7 +213,7 @@ def test_a_crash_between_any_two_calls_changes_no_reader_and_the_next_run_ends_i
         calls: Counter[str] = Counter()
 
         def die(name: str, crash: int = crash, calls: Counter[str] = calls) -> None:
-            if name != "get_query_execution":  # how often it is asked for is a matter of time
+            if name != "get_query_execution":  # the number of polls depends on timing
                 calls["all"] += 1
             if calls["all"] >= crash:
                 raise Killed
@@ -234,7 +237,7 @@ def test_a_crash_between_any_two_calls_changes_no_reader_and_the_next_run_ends_i
         assert {part.split("/")[-2] for part in hour.parts} == named(hour), crash
         if survived:
             break
-        for key in hour.keys(Kind.COMPACTED):
+        for key in hour.keys(LogFormat.COMPACTED):
             export.store.delete(key)
     else:
         raise AssertionError("it never ended")
@@ -242,14 +245,14 @@ def test_a_crash_between_any_two_calls_changes_no_reader_and_the_next_run_ends_i
 
 
 def named(hour: Hour) -> set[str]:
-    """Folders of the parts that the manifest names."""
-    manifest = json.loads(hour.export.store.read(f"{hour.folder(Kind.COMPACTED)}_manifest.json"))
+    """Return the folders of the parts that the manifest names."""
+    manifest = json.loads(hour.export.store.read(f"{hour.folder(LogFormat.COMPACTED)}_manifest.json"))
     return {part["name"].partition("/")[0] for part in manifest["parts"]}
 
 
 @pytest.mark.parametrize("query", [1, 2, 3], ids=["counted", "unloaded", "counted again"])
 @pytest.mark.parametrize("what", ["another object", "the same object anew"])
-def test_an_object_that_comes_in_between_is_never_lost(
+def test_an_object_that_arrives_during_compaction_is_never_lost(
     hour: Hour, module: Any, query: int, what: str
 ) -> None:
     put_some(hour)
@@ -260,14 +263,16 @@ def test_an_object_that_comes_in_between_is_never_lost(
         asked.append(sql)
         if len(asked) == query:
             name = "between.gz" if what == "another object" else "0001.gz"
-            hour.put(Kind.JSON, [Put("one 1", 1, "1"), Put("two 2", 2, "2"), Put("new", 3, "9")], name=name)
+            hour.put(
+                LogFormat.JSON, [Put("one 1", 1, "1"), Put("two 2", 2, "2"), Put("new", 3, "9")], name=name
+            )
         return answer
 
     module.run = meanwhile
     if what == "another object":
         module.handler(hour.event, LONG)
     else:
-        with pytest.raises(module.CompactionFailed, match=r"were counted|written anew"):
+        with pytest.raises(module.HoursNotCompacted, match=r"were counted|changed during compaction"):
             module.handler(hour.event, LONG)
         assert hour.parts == []
     assert hour.messages() == ["new", "one 1", "three 3", "two 2"]
@@ -279,7 +284,7 @@ def test_an_object_that_comes_in_between_is_never_lost(
 
 @pytest.mark.parametrize("fault", ["fails", "throttles", "refuses", "takes too long"])
 @pytest.mark.parametrize("query", [1, 2, 3], ids=["count", "unload", "count again"])
-def test_when_athena_does_not_do_it_the_hour_stays_and_nothing_is_left(
+def test_if_athena_fails_the_hour_is_unchanged_and_nothing_is_left(
     hour: Hour, module: Any, fault: str, query: int
 ) -> None:
     put_some(hour)
@@ -298,10 +303,10 @@ def test_when_athena_does_not_do_it_the_hour_stays_and_nothing_is_left(
         raise ClientError({"Error": {"Code": code, "Message": "not now"}}, "StartQueryExecution")
 
     module.run = faulty
-    with pytest.raises(module.CompactionFailed) as raised:
+    with pytest.raises(module.HoursNotCompacted) as raised:
         module.handler(hour.event, LONG)
     told = json.loads(str(raised.value))
-    assert list(told["failed"]) == [hour.folder(Kind.JSON)]
+    assert list(told["failed"]) == [hour.folder(LogFormat.JSON)]
     assert (hour.rows(), hour.parts) == (before, [])
     module.run = run
     module.handler(hour.event, LONG)
@@ -310,7 +315,7 @@ def test_when_athena_does_not_do_it_the_hour_stays_and_nothing_is_left(
 
 
 @pytest.mark.parametrize("other", ["the schedule", "the command"])
-def test_of_two_at_once_one_wins(hour: Hour, module: Any, export: Export, other: str) -> None:
+def test_of_two_concurrent_runs_one_succeeds(hour: Hour, module: Any, export: Export, other: str) -> None:
     put_some(hour)
     before = hour.rows()
     run, asked = module.run, []
@@ -332,13 +337,13 @@ def test_of_two_at_once_one_wins(hour: Hour, module: Any, export: Export, other:
     assert hour.rows() == before
 
 
-def test_a_put_whose_answer_was_lost_is_not_taken_back(hour: Hour, module: Any) -> None:
+def test_a_write_whose_response_was_lost_is_kept(hour: Hour, module: Any) -> None:
     put_some(hour)
     write = module.write_manifest
 
     def lost(*arguments: Any) -> bool:
         write(*arguments)
-        return bool(write(*arguments))  # as botocore repeats it
+        return bool(write(*arguments))  # botocore retries the call
 
     module.write_manifest = lost
     assert module.handler(hour.event, LONG)["events"] == 3
@@ -346,13 +351,13 @@ def test_a_put_whose_answer_was_lost_is_not_taken_back(hour: Hour, module: Any) 
     assert hour.messages() == ["one 1", "three 3", "two 2"]
 
 
-def test_what_there_is_no_time_for_is_left_to_the_next_run(hour: Hour, module: Any) -> None:
+def test_hours_without_time_left_are_for_the_next_run(hour: Hour, module: Any) -> None:
     put_some(hour)
     report = module.handler(hour.event, Context(120))
     assert (report["not_begun"], report["events"], hour.parts) == (1, 0, [])
 
 
-def test_a_part_that_is_gone_is_made_again(hour: Hour, module: Any) -> None:
+def test_a_missing_part_is_made_again(hour: Hour, module: Any) -> None:
     put_some(hour)
     module.handler(hour.event, LONG)
     (part,) = hour.parts
@@ -363,34 +368,34 @@ def test_a_part_that_is_gone_is_made_again(hour: Hour, module: Any) -> None:
     assert hour.messages() == ["one 1", "three 3", "two 2"]
 
 
-def test_the_command_has_it_done_there(hour: Hour, cloud: Cloud) -> None:
+def test_the_command_compacts_with_the_function(hour: Hour, cloud: Cloud) -> None:
     put_some(hour)
     before = hour.rows()
     said: list[str] = []
     plan = plan_compaction(hour.engine, hour.scope, maker=find_compactor(cloud, hour.export.location))
     assert [step.actions for step in plan.steps] == [("lambda:InvokeFunction",)]
     plan.steps[0].act(said.append)
-    assert said == ["3 events of 1 hours"]
+    assert said == ["Compacted hours: 1, events: 3"]
     assert plan.steps[0].check().readiness is Readiness.DONE
     assert hour.rows() == before
     assert plan_compaction(hour.engine, hour.scope).steps == ()
 
 
-def test_the_command_says_what_failed_there(hour: Hour, cloud: Cloud) -> None:
+def test_the_command_reports_the_functions_failure(hour: Hour, cloud: Cloud) -> None:
     put_some(hour)
-    hour.put_bytes(Kind.COMPACTED, b'{"version": 7, "parts": []}', name="_manifest.json")
+    hour.put_bytes(LogFormat.COMPACTED, b'{"version": 7, "parts": []}', name="_manifest.json")
     maker = find_compactor(cloud, hour.export.location)
     (step,) = plan_compaction(hour.engine, hour.scope, maker=maker).steps
-    with pytest.raises(CompactionFailed, match=r"1 hours failed; .* is of version 7"):
+    with pytest.raises(CompactionFailed, match=r"Hours that failed: 1\. .* has version 7"):
         step.act(print)
-    with pytest.raises(NotFound, match="has a function that compacts"):
+    with pytest.raises(NotFound, match="has a compactor function"):
         find_compactor(cloud, replace(hour.export.location, bucket="another"))
 
 
-def test_a_damaged_manifest_is_told_and_left(hour: Hour, module: Any) -> None:
+def test_an_invalid_manifest_is_reported_and_kept(hour: Hour, module: Any) -> None:
     put_some(hour)
-    hour.put_bytes(Kind.COMPACTED, b'{"version": 7, "parts": []}', name="_manifest.json")
-    with pytest.raises(module.CompactionFailed, match="is of version 7"):
+    hour.put_bytes(LogFormat.COMPACTED, b'{"version": 7, "parts": []}', name="_manifest.json")
+    with pytest.raises(module.HoursNotCompacted, match="has version 7"):
         module.handler(hour.event, LONG)
     assert hour.messages() == ["one 1", "three 3", "two 2"]
     assert BEGINS.minute == 0

@@ -1,4 +1,4 @@
-"""The page Logs on the embedded cloud's sample, run by Streamlit's own tester."""
+"""The Logs page with the embedded cloud's sample logs, run with Streamlit's AppTest."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ SLOW_S = 120
 @pytest.fixture(autouse=True)
 def connected(embedded: RunningCloud, data: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
-    monkeypatch.setattr(logs_progress, "AT_ONCE_S", SLOW_S)  # no browser looks again: it is waited for
+    monkeypatch.setattr(logs_progress, "AT_ONCE_S", SLOW_S)  # no browser polls: wait for the queries
     yield
     st.cache_resource.clear()
     st.cache_data.clear()
@@ -35,59 +35,67 @@ def texts(test: AppTest) -> str:
     return "\n".join(str(element.value) for element in elements)
 
 
-def test_it_opens_on_the_last_hours_events_and_says_what_it_reads() -> None:
+def test_it_opens_with_events_and_shows_what_it_reads() -> None:
     test = page(t="1d")
     assert not test.exception
     assert "events" in texts(test)
-    assert "with DuckDB" in texts(test)
-    assert "and free" in texts(test).replace("\\", "")
+    assert "DuckDB: about" in texts(test)
+    assert "free of charge" in texts(test).replace("\\", "")
 
 
-def test_a_mistake_is_shown_at_its_place() -> None:
+def test_a_mistake_is_shown_with_its_position() -> None:
     test = page(q='ok "open')
     assert not test.exception
     assert "closing quotation mark is missing" in texts(test)
     assert 'ok "open\n   ^' in texts(test)
 
 
-def test_typing_changes_the_address() -> None:
+def test_typing_changes_the_url() -> None:
     test = page(t="1d")
     test.text_input(key="logs_query").set_value("timeout").run()
     assert test.query_params["q"] == "timeout"
     assert not test.exception
 
 
-def test_an_empty_result_says_what_to_do() -> None:
+def test_an_empty_result_has_a_hint() -> None:
     test = page(q="no-such-word-anywhere", t="1d")
-    assert "Nothing found in this range" in texts(test)
+    assert "No matching events" in texts(test)
 
 
-def test_templates_are_compared_with_the_time_before() -> None:
-    test = page(view="templates", t="12h")
+@pytest.mark.parametrize("view", ["patterns", "templates"])
+def test_patterns_are_compared_with_the_previous_period(view: str) -> None:
+    test = page(view=view, t="12h")
     assert not test.exception
-    assert {"Change", "Template", "Before"} <= set(test.dataframe[0].value)
+    assert {"Change", "Pattern", "Previous period"} <= set(test.dataframe[0].value)
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "athena"])
-def test_a_saved_query_answers_on_both_engines(engine: str) -> None:
+def test_a_saved_query_runs_on_both_engines(engine: str) -> None:
     test = page(view="sql", saved="lambda_cost", t="1d", engine=engine)
     assert not test.exception
     assert {"log_group", "dollars"} <= set(test.dataframe[-1].value)
 
 
-def test_sql_that_is_wrong_is_told_at_its_place() -> None:
+def test_a_link_to_a_saved_query_by_its_former_name_works() -> None:
+    test = page(view="sql", saved="top_templates", t="1d")
+    assert not test.exception
+    assert not test.warning
+    assert {"pattern", "events"} <= set(test.dataframe[-1].value)
+
+
+def test_invalid_sql_is_reported_with_its_position() -> None:
     test = page(view="sql", sql="SELECT id FROM FROM", t="1d")
     assert not test.exception
     assert "SELECT id FROM FROM\n               ^" in texts(test)
 
 
-def test_what_the_address_says_wrongly_falls_back() -> None:
+def test_invalid_values_in_the_url_fall_back() -> None:
     test = page(t="yesterday", zone="Mars/Olympus", view="<script>", engine="x", open="<b>")
     assert not test.exception
     assert "<script>" not in texts(test)
 
 
-def test_another_bucket_that_does_not_exist_is_told() -> None:
+def test_a_bucket_that_does_not_exist_is_reported() -> None:
     test = page(dataset="s3://no-such-bucket-anywhere/")
     assert not test.exception
     assert "no-such-bucket-anywhere" in "".join(str(one.value) for one in test.error).replace("\\", "")

@@ -1,4 +1,4 @@
-"""The page Logs while an engine is slow, fails, is stopped, or has something to remark."""
+"""The Logs page while a query engine is slow, fails, is stopped, or reports notes."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,8 +17,8 @@ from app.shared import session as session_module
 from ops.audit import Actor
 from ops.errors import SlipwayError, Throttled
 from ops.logs.engines.estimate import Cost, Estimate
-from ops.logs.engines.loading import Cancelled, Loading
-from ops.logs.lake.layout import Kind, Scope
+from ops.logs.engines.loading import LoadProgress, QueryCanceled
+from ops.logs.lake.layout import LogFormat, Scope
 from ops.settings import Settings
 from tests.ops.logs.sample_lake import Lake, Made
 
@@ -27,9 +27,9 @@ DAY = "2026-11-24T00:00Z/2026-11-25T00:00Z"
 
 
 class Engine:
-    """DuckDB over a folder, which waits before every query until it is let go."""
+    """DuckDB over a folder; each query waits until `go` is set."""
 
-    masks = True
+    has_patterns = True
 
     def __init__(self, lake: Lake, name: str = "duckdb") -> None:
         self.name = name
@@ -47,10 +47,10 @@ class Engine:
         cancelled: Callable[[], bool],
         needles: Sequence[str] = (),
     ) -> Any:
-        report(Loading(3, 12, 1_500_000, 6_000_000))
+        report(LoadProgress(3, 12, 1_500_000, 6_000_000))
         while not self.go.wait(0.01):
             if cancelled():
-                raise Cancelled("Stopped.")
+                raise QueryCanceled("Stopped.")
         if self.error:
             raise self.error
         self.needles = tuple(needles)
@@ -69,20 +69,20 @@ class Source:
     def engine(self, name: str) -> Engine:
         return self.engines[name]
 
-    def estimate(self, scope: Scope, wanted: str = "auto") -> Estimate:
+    def estimate(self, scope: Scope, engine: str = "auto") -> Estimate:
         cost = Cost(12, 6_000_000, 8.0, 0.01)
-        return Estimate(cost, cost, "duckdb" if wanted == "auto" else wanted, "for the test")
+        return Estimate(cost, cost, "duckdb" if engine == "auto" else engine, "for the test")
 
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
     source = Source(Lake(tmp_path))
-    source.lake.put(Kind.JSON, [Made("ERROR timeout", n, id=str(n)) for n in range(3)])
+    source.lake.put(LogFormat.JSON, [Made("ERROR timeout", n, id=str(n)) for n in range(3)])
     bench = SimpleNamespace(
         settings=Settings(data=tmp_path), actor=Actor.local("page"), cloud=None, embedded=False
     )
     monkeypatch.setattr(session_module, "workbench", lambda: bench)
-    monkeypatch.setattr(logs_data, "source", lambda bench, wanted: source)
+    monkeypatch.setattr(logs_data, "dataset", lambda bench, address: source)
     monkeypatch.setattr(logs_progress, "AT_ONCE_S", 0.05)
     yield source
     for engine in source.engines.values():
@@ -109,43 +109,43 @@ def buttons(test: AppTest) -> set[str]:
 
 
 def answered(test: AppTest, monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The page once its questions have ended: its next look."""
+    """Rerun the page after its queries have ended."""
     monkeypatch.setattr(logs_progress, "AT_ONCE_S", 60)
     return test.run()
 
 
-@pytest.mark.parametrize("view", ["events", "templates", "sql"])
-def test_a_slow_query_shows_how_far_it_is_and_can_be_stopped(
+@pytest.mark.parametrize("view", ["events", "patterns", "sql"])
+def test_a_slow_query_shows_progress_and_can_be_stopped(
     source: Source, view: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     test = page(view=view, sql="SELECT count(*) AS n FROM events")
     assert not test.exception
     assert "logs_stop" in buttons(test)
-    assert progress(test) == "Reading 3 of 12 objects, 1.5 of 6.0 MB · 0 s of about 8 s"
+    assert progress(test) == "Read 3 of 12 objects, 1.5 of 6.0 MB · 0 s of about 8 s"
     test.button(key="logs_stop").click().run()
     assert not test.exception
     assert "logs_stop" not in buttons(test)
-    assert "Stopped. What was read is kept." in texts(test)
+    assert "Stopped. Loaded data is kept." in texts(test)
     source.engine("duckdb").go.set()
     test.button(key="logs_again").click()
     assert not answered(test, monkeypatch).exception
-    assert "Answered in" in texts(test)
+    assert "Completed in" in texts(test)
     assert "logs_again" not in buttons(test)
 
 
-def test_a_file_is_prepared_behind_the_page_and_tells_how_far_it_is(
+def test_a_download_is_prepared_in_the_background_with_progress(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = source.engine("duckdb")
     engine.go.set()
     test = answered(page(q="timeout"), monkeypatch)
-    assert engine.needles == ("meout",)  # what cannot hold the word is not read
+    assert engine.needles == ("meout",)  # lines without the word are not parsed
     assert "logs_csv" not in downloads(test)
     engine.go.clear()
     monkeypatch.setattr(logs_progress, "AT_ONCE_S", 0.05)
     test.button(key="logs_prepare").click().run()
     assert "logs_stop" in buttons(test)
-    assert progress(test).startswith("Reading 3 of 12 objects")
+    assert progress(test).startswith("Read 3 of 12 objects")
     engine.go.set()
     test = answered(test, monkeypatch)
     assert not test.exception
@@ -156,7 +156,7 @@ def downloads(test: AppTest) -> set[str]:
     return {str(one.proto.id).rpartition("-")[2] for one in test.get("download_button")}
 
 
-def test_recent_holds_searches_and_queries(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recent_lists_searches_and_queries(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     source.engine("duckdb").go.set()
     answered(page(q="timeout"), monkeypatch)
     test = answered(page(view="sql", sql="SELECT count(*)\nFROM events"), monkeypatch)
@@ -178,13 +178,12 @@ def test_a_reload_finds_the_query_still_running(source: Source, monkeypatch: pyt
     page()
     again = page()
     assert "logs_stop" in buttons(again)
-    asked = len(logs_data.questions()._found)
-    assert asked == 3
+    assert len(logs_data.background_queries()._queries) == 3
     source.engine("duckdb").go.set()
     assert "**3** events" in texts(answered(again, monkeypatch))
 
 
-def test_what_fails_is_told_and_tried_again(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_reported_and_can_be_retried(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = source.engine("athena")
     engine.error = Throttled("Athena throttled the query.", code="ThrottlingException", hint="Wait a minute.")
     engine.go.set()
@@ -196,19 +195,21 @@ def test_what_fails_is_told_and_tried_again(source: Source, monkeypatch: pytest.
     assert list(test.dataframe[-1].value["n"]) == [1]
 
 
-def test_athena_is_not_followed_and_says_why(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_follow_is_not_available_with_athena(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     for engine, off in (("athena", True), ("duckdb", False)):
         source.engine(engine).go.set()
         test = answered(page(engine=engine, t="1h"), monkeypatch)
         follow = test.toggle(key="logs_follow")
         assert follow.disabled is off
-        assert ("charges for every look" in follow.help) is off
+        assert ("charges for every query" in follow.help) is off
 
 
-def test_a_followed_search_stays_shown_until_the_next_is_answered(
+def test_a_followed_search_is_shown_until_the_next_result(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source.lake.put(Kind.JSON, [Made("now", (datetime.now(UTC) - Made("").ts).total_seconds() - 60, id="n")])
+    source.lake.put(
+        LogFormat.JSON, [Made("now", (datetime.now(UTC) - Made("").ts).total_seconds() - 60, id="n")]
+    )
     engine = source.engine("duckdb")
     engine.go.set()
     test = answered(page(t="1h"), monkeypatch)
@@ -222,22 +223,22 @@ def test_a_followed_search_stays_shown_until_the_next_is_answered(
     assert not test.exception
 
 
-def test_what_was_wrong_with_an_object_is_remarked(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    source.lake.put_bytes(Kind.JSON, b"\x1b[31mno JSON", name="x.gz")
+def test_a_damaged_object_is_reported(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    source.lake.put_bytes(LogFormat.JSON, b"\x1b[31mno JSON", name="x.gz")
     source.engine("duckdb").go.set()
     test = answered(page(), monkeypatch)
     assert "**3** events" in texts(test)
-    assert "1 lines are not events in JSON" in texts(test)
+    assert "Skipped lines that are not events in JSON: 1" in texts(test)
 
 
-def test_more_rows_than_fit_are_told(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.logs.questions.ANSWER_BYTES", 100_000)
+def test_a_truncated_result_is_reported(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.logs.background.ANSWER_BYTES", 100_000)
     source.engine("duckdb").go.set()
     test = answered(page(view="sql", sql="SELECT range FROM range(10_000_000)"), monkeypatch)
-    assert "there are more than fit" in texts(test)
+    assert "The result is truncated" in texts(test)
 
 
-def test_the_list_holds_a_window_of_pages(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_shows_a_window_of_pages(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs_data, "PAGE", 1)
     monkeypatch.setattr("app.logs.views.WINDOW", 2)
     shown: list[dict[str, Any]] = []
@@ -258,7 +259,7 @@ def test_the_list_holds_a_window_of_pages(source: Source, monkeypatch: pytest.Mo
     assert shown[-1]["more"] is False
 
 
-def test_a_query_of_one_s_own_with_a_wrong_header_is_told_beside_the_others(
+def test_an_own_query_with_an_invalid_header_is_reported(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source.engine("duckdb").go.set()
@@ -270,10 +271,10 @@ def test_a_query_of_one_s_own_with_a_wrong_header_is_told_beside_the_others(
     test = answered(page(view="sql", saved="good"), monkeypatch)
     assert not test.exception
     labels = [str(one.label).replace("\\", "") for one in test.expander]
-    assert labels == ["bad.sql: Line 1 is no parameter.", "odd.sql cannot be read."]
+    assert labels == ["bad.sql: The parameter in line 1 is not valid.", "Cannot read odd.sql."]
     assert "-- parameter: name text|integer|number = default" in texts(test)
     assert "-- parameter: n whole = 1\n^" in texts(test)
-    assert "No chart: it needs the columns n and nowhere" in texts(test)
+    assert "No chart: the result must have the columns n and nowhere" in texts(test)
     assert list(test.dataframe[-1].value["n"]) == [1]
 
 
@@ -285,7 +286,7 @@ def test_a_query_of_one_s_own_with_a_wrong_header_is_told_beside_the_others(
         ("SELECT nope(id) FROM events", "SELECT nope(id) FROM events\n       ^"),
     ],
 )
-def test_a_mistake_in_sql_is_shown_at_its_place_each_time(
+def test_a_mistake_in_sql_is_shown_with_its_position_each_time(
     source: Source, monkeypatch: pytest.MonkeyPatch, sql: str, place: str
 ) -> None:
     source.engine("duckdb").go.set()
@@ -295,7 +296,7 @@ def test_a_mistake_in_sql_is_shown_at_its_place_each_time(
 
 
 def test_fields_of_json_messages_become_columns(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    source.lake.put(Kind.JSON, [Made('{"status": 500}', 9, id="j")])
+    source.lake.put(LogFormat.JSON, [Made('{"status": 500}', 9, id="j")])
     source.engine("duckdb").go.set()
     test = answered(page(view="sql", sql="SELECT message FROM events"), monkeypatch)
     test.multiselect(key="logs_fields_chosen").select("$.status").run()

@@ -1,4 +1,4 @@
-"""Objects of a bucket: listed by runs of keys, read, written. One store a bucket, safe for many threads."""
+"""List, read, and write the objects of an S3 bucket; thread-safe."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ OTHER_BY_NOW = (404, 409, 412)
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """An object as a listing names it; `etag` without its quotes."""
+class ListedObject:
+    """An object in a listing; `etag` is without quotes."""
 
     key: str
     size: int
@@ -30,39 +30,39 @@ class Listed:
 
 
 class Bucket:
-    """A bucket in S3, read with the credentials of `account` (empty: the first)."""
+    """An S3 bucket, accessed with the credentials of `account` (empty: the default account)."""
 
     def __init__(self, cloud: Cloud, name: str, account: str = "", region: str = "") -> None:
         self.name = name
         self._s3: S3Client = cloud.client("s3", account, region)
 
     def folders(self, prefix: str) -> list[str]:
-        """The names of the folders directly below `prefix`, without slash."""
-        found: list[str] = []
+        """Return the names of the folders directly below `prefix`, without slashes."""
+        names: list[str] = []
         pages = self._s3.get_paginator("list_objects_v2")
         with translated(f"Listing s3://{self.name}/{prefix}"):
             for page in pages.paginate(Bucket=self.name, Prefix=prefix, Delimiter="/"):
-                found += [one["Prefix"][len(prefix) : -1] for one in page.get("CommonPrefixes", [])]
-        return found
+                names += [entry["Prefix"][len(prefix) : -1] for entry in page.get("CommonPrefixes", [])]
+        return names
 
-    def list(self, prefix: str, after: str = "", before: str = "") -> Iterator[Listed]:
-        """Objects below `prefix` in the order of their keys: after `after`, before `before`."""
+    def list(self, prefix: str, after: str = "", before: str = "") -> Iterator[ListedObject]:
+        """Yield the objects below `prefix` in key order, after the key `after` and before `before`."""
         pages = self._s3.get_paginator("list_objects_v2")
         more: Any = {"StartAfter": after} if after else {}
         with translated(f"Listing s3://{self.name}/{prefix}"):
             for page in pages.paginate(Bucket=self.name, Prefix=prefix, **more):
-                for one in page.get("Contents", []):
-                    if before and one["Key"] >= before:
+                for entry in page.get("Contents", []):
+                    if before and entry["Key"] >= before:
                         return
-                    yield Listed(one["Key"], one["Size"], one["ETag"].strip('"'))
+                    yield ListedObject(entry["Key"], entry["Size"], entry["ETag"].strip('"'))
 
     def read(self, key: str, etag: str = "") -> bytes:
-        """The object's bytes. Raises NotFound; Conflict when it is no longer the one with that `etag`."""
+        """Return the object's bytes. Raises NotFound, or Conflict if its ETag is no longer `etag`."""
         with translated(f"Reading s3://{self.name}/{key}"):
             return self._get(key, etag)["Body"].read()
 
     def fetch(self, key: str, etag: str, path: Path) -> None:
-        """Writes the object to `path`. Raises as `read` does, and OSError of the disk."""
+        """Download the object to `path`. Raises what `read` raises, and OSError."""
         with translated(f"Reading s3://{self.name}/{key}"), path.open("wb") as out:
             for chunk in self._get(key, etag)["Body"].iter_chunks(CHUNK):
                 out.write(chunk)
@@ -72,7 +72,7 @@ class Bucket:
             self._s3.put_object(Bucket=self.name, Key=key, Body=body)
 
     def replace(self, key: str, body: bytes, etag: str) -> None:
-        """Puts it if the object is still the one with that `etag`; if there is none, for an empty one.
+        """Write the object if its ETag is still `etag`; with an empty `etag`, only if it does not exist.
 
         Raises Conflict.
         """
@@ -84,11 +84,11 @@ class Bucket:
                 if error.response["ResponseMetadata"]["HTTPStatusCode"] not in OTHER_BY_NOW:
                     raise
                 raise Conflict(
-                    f"s3://{self.name}/{key} was written anew since it was read.", hint="Do it again."
+                    f"s3://{self.name}/{key} has changed since it was read.", hint="Retry."
                 ) from error
 
     def upload(self, path: Path, key: str) -> None:
-        """Puts a file of any size."""
+        """Upload a file of any size."""
         with translated(f"Writing s3://{self.name}/{key}"):
             self._s3.upload_file(str(path), self.name, key)
 
@@ -97,7 +97,7 @@ class Bucket:
             self._s3.delete_object(Bucket=self.name, Key=key)
 
     def local(self, key: str) -> Path | None:
-        """A file that is the object, where the store lies on this machine."""
+        """Return the object's file if the store is a local folder; None for a bucket."""
         return None
 
     def _get(self, key: str, etag: str) -> "GetObjectOutputTypeDef":
@@ -107,10 +107,10 @@ class Bucket:
         except ClientError as error:
             if code(error) in ("PreconditionFailed", "412"):
                 raise Conflict(
-                    f"s3://{self.name}/{key} was written anew since it was listed.", hint="Search again."
+                    f"s3://{self.name}/{key} has changed since it was listed.", hint="Refresh the search."
                 ) from error
             if code(error) == "404":
                 raise NotFound(
-                    f"s3://{self.name}/{key} does not exist any more.", hint="Search again."
+                    f"s3://{self.name}/{key} no longer exists.", hint="Refresh the search."
                 ) from error
             raise

@@ -15,7 +15,7 @@ from ops.logs.export.coverage.reading import Coverage, read_coverage
 from ops.logs.export.coverage.subscriptions import CAN_SUBSCRIBE, plan_subscribe, plan_unsubscribe
 from ops.logs.export.coverage.verdicts import GAPS, CoverageState, GroupCoverage
 from ops.logs.export.ledger.model import GroupKey
-from ops.logs.known_exports import only_known
+from ops.logs.known_exports import single_known_export
 
 ONLY = "only"
 INCOMPLETE = 1  # exit status if an included log group is not exported, or something could not be read
@@ -87,7 +87,7 @@ def coverage(context: Context, options: Options) -> int:
 
 def _last(context: Context, source: str) -> Mapping[GroupKey, datetime]:
     cloud = context.cloud
-    location = only_known(cloud)[0] if source == ONLY else location_of(cloud, source)
+    location = single_known_export(cloud)[0] if source == ONLY else location_of(cloud, source)
     return last_events(Dataset(cloud, location).duckdb, datetime.now(UTC)).by_group
 
 

@@ -1,4 +1,4 @@
-"""`python -m ops logs search|sql|templates|compact|estimate`: exported logs on a terminal and in a pipe."""
+"""`python -m ops logs search|sql|patterns|compact|estimate`: query exported logs, also in a pipe."""
 
 import argparse
 import csv
@@ -20,8 +20,8 @@ from ops.logs.compaction.athena import find_compactor
 from ops.logs.compaction.local import plan_compaction
 from ops.logs.datasets import Dataset, open_dataset
 from ops.logs.engines.estimate import Cost, Estimate
-from ops.logs.engines.progress import Standing, Watched
-from ops.logs.lake.layout import Scope
+from ops.logs.engines.progress import QueryProgress, TrackedEngine
+from ops.logs.lake.layout import OLD_PATTERN_NAME, Scope
 from ops.logs.search import exploration
 from ops.logs.search.model import Search
 from ops.logs.search.output import csv_rows, safe_cell
@@ -30,25 +30,24 @@ from ops.logs.search.saved_queries import FOLDER, SavedQuery, find_query, load_q
 from ops.logs.search.time_ranges import parse_range, zone_of
 
 Options = argparse.Namespace
-COLOURS = {"FATAL": "bold red", "ERROR": "red", "WARN": "yellow", "INFO": "blue"}
+COLORS = {"FATAL": "bold red", "ERROR": "red", "WARN": "yellow", "INFO": "blue"}
 FORMATS = ("table", "json", "csv")
 
 
 def add(verbs: Any) -> None:
-    search_ = _verb(verbs, "search", search, "find events, newest first")
+    search_ = _verb(verbs, "search", search, "search events, newest first")
     search_.add_argument("text", nargs="*", help='words, "phrases", /regex/, level:error, group:/aws/*, -not')
-    search_.add_argument("--limit", type=int, default=100, help="events at most (default 100)")
-    search_.add_argument("--full", action="store_true", help="whole messages instead of one line each")
-    sql_ = _verb(verbs, "sql", sql, "run a saved query, a file or a SELECT over events")
-    sql_.add_argument(
-        "query", nargs="?", default="", help="a name, a path or SQL (default: list the saved ones)"
-    )
+    search_.add_argument("--limit", type=int, default=100, help="maximum number of events (default 100)")
+    search_.add_argument("--full", action="store_true", help="show whole messages, not one line each")
+    sql_ = _verb(verbs, "sql", sql, "run a saved query, a SQL file, or a SELECT over events")
+    sql_.add_argument("query", nargs="?", default="", help="name, path, or SQL (default: list saved queries)")
     sql_.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the query")
-    templates_ = _verb(verbs, "templates", templates, "kinds of message, against as long a time before")
-    templates_.add_argument("text", nargs="*", help="as for search")
-    compact_ = _verb(verbs, "compact", compact, "make Parquet beside the hours that are over; sources stay")
-    compact_.add_argument("--dry-run", action="store_true", help="show what would be done, do nothing")
-    _verb(verbs, "estimate", show_estimate, "what a query would read, take and cost")
+    help_ = "show message patterns compared with the previous period"
+    patterns_ = _verb(verbs, "patterns", patterns, help_, aliases=["templates"])
+    patterns_.add_argument("text", nargs="*", help="see search")
+    compact_ = _verb(verbs, "compact", compact, "compact complete hours into Parquet; sources are kept")
+    compact_.add_argument("--dry-run", action="store_true", help="show the plan without running it")
+    _verb(verbs, "estimate", show_estimate, "estimate the data, time, and cost of a query")
 
 
 def compact(context: Context, options: Options) -> None:
@@ -56,38 +55,44 @@ def compact(context: Context, options: Options) -> None:
     maker = find_compactor(context.cloud, dataset.location) if options.engine == "athena" else None
     plan = plan_compaction(dataset.duckdb, _scope(context, options), maker=maker)
     if not plan.steps:
-        context.echo("Nothing to compact: every hour of the range that is over has its parts.")
+        context.echo("Nothing to compact: all complete hours in the range are compacted.")
         return
     context.carry_out(plan, dry_run=options.dry_run, confirmed="")
 
 
-def _verb(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text)
-    parser.add_argument("--last", default="1h", metavar="RANGE", help="15m, 3h, 7d or START/END (default 1h)")
-    parser.add_argument("--zone", default="UTC", help="of times without an offset (default UTC)")
-    parser.add_argument("--dataset", default="", metavar="S3URL", help="default: the first that is known")
-    parser.add_argument("--account", nargs="*", default=[], help="names or ids")
+def _verb(
+    verbs: Any, name: str, command: Any, text: str, aliases: Sequence[str] = ()
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, aliases=aliases)
+    parser.add_argument(
+        "--last", default="1h", metavar="RANGE", help="15m, 3h, 7d, or START/END (default 1h)"
+    )
+    parser.add_argument("--zone", default="UTC", help="time zone of times without an offset (default UTC)")
+    parser.add_argument(
+        "--dataset", default="", metavar="S3URL", help="exported logs to read (default: the first configured)"
+    )
+    parser.add_argument("--account", nargs="*", default=[], help="account names or IDs")
     parser.add_argument("--region", nargs="*", default=[])
     parser.add_argument("--engine", choices=("auto", "duckdb", "athena"), default="auto")
-    parser.add_argument("--format", choices=FORMATS, default="", help="default: a table; JSON on a pipe")
+    parser.add_argument("--format", choices=FORMATS, default="", help="default: table; json if piped")
     parser.set_defaults(command=command)
     return parser
 
 
 def search(context: Context, options: Options) -> None:
     with _mistakes_marked():
-        wanted = _search(context, options)
+        request = _search(context, options)
     dataset = open_dataset(context.cloud, options.dataset)
-    with _asked(context, "Searching…", dataset, wanted.scope, options) as engine:
-        found = exploration.newest(engine, wanted, options.limit)
+    with _engine(context, "Searching…", dataset, request.scope, options) as engine:
+        events = exploration.newest(engine, request, options.limit)
     if (form := _format(context, options)) != "table":
-        _write(table_of(found), form)
+        _write(_with_old_name(table_of(events)), form)
         return
     zone = zone_of(options.zone)
-    for event in reversed(found):  # the newest next to the prompt
+    for event in reversed(events):  # the newest event is next to the prompt
         context.console.print(_line(event, zone, full=options.full), soft_wrap=True)
-    if not found:
-        context.echo("Nothing found. Choose a longer time with --last, or take a term away.")
+    if not events:
+        context.echo("No matching events. Use a longer range with --last, or remove a term.")
 
 
 def sql(context: Context, options: Options) -> None:
@@ -105,28 +110,37 @@ def sql(context: Context, options: Options) -> None:
         values = query.bound(dict(_pair(text) for text in options.set))
     dataset = open_dataset(context.cloud, options.dataset)
     scope = _scope(context, options)
-    with _mistakes_marked(), _asked(context, "Running…", dataset, scope, options) as engine:
+    with _mistakes_marked(), _engine(context, "Running…", dataset, scope, options) as engine:
         table = engine.query(scope, query.sql, values)
-    _show_table(context, options, table, "The query answers no rows. Choose a longer time with --last.")
+    _show_table(context, options, table, "The query returned no rows. Use a longer range with --last.")
 
 
-def templates(context: Context, options: Options) -> None:
+def patterns(context: Context, options: Options) -> None:
     with _mistakes_marked():
-        wanted = _search(context, options)
+        request = _search(context, options)
     dataset = open_dataset(context.cloud, options.dataset)
-    with _asked(context, "Comparing with the time before…", dataset, wanted.scope, options) as engine:
-        table = exploration.templates(engine, wanted)
-    _show_table(context, options, table, "Nothing found. Choose a longer time with --last.")
+    with _engine(context, "Comparing with the previous period…", dataset, request.scope, options) as engine:
+        table = exploration.patterns(engine, request)
+    if _format(context, options) != "table":
+        table = _with_old_name(table)
+    _show_table(context, options, table, "No matching events. Use a longer range with --last.")
+
+
+def _with_old_name(table: pa.Table) -> pa.Table:
+    """Add the column `pattern` under its former name as well: scripts may read it from JSON and CSV."""
+    return table.append_column(OLD_PATTERN_NAME, table["pattern"])
 
 
 def show_estimate(context: Context, options: Options) -> None:
     dataset = open_dataset(context.cloud, options.dataset)
     with _running(context, "Listing…"):
-        found = dataset.estimate(_scope(context, options), options.engine)
-    rows = [_cost_row("DuckDB", found.duckdb), *([_cost_row("Athena", found.athena)] if found.athena else [])]
-    context.show(rows, empty="", value={"engines": rows, "chosen": found.chosen, "why": found.why})
+        estimate = dataset.estimate(_scope(context, options), options.engine)
+    rows = [_cost_row("DuckDB", estimate.duckdb)]
+    if estimate.athena:
+        rows.append(_cost_row("Athena", estimate.athena))
+    context.show(rows, empty="", value={"engines": rows, "chosen": estimate.chosen, "why": estimate.why})
     if not context.as_json:
-        context.echo(_choice(found))
+        context.echo(_choice(estimate))
 
 
 def _cost_row(engine: str, cost: Cost) -> dict[str, Any]:
@@ -139,8 +153,8 @@ def _cost_row(engine: str, cost: Cost) -> dict[str, Any]:
     }
 
 
-def _choice(found: Estimate) -> str:
-    return f"{'Athena' if found.chosen == 'athena' else 'DuckDB'}: {found.why}."
+def _choice(estimate: Estimate) -> str:
+    return f"{'Athena' if estimate.chosen == 'athena' else 'DuckDB'}: {estimate.why}."
 
 
 def _search(context: Context, options: Options) -> Search:
@@ -155,40 +169,40 @@ def _scope(context: Context, options: Options) -> Scope:
 
 
 @contextmanager
-def _asked(
-    context: Context, what: str, dataset: Dataset, scope: Scope, options: Options
-) -> Iterator[Watched]:
-    """The engine to ask: on a terminal with a word on which, and how far it is; remarks come at the end."""
-    with _running(context, what) as tell:
+def _engine(
+    context: Context, activity: str, dataset: Dataset, scope: Scope, options: Options
+) -> Iterator[TrackedEngine]:
+    """Yield the query engine; show the choice and the progress on a terminal, and the notes at the end."""
+    with _running(context, activity) as report:
         chosen = options.engine
         if chosen == "auto":
-            found = dataset.estimate(scope)
-            chosen = found.chosen
+            estimate = dataset.estimate(scope)
+            chosen = estimate.chosen
             if context.errors.is_terminal:
-                context.errors.print(Text(_choice(found), style="dim"))
-        engine = Watched(dataset.engine(chosen), tell)
+                context.errors.print(Text(_choice(estimate), style="dim"))
+        engine = TrackedEngine(dataset.engine(chosen), report)
         yield engine
     for note in engine.notes:
         context.errors.print(Text(readable(note), style="yellow"))
 
 
-def _query(wanted: str, saved: Sequence[SavedQuery]) -> SavedQuery:
-    """A SELECT, a file, or the saved query of that name."""
-    if len(wanted.split()) > 1:
-        return parse_query("query", wanted)
-    path = Path(wanted)
+def _query(text: str, saved: Sequence[SavedQuery]) -> SavedQuery:
+    """Return the query for a SELECT, a file path, or the name of a saved query."""
+    if len(text.split()) > 1:
+        return parse_query("query", text)
+    path = Path(text)
     if path.suffix == ".sql":
         try:
             return parse_query(path.stem, path.read_text("utf-8"))
         except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}.", hint="Check the path.") from error
-    return find_query(saved, wanted)
+            raise InputError(f"Cannot read {path}: {error.strerror}.", hint="Check the path.") from error
+    return find_query(saved, text)
 
 
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise InputError(f"{text!r} sets nothing.", field="set", hint="Write NAME=VALUE.")
+        raise InputError(f"{text!r} is not a parameter.", field="set", hint="Use NAME=VALUE.")
     return name, value
 
 
@@ -196,10 +210,10 @@ def _parameters(query: SavedQuery) -> str:
     return ", ".join(f"{parameter.name}={parameter.default}" for parameter in query.parameters)
 
 
-def _line(event: exploration.Event, zone: tzinfo, *, full: bool) -> Text:
+def _line(event: exploration.LogEvent, zone: tzinfo, *, full: bool) -> Text:
     local = event.ts.astimezone(zone)
     line = Text(f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} ", style="dim")
-    line.append(f"{event.level or '':5} ", COLOURS.get(event.level or "", "dim"))
+    line.append(f"{event.level or '':5} ", COLORS.get(event.level or "", "dim"))
     line.append(f"{readable(event.group)} ", "dim")
     messages = event.message.splitlines() or [""]
     shown = [readable(message) for message in messages]
@@ -225,7 +239,7 @@ def _format(context: Context, options: Options) -> str:
 
 
 def _write(table: pa.Table, form: str) -> None:
-    """JSON lines or CSV on stdout, in pieces: a reader that has enough may stop."""
+    """Write JSON lines or CSV to stdout in batches, so that a reader such as `head` can stop early."""
     if form == "csv":
         writer = csv.writer(sys.stdout)
         writer.writerow([safe_cell(name) for name in table.column_names])
@@ -245,24 +259,24 @@ def _plain(value: Any) -> Any:
 
 
 @contextmanager
-def _running(context: Context, what: str) -> Iterator[Callable[[Standing], None]]:
-    """What is done now, on a terminal only; it is told how far that is."""
+def _running(context: Context, activity: str) -> Iterator[Callable[[QueryProgress], None]]:
+    """Show the activity and its progress on a terminal; yield the function that reports progress."""
     if not context.errors.is_terminal:
-        yield lambda standing: None
+        yield lambda progress: None
         return
-    with context.errors.status(Text(what)) as line:
-        yield lambda standing: line.update(Text(progress(standing)))
+    with context.errors.status(Text(activity)) as line:
+        yield lambda progress: line.update(Text(progress_line(progress)))
 
 
-def progress(standing: Standing) -> str:
-    """How far it is, as a line."""
-    share = "" if standing.share is None else f"{standing.share:4.0%} "
-    return f"{share}{standing.says}"
+def progress_line(progress: QueryProgress) -> str:
+    """Format the progress as one line."""
+    share = "" if progress.share is None else f"{progress.share:4.0%} "
+    return f"{share}{progress.text}"
 
 
 @contextmanager
 def _mistakes_marked() -> Iterator[None]:
-    """A mistake in a search or in SQL is shown at its place before the error is told."""
+    """Print a mistake in a search or in SQL with a marker at its position, before the error message."""
     try:
         yield
     except QueryError as error:

@@ -23,7 +23,7 @@ from ops.logs.export.ledger.model import DELIVERY_DELAY, Ledger, LedgerRow
 from ops.logs.export.ledger.reader import ExportReport, read_export_report
 from ops.logs.export.replay import Stream, plan_replay
 from ops.logs.export.retention import RETENTION_CHOICES_DAYS, RetentionAdvice, plan_retention
-from ops.logs.known_exports import only_known
+from ops.logs.known_exports import single_known_export
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import HOUR, Location, hour_of
 
@@ -173,7 +173,7 @@ def _known(context: Context, options: Options) -> tuple[Location, Stream | None]
     if options.bucket:
         place = context.place(options.account, options.region)
         return Location(options.bucket, options.prefix, place.account.id, place.region), None
-    return only_known(context.cloud)
+    return single_known_export(context.cloud)
 
 
 def _location(context: Context, options: Options) -> Location:

@@ -1,4 +1,4 @@
-"""Runs one query of the compactor on Athena to its end."""
+"""Run one query of the compactor on Athena and wait for it."""
 
 import os
 import time
@@ -8,34 +8,34 @@ import boto3
 from botocore.config import Config
 
 WORK_GROUP, DATABASE = os.environ["WORK_GROUP"], os.environ["DATABASE"]
-POLLS_S = (0.2, 0.5, 1.0, 2.0)  # the last again and again
-# What Athena says of data that it cannot read, and of more than it can sort; nothing of permissions.
+POLLS_S = (0.2, 0.5, 1.0, 2.0)  # the last one repeats
+# Parts of Athena's messages for data that it cannot read, and for too much data; not for missing permissions.
 UNREADABLE = ("HIVE_BAD_DATA", "HIVE_CURSOR_ERROR", "HIVE_INVALID_", "GENERIC_INTERNAL_ERROR")
 TOO_MUCH = ("exhausted resources", "EXCEEDED_", "INSUFFICIENT_RESOURCES", "bytes scanned limit")
 
 config = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=5, read_timeout=60)
-make_client: Any = boto3.client  # one type for all: the runtime has no stubs
+make_client: Any = boto3.client  # untyped: the Lambda runtime has no stubs
 athena = make_client("athena", config=config)
 
 
 class AthenaFailed(Exception):
-    """Athena failed, or what it wrote is not what it counted; nothing was switched."""
+    """The query failed, or the number of written events is wrong; the manifest is unchanged."""
 
 
 class Unfit(AthenaFailed):
-    """The data is at fault, or too much of it was asked for at once: with less it may be better."""
+    """The data is damaged, or too large for one query: a smaller batch may succeed."""
 
 
 def run(sql: str, deadline: float) -> list[tuple[str | None, ...]]:
-    """The rows, as text; none for an UNLOAD. Raises AthenaFailed, Unfit.
+    """Run the query and return its rows as text; none for UNLOAD. Raises AthenaFailed, Unfit.
 
-    What is not over at the deadline (of `time.monotonic`) is stopped.
+    A query that is still running at the deadline (of `time.monotonic`) is canceled.
     """
     started = athena.start_query_execution(
         QueryString=sql, QueryExecutionContext={"Database": DATABASE}, WorkGroup=WORK_GROUP
     )
     id_ = started["QueryExecutionId"]
-    looks = 0
+    polls = 0
     while True:
         status = athena.get_query_execution(QueryExecutionId=id_)["QueryExecution"]["Status"]
         if status["State"] == "SUCCEEDED":
@@ -44,23 +44,23 @@ def run(sql: str, deadline: float) -> list[tuple[str | None, ...]]:
             raise _failure(status.get("StateChangeReason") or status["State"])
         if time.monotonic() > deadline:
             athena.stop_query_execution(QueryExecutionId=id_)
-            raise AthenaFailed("Athena did not answer in the time that was left; it is tried again")
-        time.sleep(POLLS_S[min(looks, len(POLLS_S) - 1)])
-        looks += 1
+            raise AthenaFailed("The Athena query did not finish in time; the next run retries it")
+        time.sleep(POLLS_S[min(polls, len(POLLS_S) - 1)])
+        polls += 1
 
 
 def _failure(reason: str) -> AthenaFailed:
-    refused = "denied" in reason.lower() or "permission" in reason.lower()
-    if not refused and any(sign.lower() in reason.lower() for sign in (*UNREADABLE, *TOO_MUCH)):
+    denied = "denied" in reason.lower() or "permission" in reason.lower()
+    if not denied and any(sign.lower() in reason.lower() for sign in (*UNREADABLE, *TOO_MUCH)):
         return Unfit(reason)
     return AthenaFailed(reason)
 
 
 def _rows(id_: str) -> list[tuple[str | None, ...]]:
     pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=id_)
-    found = [
+    rows = [
         tuple(cell.get("VarCharValue") for cell in row["Data"])
         for page in pages
         for row in page["ResultSet"]["Rows"]
     ]
-    return found[1:]  # the first names the columns
+    return rows[1:]  # the first row has the column names

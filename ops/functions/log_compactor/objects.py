@@ -1,4 +1,4 @@
-"""What the compactor finds in the bucket: listings, and the manifest that names an hour's parts."""
+"""List objects, and read and write the manifest that names an hour's parts."""
 
 import json
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ Record = dict[str, Any]
 
 MANIFEST = "_manifest.json"
 VERSION = 1
-ATTEMPT = "athena-"  # begins the name of a folder of parts; then when it was begun
+ATTEMPT = "athena-"  # prefix of the name of a folder of parts; the start time follows
 ATTEMPT_TIME = "%Y%m%dT%H%M%SZ"
-ABANDONED = timedelta(hours=2)  # this function runs a quarter of an hour, a query of its half an hour
+ABANDONED = timedelta(hours=2)  # this function runs up to 15 minutes, and its queries up to 30 minutes
 
 s3 = make_client("s3", config=config)
 
@@ -29,8 +29,8 @@ def list_objects(prefix: str, after: str = "") -> Iterator[Record]:
 
 
 @dataclass(frozen=True)
-class Manifest:
-    """The parts that an hour's manifest names, and the tag that the next put must match; empty for none."""
+class HourManifest:
+    """The parts in an hour's manifest, and its ETag, which the next write must match (empty if none)."""
 
     parts: tuple[Record, ...] = ()
     tag: str = ""
@@ -45,25 +45,25 @@ class Manifest:
 
     @property
     def folders(self) -> set[str]:
-        """The first piece of the name of each part."""
+        """The first path component of the name of each part."""
         return {name.partition("/")[0] for name in self.names}
 
 
-def read_manifest(where: str) -> Manifest:
+def read_manifest(where: str) -> HourManifest:
     try:
-        answer = s3.get_object(Bucket=BUCKET, Key=f"{where}{MANIFEST}")
+        response = s3.get_object(Bucket=BUCKET, Key=f"{where}{MANIFEST}")
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchKey":
-            return Manifest()
+            return HourManifest()
         raise
-    document = json.loads(answer["Body"].read())
+    document = json.loads(response["Body"].read())
     if document["version"] != VERSION:
-        raise ValueError(f"{where}{MANIFEST} is of version {document['version']}")
-    return Manifest(tuple(document["parts"]), answer["ETag"])
+        raise ValueError(f"{where}{MANIFEST} has version {document['version']}, not {VERSION}")
+    return HourManifest(tuple(document["parts"]), response["ETag"])
 
 
-def write_manifest(where: str, manifest: Manifest) -> bool:
-    """Puts it if there is still the one with its tag; False where that is another one by now."""
+def write_manifest(where: str, manifest: HourManifest) -> bool:
+    """Write the manifest if the current one still has its ETag; return False if it has changed."""
     body = json.dumps({"version": VERSION, "parts": manifest.parts}, separators=(",", ":"))
     condition = {"IfMatch": manifest.tag} if manifest.tag else {"IfNoneMatch": "*"}
     try:
@@ -75,11 +75,11 @@ def write_manifest(where: str, manifest: Manifest) -> bool:
     return True
 
 
-def whole(manifest: Manifest, there: set[str]) -> Manifest:
-    """Without the parts that are gone. Parts of one folder stand and fall together, any other by itself."""
+def whole(manifest: HourManifest, there: set[str]) -> HourManifest:
+    """Return the manifest without missing parts; the parts of one folder are valid only together."""
     gone = {_together(part["name"]) for part in manifest.parts if part["name"] not in there}
     parts = tuple(part for part in manifest.parts if _together(part["name"]) not in gone)
-    return Manifest(parts, manifest.tag)
+    return HourManifest(parts, manifest.tag)
 
 
 def _together(name: str) -> str:
@@ -87,10 +87,10 @@ def _together(name: str) -> str:
 
 
 def is_abandoned(name: str) -> bool:
-    """Whether the part is of an attempt that began so long ago that nobody can be writing there."""
-    begun = name.partition("/")[0][len(ATTEMPT) : -len("-01234567")]
+    """Return whether the part belongs to an attempt so old that no query can still be writing to it."""
+    started = name.partition("/")[0][len(ATTEMPT) : -len("-01234567")]
     try:
-        moment = datetime.strptime(begun, ATTEMPT_TIME).replace(tzinfo=UTC)
+        moment = datetime.strptime(started, ATTEMPT_TIME).replace(tzinfo=UTC)
     except ValueError:
         return False
     return name.startswith(ATTEMPT) and datetime.now(UTC) - moment > ABANDONED

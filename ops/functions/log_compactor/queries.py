@@ -1,4 +1,4 @@
-"""The queries of the compactor: over one hour of one place, and the objects of a batch. Pure."""
+"""The SQL of the compactor, for one hour of one account and region and a batch of objects. Pure."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -8,10 +8,10 @@ from datetime import datetime
 BUCKET = os.environ["BUCKET"]
 PREFIX = os.environ["PREFIX"]
 ADDRESS = f"s3://{BUCKET}/"
-# The relation `events` in Athena SQL, as the explorer has it: columns of an event, whether it has a fault,
-# its object, out of the table of each kind; and what a message's template and level are.
+# From the log explorer, so that both have one definition: for each format, a SELECT of events with `fault`
+# and `path`, and the expressions for pattern and level. Parts store the pattern in the column `template`.
 EVENTS = {"json": os.environ["JSON_EVENTS"], "raw": os.environ["RAW_EVENTS"]}
-TEMPLATE, LEVEL = os.environ["TEMPLATE"], os.environ["LEVEL"]
+PATTERN, LEVEL = os.environ["TEMPLATE"], os.environ["LEVEL"]
 PARTS = '"logs_compacted"'
 COLUMNS = "account, region, log_group, log_stream, ts, message, id"
 IDENTITY = ("account", "region", "log_group", "log_stream", "id")
@@ -19,7 +19,7 @@ IDENTITY = ("account", "region", "log_group", "log_stream", "id")
 
 @dataclass(frozen=True)
 class Hour:
-    """One hour of one place, and the kind of its sources."""
+    """One hour of one account and region, and the format of its sources."""
 
     kind: str
     account: str
@@ -34,7 +34,7 @@ class Hour:
         return f"{PREFIX}{kind or self.kind}/account={self.account}/region={self.region}/{self.name}"
 
     def condition(self, of: str = "") -> str:
-        """The hour's partition; `of` begins the names of its account and region."""
+        """Return the condition for the hour's partition; `of` is the prefix of account and region columns."""
         return (
             f"{of}account = {_text(self.account)} AND {of}region = {_text(self.region)} "
             f"AND \"date\" = '{self.begins:%Y-%m-%d}' AND hour = '{self.begins:%H}'"
@@ -42,26 +42,26 @@ class Hour:
 
 
 @dataclass(frozen=True)
-class Source:
-    """An object of events. `etag` without quotes."""
+class SourceObject:
+    """An S3 object with events. `etag` is without quotes."""
 
     key: str
     size: int
     etag: str
 
 
-def count(hour: Hour, batch: Sequence[Source], known: Sequence[str]) -> str:
-    """Key, events and faults of each object, without the events that an earlier one or a known part holds."""
-    found = f"SELECT path, fault FROM ({_events(hour, batch, known)}) AS found"
+def count(hour: Hour, batch: Sequence[SourceObject], known: Sequence[str]) -> str:
+    """Count events and faults per object, without duplicates within the batch and in known parts."""
+    marked = f"SELECT path, fault FROM ({_events(hour, batch, known)}) AS batch"
     return (
         f"SELECT SUBSTR(path, {len(ADDRESS) + 1}) AS path, COUNT(*) AS events, COUNT_IF(fault) AS faults "
-        f"FROM ({found}) AS marked GROUP BY path"
+        f"FROM ({marked}) AS marked GROUP BY path"
     )
 
 
-def unload(hour: Hour, batch: Sequence[Source], known: Sequence[str], folder: str) -> str:
-    """Writes the same events into the folder as Parquet."""
-    masked = f"SELECT {COLUMNS}, {TEMPLATE} AS template FROM ({_events(hour, batch, known)}) AS found"
+def unload(hour: Hour, batch: Sequence[SourceObject], known: Sequence[str], folder: str) -> str:
+    """Write the same events to the folder as Parquet."""
+    masked = f"SELECT {COLUMNS}, {PATTERN} AS template FROM ({_events(hour, batch, known)}) AS batch"
     return (
         f"UNLOAD (SELECT {COLUMNS}, template, {LEVEL} AS level FROM ({masked}) AS masked "
         f"ORDER BY log_group, template, ts) TO {_text(ADDRESS + folder)} "
@@ -70,22 +70,22 @@ def unload(hour: Hour, batch: Sequence[Source], known: Sequence[str], folder: st
 
 
 def count_parts(hour: Hour, keys: Iterable[str]) -> str:
-    """Key and events of each of the files."""
+    """Count the events of each file."""
     return (
         f'SELECT SUBSTR("$path", {len(ADDRESS) + 1}) AS path, COUNT(*) AS events FROM {PARTS} '
         f'WHERE {hour.condition("in_")} AND "$path" IN ({_addresses(keys)}) GROUP BY "$path"'
     )
 
 
-def text_size(source: Source) -> int:
-    """Bytes of a query that name the object."""
+def text_size(source: SourceObject) -> int:
+    """Return the bytes that the object's address takes in a query."""
     return len(_addresses([source.key]).encode()) + 2
 
 
-def _events(hour: Hour, batch: Sequence[Source], known: Sequence[str]) -> str:
-    """The batch's events; where they have ids, each once, and none that a part holds that is `known`.
+def _events(hour: Hour, batch: Sequence[SourceObject], known: Sequence[str]) -> str:
+    """Select the batch's events; if they have IDs, each once, and without those in the `known` parts.
 
-    A part is known by its name in the hour's folder, parts of one folder by that.
+    Known parts are named by the first path component of their name in the hour's folder.
     """
     paths = _addresses(source.key for source in batch)
     delivered = f'{EVENTS[hour.kind]} WHERE {hour.condition()} AND "$path" IN ({paths})'
@@ -100,7 +100,7 @@ def _events(hour: Hour, batch: Sequence[Source], known: Sequence[str]) -> str:
 
 
 def _held(hour: Hour, known: Sequence[str]) -> str:
-    """The row `numbered` in one of the known parts."""
+    """Select the row `numbered` from the known parts."""
     begins = len(ADDRESS + hour.folder("compacted")) + 1
     names = f"SPLIT_PART(SUBSTR(\"$path\", {begins}), '/', 1) IN ({', '.join(map(_text, known))})"
     same = " AND ".join(f"held.{name} = numbered.{name}" for name in IDENTITY)

@@ -1,5 +1,5 @@
-"""Compaction: an hour's objects as Parquet beside them.
+"""Compaction: an hour's objects rewritten as a few Parquet parts.
 
-local   by this machine
-athena  by the export's own function, with Athena
+local   on this machine
+athena  with the export's Lambda function and Athena
 """

@@ -1,9 +1,9 @@
-"""Compaction: an hour's many objects as few Parquet parts beside them, read several times as fast.
+"""Compact on this machine: rewrite an hour's many objects as a few Parquet parts, which are faster to read.
 
-A step a day and place, its hours side by side. Parts are written, counted and uploaded; only then the
-manifest that names them is put, which is the switch: a reader sees the hour from its sources or from its
-parts, never both, never neither. Sources are never touched. What comes later is read beside the parts
-until the next compaction adds a part for it.
+The plan has one step per day, account, and region; a step compacts its hours in parallel. Parts are written,
+counted, and uploaded before the manifest that names them. Writing the manifest is the switch: a reader sees
+the hour either from its sources or from its parts. Sources are never changed. Objects that arrive later are
+read in addition to the parts, until the next compaction adds a part for them.
 """
 
 import hashlib
@@ -26,48 +26,48 @@ from ops.logs.lake.layout import (
     LATENESS,
     MANIFEST,
     SOURCES,
-    Kind,
     Location,
+    LogFormat,
     LogObject,
     Partition,
     Scope,
     folder,
-    is_being_made,
+    is_in_progress,
 )
 from ops.logs.lake.manifest import MadePart, Manifest, manifest_from_json, manifest_key
-from ops.logs.lake.parts import PartFacts, finish, read_facts, without_doubles, write_part
+from ops.logs.lake.parts import PartFacts, drop_duplicates, finish, read_facts, write_part
 from ops.operations import Operation
 from ops.plan import READY, Check, Plan, Readiness, ReportProgress, Resource, Step
 
-PART_BYTES = 8 << 20  # of compressed sources a part: some 50 MB of text, several times that while it is made
-MAKERS = os.cpu_count() or 2  # parts that are made at once, of whatever hours
-HOURS = 2 * MAKERS  # hours that are under way at once: some are read and uploaded while others are made
+PART_BYTES = 8 << 20  # of compressed sources per part: about 50 MB of text, several times that in memory
+MAKERS = os.cpu_count() or 2  # parts made in parallel, of any hours
+HOURS = 2 * MAKERS  # hours in progress: some are downloaded and uploaded while parts of others are made
 
 
 class CompactionFailed(SlipwayError):
-    """What was written is not what was read; the hour was left as it was."""
+    """The parts do not hold the events that were read; the hour is unchanged."""
 
 
 Hours = dict[Partition, list[LogObject]]
 
 
 @dataclass(frozen=True)
-class Compacted:
-    """What one hour's compaction made."""
+class CompactedHour:
+    """The new parts of one hour."""
 
     parts: tuple[MadePart, ...]
-    left: tuple[str, ...] = ()  # notes about sources that stay as they are
+    left: tuple[str, ...] = ()  # notes about sources that were not compacted
 
     @property
     def rows(self) -> int:
         return sum(part.rows for part in self.parts)
 
 
-class Maker(Protocol):
-    """Makes the parts of hours of one day and place."""
+class Compactor(Protocol):
+    """Compacts hours of one day, account, and region."""
 
     @property
-    def kinds(self) -> tuple[Kind, ...]: ...
+    def kinds(self) -> tuple[LogFormat, ...]: ...
 
     @property
     def actions(self) -> tuple[str, ...]: ...
@@ -75,8 +75,8 @@ class Maker(Protocol):
     def make(self, hours: Hours, say: ReportProgress) -> None: ...
 
 
-class Here:
-    """Makes them on this machine."""
+class LocalCompactor:
+    """Compacts on this machine."""
 
     kinds = SOURCES
     actions = ("s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject")
@@ -89,18 +89,18 @@ class Here:
 
 
 def plan_compaction(
-    engine: DuckDbEngine, scope: Scope, now: datetime | None = None, maker: Maker | None = None
+    engine: DuckDbEngine, scope: Scope, now: datetime | None = None, maker: Compactor | None = None
 ) -> Plan:
-    """A step for each day and place with hours in the scope that are over and have objects in no part yet."""
-    maker = maker or Here(engine)
+    """Plan one step per day, account, and region that has complete hours with objects in no part."""
+    maker = maker or LocalCompactor(engine)
     location = engine.lister.location
-    over = (now or datetime.now(UTC)) - HOUR - LATENESS
+    last_complete = (now or datetime.now(UTC)) - HOUR - LATENESS
     days: dict[tuple[date, str, str], Hours] = {}
     for obj in engine.list(scope, fresh=True).fresh:
-        place = obj.partition
-        if place.hour <= over and obj.kind in maker.kinds:
-            day = days.setdefault((place.hour.date(), place.account, place.region), {})
-            day.setdefault(place, []).append(obj)
+        partition = obj.partition
+        if partition.hour <= last_complete and obj.kind in maker.kinds:
+            day = days.setdefault((partition.hour.date(), partition.account, partition.region), {})
+            day.setdefault(partition, []).append(obj)
     steps = [
         _step(engine, maker, day, hours) for day, hours in sorted(days.items(), key=lambda item: item[0])
     ]
@@ -109,8 +109,8 @@ def plan_compaction(
 
 def compact_hours(
     loader: Loader, location: Location, hours: Hours, say: ReportProgress = lambda message: None
-) -> list[Compacted]:
-    """Compacts the hours side by side; one that fails does not stop the others, and is raised at the end."""
+) -> list[CompactedHour]:
+    """Compact the hours in parallel; a failure does not stop the others, and is raised at the end."""
     with ThreadPoolExecutor(MAKERS, "compact") as makers, ThreadPoolExecutor(HOURS, "hour") as pool:
         jobs = [
             pool.submit(compact_hour, loader, location, partition, objects, makers)
@@ -121,7 +121,7 @@ def compact_hours(
                 for part in job.result().parts:
                     say(f"{part.rows:,} events in {part.name}")
                 for note in job.result().left:
-                    say(f"Left as it is: {note}")
+                    say(f"Not compacted: {note}")
     return [job.result() for job in jobs]
 
 
@@ -131,15 +131,15 @@ def compact_hour(
     partition: Partition,
     objects: list[LogObject],
     makers: Executor,
-) -> Compacted:
-    """Compacts the objects of one hour that no part holds. Safe to run again, also after a crash anywhere."""
+) -> CompactedHour:
+    """Compact the objects of one hour that are in no part. Safe to run again, also after a crash."""
     before = _state(loader, location, partition)
-    wanted = [obj for obj in objects if not before.manifest.covers(obj)]
-    where = folder(location, Kind.COMPACTED, partition)
+    uncompacted = [obj for obj in objects if not before.manifest.covers(obj)]
+    where = folder(location, LogFormat.COMPACTED, partition)
     others = [loader.fetch(f"{where}{part.name}", "", part.size) for part in before.manifest.parts]
     with tempfile.TemporaryDirectory(prefix="slipway-compact-") as name:
         work = _Hour(loader, Path(name), others)
-        made = [part for part in makers.map(work.make, batches(wanted, PART_BYTES)) if part]
+        made = [part for part in makers.map(work.make, batches(uncompacted, PART_BYTES)) if part]
         for part in made:
             loader.store.upload(Path(name, part.name), f"{where}{part.name}")
     try:
@@ -148,36 +148,37 @@ def compact_hour(
             _switch(loader, location, partition, before.manifest, tuple(made))
     finally:
         _sweep(loader, location, partition, before.unnamed | {part.name for part in made})
-    return Compacted(tuple(made), tuple(work.notes))
+    return CompactedHour(tuple(made), tuple(work.notes))
 
 
 def _switch(
     loader: Loader, location: Location, partition: Partition, before: Manifest, made: tuple[MadePart, ...]
 ) -> None:
-    """Adds the parts to the manifest if it still is as it was `before`. Raises CompactionFailed.
+    """Add the parts to the manifest if it is still the one from `before`. Raises CompactionFailed.
 
-    What somebody else has added meanwhile may hold the same events.
+    Parts that another process added in the meantime may hold the same events.
     """
-    where = folder(location, Kind.COMPACTED, partition)
+    where = folder(location, LogFormat.COMPACTED, partition)
     overtaken = CompactionFailed(
-        f"{where} was compacted by somebody else meanwhile.", hint="Run it again: it makes what is left."
+        f"Another process compacted {where} at the same time.",
+        hint="Run the command again: it compacts what is left.",
     )
-    names = {part.name for part in made}  # whose are the same are made of the same
-    found = _state(loader, location, partition)
-    current = Manifest(tuple(part for part in found.manifest.parts if part.name not in names))
+    names = {part.name for part in made}  # parts of the same name have the same sources
+    state = _state(loader, location, partition)
+    current = Manifest(tuple(part for part in state.manifest.parts if part.name not in names))
     if set(current.parts) - set(before.parts):
         raise overtaken
     try:
-        loader.store.replace(manifest_key(where), current.with_parts(made).to_json(), found.etag)
+        loader.store.replace(manifest_key(where), current.with_parts(made).to_json(), state.etag)
     except Conflict as error:
-        by_now = {part.name for part in _state(loader, location, partition).manifest.parts}
-        if not names <= by_now:  # else it was our own put, whose answer was lost
+        named = {part.name for part in _state(loader, location, partition).manifest.parts}
+        if not names <= named:  # else our own write succeeded, but its response was lost
             raise overtaken from error
 
 
 @dataclass(frozen=True)
 class _State:
-    """The manifest without parts that are gone, its etag (empty for none), names of what it does not name."""
+    """The manifest without missing parts, its ETag (empty if none), and the names of parts not in it."""
 
     manifest: Manifest
     etag: str
@@ -185,34 +186,34 @@ class _State:
 
 
 def _state(loader: Loader, location: Location, partition: Partition) -> _State:
-    where = folder(location, Kind.COMPACTED, partition)
-    there = {one.key.removeprefix(where): one.etag for one in loader.store.list(where)}
-    etag = there.pop(MANIFEST, "")
+    where = folder(location, LogFormat.COMPACTED, partition)
+    present = {listed.key.removeprefix(where): listed.etag for listed in loader.store.list(where)}
+    etag = present.pop(MANIFEST, "")
     manifest = Manifest()
     if etag:
         key = manifest_key(where)
         try:
-            manifest = manifest_from_json(loader.store.read(key), key)  # of that etag, or a later one
+            manifest = manifest_from_json(loader.store.read(key), key)  # with that ETag, or a newer one
         except NotFound:
             etag = ""
     named = {part.name for part in manifest.parts}
     now = datetime.now(UTC)
-    unnamed = frozenset(name for name in there if name not in named and not is_being_made(name, now))
-    return _State(manifest.present(there), etag, unnamed)
+    unnamed = frozenset(name for name in present if name not in named and not is_in_progress(name, now))
+    return _State(manifest.present(present), etag, unnamed)
 
 
 def _sweep(loader: Loader, location: Location, partition: Partition, suspects: frozenset[str]) -> None:
-    """Deletes the parts among them that no manifest names: of a run that broke off, or came second.
+    """Delete the suspected parts that no manifest names: they are from a failed or overtaken run.
 
-    No reader knows of such a part. Should another run name it just then, its sources are read instead.
+    No reader uses such a part. If another run names it at this moment, readers fall back to its sources.
     """
-    where = folder(location, Kind.COMPACTED, partition)
+    where = folder(location, LogFormat.COMPACTED, partition)
     for name in sorted(suspects & _state(loader, location, partition).unnamed):
         loader.store.delete(f"{where}{name}")
 
 
 class _Hour:
-    """Makes the parts of one hour in a folder."""
+    """Writes the parts of one hour to a local folder."""
 
     def __init__(self, loader: Loader, root: Path, others: list[Path]) -> None:
         self.loader = loader
@@ -222,9 +223,9 @@ class _Hour:
         self._lock = threading.Lock()
 
     def make(self, batch: list[LogObject]) -> MadePart | None:
-        """One part; None where nothing of the batch could be read whole."""
+        """Write one part; return None if no object of the batch could be read completely."""
         events, read, notes = read_batch(self.loader, self.loader.connection, batch)
-        if notes:  # leave what has a fault as it is: its own reader tells of it each time
+        if notes:  # do not compact damaged objects: their reader reports the damage on each search
             whole = [obj for obj in batch if not read_batch(self.loader, self.loader.connection, [obj])[2]]
             self.notes += notes
             if not whole:
@@ -232,9 +233,9 @@ class _Hour:
             events, read, _ = read_batch(self.loader, self.loader.connection, whole)
         kind = batch[0].kind
         finished = finish(events)
-        # Doubles are looked for among all parts before this one, so one at a time; raw lines have none.
-        with nullcontext() if kind in (Kind.RAW, Kind.OLDER) else self._lock:
-            finished, _ = without_doubles(finished, self.others)
+        # Duplicates are searched in all parts before this one, so one part at a time; raw lines have no IDs.
+        with nullcontext() if kind in (LogFormat.RAW, LogFormat.OLDER) else self._lock:
+            finished, _ = drop_duplicates(finished, self.others)
             sources = frozenset((obj.key, obj.etag) for obj in read)
             facts = PartFacts(sources, len(finished))
             name = f"part-{hashlib.sha256(facts.to_json()).hexdigest()[:32]}.parquet"
@@ -244,23 +245,24 @@ class _Hour:
         written = read_facts(path)
         if written is None or written.rows != len(finished) or written.sources != sources:
             raise CompactionFailed(
-                f"{name} does not hold the {len(finished):,} events that were read.", hint="Run it again."
+                f"{name} does not contain the {len(finished):,} events that were read.",
+                hint="Run the command again.",
             )
         size = path.stat().st_size
         return MadePart(name, size, written.rows, sum(obj.size for obj in read), kind, sources)
 
 
 def _verify_uploaded(loader: Loader, where: str, made: list[MadePart]) -> None:
-    there = {one.key: one.size for one in loader.store.list(where)}
+    sizes = {listed.key: listed.size for listed in loader.store.list(where)}
     for part in made:
-        if there.get(f"{where}{part.name}") != part.size:
+        if sizes.get(f"{where}{part.name}") != part.size:
             raise CompactionFailed(
-                f"{where}{part.name} did not arrive whole; the hour is read from its sources as before.",
-                hint="Run it again.",
+                f"The upload of {where}{part.name} is incomplete. Searches still read the source objects.",
+                hint="Run the command again.",
             )
 
 
-def _step(engine: DuckDbEngine, maker: Maker, day: tuple[date, str, str], hours: Hours) -> Step:
+def _step(engine: DuckDbEngine, maker: Compactor, day: tuple[date, str, str], hours: Hours) -> Step:
     location, loader = engine.lister.location, engine.loader
     on, account, region = day
     sizes = [obj.size for objects in hours.values() for obj in objects]
@@ -268,7 +270,7 @@ def _step(engine: DuckDbEngine, maker: Maker, day: tuple[date, str, str], hours:
     def check() -> Check:
         manifests = {place: _state(loader, location, place).manifest for place in hours}
         if all(manifests[place].covers(obj) for place, objects in hours.items() for obj in objects):
-            return Check(Readiness.DONE, "it is compacted already")
+            return Check(Readiness.DONE, "already compacted")
         return READY
 
     return Step(
@@ -276,7 +278,7 @@ def _step(engine: DuckDbEngine, maker: Maker, day: tuple[date, str, str], hours:
         does=f"Compact {account}/{region} {on}",
         resource=Resource("AWS::S3::Bucket", location.bucket, location.account, location.region),
         parameters={"dataset": str(location), "hours": ", ".join(sorted(f"{one.hour:%H}" for one in hours))},
-        evidence=f"{len(sizes):,} objects of {len(hours)} hours, {sum(sizes) / 1e6:,.1f} MB, are in no part",
+        evidence=f"{len(sizes):,} uncompacted objects of {len(hours)} hours, {sum(sizes) / 1e6:,.1f} MB",
         actions=maker.actions,
         check=check,
         act=lambda say: maker.make(hours, say),

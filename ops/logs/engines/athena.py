@@ -1,4 +1,4 @@
-"""Athena over the exported logs, for what has outgrown this machine: the same SQL, translated, in a scope."""
+"""Query exported logs with Athena, for data too large for this machine: the same SQL, translated."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from ops.aws import athena
-from ops.aws.athena import Finished, Place, Running
+from ops.aws.athena import AthenaTarget, FinishedQuery, RunningQuery
 from ops.aws.cloud import Cloud
 from ops.logs.engines.athena_relation import events
 from ops.logs.engines.estimate import athena_dollars
@@ -16,12 +16,12 @@ from ops.logs.lake.layout import Scope
 
 
 @dataclass(frozen=True)
-class AthenaAnswer:
-    """A query's rows as they come, what it has scanned and cost; `notes` say what differs from DuckDB."""
+class AthenaResult:
+    """A query's result: rows as they arrive, data scanned, and cost; `notes` are differences from DuckDB."""
 
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
-    finished: Finished
+    finished: FinishedQuery
     notes: tuple[str, ...] = ()
 
     @property
@@ -29,26 +29,26 @@ class AthenaAnswer:
         return 0.0 if self.finished.reused else athena_dollars(self.finished.scanned_bytes)
 
     def table(self) -> pa.Table:
-        """All rows."""
+        """Return all rows."""
         return pa.Table.from_batches(list(self.batches), self.schema)
 
 
 class AthenaEngine:
-    """Queries the tables of one export stack; safe for many threads."""
+    """Queries the Glue tables of one dataset; thread-safe."""
 
     name = "athena"
-    masks = False
+    has_patterns = False
 
-    def __init__(self, cloud: Cloud, place: Place) -> None:
+    def __init__(self, cloud: Cloud, target: AthenaTarget) -> None:
         self._cloud = cloud
-        self.place = place
+        self.target = target
 
     def scan_limit(self) -> int:
-        """Bytes that one query may scan; 0 for no limit."""
-        return athena.scan_limit(self._cloud, self.place)
+        """Return the number of bytes that one query may scan; 0 for no limit."""
+        return athena.scan_limit(self._cloud, self.target)
 
     def query(self, scope: Scope, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
-        """All rows of a query over `events` in the scope."""
+        """Return all rows of a query over `events` in the scope."""
         return self.sql(scope, sql, parameters).table()
 
     def sql(
@@ -57,32 +57,32 @@ class AthenaEngine:
         sql: str,
         parameters: Mapping[str, Any] | None = None,
         *,
-        report: Callable[[Running], None] = lambda running: None,
+        report: Callable[[RunningQuery], None] = lambda running: None,
         cancelled: Callable[[], bool] = lambda: False,
-    ) -> AthenaAnswer:
-        """Runs one SELECT over `events` in the scope. Raises QueryError before anything is sent."""
+    ) -> AthenaResult:
+        """Run one SELECT over `events` in the scope. Raises QueryError before anything is sent to Athena."""
         translated = to_athena(sql)
         given = parameters or {}
         finished = athena.run(
             self._cloud,
-            self.place,
+            self.target,
             self.text(scope, translated),
             [athena.literal(given[name]) for name in translated.parameters],
             report=report,
             cancelled=cancelled,
         )
-        schema, batches = athena.read(self._cloud, self.place, finished)
-        return AthenaAnswer(schema, batches, finished, translated.notes)
+        schema, batches = athena.read(self._cloud, self.target, finished)
+        return AthenaResult(schema, batches, finished, translated.notes)
 
     def text(self, scope: Scope, translated: Translated) -> str:
-        """What is sent: the query, with `events` before it."""
+        """Return the SQL to send: the query, preceded by the definition of `events`."""
         accounts = [account.id for account in self._cloud.accounts]
         regions = sorted({place.region for place in self._cloud.places})
-        relation = events(athena.list_tables(self._cloud, self.place), scope, accounts, regions)
+        relation = events(athena.list_tables(self._cloud, self.target), scope, accounts, regions)
         return f"WITH {RELATION} AS ({relation})\n{_continued(translated.sql)}"
 
 
 def _continued(sql: str) -> str:
-    """The query after a WITH clause: its own WITH goes on with it."""
+    """Return the query as it follows a WITH clause, with its own WITH merged into it."""
     head = sql.lstrip()
     return f", {head[4:].lstrip()}" if head[:5].upper().split() == ["WITH"] else head

@@ -1,34 +1,34 @@
-"""The relation `events` in Athena's SQL: the export stack's tables as one, cut to a scope. Pure.
+"""The relation `events` in Athena's SQL: the union of the export's tables, limited to a scope. Pure.
 
-Each table's location says which format it holds (`ops.logs.lake.layout`); its partitions bound what is
-scanned. Words are bounded by hand: ours (`ops.logs.lake.patterns`) are of ASCII, Athena's `\\b` may know
-other letters.
+A table's location determines its format (`ops.logs.lake.layout`), and its partitions limit what is scanned.
+Word boundaries are spelled out: words of a pattern (`ops.logs.lake.patterns`) are ASCII, while Athena's `\\b`
+may include other letters.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from ops.aws.athena import Table
+from ops.aws.athena import GlueTable
 from ops.errors import NotFound
-from ops.logs.lake.layout import HOUR, LATENESS, Kind, Scope, hour_of
+from ops.logs.lake.layout import HOUR, LATENESS, OLD_PATTERN_NAME, LogFormat, Scope, hour_of
 from ops.logs.lake.patterns import LEVEL_HEAD, LEVEL_OF, MASK
 from ops.logs.lake.raw_lines import MILLIS
 
-READ = (Kind.JSON, Kind.RAW, Kind.CLOUDWATCH)
-FILTER_NAME = "slipway-([a-z0-9-]+)"  # a subscription filter's name tells the region
+READ = (LogFormat.JSON, LogFormat.RAW, LogFormat.CLOUDWATCH)
+FILTER_NAME = "slipway-([a-z0-9-]+)"  # the name of a subscription filter contains the region
 INSTANT = timedelta(microseconds=1)
 COLUMNS = "account, region, log_group, log_stream, ts, message, id"
 _WORD = "0-9A-Za-z_"
 HEX_WORD = f"([^{_WORD}]|^)[0-9a-fA-F]*[0-9][0-9a-fA-F]*([^{_WORD}]|$)"
 DIGITS = "[0-9]+"
-ORIGIN = "^[0-9A-Za-z_/.#-]+:[^:*]+$"  # as `lines.HEAD` has it
+ORIGIN = "^[0-9A-Za-z_/.#-]+:[^:*]+$"  # the same as `raw_lines.HEAD`
 LEVEL = rf"(?:^|[^0-9A-Za-z_])((?i:{'|'.join(LEVEL_OF)}))(?:[^0-9A-Za-z_]|$)"
 
 
-def events(tables: Iterable[Table], scope: Scope, accounts: Sequence[str], regions: Sequence[str]) -> str:
-    """A SELECT with the columns of `events`. Raises NotFound where no table holds logs.
+def events(tables: Iterable[GlueTable], scope: Scope, accounts: Sequence[str], regions: Sequence[str]) -> str:
+    """Return a SELECT with the columns of `events`. Raises NotFound if no table holds logs.
 
-    `accounts` and `regions` are those that exist: a partition column may have to be given its values.
+    `accounts` and `regions` are the configured ones: an injected partition column needs explicit values.
     """
     kinds = [(kind_of(table), table) for table in tables]
     parts = [
@@ -39,18 +39,22 @@ def events(tables: Iterable[Table], scope: Scope, accounts: Sequence[str], regio
     if not parts:
         raise NotFound(
             "The Athena database has no table of exported logs.",
-            hint="Update the export stack on the page Log export, or choose DuckDB.",
+            hint="Update the export stack on the Log export page, or choose DuckDB.",
         )
     bounds = f"ts >= {_moment(scope.start)} AND ts < {_moment(scope.end)}{_places(scope)}"
+    # The inner name is the one in `level_sql`, which the compactor uses too.
     return (
-        f"SELECT {COLUMNS}, template, {level_sql()} AS level FROM ("
-        f"SELECT {COLUMNS}, {template_sql()} AS template FROM ({' UNION ALL '.join(parts)}) AS delivered "
-        f"WHERE {bounds}) AS masked"
+        f"SELECT {COLUMNS}, {OLD_PATTERN_NAME} AS pattern, {OLD_PATTERN_NAME}, {level_sql()} AS level FROM ("
+        f"SELECT {COLUMNS}, {pattern_sql()} AS {OLD_PATTERN_NAME} "
+        f"FROM ({' UNION ALL '.join(parts)}) AS delivered WHERE {bounds}) AS masked"
     )
 
 
-def template_sql() -> str:
-    """The template of `message`. Neighbours share what parts them: hexadecimal words take two turns."""
+def pattern_sql() -> str:
+    """Return the expression for the pattern of `message`.
+
+    Two adjacent hexadecimal words share the character between them, so they are replaced in two passes.
+    """
     masked = "message"
     for _ in range(2):
         masked = f"REGEXP_REPLACE({masked}, {_text(HEX_WORD)}, {_text(f'$1{MASK}$2')})"
@@ -58,20 +62,20 @@ def template_sql() -> str:
 
 
 def level_sql() -> str:
-    """The level in `template`, whose first characters are those that DuckDB looks at."""
+    """Return the expression for the level of the pattern in the column `template`."""
     words = " ".join(f"WHEN {_text(word)} THEN {_text(level)}" for word, level in LEVEL_OF.items())
-    found = f"REGEXP_EXTRACT(SUBSTR(template, 1, {LEVEL_HEAD}), {_text(LEVEL)}, 1)"
-    return f"CASE LOWER({found}) {words} END"
+    word = f"REGEXP_EXTRACT(SUBSTR({OLD_PATTERN_NAME}, 1, {LEVEL_HEAD}), {_text(LEVEL)}, 1)"
+    return f"CASE LOWER({word}) {words} END"
 
 
 def json_columns() -> str:
-    """The columns of an event out of a table of JSON lines."""
+    """Return the columns of an event, from a table of JSON lines."""
     time = _time(_quoted("timestamp"))
     return f'account, region, "group" AS log_group, stream AS log_stream, {time} AS ts, message, id'
 
 
 def raw_columns(origin: str, at: str, message: str) -> str:
-    """The columns of an event out of a table of raw lines, from its three columns."""
+    """Return the columns of an event, from the three columns of a table of raw lines."""
     stream = f"SUBSTR({_quoted(origin)}, STRPOS({_quoted(origin)}, ':') + 1)"
     return (
         f"account, region, SPLIT_PART({_quoted(origin)}, ':', 1) AS log_group, "
@@ -81,21 +85,23 @@ def raw_columns(origin: str, at: str, message: str) -> str:
 
 
 def source_events() -> dict[str, str]:
-    """For each kind that the compactor reads: columns, `fault`, `path` of an event, from the stack's table.
+    """Return, for each format that the compactor reads, a SELECT of events with `fault` and `path`.
 
-    A fault is what the exact readers (`readers`, `lines`) leave out or repair: its object is left as it is.
+    A fault is anything that the exact readers (`readers`, `raw_lines`) skip or repair; the compactor leaves
+    its object unchanged.
     """
     names = ("origin", "timestamp", "message")
     lost = " OR ".join(f"{_quoted(name)} IS NULL" for name in ("group", "stream", "timestamp", "message"))
     times = f"{10 ** (MILLIS - 1)} AND {10**MILLIS - 1}"
     wrong = (
         f"NOT REGEXP_LIKE(origin, {_text(ORIGIN)}) OR {_quoted('timestamp')} NOT BETWEEN {times} OR "
-        + _spoilt("origin", "message")
+        + _not_utf8("origin", "message")
     )
+    lost += " OR " + _not_utf8("stream", "message")
     return {
-        Kind.JSON.value: f"SELECT {json_columns()}, {_fault(f'{lost} OR ' + _spoilt('stream', 'message'))}, "
-        f'"$path" AS path FROM "logs_json"',
-        Kind.RAW.value: f'SELECT {raw_columns(*names)}, {_fault(wrong)}, "$path" AS path FROM "logs_raw"',
+        LogFormat.JSON.value: f'SELECT {json_columns()}, {_fault(lost)}, "$path" AS path FROM "logs_json"',
+        LogFormat.RAW.value: f"SELECT {raw_columns(*names)}, {_fault(wrong)}, "
+        f'"$path" AS path FROM "logs_raw"',
     }
 
 
@@ -103,36 +109,36 @@ def _fault(condition: str) -> str:
     return f"COALESCE({condition}, TRUE) AS fault"
 
 
-def _spoilt(*columns: str) -> str:
-    """Whether a text is not UTF-8: Athena would write it as it is, and no reader take the whole file."""
+def _not_utf8(*columns: str) -> str:
+    """Return the condition that a text is not UTF-8, which would make Athena's Parquet file unreadable."""
     return " OR ".join(f"FROM_UTF8(TO_UTF8({name})) <> {name}" for name in columns)
 
 
-def kind_of(table: Table) -> Kind | None:
-    """What the table holds; None for another table or a format that is not read here."""
+def kind_of(table: GlueTable) -> LogFormat | None:
+    """Return the format of the table; None if it does not hold logs, or is not read with Athena."""
     folder = table.location.rstrip("/").rpartition("/")[2]
     return next((kind for kind in READ if kind.value == folder), None)
 
 
-def _json(table: Table, where: str) -> str:
-    """Events that were delivered twice are the same in every column."""
+def _json(table: GlueTable, where: str) -> str:
+    """DISTINCT removes events that were delivered twice: they are equal in every column."""
     return f"SELECT DISTINCT {json_columns()} FROM {_quoted(table.name)} WHERE {where}"
 
 
-def _raw(table: Table, where: str) -> str:
+def _raw(table: GlueTable, where: str) -> str:
     origin, at, message = table.columns[:3]
     return f"SELECT {raw_columns(origin, at, message)} FROM {_quoted(table.name)} WHERE {where}"
 
 
 def _unescaped(field: str) -> str:
-    """What a raw line holds, split at escaped backslashes first: what follows one is not an escape."""
+    """Unescape a field of a raw line; split at escaped backslashes first, which do not start an escape."""
     return (
         f"ARRAY_JOIN(TRANSFORM(SPLIT({field}, '\\\\'), piece -> "
         r"REPLACE(REPLACE(REPLACE(piece, '\t', CHR(9)), '\n', CHR(10)), '\r', CHR(13))), '\')"
     )
 
 
-def _cloudwatch(table: Table, where: str) -> str:
+def _cloudwatch(table: GlueTable, where: str) -> str:
     region = (
         f"COALESCE(REGEXP_EXTRACT(ARRAY_JOIN(subscriptionfilters, ' '), {_text(FILTER_NAME)}, 1), 'unknown')"
     )
@@ -145,14 +151,14 @@ def _cloudwatch(table: Table, where: str) -> str:
     )
 
 
-_PARTS = {Kind.JSON: _json, Kind.RAW: _raw, Kind.CLOUDWATCH: _cloudwatch}
+_PARTS = {LogFormat.JSON: _json, LogFormat.RAW: _raw, LogFormat.CLOUDWATCH: _cloudwatch}
 
 
 def _partitions(
-    table: Table, kind: Kind, scope: Scope, accounts: Sequence[str], regions: Sequence[str]
+    table: GlueTable, kind: LogFormat, scope: Scope, accounts: Sequence[str], regions: Sequence[str]
 ) -> str:
-    """What of the table is scanned: dates and hours, and accounts and regions where it has them."""
-    late = LATENESS if kind is Kind.CLOUDWATCH else timedelta()
+    """Return the partitions to scan: dates and hours, and accounts and regions if the table has them."""
+    late = LATENESS if kind is LogFormat.CLOUDWATCH else timedelta()
     first, last = hour_of(scope.start), hour_of(scope.end + late - INSTANT)
     conditions = [f"\"date\" BETWEEN '{first:%Y-%m-%d}' AND '{last:%Y-%m-%d}'"]
     conditions += [
@@ -162,15 +168,15 @@ def _partitions(
     if last - first < 24 * HOUR and first.date() == last.date():
         conditions = [conditions[0], f"hour BETWEEN '{first:%H}' AND '{last:%H}'"]
     given = dict(table.parameters)
-    for name, wanted, known in (("account", scope.accounts, accounts), ("region", scope.regions, regions)):
+    for name, selected, known in (("account", scope.accounts, accounts), ("region", scope.regions, regions)):
         must = given.get(f"projection.{name}.type") == "injected"
-        if name in table.partitions and (values := wanted or (known if must else ())):
+        if name in table.partitions and (values := selected or (known if must else ())):
             conditions.append(f"{name} IN ({', '.join(map(_text, values))})")
     return " AND ".join(conditions)
 
 
 def _places(scope: Scope) -> str:
-    """Accounts, regions and groups, for tables that are not partitioned by them."""
+    """Return the conditions on account, region, and group, for tables not partitioned by them."""
     parts = [
         f" AND {name} IN ({', '.join(map(_text, values))})"
         for name, values in (("account", scope.accounts), ("region", scope.regions))

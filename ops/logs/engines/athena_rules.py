@@ -1,7 +1,7 @@
-"""What of DuckDB's SQL means the same on Athena, and how it is written there.
+"""Which of DuckDB's SQL Athena supports with the same meaning, and how to write it for Athena.
 
-Nothing passes that is not listed: an unknown function would fail on Athena, or worse, answer otherwise.
-Source of Athena's side: Trino's documentation of functions and operators.
+Only listed syntax is translated: an unknown function would fail on Athena, or return a different result.
+Source for Athena's side: the Trino documentation of functions and operators.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 Note = Callable[[str], None]
-ON_DUCKDB = "Write it another way, or run the query on DuckDB."
+ON_DUCKDB = "Rewrite it, or run the query on DuckDB."
 # time_bucket counts from a Monday: DuckDB's documentation, Timestamp Functions.
 ORIGIN = "2000-01-03 00:00:00"
 ORIGIN_S = 946_857_600
@@ -21,7 +21,7 @@ TYPES = {
 
 
 class Untranslatable(Exception):
-    """A part of the query that Athena cannot do alike."""
+    """A part of the query that has no equivalent on Athena."""
 
     def __init__(self, node: exp.Expr, message: str, hint: str = ON_DUCKDB) -> None:
         super().__init__(message)
@@ -39,7 +39,7 @@ STRUCTURE = (
     exp.Coalesce, exp.Nullif,
     exp.Values, exp.Tuple, exp.Qualify, exp.Interval, exp.Aliases,
 )  # fmt: skip
-# Functions with the same name and the same answer, NULL and empty input included.
+# Functions with the same name and the same result, including for NULL and empty input.
 FUNCTIONS = (
     exp.Count, exp.CountIf, exp.Sum, exp.Min, exp.Max, exp.Avg, exp.Stddev, exp.StddevSamp, exp.StddevPop,
     exp.Variance, exp.ArgMax, exp.ArgMin, exp.AnyValue, exp.ApproxDistinct, exp.RowNumber, exp.Rank,
@@ -53,35 +53,35 @@ FUNCTIONS = (
 
 
 def allowed(node: exp.Expr) -> bool:
-    """Whether the node is known to mean the same on Athena, by itself or by its rule."""
+    """Return whether the node means the same on Athena, as it is or translated by its rule."""
     return isinstance(node, STRUCTURE + FUNCTIONS) or type(node) in RULES
 
 
 def _regex_matches(node: exp.Expr, note: Note) -> exp.Expr:
-    """Athena takes no flags beside the pattern."""
+    """Athena takes no separate flags argument: put the flags into the regular expression."""
     flag = node.args.get("flag")
     if flag is None:
         return node
     return exp.RegexpLike(this=node.this, expression=_with_flags(node, node.expression, flag))
 
 
-def _with_flags(node: exp.Expr, pattern: exp.Expr, flags: exp.Expr) -> exp.Expr:
+def _with_flags(node: exp.Expr, regex: exp.Expr, flags: exp.Expr) -> exp.Expr:
     letters = {"i", "s", "m"}
     if not flags.is_string or not set(flags.name) <= letters | {"c", "g"}:
         raise Untranslatable(
-            node, "These flags of a regular expression are unknown.", "Known: i, s, m and g."
+            node, "These flags of a regular expression are not supported.", "Use i, s, m, or g."
         )
-    wanted = "".join(letter for letter in flags.name if letter in letters)
-    if not wanted:
-        return pattern
-    prefix = exp.Literal.string(f"(?{wanted})")
-    if pattern.is_string:
-        return exp.Literal.string(prefix.name + pattern.name)
-    return exp.DPipe(this=prefix, expression=pattern)
+    supported = "".join(letter for letter in flags.name if letter in letters)
+    if not supported:
+        return regex
+    prefix = exp.Literal.string(f"(?{supported})")
+    if regex.is_string:
+        return exp.Literal.string(prefix.name + regex.name)
+    return exp.DPipe(this=prefix, expression=regex)
 
 
 def _regex_extract(node: exp.Expr, note: Note) -> exp.Expr:
-    """DuckDB answers an empty text where nothing matches, Athena NULL."""
+    """Without a match, DuckDB returns an empty string and Athena NULL."""
     arguments = [node.this, node.expression]
     if group := node.args.get("group"):
         arguments.append(group)
@@ -89,48 +89,48 @@ def _regex_extract(node: exp.Expr, note: Note) -> exp.Expr:
 
 
 def _split_part(node: exp.Expr, note: Note) -> exp.Expr:
-    """Beyond the last part DuckDB answers an empty text, Athena NULL."""
+    """Beyond the last part, DuckDB returns an empty string and Athena NULL."""
     index = node.args["part_index"]
     if not index.is_int or int(index.name) < 1:
         raise Untranslatable(
-            node, "split_part() counts from the end or by a column here.", "Give a number ≥ 1."
+            node, "split_part() needs a constant position from the start.", "Use a number ≥ 1."
         )
     part = exp.Anonymous(this="SPLIT_PART", expressions=[node.this, node.args["delimiter"], index])
     return _empty_when_null(part, node.this)
 
 
 def _empty_when_null(value: exp.Expr, of: exp.Expr) -> exp.Expr:
-    """The value; where it is NULL though `of` is not, an empty text."""
+    """Return the value, or an empty string if it is NULL and `of` is not."""
     nothing = exp.Substring(this=of.copy(), start=exp.Literal.number(1), length=exp.Literal.number(0))
     return exp.Coalesce(this=value, expressions=[nothing])
 
 
 def _regex_replace(node: exp.Expr, note: Note) -> exp.Expr:
-    """Athena replaces every match, and writes `$1` where DuckDB writes `\\1`."""
+    """Athena always replaces every match, and writes `$1` where DuckDB writes `\\1`."""
     flags, replacement = node.args.get("modifiers"), node.args.get("replacement")
     if flags is None or "g" not in flags.name:
         raise Untranslatable(
-            node, "regexp_replace() of the first match only is not known to Athena.", "Add 'g': replace all."
+            node, "regexp_replace() cannot replace only the first match on Athena.", "Add the flag 'g'."
         )
     if replacement is None or not replacement.is_string:
         raise Untranslatable(
-            node, "The replacement of regexp_replace() is not a text.", "Write it as a text."
+            node, "The replacement of regexp_replace() is not a string literal.", "Use a string literal."
         )
     text = replacement.name.replace("$", "\\$")
     for digit in range(10):
         text = text.replace(f"\\{digit}", f"${digit}")
-    pattern = _with_flags(node, node.expression, flags)
-    return exp.Anonymous(this="REGEXP_REPLACE", expressions=[node.this, pattern, exp.Literal.string(text)])
+    regex = _with_flags(node, node.expression, flags)
+    return exp.Anonymous(this="REGEXP_REPLACE", expressions=[node.this, regex, exp.Literal.string(text)])
 
 
 def _divide(node: exp.Expr, note: Note) -> exp.Expr:
-    """DuckDB divides whole numbers as fractions, by zero as well."""
+    """DuckDB divides integers as floating-point numbers, also by zero."""
     left = _cast(_in_parentheses(node.this), "DOUBLE")
     return exp.Div(this=left, expression=_in_parentheses(node.expression), typed=True, safe=False)
 
 
 def _divide_whole(node: exp.Expr, note: Note) -> exp.Expr:
-    raise Untranslatable(node, "// cannot be translated for Athena.", "Write floor(a / b).")
+    raise Untranslatable(node, "// cannot be translated for Athena.", "Use floor(a / b).")
 
 
 def _bucket(node: exp.Expr, note: Note) -> exp.Expr:
@@ -140,7 +140,7 @@ def _bucket(node: exp.Expr, note: Note) -> exp.Expr:
         raise Untranslatable(
             node,
             "This time_bucket() cannot be translated for Athena.",
-            "Use seconds, minutes, hours or days.",
+            "Use seconds, minutes, hours, or days.",
         )
     count = _cast(exp.Literal.number(width.this.name) if width.this.is_string else width.this, "BIGINT")
     seconds = exp.Mul(this=count, expression=exp.Literal.number(SECONDS[unit]))
@@ -168,8 +168,8 @@ def _percentile(node: exp.Expr, note: Note) -> exp.Expr:
 
 
 def _contains(node: exp.Expr, note: Note) -> exp.Expr:
-    found = _call("STRPOS", node.this, node.expression)
-    return exp.Paren(this=exp.GT(this=found, expression=exp.Literal.number(0)))
+    position = _call("STRPOS", node.this, node.expression)
+    return exp.Paren(this=exp.GT(this=position, expression=exp.Literal.number(0)))
 
 
 def _ends_with(node: exp.Expr, note: Note) -> exp.Expr:
@@ -179,7 +179,7 @@ def _ends_with(node: exp.Expr, note: Note) -> exp.Expr:
 
 
 def _named(node: exp.Expr, note: Note) -> exp.Expr:
-    """Functions that the parser does not know by name."""
+    """Translate functions for which sqlglot has no class."""
     match node.name.lower():
         case "json_valid":
             parsed = _call("TRY", _call("JSON_PARSE", node.expressions[0]))
@@ -199,7 +199,7 @@ def _type(node: exp.Expr, note: Note) -> exp.Expr:
 def _json_extract(node: exp.Expr, note: Note) -> exp.Expr:
     raise Untranslatable(
         node,
-        "-> and json_extract() answer JSON, which differs on Athena.",
+        "-> and json_extract() return JSON, which differs on Athena.",
         "Use ->> or json_extract_string().",
     )
 

@@ -1,4 +1,4 @@
-"""Fresh objects → events, a batch at a time: quick readers first, the exact ones for what those refuse."""
+"""Parse new objects into events, a batch at a time: fast readers first, exact ones for what those reject."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
@@ -9,21 +9,21 @@ import duckdb
 import pyarrow as pa
 
 from ops.errors import SlipwayError
-from ops.logs.engines.stock import SQL, named_right
+from ops.logs.engines.duckdb_readers import SQL, has_matching_suffix
 from ops.logs.lake.gzipped import inflate
-from ops.logs.lake.layout import Kind, LogObject
+from ops.logs.lake.layout import LogFormat, LogObject
 from ops.logs.lake.parts import PartFacts
-from ops.logs.lake.readers import EVENTS, faultless, read_lines, read_object
-from ops.logs.lake.store import Store
+from ops.logs.lake.readers import EVENTS, is_well_formed, read_lines, read_object
+from ops.logs.lake.store import ObjectStore
 
-BATCH_BYTES = 8 << 20  # of compressed sources that are in memory at once: some 50 MB of text
-READS = 8  # objects that are read at once
+BATCH_BYTES = 8 << 20  # of compressed objects in memory at a time: about 50 MB of text
+READS = 8  # objects read in parallel
 
 
 class Files(Protocol):
-    """Where a batch's objects are: `ops.logs.engines.loading.Loader`."""
+    """Access to the objects of a batch; implemented by `ops.logs.engines.loading.Loader`."""
 
-    store: Store
+    store: ObjectStore
 
     def fetch(self, key: str, etag: str, size: int) -> Path: ...
 
@@ -31,10 +31,10 @@ class Files(Protocol):
 
 
 def batches(objects: Iterable[LogObject], limit_bytes: int = BATCH_BYTES) -> Iterator[list[LogObject]]:
-    """Objects of one kind, in the order of their keys, `limit_bytes` or one object at a time."""
+    """Yield objects of one format, in key order, up to `limit_bytes` (at least one object) at a time."""
     batch: list[LogObject] = []
     size = 0
-    for obj in sorted(objects, key=lambda one: (one.kind, one.key)):
+    for obj in sorted(objects, key=lambda obj: (obj.kind, obj.key)):
         if batch and (size + obj.size > limit_bytes or obj.kind is not batch[0].kind):
             yield batch
             batch, size = [], 0
@@ -47,21 +47,25 @@ def batches(objects: Iterable[LogObject], limit_bytes: int = BATCH_BYTES) -> Ite
 def read_batch(
     files: Files, connection: duckdb.DuckDBPyConnection, batch: Sequence[LogObject]
 ) -> tuple[pa.Table, list[LogObject], list[str]]:
-    """The events of a batch of one hour, the objects that were read, and notes about others and faults."""
+    """Return the events of a batch of one hour, the objects that were read, and notes about the rest."""
     kind = batch[0].kind
-    quick = _lines(files, batch) if kind in (Kind.RAW, Kind.OLDER) else _stock_batch(files, connection, batch)
-    tables, read = ([quick[0]], quick[1]) if quick else ([], [])
+    fast = (
+        _lines(files, batch)
+        if kind in (LogFormat.RAW, LogFormat.OLDER)
+        else _duckdb_batch(files, connection, batch)
+    )
+    tables, read = ([fast[0]], fast[1]) if fast else ([], [])
     notes: list[str] = []
-    for obj in [one for one in batch if one not in read]:
+    for obj in [obj for obj in batch if obj not in read]:
         try:
-            found = read_object(
+            parsed = read_object(
                 obj.kind, files.store.read(obj.key, obj.etag), obj.partition, f"{files.store.name}/{obj.key}"
             )
         except (SlipwayError, OSError) as error:
-            notes.append(f"{obj.key} could not be read: {error}")
+            notes.append(f"Cannot read {obj.key}: {error}")
             continue
-        tables.append(found.events)
-        notes += found.notes
+        tables.append(parsed.events)
+        notes += parsed.notes
         read.append(obj)
     if len(tables) != 1:
         tables = [table.cast(EVENTS) for table in tables] or [EVENTS.empty_table()]
@@ -69,45 +73,45 @@ def read_batch(
 
 
 def _lines(files: Files, batch: Sequence[LogObject]) -> tuple[pa.Table, list[LogObject]] | None:
-    """The raw objects without a fault, read as one."""
+    """Return the events of the valid raw objects, and those objects."""
     with ThreadPoolExecutor(READS, "read") as pool:
-        found = pool.map(lambda obj: _faultless_content(files, obj), batch)
-        contents = {obj: content for obj, content in zip(batch, found, strict=True) if content is not None}
+        read = pool.map(lambda obj: _valid_content(files, obj), batch)
+        contents = {obj: content for obj, content in zip(batch, read, strict=True) if content is not None}
     if not contents:
         return None
     return read_lines(batch[0].kind, contents.values(), batch[0].partition), list(contents)
 
 
-def _faultless_content(files: Files, obj: LogObject) -> bytes | None:
+def _valid_content(files: Files, obj: LogObject) -> bytes | None:
     try:
         content, whole = inflate(files.content(obj))
     except (SlipwayError, OSError):
-        return None  # the exact reader says what is wrong
-    return content if whole and faultless(content) else None
+        return None  # the exact reader reports the error
+    return content if whole and is_well_formed(content) else None
 
 
-def _stock_batch(
+def _duckdb_batch(
     files: Files, connection: duckdb.DuckDBPyConnection, batch: Sequence[LogObject]
 ) -> tuple[pa.Table, list[LogObject]] | None:
-    """The objects that DuckDB's reader takes, if it takes all of them."""
+    """Return the events read with DuckDB's reader, if it accepts all of the objects."""
     paths: dict[LogObject, Path] = {}
     for obj in batch if batch[0].kind in SQL else ():
         try:
             path = files.fetch(obj.key, obj.etag, obj.size)
-            if named_right(path):
+            if has_matching_suffix(path):
                 paths[obj] = path
         except (SlipwayError, OSError):
-            continue  # the exact reader says what is wrong
-    table = _stock(connection, batch[0].kind, list(paths.values())) if paths else None
+            continue  # the exact reader reports the error
+    table = _read_with_duckdb(connection, batch[0].kind, list(paths.values())) if paths else None
     return None if table is None else (table, list(paths))
 
 
-def usable(
+def usable_parts(
     parts: Mapping[Path, PartFacts], fresh: Set[tuple[str, str]], given: Set[str]
 ) -> dict[Path, PartFacts]:
-    """Of the parts made before, those that hold fresh objects only, none twice, and whose needs are met.
+    """Return the cached parts that hold only `fresh` objects, none of them twice, and whose needs are met.
 
-    `given` are names of parts that are read in any case.
+    `given` are the names of parts that are read in any case.
     """
     chosen: dict[Path, PartFacts] = {}
     taken: set[tuple[str, str]] = set()
@@ -124,16 +128,18 @@ def usable(
             del chosen[path]
 
 
-def readable(connection: duckdb.DuckDBPyConnection, kind: Kind, path: Path) -> bool:
-    """Whether DuckDB's reader takes the whole file."""
-    return _stock(connection, kind, [path]) is not None
+def readable(connection: duckdb.DuckDBPyConnection, kind: LogFormat, path: Path) -> bool:
+    """Return whether DuckDB's reader accepts the whole file."""
+    return _read_with_duckdb(connection, kind, [path]) is not None
 
 
-def _stock(connection: duckdb.DuckDBPyConnection, kind: Kind, paths: list[Path]) -> pa.Table | None:
+def _read_with_duckdb(
+    connection: duckdb.DuckDBPyConnection, kind: LogFormat, paths: list[Path]
+) -> pa.Table | None:
     try:
         with connection.cursor() as cursor:
             table = cursor.sql(SQL[kind](paths)).to_arrow_table().cast(EVENTS)
     except duckdb.Error:
         return None
-    # A field that is missing in JSON is no fault to DuckDB.
+    # DuckDB reads a missing JSON field as NULL, without an error.
     return None if any(table[name].null_count for name in EVENTS.names if name != "id") else table

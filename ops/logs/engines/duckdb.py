@@ -1,7 +1,7 @@
-"""DuckDB over the exported logs, on this machine: lists, loads what is needed, and queries it as `events`.
+"""Query exported logs with DuckDB on this machine: list, load what is needed, and query it as `events`.
 
-One database an engine, a session a query: queries of many threads share the memory limit. The database is
-locked: SQL from a user reads `events` and nothing else, and changes nothing.
+An engine has one database, and a query one session: all threads share the memory limit. The database is
+locked down: SQL from a user can read `events` and nothing else, and cannot change anything.
 """
 
 import contextlib
@@ -16,33 +16,33 @@ import duckdb
 import pyarrow as pa
 
 from ops.errors import InputError, SlipwayError
+from ops.logs.engines.duckdb_readers import level_sql, path_list, pattern_sql, quoted
 from ops.logs.engines.duckdb_relation import relations
-from ops.logs.engines.loading import Cancelled, Loaded, Loader, Loading, never
-from ops.logs.engines.sessions import Session, Sessions
-from ops.logs.engines.stock import level_sql, path_list, quoted, template_sql
+from ops.logs.engines.loading import Loaded, Loader, LoadProgress, QueryCanceled, never
+from ops.logs.engines.sessions import DuckDbSession, DuckDbSessions
 from ops.logs.lake.cache import FileCache
-from ops.logs.lake.layout import Listing, Location, Scope
+from ops.logs.lake.layout import OLD_PATTERN_NAME, Listing, Location, Scope, uses_old_name
 from ops.logs.lake.listing import Lister
-from ops.logs.lake.store import Store
+from ops.logs.lake.store import ObjectStore
 
 BATCH_ROWS = 10_000
 POLL_S = 0.05
-# What a FROM clause may call; everything else that makes a table reads files or settings.
+# Table functions allowed in a FROM clause; all others can read files or settings.
 TABLE_FUNCTIONS = {"range", "generate_series", "unnest", "repeat", "json_each", "json_tree"}
-FAULTS = (duckdb.Error, pa.ArrowException, OSError)  # the last is how Arrow passes DuckDB's on
-KNOWN = "known_templates"  # those of the masked events (`relations`)
-MANY_TEMPLATES = 20_000  # in one part: testing them first would be no shortcut
-TEMPLATES_KEPT = 300_000  # in memory, some 60 MB
+FAULTS = (duckdb.Error, pa.ArrowException, OSError)  # Arrow raises DuckDB's errors as OSError
+KNOWN = "known_patterns"  # the distinct patterns of the masked events (`relations`)
+MANY_PATTERNS = 20_000  # in one part: testing the patterns first would not be faster
+PATTERNS_KEPT = 300_000  # in memory: about 60 MB
 STATEMENTS_KEPT = 500
 
 
-class QueryFailed(SlipwayError):
-    """DuckDB refused or gave up on a query."""
+class DuckDbQueryFailed(SlipwayError):
+    """DuckDB could not run the query."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A query's rows as they come, what was read for them, and what was wrong with it, in words."""
+class DuckDbResult:
+    """A query's result: rows as they are found, the listing that was read, and notes about what was not."""
 
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
@@ -50,19 +50,19 @@ class Answer:
     notes: tuple[str, ...] = ()
 
     def table(self) -> pa.Table:
-        """All rows."""
+        """Return all rows."""
         return pa.Table.from_batches(list(self.batches), self.schema)
 
 
 class DuckDbEngine:
-    """Queries one dataset; safe for many threads."""
+    """Queries one dataset; thread-safe."""
 
     name = "duckdb"
-    masks = True  # `masked_events`, `plain_events` and `known_templates` are there
+    has_patterns = True  # has `masked_events`, `plain_events`, and `known_patterns`
 
     def __init__(
         self,
-        store: Store,
+        store: ObjectStore,
         location: Location,
         cache: FileCache,
         *,
@@ -73,28 +73,28 @@ class DuckDbEngine:
         self.lister = Lister(store, location, concurrency=concurrency)
         self.loader = Loader(store, cache)
         self._known: dict[Path, frozenset[str]] = {}
-        self._many: set[Path] = set()  # parts of Athena's whose templates are too many
+        self._many: set[Path] = set()  # parts made by Athena with too many patterns
         self._statements: dict[str, str] = {}
         self._lock = threading.Lock()
         self._database = _database(cache.root, store, memory_mb, threads)
-        self._sessions = Sessions(self._database)
+        self._sessions = DuckDbSessions(self._database)
 
     def list(self, scope: Scope, *, fresh: bool = False) -> Listing:
-        """What a query over the scope reads."""
+        """Return the objects that a query over the scope reads."""
         return self.lister.list_scope(scope, fresh=fresh)
 
     def glance(self, scope: Scope) -> Listing | None:
-        """The same where it is known already."""
+        """Return the same if the listing is remembered, else None."""
         return self.lister.glance(scope)
 
     def query(self, scope: Scope, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
-        """All rows of a query over `events` in the scope."""
+        """Return all rows of a query over `events` in the scope."""
         return self.sql(scope, sql, parameters).table()
 
     def query_holding(
         self, scope: Scope, sql: str, parameters: Mapping[str, Any], needles: Sequence[str]
     ) -> pa.Table:
-        """All rows of a query that looks for events only that hold each of the texts (`pattern.needles`)."""
+        """Return all rows of a query for events that contain each of the texts (`message_filter.needles`)."""
         return self.sql(scope, sql, parameters, needles=needles).table()
 
     def sql(
@@ -104,15 +104,15 @@ class DuckDbEngine:
         parameters: Mapping[str, Any] | None = None,
         *,
         fresh: bool = False,
-        report: Callable[[Loading], None] = lambda loading: None,
+        report: Callable[[LoadProgress], None] = lambda loading: None,
         cancelled: Callable[[], bool] = never,
         needles: Sequence[str] = (),
-    ) -> Answer:
-        """Runs one SELECT over `events` in the scope; rows come as they are found.
+    ) -> DuckDbResult:
+        """Run one SELECT over `events` in the scope; the result yields rows as they are found.
 
-        `needles` are texts that every event it looks for holds (`pattern.needles`): less need be read.
-
-        Raises InputError for SQL that is wrong or does anything else, Cancelled, QueryFailed.
+        `needles` are texts that every event in question contains (`message_filter.needles`), so that less
+        has to be read. Raises InputError for invalid SQL and anything but a SELECT, QueryCanceled,
+        DuckDbQueryFailed.
         """
         statement = self._checked(sql)
         listing = self.list(scope, fresh=fresh)
@@ -120,12 +120,12 @@ class DuckDbEngine:
             loaded = self.loader.load(listing, report, cancelled, needles)
             session = None
             try:
-                session = self._session(loaded, scope, KNOWN in statement)
+                session = self._session(loaded, scope, KNOWN in statement, uses_old_name(statement))
                 with _interrupted(session.cursor, cancelled):
-                    wanted = {
+                    used = {
                         name: value for name, value in (parameters or {}).items() if f"${name}" in statement
                     }
-                    reader = session.cursor.sql(statement, params=wanted).to_arrow_reader(BATCH_ROWS)
+                    reader = session.cursor.sql(statement, params=used).to_arrow_reader(BATCH_ROWS)
                     first = next(reader, None)
             except FAULTS as error:
                 if session:
@@ -134,76 +134,82 @@ class DuckDbEngine:
                     continue
                 raise _failure(error, cancelled) from error
             batches = _watched(session, first, reader, cancelled, lambda: self._refuse(listing))
-            return Answer(reader.schema, batches, listing, tuple(loaded.notes))
+            return DuckDbResult(reader.schema, batches, listing, tuple(loaded.notes))
         raise AssertionError("the loop returns or raises")
 
-    def _session(self, loaded: Loaded, scope: Scope, with_known: bool) -> Session:
-        """A session whose views read what was loaded; with the `known_templates` if they are asked for."""
+    def _session(self, loaded: Loaded, scope: Scope, with_known: bool, old_name: bool) -> DuckDbSession:
+        """Return a session whose views read the loaded files; `with_known` adds `known_patterns`."""
 
         def prepare(cursor: duckdb.DuckDBPyConnection) -> bool:
             for n, table in enumerate(loaded.tables):
                 cursor.register(f"loaded_{n}", table)
             known: dict[Path, frozenset[str]] = {}
-            every: list[str] = []
+            patterns: list[str] = []
             if with_known:
-                known = self._templates(cursor, loaded.parts)
-                tables = [table["template"].unique().to_pylist() for table in loaded.tables]
-                every = sorted(frozenset().union(*known.values(), *tables))
-                cursor.register(KNOWN, pa.table({"template": pa.array(every, pa.string())}))
+                known = self._patterns(cursor, loaded.parts)
+                tables = [table[OLD_PATTERN_NAME].unique().to_pylist() for table in loaded.tables]
+                patterns = sorted(frozenset().union(*known.values(), *tables))
+                cursor.register(KNOWN, pa.table({"pattern": pa.array(patterns, pa.string())}))
             extents = self.loader.extents(loaded.parts)
-            for name, relation in relations(loaded, scope, known, extents).items():
+            for name, relation in relations(loaded, scope, known, extents, old_name).items():
                 cursor.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {relation}")
-            return not loaded.tables and len(every) <= MANY_TEMPLATES  # what would hold memory is not kept
+            return not loaded.tables and len(patterns) <= MANY_PATTERNS  # keep no session that holds memory
 
-        files = (scope, with_known, frozenset(loaded.parts), frozenset(loaded.raw), len(loaded.tables))
-        return self._sessions.take(files, prepare)
+        files = frozenset(loaded.parts), frozenset(loaded.raw), len(loaded.tables)
+        return self._sessions.take((scope, with_known, old_name, *files), prepare)
 
-    def _templates(
+    def _patterns(
         self, cursor: duckdb.DuckDBPyConnection, parts: Sequence[Path]
     ) -> dict[Path, frozenset[str]]:
-        """The templates of each part that has not too many, from memory where it was asked before."""
+        """Return the patterns of each part that does not have too many, from memory if known."""
         extents = self.loader.extents(parts)
-        few = [path for path, extent in extents.items() if extent.templates <= MANY_TEMPLATES]
+        few = [path for path, extent in extents.items() if extent.pattern_count <= MANY_PATTERNS]
         few += self._counted(cursor, [path for path in parts if path not in extents])
         with self._lock:
-            found = {path: self._known[path] for path in few if path in self._known}
-        if new := [path for path in few if path not in found]:
+            patterns = {path: self._known[path] for path in few if path in self._known}
+        if new := [path for path in few if path not in patterns]:
             files = _with_names(new)
-            query = f"SELECT filename, list(DISTINCT template) AS templates FROM {files} GROUP BY filename"
+            query = (
+                f"SELECT filename, list(DISTINCT {OLD_PATTERN_NAME}) AS patterns "
+                f"FROM {files} GROUP BY filename"
+            )
             for row in cursor.sql(query).to_arrow_table().to_pylist():
-                found[Path(row["filename"])] = frozenset(row["templates"])
+                patterns[Path(row["filename"])] = frozenset(row["patterns"])
         with self._lock:
-            self._known |= found
-            while sum(map(len, self._known.values())) > TEMPLATES_KEPT and len(self._known) > 1:
+            self._known |= patterns
+            while sum(map(len, self._known.values())) > PATTERNS_KEPT and len(self._known) > 1:
                 self._known.pop(next(iter(self._known)))
-        return found
+        return patterns
 
     def _refuse(self, listing: Listing) -> bool:
-        """Whether some file cannot be read as it was; the next load does it another way."""
+        """Mark files that could not be read, so that the next load reads them another way; whether any."""
         lost = self.loader.look_again()
         return self.loader.refuse(listing) or lost
 
     def _counted(self, cursor: duckdb.DuckDBPyConnection, parts: Sequence[Path]) -> Sequence[Path]:
-        """Those of the parts with not too many templates, for parts that do not say it: Athena's."""
+        """Return the parts without too many patterns, for parts made by Athena, which do not store counts."""
         with self._lock:
             new = [path for path in parts if path not in self._known and path not in self._many]
         if new:
-            query = "SELECT filename, approx_count_distinct(template) AS n FROM {} GROUP BY filename"
-            counts = cursor.sql(query.format(_with_names(new))).to_arrow_table().to_pylist()
-            many = {Path(row["filename"]) for row in counts if row["n"] > MANY_TEMPLATES}
+            query = (
+                f"SELECT filename, approx_count_distinct({OLD_PATTERN_NAME}) AS n "
+                f"FROM {_with_names(new)} GROUP BY filename"
+            )
+            counts = cursor.sql(query).to_arrow_table().to_pylist()
+            many = {Path(row["filename"]) for row in counts if row["n"] > MANY_PATTERNS}
             with self._lock:
                 self._many |= many
         return [path for path in parts if path not in self._many]
 
     def _worth_repeating(self, error: Exception, listing: Listing) -> bool:
-        """A file was evicted meanwhile, or DuckDB's reader refuses one: both are mended by loading again."""
+        """Return whether loading again may help: a file was evicted, or DuckDB's reader rejects one."""
         gone = isinstance(error, duckdb.IOException | OSError)
         if isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException):
             return False
         return self._refuse(listing) or gone
 
     def _checked(self, sql: str) -> str:
-        """The one SELECT in the text. Raises InputError."""
+        """Return the single SELECT in the text. Raises InputError."""
         if known := self._statements.get(sql):
             return known
         with self._database.cursor() as cursor:
@@ -211,13 +217,13 @@ class DuckDbEngine:
                 statements = cursor.extract_statements(sql)
             except duckdb.Error as error:
                 raise InputError(
-                    "The SQL is not valid.", field="sql", hint="Mend it there.", detail=str(error)
+                    "The SQL is not valid.", field="sql", hint="Correct the SQL.", detail=str(error)
                 ) from error
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise InputError(
-                    "Only one SELECT is run here.",
+                    "Only a single SELECT can run.",
                     field="sql",
-                    hint="Write a single query over the table events.",
+                    hint="Write one SELECT from the table events.",
                 )
             text = statements[0].query
             (tree,) = cursor.execute("SELECT json_serialize_sql(?)", [text]).fetchone() or ("{}",)
@@ -233,10 +239,10 @@ def _with_names(parts: Sequence[Path]) -> str:
     return f"read_parquet({path_list(parts)}, hive_partitioning = false, filename = true)"
 
 
-def _database(root: Path, store: Store, memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection:
-    """An empty database that reads the cache's files (and the store's, where that is a folder) only."""
+def _database(root: Path, store: ObjectStore, memory_mb: int, threads: int) -> duckdb.DuckDBPyConnection:
+    """Return an empty database that can read only the cache (and the store, if that is a local folder)."""
     spill = root / "spill"
-    with contextlib.suppress(OSError):  # on a full disk it does without spilling
+    with contextlib.suppress(OSError):  # on a full disk, queries run without spilling
         spill.mkdir(parents=True, exist_ok=True)
     local = store.local("")
     database = duckdb.connect(
@@ -256,36 +262,38 @@ def _database(root: Path, store: Store, memory_mb: int, threads: int) -> duckdb.
         "lock_configuration = true",
     ):
         database.execute(f"SET {setting}")
-    database.execute(f"CREATE MACRO template_of(message) AS {template_sql('message')}")
-    database.execute(f"CREATE MACRO level_of(template) AS {level_sql('template')}")
+    database.execute(f"CREATE MACRO pattern_of(message) AS {pattern_sql('message')}")
+    database.execute(f"CREATE MACRO level_of(pattern) AS {level_sql('pattern')}")
     return database
 
 
 def _refuse_files(node: Any) -> None:
-    """Raises InputError where the tree of a query names a file or a function that reads one."""
+    """Raise InputError if the tree of a query names a file or a function that can read one."""
     if isinstance(node, list):
-        for one in node:
-            _refuse_files(one)
+        for child in node:
+            _refuse_files(child)
     elif isinstance(node, dict):
         if node.get("type") == "TABLE_FUNCTION":
             name = node.get("function", {}).get("function_name", "")
             if name not in TABLE_FUNCTIONS:
                 raise InputError(
-                    f"{name}() is not for queries here.", field="sql", hint="Read from the table events."
+                    f"The function {name}() is not allowed.",
+                    field="sql",
+                    hint="Select from the table events.",
                 )
         if node.get("type") == "BASE_TABLE" and not str(node.get("table_name", "")).isidentifier():
             raise InputError(
                 f"There is no table {node.get('table_name')!r}.",
                 field="sql",
-                hint="Read from the table events.",
+                hint="Select from the table events.",
             )
-        for one in node.values():
-            _refuse_files(one)
+        for child in node.values():
+            _refuse_files(child)
 
 
 @contextlib.contextmanager
 def _interrupted(cursor: duckdb.DuckDBPyConnection, cancelled: Callable[[], bool]) -> Iterator[None]:
-    """Interrupts the query that runs inside when `cancelled` says so."""
+    """Interrupt the query that runs inside when `cancelled` returns True."""
     if cancelled is never:
         yield
         return
@@ -306,13 +314,13 @@ def _interrupted(cursor: duckdb.DuckDBPyConnection, cancelled: Callable[[], bool
 
 
 def _watched(
-    session: Session,
+    session: DuckDbSession,
     first: pa.RecordBatch | None,
     reader: pa.RecordBatchReader,
     cancelled: Callable[[], bool],
     refuse: Callable[[], bool],
 ) -> Iterator[pa.RecordBatch]:
-    """The first batch and the reader's others; gives the session back at the end, however it comes."""
+    """Yield the first batch and the reader's others, then keep or close the session."""
     batch = first
     try:
         while batch is not None:
@@ -325,10 +333,10 @@ def _watched(
         session.keep()
     except FAULTS as error:
         failure = _failure(error, cancelled)
-        if not isinstance(failure, Cancelled) and refuse():
-            failure = QueryFailed(
-                "A file could not be read to its end.",
-                hint="Run the query again: the file will be read another way.",
+        if not isinstance(failure, QueryCanceled) and refuse():
+            failure = DuckDbQueryFailed(
+                "Cannot read a file to its end.",
+                hint="Run the query again: the file will then be read another way.",
                 detail=str(error),
             )
         raise failure from error
@@ -337,23 +345,25 @@ def _watched(
             session.close()
 
 
-def _stopped() -> Cancelled:
-    return Cancelled("Stopped.", hint="What was loaded is kept; the next search is quicker.")
+def _stopped() -> QueryCanceled:
+    return QueryCanceled("The query was canceled.", hint="Loaded data is kept: the next search is faster.")
 
 
 def _failure(error: Exception, cancelled: Callable[[], bool]) -> SlipwayError:
-    """DuckDB's error in words."""
+    """Return DuckDB's error as one of ours, with what to do."""
     text = str(error)
     if cancelled():
         return _stopped()
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in text:
-        return QueryFailed(
-            "The query needs more memory than it may use.",
-            hint="Narrow the time range or the groups, ask for fewer columns, or use Athena.",
+        return DuckDbQueryFailed(
+            "The query exceeded its memory limit.",
+            hint="Narrow the time range or the log groups, select fewer columns, or use Athena.",
             detail=text,
         )
     wrong = duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException
     if isinstance(error, (*wrong, duckdb.InvalidInputException, duckdb.ConversionException)):
         first = text.splitlines()[0] if text else repr(error)
-        return InputError(first, field="sql", hint="Mend the query there.", detail=text)
-    return QueryFailed("DuckDB could not run the query.", hint="The detail holds its own words.", detail=text)
+        return InputError(first, field="sql", hint="Correct the query.", detail=text)
+    return DuckDbQueryFailed(
+        "DuckDB cannot run the query.", hint="See the details for DuckDB's message.", detail=text
+    )

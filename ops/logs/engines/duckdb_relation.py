@@ -1,27 +1,32 @@
-"""`events` as DuckDB reads it: compacted parts, raw files and tables as SQL, cut to a scope. Pure."""
+"""The relation `events` in DuckDB's SQL: compacted parts, raw files, and tables, limited to a scope. Pure."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 
+from ops.logs.engines.duckdb_readers import level_sql, path_list, pattern_sql, quoted, raw_sql
 from ops.logs.engines.loading import Loaded
-from ops.logs.engines.stock import level_sql, path_list, quoted, raw_sql, template_sql
-from ops.logs.lake.layout import COLUMNS, Scope
+from ops.logs.lake.layout import COLUMNS, OLD_PATTERN_NAME, Scope
 from ops.logs.lake.parts import Extent
 
-# `events` with its templates at hand, and without.
+# The events whose distinct patterns are in `known_patterns`, and the others.
 MASKED_EVENTS, PLAIN_EVENTS = "masked_events", "plain_events"
 NAMES = "account, region, log_group, log_stream, ts, message, id"
 
 
 def relations(
-    loaded: Loaded, scope: Scope, known: Collection[Path], extents: Mapping[Path, Extent]
+    loaded: Loaded,
+    scope: Scope,
+    known: Collection[Path],
+    extents: Mapping[Path, Extent],
+    old_name: bool = False,
 ) -> dict[str, str]:
-    """SQL of `events` and of the two relations that it is made of, cut to the scope.
+    """Return the SQL of `events`, and of the two relations that it consists of, limited to the scope.
 
-    The parts in `known` are masked events, the others plain ones. What `extents` say is inside the scope is
-    not looked at again, what they say is outside not at all.
+    The parts in `known` are masked events, the others plain events. Parts whose extent is inside the scope
+    are not filtered; those outside are skipped. `old_name` adds the column `template`, the former name of
+    `pattern`.
     """
     condition = _inside(scope)
 
@@ -29,37 +34,39 @@ def relations(
         whole = [path for path in parts if _whole(extents.get(path), scope)]
         cut = [path for path in parts if path not in set(whole) and _touched(extents.get(path), scope)]
         return [
-            f"SELECT {NAMES}, template, level "
+            f"SELECT {NAMES}, {OLD_PATTERN_NAME} AS pattern, level "
             f"FROM read_parquet({path_list(chosen)}, hive_partitioning = false){where}"
             for chosen, where in ((whole, ""), (cut, f" WHERE {condition}"))
             if chosen
         ]
 
     masked = [
-        f"SELECT {', '.join(_plainly(column) for column in table.schema)} FROM loaded_{n} WHERE {condition}"
+        f"SELECT {', '.join(map(_column, table.schema))} FROM loaded_{n} WHERE {condition}"
         for n, table in enumerate(loaded.tables)
     ]
     masked += read([path for path in loaded.parts if path in known])
     plain = read([path for path in loaded.parts if path not in known])
     if loaded.raw:
-        template = template_sql("message")
+        pattern = pattern_sql("message")
         plain.append(
-            f"SELECT {NAMES}, {template} AS template, {level_sql(template)} AS level "
+            f"SELECT {NAMES}, {pattern} AS pattern, {level_sql(pattern)} AS level "
             f"FROM ({raw_sql(loaded.raw)}) WHERE {condition}"
         )
     nothing = ", ".join(f"NULL::{column.type} AS {column.name}" for column in COLUMNS)
-    found = {
+    by_name = {
         name: " UNION ALL ".join(parts)
         for name, parts in ((MASKED_EVENTS, masked), (PLAIN_EVENTS, plain))
         if parts
     }
-    both = " UNION ALL ".join(f"SELECT * FROM {name}" for name in found)
     empty = f"SELECT {nothing} WHERE false"
-    return {MASKED_EVENTS: empty, PLAIN_EVENTS: empty} | found | {"events": both or empty}
+    events = " UNION ALL ".join(f"SELECT * FROM {name}" for name in by_name) or empty
+    if old_name:
+        events = f"SELECT *, pattern AS {OLD_PATTERN_NAME} FROM ({events})"
+    return {MASKED_EVENTS: empty, PLAIN_EVENTS: empty} | by_name | {"events": events}
 
 
 def _whole(extent: Extent | None, scope: Scope) -> bool:
-    """Whether every event is in the scope."""
+    """Return whether every event of the part is in the scope."""
     return (
         extent is not None
         and not scope.groups
@@ -71,17 +78,19 @@ def _whole(extent: Extent | None, scope: Scope) -> bool:
 
 
 def _touched(extent: Extent | None, scope: Scope) -> bool:
-    """Whether an event may be in the scope."""
+    """Return whether the part may have events in the scope."""
     return extent is None or (extent.first < scope.end and extent.last >= scope.start)
 
 
-def _plainly(column: pa.Field) -> str:
-    """A text that Arrow holds by number is an ENUM to DuckDB."""
-    return f"{column.name}::VARCHAR AS {column.name}" if pa.types.is_dictionary(column.type) else column.name
+def _column(column: pa.Field) -> str:
+    """Return the column under the name in `events`; DuckDB reads an Arrow dictionary as an ENUM: cast it."""
+    name = "pattern" if column.name == OLD_PATTERN_NAME else column.name
+    type_ = "::VARCHAR" if pa.types.is_dictionary(column.type) else ""
+    return f"{column.name}{type_} AS {name}"
 
 
 def _inside(scope: Scope) -> str:
-    """The scope as a condition."""
+    """Return the scope as an SQL condition."""
     start, end = (f"TIMESTAMP '{moment:%Y-%m-%d %H:%M:%S.%f}'" for moment in (scope.start, scope.end))
     conditions = [f"ts >= {start} AND ts < {end}"]
     for column, values in (("account", scope.accounts), ("region", scope.regions)):
@@ -93,7 +102,7 @@ def _inside(scope: Scope) -> str:
 
 
 def _group(glob: str) -> str:
-    """`*` for any text and `?` for one character; nothing else is special. By equality, parts are pruned."""
+    """Return the condition for a glob with `*` and `?`; equality, where possible, lets DuckDB prune parts."""
     if not set(glob) & set("*?"):
         return f"log_group = {quoted(glob)}"
     escaped = glob.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,27 +1,27 @@
-"""What a query would read, take and cost on each engine, before it runs; which to choose, and why. Pure."""
+"""Estimate a query's data, time, and cost on each engine, and choose an engine. Pure."""
 
 from dataclasses import dataclass
 
 from ops.logs.lake.layout import Listing
 
-# Seconds are estimates of magnitude, from this project's benchmarks (docs/log-explorer.md) on two cores.
+# Orders of magnitude, from this project's benchmarks (docs/log-explorer.md) on two cores.
 FETCH_BYTES_S = 60e6  # from S3 with 16 connections
-FRESH_BYTES_S = 40e6  # gzip read, parsed and searched
+FRESH_BYTES_S = 40e6  # gzip read, parsed, and searched
 COMPACTED_BYTES_S = 150e6  # Parquet searched
-OBJECT_S = 0.003  # per object, several at once
-# Athena: queueing, planning and starting take seconds; then it reads with many machines.
+OBJECT_S = 0.003  # per object, several in parallel
+# Athena takes seconds to queue, plan, and start a query; then it reads with many machines.
 ATHENA_START_S = 3.0
 ATHENA_BYTES_S = 1e9
 ATHENA_OBJECT_S = 0.002
-# https://aws.amazon.com/athena/pricing/ : dollars a TB scanned (most regions), at least 10 MB a query.
+# https://aws.amazon.com/athena/pricing/ : dollars per TB scanned (most regions), at least 10 MB per query.
 ATHENA_DOLLARS_TB = 5.0
 ATHENA_LEAST_BYTES = 10 * 2**20
-PATIENCE_S = 30.0  # up to here DuckDB is chosen even where Athena might be quicker: it costs nothing
+PATIENCE_S = 30.0  # up to this, choose DuckDB even if Athena might be faster: it costs nothing
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one query on one engine."""
+    """The cost of one query on one engine."""
 
     objects: int
     size_bytes: int
@@ -31,7 +31,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Estimate:
-    """`chosen` is the engine that *auto* takes, `why` says so in words."""
+    """The cost on each engine; `chosen` is the engine for `auto`, and `why` the reason."""
 
     duckdb: Cost
     athena: Cost | None
@@ -40,24 +40,27 @@ class Estimate:
 
     @property
     def cost(self) -> Cost:
-        """Of the chosen engine."""
+        """The cost on the chosen engine."""
         return self.athena if self.chosen == "athena" and self.athena else self.duckdb
 
 
 def estimate(
-    listing: Listing, *, athena: bool, wanted: str = "auto", cached_bytes: int = 0, limit_bytes: int = 0
+    listing: Listing, *, athena: bool, engine: str = "auto", cached_bytes: int = 0, limit_bytes: int = 0
 ) -> Estimate:
-    """`athena` says whether there is one to ask; `limit_bytes` is its work group's, 0 for none."""
+    """Estimate a query over the listing.
+
+    `athena` is whether Athena is available; `limit_bytes` is its workgroup's data limit, 0 for none.
+    """
     local = _duckdb(listing, cached_bytes)
     remote = _athena(listing) if athena else None
-    if wanted != "auto":
-        return Estimate(local, remote, wanted, "it was chosen by hand")
+    if engine != "auto":
+        return Estimate(local, remote, engine, "selected manually")
     chosen, why = _choose(local, remote, limit_bytes)
     return Estimate(local, remote, chosen, why)
 
 
 def athena_dollars(scanned_bytes: int) -> float:
-    """What Athena charges for a query that has scanned so much."""
+    """Return the price of an Athena query that scanned this much."""
     return max(scanned_bytes, ATHENA_LEAST_BYTES) / 1e12 * ATHENA_DOLLARS_TB
 
 
@@ -69,7 +72,7 @@ def _duckdb(listing: Listing, cached_bytes: int) -> Cost:
 
 
 def _athena(listing: Listing) -> Cost:
-    """Athena reads the objects as they were delivered, compacted or not."""
+    """Athena reads the source objects, whether they are compacted or not."""
     size = listing.fresh_bytes + sum(part.source_bytes for part in listing.parts)
     objects = len(listing.fresh) + listing.covered
     seconds = ATHENA_START_S + size / ATHENA_BYTES_S + objects * ATHENA_OBJECT_S
@@ -78,16 +81,16 @@ def _athena(listing: Listing) -> Cost:
 
 def _choose(local: Cost, remote: Cost | None, limit_bytes: int) -> tuple[str, str]:
     if remote is None:
-        return "duckdb", "no Athena work group is deployed for these logs"
+        return "duckdb", "no Athena workgroup is available for these logs"
     if local.seconds <= PATIENCE_S:
-        return "duckdb", f"about {_seconds(local.seconds)} on this machine, and free"
+        return "duckdb", f"about {_seconds(local.seconds)} on this machine, free of charge"
     if limit_bytes and remote.size_bytes > limit_bytes:
-        return "duckdb", "Athena's work group does not allow to scan as much"
+        return "duckdb", "the query exceeds the data limit of the Athena workgroup"
     if remote.seconds >= local.seconds:
-        return "duckdb", f"about {_seconds(local.seconds)} on this machine; Athena would not be quicker"
+        return "duckdb", f"about {_seconds(local.seconds)} on this machine; Athena would not be faster"
     return "athena", (
-        f"about {_seconds(remote.seconds)} and ${remote.dollars:.2f}, "
-        f"where this machine would need {_seconds(local.seconds)}"
+        f"about {_seconds(remote.seconds)} and ${remote.dollars:.2f}; "
+        f"this machine would take {_seconds(local.seconds)}"
     )
 
 

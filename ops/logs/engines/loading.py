@@ -1,6 +1,6 @@
-"""From a listing to what DuckDB reads: cached files, parts made of fresh objects; tables on a full disk.
+"""Turn a listing into what DuckDB reads: cached files, parts made of new objects; tables on a full disk.
 
-Raw objects are read as they are; the other formats become parts, once: what was read is not read again.
+Raw objects are read as they are. Other formats are converted to cached parts once.
 """
 
 import contextlib
@@ -17,41 +17,41 @@ import duckdb
 import pyarrow as pa
 
 from ops.errors import SlipwayError
-from ops.logs.engines.batches import batches, read_batch, readable, usable
-from ops.logs.engines.scanning import Scan
-from ops.logs.engines.stock import named_right
+from ops.logs.engines.batches import batches, read_batch, readable, usable_parts
+from ops.logs.engines.duckdb_readers import has_matching_suffix
+from ops.logs.engines.scanning import RawObjectScan
 from ops.logs.lake.cache import FileCache, NotCached
-from ops.logs.lake.layout import Kind, Listing, LogObject, Part, Partition, hour_folder
+from ops.logs.lake.layout import Listing, LogFormat, LogObject, Part, Partition, hour_folder
 from ops.logs.lake.parts import (
     Extent,
     PartFacts,
+    drop_duplicates,
     finish,
     read_extent,
     read_facts,
-    without_doubles,
     write_part,
 )
 from ops.logs.lake.ready_hours import Names, ReadyHours
-from ops.logs.lake.store import Store
+from ops.logs.lake.store import ObjectStore
 
 T = TypeVar("T")
 FETCHES = 16
-FOOTERS = 100_000  # of which what was read is remembered
+FOOTERS = 100_000  # remembered in memory, at most
 MAKERS = 2
 
 
 def never() -> bool:
-    """For what nobody stops."""
+    """Return False: the default `cancelled` callback, for a query that cannot be canceled."""
     return False
 
 
-class Cancelled(SlipwayError):
-    """The user stopped it."""
+class QueryCanceled(SlipwayError):
+    """The query was canceled."""
 
 
 @dataclass
 class Loaded:
-    """What to query: parts, raw files, tables; and what could not be had, in words."""
+    """What to query: parts, raw files, and tables, with notes about what could not be loaded."""
 
     parts: list[Path] = field(default_factory=list)
     raw: list[Path] = field(default_factory=list)
@@ -60,8 +60,8 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Loading:
-    """How far loading is."""
+class LoadProgress:
+    """The progress of loading, in objects and bytes."""
 
     done: int
     total: int
@@ -72,28 +72,28 @@ class Loading:
 class Loader:
     """Loads from one dataset into a cache; safe for many threads and processes."""
 
-    def __init__(self, store: Store, cache: FileCache) -> None:
+    def __init__(self, store: ObjectStore, cache: FileCache) -> None:
         self.store = store
         self.cache = cache
         self.ready = ReadyHours()
         self.connection = duckdb.connect(config={"threads": MAKERS, "memory_limit": "400MB"})
         self._home = hashlib.sha256(store.name.encode()).hexdigest()[:16]
-        self._facts: dict[Path, tuple[int, PartFacts]] = {}  # with the file's size: another one is no more
+        self._facts: dict[Path, tuple[int, PartFacts]] = {}  # with the file's size, to detect a changed file
         self._extents: dict[Path, tuple[int, Extent]] = {}
-        self._unfit: set[tuple[str, str]] = set()  # raw objects that DuckDB's reader refuses
+        self._unfit: set[tuple[str, str]] = set()  # raw objects that DuckDB's reader rejects
         self._building: dict[Partition, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def load(
         self,
         listing: Listing,
-        report: Callable[[Loading], None] = lambda loading: None,
+        report: Callable[[LoadProgress], None] = lambda loading: None,
         cancelled: Callable[[], bool] = never,
         needles: Sequence[str] = (),
     ) -> Loaded:
-        """Makes everything of the listing ready. Raises Cancelled; what is missing is a note.
+        """Load everything in the listing; missing objects become notes. Raises QueryCanceled.
 
-        With `needles` (`pattern.needles`) events of raw objects that hold not all of them may be left out.
+        With `needles` (`message_filter.needles`), events of raw objects without all of them may be left out.
         """
         work = _Work(self, listing, report, cancelled, needles)
         jobs = [partial(work.part, part) for part in listing.parts if not work.has(part)]
@@ -108,7 +108,7 @@ class Loader:
         return work.loaded
 
     def look_again(self) -> bool:
-        """The next load looks for the files of hours that have lost one; whether any has."""
+        """Forget hours with a missing file, so that the next load finds their files again; whether any."""
         return self.ready.forget_lost(self._is_whole)
 
     def _is_whole(self, path: Path) -> bool:
@@ -119,61 +119,61 @@ class Loader:
             return False
 
     def refuse(self, listing: Listing) -> bool:
-        """Finds raw objects that DuckDB's reader refuses; the next load reads them exactly. Whether any."""
-        found = False
+        """Mark raw objects that DuckDB's reader rejects, for the exact reader; return whether any."""
+        rejected = False
         for obj in listing.fresh:
             path = self.find(obj.key, obj.etag, obj.size) if self._direct(obj) else None
-            if path and not readable(self.connection, Kind.RAW, path):
+            if path and not readable(self.connection, LogFormat.RAW, path):
                 self._unfit.add((obj.key, obj.etag))
-                found = True
-        return found
+                rejected = True
+        return rejected
 
     def _direct(self, obj: LogObject) -> bool:
-        return obj.kind is Kind.RAW and (obj.key, obj.etag) not in self._unfit
+        return obj.kind is LogFormat.RAW and (obj.key, obj.etag) not in self._unfit
 
     def find(self, key: str, etag: str, size: int) -> Path | None:
-        """The object's file, where it is on this machine."""
+        """Return the object's local file, if there is one."""
         return self.store.local(key) or self.cache.find(self._name(key, etag), size)
 
     def fetch(self, key: str, etag: str, size: int) -> Path:
-        """The object's file. Raises NotFound, Conflict, NotCached."""
+        """Return the object's local file, downloaded if necessary. Raises NotFound, Conflict, NotCached."""
         local = self.store.local(key)
         if local is not None:
             return local
         return self.cache.add(self._name(key, etag), lambda path: self.store.fetch(key, etag, path), size)
 
     def content(self, obj: LogObject) -> bytes:
-        """The object's bytes, from this machine if they are here. Raises NotFound, Conflict, OSError."""
+        """Return the object's bytes, from a local file if possible. Raises NotFound, Conflict, OSError."""
         path = None if self.store.local(obj.key) else self.find(obj.key, obj.etag, obj.size)
         return path.read_bytes() if path else self.store.read(obj.key, obj.etag)
 
     def _name(self, key: str, etag: str) -> str:
-        """Keeps the folders that tell account, region and hour: DuckDB prunes by them."""
+        """Return the name of the cached file; it keeps the partition's folders for DuckDB's pruning."""
         folders = [piece for piece in key.split("/")[:-1] if "=" in piece and len(piece) < 200]
         digest = hashlib.sha256(f"{key}\n{etag}".encode()).hexdigest()[:32]
         suffix = ".gz" if key.endswith(".gz") else ".parquet" if key.endswith(".parquet") else ""
         return "/".join(["objects", self._home, *folders, digest + suffix])
 
     def known_parts(self, partition: Partition) -> dict[Path, PartFacts]:
-        """The parts made of that hour's fresh objects so far."""
+        """Return the cached parts of the hour."""
         folder = self.cache.root / self.folder(partition)
-        found: dict[Path, PartFacts] = {}
+        parts: dict[Path, PartFacts] = {}
         for path in sorted(folder.glob("*.parquet")):
             facts = _remembered(self._facts, path, read_facts)
             if facts is None:
-                with contextlib.suppress(OSError):  # broken: it is made again
+                with contextlib.suppress(OSError):  # damaged: it will be made again
                     path.unlink()
             elif self.cache.find(path.relative_to(self.cache.root).as_posix()):
-                found[path] = facts
-        return found
+                parts[path] = facts
+        return parts
 
     def extents(self, parts: Iterable[Path]) -> dict[Path, Extent]:
-        """How far each of the parts reaches that say so."""
-        found = ((path, _remembered(self._extents, path, read_extent)) for path in parts)
-        return {path: extent for path, extent in found if extent}
+        """Return the extent of each part whose footer has it."""
+        extents = ((path, _remembered(self._extents, path, read_extent)) for path in parts)
+        return {path: extent for path, extent in extents if extent}
 
     def folder(self, partition: Partition) -> str:
-        """Where in the cache the parts of that hour lie."""
+        """Return the hour's folder of parts in the cache."""
         place = f"account={partition.account}/region={partition.region}/{hour_folder(partition.hour)}"
         return f"parts/{self._home}/{place}"
 
@@ -183,7 +183,7 @@ class Loader:
 
 
 def _remembered(memory: dict[Path, tuple[int, T]], path: Path, read: Callable[[Path], T | None]) -> T | None:
-    """What the file says, read once."""
+    """Read from the file once, and again if its size changes."""
     try:
         size = path.stat().st_size
     except OSError:
@@ -191,12 +191,12 @@ def _remembered(memory: dict[Path, tuple[int, T]], path: Path, read: Callable[[P
     known = memory.get(path)
     if known and known[0] == size:
         return known[1]
-    found = read(path)
-    if found is not None:
+    value = read(path)
+    if value is not None:
         if len(memory) >= FOOTERS:
             memory.clear()
-        memory[path] = (size, found)
-    return found
+        memory[path] = (size, value)
+    return value
 
 
 def _in_parallel(workers: int, jobs: Sequence[Callable[[], None]]) -> None:
@@ -210,18 +210,18 @@ def _names(objects: Iterable[LogObject]) -> Names:
 
 
 class _Work:
-    """One load: adds to `loaded` and tells the progress."""
+    """One load: fills `loaded` and reports progress."""
 
     def __init__(
         self,
         loader: Loader,
         listing: Listing,
-        report: Callable[[Loading], None],
+        report: Callable[[LoadProgress], None],
         cancelled: Callable[[], bool],
         needles: Sequence[str],
     ) -> None:
         self.loader = loader
-        self._scan = Scan(needles) if needles else None
+        self._scan = RawObjectScan(needles) if needles else None
         self.loaded = Loaded(notes=list(listing.notes))
         self._total = (listing.objects, listing.size_bytes)
         self._done = (0, 0)
@@ -231,7 +231,7 @@ class _Work:
         self._compacted: dict[Partition, list[Path]] = {}
 
     def has(self, part: Part) -> bool:
-        """Whether the part is on this machine: then nothing else is to do."""
+        """Take the part if it is on this machine, and return whether it is."""
         path = self.loader.find(part.key, "", part.size)
         if path:
             self._take(part, path)
@@ -257,7 +257,7 @@ class _Work:
             path = self.loader.fetch(obj.key, obj.etag, obj.size)
             if self._scan and self._scan.take(path, obj.partition):
                 pass
-            elif named_right(path):
+            elif has_matching_suffix(path):
                 self.loaded.raw.append(path)
             else:
                 self._exact([obj])
@@ -271,12 +271,12 @@ class _Work:
         self._advance(1, obj.size)
 
     def scanned(self) -> None:
-        """What was found in the raw objects that were looked through."""
+        """Take the matching events of the scanned raw objects."""
         if self._scan:
             self.loaded.tables += self._scan.tables()
 
     def is_ready(self, partition: Partition, objects: list[LogObject]) -> bool:
-        """Takes the hour's parts where it is known which they are."""
+        """Take the hour's remembered parts, and return whether there are any."""
         ready = self.loader.ready.get(partition, _names(objects), self._given(partition))
         if ready is None:
             return False
@@ -289,11 +289,11 @@ class _Work:
         return frozenset(path.name for path in self._compacted.get(partition, ()))
 
     def hour(self, partition: Partition, objects: list[LogObject]) -> None:
-        """The hour's objects as parts: those made before, and new ones for the rest."""
+        """Take the hour's objects as parts: cached ones, and new ones for the rest."""
         with self.loader.building(partition):
             fresh, given = _names(objects), self._given(partition)
             compacted = self._compacted.get(partition, [])
-            parts = usable(self.loader.known_parts(partition), fresh, given)
+            parts = usable_parts(self.loader.known_parts(partition), fresh, given)
             done = frozenset().union(*(facts.sources for facts in parts.values()))
             notes = [note for facts in parts.values() for note in facts.notes]
             self.loaded.notes += notes
@@ -311,7 +311,7 @@ class _Work:
 
     def _make(self, partition: Partition, batch: list[LogObject], others: list[Path]) -> None:
         events, read, notes = read_batch(self.loader, self.loader.connection, batch)
-        events, holders = without_doubles(events, others)
+        events, holders = drop_duplicates(events, others)
         finished = finish(events)
         needs = frozenset(path.name for path in holders)
         facts = PartFacts(frozenset((obj.key, obj.etag) for obj in read), len(finished), needs, tuple(notes))
@@ -341,9 +341,11 @@ class _Work:
     def _advance(self, objects: int, size: int) -> None:
         with self._lock:
             self._done = (self._done[0] + objects, self._done[1] + size)
-            loading = Loading(self._done[0], self._total[0], self._done[1], self._total[1])
+            loading = LoadProgress(self._done[0], self._total[0], self._done[1], self._total[1])
         self._report(loading)
 
     def _check(self) -> None:
         if self._cancelled():
-            raise Cancelled("Stopped.", hint="What was loaded is kept; the next search is quicker.")
+            raise QueryCanceled(
+                "The query was canceled.", hint="Loaded data is kept: the next search is faster."
+            )

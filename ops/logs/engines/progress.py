@@ -1,4 +1,4 @@
-"""An engine that is watched: how far its queries are, whether to stop them, and what they remarked."""
+"""Run queries on an engine with progress, cancellation, and collected notes and cost."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,25 +6,25 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from ops.aws.athena import Running
+from ops.aws.athena import RunningQuery
 from ops.logs.engines.estimate import athena_dollars
-from ops.logs.engines.loading import Loading
+from ops.logs.engines.loading import LoadProgress
 from ops.logs.lake.layout import Listing, Scope
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a query stands, in words; `share` is what has been read of what must be, where that is known."""
+class QueryProgress:
+    """The progress of a query as text; `share` is the part that has been read, if known."""
 
-    says: str
+    text: str
     share: float | None = None
 
 
-class Asked(Protocol):
-    """DuckDbEngine or AthenaEngine."""
+class SqlEngine(Protocol):
+    """An engine that runs SQL: DuckDbEngine or AthenaEngine."""
 
     name: str
-    masks: bool
+    has_patterns: bool
 
     def sql(
         self,
@@ -37,18 +37,18 @@ class Asked(Protocol):
     ) -> Any: ...
 
 
-class Watched:
-    """Answers as the engine does. `notes`, `dollars` and `complete` are about all its queries so far."""
+class TrackedEngine:
+    """Runs queries on an engine; `notes`, `dollars`, and `complete` cover all of its queries so far."""
 
     def __init__(
         self,
-        engine: Asked,
-        report: Callable[[Standing], None] = lambda standing: None,
+        engine: SqlEngine,
+        report: Callable[[QueryProgress], None] = lambda progress: None,
         cancelled: Callable[[], bool] = lambda: False,
         most_bytes: int = 0,
     ) -> None:
         self.name = engine.name
-        self.masks = engine.masks
+        self.has_patterns = engine.has_patterns
         self.notes: tuple[str, ...] = ()
         self.dollars = 0.0
         self.complete = True
@@ -58,59 +58,59 @@ class Watched:
         self._most_bytes = most_bytes
 
     def query(self, scope: Scope, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
-        """All rows, or those within `most_bytes` where that is set. Raises what the engine does."""
+        """Return all rows, or the first `most_bytes` of them if that is set."""
         return self._rows(scope, sql, parameters)
 
     def query_holding(
         self, scope: Scope, sql: str, parameters: Mapping[str, Any], needles: Sequence[str]
     ) -> pa.Table:
-        """The same for a query that looks for events that hold the texts only: an engine may read less."""
-        return self._rows(scope, sql, parameters, **({"needles": needles} if self.masks else {}))
+        """Return the same for a query for events that contain all of the texts: the engine may read less."""
+        return self._rows(scope, sql, parameters, **({"needles": needles} if self.has_patterns else {}))
 
     def glance(self, scope: Scope) -> Listing | None:
-        """What a query over the scope reads, where the engine knows that already."""
+        """Return the objects that a query over the scope reads if the engine remembers them, else None."""
         known: Listing | None = self._engine.glance(scope) if hasattr(self._engine, "glance") else None
         return known
 
-    def uncut(self) -> "Watched":
-        """From here on answers are whole, whatever their size."""
+    def uncut(self) -> "TrackedEngine":
+        """Return this engine without its size limit."""
         self._most_bytes = 0
         return self
 
     def _rows(self, scope: Scope, sql: str, parameters: Mapping[str, Any] | None, **more: Any) -> pa.Table:
-        answer = self._engine.sql(
-            scope, sql, parameters, report=self._standing, cancelled=self._cancelled, **more
+        result = self._engine.sql(
+            scope, sql, parameters, report=self._on_progress, cancelled=self._cancelled, **more
         )
         batches: list[pa.RecordBatch] = []
         size = 0
-        for batch in answer.batches:
+        for batch in result.batches:
             batches.append(batch)
             size += batch.nbytes
             if self._most_bytes and size > self._most_bytes:
                 self.complete = False
-                answer.batches.close()
+                result.batches.close()
                 break
-        self.notes = tuple(dict.fromkeys((*self.notes, *answer.notes)))
-        self.dollars += getattr(answer, "dollars", 0.0)
-        return pa.Table.from_batches(batches, answer.schema)
+        self.notes = tuple(dict.fromkeys((*self.notes, *result.notes)))
+        self.dollars += getattr(result, "dollars", 0.0)
+        return pa.Table.from_batches(batches, result.schema)
 
-    def _standing(self, told: Loading | Running) -> None:
-        self._report(_loading(told) if isinstance(told, Loading) else _running(told))
+    def _on_progress(self, progress: LoadProgress | RunningQuery) -> None:
+        self._report(_loading(progress) if isinstance(progress, LoadProgress) else _running(progress))
 
 
-def _loading(told: Loading) -> Standing:
-    if told.done >= told.total:
-        return Standing("Searching what was read", 1.0)
-    share = told.bytes_done / told.bytes_total if told.bytes_total else 0.0
-    return Standing(
-        f"Reading {told.done:,} of {told.total:,} objects, "
-        f"{told.bytes_done / 1e6:,.1f} of {told.bytes_total / 1e6:,.1f} MB",
+def _loading(progress: LoadProgress) -> QueryProgress:
+    if progress.done >= progress.total:
+        return QueryProgress("Searching", 1.0)
+    share = progress.bytes_done / progress.bytes_total if progress.bytes_total else 0.0
+    return QueryProgress(
+        f"Read {progress.done:,} of {progress.total:,} objects, "
+        f"{progress.bytes_done / 1e6:,.1f} of {progress.bytes_total / 1e6:,.1f} MB",
         min(1.0, share),
     )
 
 
-def _running(told: Running) -> Standing:
-    if told.state == "QUEUED":
-        return Standing("Athena has queued the query")
-    dollars = athena_dollars(told.scanned_bytes)
-    return Standing(f"Athena has scanned {told.scanned_bytes / 1e6:,.1f} MB, ${dollars:.5f} so far")
+def _running(query: RunningQuery) -> QueryProgress:
+    if query.state == "QUEUED":
+        return QueryProgress("Queued in Athena")
+    dollars = athena_dollars(query.scanned_bytes)
+    return QueryProgress(f"Athena: {query.scanned_bytes / 1e6:,.1f} MB scanned, ${dollars:.5f} so far")

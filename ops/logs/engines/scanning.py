@@ -1,8 +1,8 @@
-"""A search's texts looked for in raw objects before they are parsed: only lines that hold them become events.
+"""Search raw objects for a search's texts before parsing them: only matching lines are parsed.
 
-One text is looked for in the bytes, and each line that holds it is checked for the others. A line is an
-event of its own where it and the next one begin like events; where that is in doubt, or the object has any
-fault, the caller reads it whole.
+One text is searched in the bytes, and each line that contains it is checked for the others. A line is a
+complete event if it and the next line both start an event; if not, or if the object is damaged, the caller
+reads the whole object.
 """
 
 import os
@@ -13,32 +13,32 @@ from pathlib import Path
 import pyarrow as pa
 
 from ops.logs.lake.gzipped import inflate
-from ops.logs.lake.layout import Kind, Partition
+from ops.logs.lake.layout import LogFormat, Partition
 from ops.logs.lake.parts import finish
 from ops.logs.lake.raw_lines import begins_with_event
-from ops.logs.lake.readers import EVENTS, faultless, read_lines
+from ops.logs.lake.readers import EVENTS, is_well_formed, read_lines
 
-LOOKED_AT_FIRST = 1 << 18  # bytes
-KEPT_BYTES = 64 << 20  # of lines, in memory: a text that is everywhere is no shortcut
+SAMPLE_BYTES = 1 << 18
+KEPT_BYTES = 64 << 20  # of lines in memory: with a very frequent text, scanning is not faster
 
 
-class Scan:
-    """Collects the events of raw objects that hold every one of `needles` (ASCII, in lower case)."""
+class RawObjectScan:
+    """Collects the events of raw objects that contain all `needles` (ASCII, lower case)."""
 
     def __init__(self, needles: Sequence[str]) -> None:
-        self._needles = sorted((one.encode() for one in needles), key=len, reverse=True)
-        self._found: dict[Partition, list[bytes]] = {}
+        self._needles = sorted((needle.encode() for needle in needles), key=len, reverse=True)
+        self._lines_by_partition: dict[Partition, list[bytes]] = {}
         self._size = 0
         self._lock = threading.Lock()
-        self._cores = threading.BoundedSemaphore(os.cpu_count() or 2)  # an object each is in memory
+        self._cores = threading.BoundedSemaphore(os.cpu_count() or 2)  # each holds one object in memory
 
     def take(self, path: Path, partition: Partition) -> bool:
-        """Whether the object was looked through; False where it must be read whole. Raises OSError."""
+        """Scan the object; return False if it must be read whole instead. Raises OSError."""
         if self._size > KEPT_BYTES:
             return False
         with self._cores:
             content, whole = inflate(path.read_bytes())
-            if not whole or not faultless(content):
+            if not whole or not is_well_formed(content):
                 return False
             lines: list[bytes] = []
             for line in self._lines(content):
@@ -46,24 +46,24 @@ class Scan:
                     return False
                 lines.append(line)
         with self._lock:
-            self._found.setdefault(partition, []).extend(lines)
+            self._lines_by_partition.setdefault(partition, []).extend(lines)
             self._size += sum(map(len, lines))
         return True
 
     def tables(self) -> list[pa.Table]:
-        """What was found, finished: one table or none."""
-        found = [
-            read_lines(Kind.RAW, [b"".join(lines)], partition).cast(EVENTS)
-            for partition, lines in self._found.items()
+        """Return the matching events, prepared with `finish`: one table or none."""
+        tables = [
+            read_lines(LogFormat.RAW, [b"".join(lines)], partition).cast(EVENTS)
+            for partition, lines in self._lines_by_partition.items()
             if lines
         ]
-        return [finish(pa.concat_tables(found))] if found else []
+        return [finish(pa.concat_tables(tables))] if tables else []
 
     def _lines(self, content: bytes) -> Iterator[bytes | None]:
-        """The lines that hold all needles, in any case; None where a line is no event of its own."""
+        """Yield the lines that contain all needles, in any case; None if a line is not a complete event."""
         folded = content.lower()
-        # Any of them finds all; the rarest in what is looked at first finds the least besides.
-        needle = min(self._needles, key=lambda one: folded.count(one, 0, LOOKED_AT_FIRST))
+        # Search for the needle that is rarest in a sample: it leaves the fewest lines to check.
+        needle = min(self._needles, key=lambda needle: folded.count(needle, 0, SAMPLE_BYTES))
         at = folded.find(needle)
         while at >= 0:
             start = content.rfind(b"\n", 0, at) + 1

@@ -1,6 +1,6 @@
-"""Cursors of one database, kept with the views that a question needed for the next that reads the same.
+"""DuckDB cursors, kept with their views for the next query that reads the same files.
 
-A page asks a dozen questions of one search; making views costs more than many of the answers.
+A page runs a dozen queries per search, and creating the views takes longer than many of the queries.
 """
 
 import threading
@@ -12,10 +12,12 @@ import duckdb
 IDLE = 8  # cursors kept
 
 
-class Session:
-    """A cursor with its views; `close` when it is no longer used, `keep` where it is as good as new."""
+class DuckDbSession:
+    """A cursor with its views; after use, call `keep` to allow its reuse, or `close`."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, keep: Callable[["Session"], None] | None) -> None:
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, keep: Callable[["DuckDbSession"], None] | None
+    ) -> None:
         self.cursor = cursor
         self._keep = keep
 
@@ -29,16 +31,16 @@ class Session:
         self.cursor.close()
 
 
-class Sessions:
-    """Safe for many threads; a session is one thread's at a time."""
+class DuckDbSessions:
+    """The idle sessions; thread-safe. A session is used by one thread at a time."""
 
     def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
         self._database = database
-        self._idle: OrderedDict[Session, Hashable] = OrderedDict()  # used longest ago first
+        self._idle: OrderedDict[DuckDbSession, Hashable] = OrderedDict()  # least recently used first
         self._lock = threading.Lock()
 
-    def take(self, key: Hashable, prepare: Callable[[duckdb.DuckDBPyConnection], bool]) -> Session:
-        """A session that `prepare` has prepared for the key, now or before; it says whether to keep it."""
+    def take(self, key: Hashable, prepare: Callable[[duckdb.DuckDBPyConnection], bool]) -> DuckDbSession:
+        """Return a session for the key; `prepare` creates its views and returns whether it can be kept."""
         with self._lock:
             for session, known in reversed(self._idle.items()):
                 if known == key:
@@ -50,9 +52,9 @@ class Sessions:
         except BaseException:
             cursor.close()
             raise
-        return Session(cursor, (lambda session: self._keep(session, key)) if worth_it else None)
+        return DuckDbSession(cursor, (lambda session: self._keep(session, key)) if worth_it else None)
 
-    def _keep(self, session: Session, key: Hashable) -> None:
+    def _keep(self, session: DuckDbSession, key: Hashable) -> None:
         with self._lock:
             self._idle[session] = key
             oldest = self._idle.popitem(last=False)[0] if len(self._idle) > IDLE else None

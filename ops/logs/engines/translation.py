@@ -1,6 +1,7 @@
-"""One SQL: a query in DuckDB's dialect over `events`, checked before it runs, and turned into Athena's.
+"""Check a query over `events` in DuckDB's dialect, and translate it to Athena's. Pure.
 
-Pure. What would fail or answer otherwise on Athena is a QueryError at its place, before anything is sent.
+Syntax that would fail on Athena, or return a different result, is a QueryError with its position, before
+anything is sent.
 """
 
 import re
@@ -16,26 +17,27 @@ from sqlglot.tokens import Tokenizer
 
 from ops.errors import QueryError
 from ops.logs.engines.athena_rules import RULES, Untranslatable, allowed
-from ops.logs.lake.layout import COLUMNS
+from ops.logs.lake.layout import COLUMNS, OLD_PATTERN_NAME, uses_old_name
 
 RELATION = "events"
+# Table functions that generate rows and read no files.
 SERIES = (
     exp.Unnest,
     exp.GenerateSeries,
     exp.ExplodingGenerateSeries,
-)  # rows out of nothing, not out of files
-SCHEMA: dict[str, Mapping[str, str]] = {RELATION: {column.name: column.type for column in COLUMNS}}
+)
+SCHEMA: dict[str, str] = {column.name: column.type for column in COLUMNS}
 
 _PLACE = re.compile(r"\s*Line:? (\d+), Col: (\d+)\.?.*", re.DOTALL)
 _UNRESOLVED = re.compile(r"Column '?\"?([^'\"]+)\"?'? could not be resolved")
-# Strings, names and comments as they should be; `open` begins one that never ends.
+# Complete strings, quoted names, and comments; `open` matches the start of an unterminated one.
 _OPENING = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|(?P<open>['"]|/\*)""", re.DOTALL)
-_MARK = "slipway_parameter_"  # stands for a parameter until its position in Athena's text is known
+_MARK = "slipway_parameter_"  # placeholder for a parameter until its position in Athena's SQL is known
 
 
 @dataclass(frozen=True)
 class Translated:
-    """A query for Athena: `?` at the place of each of `parameters`, in order; `notes` say what differs."""
+    """A query for Athena, with a `?` for each of `parameters` in order; `notes` are differences to DuckDB."""
 
     sql: str
     parameters: tuple[str, ...] = ()
@@ -43,40 +45,41 @@ class Translated:
 
 
 def check(sql: str) -> exp.Query:
-    """The query, parsed. Raises QueryError unless it is one SELECT over events, which reads no file."""
+    """Parse the query. Raises QueryError unless it is a single SELECT from events that reads no files."""
     try:
-        statements = [one for one in parse(sql, read="duckdb") if one is not None]
+        statements = [statement for statement in parse(sql, read="duckdb") if statement is not None]
     except (ParseError, TokenError) as error:
         raise _syntax_error(sql, error) from error
     if len(statements) != 1:
         raise QueryError(
-            "There is no query." if not statements else "There is more than one query.",
+            "The query is empty." if not statements else "There is more than one statement.",
             text=sql,
-            hint="Write one SELECT over events.",
+            hint="Write a single SELECT from events.",
         )
     query = statements[0]
     if not isinstance(query, exp.Query):
         raise QueryError(
-            f"{sql.split(None, 1)[0].upper()} is no query.",
+            f"{sql.split(None, 1)[0].upper()} is not allowed.",
             text=sql,
-            hint="Only SELECT (also WITH … SELECT) can be run: logs are never changed.",
+            hint="Only SELECT and WITH … SELECT can run: logs are read-only.",
         )
     _check_tables(sql, query)
     return query
 
 
 def parameters_of(sql: str) -> tuple[str, ...]:
-    """The names of the query's `$parameters`, in order of their first appearance."""
-    return tuple(dict.fromkeys(str(one.this) for one in check(sql).find_all(exp.Placeholder)))
+    """Return the names of the query's `$parameters`, in order of first use."""
+    placeholders = check(sql).find_all(exp.Placeholder)
+    return tuple(dict.fromkeys(str(placeholder.this) for placeholder in placeholders))
 
 
 def to_athena(sql: str) -> Translated:
-    """The query for Athena. Raises QueryError for a mistake, or for what Athena cannot do alike."""
+    """Translate the query for Athena. Raises QueryError for a mistake, or if Athena has no equivalent."""
     query = check(sql)
     qualified = _qualified(sql, query)
     notes: dict[str, None] = {}
     try:
-        for node in reversed(list(qualified.walk())):  # from the inside out: a rule sees translated arguments
+        for node in reversed(list(qualified.walk())):  # innermost first: a rule sees translated arguments
             if (translated := _translated(node, notes)) is not node:
                 node.replace(translated)
             qualified = translated if node is qualified else qualified
@@ -85,7 +88,7 @@ def to_athena(sql: str) -> Translated:
         raise _at_node(sql, error.node, str(error), error.hint) from error
     except SqlglotError as error:
         raise QueryError(
-            f"The query cannot be translated for Athena: {error}", text=sql, hint="Run it on DuckDB."
+            f"Cannot translate the query for Athena: {error}", text=sql, hint="Run it on DuckDB."
         ) from error
     text, parameters = _positions(text)
     return Translated(text, parameters, tuple(notes))
@@ -95,7 +98,7 @@ def _translated(node: exp.Expr, notes: dict[str, None]) -> exp.Expr:
     if isinstance(node, exp.Placeholder):
         return exp.Var(this=f"{_MARK}{node.this}")
     if not allowed(node):
-        raise Untranslatable(node, f"{_spoken(node)} cannot be translated for Athena.")
+        raise Untranslatable(node, f"{_name(node)} cannot be translated for Athena.")
     if isinstance(node, exp.Select):
         _by_position(node)
         return _ordered_outside(node)
@@ -104,24 +107,29 @@ def _translated(node: exp.Expr, notes: dict[str, None]) -> exp.Expr:
 
 
 def _by_position(select: exp.Select) -> None:
-    """GROUP BY and ORDER BY name columns of the result by number: ALL is unknown to Athena, and two `?` are
-    never the same to it."""
+    """Refer to result columns by position in GROUP BY and ORDER BY.
+
+    Athena does not support ALL, and never considers two expressions with `?` equal.
+    """
     group, order = select.args.get("group"), select.args.get("order")
     columns = [column.unalias() for column in select.expressions]
     if group and group.args.get("all"):
         free = [n for n, column in enumerate(columns, 1) if not column.find(exp.AggFunc)]
         group.replace(exp.Group(expressions=[exp.Literal.number(n) for n in free]) if free else None)
     elif group:
-        for wanted in group.expressions:
-            if wanted in columns:
-                wanted.replace(exp.Literal.number(columns.index(wanted) + 1))
+        for expression in group.expressions:
+            if expression in columns:
+                expression.replace(exp.Literal.number(columns.index(expression) + 1))
     if order and len(order.expressions) == 1 and order.expressions[0].this.sql().upper() == "ALL":
         ordered = order.expressions[0]
         order.set("expressions", [_ordered(ordered, n) for n in range(1, len(columns) + 1)])
 
 
 def _ordered_outside(select: exp.Select) -> exp.Expr:
-    """QUALIFY and DISTINCT ON become subqueries, in which Athena ignores an order: it stands around them."""
+    """Move ORDER BY out of a SELECT with QUALIFY or DISTINCT ON.
+
+    sqlglot turns those into subqueries, in which Athena ignores the order.
+    """
     order = select.args.get("order")
     first_of = select.args.get("distinct") and select.args["distinct"].args.get("on")
     if not order or not (select.args.get("qualify") or first_of):
@@ -140,16 +148,16 @@ def _ordered_outside(select: exp.Select) -> exp.Expr:
     return around.from_(exp.alias_(exp.Subquery(this=select.copy()), "ordered", table=True))
 
 
-def _position(select: exp.Select, wanted: exp.Expr) -> int:
-    """The number of the result's column that is ordered by."""
-    if wanted.is_int:
-        return int(wanted.name)
+def _position(select: exp.Select, key: exp.Expr) -> int:
+    """Return the position of the result column that is the sort key."""
+    if key.is_int:
+        return int(key.name)
     for number, column in enumerate(select.expressions, 1):
-        if column.unalias() == wanted or (isinstance(wanted, exp.Column) and column.alias == wanted.name):
+        if column.unalias() == key or (isinstance(key, exp.Column) and column.alias == key.name):
             return number
     raise Untranslatable(
-        wanted,
-        "Athena cannot order by this here.",
+        key,
+        "Athena cannot order by this expression.",
         "With QUALIFY or DISTINCT ON, order by columns of the result.",
     )
 
@@ -160,7 +168,8 @@ def _ordered(like: exp.Ordered, position: int) -> exp.Ordered:
     return copied
 
 
-def _spoken(node: exp.Expr) -> str:
+def _name(node: exp.Expr) -> str:
+    """Return the node as error messages name it."""
     if isinstance(node, exp.Anonymous):
         return f"{node.name}()"
     if isinstance(node, exp.Func):
@@ -175,15 +184,20 @@ def _check_tables(sql: str, query: exp.Query) -> None:
             continue
         if not isinstance(table.this, exp.Identifier) or table.db or table.name.lower() not in known:
             raise _at_node(
-                sql, table, f"There is no table {table.sql('duckdb')}.", "The logs are the table events."
+                sql, table, f"There is no table {table.sql('duckdb')}.", "Select from the table events."
             )
 
 
 def _qualified(sql: str, query: exp.Query) -> exp.Expr:
-    """Every column resolved, `*` and aliases written out: Athena takes no alias in WHERE or GROUP BY."""
+    """Resolve every column and expand `*` and aliases: Athena has no aliases in WHERE and GROUP BY."""
+    columns = SCHEMA | ({OLD_PATTERN_NAME: "VARCHAR"} if uses_old_name(sql) else {})
     try:
         return qualify(
-            query.copy(), schema=dict(SCHEMA), dialect="duckdb", quote_identifiers=False, identify=False
+            query.copy(),
+            schema={RELATION: columns},
+            dialect="duckdb",
+            quote_identifiers=False,
+            identify=False,
         )
     except OptimizeError as error:
         message = str(error)
@@ -191,18 +205,18 @@ def _qualified(sql: str, query: exp.Query) -> exp.Expr:
         name = _UNRESOLVED.search(message)
         if not (place and name):
             raise QueryError(message, text=sql, hint="Check the names of tables and columns.") from error
-        column = int(place[2]) - len(name[1]) + 1  # the place given is the name's end
+        column = int(place[2]) - len(name[1]) + 1  # sqlglot reports the end of the name
         raise QueryError(
             f"There is no column {name[1]} (line {place[1]}, column {column}).",
             text=sql,
             line=int(place[1]),
             column=max(1, column),
-            hint=f"Columns of events: {', '.join(SCHEMA[RELATION])}.",
+            hint=f"Columns of events: {', '.join(SCHEMA)}.",
         ) from error
 
 
 def _positions(text: str) -> tuple[str, tuple[str, ...]]:
-    """`?` for every mark outside of strings, and the names in the order in which they stand."""
+    """Replace each placeholder outside of strings with `?`, and return their names in order."""
     pieces, names, done = [], [], 0
     for token in Tokenizer().tokenize(text):
         if token.token_type is TokenType.VAR and token.text.startswith(_MARK):
@@ -218,18 +232,18 @@ def _syntax_error(sql: str, error: ParseError | TokenError) -> QueryError:
     facts: Mapping[str, Any] = error.errors[0]
     line, mark = facts.get("line") or 1, facts.get("highlight") or ""
     column = max(1, (facts.get("col") or 1) - len(mark) + 1)
-    said = str(facts.get("description") or "").partition(" but got <Token")[0].rstrip(".")
+    reason = str(facts.get("description") or "").partition(" but got <Token")[0].rstrip(".")
     return QueryError(
-        f"The SQL cannot be read at {mark!r} (line {line}, column {column}): {said[:1].lower()}{said[1:]}.",
+        f"Syntax error at {mark!r} (line {line}, column {column}): {reason[:1].lower()}{reason[1:]}.",
         text=sql,
         line=min(line, len(sql.splitlines()) or 1),
         column=column,
-        hint="The dialect is DuckDB's; the saved queries are examples.",
+        hint="Use DuckDB's dialect; see the saved queries for examples.",
     )
 
 
 def _unended(sql: str) -> QueryError:
-    """A quotation mark or a comment that is never closed."""
+    """Return the error for a quotation mark or comment that is not closed."""
     openings = [match for match in _OPENING.finditer(sql) if match["open"]]
     start = openings[-1].start() if openings else 0
     line, column = _line_and_column(sql, start)
@@ -238,22 +252,22 @@ def _unended(sql: str) -> QueryError:
         text=sql,
         line=line,
         column=column,
-        hint="Close it; inside a text write a quotation mark twice.",
+        hint="Close it. To put a quotation mark into a string, double it.",
     )
 
 
 def _at_node(sql: str, node: exp.Expr, message: str, hint: str) -> QueryError:
-    """The error at the first part of the node that knows its place, else at what it stands in."""
+    """Return the error at the first part of the node with a known position, else at the node around it."""
     around: exp.Expr | None = node
     start = None
     while around is not None and start is None:
-        start = min((one.meta["start"] for one in around.walk() if "start" in one.meta), default=None)
+        start = min((part.meta["start"] for part in around.walk() if "start" in part.meta), default=None)
         around = around.parent
     if start is None:
         return QueryError(message, text=sql, hint=hint)
     line, column = _line_and_column(sql, start)
-    where = f"{message.rstrip('.')} (line {line}, column {column})."
-    return QueryError(where, text=sql, line=line, column=column, hint=hint)
+    located = f"{message.rstrip('.')} (line {line}, column {column})."
+    return QueryError(located, text=sql, line=line, column=column, hint=hint)
 
 
 def _line_and_column(sql: str, start: int) -> tuple[int, int]:

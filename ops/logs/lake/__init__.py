@@ -1,15 +1,15 @@
-"""What is in the log bucket: its layout, its objects, and how their bytes become events.
+"""The contents of the log bucket: its layout, its objects, and how they become events.
 
-layout       the keys of the bucket: the one place that knows them
-store        a bucket, or a folder that holds a copy of one
-listing      from a search's scope to the objects to read
+layout       the S3 keys; no other module knows them
+store        a bucket, or a local copy of one
+listing      lists the objects to read for a scope
 manifest     which Parquet parts replace which objects of an hour
-ready_hours  hours whose parts are known to be in the cache
+ready_hours  remembers which cached parts hold an hour's objects
 cache        a bounded folder of files, shared by processes
-gzipped      gzip as it is found in buckets
-readers      an object's bytes to events, for every format
-raw_lines    the raw format, parsed over a whole buffer
-buffers      text columns as one buffer and offsets
-patterns     message patterns: text with its variables masked, and the level
-parts        events to one sorted Parquet part
+gzipped      decompresses gzip, including truncated and multi-member files
+readers      parses an object's bytes into events, for every format
+raw_lines    parses the raw format, a whole buffer at a time
+buffers      text columns as one buffer with offsets
+patterns     message patterns: messages with their variable parts masked, and levels
+parts        writes events as one sorted Parquet part
 """

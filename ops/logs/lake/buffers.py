@@ -1,6 +1,6 @@
-"""Columns of text as what they are in memory: one buffer of bytes, and where each value begins.
+"""Text columns in Arrow's memory layout: one buffer of bytes, and the offset of each value.
 
-Everything here looks at the whole buffer at once; nothing runs once a value.
+All operations are vectorized over the whole buffer; none loops over values.
 """
 
 import numpy as np
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 Bytes = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 Positions = NDArray[np.int64]
-STRETCH = 1 << 18  # bytes
+STRETCH = 1 << 18  # bytes at a time: they stay in the CPU cache
 
 
 def pieces(data: bytes | Bytes, borders: Positions) -> pa.Array:
-    """The bytes between each border and the next, without a copy."""
+    """Return the bytes between each border and the next, without copying."""
     offsets = pa.py_buffer(np.ascontiguousarray(borders, np.int64))
     return pa.Array.from_buffers(
         pa.large_binary(), max(len(borders) - 1, 0), [None, offsets, pa.py_buffer(data)]
@@ -22,13 +22,13 @@ def pieces(data: bytes | Bytes, borders: Positions) -> pa.Array:
 
 
 def positions_of(byte: int, data: Bytes) -> Positions:
-    """Where the byte is; a stretch at a time, which stays in the processor's cache."""
-    found = [np.flatnonzero(data[at : at + STRETCH] == byte) + at for at in range(0, len(data), STRETCH)]
-    return np.concatenate(found) if found else np.zeros(0, np.int64)
+    """Return the positions of the byte."""
+    positions = [np.flatnonzero(data[at : at + STRETCH] == byte) + at for at in range(0, len(data), STRETCH)]
+    return np.concatenate(positions) if positions else np.zeros(0, np.int64)
 
 
 def translated(data: Bytes, table: bytes) -> Bytes:
-    """Each byte as the table of 256 has it."""
+    """Map each byte through a table of 256."""
     result = np.empty_like(data)
     for at in range(0, len(data), STRETCH):
         stretch = data[at : at + STRETCH].tobytes().translate(table)
@@ -37,12 +37,12 @@ def translated(data: Bytes, table: bytes) -> Bytes:
 
 
 def every(column: pa.Array, step: int, first: int) -> pa.Array:
-    """Each `step`th value from `first` on."""
+    """Return each `step`th value, starting at `first`."""
     return column.take(pa.array(np.arange(first, len(column), step)))
 
 
 def parts_of(column: pa.Array) -> tuple[Bytes, Positions]:
-    """The bytes of a column without NULLs, and the borders of its values in them."""
+    """Return the bytes of a column without NULLs, and the borders of its values."""
     column = column.cast(pa.large_binary())
     _, offsets, data = column.buffers()
     borders = np.frombuffer(offsets, np.int64, len(column) + 1, column.offset * 8) if offsets else np.zeros(1)
@@ -52,19 +52,19 @@ def parts_of(column: pa.Array) -> tuple[Bytes, Positions]:
 
 
 def text(data: bytes | Bytes, borders: Positions) -> pa.Array:
-    """A column of strings out of bytes that are UTF-8, each border at a character's."""
+    """Return UTF-8 bytes as a string column; each border must be a character boundary."""
     cut = pieces(data, borders)
     return pa.Array.from_buffers(pa.large_string(), len(cut), cut.buffers())
 
 
 def picked(column: pa.Array, step: int, first: int) -> pa.DictionaryArray:
-    """Each `step`th value from `first` on, without a copy: by its number among all."""
+    """Return each `step`th value, starting at `first`, as a dictionary over all values: nothing is copied."""
     numbers = np.arange(first, len(column), step, dtype=np.int32)
     return pa.DictionaryArray.from_arrays(pa.array(numbers), column)
 
 
 def as_text(column: pa.Array) -> pa.Array:
-    """Large binary values that are UTF-8 as strings; unlike a cast from binary it looks at none of them."""
+    """Return large binary values that are UTF-8 as strings, without validating them as a cast would."""
     return as_large_text(column).cast(pa.string())
 
 
@@ -81,9 +81,9 @@ def is_utf8(data: bytes) -> bool:
 
 
 def without(data: Bytes, borders: Positions, starts: Positions, ends: Positions) -> pa.Array:
-    """The column, as bytes, without the runs that begin at `starts` and stop before `ends`.
+    """Return the column, as bytes, without the runs from `starts` to before `ends`.
 
-    Runs are in order, do not touch, and cross no border.
+    Runs are ordered, do not touch, and do not cross a border.
     """
     cuts = np.empty(2 * len(starts) + 2, np.int64)
     cuts[0], cuts[-1] = 0, len(data)

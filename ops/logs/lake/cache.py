@@ -1,8 +1,8 @@
-"""A bounded folder of files that can be made again, shared by all processes of this machine.
+"""A bounded folder of reproducible files, shared by all processes on this machine.
 
-A file is complete from the moment that it has its name: it is written beside it and renamed; one that lost
-its end afterwards is told by its size. The files used longest ago are removed first. What cannot be cached (a
-full disk) raises NotCached, and the caller goes on without.
+Each file is written under a temporary name and renamed, so a file under its final name is complete; one that
+was truncated later is recognized by its size. The least recently used files are removed first. If a file
+cannot be cached (full disk), `add` raises NotCached and the caller continues without the cache.
 """
 
 import contextlib
@@ -15,27 +15,27 @@ from pathlib import Path
 
 from ops.errors import SlipwayError
 
-SPARED_S = 300  # a file used so recently may still be read by a query, here or in another process
-TIDY_EVERY = 32  # parts of the limit that may be added between two looks at the whole folder
+SPARED_S = 300  # a query, in this or another process, may still read a file used this recently
+TIDY_EVERY = 32  # scan the whole folder each time 1/32 of the limit has been added
 HALF = ".half"
 
 
 class NotCached(SlipwayError):
-    """The disk takes no more."""
+    """The file could not be written to the cache, usually because the disk is full."""
 
 
 class FileCache:
-    """Files by name below `root`, in all at most `limit_bytes` but for what is just in use."""
+    """Files by name below `root`: at most `limit_bytes` in total, plus files in use."""
 
     def __init__(self, root: Path, limit_bytes: int, clock: Callable[[], float] = time.time) -> None:
         self.root = root
         self.limit_bytes = limit_bytes
         self._clock = clock
         self._lock = threading.Lock()
-        self._added = limit_bytes  # look once at the start
+        self._added = limit_bytes  # scan the folder once at the start
 
     def find(self, name: str, size: int | None = None) -> Path | None:
-        """The file, marked as used now; None when it is not there. One of another size is removed."""
+        """Return the file and mark it as used, or None if it is missing. Remove it if its size differs."""
         path = self.root / name
         broken = False
         try:
@@ -51,9 +51,9 @@ class FileCache:
         return path
 
     def add(self, name: str, write: Callable[[Path], None], size: int | None = None) -> Path:
-        """The file, written by `write` unless it is there. Raises NotCached; `write`'s own errors pass."""
-        if found := self.find(name, size):
-            return found
+        """Return the file, written by `write` if it is missing. Raises NotCached, and what `write` raises."""
+        if cached := self.find(name, size):
+            return cached
         path = self.root / name
         half = path.with_name(f"{path.name}.{secrets.token_hex(6)}{HALF}")
         try:
@@ -64,8 +64,8 @@ class FileCache:
             half.replace(path)
         except OSError as error:
             raise NotCached(
-                f"The cache {self.root} cannot be written: {error.strerror or error}.",
-                hint="Free some space there; searching goes on without it, slower.",
+                f"Cannot write to the cache {self.root}: {error.strerror or error}.",
+                hint="Free some disk space there. Until then, searches are slower.",
             ) from error
         finally:
             half.unlink(missing_ok=True)
@@ -76,7 +76,7 @@ class FileCache:
         return sum(size for _, size, _ in self._files())
 
     def tidy(self) -> None:
-        """Removes what was used longest ago until the rest fits, and what a killed process left half-made."""
+        """Remove the least recently used files until the rest fits, and files left by a killed process."""
         files = sorted(self._files())
         total = sum(size for _, size, _ in files)
         now = self._clock()
@@ -98,11 +98,11 @@ class FileCache:
             self.tidy()
 
     def _files(self) -> list[tuple[float, int, Path]]:
-        found: list[tuple[float, int, Path]] = []
+        files: list[tuple[float, int, Path]] = []
         for folder, _, names in os.walk(self.root):
             for name in names:
                 path = Path(folder, name)
                 with contextlib.suppress(FileNotFoundError):
                     facts = path.stat()
-                    found.append((facts.st_mtime, facts.st_size, path))
-        return found
+                    files.append((facts.st_mtime, facts.st_size, path))
+        return files

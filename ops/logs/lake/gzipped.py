@@ -1,4 +1,4 @@
-"""Gzip as it lies in buckets: of several members, cut off in the middle, or not gzip at all."""
+"""Decompress gzip as found in buckets: several members, truncated, or not gzip at all."""
 
 import zlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from isal import igzip, isal_zlib
 
 MAGIC = b"\x1f\x8b"
 _STEP = 1 << 18
-# To isal's stubs the class of its errors is an error.
+# isal's stubs do not declare its error class as an exception.
 _BROKEN = (cast("type[Exception]", isal_zlib.IsalError), OSError, EOFError)
 
 
@@ -17,7 +17,7 @@ def is_gzip(data: bytes) -> bool:
 
 
 def members(data: bytes) -> Iterator[tuple[bytes, bool]]:
-    """Each member's content, and whether it is whole; of a broken one what could be read, and no more."""
+    """Yield each member's content and whether it is complete; stop after a damaged one."""
     view, position = memoryview(data), 0
     while position < len(data):
         inflate = zlib.decompressobj(31)
@@ -30,19 +30,19 @@ def members(data: bytes) -> Iterator[tuple[bytes, bool]]:
         except zlib.error:
             if pieces or not position:
                 yield b"".join(pieces), False
-            elif bytes(view[position:]).strip(b"\0"):  # padding after the last member is none
+            elif bytes(view[position:]).strip(b"\0"):  # zero padding after the last member is not damage
                 yield b"", False
             return
         yield b"".join(pieces), inflate.eof
 
 
 def inflate(data: bytes) -> tuple[bytes, bool]:
-    """The whole content, and whether nothing is missing; data that is not gzip as it is."""
+    """Return the content and whether it is complete; data that is not gzip is returned unchanged."""
     if not is_gzip(data):
         return data, True
     try:
         return bytes(igzip.decompress(data)), True  # type: ignore[no-untyped-call]  # three times as fast
     except _BROKEN:
-        pass  # what can be read of it, zlib tells
-    found = list(members(data))
-    return b"".join(content for content, _ in found), all(whole for _, whole in found)
+        pass  # zlib recovers what can be read
+    contents = list(members(data))
+    return b"".join(content for content, _ in contents), all(whole for _, whole in contents)

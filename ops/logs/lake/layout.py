@@ -1,18 +1,19 @@
-"""The layout of the log bucket: where an event lies, what a key says. Pure; the only place that knows.
+"""The layout of the log bucket: S3 keys and what they mean. Pure; no other module knows it.
 
-Below the user's prefix (`<hour>` is `date=YYYY-MM-DD/hour=HH`, in UTC):
+Below the dataset's prefix (`<hour>` is `date=YYYY-MM-DD/hour=HH`, in UTC):
 
     raw/account=<id>/region=<r>/<hour>/…        GROUP:STREAM<TAB>EPOCH_MS<TAB>MESSAGE, newlines escaped
-    json/account=<id>/region=<r>/<hour>/…       one JSON object a line
-    cloudwatch/<hour>/…                         what CloudWatch Logs sends, untouched; by hour of arrival
+    json/account=<id>/region=<r>/<hour>/…       JSON lines
+    cloudwatch/<hour>/…                         records as CloudWatch Logs sends them; by hour of arrival
     YYYY/MM/DD/HH/…                             an older exporter's lines, newlines not escaped; by arrival
-    compacted/account=<id>/region=<r>/<hour>/…  Parquet, and the manifest that names what it was made of
-    errors/<type>/<hour>/…                      what Firehose could not process or deliver
+    compacted/account=<id>/region=<r>/<hour>/…  Parquet parts, and the manifest that names their sources
+    errors/<type>/<hour>/…                      records that Firehose could not process or deliver
     large/…                                     events that are too large for a record
-    results/…                                   what Athena answered
+    results/…                                   Athena query results
 
-Raw and JSON are partitioned by the hour of the event, compacted parts as their sources are. Parts that Athena
-made lie in a folder of their hour that names the attempt: one attempt's parts are complete or worth nothing.
+Raw and JSON objects are partitioned by the hour of the event, compacted parts like their sources. Parts made
+by Athena are in a subfolder of their hour, named after the attempt: an attempt's parts are valid only
+together.
 """
 
 import re
@@ -25,19 +26,19 @@ from functools import lru_cache
 from ops.errors import InputError
 
 HOUR = timedelta(hours=1)
-# By hour of arrival: CloudWatch Logs delivers within minutes, and what it retried for longer is found with a
-# wider range; it takes events at most two hours from the future (PutLogEvents).
+# For formats partitioned by hour of arrival. CloudWatch Logs usually delivers within minutes; events that it
+# retried for longer need a wider range. It accepts events up to two hours in the future (PutLogEvents).
 LATENESS = timedelta(hours=1)
 EARLINESS = timedelta(hours=2)
-UNKNOWN = "unknown"  # account or region that the data does not name
+UNKNOWN = "unknown"  # account or region not named in the data
 MANIFEST = "_manifest.json"  # Athena and Glue skip names that begin with an underscore
-# An attempt of Athena's; it is over a while after that, a query and the function that waits for it at most.
+# A folder of parts made by Athena. After two hours, no query or function can still be writing to it.
 _ATTEMPT = re.compile(r"athena-(\d{8}T\d{6}Z)-[0-9a-f]{8}/")
 ATTEMPT_TAKES = timedelta(hours=2)
 
 
-class Kind(StrEnum):
-    """What an object holds: the first folder of its key, but for OLDER."""
+class LogFormat(StrEnum):
+    """The format of an object: the first folder of its key, except for OLDER."""
 
     RAW = "raw"
     JSON = "json"
@@ -46,9 +47,9 @@ class Kind(StrEnum):
     COMPACTED = "compacted"
 
 
-SOURCES = (Kind.RAW, Kind.JSON, Kind.CLOUDWATCH, Kind.OLDER)
-PLACED = (Kind.RAW, Kind.JSON, Kind.COMPACTED)  # account and region are in the key
-BY_ARRIVAL = (Kind.CLOUDWATCH, Kind.OLDER)
+SOURCES = (LogFormat.RAW, LogFormat.JSON, LogFormat.CLOUDWATCH, LogFormat.OLDER)
+PLACED = (LogFormat.RAW, LogFormat.JSON, LogFormat.COMPACTED)  # with account and region in the key
+BY_ARRIVAL = (LogFormat.CLOUDWATCH, LogFormat.OLDER)
 
 _HOUR = r"date=(?P<date>\d{4}-\d\d-\d\d)/hour=(?P<hour>\d\d)/"
 _PLACED = re.compile(
@@ -61,7 +62,7 @@ _OLDER = re.compile(r"(?P<date>\d{4}/\d\d/\d\d)/(?P<hour>\d\d)/(?P<name>.+)", re
 
 @dataclass(frozen=True)
 class Location:
-    """Where a dataset lies. `account` and `region` say whose credentials read it (empty: the first one's)."""
+    """The S3 location of a dataset; `account` and `region` select the credentials (empty: the default)."""
 
     bucket: str
     prefix: str = ""
@@ -78,7 +79,10 @@ class Location:
 
 @dataclass(frozen=True)
 class Scope:
-    """Which part of a dataset: UTC times, half open; accounts, regions and group globs, none meaning all."""
+    """The part of a dataset to read: a half-open UTC time range; accounts, regions, and log group globs.
+
+    An empty tuple means all.
+    """
 
     start: datetime
     end: datetime
@@ -90,18 +94,18 @@ class Scope:
         for name in ("start", "end"):
             moment: datetime = getattr(self, name)
             if moment.tzinfo is None:
-                raise InputError(f"The {name} has no time zone.", field=name, hint="Give the time in UTC.")
+                raise InputError(f"The {name} has no time zone.", field=name, hint="Use a UTC time.")
             object.__setattr__(self, name, moment.astimezone(UTC))
         if self.end <= self.start:
             raise InputError(
-                "The time range is empty: it ends before it begins.",
+                "The time range is empty: it ends before it starts.",
                 field="end",
                 hint="Choose an end later than the start.",
             )
 
     @property
     def hours(self) -> list[datetime]:
-        """The beginnings of the hours that the range touches."""
+        """The start of each hour that overlaps the range."""
         first = hour_of(self.start)
         count = -(-(self.end - first) // HOUR)
         return [first + HOUR * n for n in range(count)]
@@ -109,7 +113,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Partition:
-    """One hour of one account and region; both UNKNOWN where the key does not name them."""
+    """One hour of one account and region; both are UNKNOWN if the key does not name them."""
 
     hour: datetime
     account: str = UNKNOWN
@@ -118,44 +122,44 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class LogObject:
-    """An object that holds events. `etag` as S3 gives it, without quotes."""
+    """An S3 object with events. `etag` is without quotes."""
 
     key: str
     size: int
     etag: str
-    kind: Kind
+    kind: LogFormat
     partition: Partition
 
 
 @dataclass(frozen=True)
 class Part:
-    """A compacted Parquet object: how many events it holds, made of how many bytes of sources."""
+    """A compacted Parquet object: its number of events, and the size of its sources."""
 
     key: str
     size: int
     rows: int
     source_bytes: int
     partition: Partition
-    kind: Kind  # of its sources
+    kind: LogFormat  # the format of its sources
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What must be read for a scope: compacted parts, and the objects that no part covers.
+    """The objects to read for a scope: compacted parts, and the source objects in no part (`fresh`).
 
-    `notes` says what was passed over and why, in words for the user.
+    `notes` are messages for the user about skipped objects.
     """
 
     location: Location
     scope: Scope
     parts: tuple[Part, ...] = ()
     fresh: tuple[LogObject, ...] = ()
-    covered: int = 0  # source objects that the parts stand for
+    covered: int = 0  # source objects replaced by the parts
     notes: tuple[str, ...] = ()
 
     @property
     def objects(self) -> int:
-        """Objects to read."""
+        """The number of objects to read."""
         return len(self.parts) + len(self.fresh)
 
     @property
@@ -168,89 +172,90 @@ class Listing:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes to read."""
+        """The number of bytes to read."""
         return self.compacted_bytes + self.fresh_bytes
 
     @property
     def hours(self) -> list[datetime]:
-        """The hours in which something lies, newest first."""
+        """The hours that have objects, newest first."""
         places = [part.partition for part in self.parts] + [obj.partition for obj in self.fresh]
         return sorted({place.hour for place in places}, reverse=True)
 
 
 @dataclass(frozen=True)
 class Span:
-    """A run of keys: below `prefix`, after `after`, before `before`."""
+    """A range of keys below `prefix`: after `after`, before `before`."""
 
-    kind: Kind
+    kind: LogFormat
     prefix: str
     after: str
     before: str
 
     def holds(self, other: "Span") -> bool:
-        """Whether every key of the other is in this one."""
+        """Return whether every key of the other range is in this one."""
         return self.prefix == other.prefix and self.after <= other.after and other.before <= self.before
 
 
 def hour_of(moment: datetime) -> datetime:
-    """The beginning of its hour."""
+    """Return the start of the hour."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def hour_folder(hour: datetime) -> str:
-    """`date=YYYY-MM-DD/hour=HH/`."""
+    """Return `date=YYYY-MM-DD/hour=HH/`."""
     return f"{hour:date=%Y-%m-%d/hour=%H/}"
 
 
-def folder(location: Location, kind: Kind, partition: Partition) -> str:
-    """The prefix of all objects of that kind in that hour."""
+def folder(location: Location, kind: LogFormat, partition: Partition) -> str:
+    """Return the prefix of the objects of that format and hour."""
     hour = partition.hour
-    if kind is Kind.OLDER:
+    if kind is LogFormat.OLDER:
         return f"{location.prefix}{hour:%Y/%m/%d/%H/}"
-    if kind is Kind.CLOUDWATCH:
+    if kind is LogFormat.CLOUDWATCH:
         return f"{location.prefix}cloudwatch/{hour_folder(hour)}"
     return (
         f"{location.prefix}{kind}/account={partition.account}/region={partition.region}/{hour_folder(hour)}"
     )
 
 
-def parse(location: Location, key: str) -> tuple[Kind, Partition, str] | None:
-    """Kind, partition and name of an object; None for a key that is not of this layout."""
+def parse(location: Location, key: str) -> tuple[LogFormat, Partition, str] | None:
+    """Return the format, partition, and name in a key; None for a key outside this layout."""
     rest = key[len(location.prefix) :]
     if not key.startswith(location.prefix):
         return None
     match = _PLACED.fullmatch(rest) or _ARRIVED.fullmatch(rest) or _OLDER.fullmatch(rest)
     if not match:
         return None
-    found = match.groupdict()
-    hour = _hour_at(found["date"], found["hour"])
+    fields = match.groupdict()
+    hour = _hour_at(fields["date"], fields["hour"])
     if hour is None:
         return None
-    kind = Kind(found.get("kind") or Kind.OLDER)
-    place = Partition(hour, found.get("account") or UNKNOWN, found.get("region") or UNKNOWN)
-    return kind, place, found["name"]
+    kind = LogFormat(fields.get("kind") or LogFormat.OLDER)
+    partition = Partition(hour, fields.get("account") or UNKNOWN, fields.get("region") or UNKNOWN)
+    return kind, partition, fields["name"]
 
 
-@lru_cache(maxsize=20_000)  # many objects lie in an hour
+@lru_cache(maxsize=20_000)  # an hour has many objects
 def _hour_at(date: str, hour: str) -> datetime | None:
-    """The hour that a key names; None where there is none such."""
+    """Parse the hour in a key; None if it is not a valid time."""
     try:
         return datetime.strptime(date.replace("/", "-"), "%Y-%m-%d").replace(hour=int(hour), tzinfo=UTC)
     except ValueError:
         return None
 
 
-def is_being_made(name: str, now: datetime) -> bool:
-    """Whether the part of that name, beside a manifest, may be of an attempt that is not over."""
-    found = _ATTEMPT.match(name)
-    return bool(found and now - datetime.strptime(found[1], "%Y%m%dT%H%M%S%z") < ATTEMPT_TAKES)
+def is_in_progress(name: str, now: datetime) -> bool:
+    """Return whether an attempt of Athena may still be writing the part of that name."""
+    attempt = _ATTEMPT.match(name)
+    return bool(attempt and now - datetime.strptime(attempt[1], "%Y%m%dT%H%M%S%z") < ATTEMPT_TAKES)
 
 
-def spans(location: Location, scope: Scope, places: Iterable[tuple[Kind, str, str]]) -> Iterator[Span]:
-    """The runs of keys to list, one a kind and place: as few requests as there are pages of objects.
+def spans(location: Location, scope: Scope, places: Iterable[tuple[LogFormat, str, str]]) -> Iterator[Span]:
+    """Yield the key ranges to list: one per format, account, and region, so that requests return full pages.
 
-    `places` are the (kind, account, region) that exist; those outside the scope are left out. What lies by
-    arrival has neither, and is listed EARLINESS before and LATENESS after the scope.
+    `places` are the (format, account, region) that exist; those outside the scope are skipped. Formats
+    partitioned by arrival have no account and region, and are listed from EARLINESS before to LATENESS after
+    the scope.
     """
     for kind, account, region in places:
         if kind in PLACED and not in_places(scope, account, region):
@@ -264,38 +269,51 @@ def spans(location: Location, scope: Scope, places: Iterable[tuple[Kind, str, st
 
 
 def in_places(scope: Scope, account: str, region: str) -> bool:
-    """Whether the scope wants events of that account and region; UNKNOWN ones can only be told by reading."""
+    """Return whether the scope may include events of the account and region; UNKNOWN ones must be read."""
     return all(
-        not wanted or value in wanted or value == UNKNOWN
-        for wanted, value in ((scope.accounts, account), (scope.regions, region))
+        not selected or value in selected or value == UNKNOWN
+        for selected, value in ((scope.accounts, account), (scope.regions, region))
     )
 
 
-def _above_hours(location: Location, kind: Kind, account: str, region: str) -> str:
-    if kind is Kind.OLDER:
+def _above_hours(location: Location, kind: LogFormat, account: str, region: str) -> str:
+    if kind is LogFormat.OLDER:
         return location.prefix
-    if kind is Kind.CLOUDWATCH:
+    if kind is LogFormat.CLOUDWATCH:
         return f"{location.prefix}cloudwatch/"
     return f"{location.prefix}{kind}/account={account}/region={region}/"
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of the relation `events`, the same on both engines."""
+class EventColumn:
+    """A column of the relation `events`, which is the same on both query engines."""
 
     name: str
-    type: str  # as DuckDB names it
+    type: str  # DuckDB's name of the type
     help: str = field(default="", compare=False)
 
 
 COLUMNS = (
-    Column("account", "VARCHAR", "AWS account of the log group"),
-    Column("region", "VARCHAR", "Region of the log group"),
-    Column("log_group", "VARCHAR", "Log group"),
-    Column("log_stream", "VARCHAR", "Log stream"),
-    Column("ts", "TIMESTAMP", "Time of the event, UTC, to the millisecond"),
-    Column("message", "VARCHAR", "The event's text"),
-    Column("id", "VARCHAR", "CloudWatch's id of the event; NULL where the format carries none"),
-    Column("template", "VARCHAR", "The message with numbers and ids masked as *"),
-    Column("level", "VARCHAR", "FATAL, ERROR, WARN, INFO, DEBUG or TRACE where the message tells, else NULL"),
+    EventColumn("account", "VARCHAR", "AWS account ID of the log group"),
+    EventColumn("region", "VARCHAR", "Region of the log group"),
+    EventColumn("log_group", "VARCHAR", "Log group"),
+    EventColumn("log_stream", "VARCHAR", "Log stream"),
+    EventColumn("ts", "TIMESTAMP", "Time of the event in UTC, with millisecond precision"),
+    EventColumn("message", "VARCHAR", "Message of the event"),
+    EventColumn("id", "VARCHAR", "Event ID from CloudWatch Logs; NULL for formats without it"),
+    EventColumn("pattern", "VARCHAR", "Message pattern: the message with numbers and IDs masked as *"),
+    EventColumn(
+        "level", "VARCHAR", "FATAL, ERROR, WARN, INFO, DEBUG, or TRACE; NULL if the message has none"
+    ),
 )
+# The former name of the column `pattern`. Parquet parts and the Glue table `logs_compacted` still store it
+# under this name, and queries may use it: `events` then has both columns (`uses_old_name`).
+OLD_PATTERN_NAME = "template"
+_OLD_NAME = re.compile(
+    r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/|(?<![\w$])(template)(?!\w)", re.DOTALL | re.IGNORECASE
+)
+
+
+def uses_old_name(sql: str) -> bool:
+    """Return whether a query names the column `template`, outside of text literals and comments."""
+    return any(match[1] for match in _OLD_NAME.finditer(sql))

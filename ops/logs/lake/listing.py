@@ -1,4 +1,4 @@
-"""From a scope to the objects that must be read: listed in parallel, hours that are over from memory."""
+"""List the objects to read for a scope, in parallel, and remember the listings for a short time."""
 
 import operator
 import threading
@@ -8,15 +8,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
-from ops.aws.s3.objects import Listed
+from ops.aws.s3.objects import ListedObject
 from ops.errors import SlipwayError
 from ops.logs.lake.layout import (
     BY_ARRIVAL,
     MANIFEST,
     PLACED,
-    Kind,
     Listing,
     Location,
+    LogFormat,
     LogObject,
     Part,
     Partition,
@@ -27,20 +27,20 @@ from ops.logs.lake.layout import (
     spans,
 )
 from ops.logs.lake.manifest import Manifest, manifest_from_json, parts_of
-from ops.logs.lake.store import Store
+from ops.logs.lake.store import ObjectStore
 
-REMEMBERED_S = 30.0  # a listing is repeated after this long: new objects appear in any hour
-SCOPES = 64  # whose listing is remembered as well
-MANIFESTS = 20_000  # kept in memory at most
-NAMED = 3  # foreign keys that a note names
+REMEMBERED_S = 30.0  # then list again: new objects can appear in any hour
+SCOPES = 64  # scopes whose listing is also remembered
+MANIFESTS = 20_000  # in memory, at most
+NAMED = 3  # unknown keys named in a note
 
 
 class Lister:
-    """Lists one dataset; safe for many threads. `list_scope` costs a request a 1,000 objects and place."""
+    """Lists one dataset; thread-safe. A listing takes one request per 1,000 objects, account, and region."""
 
     def __init__(
         self,
-        store: Store,
+        store: ObjectStore,
         location: Location,
         *,
         concurrency: int = 16,
@@ -51,35 +51,35 @@ class Lister:
         self._concurrency = concurrency
         self._clock = clock
         self._lock = threading.Lock()
-        self._spans: dict[Span, tuple[float, list[Listed]]] = {}
-        self._places: tuple[float, list[tuple[Kind, str, str]]] | None = None
-        self._scopes: dict[Scope, tuple[list[list[Listed]], Listing]] = {}
+        self._spans: dict[Span, tuple[float, list[ListedObject]]] = {}
+        self._places: tuple[float, list[tuple[LogFormat, str, str]]] | None = None
+        self._scopes: dict[Scope, tuple[list[list[ListedObject]], Listing]] = {}
         self._manifests: dict[tuple[str, str], Manifest] = {}
 
     def list_scope(self, scope: Scope, *, fresh: bool = False) -> Listing:
-        """What must be read for the scope; `fresh` lists anew what was listed a moment ago."""
-        wanted = list(spans(self.location, scope, self.places(fresh=fresh)))
-        found = self._listed(wanted, fresh)
+        """Return the objects to read for the scope; `fresh` ignores remembered listings."""
+        key_ranges = list(spans(self.location, scope, self.places(fresh=fresh)))
+        listed = self._listed(key_ranges, fresh)
         with self._lock:
             known = self._scopes.get(scope)
-        if known and len(known[0]) == len(found) and all(map(operator.is_, known[0], found)):
+        if known and len(known[0]) == len(listed) and all(map(operator.is_, known[0], listed)):
             return known[1]
-        sources, compacted, foreign = self._sorted(found)
+        sources, compacted, foreign = self._sorted(listed)
         with ThreadPoolExecutor(self._concurrency, "list") as pool:
             read = list(pool.map(self._manifest, compacted.items()))
         notes = [*_foreign_note(foreign), *(note for _, _, note in read if note)]
-        parts = [part for found, _, _ in read for part in found]
+        parts = [part for parts_of_hour, _, _ in read for part in parts_of_hour]
         covered = frozenset().union(*(manifest.sources for _, manifest, _ in read))
         rest = tuple(obj for obj in sources if (obj.key, obj.etag) not in covered)
         listing = Listing(self.location, scope, tuple(parts), rest, len(sources) - len(rest), tuple(notes))
         with self._lock:
-            self._scopes[scope] = (found, listing)
+            self._scopes[scope] = (listed, listing)
             while len(self._scopes) > SCOPES:
                 self._scopes.pop(next(iter(self._scopes)))
         return listing
 
     def glance(self, scope: Scope) -> Listing | None:
-        """What must be read for the scope, where it was listed a moment ago; costs nothing."""
+        """Return the listing of the scope if it is remembered, without any request; else None."""
         known = self._places
         if not known or known[0] <= self._clock() - REMEMBERED_S:
             return None
@@ -87,14 +87,14 @@ class Lister:
             return None
         return self.list_scope(scope)
 
-    def places(self, *, fresh: bool = False) -> list[tuple[Kind, str, str]]:
-        """Every (kind, account, region) that has objects; the kinds by arrival with empty names."""
+    def places(self, *, fresh: bool = False) -> list[tuple[LogFormat, str, str]]:
+        """Return every (format, account, region) with objects; empty strings for formats by arrival."""
         known = self._places
         if known and not fresh and known[0] > self._clock() - REMEMBERED_S:
             return known[1]
         prefix = self.location.prefix
         top = self.store.folders(prefix)
-        found = [(kind, "", "") for kind in BY_ARRIVAL if kind.value in top or _has_years(kind, top)]
+        places = [(kind, "", "") for kind in BY_ARRIVAL if kind.value in top or _has_years(kind, top)]
         above = [(kind, f"{prefix}{kind}/") for kind in PLACED if kind.value in top]
         with ThreadPoolExecutor(self._concurrency, "list") as pool:
             accounts = [
@@ -105,87 +105,93 @@ class Lister:
                 for name in names
                 if name.startswith("account=")
             ]
-            regions = pool.map(lambda one: self.store.folders(f"{one[1]}{one[2]}/"), accounts)
+            regions = pool.map(lambda account: self.store.folders(f"{account[1]}{account[2]}/"), accounts)
             for (kind, _, account), names in zip(accounts, regions, strict=True):
-                found += [
+                places += [
                     (kind, account.removeprefix("account="), name.removeprefix("region="))
                     for name in names
                     if name.startswith("region=")
                 ]
-        self._places = (self._clock(), found)
-        return found
+        self._places = (self._clock(), places)
+        return places
 
-    def _listed(self, wanted: list[Span], fresh: bool) -> list[list[Listed]]:
-        """The objects of each run of keys: the very same list where nothing was listed anew."""
-        known = {} if fresh else {span: found for span in wanted if (found := self._known(span)) is not None}
-        if new := [span for span in wanted if span not in known]:
+    def _listed(self, key_ranges: list[Span], fresh: bool) -> list[list[ListedObject]]:
+        """Return the objects of each key range; a remembered list is returned as the same object."""
+        known = (
+            {}
+            if fresh
+            else {span: objects for span in key_ranges if (objects := self._known(span)) is not None}
+        )
+        if new := [span for span in key_ranges if span not in known]:
             with ThreadPoolExecutor(self._concurrency, "list") as pool:
                 known |= zip(new, pool.map(self._list, new), strict=True)
-        return [known[span] for span in wanted]
+        return [known[span] for span in key_ranges]
 
-    def _known(self, span: Span) -> list[Listed] | None:
-        """What was listed a moment ago, also as a piece of a longer run."""
+    def _known(self, span: Span) -> list[ListedObject] | None:
+        """Return the remembered objects of the key range, also as part of a longer one; else None."""
         with self._lock:
             now = self._clock()
-            self._spans = {one: old for one, old in self._spans.items() if old[0] > now - REMEMBERED_S}
+            self._spans = {
+                listed: entry for listed, entry in self._spans.items() if entry[0] > now - REMEMBERED_S
+            }
             if span in self._spans:
                 return self._spans[span][1]
-            for longer, (at, found) in self._spans.items():
+            for longer, (at, objects) in self._spans.items():
                 if longer.holds(span):
-                    first = bisect_right(found, span.after, key=_key)
-                    piece = found[first : bisect_left(found, span.before, key=_key)]
+                    first = bisect_right(objects, span.after, key=_key)
+                    piece = objects[first : bisect_left(objects, span.before, key=_key)]
                     self._spans[span] = (at, piece)
                     return piece
         return None
 
-    def _list(self, span: Span) -> list[Listed]:
-        found = sorted(self.store.list(span.prefix, span.after, span.before), key=_key)
+    def _list(self, span: Span) -> list[ListedObject]:
+        objects = sorted(self.store.list(span.prefix, span.after, span.before), key=_key)
         with self._lock:
-            self._spans[span] = (self._clock(), found)
-        return found
+            self._spans[span] = (self._clock(), objects)
+        return objects
 
     def _sorted(
-        self, lists: list[list[Listed]]
-    ) -> tuple[list[LogObject], dict[Partition, tuple[Listed, frozenset[str]]], list[str]]:
-        """Sources, the manifests with the names beside them, and the keys that are not ours."""
+        self, lists: list[list[ListedObject]]
+    ) -> tuple[list[LogObject], dict[Partition, tuple[ListedObject, frozenset[str]]], list[str]]:
+        """Split into source objects, manifests with the names beside them, and keys outside the layout."""
         sources: list[LogObject] = []
-        manifests: dict[Partition, Listed] = {}
+        manifests: dict[Partition, ListedObject] = {}
         beside: dict[Partition, set[str]] = {}
         foreign: list[str] = []
-        for one in chain.from_iterable(lists):
-            parsed = parse(self.location, one.key)
-            if not one.size:  # a folder's marker, or nothing to read
+        for listed in chain.from_iterable(lists):
+            parsed = parse(self.location, listed.key)
+            if not listed.size:  # a folder marker, or an empty object
                 continue
             if not parsed:
-                foreign.append(one.key)
+                foreign.append(listed.key)
                 continue
             kind, partition, name = parsed
-            if kind is not Kind.COMPACTED:
-                sources.append(LogObject(one.key, one.size, one.etag, kind, partition))
+            if kind is not LogFormat.COMPACTED:
+                sources.append(LogObject(listed.key, listed.size, listed.etag, kind, partition))
             elif name == MANIFEST:
-                manifests[partition] = one
+                manifests[partition] = listed
             else:
                 beside.setdefault(partition, set()).add(name)
-        return (
-            sources,
-            {place: (one, frozenset(beside.get(place, ()))) for place, one in manifests.items()},
-            foreign,
-        )
+        with_names = {
+            partition: (listed, frozenset(beside.get(partition, ())))
+            for partition, listed in manifests.items()
+        }
+        return sources, with_names, foreign
 
     def _manifest(
-        self, found: tuple[Partition, tuple[Listed, frozenset[str]]]
+        self, entry: tuple[Partition, tuple[ListedObject, frozenset[str]]]
     ) -> tuple[list[Part], Manifest, str]:
-        """Parts, manifest, and a note. What of it cannot be honoured counts as not compacted."""
-        partition, (listed, beside) = found
+        """Return parts, manifest, and a note; an unreadable manifest or a missing part is left out."""
+        partition, (listed, beside) = entry
         try:
             manifest = self._read(listed)
         except SlipwayError as error:
             return [], Manifest(), f"{error} {error.hint}"
         manifest = manifest.present(beside)
-        where = folder(self.location, Kind.COMPACTED, partition)
+        where = folder(self.location, LogFormat.COMPACTED, partition)
         return parts_of(manifest, where, partition), manifest, ""
 
-    def _read(self, listed: Listed) -> Manifest:
+    def _read(self, listed: ListedObject) -> Manifest:
         key = (listed.key, listed.etag)
         with self._lock:
             if key in self._manifests:
@@ -200,16 +206,16 @@ class Lister:
         return manifest
 
 
-def _key(listed: Listed) -> str:
+def _key(listed: ListedObject) -> str:
     return listed.key
 
 
-def _has_years(kind: Kind, folders: list[str]) -> bool:
-    return kind is Kind.OLDER and any(name.isdigit() and len(name) == 4 for name in folders)
+def _has_years(kind: LogFormat, folders: list[str]) -> bool:
+    return kind is LogFormat.OLDER and any(name.isdigit() and len(name) == 4 for name in folders)
 
 
 def _foreign_note(keys: list[str]) -> list[str]:
     if not keys:
         return []
     named = ", ".join(keys[:NAMED]) + (", …" if len(keys) > NAMED else "")
-    return [f"{len(keys)} objects are not part of the log layout and were passed over: {named}"]
+    return [f"Skipped objects that are not part of the log layout: {len(keys)} ({named})"]

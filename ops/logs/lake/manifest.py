@@ -1,7 +1,7 @@
-"""What was compacted: one small object an hour that names the Parquet parts and the sources they hold.
+"""The manifest of a compacted hour: a small object that names the Parquet parts and their sources.
 
-Writing the manifest is the switch: before it the hour is read from its sources, after it from its parts.
-A source that came later, or was written anew since, is in no part and is read beside them.
+Writing the manifest is the switch: before it, the hour is read from its sources; after it, from its parts.
+A source that arrived or changed later is in no part, and is read in addition to the parts.
 """
 
 import json
@@ -9,27 +9,27 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ops.errors import SlipwayError
-from ops.logs.lake.layout import MANIFEST, Kind, LogObject, Part, Partition
+from ops.logs.lake.layout import MANIFEST, LogFormat, LogObject, Part, Partition
 
 VERSION = 1
 
 
 class ManifestUnreadable(SlipwayError):
-    """A manifest that is not one of ours, or of a later version."""
+    """The manifest is not valid, or was written by a later version of Slipway."""
 
 
 @dataclass(frozen=True)
 class MadePart:
-    """A part: its name beside the manifest, its size and rows, its sources as (key, etag).
+    """A part as the manifest names it: name, size, rows, and sources as (key, etag).
 
-    Of parts that were made together one names the sources.
+    Of parts that were made together, only one names the sources.
     """
 
     name: str
     size: int
     rows: int
     source_bytes: int
-    kind: Kind
+    kind: LogFormat
     sources: frozenset[tuple[str, str]]
 
 
@@ -48,9 +48,10 @@ class Manifest:
         return (obj.key, obj.etag) in self.sources
 
     def present(self, there: Collection[str]) -> "Manifest":
-        """Without the parts that are gone: `there` names what lies beside it.
+        """Return the manifest without missing parts; `there` are the names of the objects beside it.
 
-        Parts of one folder were made together, hold their sources together, and fall together.
+        Parts in one folder were made together and hold their sources together: if one is missing, all are
+        left out.
         """
         gone = {_together(part.name) for part in self.parts if part.name not in there}
         return Manifest(tuple(part for part in self.parts if _together(part.name) not in gone))
@@ -75,31 +76,31 @@ def _together(name: str) -> str:
 
 
 def manifest_from_json(body: bytes, where: str) -> Manifest:
-    """Raises ManifestUnreadable, which names `where`."""
+    """Parse a manifest; `where` is its address for error messages. Raises ManifestUnreadable."""
     try:
         document = json.loads(body)
         if document["version"] != VERSION:
             raise ManifestUnreadable(
-                f"{where} is of version {document['version']}, this Slipway reads {VERSION}.",
-                hint="Use the Slipway that wrote it, or delete it: the sources are still there.",
+                f"Cannot read {where}: its version is {document['version']}, not {VERSION}.",
+                hint="Use the version of Slipway that wrote it, or delete it: the sources still exist.",
             )
         return Manifest(
             tuple(
                 MadePart(
-                    str(one["name"]),
-                    int(one["size"]),
-                    int(one["rows"]),
-                    int(one["source_bytes"]),
-                    Kind(one["kind"]),
-                    frozenset((str(key), str(etag)) for key, etag in one["sources"]),
+                    str(part["name"]),
+                    int(part["size"]),
+                    int(part["rows"]),
+                    int(part["source_bytes"]),
+                    LogFormat(part["kind"]),
+                    frozenset((str(key), str(etag)) for key, etag in part["sources"]),
                 )
-                for one in document["parts"]
+                for part in document["parts"]
             )
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ManifestUnreadable(
-            f"{where} is not a manifest: {error!r}.",
-            hint="Delete it: the sources are still there, and are read instead.",
+            f"Cannot read {where}: it is not a valid manifest ({error!r}).",
+            hint="Delete it: the sources still exist and are read instead.",
         ) from error
 
 

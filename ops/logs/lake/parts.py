@@ -1,6 +1,7 @@
-"""Events → one Parquet part: doubles dropped, template and level added, sorted by group, template and time.
+"""Write events as one Parquet part: duplicates dropped, pattern and level added, sorted.
 
-A part says in its own metadata of which sources it was made, so that one file is all there is to keep right.
+The part's metadata names its sources, so that no second file has to be kept consistent with it. The column
+`pattern` is stored under its former name `template`: parts are read by every version of Slipway.
 """
 
 import json
@@ -16,56 +17,57 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ops.logs.lake.buffers import Positions
-from ops.logs.lake.patterns import levels, templates
+from ops.logs.lake.layout import OLD_PATTERN_NAME as PATTERN
+from ops.logs.lake.patterns import levels_of, patterns_of
 
-ROW_GROUP = 122_880  # rows: DuckDB's own row group, so that each is one unit of work
+ROW_GROUP = 122_880  # rows: the size of DuckDB's own row groups, so that each is one unit of work
 NOTES = b"slipway"
-CODED = ("account", "region", "log_group", "log_stream", "template", "level")
-ADDED = ("template", "level")
+CODED = ("account", "region", "log_group", "log_stream", PATTERN, "level")
+ADDED = (PATTERN, "level")
 IDENTITY = ("account", "region", "log_group", "log_stream", "id")
 
 
 @dataclass(frozen=True)
 class PartFacts:
-    """What a part says of itself: its sources as (key, etag), and the parts whose doubles it leaves out."""
+    """A part's metadata: its sources as (key, etag), and the parts whose events it leaves out (`needs`)."""
 
     sources: frozenset[tuple[str, str]]
     rows: int = 0
     needs: frozenset[str] = field(default=frozenset())
     notes: tuple[str, ...] = ()
-    templates: int = 0  # distinct ones
+    pattern_count: int = 0
 
     def to_json(self) -> bytes:
-        """Without what the footer says itself."""
+        """Return the facts without those in the Parquet footer."""
         facts: dict[str, object] = {
             "sources": sorted(self.sources),
             "needs": sorted(self.needs),
             "notes": self.notes,
         }
-        facts["templates"] = self.templates
+        facts["templates"] = self.pattern_count
         return json.dumps(facts).encode()
 
 
 @dataclass(frozen=True)
 class Extent:
-    """What a part's footer says of all its events: account and region where there is but one."""
+    """The range of a part's events, from its footer; account and region only if all events share them."""
 
     first: datetime
     last: datetime
     account: str | None
     region: str | None
-    templates: int
+    pattern_count: int
 
 
 def finish(events: pa.Table) -> pa.Table:
-    """The events by group, template and time, in the order they had where these are equal; with levels.
+    """Add pattern and level, and sort by log group, pattern, and time (stable).
 
-    What is alike lies together: that is smaller, and a search for a kind of message reads less.
+    Similar events are adjacent: the file is smaller, and a search for a pattern reads less of it.
     """
     messages = events["message"].chunks or [pa.array([], pa.string())]
-    masked = templates(*messages)
+    masked = patterns_of(*messages)
     columns = {name: _one(events[name]) for name in events.column_names if name != "message"}
-    columns |= {"message": _together(messages), "template": masked, "level": levels(masked)}
+    columns |= {"message": _together(messages), PATTERN: masked, "level": levels_of(masked)}
     for name in CODED:
         if not pa.types.is_dictionary(columns[name].type):
             columns[name] = columns[name].dictionary_encode()
@@ -78,7 +80,7 @@ def finish(events: pa.Table) -> pa.Table:
 
 
 def _together(messages: list[pa.Array]) -> pa.Array:
-    """Messages in one piece; what is `picked` stays so, without a look at the values."""
+    """Return the messages as one array; dictionaries from `picked` are joined without decoding."""
     if not pa.types.is_dictionary(messages[0].type):
         return pa.concat_arrays(messages)
     sizes = [len(chunk.dictionary) for chunk in messages]
@@ -90,7 +92,7 @@ def _together(messages: list[pa.Array]) -> pa.Array:
 
 
 def _order(kinds: Positions, times: Positions) -> Positions:
-    """The rows by kind, then time, then as they are: sorted as one number each where that has room for it."""
+    """Return the row order by pattern, then time (stable): sorted as one integer per row if that fits."""
     rows = len(kinds)
     if not rows:
         return np.zeros(0, np.int64)
@@ -103,15 +105,15 @@ def _order(kinds: Positions, times: Positions) -> Positions:
 
 
 def _ranks(column: pa.DictionaryArray) -> Positions:
-    """The place of each row's value among all in order."""
+    """Return the rank of each row's value."""
     ranks = pc.rank(column.dictionary, tiebreaker="dense").to_numpy().astype(np.int64)
-    found: Positions = ranks[column.indices.to_numpy()]
-    return found
+    rank_of_rows: Positions = ranks[column.indices.to_numpy()]
+    return rank_of_rows
 
 
 def write_part(events: pa.Table, facts: PartFacts, path: Path) -> None:
-    """Writes finished events, and with them the facts."""
-    facts = replace(facts, templates=len(_one(events["template"]).dictionary))
+    """Write the events from `finish`, with the facts as metadata."""
+    facts = replace(facts, pattern_count=len(_one(events[PATTERN]).dictionary))
     with pq.ParquetWriter(
         path,
         events.schema,
@@ -128,7 +130,7 @@ def write_part(events: pa.Table, facts: PartFacts, path: Path) -> None:
 
 
 def read_facts(path: Path) -> PartFacts | None:
-    """What the part says of itself; None for a file that is not a whole part."""
+    """Read the part's metadata; None if the file is not a complete part."""
     try:
         footer = pq.read_metadata(path)
         facts = json.loads((footer.metadata or {})[NOTES])
@@ -144,7 +146,7 @@ def read_facts(path: Path) -> PartFacts | None:
 
 
 def read_extent(path: Path) -> Extent | None:
-    """How far the part's events reach; None for one without events, and for what is not a whole part."""
+    """Read the range of the part's events; None if it has no events or is not a complete part."""
     try:
         footer = pq.read_metadata(path)
         facts = json.loads((footer.metadata or {})[NOTES])
@@ -168,17 +170,17 @@ def read_extent(path: Path) -> Extent | None:
 
 
 def _bounds(columns: list[pq.ColumnChunkMetaData]) -> tuple[Any, Any]:
-    """The least and the greatest value; ValueError where that is not known."""
-    found = [column.statistics for column in columns]
-    if not all(one and one.has_min_max and not one.null_count for one in found):
+    """Return the smallest and the largest value. Raises ValueError if the statistics do not have them."""
+    statistics = [column.statistics for column in columns]
+    if not all(entry and entry.has_min_max and not entry.null_count for entry in statistics):
         raise ValueError
-    return min(one.min for one in found), max(one.max for one in found)
+    return min(entry.min for entry in statistics), max(entry.max for entry in statistics)
 
 
-def without_doubles(events: pa.Table, others: Iterable[Path] = ()) -> tuple[pa.Table, frozenset[Path]]:
-    """The events without those that are there twice, or in one of the parts `others`; and which of these.
+def drop_duplicates(events: pa.Table, others: Iterable[Path] = ()) -> tuple[pa.Table, frozenset[Path]]:
+    """Drop events that occur twice or are in one of the parts `others`; also return those parts.
 
-    Events without an id cannot be told from their twins, and all stay.
+    Events without an ID cannot be distinguished from duplicates, so all of them stay.
     """
     ids = _one(events["id"])
     if ids.null_count == len(ids):
@@ -210,7 +212,7 @@ def without_doubles(events: pa.Table, others: Iterable[Path] = ()) -> tuple[pa.T
 
 
 def _repeated(ids: pa.Array) -> pa.Array:
-    """Which rows have an id that another row has too."""
+    """Flag the rows whose ID occurs in another row."""
     coded = ids.dictionary_encode()
     if len(coded.dictionary) + ids.null_count == len(ids):
         return pa.repeat(pa.scalar(False), len(ids))
@@ -224,5 +226,5 @@ def _identities(events: pa.Table) -> Iterable[tuple[str, ...]]:
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
-    """A column in one piece."""
+    """Return the column as one array."""
     return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)

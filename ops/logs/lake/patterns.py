@@ -1,8 +1,8 @@
-"""Templates: a message with what varies masked, and the level that it tells.
+"""Message patterns: a message with its variable parts masked as `*`, and the level of the message.
 
-A word (a run of letters, digits and underscores) that is a hexadecimal number with a digit becomes `*`; in
-any other word each run of digits does. So `req-3f2a took 17ms` becomes `req-* took *ms`. Nothing else is
-touched: whatever stands in a template between two stars stands so in the message (`pattern` builds on it).
+A word (letters, digits, underscores) that is a hexadecimal number with a digit becomes `*`; in any other
+word, each run of digits does. `req-3f2a took 17ms` becomes `req-* took *ms`. Nothing else changes: text
+between two stars of a pattern is in the message unchanged (`ops.logs.search.message_filter` relies on it).
 """
 
 import re
@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from ops.logs.lake.buffers import Flags, Positions, as_text, parts_of, pieces, translated, without
 
 MASK = "*"
-# RE2 and Python agree on it; RE2 takes linear time, Python's own engine may not.
+# RE2 and Python's `re` agree on this expression. RE2 runs in linear time; `re` may not.
 MASKED = r"\b[0-9a-fA-F]*[0-9][0-9a-fA-F]*\b|[0-9]+"
-# The first of these words near a message's beginning tells its level.
+# The first of these words near the start of a message is its level.
 LEVEL_WORDS = {
     "FATAL": ("fatal", "critical", "emerg", "panic"),
     "ERROR": ("error", "err", "severe"),
@@ -28,11 +28,11 @@ LEVEL_WORDS = {
 }
 LEVEL_OF = {word: level for level, words in LEVEL_WORDS.items() for word in words}
 LEVEL = rf"(?:^|[^0-9A-Za-z_])(?i:(?P<word>{'|'.join(LEVEL_OF)}))(?:[^0-9A-Za-z_]|$)"
-LEVEL_HEAD = 200  # characters in which it is looked for
+LEVEL_HEAD = 200  # characters at the start of the message in which the level is searched
 _SKELETON = bytes.maketrans(b"123456789", b"000000000")
 _LETTERS = string.ascii_letters
 _HEX_LETTER, _DIGIT, _OTHER = 1, 2, 4
-_KIND = bytes(  # of the characters of words; 0 for others
+_KIND = bytes(  # class of each character of a word; 0 for all others
     _DIGIT * (48 <= n <= 57)
     or _HEX_LETTER * (n in b"abcdefABCDEF")
     or _OTHER * (n == 95 or chr(n) in _LETTERS)
@@ -40,17 +40,17 @@ _KIND = bytes(  # of the characters of words; 0 for others
 )
 
 
-def template_of(message: str) -> str:
-    """The template of one message."""
+def pattern_of(message: str) -> str:
+    """Return the pattern of one message."""
     array = pa.array([message], pa.string())
-    return str(templates(array).to_pylist()[0])
+    return str(patterns_of(array).to_pylist()[0])
 
 
-def templates(*messages: pa.Array) -> pa.DictionaryArray:
-    """The messages' templates, dictionary encoded; of messages as they are, or as `buffers.picked` has them.
+def patterns_of(*messages: pa.Array) -> pa.DictionaryArray:
+    """Return the pattern of each message, dictionary encoded; messages may come from `buffers.picked`.
 
-    Messages that differ in digits only share a skeleton, and only skeletons are masked: every digit is as
-    good as 0 to it.
+    Messages that differ only in digits share a skeleton (each digit replaced by 0), and only distinct
+    skeletons are masked.
     """
     skeletons = pa.concat_arrays([_skeletons(chunk) for chunk in messages])
     masked = _masked(skeletons.dictionary).dictionary_encode()
@@ -65,25 +65,25 @@ def _skeletons(messages: pa.Array) -> pa.DictionaryArray:
     if not pa.types.is_dictionary(messages.type):
         data, borders = parts_of(messages)
         return pieces(translated(data, _SKELETON), borders).dictionary_encode()
-    # With what lies between them: that is much the same everywhere, and cheaper to look up than to leave out.
+    # The text between messages is encoded too: it rarely varies, and encoding it is cheaper than skipping it.
     data, borders = parts_of(messages.dictionary)
     numbers = messages.indices.to_numpy()
     borders = np.column_stack((borders[numbers], borders[numbers + 1])).ravel()
-    found = pieces(translated(data, _SKELETON), borders).dictionary_encode()
-    return pa.DictionaryArray.from_arrays(found.indices.to_numpy()[::2], found.dictionary)
+    coded = pieces(translated(data, _SKELETON), borders).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(coded.indices.to_numpy()[::2], coded.dictionary)
 
 
-def levels(templates: pa.DictionaryArray) -> pa.DictionaryArray:
-    """The level of each template; a level is never masked, so the template tells it."""
-    head = pc.utf8_slice_codeunits(templates.dictionary, 0, LEVEL_HEAD)
+def levels_of(patterns: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Return the level of each pattern. Masking never changes a level, so the pattern is enough."""
+    head = pc.utf8_slice_codeunits(patterns.dictionary, 0, LEVEL_HEAD)
     words = pc.utf8_lower(pc.struct_field(pc.extract_regex(head, LEVEL), "word"))
     known = pc.index_in(words, pa.array(LEVEL_OF))
     level = pa.array(LEVEL_OF.values()).take(known).dictionary_encode()
-    return pa.DictionaryArray.from_arrays(level.indices.take(templates.indices), level.dictionary)
+    return pa.DictionaryArray.from_arrays(level.indices.take(patterns.indices), level.dictionary)
 
 
 def masked_by_rule(message: str) -> str:
-    """What `template_of` answers, in plain Python: the rule to read and to test against."""
+    """Return the same as `pattern_of`, in plain Python: the rule to read and to test against."""
 
     def word(match: re.Match[str]) -> str:
         text = match.group()
@@ -95,15 +95,15 @@ def masked_by_rule(message: str) -> str:
 
 
 def _masked(values: pa.Array) -> pa.Array:
-    """Each value with its words masked; the rule as `masked_by_rule` has it, for all bytes at once."""
+    """Mask the words of each value by the rule of `masked_by_rule`, for all bytes at once."""
     data, borders = parts_of(values)
     kinds = translated(data, _KIND)
     starts, ends = _runs(kinds > 0, borders)
     in_word = np.bitwise_or.reduceat(kinds, starts) if len(starts) else kinds[:0]
-    numbers = (in_word & (_OTHER | _DIGIT)) == _DIGIT  # words that are hexadecimal numbers
+    numbers = (in_word & (_OTHER | _DIGIT)) == _DIGIT  # hexadecimal numbers
     inside = np.zeros(len(data) + 1, np.int8)
     inside[starts[numbers]] = 1
-    inside[ends[numbers]] -= 1  # a word that begins at once where another value's has ended adds up to 0
+    inside[ends[numbers]] -= 1  # adds up to 0 where the next value's word starts immediately
     taken = np.cumsum(inside[:-1], dtype=np.int8) > 0
     starts, ends = _runs(taken | (kinds == _DIGIT), borders)
     data = data.copy()
@@ -113,7 +113,7 @@ def _masked(values: pa.Array) -> pa.Array:
 
 
 def _runs(flags: Flags, borders: Positions) -> tuple[Positions, Positions]:
-    """Where runs of flagged bytes begin and end; a border ends one as well."""
+    """Return the starts and ends of runs of flagged bytes; a border ends a run as well."""
     padded = np.zeros(len(flags) + 2, bool)
     padded[1:-1] = flags
     changes = np.flatnonzero(padded[1:] != padded[:-1])
@@ -124,5 +124,5 @@ def _runs(flags: Flags, borders: Positions) -> tuple[Positions, Positions]:
 
 def _merged(first: Positions, second: Positions) -> Positions:
     both = np.concatenate((first, second))
-    both.sort(kind="stable")  # of two that are in order that is quick
+    both.sort(kind="stable")  # fast for two sorted runs
     return both

@@ -1,7 +1,7 @@
-"""An object's bytes → its events, exactly, for every format, whatever is wrong with them.
+"""Parse an object's bytes into events, for every format, even if the object is damaged.
 
-What cannot be read is told in a note; the rest is returned. The quick way for objects without fault is
-`stock`; this is the way that is always right.
+Everything readable is returned, and a note reports the rest. `ops.logs.engines.duckdb_readers` is the fast
+path for valid objects; these readers are always exact.
 """
 
 import json
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from ops.logs.lake.buffers import is_utf8
 from ops.logs.lake.gzipped import inflate, is_gzip, members
-from ops.logs.lake.layout import UNKNOWN, Kind, Partition
+from ops.logs.lake.layout import UNKNOWN, LogFormat, Partition
 from ops.logs.lake.raw_lines import Lines, begins_with_event, parse_lines
 
 EVENTS = pa.schema(
@@ -27,31 +27,33 @@ EVENTS = pa.schema(
         ("id", pa.string()),
     ]
 )
-AT_ONCE_BYTES = 4 << 20  # of text that is parsed at once
-FILTER_NAME = "slipway-"  # a subscription is named so, with its region after it
+AT_ONCE_BYTES = 4 << 20  # of text parsed at a time
+FILTER_NAME = "slipway-"  # prefix of the name of a subscription filter; the region follows
+
+DAMAGED = "The file is truncated or damaged; everything before that point is shown."
 
 Row = tuple[str, str, str, str, int, str, str | None]
 
 
 @dataclass(frozen=True)
-class Read:
-    """Events of one object, and what was wrong with it, in words."""
+class ObjectEvents:
+    """The events of one object, and notes about what could not be read."""
 
     events: pa.Table
     notes: tuple[str, ...] = ()
 
 
-def read_object(kind: Kind, data: bytes, partition: Partition, name: str) -> Read:
-    """The events of an object; `name` is what notes call it. Never raises for what is in the data."""
+def read_object(kind: LogFormat, data: bytes, partition: Partition, name: str) -> ObjectEvents:
+    """Return the events of an object; `name` identifies it in notes. Never raises for invalid data."""
     notes: list[str] = []
     reader: Callable[[bytes, Partition, list[str]], pa.Table] = {
-        Kind.RAW: _raw,
-        Kind.OLDER: _older,
-        Kind.JSON: _json,
-        Kind.CLOUDWATCH: _cloudwatch,
+        LogFormat.RAW: _raw,
+        LogFormat.OLDER: _older,
+        LogFormat.JSON: _json,
+        LogFormat.CLOUDWATCH: _cloudwatch,
     }[kind]
     events = reader(data, partition, notes)
-    return Read(events, tuple(f"{name}: {note}" for note in notes))
+    return ObjectEvents(events, tuple(f"{name}: {note}" for note in notes))
 
 
 def _raw(data: bytes, partition: Partition, notes: list[str]) -> pa.Table:
@@ -65,18 +67,20 @@ def _older(data: bytes, partition: Partition, notes: list[str]) -> pa.Table:
 def _lines(data: bytes, partition: Partition, notes: list[str], *, escaped: bool) -> pa.Table:
     lines = parse_lines(_text(data, notes), escaped=escaped)
     if lines.lost_bytes:
-        notes.append(f"{lines.lost_bytes} bytes before the first event are no event, and were left out.")
+        notes.append(f"Skipped bytes before the first event: {lines.lost_bytes}.")
     return _events(lines, partition).cast(EVENTS)
 
 
-def read_lines(kind: Kind, contents: Iterable[bytes], partition: Partition) -> pa.Table:
-    """The events of faultless (`faultless`) raw objects of one place, some at once: much the quickest way."""
-    tables = [_events(parse_lines(data, escaped=kind is Kind.RAW), partition) for data in _together(contents)]
+def read_lines(kind: LogFormat, contents: Iterable[bytes], partition: Partition) -> pa.Table:
+    """Return the events of valid (`is_well_formed`) raw objects of one partition: the fastest path."""
+    tables = [
+        _events(parse_lines(data, escaped=kind is LogFormat.RAW), partition) for data in _together(contents)
+    ]
     return pa.concat_tables(tables)
 
 
 def _together(contents: Iterable[bytes]) -> Iterator[bytes]:
-    """The contents joined, as many as a parse is quickest for: more would not stay near the processor."""
+    """Join the contents into blocks that fit the CPU cache, so that parsing is fastest."""
     waiting: list[bytes] = []
     for text in contents:
         waiting += [text] if text.endswith(b"\n") or not text else [text, b"\n"]
@@ -86,8 +90,8 @@ def _together(contents: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join(waiting)
 
 
-def faultless(content: bytes) -> bool:
-    """Whether raw lines are UTF-8 and begin with an event."""
+def is_well_formed(content: bytes) -> bool:
+    """Return whether raw lines are UTF-8 and start with an event."""
     return not content or (begins_with_event(content) and is_utf8(content))
 
 
@@ -112,22 +116,22 @@ def _json(data: bytes, partition: Partition, notes: list[str]) -> pa.Table:
         if not line.strip():
             continue
         try:
-            one = json.loads(line)
+            event = json.loads(line)
             rows.append(
                 (
-                    str(one["account"]),
-                    str(one["region"]),
-                    str(one["group"]),
-                    str(one["stream"]),
-                    int(one["timestamp"]),
-                    _clean(str(one["message"])),
-                    None if one.get("id") is None else str(one["id"]),
+                    str(event["account"]),
+                    str(event["region"]),
+                    str(event["group"]),
+                    str(event["stream"]),
+                    int(event["timestamp"]),
+                    _clean(str(event["message"])),
+                    None if event.get("id") is None else str(event["id"]),
                 )
             )
         except (ValueError, KeyError, TypeError):
             wrong += 1
     if wrong:
-        notes.append(f"{wrong} lines are not events in JSON, and were left out.")
+        notes.append(f"Skipped lines that are not events in JSON: {wrong}.")
     return _table(rows)
 
 
@@ -142,7 +146,7 @@ def _cloudwatch(data: bytes, partition: Partition, notes: list[str]) -> pa.Table
         except (ValueError, KeyError, TypeError, AttributeError):
             wrong += 1
     if wrong:
-        notes.append(f"{wrong} records are not from a subscription, and were left out.")
+        notes.append(f"Skipped records that are not from a subscription filter: {wrong}.")
     return _table(rows)
 
 
@@ -156,18 +160,18 @@ def _record(document: Any) -> list[Row]:
 
 
 def region_of(filters: list[str]) -> str:
-    """The region that a record's subscription names."""
-    found = [name.removeprefix(FILTER_NAME) for name in filters if str(name).startswith(FILTER_NAME)]
-    return found[0] if found else UNKNOWN
+    """Return the region in the name of a record's subscription filter."""
+    regions = [name.removeprefix(FILTER_NAME) for name in filters if str(name).startswith(FILTER_NAME)]
+    return regions[0] if regions else UNKNOWN
 
 
 def _documents(data: bytes, notes: list[str]) -> Iterator[Any]:
-    """The JSON documents of concatenated gzip members, or of plain text."""
+    """Yield the JSON documents of concatenated gzip members, or of plain text."""
     contents = members(data) if is_gzip(data) else iter([(data, True)])
     for content, whole in contents:
         if not whole:
-            notes.append("it is cut off or damaged; what is before that is shown.")
-        if is_gzip(content):  # Firehose's own compression around the records'
+            notes.append(DAMAGED)
+        if is_gzip(content):  # compressed by Firehose in addition to CloudWatch Logs
             yield from _documents(content, notes)
             continue
         yield from _decoded(content.decode("utf-8", "replace"), notes)
@@ -182,24 +186,24 @@ def _decoded(text: str, notes: list[str]) -> Iterator[Any]:
         try:
             document, position = decoder.raw_decode(text, position)
         except ValueError:
-            notes.append(f"{len(text) - position} characters are not JSON, and were left out.")
+            notes.append(f"Skipped characters that are not JSON: {len(text) - position}.")
             return
         yield document
 
 
 def _text(data: bytes, notes: list[str]) -> bytes:
-    """The content as valid UTF-8."""
+    """Return the decompressed content as valid UTF-8."""
     content, whole = inflate(data)
     if not whole:
-        notes.append("it is cut off or damaged; what is before that is shown.")
+        notes.append(DAMAGED)
     if not is_utf8(content):
-        notes.append("it is not all UTF-8; what is not is shown as �.")
+        notes.append("Some of it is not UTF-8 and is shown as �.")
         return content.decode("utf-8", "replace").encode()
     return content
 
 
 def _clean(text: str) -> str:
-    """Lone surrogates, which JSON can spell and UTF-8 cannot, as �."""
+    """Replace lone surrogates, which JSON can express and UTF-8 cannot, with �."""
     return text.encode("utf-8", "replace").decode() if not text.isascii() else text
 
 

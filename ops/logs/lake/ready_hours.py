@@ -1,5 +1,8 @@
-"""Which parts hold an hour's fresh objects, remembered for a moment: a search asks a dozen times, many
-search at once, and looking for files is what they would wait for each other with."""
+"""Remember for a short time which cached parts hold an hour's objects.
+
+A search runs a dozen queries, and many users search at once: without this, each query would look for the
+files again.
+"""
 
 import threading
 import time
@@ -9,15 +12,15 @@ from pathlib import Path
 
 from ops.logs.lake.layout import Partition
 
-READY_S = 30.0  # then the files are looked for again; `cache.SPARED_S`, for which they stay, is longer
-MOST_OBJECTS = 100_000  # of the hours that are remembered, some 10 MB
+READY_S = 30.0  # shorter than `cache.SPARED_S`, for which the cache keeps the files
+MOST_OBJECTS = 100_000  # in all remembered hours: about 10 MB
 
-Names = frozenset[tuple[str, str]]  # key and ETag of objects
+Names = frozenset[tuple[str, str]]  # keys and ETags of objects
 
 
 @dataclass(frozen=True)
 class Ready:
-    """The parts that hold just these fresh objects, where the `given` parts are read as well."""
+    """The parts that hold exactly the `fresh` objects when the `given` parts are read as well."""
 
     fresh: Names
     given: frozenset[str]
@@ -26,7 +29,7 @@ class Ready:
 
 
 class ReadyHours:
-    """Safe for many threads."""
+    """The remembered hours; thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -34,7 +37,7 @@ class ReadyHours:
         self._hours: dict[Partition, tuple[float, Ready]] = {}
 
     def get(self, partition: Partition, fresh: Names, given: frozenset[str]) -> Ready | None:
-        """What was found a moment ago for the very same objects and given parts."""
+        """Return the parts remembered for exactly these objects and given parts, else None."""
         at, ready = self._hours.get(partition, (0.0, None))
         if ready and (ready.fresh, ready.given) == (fresh, given) and at > self._clock() - READY_S:
             return ready
@@ -54,7 +57,7 @@ class ReadyHours:
                 self._hours.clear()
 
     def forget_lost(self, is_whole: Callable[[Path], bool]) -> bool:
-        """Forgets the hours of which a part is no longer as it was; whether there were any."""
+        """Forget the hours with a missing or changed part, and return whether there were any."""
         with self._lock:
             lost = [key for key, (_, ready) in self._hours.items() if not all(map(is_whole, ready.parts))]
             for partition in lost:

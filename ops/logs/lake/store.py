@@ -1,4 +1,4 @@
-"""Where a dataset's objects are kept: a bucket, or a copy of one in a folder of this machine."""
+"""The storage of a dataset's objects: an S3 bucket, or a local copy of one."""
 
 import hashlib
 import os
@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from ops.aws.s3.objects import Listed
+from ops.aws.s3.objects import ListedObject
 from ops.errors import Conflict, NotFound
 
 
-class Store(Protocol):
-    """What `ops.aws.s3.objects.Bucket` can do; errors and orders as it says."""
+class ObjectStore(Protocol):
+    """The operations of `ops.aws.s3.objects.Bucket`, with the same errors and sort order."""
 
     name: str
 
     def folders(self, prefix: str) -> list[str]: ...
-    def list(self, prefix: str, after: str = "", before: str = "") -> Iterator[Listed]: ...
+    def list(self, prefix: str, after: str = "", before: str = "") -> Iterator[ListedObject]: ...
     def read(self, key: str, etag: str = "") -> bytes: ...
     def fetch(self, key: str, etag: str, path: Path) -> None: ...
     def put(self, key: str, body: bytes) -> None: ...
@@ -28,7 +28,7 @@ class Store(Protocol):
 
 
 class Folder:
-    """A bucket's copy in a folder, for instance of `aws s3 sync`; its files are read in place."""
+    """A local copy of a bucket, for example from `aws s3 sync`; its files are read in place."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -40,17 +40,17 @@ class Folder:
         except FileNotFoundError:
             return []
 
-    def list(self, prefix: str, after: str = "", before: str = "") -> Iterator[Listed]:
+    def list(self, prefix: str, after: str = "", before: str = "") -> Iterator[ListedObject]:
         for path in sorted(self._below(prefix)):
             key = path.relative_to(self.root).as_posix()
             if key > after and (not before or key < before):
-                yield Listed(key, path.stat().st_size, _etag(path))
+                yield ListedObject(key, path.stat().st_size, _etag(path))
 
     def read(self, key: str, etag: str = "") -> bytes:
-        return self._found(key, etag).read_bytes()
+        return self._existing(key, etag).read_bytes()
 
     def fetch(self, key: str, etag: str, path: Path) -> None:
-        shutil.copyfile(self._found(key, etag), path)
+        shutil.copyfile(self._existing(key, etag), path)
 
     def put(self, key: str, body: bytes) -> None:
         path = self.root / key
@@ -60,10 +60,10 @@ class Folder:
         half.replace(path)
 
     def replace(self, key: str, body: bytes, etag: str) -> None:
-        """Of two processes at the same instant the later one wins: a folder is one user's copy."""
+        """Replace the file as `Bucket.replace` does, but not atomically: the copy has a single user."""
         path = self.root / key
         if (_etag(path) if path.is_file() else "") != etag:
-            raise Conflict(f"{path} was written anew since it was read.", hint="Do it again.")
+            raise Conflict(f"{path} has changed since it was read.", hint="Retry.")
         self.put(key, body)
 
     def upload(self, path: Path, key: str) -> None:
@@ -79,12 +79,12 @@ class Folder:
         for folder, _, names in os.walk(self.root / prefix):
             yield from (Path(folder, name) for name in names if not name.startswith("."))
 
-    def _found(self, key: str, etag: str) -> Path:
+    def _existing(self, key: str, etag: str) -> Path:
         path = self.root / key
         if not path.is_file():
-            raise NotFound(f"{path} does not exist any more.", hint="Search again.")
+            raise NotFound(f"{path} no longer exists.", hint="Refresh the search.")
         if etag and _etag(path) != etag:
-            raise Conflict(f"{path} was written anew since it was listed.", hint="Search again.")
+            raise Conflict(f"{path} has changed since it was listed.", hint="Refresh the search.")
         return path
 
 

@@ -1,4 +1,4 @@
-"""What page, command line and notebooks ask of an engine about a search: each question one function."""
+"""The queries that pages, commands, and notebooks run for a search: one function each."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,27 +16,27 @@ from ops.logs.search.model import Filter, Search
 from ops.logs.search.sql import FACETS, Statement
 
 WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 604800)
-AT_ONCE_BYTES = 16 << 20  # of objects as they lie: so few are read at once, however many hours they are
+AT_ONCE_BYTES = 16 << 20  # of compressed objects that one query reads, whatever the number of hours
 BARS = 80  # of a histogram, at most
 AROUND = 10  # lines of context before and after
-AROUND_SPANS = (timedelta(minutes=1), HOUR, 24 * HOUR)  # looked through until there are enough
+AROUND_SPANS = (timedelta(minutes=1), HOUR, 24 * HOUR)  # searched in this order until there is enough context
 FACET_VALUES = 12
-TEMPLATES = 500
+PATTERNS = 500
 MILLISECOND = timedelta(milliseconds=1)
 
 
-class Engine(Protocol):
-    """What answers a query over `events` in a scope."""
+class QueryEngine(Protocol):
+    """An engine that runs a query over `events` in a scope."""
 
     name: str
-    masks: bool  # knows `masked_events` (see `statements`), and reads narrow scopes for less than wide
+    has_patterns: bool  # offers `masked_events` (see `sql`), and a narrower scope costs less
 
     def query(self, scope: Scope, sql: str, parameters: Mapping[str, Any]) -> pa.Table: ...
 
 
 @runtime_checkable
 class Scanning(Protocol):
-    """An engine that reads less where it is told what the events it looks for hold."""
+    """An engine that reads less if it knows texts that the events in question contain."""
 
     def query_holding(
         self, scope: Scope, sql: str, parameters: Mapping[str, Any], needles: Sequence[str]
@@ -45,14 +45,14 @@ class Scanning(Protocol):
 
 @runtime_checkable
 class Glancing(Protocol):
-    """An engine that may know already how much it would read."""
+    """An engine that may remember how much it would read."""
 
     def glance(self, scope: Scope) -> Listing | None: ...
 
 
 @dataclass(frozen=True)
-class Event:
-    """One event. `key` finds it again: it is made of all that the event is."""
+class LogEvent:
+    """One log event; `key` identifies it."""
 
     account: str
     region: str
@@ -61,7 +61,7 @@ class Event:
     ts: datetime
     message: str
     id: str | None = None
-    template: str | None = None
+    pattern: str | None = None
     level: str | None = None
 
     @property
@@ -72,15 +72,15 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Count:
+class ValueCount:
     value: str
     events: int
 
 
-def events_of(table: pa.Table) -> list[Event]:
-    """The rows of a table with the columns of `events`."""
+def events_of(table: pa.Table) -> list[LogEvent]:
+    """Return the rows of a table with the columns of `events`."""
     return [
-        Event(
+        LogEvent(
             row["account"],
             row["region"],
             row["log_group"],
@@ -88,36 +88,36 @@ def events_of(table: pa.Table) -> list[Event]:
             row["ts"].replace(tzinfo=UTC),
             row["message"],
             row["id"],
-            row["template"],
+            row["pattern"],
             row["level"],
         )
         for row in table.to_pylist()
     ]
 
 
-def newest(engine: Engine, search: Search, limit: int) -> list[Event]:
-    """The newest events first: on this machine piece by piece backwards, until there are enough."""
-    found: list[Event] = []
+def newest(engine: QueryEngine, search: Search, limit: int) -> list[LogEvent]:
+    """Return the newest events, newest first; on DuckDB, read backwards in steps until there are enough."""
+    events: list[LogEvent] = []
     end, hours = search.scope.end, 1
     known = engine.glance(search.scope) if isinstance(engine, Glancing) else None
-    while end > search.scope.start and len(found) < limit:
+    while end > search.scope.start and len(events) < limit:
         start = min(_back(search.scope, end, hours), _while_small(known, search.scope, end))
-        scope = replace(search.scope, start=start, end=end) if engine.masks else None
+        scope = replace(search.scope, start=start, end=end) if engine.has_patterns else None
         part = replace(search, scope=scope or search.scope)
-        statement = statements.newest(part, limit - len(found), marked=engine.masks)
-        found += events_of(_ask(engine, part.scope, statement))
+        statement = statements.newest(part, limit - len(events), has_patterns=engine.has_patterns)
+        events += events_of(_run(engine, part.scope, statement))
         end = part.scope.start
-        hours = _hours_for(limit - len(found), len(found), search.scope.end - end, hours)
-    return found
+        hours = _hours_for(limit - len(events), len(events), search.scope.end - end, hours)
+    return events
 
 
 def _back(scope: Scope, end: datetime, hours: int) -> datetime:
-    """So many hours before, begun at a full one."""
+    """Return the full hour that many hours before `end`, but not before the scope."""
     return max(scope.start, hour_of(end - timedelta(microseconds=1)) - (hours - 1) * HOUR)
 
 
 def _while_small(known: Listing | None, scope: Scope, end: datetime) -> datetime:
-    """The beginning of the hours before `end` that hold too little to be worth several questions."""
+    """Return the start of the hours before `end` that are small enough to read with one query."""
     if known is None:
         return end
     sizes: Counter[datetime] = Counter()
@@ -133,15 +133,15 @@ def _while_small(known: Listing | None, scope: Scope, end: datetime) -> datetime
     return scope.start
 
 
-def _hours_for(wanted: int, found: int, seen: timedelta, before: int) -> int:
-    """In how many the wanted ones are, if as dense as those found; at most four times as many as before."""
+def _hours_for(missing: int, found: int, searched: timedelta, before: int) -> int:
+    """Estimate the hours that hold the missing events, from those found; at most four times `before`."""
     if not found:
         return 4 * before
-    return max(1, min(4 * before, ceil(1.2 * wanted * (seen / HOUR) / found)))
+    return max(1, min(4 * before, ceil(1.2 * missing * (searched / HOUR) / found)))
 
 
-def older(engine: Engine, search: Search, shown: list[Event], limit: int) -> list[Event]:
-    """The next events after those that are shown: what came before the last of them."""
+def older(engine: QueryEngine, search: Search, shown: list[LogEvent], limit: int) -> list[LogEvent]:
+    """Return the next older events after those that are shown."""
     if not shown:
         return newest(engine, search, limit)
     last = shown[-1].ts
@@ -149,87 +149,96 @@ def older(engine: Engine, search: Search, shown: list[Event], limit: int) -> lis
     if last + MILLISECOND <= search.scope.start:
         return []
     narrower = replace(search, scope=replace(search.scope, end=min(search.scope.end, last + MILLISECOND)))
-    found = newest(engine, narrower, limit + len(same))
+    events = newest(engine, narrower, limit + len(same))
     for event in same:
-        if event in found:
-            found.remove(event)  # one for one: equal events are events of their own
-    return found[:limit]
+        if event in events:
+            events.remove(event)  # remove one per shown event: equal events are distinct
+    return events[:limit]
 
 
-def count(engine: Engine, search: Search) -> int:
-    return int(_ask(engine, search.scope, statements.total(search, marked=engine.masks))["events"][0].as_py())
+def count(engine: QueryEngine, search: Search) -> int:
+    return int(
+        _run(engine, search.scope, statements.total(search, has_patterns=engine.has_patterns))["events"][
+            0
+        ].as_py()
+    )
 
 
 def width_for(scope: Scope) -> timedelta:
-    """The width of a histogram's intervals: round, and at most BARS of them."""
+    """Return the interval of a histogram: the smallest of WIDTHS_S with at most BARS intervals."""
     span = (scope.end - scope.start).total_seconds()
     fitting = (seconds for seconds in WIDTHS_S if span / seconds <= BARS)
     return timedelta(seconds=next(fitting, WIDTHS_S[-1]))
 
 
-def histogram(engine: Engine, search: Search) -> pa.Table:
-    """Columns `time` (the interval's beginning, UTC), `level`, `events`; empty intervals are left out."""
-    return _ask(
-        engine, search.scope, statements.histogram(search, width_for(search.scope), marked=engine.masks)
+def histogram(engine: QueryEngine, search: Search) -> pa.Table:
+    """Count events by `time` (start of the interval, UTC) and `level`; empty intervals are left out."""
+    return _run(
+        engine,
+        search.scope,
+        statements.histogram(search, width_for(search.scope), has_patterns=engine.has_patterns),
     )
 
 
-def facets(engine: Engine, search: Search) -> dict[str, list[Count]]:
-    """The most frequent values of each field."""
+def facets(engine: QueryEngine, search: Search) -> dict[str, list[ValueCount]]:
+    """Return the most frequent values of each field."""
     return {name: _facet(engine, search, name) for name in FACETS}
 
 
-def _facet(engine: Engine, search: Search, name: str) -> list[Count]:
-    table = _ask(engine, search.scope, statements.facet(search, name, FACET_VALUES, marked=engine.masks))
-    return [Count(row["value"] or "", row["events"]) for row in table.to_pylist()]
+def _facet(engine: QueryEngine, search: Search, name: str) -> list[ValueCount]:
+    table = _run(
+        engine, search.scope, statements.facet(search, name, FACET_VALUES, has_patterns=engine.has_patterns)
+    )
+    return [ValueCount(row["value"] or "", row["events"]) for row in table.to_pylist()]
 
 
-def templates(engine: Engine, search: Search) -> pa.Table:
-    """Kinds of message in the range and in as long a time before it: what is new, what is rising."""
+def patterns(engine: QueryEngine, search: Search) -> pa.Table:
+    """Count events by message pattern in the range and in the previous period of the same length."""
     scope = search.scope
     wider = replace(search, scope=replace(scope, start=scope.start - (scope.end - scope.start)))
-    return _ask(engine, wider.scope, statements.templates(wider, scope.start, TEMPLATES, marked=engine.masks))
+    statement = statements.patterns(wider, scope.start, PATTERNS, has_patterns=engine.has_patterns)
+    return _run(engine, wider.scope, statement)
 
 
-def around(engine: Engine, event: Event, lines: int = AROUND) -> list[Event]:
-    """The event with the lines around it in its stream, oldest first."""
-    before: list[Event] = []
-    after: list[Event] = []
+def around(engine: QueryEngine, event: LogEvent, lines: int = AROUND) -> list[LogEvent]:
+    """Return the event with the lines around it in its log stream, oldest first."""
+    before: list[LogEvent] = []
+    after: list[LogEvent] = []
     for span in AROUND_SPANS:
-        found = _in_stream(engine, event, event.ts - span, event.ts + span)
-        at = next((n for n, one in enumerate(found) if one.key == event.key), None)
+        events = _in_stream(engine, event, event.ts - span, event.ts + span)
+        at = next((n for n, other in enumerate(events) if other.key == event.key), None)
         if at is None:
             return [event]
-        before, after = found[max(0, at - lines) : at], found[at + 1 : at + 1 + lines]
+        before, after = events[max(0, at - lines) : at], events[at + 1 : at + 1 + lines]
         if len(before) == len(after) == lines:
             break
     return [*before, event, *after]
 
 
-def find(engine: Engine, key: str, within: Search) -> Event | None:
-    """The event of that key, wherever the search looks; None where it is not there any more."""
+def find(engine: QueryEngine, key: str, within: Search) -> LogEvent | None:
+    """Return the event with that key, or None if it is no longer in the logs."""
     milliseconds = key.partition("-")[0]
     if not milliseconds.isdigit() or len(milliseconds) > 14:
         return None
     ts = datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
     scope = replace(within.scope, start=ts, end=ts + MILLISECOND)
-    return next((one for one in newest(engine, Search(scope), 10_000) if one.key == key), None)
+    return next((event for event in newest(engine, Search(scope), 10_000) if event.key == key), None)
 
 
-def _in_stream(engine: Engine, event: Event, start: datetime, end: datetime) -> list[Event]:
-    """Oldest first, at most as many as are worth showing on both sides."""
+def _in_stream(engine: QueryEngine, event: LogEvent, start: datetime, end: datetime) -> list[LogEvent]:
+    """Return the events of the log stream in the time range, oldest first, limited on both sides."""
     exact = (Filter("group", event.group), Filter("stream", event.stream))
     place = {"accounts": (event.account,), "regions": (event.region,)}
     until = Search(Scope(start, event.ts + MILLISECOND, **place), filters=exact)
     since = Search(Scope(event.ts + MILLISECOND, end, **place), filters=exact)
-    statement = statements.oldest(since, AROUND, marked=engine.masks)
+    statement = statements.oldest(since, AROUND, has_patterns=engine.has_patterns)
     return [
         *reversed(newest(engine, until, 50 * AROUND)),
-        *events_of(_ask(engine, since.scope, statement)),
+        *events_of(_run(engine, since.scope, statement)),
     ]
 
 
-def _ask(engine: Engine, scope: Scope, statement: Statement) -> pa.Table:
+def _run(engine: QueryEngine, scope: Scope, statement: Statement) -> pa.Table:
     if statement.needles and isinstance(engine, Scanning):
         return engine.query_holding(scope, statement.sql, statement.parameters, statement.needles)
     return engine.query(scope, statement.sql, statement.parameters)

@@ -1,20 +1,21 @@
-"""What is searched for, as data: the page, the command line and notebooks make it, the engines run it."""
+"""A search as data: pages, commands, and notebooks create it, and the query engines run it."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from ops.logs.lake.layout import Scope
+from ops.logs.lake.layout import OLD_PATTERN_NAME, Scope
 
 Operator = Literal["=", "glob", "<", "<=", ">", ">="]
-FIELDS = ("account", "region", "group", "stream", "level", "template", "id")
+FIELDS = ("account", "region", "group", "stream", "level", "pattern", "id")
+FIELD_ALIASES = {OLD_PATTERN_NAME: "pattern"}  # former names, which saved links and queries still use
 LEVELS = ("FATAL", "ERROR", "WARN", "INFO", "DEBUG", "TRACE")
 
 
 @dataclass(frozen=True)
 class Term:
-    """Text that the message holds, or a regular expression (RE2) that matches somewhere in it."""
+    """A text that the message contains, or a regular expression (RE2) that matches in it."""
 
-    pattern: str
+    text: str
     kind: Literal["text", "regex"] = "text"
     negated: bool = False
     case_sensitive: bool = False
@@ -22,9 +23,9 @@ class Term:
 
 @dataclass(frozen=True)
 class Filter:
-    """A condition on one field: one of FIELDS, or `$.path` in a message that is JSON.
+    """A condition on one field: one of FIELDS, or `$.path` in a JSON message.
 
-    `<` and its like compare as numbers where both sides are numbers, else as text.
+    `<`, `<=`, `>`, and `>=` compare numbers if both sides are numbers, else text.
     """
 
     field: str
@@ -35,8 +36,10 @@ class Filter:
 
 @dataclass(frozen=True)
 class Search:
-    """Events in the scope that meet every term and every filter. Filters on one field with `=` or `glob`,
-    not negated, are alternatives of each other."""
+    """The events in the scope that match every term and every filter.
+
+    Filters on the same field with `=` or `glob` that are not negated are alternatives.
+    """
 
     scope: Scope
     terms: tuple[Term, ...] = ()

@@ -1,4 +1,4 @@
-"""Results as files: CSV that no spreadsheet takes for formulas, and Parquet. Pure."""
+"""Write results as CSV, safe to open in a spreadsheet, and as Parquet. Pure."""
 
 import csv
 import io
@@ -9,21 +9,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-# A cell that begins so is run as a formula: OWASP, CSV Injection.
+# Spreadsheets run a cell that starts with one of these as a formula: OWASP, CSV Injection.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def to_csv(table: pa.Table) -> str:
-    """The table as CSV with a header; a text that a spreadsheet would run gets an apostrophe before it."""
+    """Return the table as CSV with a header; a text that looks like a formula gets a leading apostrophe."""
     output = io.StringIO(newline="")
-    writer = csv.writer(output)  # RFC 4180: lines end in CR LF, and a lone CR is quoted
+    writer = csv.writer(output)  # RFC 4180: lines end with CR LF, and a lone CR is quoted
     writer.writerow([safe_cell(name) for name in table.column_names])
     writer.writerows(csv_rows(table))
     return output.getvalue()
 
 
 def csv_rows(table: pa.Table) -> Iterable[list[Any]]:
-    """The table's rows as cells for a CSV writer."""
+    """Yield the table's rows as cells for a CSV writer."""
     for batch in table.to_batches(max_chunksize=10_000):
         columns = [column.to_pylist() for column in batch.columns]
         for row in zip(*columns, strict=True):
@@ -31,7 +31,7 @@ def csv_rows(table: pa.Table) -> Iterable[list[Any]]:
 
 
 def safe_cell(cell: Any) -> Any:
-    """Texts that look like formulas quoted, times in ISO 8601, numbers and the rest as they are."""
+    """Return the cell for CSV: texts that look like formulas escaped, times in ISO 8601, others unchanged."""
     if isinstance(cell, str):
         return f"'{cell}" if cell.startswith(FORMULA) else cell
     if isinstance(cell, datetime):

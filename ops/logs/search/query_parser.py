@@ -1,6 +1,6 @@
-"""The search bar's language: words, "phrases", /regular expressions/, field filters, and `-` for not.
+"""The language of the search bar: words, "phrases", /regular expressions/, field filters, and `-` for not.
 
-Pure: text → terms and filters, and back. A mistake is a QueryError at its place.
+Pure: parses text into terms and filters, and back. A mistake is a QueryError with its position.
 """
 
 import difflib
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ops.errors import QueryError
-from ops.logs.search.model import FIELDS, LEVELS, Filter, Term
+from ops.logs.search.model import FIELD_ALIASES, FIELDS, LEVELS, Filter, Term
 
 LEVEL_NAMES = {
     **{level: level for level in LEVELS},
@@ -28,15 +28,15 @@ _CLOSING = {'"': "quotation mark", "/": "slash"}
 
 
 @dataclass(frozen=True)
-class Query:
-    """What a search bar's text means: every term and every filter holds."""
+class ParsedQuery:
+    """The terms and filters of a search bar's text."""
 
     terms: tuple[Term, ...] = ()
     filters: tuple[Filter, ...] = ()
 
 
-def parse(text: str) -> Query:
-    """The meaning of a search bar's text. Raises QueryError at the place of a mistake."""
+def parse(text: str) -> ParsedQuery:
+    """Parse the text of a search bar. Raises QueryError with the position of a mistake."""
     terms: list[Term] = []
     filters: list[Filter] = []
     scanner = _Scanner(text)
@@ -46,23 +46,23 @@ def parse(text: str) -> Query:
             terms.append(part)
         else:
             filters.append(part)
-    return Query(tuple(terms), tuple(filters))
+    return ParsedQuery(tuple(terms), tuple(filters))
 
 
-def text_of(query: Query) -> str:
-    """A text that `parse` turns into just this query."""
+def text_of(query: ParsedQuery) -> str:
+    """Return a text that `parse` turns into exactly this query."""
     return " ".join([*map(_filter_text, query.filters), *map(_term_text, query.terms)])
 
 
 class _Scanner:
-    """Reads one text from left to right; `place` is where it stands."""
+    """Reads one text from left to right; `place` is the current position."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.place = 0
 
     def skip_space(self) -> bool:
-        """Whether anything is left."""
+        """Skip white space, and return whether any text is left."""
         while self.place < len(self.text) and self.text[self.place].isspace():
             self.place += 1
         return self.place < len(self.text)
@@ -81,7 +81,8 @@ class _Scanner:
         if self.text[self.place] in _CLOSING:
             return self._delimited(negated)
         if match := _FIELD.match(self.text, self.place):
-            if (field := match[1].lower()) in FIELDS:
+            field = match[1].lower()
+            if (field := FIELD_ALIASES.get(field, field)) in FIELDS:
                 return self._filter(field, match, negated)
             if field.startswith("$"):
                 return self._filter(match[1], match, negated)
@@ -89,33 +90,30 @@ class _Scanner:
         return Term(self._bare(), negated=negated)
 
     def _refuse_slip(self, match: re.Match[str]) -> None:
-        """`levl:error` is a slip of the hand; `java.io:` or `http://` are words of a log."""
+        """Reject `levl:error`, which is a typo; accept `java.io:` and `http://`, which are words of a log."""
         near = difflib.get_close_matches(match[1].lower(), FIELDS, 1, 0.75)
         follows = self.text[match.end() : match.end() + 1]
         if near and follows.strip() and follows != "/":
             raise self.fail(
                 f"There is no field {match[1]!r}",
                 match.start(),
-                f'Did you mean {near[0]}: ? To search for the text, put it in quotes: "{match[0]}…".',
+                f'Did you mean {near[0]}? To search for the text, put it in quotation marks: "{match[0]}…".',
             )
 
     def _delimited(self, negated: bool) -> Term:
         start = self.place
         delimiter = self.text[start]
-        pattern = self._until(delimiter)
+        text = self._until(delimiter)
         flags = self._flags(start)
         if delimiter == '"':
-            if not pattern:
-                raise self.fail(
-                    "The phrase is empty", start, "Write what to search for between the quotation marks."
-                )
-            return Term(pattern, "text", negated, "c" in flags)
-        self._check_regex(pattern, start)
-        return Term(pattern, "regex", negated, "c" in flags)
+            if not text:
+                raise self.fail("The phrase is empty", start, "Enter a text between the quotation marks.")
+            return Term(text, "text", negated, "c" in flags)
+        self._check_regex(text, start)
+        return Term(text, "regex", negated, "c" in flags)
 
     def _until(self, delimiter: str) -> str:
-        """The text up to the closing delimiter; a backslash before it, or before a backslash in a phrase,
-        takes its meaning away."""
+        """Read up to the closing delimiter; a backslash escapes it, and in a phrase also a backslash."""
         start = self.place
         pieces: list[str] = []
         self.place += 1
@@ -133,31 +131,29 @@ class _Scanner:
                 pieces.append(character)
                 self.place += 1
         name = _CLOSING[delimiter]
-        raise self.fail(f"The closing {name} is missing", start, f"Add {delimiter} where it ends.")
+        raise self.fail(f"The closing {name} is missing", start, f"Add the closing {delimiter}.")
 
     def _flags(self, start: int) -> str:
         flags = self._bare()
         if flags not in ("", "c", "i"):
             raise self.fail(
-                f"{flags!r} follows the end of {self.text[start : self.place - len(flags)]}",
+                f"Unexpected {flags!r} after {self.text[start : self.place - len(flags)]}",
                 self.place - len(flags),
-                "Leave a space between two terms; only c (case matters) may follow directly.",
+                "Put a space between two terms; only the flag c (case-sensitive) can follow directly.",
             )
         return flags
 
-    def _check_regex(self, pattern: str, start: int) -> None:
-        if not pattern:
-            raise self.fail(
-                "The regular expression is empty", start, "Write what to search for between the slashes."
-            )
+    def _check_regex(self, regex: str, start: int) -> None:
+        if not regex:
+            raise self.fail("The regular expression is empty", start, "Enter one between the slashes.")
         try:
-            pc.match_substring_regex(pa.array([""]), pattern)
+            pc.match_substring_regex(pa.array([""]), regex)
         except pa.ArrowInvalid as error:
             reason = str(error).removeprefix("Invalid regular expression: ")
             raise self.fail(
-                f"The regular expression cannot be read: {reason}",
+                f"The regular expression is not valid: {reason}",
                 start,
-                "The syntax is RE2's: no look-around, no back references.",
+                "Use RE2 syntax, without lookaround and backreferences.",
             ) from error
 
     def _bare(self) -> str:
@@ -174,18 +170,18 @@ class _Scanner:
         quoted = self.text.startswith('"', start)
         value = self._until('"') if quoted else self._bare()
         if quoted and self.place < len(self.text) and not self.text[self.place].isspace():
-            raise self.fail("Something follows the end of the value", self.place, "Leave a space after it.")
+            raise self.fail("Unexpected text after the value", self.place, "Put a space after the value.")
         if not value and not quoted:
             raise self.fail(
                 f"{match[0]} has no value",
                 match.start(),
-                f'Write one directly after it, as in {_example(field)}, or {field}:"" for the empty one.',
+                f'Add a value, as in {_example(field)}, or use {field}:"" for an empty value.',
             )
         if operator in ("<", "<=", ">", ">=") and not field.startswith("$"):
             raise self.fail(
-                f"{field} cannot be compared by size",
+                f"{field} does not support {operator}",
                 start - len(operator),
-                "Only fields of JSON messages can, for instance $.status:>=500.",
+                "Use it with fields of JSON messages, for example $.status:>=500.",
             )
         if field == "level":
             value = self._level(value, start)
@@ -195,9 +191,7 @@ class _Scanner:
     def _level(self, value: str, start: int) -> str:
         if level := LEVEL_NAMES.get(value.upper()):
             return level
-        raise self.fail(
-            f"There is no level {value!r}", start, f"Levels are {', '.join(map(str.lower, LEVELS))}."
-        )
+        raise self.fail(f"There is no level {value!r}", start, f"Use {', '.join(map(str.lower, LEVELS))}.")
 
 
 def _example(field: str) -> str:
@@ -213,31 +207,31 @@ def _term_text(term: Term) -> str:
     sign = "-" if term.negated else ""
     flag = "c" if term.case_sensitive else ""
     if term.kind == "regex":
-        return f"{sign}/{_slashes_escaped(term.pattern)}/{flag}"
-    if not flag and parses_as(term.pattern, Query((Term(term.pattern),))):
-        return sign + term.pattern
-    return f"{sign}{_quoted(term.pattern)}{flag}"
+        return f"{sign}/{_slashes_escaped(term.text)}/{flag}"
+    if not flag and parses_as(term.text, ParsedQuery((Term(term.text),))):
+        return sign + term.text
+    return f"{sign}{_quoted(term.text)}{flag}"
 
 
-def _slashes_escaped(pattern: str) -> str:
-    """Every slash that no backslash stands before gets one."""
-    return re.sub(r"(\\.)|/", lambda match: match[1] or r"\/", pattern, flags=re.DOTALL)
+def _slashes_escaped(regex: str) -> str:
+    """Escape every slash that is not escaped yet."""
+    return re.sub(r"(\\.)|/", lambda match: match[1] or r"\/", regex, flags=re.DOTALL)
 
 
-def _filter_text(one: Filter) -> str:
-    sign = "-" if one.negated else ""
-    if one.operator == "glob":
-        return f"{sign}{one.field}:{one.value}"
-    operator = "" if one.operator == "=" else one.operator
-    value = one.value.lower() if one.field == "level" else one.value
-    plain = f"{one.field}:{operator}{value}"
-    if value and parses_as(plain, Query((), (Filter(one.field, one.value, one.operator),))):
+def _filter_text(filter_: Filter) -> str:
+    sign = "-" if filter_.negated else ""
+    if filter_.operator == "glob":
+        return f"{sign}{filter_.field}:{filter_.value}"
+    operator = "" if filter_.operator == "=" else filter_.operator
+    value = filter_.value.lower() if filter_.field == "level" else filter_.value
+    plain = f"{filter_.field}:{operator}{value}"
+    if value and parses_as(plain, ParsedQuery((), (Filter(filter_.field, filter_.value, filter_.operator),))):
         return sign + plain
-    return f"{sign}{one.field}:{operator}{_quoted(value)}"
+    return f"{sign}{filter_.field}:{operator}{_quoted(value)}"
 
 
-def parses_as(text: str, query: Query) -> bool:
-    """Whether the text means just this."""
+def parses_as(text: str, query: ParsedQuery) -> bool:
+    """Return whether the text means exactly this query."""
     try:
         return parse(text) == query
     except QueryError:

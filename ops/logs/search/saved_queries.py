@@ -1,4 +1,4 @@
-"""Saved queries: SQL files with a header, read and checked. Values are bound to `$parameters`, never pasted.
+"""Saved queries: SQL files with a header. Values are bound to `$parameters`, never put into the SQL text.
 
     -- title: Errors over time
     -- description: Events of level ERROR and FATAL, by interval.
@@ -6,7 +6,7 @@
     -- chart: line time errors log_group
     SELECT …
 
-A chart is `line`, `area` or `bar`, then the columns of x, y and, optionally, colour.
+A chart is `line`, `area`, or `bar`, followed by the columns for x, y, and optionally color.
 """
 
 import re
@@ -22,6 +22,7 @@ Value = str | int | float
 
 TYPES: dict[str, type] = {"text": str, "integer": int, "number": float}
 CHARTS = ("line", "area", "bar")
+ALIASES = {"top_templates": "top_patterns", "new_templates": "new_patterns"}  # former names
 
 _HEADER = re.compile(r"--\s*(title|description|parameter|chart):\s*(.*)")
 _PARAMETER = re.compile(r"([a-z_][a-z0-9_]*)\s+(text|integer|number)\s*=\s*(.*?)(?:\s+--\s+(.*))?")
@@ -29,7 +30,7 @@ _PARAMETER = re.compile(r"([a-z_][a-z0-9_]*)\s+(text|integer|number)\s*=\s*(.*?)
 
 @dataclass(frozen=True)
 class Parameter:
-    """A `$name` of the query, with what is bound where the user gives nothing."""
+    """A `$name` of the query and its default value."""
 
     name: str
     type: str
@@ -39,17 +40,17 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Chart:
-    """How the result is drawn: columns by name."""
+    """The chart of a result: its kind, and the columns for its axes and color."""
 
     kind: str
     x: str
     y: str
-    colour: str = ""
+    color: str = ""
 
 
 @dataclass(frozen=True)
 class SavedQuery:
-    """One file: `name` is the file's, without the ending."""
+    """A saved query; `name` is the file name without its suffix."""
 
     name: str
     title: str
@@ -59,19 +60,19 @@ class SavedQuery:
     chart: Chart | None = None
 
     def bound(self, given: Mapping[str, object]) -> dict[str, Value]:
-        """A value for every parameter: the given one in its type, else its default. Raises InputError."""
+        """Return a value for every parameter: the given one, converted, or the default. Raises InputError."""
         known = {parameter.name: parameter for parameter in self.parameters}
         if unknown := [name for name in given if name not in known]:
             raise InputError(
                 f"{self.title} has no parameter {unknown[0]!r}.",
                 field=unknown[0],
-                hint=f"It has: {', '.join(known) or 'none'}.",
+                hint=f"Its parameters are: {', '.join(known)}." if known else "It has no parameters.",
             )
         return {name: _value(parameter, given.get(name)) for name, parameter in known.items()}
 
 
 def parse_query(name: str, text: str) -> SavedQuery:
-    """The query that a file holds. Raises QueryError at the line of a mistake."""
+    """Parse the text of a query file. Raises QueryError with the line of a mistake."""
     headers, parameters, chart = {}, [], None
     for number, line in enumerate(text.splitlines(), 1):
         match = _HEADER.fullmatch(line.strip())
@@ -96,40 +97,41 @@ def parse_query(name: str, text: str) -> SavedQuery:
 
 
 def load_queries(folders: Iterable[Path]) -> tuple[list[SavedQuery], list[SlipwayError]]:
-    """All queries by title; one in a later folder replaces its namesake. What cannot be read is returned
-    as errors beside the rest."""
-    found: dict[str, SavedQuery] = {}
+    """Return all queries, sorted by title, and the errors of files that cannot be read.
+
+    A query in a later folder replaces one of the same name.
+    """
+    queries: dict[str, SavedQuery] = {}
     errors: list[SlipwayError] = []
     for path in (path for folder in folders for path in sorted(folder.glob("*.sql"))):
         try:
-            found[path.stem] = parse_query(path.stem, path.read_text("utf-8"))
+            queries[path.stem] = parse_query(path.stem, path.read_text("utf-8"))
         except QueryError as error:
             errors.append(InputError(f"{path.name}: {error}", hint=error.hint, detail=error.marked))
         except (OSError, UnicodeDecodeError) as error:
             errors.append(
-                InputError(f"{path.name} cannot be read.", hint="Save it as UTF-8.", detail=str(error))
+                InputError(f"Cannot read {path.name}.", hint="Save it as UTF-8.", detail=str(error))
             )
-    return sorted(found.values(), key=lambda query: query.title), errors
+    return sorted(queries.values(), key=lambda query: query.title), errors
 
 
 def find_query(queries: Iterable[SavedQuery], name: str) -> SavedQuery:
-    """The query of that name. Raises NotFound."""
-    queries = list(queries)
-    for query in queries:
-        if query.name == name:
-            return query
-    names = ", ".join(query.name for query in queries)
-    raise NotFound(f"There is no saved query {name!r}.", hint=f"There are: {names}.")
+    """Return the query of that name, or of that former name. Raises NotFound."""
+    by_name = {query.name: query for query in queries}
+    query = by_name.get(name) or by_name.get(ALIASES.get(name, ""))
+    if query is None:
+        raise NotFound(f"There is no saved query {name!r}.", hint=f"Saved queries: {', '.join(by_name)}.")
+    return query
 
 
 def _parameter(text: str, whole: str, line: int) -> Parameter:
     match = _PARAMETER.fullmatch(text.strip())
     if not match:
         raise QueryError(
-            f"Line {line} is no parameter.",
+            f"The parameter in line {line} is not valid.",
             text=whole,
             line=line,
-            hint="Write: -- parameter: name text|integer|number = default -- what it is",
+            hint="Use: -- parameter: name text|integer|number = default -- description",
         )
     declared = Parameter(match[1], match[2], "", match[4] or "")
     try:
@@ -142,10 +144,10 @@ def _chart(text: str, whole: str, line: int) -> Chart:
     kind, *columns = text.split()
     if kind not in CHARTS or not 2 <= len(columns) <= 3:
         raise QueryError(
-            f"Line {line} is no chart.",
+            f"The chart in line {line} is not valid.",
             text=whole,
             line=line,
-            hint=f"Write: -- chart: {'|'.join(CHARTS)} x-column y-column [colour-column]",
+            hint=f"Use: -- chart: {'|'.join(CHARTS)} x-column y-column [color-column]",
         )
     return Chart(kind, *columns)
 
@@ -155,12 +157,14 @@ def _check_parameters(query: SavedQuery) -> None:
     declared = {parameter.name for parameter in query.parameters}
     if missing := sorted(used - declared):
         raise QueryError(
-            f"${missing[0]} is not declared.",
+            f"The parameter ${missing[0]} is not declared.",
             text=query.sql,
-            hint=f"Add a line: -- parameter: {missing[0]} text = default -- what it is",
+            hint=f"Add a line: -- parameter: {missing[0]} text = default -- description",
         )
     if unused := sorted(declared - used):
-        raise QueryError(f"${unused[0]} is declared but not used.", text=query.sql, hint="Remove its line.")
+        raise QueryError(
+            f"The parameter ${unused[0]} is declared but not used.", text=query.sql, hint="Remove its line."
+        )
 
 
 def _value(parameter: Parameter, given: object) -> Value:
@@ -171,7 +175,7 @@ def _value(parameter: Parameter, given: object) -> Value:
         return value
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"{parameter.name} is {given!r}, which is no {parameter.type}.",
+            f"{parameter.name} is {given!r}, which is not of type {parameter.type}.",
             field=parameter.name,
-            hint=parameter.help or f"Give a value of type {parameter.type}.",
+            hint=parameter.help or f"Enter a value of type {parameter.type}.",
         ) from error

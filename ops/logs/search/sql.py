@@ -1,8 +1,8 @@
-"""Searches as SQL over `events`, which is cut to the search's scope. Values are bound, never pasted. Pure.
+"""Write searches as SQL over `events`, which is limited to the search's scope. Values are bound. Pure.
 
-The dialect is DuckDB's, within what `translation` can turn into Athena's. `marked` is for an engine that
-knows `events` as two relations, `masked_events` whose templates are at hand as `known_templates`, and
-`plain_events`: in the first, terms are tested on the templates first (`pattern`).
+The dialect is DuckDB's, within what `ops.logs.engines.translation` supports for Athena. `has_patterns` is for
+an engine that offers `events` as two relations, `masked_events` and `plain_events`: the distinct patterns of
+the first are in `known_patterns`, and terms are tested on those first (`message_filter`).
 """
 
 from collections.abc import Iterable
@@ -11,19 +11,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ops.logs.lake.layout import COLUMNS
-from ops.logs.search.model import Filter, Search, Term
-from ops.logs.search.pattern_filter import OnTemplates, needles, on_templates
+from ops.logs.search.message_filter import PatternCondition, needles, pattern_condition
+from ops.logs.search.model import FIELD_ALIASES, Filter, Search, Term
 
-COLUMN = {"group": "log_group", "stream": "log_stream"}
+COLUMN = {"group": "log_group", "stream": "log_stream", **FIELD_ALIASES}
 ALL = ", ".join(column.name for column in COLUMNS)
 TIES = "account, region, log_group, log_stream, id, message"
-MASKED = ("template", "level")
-FACETS = ("account", "region", "group", "stream", "level", "template")
+MASKED = ("pattern", "level")
+FACETS = ("account", "region", "group", "stream", "level", "pattern")
 
 
 @dataclass(frozen=True)
 class Statement:
-    """SQL, its parameters' values, and texts that every event it looks for holds (`pattern.needles`)."""
+    """SQL, the values of its parameters, and texts that every event in question contains (`needles`)."""
 
     sql: str
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -31,55 +31,57 @@ class Statement:
 
 
 class _Values:
-    """Gives each value a name of its own."""
+    """Collects values under generated parameter names."""
 
     def __init__(self) -> None:
-        self.found: dict[str, Any] = {}
+        self.by_name: dict[str, Any] = {}
 
     def add(self, value: Any) -> str:
-        name = f"p{len(self.found)}"
-        self.found[name] = value
+        name = f"p{len(self.by_name)}"
+        self.by_name[name] = value
         return f"${name}"
 
 
-def newest(search: Search, limit: int, *, marked: bool = False) -> Statement:
-    """The newest events first."""
-    return _ordered(search, limit, f"ts DESC, {TIES}", marked)
+def newest(search: Search, limit: int, *, has_patterns: bool = False) -> Statement:
+    """Select the newest events, newest first."""
+    return _ordered(search, limit, f"ts DESC, {TIES}", has_patterns)
 
 
-def oldest(search: Search, limit: int, *, marked: bool = False) -> Statement:
-    """The oldest events first."""
-    return _ordered(search, limit, f"ts, {TIES}", marked)
+def oldest(search: Search, limit: int, *, has_patterns: bool = False) -> Statement:
+    """Select the oldest events, oldest first."""
+    return _ordered(search, limit, f"ts, {TIES}", has_patterns)
 
 
-def _ordered(search: Search, limit: int, order: str, marked: bool) -> Statement:
+def _ordered(search: Search, limit: int, order: str, has_patterns: bool) -> Statement:
     ends = f"ORDER BY {order} LIMIT {int(limit)}"
-    if not marked or any(one.field in MASKED for one in search.filters):
-        source, values = _source(search, marked)
+    if not has_patterns or any(
+        COLUMN.get(filter_.field, filter_.field) in MASKED for filter_ in search.filters
+    ):
+        source, values = _source(search, has_patterns)
         return Statement(f"SELECT {ALL} FROM {source} {ends}", values, needles(search.terms))
-    # Plain events have no template yet: it is made for those alone that are shown.
+    # Compute pattern and level of plain events only for the rows in the result.
     names = ", ".join(column.name for column in COLUMNS if column.name not in MASKED)
-    masked, plain, found = _both(search)
+    masked, plain, values = _both(search)
     return Statement(
-        f"SELECT {names}, coalesce(template, template_of(message)) AS template, "
-        f"coalesce(level, level_of(template_of(message))) AS level FROM ("
+        f"SELECT {names}, coalesce(pattern, pattern_of(message)) AS pattern, "
+        f"coalesce(level, level_of(pattern_of(message))) AS level FROM ("
         f"SELECT {ALL} FROM masked_events WHERE {masked} UNION ALL "
-        f"SELECT {names}, NULL AS template, NULL AS level FROM plain_events WHERE {plain} {ends}) "
+        f"SELECT {names}, NULL AS pattern, NULL AS level FROM plain_events WHERE {plain} {ends}) "
         f"ORDER BY {order}",
-        found,
+        values,
         needles(search.terms),
     )
 
 
-def total(search: Search, *, marked: bool = False) -> Statement:
-    """How many events there are."""
-    source, values = _source(search, marked)
+def total(search: Search, *, has_patterns: bool = False) -> Statement:
+    """Count the events."""
+    source, values = _source(search, has_patterns)
     return Statement(f"SELECT count(*) AS events FROM {source}", values, needles(search.terms))
 
 
-def histogram(search: Search, width: timedelta, *, marked: bool = False) -> Statement:
-    """Events by interval and level."""
-    source, values = _source(search, marked)
+def histogram(search: Search, width: timedelta, *, has_patterns: bool = False) -> Statement:
+    """Count the events by interval and level."""
+    source, values = _source(search, has_patterns)
     seconds = int(width.total_seconds())
     return Statement(
         f"SELECT time_bucket(INTERVAL {seconds} SECOND, ts) AS time, level, count(*) AS events "
@@ -89,9 +91,9 @@ def histogram(search: Search, width: timedelta, *, marked: bool = False) -> Stat
     )
 
 
-def facet(search: Search, name: str, limit: int, *, marked: bool = False) -> Statement:
-    """The most frequent values of a field, with their counts."""
-    source, values = _source(search, marked)
+def facet(search: Search, name: str, limit: int, *, has_patterns: bool = False) -> Statement:
+    """Select the most frequent values of a field, with their counts."""
+    source, values = _source(search, has_patterns)
     column = COLUMN.get(name, name)
     return Statement(
         f"SELECT {column} AS value, count(*) AS events FROM {source} "
@@ -101,80 +103,80 @@ def facet(search: Search, name: str, limit: int, *, marked: bool = False) -> Sta
     )
 
 
-def templates(search: Search, since: datetime, limit: int, *, marked: bool = False) -> Statement:
-    """Templates with their counts from `since` on and before it. What is new has none before."""
-    source, values = _source(search, marked)
+def patterns(search: Search, since: datetime, limit: int, *, has_patterns: bool = False) -> Statement:
+    """Count the events of each pattern, from `since` on and before it; a new pattern has none before."""
+    source, values = _source(search, has_patterns)
     return Statement(
-        "SELECT template, min(level) AS level, count(*) FILTER (WHERE ts >= $since) AS events, "
+        "SELECT pattern, min(level) AS level, count(*) FILTER (WHERE ts >= $since) AS events, "
         "count(*) FILTER (WHERE ts < $since) AS before, count(DISTINCT log_group) AS log_groups, "
         "min(ts) AS first_seen, max(ts) AS last_seen, min(message) AS example "
         f"FROM {source} "
-        f"GROUP BY template ORDER BY events DESC, template LIMIT {int(limit)}",
+        f"GROUP BY pattern ORDER BY events DESC, pattern LIMIT {int(limit)}",
         {**values, "since": _naive(since)},
         needles(search.terms),
     )
 
 
-def _source(search: Search, marked: bool) -> tuple[str, dict[str, Any]]:
-    """What stands after FROM up to the end of the WHERE clause."""
+def _source(search: Search, has_patterns: bool) -> tuple[str, dict[str, Any]]:
+    """Return the SQL from after FROM to the end of the WHERE clause, and its values."""
     masked, plain, values = _both(search)
-    if not (marked and search.terms):
+    if not (has_patterns and search.terms):
         return f"events WHERE {plain}", {name: value for name, value in values.items() if f"${name}" in plain}
     union = f"SELECT * FROM masked_events WHERE {masked} UNION ALL SELECT * FROM plain_events WHERE {plain}"
     return f"({union})", values
 
 
 def _both(search: Search) -> tuple[str, str, dict[str, Any]]:
-    """The conditions on masked and on plain events."""
+    """Return the conditions on masked and on plain events, and their values."""
     values = _Values()
-    frame = _frame(search, values)
-    plain = [*frame, *(_term(term, values, templates=False) for term in search.terms)]
-    masked = [*frame, *(_term(term, values, templates=True) for term in search.terms)]
-    return " AND ".join(masked) or "true", " AND ".join(plain) or "true", values.found
+    filters = _filters(search, values)
+    plain = [*filters, *(_term(term, values, patterns=False) for term in search.terms)]
+    masked = [*filters, *(_term(term, values, patterns=True) for term in search.terms)]
+    return " AND ".join(masked) or "true", " AND ".join(plain) or "true", values.by_name
 
 
-def _frame(search: Search, values: _Values) -> list[str]:
-    """The conditions of the filters; to the scope `events` is cut already."""
+def _filters(search: Search, values: _Values) -> list[str]:
+    """Return the conditions of the filters; `events` is limited to the scope already."""
     conditions: list[str] = []
     by_field: dict[str, list[Filter]] = {}
-    for one in search.filters:
-        if one.operator in ("=", "glob") and not one.negated:
-            by_field.setdefault(one.field, []).append(one)
+    for filter_ in search.filters:
+        if filter_.operator in ("=", "glob") and not filter_.negated:
+            by_field.setdefault(filter_.field, []).append(filter_)
         else:
-            conditions.append(_filter(one, values))
+            conditions.append(_filter(filter_, values))
     for alternatives in by_field.values():
         conditions += _alternatives(alternatives, values)
     return conditions
 
 
 def _alternatives(filters: Iterable[Filter], values: _Values) -> list[str]:
-    each = [_filter(one, values) for one in filters]
-    return [f"({' OR '.join(each)})"] if each else []
+    conditions = [_filter(filter_, values) for filter_ in filters]
+    return [f"({' OR '.join(conditions)})"] if conditions else []
 
 
-def _filter(one: Filter, values: _Values) -> str:
-    if one.field.startswith("$"):
-        path = values.add(one.field)
+def _filter(filter_: Filter, values: _Values) -> str:
+    if filter_.field.startswith("$"):
+        path = values.add(filter_.field)
         value = f"CASE WHEN json_valid(message) THEN json_extract_string(message, {path}) END"
     else:
-        value = COLUMN.get(one.field, one.field)
-    condition = _compared(value, one, values)
-    return f"NOT coalesce({condition}, false)" if one.negated else f"({condition})"
+        value = COLUMN.get(filter_.field, filter_.field)
+    condition = _compared(value, filter_, values)
+    return f"NOT coalesce({condition}, false)" if filter_.negated else f"({condition})"
 
 
-def _compared(value: str, one: Filter, values: _Values) -> str:
-    if one.operator == "glob":
-        return f"{value} LIKE {values.add(_like(one.value))} ESCAPE '\\'"
-    if one.operator == "=":
-        return f"{value} = {values.add(one.value)}"
-    text = f"{value} {one.operator} {values.add(one.value)}"
+def _compared(value: str, filter_: Filter, values: _Values) -> str:
+    if filter_.operator == "glob":
+        return f"{value} LIKE {values.add(_like(filter_.value))} ESCAPE '\\'"
+    if filter_.operator == "=":
+        return f"{value} = {values.add(filter_.value)}"
+    text = f"{value} {filter_.operator} {values.add(filter_.value)}"
     try:
-        number = float(one.value)
+        number = float(filter_.value)
     except ValueError:
         return text
     as_number = f"try_cast({value} AS DOUBLE)"
     bound = values.add(number)
-    return f"CASE WHEN {as_number} IS NULL THEN {text} ELSE {as_number} {one.operator} {bound} END"
+    return f"CASE WHEN {as_number} IS NULL THEN {text} ELSE {as_number} {filter_.operator} {bound} END"
 
 
 def _like(glob: str) -> str:
@@ -182,13 +184,13 @@ def _like(glob: str) -> str:
     return escaped.replace("*", "%").replace("?", "_")
 
 
-def _term(term: Term, values: _Values, *, templates: bool) -> str:
-    hint = on_templates(term) if templates else None
+def _term(term: Term, values: _Values, *, patterns: bool) -> str:
+    on_pattern = pattern_condition(term) if patterns else None
     conditions = []
-    if hint:
-        known = f"SELECT template FROM known_templates WHERE {_on_template(hint, term, values)}"
-        conditions.append(f"template IN ({known})")
-    if not (hint and hint.exact):
+    if on_pattern:
+        known = f"SELECT pattern FROM known_patterns WHERE {_on_pattern(on_pattern, term, values)}"
+        conditions.append(f"pattern IN ({known})")
+    if not (on_pattern and on_pattern.exact):
         conditions.append(_on_message(term, values))
     condition = f"({' AND '.join(conditions)})"
     return f"NOT {condition}" if term.negated else condition
@@ -196,21 +198,21 @@ def _term(term: Term, values: _Values, *, templates: bool) -> str:
 
 def _on_message(term: Term, values: _Values) -> str:
     if term.kind == "regex":
-        pattern = term.pattern if term.case_sensitive else f"(?i){term.pattern}"
-        return f"regexp_matches(message, {values.add(pattern)})"
+        regex = term.text if term.case_sensitive else f"(?i){term.text}"
+        return f"regexp_matches(message, {values.add(regex)})"
     if term.case_sensitive:
-        return f"contains(message, {values.add(term.pattern)})"
-    return f"contains(lower(message), {values.add(term.pattern.lower())})"
+        return f"contains(message, {values.add(term.text)})"
+    return f"contains(lower(message), {values.add(term.text.lower())})"
 
 
-def _on_template(hint: OnTemplates, term: Term, values: _Values) -> str:
-    if hint.regex:
-        return f"regexp_matches(template, {values.add(hint.regex)})"
-    texts = [text if term.case_sensitive else text.lower() for text in hint.texts]
-    column = "template" if term.case_sensitive else "lower(template)"
+def _on_pattern(condition: PatternCondition, term: Term, values: _Values) -> str:
+    if condition.regex:
+        return f"regexp_matches(pattern, {values.add(condition.regex)})"
+    texts = [text if term.case_sensitive else text.lower() for text in condition.texts]
+    column = "pattern" if term.case_sensitive else "lower(pattern)"
     return f"({' AND '.join(f'contains({column}, {values.add(text)})' for text in texts)})"
 
 
 def _naive(moment: datetime) -> datetime:
-    """`ts` is UTC without a zone."""
+    """Return the time in UTC without a zone, as in `ts`."""
     return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,4 +1,4 @@
-"""The page Logs' pure parts: its address, clicks on values, the histogram, the list's rows."""
+"""The pure parts of the Logs page: its URL, clicks on values, the histogram, the rows of the list."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -33,33 +33,34 @@ FULL = View(
 )
 
 
-def test_an_address_holds_everything() -> None:
+def test_a_url_contains_the_whole_view() -> None:
     assert from_address(to_address(FULL)) == FULL
     assert to_address(View()) == {}
     assert from_address({}) == View()
+    assert from_address({"view": "templates"}) == View(view="patterns")  # its former name
 
 
 @pytest.mark.parametrize(
     "wrong", [{"t": "soon"}, {"t": "999999d"}, {"zone": "../x"}, {"view": "x"}, {"engine": "mysql"}]
 )
-def test_what_an_address_says_wrongly_falls_back(wrong: dict[str, str]) -> None:
+def test_invalid_values_in_a_url_fall_back(wrong: dict[str, str]) -> None:
     assert from_address(wrong) == View()
 
 
-def test_a_link_has_fixed_times_that_hold_the_last_event() -> None:
+def test_a_link_has_absolute_times_that_include_the_last_event() -> None:
     frozen = View(time="1h").frozen(NOW)
     assert frozen.time == "2026-11-24T11:30:15Z/2026-11-24T12:30:16Z"
     assert link("http://h/logs?old=1", frozen).startswith("http://h/logs?t=2026-11-24T11%3A30")
 
 
-def test_who_searches_within_one_step_asks_the_same() -> None:
+def test_searches_within_one_step_are_the_same() -> None:
     end = datetime(2026, 11, 24, 12, 30, 30, tzinfo=UTC)
     assert together(NOW) == together(end) == together(end - timedelta(seconds=29.999)) == end
     assert together(end + timedelta(milliseconds=1)) == end + timedelta(seconds=30)
     assert together(NOW, 5) == datetime(2026, 11, 24, 12, 30, 20, tzinfo=UTC)
 
 
-def test_a_click_on_a_value_adds_it_and_a_second_takes_it_away() -> None:
+def test_a_click_on_a_value_adds_a_filter_and_a_second_removes_it() -> None:
     error = Filter("level", "ERROR")
     once = View(query="timeout").with_filter(error)
     assert once.query == "level:error timeout"
@@ -68,12 +69,12 @@ def test_a_click_on_a_value_adds_it_and_a_second_takes_it_away() -> None:
     assert without.query == "-level:error timeout"
 
 
-def test_a_search_is_what_the_view_means() -> None:
+def test_a_view_gives_its_search() -> None:
     search = View(query="a", time="1h").search(NOW)
     assert search == Search(Scope(NOW - timedelta(hours=1), NOW), parse("a").terms)
 
 
-def test_dragging_over_bars_gives_a_range_in_utc() -> None:
+def test_dragging_over_bars_selects_a_range_in_utc() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     ends = [datetime(2026, 11, 24, hour, tzinfo=UTC).timestamp() * 1000 for hour in (13, 12)]
     assert brushed({BRUSH: {"from": ends}}, berlin) == (
@@ -104,10 +105,10 @@ def test_a_chart_without_its_columns_is_none() -> None:
     assert drawn.to_dict()["encoding"]["x"]["field"] == "dollars"
 
 
-def test_new_templates_come_first_then_the_rising_ones() -> None:
+def test_new_patterns_come_first_then_the_rising_ones() -> None:
     frame = pd.DataFrame(
         {
-            "template": ["same", "rising", "new", "gone"],
+            "pattern": ["same", "rising", "new", "gone"],
             "level": None,
             "events": [10, 9, 1, 0],
             "before": [10, 3, 0, 5],
@@ -118,11 +119,11 @@ def test_new_templates_come_first_then_the_rising_ones() -> None:
         }
     )
     shown = compared(frame)
-    assert list(shown["Template"]) == ["new", "rising", "same"]
+    assert list(shown["Pattern"]) == ["new", "rising", "same"]
     assert list(shown["Change"]) == ["new", "× 3.0", "="]
 
 
-def test_what_is_highlighted_and_short_numbers() -> None:
+def test_highlighted_texts_and_short_numbers() -> None:
     query = parse('Timeout -not "a b" /x/')
     assert marks(Search(Scope(NOW, NOW + timedelta(hours=1)), query.terms)) == ["a b", "timeout"]
     assert [short(number) for number in (0, 999, 1234, 5_600_000)] == ["0", "999", "1.23 k", "5.6 M"]

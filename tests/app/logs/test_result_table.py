@@ -1,4 +1,4 @@
-"""Results of queries as tables: numbers are numbers with their units, fields of JSON are there on demand."""
+"""Query results as tables: numbers with units, and JSON fields on demand."""
 
 import duckdb
 import pandas as pd
@@ -16,7 +16,7 @@ def answer(sql: str) -> pa.Table:
         return found.to_arrow_table()
 
 
-def test_sums_and_decimals_are_numbers_and_sort_as_such() -> None:
+def test_sums_and_decimals_are_numbers() -> None:
     table = answer(
         "SELECT sum(x) AS n, sum(x)::DECIMAL(10, 2) / 4 AS share, [1, 2] AS list, {'a': 'é'} AS inner,"
         " sum(170141183460469231731687303715::HUGEINT) AS huge FROM range(20) r(x)"
@@ -34,7 +34,7 @@ def test_two_columns_of_one_name_are_both_shown() -> None:
     assert list(readable(table).columns) == ["a", "a (2)"]
 
 
-def test_numbers_have_the_unit_that_the_column_names() -> None:
+def test_numbers_have_the_unit_in_the_columns_name() -> None:
     frame = pd.DataFrame({"bytes": [1], "dollars": [0.0004], "init_ms": [2.0], "n": [3], "text_bytes": ["x"]})
     found = {name: column["type_config"]["format"] for name, column in units(frame).items()}
     assert found == {"bytes": "bytes", "dollars": "$%.4f", "init_ms": "%.1f ms", "n": "localized"}

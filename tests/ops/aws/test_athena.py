@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 
 from ops import errors
 from ops.aws import athena
-from ops.aws.athena import Finished, Place, Running, Stopped
+from ops.aws.athena import AthenaTarget, FinishedQuery, QueryStopped, RunningQuery
 
-PLACE = Place("111111111111", "eu-west-1", "logs", "logs")
+PLACE = AthenaTarget("111111111111", "eu-west-1", "logs", "logs")
 CLOUD: Any = SimpleNamespace(session=lambda account, region: None)
 
 
@@ -46,7 +46,7 @@ class Wrangler:
         self.stopped = True
 
 
-def run(monkeypatch: pytest.MonkeyPatch, wrangler: Wrangler, **others: Any) -> Finished:
+def run(monkeypatch: pytest.MonkeyPatch, wrangler: Wrangler, **others: Any) -> FinishedQuery:
     monkeypatch.setattr(athena, "_wrangler", lambda: wrangler)
     return athena.run(CLOUD, PLACE, "SELECT 1", sleep=lambda seconds: None, **others)
 
@@ -58,7 +58,7 @@ def throttled(operation: str) -> ClientError:
 @pytest.mark.parametrize(
     "states", [(throttled("StartQueryExecution"),), ("QUEUED", throttled("GetQueryExecution"))]
 )
-def test_throttling_is_told(monkeypatch: pytest.MonkeyPatch, states: tuple[Any, ...]) -> None:
+def test_throttling_is_reported(monkeypatch: pytest.MonkeyPatch, states: tuple[Any, ...]) -> None:
     with pytest.raises(errors.Throttled, match="Athena") as caught:
         run(monkeypatch, Wrangler(*states))
     assert caught.value.hint
@@ -67,14 +67,14 @@ def test_throttling_is_told(monkeypatch: pytest.MonkeyPatch, states: tuple[Any, 
 @pytest.mark.parametrize(
     ("reason", "kind", "words"),
     [
-        ("Bytes scanned limit was exceeded", errors.InputError, "more than the work group allows"),
-        ("COLUMN_NOT_FOUND: line 1:8: Column 'x'", errors.InputError, "refuses the query: COLUMN_NOT_FOUND"),
-        ("Query exhausted resources at this scale factor", errors.AwsError, "not enough resources"),
-        ("GENERIC_INTERNAL: no", errors.AwsError, "Athena failed"),
-        ("", errors.AwsError, "Athena failed"),
+        ("Bytes scanned limit was exceeded", errors.InputError, "exceeded the data limit of the workgroup"),
+        ("COLUMN_NOT_FOUND: line 1:8: Column 'x'", errors.InputError, "rejected the query: COLUMN_NOT_FOUND"),
+        ("Query exhausted resources at this scale factor", errors.AwsError, "ran out of resources"),
+        ("GENERIC_INTERNAL: no", errors.AwsError, "The Athena query failed"),
+        ("", errors.AwsError, "The Athena query failed"),
     ],
 )
-def test_a_failure_is_told_in_words(
+def test_a_failure_is_reported_with_a_hint(
     monkeypatch: pytest.MonkeyPatch, reason: str, kind: type[errors.SlipwayError], words: str
 ) -> None:
     with pytest.raises(kind, match=words) as caught:
@@ -82,7 +82,7 @@ def test_a_failure_is_told_in_words(
     assert caught.value.hint
 
 
-def test_an_error_of_awswrangler_s_own_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_of_awswrangler_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(errors.AwsError, match="odd work group"):
         run(monkeypatch, Wrangler(exceptions.InvalidArgumentValue("odd work group")))
     with pytest.raises(ZeroDivisionError):  # what is nobody's is not dressed up
@@ -90,13 +90,13 @@ def test_an_error_of_awswrangler_s_own_is_told(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_progress_is_told_and_a_stop_reaches_athena(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Running] = []
+    seen: list[RunningQuery] = []
     finished = run(monkeypatch, Wrangler("QUEUED", "RUNNING", "SUCCEEDED"), report=seen.append)
     assert [one.state for one in seen] == ["QUEUED", "RUNNING", "SUCCEEDED"]
     assert (finished.scanned_bytes, finished.seconds, finished.reused) == (7, 1.5, False)
     wrangler = Wrangler("RUNNING")
-    with pytest.raises(Stopped):
+    with pytest.raises(QueryStopped):
         run(monkeypatch, wrangler, cancelled=lambda: True)
     assert wrangler.stopped
-    with pytest.raises(Stopped, match="by an admin"):
+    with pytest.raises(QueryStopped, match="by an admin"):
         run(monkeypatch, Wrangler("CANCELLED by an admin"))

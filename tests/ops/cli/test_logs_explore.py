@@ -1,4 +1,4 @@
-"""Exported logs on the command line: JSON and CSV on a pipe, mistakes marked."""
+"""Exported logs on the command line: JSON and CSV in a pipe, and marked mistakes."""
 
 import csv
 import gzip
@@ -11,9 +11,9 @@ import pytest
 
 from ops.aws.cloud import Cloud
 from ops.cli import main
-from ops.cli.logs.explore import progress
+from ops.cli.logs.explore import progress_line
 from ops.embedded.lifecycle import RunningCloud
-from ops.logs.engines.progress import Standing
+from ops.logs.engines.progress import QueryProgress
 from ops.logs.lake.layout import hour_folder
 from ops.logs.search.output import FORMULA
 from tests.ops.logs import hostile
@@ -29,7 +29,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -
     return capsys.readouterr().out
 
 
-def test_a_search_prints_an_event_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_prints_one_event_per_line(capsys: pytest.CaptureFixture[str]) -> None:
     lines = said(capsys, "search", "level:error", "--last", "1d", "--limit", "3").splitlines()
     events = [json.loads(line) for line in lines]
     assert len(events) == 3
@@ -41,6 +41,14 @@ def test_a_table_has_no_control_characters(capsys: pytest.CaptureFixture[str]) -
     shown = said(capsys, "search", "--last", "1d", "--format", "table", "--full", "--limit", "2000")
     assert len(shown.splitlines()) > 500
     assert not [char for char in shown if not char.isprintable() and char != "\n"]
+
+
+def test_patterns_are_also_given_under_their_former_name(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("patterns", "templates", "search"):
+        rows = [json.loads(line) for line in said(capsys, verb, "order", "--last", "1d").splitlines()]
+        assert rows and all(row["pattern"] == row["template"] for row in rows)
+    header = said(capsys, "patterns", "order", "--last", "1d", "--format", "table").splitlines()[0]
+    assert "pattern" in header and "template" not in header
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "athena"])
@@ -59,17 +67,17 @@ def test_an_estimate_names_both_engines(capsys: pytest.CaptureFixture[str]) -> N
     assert found["chosen"] == "duckdb"
 
 
-def test_a_mistake_is_marked_at_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistake_is_marked_at_its_position(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["logs", "search", "ok levl:error"]) == 1
     assert "ok levl:error\n   ^\nError: There is no field 'levl'" in capsys.readouterr().err
 
 
-def test_what_is_not_known_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_unknown_names_are_reported(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for arguments, words in (
         (["sql", "nope"], "no saved query 'nope'"),
-        (["sql", str(tmp_path / "x.sql")], "cannot be read"),
-        (["sql", "cold_starts", "--set", "x"], "sets nothing"),
-        (["search", "--last", "soon"], "no range of time"),
+        (["sql", str(tmp_path / "x.sql")], "Cannot read"),
+        (["sql", "cold_starts", "--set", "x"], "is not a parameter"),
+        (["search", "--last", "soon"], "is not a time range"),
     ):
         assert main(["logs", *arguments]) == 1
         assert words in capsys.readouterr().err
@@ -89,17 +97,17 @@ def test_logs_in_s3_are_compacted_after_a_dry_run(capsys: pytest.CaptureFixture[
     assert said(capsys, "sql", *everything, yesterday) == before
 
 
-def test_hostile_logs_are_plain_lines_on_a_terminal_and_no_formulas_in_csv(
+def test_hostile_logs_are_plain_text_on_a_terminal_and_no_formulas_in_csv(
     capsys: pytest.CaptureFixture[str], cloud: Cloud
 ) -> None:
     hostile.put(cloud.client("s3", "111111111111", "eu-west-1"), "hostile-cli", "111111111111", "eu-west-1")
     where = ("--dataset", "production=s3://hostile-cli/", "--last", "1d")
     select = 'SELECT message AS "=n\x1b[31m", log_group, log_stream, [message] AS many FROM events'
-    for command in (["search"], ["search", "--full"], ["templates"], ["sql", select]):
+    for command in (["search"], ["search", "--full"], ["patterns"], ["sql", select]):
         shown = said(capsys, *command, *where, "--format", "table")
         assert "<script>window.pwned=" in shown
         assert not [char for char in shown if not char.isprintable() and char != "\n"]
-    for command in (["search"], ["templates"], ["sql", select]):
+    for command in (["search"], ["patterns"], ["sql", select]):
         text = said(capsys, *command, *where, "--format", "csv")
         cells = [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row]
         assert "'+1+2" in cells or "'+*+*" in cells
@@ -108,11 +116,11 @@ def test_hostile_logs_are_plain_lines_on_a_terminal_and_no_formulas_in_csv(
     assert [event["message"] for event in reversed(events)] == list(hostile.MESSAGES)
 
 
-def test_how_far_a_query_is_and_what_was_remarked_are_told_beside_the_answer(
+def test_progress_and_warnings_are_separate_from_the_output(
     capsys: pytest.CaptureFixture[str], cloud: Cloud
 ) -> None:
-    assert progress(Standing("Reading 3 of 12 objects", 0.25)) == " 25% Reading 3 of 12 objects"
-    assert progress(Standing("Athena has queued the query")) == "Athena has queued the query"
+    assert progress_line(QueryProgress("Read 3 of 12 objects", 0.25)) == " 25% Read 3 of 12 objects"
+    assert progress_line(QueryProgress("Queued in Athena")) == "Queued in Athena"
     s3 = cloud.client("s3", "111111111111", "eu-west-1")
     s3.create_bucket(Bucket="cut-off", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     hour = datetime.now(UTC) - timedelta(hours=1)
@@ -122,4 +130,4 @@ def test_how_far_a_query_is_and_what_was_remarked_are_told_beside_the_answer(
     assert main(["logs", "search", "--last", "1d", "--dataset", "production=s3://cut-off/"]) == 0
     answer = capsys.readouterr()
     assert json.loads(answer.out.splitlines()[0])["log_group"] == "/app"
-    assert "cut off" in answer.err
+    assert "truncated or damaged" in answer.err

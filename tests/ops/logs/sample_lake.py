@@ -1,4 +1,4 @@
-"""A dataset in a folder, written as the exporter does, for tests."""
+"""A dataset in a folder, written like the log export writes it, for tests."""
 
 import base64
 import gzip
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ops.logs.engines.duckdb import DuckDbEngine, QueryFailed
+from ops.logs.engines.duckdb import DuckDbEngine, DuckDbQueryFailed
 from ops.logs.lake.cache import FileCache
-from ops.logs.lake.layout import Kind, Location, Partition, Scope, folder, hour_of
+from ops.logs.lake.layout import Location, LogFormat, Partition, Scope, folder, hour_of
 from ops.logs.lake.store import Folder
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"
@@ -23,7 +23,7 @@ HERE = Location("lake")
 
 @dataclass(frozen=True)
 class Made:
-    """An event put into the lake."""
+    """An event in the lake."""
 
     message: str
     seconds: float = 0
@@ -44,12 +44,12 @@ def escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-def encode(kind: Kind, events: Iterable[Made]) -> bytes:
-    """An object's bytes as they lie in the bucket."""
+def encode(kind: LogFormat, events: Iterable[Made]) -> bytes:
+    """Return the bytes of an object with the events."""
     events = list(events)
-    if kind is Kind.CLOUDWATCH:
+    if kind is LogFormat.CLOUDWATCH:
         return b"".join(gzip.compress(json.dumps(_record(event)).encode()) for event in events)
-    if kind is Kind.JSON:
+    if kind is LogFormat.JSON:
         lines = [
             {
                 "account": ACCOUNT,
@@ -64,7 +64,7 @@ def encode(kind: Kind, events: Iterable[Made]) -> bytes:
         ]
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     else:
-        change = escape if kind is Kind.RAW else str
+        change = escape if kind is LogFormat.RAW else str
         text = "".join(
             f"{one.group}:{change(one.stream)}\t{one.millis}\t{change(one.message)}\n" for one in events
         )
@@ -83,7 +83,7 @@ def _record(event: Made) -> dict[str, object]:
 
 
 class Lake:
-    """The folder, and an engine over it."""
+    """The folder and an engine for it."""
 
     def __init__(self, root: Path, cache_bytes: int = 1 << 30) -> None:
         self.store = Folder(root / "bucket")
@@ -91,12 +91,12 @@ class Lake:
         self.engine = DuckDbEngine(self.store, HERE, self.cache, threads=2)
         self._names = 0
 
-    def put(self, kind: Kind, events: Iterable[Made], name: str = "") -> str:
-        """Puts the events, which must be of one hour, into an object; its key."""
+    def put(self, kind: LogFormat, events: Iterable[Made], name: str = "") -> str:
+        """Put the events, which must be of one hour, into an object; return its key."""
         events = list(events)
         return self.put_bytes(kind, encode(kind, events), events[0].ts, name)
 
-    def put_bytes(self, kind: Kind, body: bytes, at: datetime = START, name: str = "") -> str:
+    def put_bytes(self, kind: LogFormat, body: bytes, at: datetime = START, name: str = "") -> str:
         self._names += 1
         partition = Partition(hour_of(at), ACCOUNT, REGION)
         key = folder(HERE, kind, partition) + (name or f"{self._names:04}.gz")
@@ -106,15 +106,15 @@ class Lake:
     def rows(
         self, sql: str = "SELECT log_group, log_stream, ts, message FROM events", scope: Scope = DAY
     ) -> list:  # type: ignore[type-arg]
-        """Rows of a query, sorted."""
+        """Return the rows of a query, sorted."""
         table = self._table(sql, scope)
         return sorted(tuple(row.values()) for row in table.to_pylist())
 
     def _table(self, sql: str, scope: Scope) -> pa.Table:
-        """The answer, asked for again where a file that broke off under the reader is read another way."""
+        """Run the query, and run it again if a damaged file must be read another way."""
         try:
             return self.engine.sql(scope, sql, fresh=True).table()
-        except QueryFailed as error:
+        except DuckDbQueryFailed as error:
             if not str(error.hint).startswith("Run the query again"):
                 raise
             return self.engine.sql(scope, sql, fresh=True).table()

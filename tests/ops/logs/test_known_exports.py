@@ -11,7 +11,7 @@ from ops.errors import InputError, NotFound
 from ops.logs import known_exports
 from ops.logs.export.installed import Export
 from ops.logs.export.replay import Stream
-from ops.logs.known_exports import list_known, only_known
+from ops.logs.known_exports import list_known_exports, single_known_export
 from ops.logs.lake.layout import Location
 from ops.settings import Account, Settings
 from ops.templates.logs import CENTRAL_DESCRIPTION
@@ -33,7 +33,9 @@ def export(bucket: str, *, central: bool = True) -> Export:
 
 
 def test_a_bucket_of_the_settings_that_an_export_writes_to_is_that_export() -> None:
-    known = list_known(cloud("s3://here", "s3://old/logs"), [export("here"), export("x", central=False)])
+    known = list_known_exports(
+        cloud("s3://here", "s3://old/logs"), [export("here"), export("x", central=False)]
+    )
     assert [(each.export is not None, str(each.location)) for each in known] == [
         (True, "s3://here/"),
         (False, "s3://old/logs/"),
@@ -44,7 +46,7 @@ def test_a_bucket_of_the_settings_that_an_export_writes_to_is_that_export() -> N
 
 
 def test_an_export_that_is_being_made_has_no_bucket_yet() -> None:
-    (known,) = list_known(cloud(), [export("")])
+    (known,) = list_known_exports(cloud(), [export("")])
     assert (known.location, known.stream) == (None, None)
 
 
@@ -53,10 +55,10 @@ def test_the_only_one_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(known_exports, "find_exports", lambda cloud, place: exports)
 
     found(export("here"), export(""))
-    location, stream = only_known(cloud())
+    location, stream = single_known_export(cloud())
     assert (location.bucket, stream) == ("here", Stream("flow", PRODUCTION.id, "eu-west-1"))
     with pytest.raises(InputError, match="s3://here/, s3://old/logs/"):
-        only_known(cloud("s3://old/logs"))
+        single_known_export(cloud("s3://old/logs"))
     found()
     with pytest.raises(NotFound):
-        only_known(cloud())
+        single_known_export(cloud())

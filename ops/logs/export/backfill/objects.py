@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from ops.aws.logs.history import FilteredLogEvent
 from ops.logs.export.ledger.model import GroupKey
 from ops.logs.lake import layout
-from ops.logs.lake.layout import Kind, Location, Partition
+from ops.logs.lake.layout import Location, LogFormat, Partition
 
 PART_BYTES = 32 << 20  # of lines buffered before they are written
 _HEADER = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ")
@@ -47,7 +47,7 @@ class BackfillWriter:
         """Write the buffered events, one object per hour."""
         account, region, _ = self._group
         for hour, lines in sorted(self._lines.items()):
-            folder = layout.folder(self._location, Kind.JSON, Partition(hour, account, region))
+            folder = layout.folder(self._location, LogFormat.JSON, Partition(hour, account, region))
             key = f"{folder}backfill-{self._name}-{self._part:05d}.gz"
             self._write(key, gzip.compress(b"".join(lines), 6, mtime=0))
         self._lines.clear()

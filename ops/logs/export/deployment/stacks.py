@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ops.aws.cloud import Place
 from ops.aws.cloudformation.stacks import StackSpec
-from ops.logs.engines.athena_relation import level_sql, source_events, template_sql
+from ops.logs.engines.athena_relation import level_sql, pattern_sql, source_events
 from ops.templates import logs as stacks
 from ops.templates.functions import function_source
 
@@ -25,7 +25,7 @@ def central_body() -> str:
 def relation_sql() -> dict[str, str]:
     """Return the compactor's SQL by the name of its environment variable, as all other readers use it."""
     events = {f"{kind.upper()}_EVENTS": sql for kind, sql in source_events().items()}
-    return {**events, "TEMPLATE": template_sql(), "LEVEL": level_sql()}
+    return {**events, "TEMPLATE": pattern_sql(), "LEVEL": level_sql()}
 
 
 def member_body() -> str:

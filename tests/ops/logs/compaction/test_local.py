@@ -1,4 +1,4 @@
-"""Compaction never changes what is found: before, during, after a crash, with late and doubled events."""
+"""Compaction never changes results: before, during, after a crash, with late and duplicate events."""
 
 import re
 from dataclasses import replace
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ops.audit import Actor, FileAudit
 from ops.errors import Throttled
 from ops.logs.compaction.local import plan_compaction
-from ops.logs.lake.layout import HOUR, Kind, Scope
+from ops.logs.lake.layout import HOUR, LogFormat, Scope
 from ops.logs.lake.manifest import MadePart, Manifest
 from ops.logs.search import exploration
 from ops.logs.search.model import Search, Term
@@ -35,8 +35,8 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path)
 
 
-@pytest.mark.parametrize("kind", [Kind.RAW, Kind.JSON, Kind.CLOUDWATCH, Kind.OLDER])
-def test_compacted_is_what_it_was(lake: Lake, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [LogFormat.RAW, LogFormat.JSON, LogFormat.CLOUDWATCH, LogFormat.OLDER])
+def test_compaction_does_not_change_the_events(lake: Lake, kind: LogFormat) -> None:
     made = [Made(f"event {n}\nERROR {n}", 600 * n, id=str(n)) for n in range(12)]
     for one in made:
         lake.put(kind, [one])
@@ -50,10 +50,10 @@ def test_compacted_is_what_it_was(lake: Lake, kind: Kind) -> None:
     assert compact(lake).results == ()
 
 
-def test_what_comes_late_is_read_beside_the_parts_and_then_joins_them(lake: Lake) -> None:
-    lake.put(Kind.JSON, [Made("one", 1, id="1"), Made("two", 2, id="2")])
+def test_late_events_are_read_with_the_parts_and_then_compacted(lake: Lake) -> None:
+    lake.put(LogFormat.JSON, [Made("one", 1, id="1"), Made("two", 2, id="2")])
     compact(lake)
-    lake.put(Kind.JSON, [Made("two", 2, id="2"), Made("late", 3, id="3")])
+    lake.put(LogFormat.JSON, [Made("two", 2, id="2"), Made("late", 3, id="3")])
     assert lake.messages() == ["late", "one", "two"]
     assert lake.messages() == ["late", "one", "two"]
     compact(lake)
@@ -61,16 +61,16 @@ def test_what_comes_late_is_read_beside_the_parts_and_then_joins_them(lake: Lake
     assert len(lake.engine.list(DAY, fresh=True).parts) == 2
 
 
-def test_an_hour_that_is_not_over_is_left(lake: Lake) -> None:
-    lake.put(Kind.RAW, [Made("now")])
+def test_an_incomplete_hour_is_not_compacted(lake: Lake) -> None:
+    lake.put(LogFormat.RAW, [Made("now")])
     assert compact(lake, now_h=1).results == ()
 
 
 @pytest.mark.parametrize("broken", ["upload", "put"])
-def test_a_crash_leaves_the_hour_as_it_was_and_a_second_run_mends_it(
+def test_after_a_crash_the_hour_is_unchanged_and_a_second_run_succeeds(
     lake: Lake, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake.put(Kind.JSON, [Made("one", 1, id="1")])
+    lake.put(LogFormat.JSON, [Made("one", 1, id="1")])
     with monkeypatch.context() as crash:
 
         def fail(*_: object) -> None:
@@ -87,7 +87,7 @@ def test_an_hour_that_fails_does_not_stop_the_others_of_its_day(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for hour in range(5):
-        lake.put(Kind.RAW, [Made(f"hour {hour}", 3600 * hour)])
+        lake.put(LogFormat.RAW, [Made(f"hour {hour}", 3600 * hour)])
     everything = lake.messages()
     upload = lake.store.upload
 
@@ -106,9 +106,9 @@ def test_an_hour_that_fails_does_not_stop_the_others_of_its_day(
     assert lake.messages() == everything
 
 
-def test_a_faulty_source_stays_as_it_is(lake: Lake) -> None:
-    lake.put(Kind.JSON, [Made("good", id="1")])
-    lake.put_bytes(Kind.JSON, b"not json\n", name="bad")
+def test_a_damaged_source_is_not_compacted(lake: Lake) -> None:
+    lake.put(LogFormat.JSON, [Made("good", id="1")])
+    lake.put_bytes(LogFormat.JSON, b"not json\n", name="bad")
     compact(lake)
     assert lake.messages() == ["good"]
     listing = lake.engine.list(DAY, fresh=True)
@@ -116,27 +116,30 @@ def test_a_faulty_source_stays_as_it_is(lake: Lake) -> None:
     assert "not events in JSON" in lake.notes()
 
 
-def test_a_lost_part_is_read_from_its_sources(lake: Lake) -> None:
-    lake.put(Kind.JSON, [Made("one", 1, id="1")])
+def test_a_missing_part_is_read_from_its_sources(lake: Lake) -> None:
+    lake.put(LogFormat.JSON, [Made("one", 1, id="1")])
     compact(lake)
     (part,) = lake.engine.list(DAY, fresh=True).parts
     (lake.store.root / part.key).unlink()
     assert lake.messages() == ["one"]
 
 
-def test_a_manifest_that_is_none_is_told_and_the_sources_are_read(lake: Lake) -> None:
-    lake.put(Kind.JSON, [Made("one", 1, id="1")])
-    lake.put_bytes(Kind.COMPACTED, b"{}", name="_manifest.json")
+def test_an_invalid_manifest_is_reported_and_the_sources_are_read(lake: Lake) -> None:
+    lake.put(LogFormat.JSON, [Made("one", 1, id="1")])
+    lake.put_bytes(LogFormat.COMPACTED, b"{}", name="_manifest.json")
     assert lake.messages() == ["one"]
-    assert "not a manifest" in lake.notes()
+    assert "not a valid manifest" in lake.notes()
 
 
-@pytest.mark.parametrize("kind", [Kind.RAW, Kind.JSON, Kind.COMPACTED])
-def test_a_cached_file_that_lost_its_end_is_fetched_or_made_again(
-    lake: Lake, kind: Kind, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", [LogFormat.RAW, LogFormat.JSON, LogFormat.COMPACTED])
+def test_a_truncated_cached_file_is_fetched_or_made_again(
+    lake: Lake, kind: LogFormat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake.put(Kind.JSON if kind is Kind.JSON else Kind.RAW, [Made("one", id="1"), Made("two", id="2")])
-    if kind is Kind.COMPACTED:
+    lake.put(
+        LogFormat.JSON if kind is LogFormat.JSON else LogFormat.RAW,
+        [Made("one", id="1"), Made("two", id="2")],
+    )
+    if kind is LogFormat.COMPACTED:
         compact(lake)
     monkeypatch.setattr(lake.store, "local", lambda key: None)
     assert lake.messages() == ["one", "two"]
@@ -149,9 +152,9 @@ def test_a_cached_file_that_lost_its_end_is_fetched_or_made_again(
     assert {path: path.read_bytes() for path in cached if path.exists()} == whole
 
 
-def test_a_part_is_by_group_kind_and_time_and_equals_keep_their_order(lake: Lake) -> None:
+def test_a_part_is_sorted_by_group_pattern_and_time(lake: Lake) -> None:
     made = [("b", 5, "/z"), ("b 1", 4, "/a"), ("a", 9, "/a"), ("b 2", 3, "/a"), ("b 4", 3, "/a")]
-    lake.put(Kind.RAW, [Made(*one) for one in made])
+    lake.put(LogFormat.RAW, [Made(*one) for one in made])
     compact(lake)
     (part,) = lake.store.root.rglob("*.parquet")
     rows = pq.read_table(part, partitioning=None)
@@ -167,14 +170,14 @@ def parts_of(lake: Lake) -> list[str]:
 def test_of_two_compactions_at_once_one_wins_and_no_part_is_left_unnamed(
     lake: Lake, later: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake.put(Kind.JSON, [Made("one", 1, id="1")])
+    lake.put(LogFormat.JSON, [Made("one", 1, id="1")])
     upload = lake.store.upload
     other = Lake(lake.cache.root.parent)
 
     def meanwhile(path: Path, key: str) -> None:
         monkeypatch.setattr(lake.store, "upload", upload)
         if later == "one more source":
-            other.put(Kind.JSON, [Made("two", 2, id="2")], name="other.gz")
+            other.put(LogFormat.JSON, [Made("two", 2, id="2")], name="other.gz")
         assert statuses(compact(other)) == [Status.DONE]
         upload(path, key)
 
@@ -187,7 +190,7 @@ def test_of_two_compactions_at_once_one_wins_and_no_part_is_left_unnamed(
 
 
 def test_what_a_killed_run_has_left_is_swept_by_the_next(lake: Lake) -> None:
-    key = lake.put(Kind.JSON, [Made("one", 1, id="1")])
+    key = lake.put(LogFormat.JSON, [Made("one", 1, id="1")])
     where = key.replace("json/", "compacted/").rsplit("/", 1)[0]
     lake.store.put(f"{where}/part-left.parquet", b"half")
     compact(lake)
@@ -200,7 +203,7 @@ def test_what_a_killed_run_has_left_is_swept_by_the_next(lake: Lake) -> None:
 def test_what_athena_may_be_writing_is_left_and_what_it_abandoned_is_swept(
     lake: Lake, age_h: int, stays: bool
 ) -> None:
-    key = lake.put(Kind.JSON, [Made("one", 1, id="1")])
+    key = lake.put(LogFormat.JSON, [Made("one", 1, id="1")])
     where = key.replace("json/", "compacted/").rsplit("/", 1)[0]
     begun = datetime.now(UTC) - age_h * HOUR
     lake.store.put(f"{where}/athena-{begun:%Y%m%dT%H%M%SZ}-0123abcd/part", b"half")
@@ -212,7 +215,9 @@ def test_what_athena_may_be_writing_is_left_and_what_it_abandoned_is_swept(
 
 def test_parts_of_one_folder_are_read_only_if_all_of_them_are_there() -> None:
     source = frozenset({("key", "etag")})
-    parts = [MadePart(name, 1, 1, 0, Kind.JSON, frozenset()) for name in ("athena-1/a", "athena-1/b", "c")]
+    parts = [
+        MadePart(name, 1, 1, 0, LogFormat.JSON, frozenset()) for name in ("athena-1/a", "athena-1/b", "c")
+    ]
     manifest = Manifest((replace(parts[0], sources=source), *parts[1:]))
     assert manifest.present({"athena-1/a", "athena-1/b", "c", "else"}) == manifest
     assert manifest.present({"athena-1/a", "c"}) == Manifest((parts[2],))
@@ -223,7 +228,7 @@ def test_parts_of_one_folder_are_read_only_if_all_of_them_are_there() -> None:
 def test_a_manifest_that_changed_between_reading_and_writing_is_not_overwritten(
     lake: Lake, ours_came: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake.put(Kind.JSON, [Made("one", 1, id="1")])
+    lake.put(LogFormat.JSON, [Made("one", 1, id="1")])
     replace_ = lake.store.replace
 
     def meanwhile(key: str, body: bytes, etag: str) -> None:
@@ -243,7 +248,7 @@ def test_a_manifest_that_changed_between_reading_and_writing_is_not_overwritten(
 
 
 def test_an_hour_whose_part_was_lost_is_compacted_again(lake: Lake) -> None:
-    lake.put(Kind.JSON, [Made("one", 1, id="1")])
+    lake.put(LogFormat.JSON, [Made("one", 1, id="1")])
     compact(lake)
     (part,) = lake.engine.list(DAY, fresh=True).parts
     lake.store.delete(part.key)
@@ -280,17 +285,17 @@ def test_a_search_is_a_naive_scan(
     lake = Lake(tmp_path_factory.mktemp("lake"))
     events = [Made(text, seconds, id=str(n)) for n, (text, seconds) in enumerate(made)]
     for n, event in enumerate(events):
-        lake.put((Kind.RAW, Kind.JSON)[n % 2], [event])
+        lake.put((LogFormat.RAW, LogFormat.JSON)[n % 2], [event])
     if compacted:
         compact(lake, scope=Scope(START, START + compacted * HOUR))
-    term = Term(term.pattern, term.kind, negated, term.case_sensitive)
+    term = Term(term.text, term.kind, negated, term.case_sensitive)
     scope = Scope(START + timedelta(seconds=start), DAY.end)
     found = exploration.newest(lake.engine, Search(scope, (term,)), 100)
 
     def matches(message: str) -> bool:
         if term.kind == "text":
-            return term.pattern.lower() in message.lower()
-        return bool(re.search(term.pattern.replace("$", r"\Z"), message))  # RE2's $ is the very end
+            return term.text.lower() in message.lower()
+        return bool(re.search(term.text.replace("$", r"\Z"), message))  # RE2's $ is the very end
 
     wanted = [one for one in events if one.seconds >= start and matches(one.message) != negated]
     assert sorted((event.ts, event.message) for event in found) == sorted(

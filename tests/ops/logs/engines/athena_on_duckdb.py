@@ -1,4 +1,4 @@
-"""Athena's SQL on DuckDB, with Trino's answers where they differ: the translation is tested against it."""
+"""A test double for Athena: runs its SQL on DuckDB, with Trino's results where they differ."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from ops.logs.engines.translation import to_athena
 
-# Trino's functions as its documentation has them, where DuckDB has none of the name or another answer.
+# Trino's functions by its documentation, where DuckDB has no such function or another result.
 MACROS = """
 CREATE MACRO to_unixtime(t) AS epoch(t);
 CREATE MACRO date_add(unit, n, t) AS t + to_seconds(n);
@@ -34,7 +34,7 @@ RENAMED = {
 def run_translated(
     connection: duckdb.DuckDBPyConnection, sql: str, values: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
-    """The rows of the query as it is sent to Athena."""
+    """Return the rows of the query as it is sent to Athena."""
     translated = to_athena(sql)
     bound = [values[name] for name in translated.parameters]
     return run_athena(connection, translated.sql, bound)

@@ -1,4 +1,4 @@
-"""Texts looked for in raw objects' bytes: what is left out matches nothing, what is in doubt is read."""
+"""Scanning raw objects for texts: skipped lines never match, and ambiguous objects are read whole."""
 
 import gzip
 import re
@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from ops.logs.engines.scanning import Scan
-from ops.logs.lake.layout import Kind, Partition, Scope
+from ops.logs.engines.scanning import RawObjectScan
+from ops.logs.lake.layout import LogFormat, Partition, Scope
 from ops.logs.search import exploration
+from ops.logs.search.message_filter import needles
 from ops.logs.search.model import Search, Term
-from ops.logs.search.pattern_filter import needles
 from tests.ops.logs.sample_lake import ACCOUNT, DAY, REGION, START, Lake, Made, encode, escape
 
 HOUR = Partition(START, ACCOUNT, REGION)
@@ -22,7 +22,7 @@ HOUR = Partition(START, ACCOUNT, REGION)
 @pytest.mark.parametrize(
     ("term", "found"),
     [
-        (Term("Timeout"), ("meout",)),  # I may be another letter in a message
+        (Term("Timeout"), ("meout",)),  # I can match another letter in a message
         (Term("Timeout", case_sensitive=True), ("timeout",)),
         (Term("(?i)error.*timeout", "regex"), ("error", "meout")),
         (Term("upstream (error|timeout) after", "regex", case_sensitive=True), ("upstream ", " after")),
@@ -35,7 +35,7 @@ HOUR = Partition(START, ACCOUNT, REGION)
         (Term(r"\d+ (?P<x>error)", "regex"), ()),
     ],
 )
-def test_needles_are_what_every_match_holds(term: Term, found: tuple[str, ...]) -> None:
+def test_every_match_contains_the_needles(term: Term, found: tuple[str, ...]) -> None:
     assert needles([term]) == found
 
 
@@ -45,7 +45,7 @@ TEXT = st.lists(
     ),
     max_size=6,
 ).map("".join)
-PATTERN = st.lists(
+REGEXES = st.lists(
     st.sampled_from(
         [
             "error",
@@ -71,38 +71,38 @@ PATTERN = st.lists(
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-@given(st.one_of(TEXT.map(Term), PATTERN.map(lambda p: Term(p, "regex"))), TEXT, st.booleans())
-def test_a_line_whose_message_matches_holds_all_needles(term: Term, message: str, cased: bool) -> None:
+@given(st.one_of(TEXT.map(Term), REGEXES.map(lambda p: Term(p, "regex"))), TEXT, st.booleans())
+def test_a_line_with_a_matching_message_contains_all_needles(term: Term, message: str, cased: bool) -> None:
     flags = 0 if cased else re.IGNORECASE
-    pattern = term.pattern if term.kind == "regex" else re.escape(term.pattern)
+    regex = term.text if term.kind == "regex" else re.escape(term.text)
     try:
-        assume(re.search(pattern, message, flags))
+        assume(re.search(regex, message, flags))
     except re.error:
         assume(False)
     line = escape(message).lower()
-    assert all(one in line for one in needles([Term(term.pattern, term.kind, case_sensitive=cased)]))
+    assert all(one in line for one in needles([Term(term.text, term.kind, case_sensitive=cased)]))
 
 
 def taken(tmp_path: Path, body: bytes, *texts: str) -> list[str] | None:
     path = tmp_path / "x.gz"
     path.write_bytes(body)
-    scan = Scan(texts)
+    scan = RawObjectScan(texts)
     if not scan.take(path, HOUR):
         return None
     return [message for table in scan.tables() for message in table["message"].to_pylist()]
 
 
-def test_lines_that_hold_every_text_become_events(tmp_path: Path) -> None:
+def test_lines_that_contain_every_text_become_events(tmp_path: Path) -> None:
     made = [
         Made("an ERROR: timeout"),
         Made("error alone"),
         Made("two\nerror timeout\t"),
         Made("timeout, error"),
     ]
-    found = taken(tmp_path, encode(Kind.RAW, made), "error", "timeout")
+    found = taken(tmp_path, encode(LogFormat.RAW, made), "error", "timeout")
     assert found is not None
     assert sorted(found) == ["an ERROR: timeout", "timeout, error", "two\nerror timeout\t"]
-    assert taken(tmp_path, encode(Kind.RAW, made), "nowhere") == []
+    assert taken(tmp_path, encode(LogFormat.RAW, made), "nowhere") == []
 
 
 @pytest.mark.parametrize(
@@ -113,31 +113,29 @@ def test_lines_that_hold_every_text_become_events(tmp_path: Path) -> None:
         "/g:s\t1795410000000\terror, and\nits message goes on\n",
     ],
 )
-def test_what_is_in_doubt_is_read_whole(tmp_path: Path, text: str) -> None:
+def test_ambiguous_lines_make_the_object_be_read_whole(tmp_path: Path, text: str) -> None:
     assert taken(tmp_path, gzip.compress(text.encode()), "error") is None
 
 
 def test_damaged_objects_are_read_whole(tmp_path: Path) -> None:
-    body = encode(Kind.RAW, [Made("error")])
+    body = encode(LogFormat.RAW, [Made("error")])
     assert taken(tmp_path, body[:-9], "error") is None
     assert taken(tmp_path, gzip.compress(b"/g:s\t1795410000000\terror \xff\n"), "error") is None
 
 
-def test_a_text_that_is_everywhere_is_no_shortcut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_very_frequent_text_is_not_scanned_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.logs.engines.scanning.KEPT_BYTES", 200)
     lake = Lake(tmp_path)
     for n in range(20):
-        lake.put(Kind.RAW, [Made(f"error number {n}", n)])
+        lake.put(LogFormat.RAW, [Made(f"error number {n}", n)])
     found = exploration.newest(lake.engine, Search(DAY, (Term("error"),)), 100)
     assert [event.message for event in found] == [f"error number {n}" for n in reversed(range(20))]
 
 
-def test_hours_that_are_known_to_hold_little_are_asked_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_small_hours_are_read_with_one_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake(tmp_path)
     for hour in range(8):
-        lake.put(Kind.RAW, [Made(f"error {hour}", 3600 * hour)])
+        lake.put(LogFormat.RAW, [Made(f"error {hour}", 3600 * hour)])
     scopes: list[Scope] = []
     ask = lake.engine.sql
 
@@ -154,7 +152,7 @@ def test_hours_that_are_known_to_hold_little_are_asked_at_once(
         return [event.message for event in found]
 
     assert newest() == wanted
-    assert len(scopes) > 1  # nothing was known: hour by hour, and more
+    assert len(scopes) > 1  # sizes are not remembered: one query per hour
     lake.engine.list(DAY)
     assert newest() == wanted
     assert scopes == [DAY]

@@ -1,4 +1,4 @@
-"""The bounded cache: whole files only, the oldest removed first, a full disk told."""
+"""The bounded cache: complete files only, least recently used removed first, errors for a full disk."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def filled(path: Path) -> None:
     path.write_bytes(b"x" * 40)
 
 
-def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
+def test_the_least_recently_used_files_are_removed_first(tmp_path: Path) -> None:
     clock = Clock()
     cache = FileCache(tmp_path, 100, clock)
     for name in "abc":
@@ -49,7 +49,7 @@ def test_a_half_written_file_is_never_seen(tmp_path: Path) -> None:
     assert not left.exists()
 
 
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
+def test_a_full_disk_raises_not_cached(tmp_path: Path) -> None:
     def full(path: Path) -> None:
         path.write_bytes(b"some")
         raise OSError(28, "No space left on device")

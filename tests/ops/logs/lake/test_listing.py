@@ -1,4 +1,4 @@
-"""A large bucket is listed with as few calls as there are: a page a thousand objects of what is asked for."""
+"""A large bucket is listed with as few calls as possible: one per thousand objects of the scope."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 
 from ops.aws.s3.objects import Bucket
-from ops.logs.lake.layout import HOUR, Kind, Location, Partition, Scope, folder
+from ops.logs.lake.layout import HOUR, Location, LogFormat, Partition, Scope, folder
 from ops.logs.lake.listing import Lister
 from tests.ops.logs.sample_lake import START
 
-PAGE = 1000  # ListObjectsV2 answers no more
+PAGE = 1000  # maximum of ListObjectsV2
 ACCOUNTS = [f"{n:012}" for n in range(1, 6)]
 REGIONS = ["eu-west-1", "us-east-1"]
-HOURS, OBJECTS = 100, 100  # a place and hour: 100,000 objects in all
+HOURS, OBJECTS = 100, 100  # per account, region, and hour: 100,000 objects in total
 HERE = Location("big")
 
 
 @dataclass
 class Pages:
-    """Stands where S3's client stands, and counts its calls; answers as ListObjectsV2 does."""
+    """A test double for the S3 client: responds like ListObjectsV2, and counts the calls."""
 
     keys: list[str]
     calls: list[str] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Stub:
 @pytest.fixture(scope="module")
 def keys() -> list[str]:
     return sorted(
-        f"{folder(HERE, Kind.RAW, Partition(hour_at(hour), account, region))}{n:03}.gz"
+        f"{folder(HERE, LogFormat.RAW, Partition(hour_at(hour), account, region))}{n:03}.gz"
         for account in ACCOUNTS
         for region in REGIONS
         for hour in range(HOURS)
@@ -81,12 +81,12 @@ def hour_at(hour: int) -> datetime:
     ("scope", "objects", "pages"),
     [
         (Scope(START, hour_at(HOURS)), 100_000, 100),
-        (Scope(hour_at(50), hour_at(51)), 1_000, 10),  # a place each
+        (Scope(hour_at(50), hour_at(51)), 1_000, 10),  # one account and region each
         (Scope(hour_at(50), hour_at(51), (ACCOUNTS[2],), (REGIONS[1],)), 100, 1),
         (Scope(hour_at(45), hour_at(65), (ACCOUNTS[0],)), 4_000, 4),
     ],
 )
-def test_listing_takes_a_call_a_thousand_objects(
+def test_listing_takes_one_call_per_thousand_objects(
     keys: list[str], scope: Scope, objects: int, pages: int
 ) -> None:
     s3 = Pages(keys)
@@ -96,11 +96,11 @@ def test_listing_takes_a_call_a_thousand_objects(
     assert found_places == 1 + 1 + len(ACCOUNTS)  # the kinds, the accounts, the regions of each
     listing = lister.list_scope(scope)
     assert len(listing.fresh) == objects
-    # A run of keys ends within a page, or needs one more to see its end.
+    # A key range ends within a page, or needs one more page to find its end.
     needed = len(s3.calls) - found_places
     assert pages <= needed <= pages + len(ACCOUNTS) * len(REGIONS)
     assert lister.list_scope(scope) is listing
     narrow = replace(scope, start=scope.end - HOUR)
-    piece = lister.list_scope(narrow)  # known already
+    piece = lister.list_scope(narrow)  # remembered
     assert len(s3.calls) == found_places + needed
     assert piece.fresh == Lister(lister.store, HERE).list_scope(narrow).fresh

@@ -1,4 +1,4 @@
-"""The processor's raw lines, read by each of the readers: group, stream and message come back exactly."""
+"""The log processor's raw lines with each of the readers: group, stream, and message are exact."""
 
 import base64
 import gzip
@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.aws.athena import Table
+from ops.aws.athena import GlueTable
 from ops.logs.engines.athena_relation import events as athena_events
-from ops.logs.engines.stock import raw_sql
+from ops.logs.engines.duckdb_readers import raw_sql
 from ops.logs.lake import readers
-from ops.logs.lake.layout import Kind, Partition, Scope
+from ops.logs.lake.layout import LogFormat, Partition, Scope
 from ops.logs.lake.parts import finish
 from ops.logs.lake.patterns import masked_by_rule
 from ops.logs.lake.raw_lines import parse_lines
@@ -32,7 +32,7 @@ HOSTILE = "a\tb\\tc\nd\\\\n\re\\"
 
 
 def processed(stream: str, messages: list[str]) -> bytes:
-    """The lines that the processor makes of one subscription record."""
+    """Return the lines that the log processor writes for one subscription record."""
     module = load("log_processor", FORMAT="raw", STREAM="s", BUCKET="b", PREFIX="")
     record = {
         "messageType": "DATA_MESSAGE",
@@ -52,7 +52,7 @@ def processed(stream: str, messages: list[str]) -> bytes:
 
 @settings(max_examples=150, deadline=None)
 @given(STREAMS, MESSAGES)
-def test_the_exact_reader_turns_every_line_back(stream: str, messages: list[str]) -> None:
+def test_the_exact_reader_restores_every_line(stream: str, messages: list[str]) -> None:
     read = parse_lines(processed(stream, messages), escaped=True)
     assert read.lost_bytes == 0
     assert read.log_group.to_pylist() == [GROUP] * len(messages)
@@ -69,7 +69,7 @@ def test_many_objects_become_the_same_events_however_many_are_parsed_at_once(
     contents = [processed(stream, messages) for stream, messages in objects]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(readers, "AT_ONCE_BYTES", at_once)
-        events = finish(readers.read_lines(Kind.RAW, contents, Partition(AT, ACCOUNT, REGION)))
+        events = finish(readers.read_lines(LogFormat.RAW, contents, Partition(AT, ACCOUNT, REGION)))
     wanted = [
         (stream, message, masked_by_rule(message)) for stream, messages in objects for message in messages
     ]
@@ -82,7 +82,7 @@ def test_a_stream_of_the_longest_name_is_read() -> None:
     assert parse_lines(processed(stream, ["x"]), escaped=True).log_stream.to_pylist() == [stream]
 
 
-def test_duckdbs_reader_turns_it_back(tmp_path: Path) -> None:
+def test_duckdbs_reader_restores_every_line(tmp_path: Path) -> None:
     folder = tmp_path / f"account={ACCOUNT}" / f"region={REGION}"
     folder.mkdir(parents=True)
     (folder / "x.txt").write_bytes(processed(HOSTILE, [HOSTILE, ""]))
@@ -93,8 +93,8 @@ def test_duckdbs_reader_turns_it_back(tmp_path: Path) -> None:
     assert found.fetchall() == [(GROUP, HOSTILE, ""), (GROUP, HOSTILE, HOSTILE)]
 
 
-def test_athenas_sql_turns_it_back() -> None:
-    table = Table(
+def test_athenas_sql_restores_every_line() -> None:
+    table = GlueTable(
         name="logs_raw",
         columns=("origin", "timestamp", "message"),
         partitions=("account", "region", "date", "hour"),
@@ -115,3 +115,5 @@ def test_athenas_sql_turns_it_back() -> None:
     sql = athena_events([table], scope, [ACCOUNT], [REGION])
     found = run_athena(connection, f"SELECT log_group, log_stream, message FROM ({sql}) AS events")
     assert found == [(GROUP, HOSTILE, HOSTILE)]
+    [(pattern, template)] = run_athena(connection, f"SELECT pattern, template FROM ({sql}) AS events")
+    assert pattern == template == masked_by_rule(HOSTILE)

@@ -1,4 +1,4 @@
-"""What is remembered of an hour's parts: for the very same objects, for a moment, within bounds."""
+"""An hour's parts are remembered for exactly the same objects, for a short time, within a limit."""
 
 from pathlib import Path
 
@@ -33,31 +33,31 @@ def hours(clock: Clock) -> ReadyHours:
     return kept
 
 
-def test_the_very_same_is_known(hours: ReadyHours) -> None:
+def test_the_same_objects_are_remembered(hours: ReadyHours) -> None:
     ready = hours.get(HOUR, FRESH, NONE)
     assert ready and (ready.parts, ready.notes) == ((PART,), ("a remark",))
 
 
-def test_anything_else_is_not(hours: ReadyHours) -> None:
+def test_other_objects_are_not_remembered(hours: ReadyHours) -> None:
     assert hours.get(Partition(START, "1"), FRESH, NONE) is None
     assert hours.get(HOUR, FRESH | {("c.gz", "3")}, NONE) is None
     assert hours.get(HOUR, frozenset({("a.gz", "changed"), ("b.gz", "2")}), NONE) is None
     assert hours.get(HOUR, FRESH, frozenset({"compacted.parquet"})) is None
 
 
-def test_it_is_forgotten_after_a_moment(hours: ReadyHours, clock: Clock) -> None:
+def test_an_hour_is_forgotten_after_a_short_time(hours: ReadyHours, clock: Clock) -> None:
     clock.now += READY_S
     assert hours.get(HOUR, FRESH, NONE) is None
 
 
-def test_an_hour_that_has_lost_a_part_is_forgotten(hours: ReadyHours) -> None:
+def test_an_hour_with_a_missing_part_is_forgotten(hours: ReadyHours) -> None:
     assert not hours.forget_lost(lambda path: True)
     assert hours.get(HOUR, FRESH, NONE)
     assert hours.forget_lost(lambda path: path != PART)
     assert hours.get(HOUR, FRESH, NONE) is None
 
 
-def test_it_does_not_grow_without_end(hours: ReadyHours, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded(hours: ReadyHours, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.logs.lake.ready_hours.MOST_OBJECTS", 1)
     hours.keep(HOUR, FRESH, NONE, [PART], [])
     assert hours.get(HOUR, FRESH, NONE) is None

@@ -1,4 +1,4 @@
-"""What is asked of an engine: pages without gaps or doubles, context, keys, ranges of a histogram."""
+"""Queries on an engine: pages without gaps or duplicates, context, keys, ranges of a histogram."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -17,10 +17,10 @@ SEARCH = Search(Scope(START, START + timedelta(hours=1)))
 
 
 class Memory:
-    """Events in DuckDB: thirty, three a millisecond, two of them equal."""
+    """Thirty events in DuckDB: three per millisecond, two of which are equal."""
 
     name = "memory"
-    masks = False
+    has_patterns = False
 
     def __init__(self) -> None:
         self._connection = duckdb.connect()
@@ -53,7 +53,7 @@ def test_pages_hold_every_event_once_in_order(size: int) -> None:
     assert len(shown) == 30 == exploration.count(engine, SEARCH)
 
 
-def test_an_event_is_found_again_by_its_key_and_has_its_neighbours() -> None:
+def test_an_event_is_found_by_its_key_with_its_context() -> None:
     engine = Memory()
     event = exploration.newest(engine, SEARCH, 30)[12]
     assert exploration.find(engine, event.key, SEARCH) == event
@@ -64,7 +64,7 @@ def test_an_event_is_found_again_by_its_key_and_has_its_neighbours() -> None:
 
 
 @pytest.mark.parametrize("key", ["", "x", "9-z", "99999999999999999999-a"])
-def test_a_key_of_nothing_finds_nothing(key: str) -> None:
+def test_an_invalid_key_finds_nothing(key: str) -> None:
     assert exploration.find(Memory(), key, SEARCH) is None
 
 
@@ -74,7 +74,7 @@ def test_a_histogram_has_a_bounded_number_of_bars(hours: int) -> None:
     assert 20 <= timedelta(hours=hours) / exploration.width_for(scope) <= exploration.BARS
 
 
-def test_counts_by_value_and_by_template() -> None:
+def test_counts_by_value_and_by_pattern() -> None:
     engine = Memory()
     assert sum(one.events for one in exploration.facets(engine, SEARCH)["stream"]) == 30
-    assert exploration.templates(engine, SEARCH).to_pylist()[0]["events"] == 30
+    assert exploration.patterns(engine, SEARCH).to_pylist()[0]["events"] == 30

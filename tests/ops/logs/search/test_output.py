@@ -1,4 +1,4 @@
-"""Results as files: CSV without formulas, Parquet as it was."""
+"""Results as files: CSV without formulas, and Parquet."""
 
 import csv
 import io
@@ -16,13 +16,13 @@ from ops.logs.search.output import to_csv, to_parquet
 @pytest.mark.parametrize(
     "cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "=cmd|' /C calc'!A0"]
 )
-def test_no_cell_begins_as_a_formula(cell: str) -> None:
+def test_no_cell_starts_like_a_formula(cell: str) -> None:
     text = to_csv(pa.table({"=name": [cell]}))
     read = list(csv.reader(io.StringIO(text, newline="")))
     assert read == [["'=name"], [f"'{cell}"]]
 
 
-def test_numbers_times_and_nothing_stay_what_they_are() -> None:
+def test_numbers_times_and_null_are_unchanged() -> None:
     table = pa.table(
         {"n": [-1.5], "t": [datetime(2026, 11, 24, 1, 2, 3, 4000)], "x": pa.array([None], pa.string())}
     )
@@ -30,7 +30,7 @@ def test_numbers_times_and_nothing_stay_what_they_are() -> None:
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
-def test_every_text_comes_back(texts: list[str]) -> None:
+def test_every_text_is_preserved(texts: list[str]) -> None:
     read = list(csv.reader(io.StringIO(to_csv(pa.table({"n": range(len(texts)), "x": texts})), newline="")))
     assert [row[1].removeprefix("'") for row in read[1:]] == [text.removeprefix("'") for text in texts]
 

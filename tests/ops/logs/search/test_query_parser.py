@@ -1,4 +1,4 @@
-"""The search bar's language: what each form means, mistakes at their place, and back to text."""
+"""The language of the search bar: every form, mistakes with their position, and formatting."""
 
 import string
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ops.errors import QueryError
 from ops.logs.search.model import FIELDS, LEVELS, Filter, Term
-from ops.logs.search.query_parser import Query, parse, text_of
+from ops.logs.search.query_parser import ParsedQuery, parse, text_of
 
 WORDS = st.text(min_size=1, max_size=12)
 PATTERNS = st.sampled_from(["a/b", r"\d+", "(?i)error.*timeout", "a b", r"\\", "[/]", '"'])
@@ -60,8 +60,10 @@ FILTERS = st.one_of(
         ("$.items[0].id:=7", (), (Filter("$.items[0].id", "7"),)),
     ],
 )
-def test_what_a_text_means(text: str, terms: tuple[Term, ...], filters: tuple[Filter, ...]) -> None:
-    assert parse(text) == Query(terms, filters)
+def test_a_text_is_parsed_into_terms_and_filters(
+    text: str, terms: tuple[Term, ...], filters: tuple[Filter, ...]
+) -> None:
+    assert parse(text) == ParsedQuery(terms, filters)
 
 
 @pytest.mark.parametrize(
@@ -70,18 +72,18 @@ def test_what_a_text_means(text: str, terms: tuple[Term, ...], filters: tuple[Fi
         ('ok "open', 4, "closing quotation mark is missing"),
         ("/open", 1, "closing slash is missing"),
         ("a /(/", 3, "missing )"),
-        (r"x /(?=a)/", 3, "cannot be read"),
+        (r"x /(?=a)/", 3, "is not valid"),
         ('""', 1, "phrase is empty"),
         ("a //", 3, "expression is empty"),
         ("level:", 1, "has no value"),
         ("a level:loud", 9, "no level 'loud'"),
         ("levl:error", 1, "no field 'levl'"),
-        ("group:>5", 7, "cannot be compared"),
-        ('"a"b', 4, "'b' follows the end"),
-        ('group:"a"b', 10, "follows the end of the value"),
+        ("group:>5", 7, "group does not support >"),
+        ('"a"b', 4, "Unexpected 'b' after"),
+        ('group:"a"b', 10, "Unexpected text after the value"),
     ],
 )
-def test_a_mistake_is_told_at_its_place(text: str, column: int, words: str) -> None:
+def test_a_mistake_is_reported_with_its_position(text: str, column: int, words: str) -> None:
     with pytest.raises(QueryError) as raised:
         parse(text)
     assert words in str(raised.value)
@@ -98,6 +100,6 @@ def test_a_mistake_in_a_later_line_is_marked_there() -> None:
 
 
 @given(st.lists(TERMS, max_size=3), st.lists(FILTERS, max_size=3))
-def test_back_to_text_and_again(terms: list[Term], filters: list[Filter]) -> None:
-    query = Query(tuple(terms), tuple(filters))
+def test_formatting_and_parsing_round_trips(terms: list[Term], filters: list[Filter]) -> None:
+    query = ParsedQuery(tuple(terms), tuple(filters))
     assert parse(text_of(query)) == query

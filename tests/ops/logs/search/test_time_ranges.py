@@ -1,4 +1,4 @@
-"""Time ranges: relative, absolute, in a zone, and back to text."""
+"""Time ranges: relative, absolute, in a time zone, and formatting."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -25,19 +25,19 @@ def test_an_absolute_range_without_an_offset_is_in_the_zone() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0m", "5y", "99999d", "yesterday", "2026-11-24", "b/a"])
-def test_what_is_no_range_is_refused_with_what_would_be(text: str) -> None:
+def test_an_invalid_range_is_rejected_with_a_hint(text: str) -> None:
     with pytest.raises(InputError) as raised:
         parse_range(text)
     assert raised.value.hint
 
 
-def test_a_range_that_runs_backwards_is_refused() -> None:
-    with pytest.raises(InputError, match="ends before it begins"):
+def test_a_range_that_ends_before_it_starts_is_rejected() -> None:
+    with pytest.raises(InputError, match="ends before it starts"):
         parse_range("2026-11-24T11:00/2026-11-24T10:00")
 
 
 @pytest.mark.parametrize("name", ["Mars/Olympus", "", "../../etc/passwd"])
-def test_an_unknown_zone_is_refused(name: str) -> None:
+def test_an_unknown_time_zone_is_rejected(name: str) -> None:
     with pytest.raises(InputError, match="no time zone"):
         zone_of(name)
 
@@ -61,5 +61,5 @@ def test_a_span_in_its_largest_unit(span: timedelta, text: str) -> None:
         st.tuples(MOMENTS, MOMENTS).filter(lambda p: p[0] < p[1]).map(lambda p: between(*p)),
     )
 )
-def test_back_to_text_and_again(found: TimeRange) -> None:
+def test_formatting_and_parsing_round_trips(found: TimeRange) -> None:
     assert parse_range(found.text, zone_of("Asia/Tokyo")) == found

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ops.logs.export.coverage.last_events import last_events
-from ops.logs.lake.layout import Kind
+from ops.logs.lake.layout import LogFormat
 from tests.ops.logs.sample_lake import ACCOUNT, REGION, START, Lake, Made
 
 NOW = START + timedelta(hours=6)
@@ -13,8 +13,10 @@ HOUR_S = 3600
 
 def filled(root: Path) -> Lake:
     lake = Lake(root)
-    lake.put(Kind.JSON, [Made("a", 10, "/old", id="1")])
-    lake.put(Kind.JSON, [Made("b", 4 * HOUR_S, "/new", id="2"), Made("c", 4 * HOUR_S + 7, "/new", id="3")])
+    lake.put(LogFormat.JSON, [Made("a", 10, "/old", id="1")])
+    lake.put(
+        LogFormat.JSON, [Made("b", 4 * HOUR_S, "/new", id="2"), Made("c", 4 * HOUR_S + 7, "/new", id="3")]
+    )
     return lake
 
 

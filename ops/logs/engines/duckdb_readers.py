@@ -1,23 +1,24 @@
-"""DuckDB's own readers on the two formats that they read exactly: our raw lines and our JSON lines.
+"""DuckDB's own file readers for the two formats that they read exactly: raw lines and JSON lines.
 
-They are several times as fast as reading in Python, and refuse a file with a fault; `readers` then reads it.
+They are several times faster than reading in Python, and reject a damaged file; `ops.logs.lake.readers` then
+reads it.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from ops.logs.lake.gzipped import MAGIC
-from ops.logs.lake.layout import Kind
+from ops.logs.lake.layout import LogFormat
 from ops.logs.lake.patterns import LEVEL, LEVEL_HEAD, LEVEL_OF, MASK, MASKED
 
-LONGEST_LINE = 4 << 20  # bytes; an event has at most 1 MiB (PutLogEvents), and may be escaped
+LONGEST_LINE = 4 << 20  # bytes; an event has at most 1 MiB (PutLogEvents), before escaping
 _RAW = f"""delim = '\\t', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n',
     max_line_size = {LONGEST_LINE}, strict_mode = true, hive_partitioning = true, hive_types_autocast = false,
     columns = {{'source': 'VARCHAR', 'millis': 'BIGINT', 'text': 'VARCHAR'}}"""
 _JSON = f"""format = 'newline_delimited', maximum_object_size = {LONGEST_LINE}, columns = {{
     'account': 'VARCHAR', 'region': 'VARCHAR', 'group': 'VARCHAR', 'stream': 'VARCHAR',
     'timestamp': 'BIGINT', 'id': 'VARCHAR', 'message': 'VARCHAR'}}"""
-# Split at escaped backslashes first: what follows one is not an escape.
+# Split at escaped backslashes first: they do not start an escape.
 _UNESCAPED = r"""CASE WHEN contains({0}, '\') THEN array_to_string(list_transform(string_split({0}, '\\'),
     lambda piece: replace(replace(replace(piece, '\t', chr(9)), '\n', chr(10)), '\r', chr(13))), '\')
     ELSE coalesce({0}, '') END"""
@@ -25,17 +26,17 @@ _STREAM = "substr(source, instr(source, ':') + 1)"
 
 
 def quoted(text: str) -> str:
-    """As a literal of SQL."""
+    """Return the text as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def path_list(paths: Iterable[Path]) -> str:
-    """As a list of SQL. Glob characters in a path stand for themselves."""
+    """Return the paths as an SQL list, with glob characters escaped."""
     return "[" + ", ".join(quoted(_literal(str(path))) for path in paths) + "]"
 
 
 def raw_sql(paths: Iterable[Path]) -> str:
-    """The events in raw files whose paths tell account and region."""
+    """Return a SELECT of the events in raw files; account and region come from the paths."""
     return f"""SELECT account, region, split_part(source, ':', 1) AS log_group,
         {_UNESCAPED.format(_STREAM)} AS log_stream, make_timestamp(millis * 1000) AS ts,
         {_UNESCAPED.format("text")} AS message, NULL::VARCHAR AS id
@@ -43,32 +44,33 @@ def raw_sql(paths: Iterable[Path]) -> str:
 
 
 def json_sql(paths: Iterable[Path]) -> str:
-    """The events in files of JSON lines."""
+    """Return a SELECT of the events in files of JSON lines."""
     return f"""SELECT account, region, "group" AS log_group, stream AS log_stream,
         make_timestamp("timestamp" * 1000) AS ts, message, id
         FROM read_json({path_list(paths)}, {_JSON})"""
 
 
-SQL = {Kind.RAW: raw_sql, Kind.JSON: json_sql}
+SQL = {LogFormat.RAW: raw_sql, LogFormat.JSON: json_sql}
 
 
-def template_sql(message: str) -> str:
-    """`templates.templates` as an expression of SQL."""
+def pattern_sql(message: str) -> str:
+    """Return `ops.logs.lake.patterns.patterns_of` as an SQL expression."""
     return f"regexp_replace({message}, {quoted(MASKED)}, {quoted(MASK)}, 'g')"
 
 
-def level_sql(template: str) -> str:
-    """`templates.levels` as an expression of SQL.
+def level_sql(pattern: str) -> str:
+    """Return `ops.logs.lake.patterns.levels_of` as an SQL expression.
 
-    By the word's place in a list: of a CASE, DuckDB repeats the expression in every branch once it filters.
+    It looks up the word's position in a list: with a CASE, DuckDB evaluates the regular expression once per
+    branch when the level is filtered.
     """
     words, levels = (", ".join(map(quoted, names)) for names in (LEVEL_OF, LEVEL_OF.values()))
-    found = f"regexp_extract(left({template}, {LEVEL_HEAD}), {quoted(LEVEL.replace('?P<word>', ''))}, 1)"
-    return f"list_extract([{levels}], list_position([{words}], lower({found})))"
+    word = f"regexp_extract(left({pattern}, {LEVEL_HEAD}), {quoted(LEVEL.replace('?P<word>', ''))}, 1)"
+    return f"list_extract([{levels}], list_position([{words}], lower({word})))"
 
 
-def named_right(path: Path) -> bool:
-    """Whether the name tells the compression, as DuckDB's readers need it."""
+def has_matching_suffix(path: Path) -> bool:
+    """Return whether the file's suffix matches its compression, as DuckDB's readers require."""
     with path.open("rb") as file:
         return (file.read(2) == MAGIC) == (path.suffix == ".gz")
 

@@ -1,4 +1,4 @@
-"""The shortcut through templates: what it says of a pattern, and that it never changes an answer."""
+"""The conditions on patterns that filters imply, and that they never change a result."""
 
 import duckdb
 import pyarrow as pa
@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.logs.lake.buffers import picked
-from ops.logs.lake.patterns import masked_by_rule, template_of, templates
+from ops.logs.lake.patterns import masked_by_rule, pattern_of, patterns_of
+from ops.logs.search.message_filter import pattern_condition
 from ops.logs.search.model import Term
-from ops.logs.search.pattern_filter import on_templates
 
 
 @pytest.mark.parametrize(
-    ("message", "template"),
+    ("message", "pattern"),
     [
         ("req-3f2a took 17ms", "req-* took *ms"),
         ("4e1243bd22c66e76c2ba9eddc1f91394e57f9f83", "*"),  # pragma: allowlist secret
@@ -24,8 +24,8 @@ from ops.logs.search.pattern_filter import on_templates
         ("ünï 1٣", "ünï *٣"),
     ],
 )
-def test_a_template_masks_numbers(message: str, template: str) -> None:
-    assert template_of(message) == template == masked_by_rule(message)
+def test_a_pattern_masks_numbers(message: str, pattern: str) -> None:
+    assert pattern_of(message) == pattern == masked_by_rule(message)
 
 
 HEX = st.text("0123456789abcdefABCDEF", min_size=1, max_size=1).flatmap(
@@ -42,12 +42,12 @@ BESIDE = st.sampled_from(["", " ", "-", "x", "_", "3", "a", "\n", "é", "=", "-1
 def test_ids_are_masked_as_every_word_is_wherever_a_message_begins_and_ends(messages: list[str]) -> None:
     wanted = [masked_by_rule(message) for message in messages]
     column = pa.array(messages, pa.large_string())
-    assert templates(column).to_pylist() == wanted
-    assert templates(picked(column, 2, 0)).to_pylist() == wanted[::2]
+    assert patterns_of(column).to_pylist() == wanted
+    assert patterns_of(picked(column, 2, 0)).to_pylist() == wanted[::2]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "regex", "exact"),
+    ("filter_", "regex", "exact"),
     [
         ("error.*timeout", "error.*timeout", True),
         ("error.+?timeout|slow", "(?:error.+timeout|slow)", True),
@@ -64,13 +64,13 @@ def test_ids_are_masked_as_every_word_is_wherever_a_message_begins_and_ends(mess
         ("(?:time|ran) out", "(?:(?:time|ran)) out", True),
     ],
 )
-def test_a_pattern_on_templates(pattern: str, regex: str, exact: bool) -> None:
-    found = on_templates(Term(pattern, "regex", case_sensitive=True))
-    assert (found.regex, found.exact) == (regex, exact)
+def test_the_condition_of_a_regular_expression(filter_: str, regex: str, exact: bool) -> None:
+    condition = pattern_condition(Term(filter_, "regex", case_sensitive=True))
+    assert (condition.regex, condition.exact) == (regex, exact)
 
 
 def test_a_star_in_the_text_is_not_a_mask() -> None:
-    assert not on_templates(Term("SELECT * FROM")).exact
+    assert not pattern_condition(Term("SELECT * FROM")).exact
 
 
 WORDS = ["error", "timeout", "took", "bad", "face", "deadbeef", "sad", "disk", "İ", "ſ", "K", "é", "*", "_"]
@@ -101,30 +101,32 @@ def matches(regex: str, text: str) -> bool:
 
 @settings(max_examples=400, deadline=None)
 @given(regexes(), MESSAGES, st.booleans())
-def test_a_pattern_never_excludes_a_template_of_a_match(regex: str, message: str, cased: bool) -> None:
-    found = on_templates(Term(regex, "regex", case_sensitive=cased))
+def test_a_regular_expression_never_excludes_the_pattern_of_a_match(
+    regex: str, message: str, cased: bool
+) -> None:
+    condition = pattern_condition(Term(regex, "regex", case_sensitive=cased))
     try:
         on_message = matches(regex if cased else f"(?i){regex}", message)
-    except duckdb.Error:  # not a pattern
+    except duckdb.Error:  # not a valid regular expression
         return
-    if not found:
+    if not condition:
         return
-    on_template = matches(found.regex, template_of(message))
-    assert on_template or not on_message
-    if found.exact:
-        assert on_template == on_message
+    on_pattern = matches(condition.regex, pattern_of(message))
+    assert on_pattern or not on_message
+    if condition.exact:
+        assert on_pattern == on_message
 
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(FRAGMENTS, min_size=1, max_size=3).map("".join), MESSAGES, st.booleans())
-def test_a_text_never_excludes_a_template_of_a_match(text: str, message: str, cased: bool) -> None:
-    found = on_templates(Term(text, case_sensitive=cased))
+def test_a_text_never_excludes_the_pattern_of_a_match(text: str, message: str, cased: bool) -> None:
+    condition = pattern_condition(Term(text, case_sensitive=cased))
     fold = "?" if cased else "lower(?)"
 
     def holds(whole: str, part: str) -> bool:
         return bool(DATABASE.execute(f"SELECT contains({fold}, {fold})", [whole, part]).fetchone()[0])  # type: ignore[index]
 
-    on_template = all(holds(template_of(message), piece) for piece in found.texts)
-    assert on_template or not holds(message, text)
-    if found.exact:
-        assert on_template == holds(message, text)
+    on_pattern = all(holds(pattern_of(message), piece) for piece in condition.texts)
+    assert on_pattern or not holds(message, text)
+    if condition.exact:
+        assert on_pattern == holds(message, text)

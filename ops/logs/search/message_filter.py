@@ -1,12 +1,14 @@
-"""What a pattern on messages says of their templates: the shortcut that makes compacted logs quick to search.
+"""Which message patterns can match a filter on messages: this is what makes searches in compacted logs fast.
 
-Thousands of templates stand for millions of messages. Here a pattern (RE2) becomes one that every template of
-a matching message matches; where it is `exact` the converse holds too, and no message need be read.
+Millions of messages share a few thousand patterns. This module turns a filter (a text or an RE2 regular
+expression) into a condition that the pattern of every matching message meets. If the condition is `exact`,
+every message of a matching pattern matches as well, and no message has to be read.
 
-Why it holds. Masking (`templates`) takes digits, and words that are hexadecimal numbers. So a literal stays
-as it is unless it has a digit, or a word of hexadecimal letters only, which may be part of a longer number.
-What stays keeps its order and its neighbours, and a gap `.*` between two such is one in the template as well.
-Whatever else is in a pattern becomes a gap, which makes the answer weaker and never wrong.
+Why this is correct: masking (`ops.logs.lake.patterns`) changes only digits and words that are hexadecimal
+numbers. A literal is unchanged unless it has a digit, or a word of hexadecimal letters only, which may be
+part of a longer number. Unchanged text keeps its order and its neighbors, and a gap `.*` in the message is a
+gap in the pattern. Everything else in a regular expression becomes a gap: the condition gets weaker, never
+wrong.
 """
 
 import re
@@ -22,13 +24,16 @@ _WORD = re.compile(r"[0-9A-Za-z_]+|[^0-9A-Za-z_]+")
 _PLAIN = re.compile(r"\\(.)", re.DOTALL)
 _FLAG = "(?i)"
 _TOKEN = re.compile(r"\\.|\((?:\?s?:)?|.", re.DOTALL)
-_PLAINLY = re.compile(r"[ -\[\]-~]{3,}")  # printable ASCII but the backslash
-_FOLDED = re.compile(r"[ -HJLM-RT-\[\]-hjlm-rt-~]{3,}")  # nor I, K, S
+_PLAINLY = re.compile(r"[ -\[\]-~]{3,}")  # printable ASCII except the backslash
+_FOLDED = re.compile(r"[ -HJLM-RT-\[\]-hjlm-rt-~]{3,}")  # and except I, K, S
 
 
 @dataclass(frozen=True)
-class OnTemplates:
-    """A pattern that a template matches; texts that it holds. Both empty when nothing can be said."""
+class PatternCondition:
+    """A condition on a pattern: an RE2 expression that it matches, or texts that it contains.
+
+    Both are empty if the filter implies no condition.
+    """
 
     regex: str = ""
     texts: tuple[str, ...] = ()
@@ -39,23 +44,23 @@ class OnTemplates:
 
 
 def needles(terms: Iterable[Term]) -> tuple[str, ...]:
-    """Texts that a raw line holds, in whatever case, if its message meets all the terms.
+    """Return the texts that a raw line contains, in any case, if its message matches all the terms.
 
-    In lower case, without what is escaped in a raw line, and without letters that letters beyond ASCII stand
-    for where case does not count.
+    They are in lower case, without characters that raw lines escape, and, if case is ignored, without letters
+    whose other case may be outside of ASCII.
     """
-    found: dict[str, None] = {}
+    texts: dict[str, None] = {}
     for term in terms:
-        hint = OnTemplates() if term.negated else on_templates(term)
-        folded = hint.regex.startswith(_FLAG) or not term.case_sensitive
-        for text in hint.texts or _literals(hint.regex.removeprefix(_FLAG)):
+        condition = PatternCondition() if term.negated else pattern_condition(term)
+        folded = condition.regex.startswith(_FLAG) or not term.case_sensitive
+        for text in condition.texts or _literals(condition.regex.removeprefix(_FLAG)):
             for piece in (_FOLDED if folded else _PLAINLY).findall(text):
-                found.setdefault(piece.lower())
-    return tuple(found)
+                texts.setdefault(piece.lower())
+    return tuple(texts)
 
 
 def _literals(regex: str) -> Iterator[str]:
-    """The texts that a template's pattern demands, outside of its groups."""
+    """Yield the literal texts of a condition's regular expression, outside of its groups."""
     text, depth = "", 0
     for token in _TOKEN.findall(regex):
         depth += (token[0] == "(") - (token == ")")
@@ -74,34 +79,34 @@ class _Piece:
 
 
 class _Unknown(Exception):
-    """Syntax that this module does not follow."""
+    """The regular expression has syntax that this module does not analyze."""
 
 
 def escaped(text: str) -> str:
-    """The text as a pattern of RE2 that matches just it."""
+    """Return the RE2 expression that matches exactly the text."""
     return "".join("\\" + char if char in _SPECIAL else char for char in text)
 
 
-def on_templates(term: Term) -> OnTemplates:
-    """What the term says of templates. Without case, both letters' cases in regexes, `lower` in texts."""
-    pattern, folded = term.pattern, not term.case_sensitive
+def pattern_condition(term: Term) -> PatternCondition:
+    """Return the condition on patterns that the term implies; without case, compare texts in lower case."""
+    regex, folded = term.text, not term.case_sensitive
     if term.kind == "text":
-        piece = _literal(pattern, folded)
+        piece = _literal(regex, folded)
         texts = [_PLAIN.sub(r"\1", text) for text in piece.regex.split(GAP)]
-        return OnTemplates(texts=tuple(filter(None, texts)), exact=piece.exact)
-    if pattern.startswith(_FLAG):
-        pattern, folded = pattern[len(_FLAG) :], True
+        return PatternCondition(texts=tuple(filter(None, texts)), exact=piece.exact)
+    if regex.startswith(_FLAG):
+        regex, folded = regex[len(_FLAG) :], True
     try:
-        piece = _Parser(pattern, folded).parse()
+        piece = _Parser(regex, folded).parse()
     except _Unknown:
-        return OnTemplates()
+        return PatternCondition()
     if not re.sub(rf"{re.escape(GAP)}|[\^$]", "", piece.regex):
-        return OnTemplates()
-    return OnTemplates((_FLAG if folded else "") + piece.regex, exact=piece.exact)
+        return PatternCondition()
+    return PatternCondition((_FLAG if folded else "") + piece.regex, exact=piece.exact)
 
 
 def _literal(text: str, folded: bool) -> _Piece:
-    """The literal with what may be masked as gaps."""
+    """Return the literal with everything that may be masked replaced by gaps."""
     regex, exact = "", True
     for run in _WORD.findall(text):
         if not re.match("[0-9A-Za-z_]", run):
@@ -118,10 +123,10 @@ def _literal(text: str, folded: bool) -> _Piece:
 
 
 def _survives(piece: str, folded: bool) -> bool:
-    """Whether letters stay as they are in whatever word: one of them is in no hexadecimal number.
+    """Return whether the letters are never masked, whatever the word: one of them is not hexadecimal.
 
-    Without case, `s`, `k` and `i` stand for letters beyond ASCII too, which end a word: each part must
-    survive alone.
+    If case is ignored, `s`, `k`, and `i` also match letters outside of ASCII, which end a word: each part
+    between them must be safe by itself.
     """
     if piece[0].isdigit():
         return False
@@ -130,16 +135,16 @@ def _survives(piece: str, folded: bool) -> bool:
 
 
 class _Parser:
-    """Alternatives of sequences of literals, gaps and groups; everything else is a gap."""
+    """Parses alternatives of sequences of literals, gaps, and groups; everything else becomes a gap."""
 
-    def __init__(self, pattern: str, folded: bool) -> None:
-        self.pattern = pattern
+    def __init__(self, regex: str, folded: bool) -> None:
+        self.regex = regex
         self.folded = folded
         self.at = 0
 
     def parse(self) -> _Piece:
         piece = self.alternatives()
-        if self.at < len(self.pattern):
+        if self.at < len(self.regex):
             raise _Unknown
         return piece
 
@@ -178,10 +183,10 @@ class _Parser:
         return _Piece(regex, exact)
 
     def literal(self) -> str:
-        """The character, if a literal one stands here; read."""
+        """Read a literal character if there is one; else return an empty string."""
         char = self.peek()
         if char == "\\":
-            follows = self.pattern[self.at + 1 : self.at + 2]
+            follows = self.regex[self.at + 1 : self.at + 2]
             if follows in _SPECIAL or (follows and follows in "/-\"'#&,:;<=>@_`~!% "):
                 self.at += 2
                 return follows
@@ -192,7 +197,7 @@ class _Parser:
         return char
 
     def element(self) -> _Piece:
-        """Anything but a literal; read."""
+        """Read anything but a literal."""
         char = self.peek()
         if char == "(":
             piece = self.group()
@@ -215,17 +220,17 @@ class _Parser:
         return piece
 
     def dots(self) -> _Piece:
-        """`.*` and `.+` are gaps in message and template alike; any other number of `.` is not."""
-        found = re.compile(r"([*+])\??(?![*+?{])").match(self.pattern, self.at)
-        if found:
-            self.at = found.end()
-            return _Piece("." + found[1], True)
+        """Read `.*` or `.+`, which mean the same in message and pattern; any other number of `.` does not."""
+        match = re.compile(r"([*+])\??(?![*+?{])").match(self.regex, self.at)
+        if match:
+            self.at = match.end()
+            return _Piece("." + match[1], True)
         self.skip_quantifiers()
         return _Piece(GAP, False)
 
     def group(self) -> _Piece:
-        self.at += 3 if self.pattern.startswith("(?:", self.at) else 1
-        if self.peek() == "?":  # flags, names: not followed
+        self.at += 3 if self.regex.startswith("(?:", self.at) else 1
+        if self.peek() == "?":  # flags and names are not analyzed
             raise _Unknown
         piece = self.alternatives()
         if self.peek() != ")":
@@ -234,29 +239,29 @@ class _Parser:
         return _Piece(f"(?:{piece.regex})", piece.exact)
 
     def escape(self) -> _Piece:
-        """A class, a boundary or a control character: of one letter, so that its end is known."""
-        if self.pattern[self.at + 1 : self.at + 2] not in set("dDwWsSbBntrfv"):
+        """Read a class, boundary, or control character: one letter, so that its end is known."""
+        if self.regex[self.at + 1 : self.at + 2] not in set("dDwWsSbBntrfv"):
             raise _Unknown
         self.at += 2
         return _Piece(GAP, False)
 
     def skip_class(self) -> None:
-        found = re.compile(r"\[\^?\]?(?:\\[dDwWsSntrfv\W]|\[:\^?[a-z]+:\]|[^\]\\\[])*\]").match(
-            self.pattern, self.at
+        match = re.compile(r"\[\^?\]?(?:\\[dDwWsSntrfv\W]|\[:\^?[a-z]+:\]|[^\]\\\[])*\]").match(
+            self.regex, self.at
         )
-        if not found:
+        if not match:
             raise _Unknown
-        self.at = found.end()
+        self.at = match.end()
 
     def quantified(self) -> bool:
         return self.peek() in ("*", "+", "?", "{")
 
     def skip_quantifiers(self) -> None:
         while self.quantified():
-            found = re.compile(r"[*+?]|\{\d*,?\d*\}").match(self.pattern, self.at)
-            if not found:
+            match = re.compile(r"[*+?]|\{\d*,?\d*\}").match(self.regex, self.at)
+            if not match:
                 raise _Unknown
-            self.at = found.end()
+            self.at = match.end()
 
     def peek(self) -> str:
-        return self.pattern[self.at : self.at + 1]
+        return self.regex[self.at : self.at + 1]
