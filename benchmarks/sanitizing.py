@@ -16,7 +16,7 @@ from ops.embedded.rds.mariadb import MariaDb
 from ops.embedded.rds.postgres import BINARIES, Postgres, environment
 from ops.embedded.rds.servers import Login, Servers
 from ops.snapshots.mysql import treat as mysql_treat
-from ops.snapshots.policy.model import parse
+from ops.snapshots.policy.model import parse_policy
 from ops.snapshots.postgres import treat as postgres_treat
 
 ROWS = 1_000_000
@@ -59,7 +59,7 @@ def seconds(servers: Servers, login: Login, sql: str) -> float:
 
 def generated(engine: str, login: Login) -> str:
     """The statements that the policy's generator prints, as the task runs them."""
-    policy = parse(POLICY.format(engine=engine))
+    policy = parse_policy(POLICY.format(engine=engine))
     if engine == "postgres":
         command, told = [str(BINARIES / "psql"), "-XqAt", "-f", "-"], environment(login)
         return _output(command, told, postgres_treat.treat(policy))
