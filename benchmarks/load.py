@@ -105,7 +105,7 @@ class Background:
     def refresh(self) -> None:
         place = Place(self._cloud.account("production"), self._cloud.settings.home_region)
         pipeline = catalogue.find_pipeline(self._cloud, place, DATABASE)
-        if not runs.running(runs.list_runs(self._cloud, pipeline)):
+        if not runs.running_refresh(runs.list_runs(self._cloud, pipeline)):
             plan = runs.plan_refresh(self._cloud, pipeline, datetime.now(UTC))
             execute(plan, actor=Actor("bench", "cli"), audit=self._audit)
 

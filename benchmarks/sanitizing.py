@@ -16,7 +16,7 @@ from ops.embedded.rds.mariadb import MariaDb
 from ops.embedded.rds.postgres import BINARIES, Postgres, environment
 from ops.embedded.rds.servers import DatabaseServers, Login
 from ops.snapshots.mysql import treat as mysql_treat
-from ops.snapshots.policy.model import parse
+from ops.snapshots.policy.model import parse_policy
 from ops.snapshots.postgres import treat as postgres_treat
 
 ROWS = 1_000_000
@@ -59,7 +59,7 @@ def seconds(servers: DatabaseServers, login: Login, sql: str) -> float:
 
 def sanitize_sql(policy_text: str, login: Login) -> str:
     """Return the SQL that the policy's generator prints, as the task runs it."""
-    policy = parse(policy_text)
+    policy = parse_policy(policy_text)
     if policy.engine == "postgres":
         command, variables = [str(BINARIES / "psql"), "-XqAt", "-f", "-"], environment(login)
         return _output(command, variables, postgres_treat.treat(policy))

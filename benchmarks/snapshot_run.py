@@ -32,7 +32,7 @@ def run_seconds(cloud: Cloud, data: Path, database: str) -> float:
     plan = runs.plan_refresh(cloud, pipeline, datetime.now(UTC))
     start = time.perf_counter()
     execute(plan, actor=Actor.local("benchmark"), audit=FileAudit(data / "audit.jsonl"))
-    while (watched := runs.watch(cloud, pipeline, plan.steps[0].id)).execution.status == "RUNNING":
+    while (watched := runs.read_run(cloud, pipeline, plan.steps[0].id)).execution.status == "RUNNING":
         time.sleep(0.2)
     assert watched.execution.status == "SUCCEEDED", watched.execution.cause
     return time.perf_counter() - start

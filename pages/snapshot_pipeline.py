@@ -1,4 +1,4 @@
-"""Setting up or changing the snapshot pipeline of one database: form, preview, deployment."""
+"""The page Snapshot pipeline: set up or change the pipeline of a database."""
 
 import streamlit as st
 
@@ -17,7 +17,9 @@ st.title("Snapshot pipeline")
 place = choose_place(bench)
 
 if not database:
-    empty_state("No database is chosen", "Choose one on the page Snapshots, then Set up pipeline.")
+    empty_state(
+        "No database selected", "Select a database on the page Snapshots, then click Set up pipeline."
+    )
     st.page_link(navigation.snapshots(), label="Snapshots", icon=":material/database:")
     st.stop()
 
@@ -25,12 +27,12 @@ st.subheader(plain(database), divider="gray")
 try:
     deployed = steps.find(bench, place, database)
     subnets = steps.subnets(bench, place)
-    start = steps.begin(bench, place, deployed, database, subnets)
+    start = steps.initial_settings(bench, place, deployed, database, subnets)
     steps.show_stack(deployed)
     if not steps.show_deployment(bench, place, database):
-        if asked := form.ask(bench, place, start, subnets):
-            steps.show_checks(bench, place, asked)
-            steps.preview(bench, place, asked)
+        if settings := form.show_form(bench, place, start, subnets):
+            steps.show_checks(bench, place, settings)
+            steps.preview(bench, place, settings)
         steps.show_preview(bench, place, database)
         steps.offer_deletion(bench, deployed)
 except SlipwayError as error:

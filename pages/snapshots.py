@@ -1,4 +1,4 @@
-"""Sanitized snapshots: the databases of an account, the one-click refresh, the live run, the history."""
+"""The page Snapshots: databases, their pipelines, runs, and sanitized snapshots."""
 
 import streamlit as st
 
@@ -23,15 +23,15 @@ except SlipwayError as error:
 
 if not databases:
     empty_state(
-        f"{plain(place.account.name)} has no databases in {place.region}",
-        "RDS instances appear here. Choose another account or region above.",
+        f"No databases in {plain(place.account.name)}, {place.region}",
+        "Choose another account or region.",
     )
     st.stop()
 
 by_database = {pipeline.database: pipeline for pipeline in pipelines}
 st.caption(
-    f"{count(len(databases), 'database')} in {plain(place.account.name)}, {place.region}; "
-    f"{count(len(by_database), 'has', 'have')} a snapshot pipeline."
+    f"{count(len(databases), 'database')} in {plain(place.account.name)}, {place.region} · "
+    f"{count(len(by_database), 'snapshot pipeline')}"
 )
 database = views.choose_database(databases, by_database)
 pipeline = by_database.get(database.id)
@@ -45,6 +45,6 @@ views.show_header(bench, pipeline)
 if pipeline.machine:
     views.show_runs(bench, pipeline)
     views.show_sanitized(bench, pipeline)
-    views.show_proof(bench, pipeline)
+    views.show_report(bench, pipeline)
     views.show_history(bench, pipeline)
     views.show_leftovers(bench, pipeline)

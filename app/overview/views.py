@@ -15,9 +15,9 @@ from app.shared.words import ago, count, listed
 from ops.audit import Record
 from ops.aws.cloud import Place, Reading
 from ops.aws.rds import databases as rds
-from ops.aws.stepfunctions.executions import Summary
+from ops.aws.stepfunctions.executions import ExecutionSummary
 from ops.snapshots.pipeline import catalogue
-from ops.snapshots.pipeline.catalogue import Deployed, Leftover
+from ops.snapshots.pipeline.catalogue import DeployedPipeline, Leftover
 from ops.snapshots.runs import control as runs
 
 READ_TTL_S = 30
@@ -30,7 +30,7 @@ class PlaceSummary:
     """A place's number of databases, its pipelines with their last run, and leftover temporary resources."""
 
     databases: int
-    pipelines: tuple[tuple[Deployed, Summary | None], ...]
+    pipelines: tuple[tuple[DeployedPipeline, ExecutionSummary | None], ...]
     leftovers: tuple[Leftover, ...]
 
 
@@ -41,7 +41,7 @@ class Overview:
     readings: tuple[Reading[PlaceSummary], ...]
 
     @property
-    def pipelines(self) -> list[tuple[Deployed, Summary | None]]:
+    def pipelines(self) -> list[tuple[DeployedPipeline, ExecutionSummary | None]]:
         return [pair for reading in self.readings if reading.value for pair in reading.value.pipelines]
 
 
@@ -142,7 +142,7 @@ def show_pipelines(overview: Overview, now: datetime) -> None:
     )
 
 
-def _link(pipeline: Deployed) -> str:
+def _link(pipeline: DeployedPipeline) -> str:
     place = pipeline.place
     query = {"account": place.account.name, "region": place.region, "database": pipeline.database}
     return f"/snapshots?{urlencode(query)}"

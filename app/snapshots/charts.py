@@ -1,4 +1,4 @@
-"""Charts of runs. Pure: what they are drawn with is the page's matter."""
+"""The timeline chart of a run."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,21 +8,32 @@ import altair as alt
 from app.shared.statuses import STEPS
 from ops.aws.stepfunctions.history import Execution, StepState
 
+# How the status of a step is shown.
+STEP_LABELS = {
+    "pending": "Not started",
+    "running": "In progress",
+    "waiting": "Waiting",
+    "succeeded": "Succeeded",
+    "failed": "Failed",
+    "skipped": "Skipped",
+    "aborted": "Stopped",
+}
 BAR_HEIGHT = 22
 LABEL_WIDTH = 220
 
 
 def timeline(execution: Execution, now: datetime | None = None) -> alt.Chart:
-    """A bar for every step that was entered, in the order of entering; one under way reaches to `now`.
+    """Return a chart with a bar for every started step, in order. A step in progress extends to `now`.
 
-    `now` is the wall clock's by default.
+    `now` defaults to the current time.
     """
     now = now or datetime.now(UTC)
     entered = sorted((step for step in execution.steps if step.started), key=_started)
     rows = [_row(step, now) for step in entered]
-    statuses = [status for status in STEPS if any(row["Status"] == status for row in rows)]
-    scale = alt.Scale(domain=statuses, range=[STEPS[status].background for status in statuses])
-    # The outline shows steps too short for a bar.
+    statuses = [status for status in STEPS if any(step.status == status for step in entered)]
+    labels = [STEP_LABELS[status] for status in statuses]
+    scale = alt.Scale(domain=labels, range=[STEPS[status].background for status in statuses])
+    # The outline makes very short steps visible.
     chart: alt.Chart = (
         alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
         .mark_bar(strokeWidth=2)
@@ -41,10 +52,10 @@ def timeline(execution: Execution, now: datetime | None = None) -> alt.Chart:
 
 def _row(step: StepState, now: datetime) -> dict[str, Any]:
     started = _started(step)
-    ended = max(started, step.ended or now)  # AWS's clock may be ahead of ours
+    ended = max(started, step.ended or now)  # the clock of AWS can be ahead of the local one
     return {
         "Step": step.name,
-        "Status": step.status,
+        "Status": STEP_LABELS[step.status],
         "Started": _text(started),
         "Ended": _text(ended),
         "Seconds": (ended - started).total_seconds(),

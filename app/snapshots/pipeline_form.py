@@ -1,4 +1,4 @@
-"""The form that asks for a snapshot pipeline, and what a preview of it shows."""
+"""The form with the settings of a snapshot pipeline, and the table of changes of its preview."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,13 +14,13 @@ from ops.aws.cloudformation.stacks import Change
 from ops.aws.network import Subnet
 from ops.errors import InputError
 from ops.operations import Operation
-from ops.snapshots.pipeline.model import COMPATIBLE, NAME_FIELDS, NAME_FORMAT, Pipeline, snapshot_name
+from ops.snapshots.pipeline.model import COMPATIBLE, NAME_FIELDS, NAME_FORMAT, PipelineSettings, snapshot_name
 
 POLICY_HEIGHT = 360
 FIRST_POLICY = """\
-# Classify every table and column: keep, null, hash, constant TEXT, shift DAYS by COLUMN, or fake with one of
-# address, card, city, company, email, first_name, ip, last_name, name, phone, postcode, text, url, username.
-# A run stops, and lists them, when the database has columns that are not named here.
+# List every table and column with a treatment: keep, null, hash, constant TEXT, shift DAYS by COLUMN, or
+# fake KIND. Kinds: address, card, city, company, email, first_name, ip, last_name, name, phone, postcode,
+# text, url, username. If the database has unlisted columns, a run fails and reports them.
 version = 1
 engine = "{engine}"
 unlisted = "fail"
@@ -35,11 +35,13 @@ unlisted = "fail"
 """
 
 
-def fresh(database: str, engine: str, subnets: Sequence[Subnet], poll_seconds: int) -> Pipeline:
-    """What the form begins with for a database without a pipeline."""
+def default_settings(
+    database: str, engine: str, subnets: Sequence[Subnet], poll_seconds: int
+) -> PipelineSettings:
+    """Return the initial settings for a database without a pipeline."""
     first = subnets[0] if subnets else None
     pair = [subnet.id for subnet in subnets if first and subnet.vpc == first.vpc][:2]
-    return Pipeline(
+    return PipelineSettings(
         database=database,
         policy=FIRST_POLICY.replace("{engine}", COMPATIBLE.get(engine, engine)),
         vpc=first.vpc if first else "",
@@ -48,12 +50,12 @@ def fresh(database: str, engine: str, subnets: Sequence[Subnet], poll_seconds: i
     )
 
 
-def ask(bench: Workbench, place: Place, start: Pipeline, subnets: Sequence[Subnet]) -> Pipeline | None:
-    """The form; what was asked for, once *Preview changes* is pressed. Raises InputError."""
+def show_form(
+    bench: Workbench, place: Place, start: PipelineSettings, subnets: Sequence[Subnet]
+) -> PipelineSettings | None:
+    """Show the form. Return the settings when *Preview changes* is clicked. Raises InputError."""
     with st.form("pipeline", border=False):
-        policy = st.text_area(
-            "Policy: what becomes of each column", start.policy, height=POLICY_HEIGHT, key="policy"
-        )
+        policy = st.text_area("Sanitization policy", start.policy, height=POLICY_HEIGHT, key="policy")
         shares = _ask_shares(bench, place, start)
         chosen = _ask_subnets(start, subnets)
         with st.expander("More settings"):
@@ -69,24 +71,28 @@ def ask(bench: Workbench, place: Place, start: Pipeline, subnets: Sequence[Subne
     if not pressed:
         return None
     if len(chosen) != 2:
-        raise InputError("Two subnets are needed.", field="subnets", hint="Choose two in different zones.")
+        raise InputError(
+            "The pipeline needs two subnets.",
+            field="subnets",
+            hint="Choose two subnets in different Availability Zones.",
+        )
     vpc = next(subnet.vpc for subnet in subnets if subnet.id == chosen[0])
     return replace(more, policy=policy, share_with=shares, vpc=vpc, subnets=(chosen[0], chosen[1]))
 
 
-def _ask_shares(bench: Workbench, place: Place, start: Pipeline) -> tuple[str, ...]:
+def _ask_shares(bench: Workbench, place: Place, start: PipelineSettings) -> tuple[str, ...]:
     names = {account.name: account.id for account in bench.cloud.accounts if account != place.account}
     known = [name for name, id_ in names.items() if id_ in start.share_with]
     others = [id_ for id_ in start.share_with if id_ not in names.values()]
     left, right = st.columns(2)
-    picked = left.multiselect("Share with", list(names), default=known, placeholder="nobody")
+    picked = left.multiselect("Share with", list(names), default=known, placeholder="No account")
     typed = right.text_input(
-        "Other account ids", ", ".join(others), placeholder="12 digits each, separated by commas"
+        "Other account IDs", ", ".join(others), placeholder="12 digits each, separated by commas"
     )
     return tuple(dict.fromkeys([*(names[name] for name in picked), *typed.replace(",", " ").split()]))
 
 
-def _ask_subnets(start: Pipeline, subnets: Sequence[Subnet]) -> list[str]:
+def _ask_subnets(start: PipelineSettings, subnets: Sequence[Subnet]) -> list[str]:
     labels = {subnet.id: _subnet_label(subnet) for subnet in subnets}
     return st.multiselect(
         "Subnets of the temporary database and the task",
@@ -102,27 +108,29 @@ def _subnet_label(subnet: Subnet) -> str:
     return f"{name}{subnet.id} · {subnet.zone} · {subnet.vpc}{' · public' if subnet.public else ''}"
 
 
-def _ask_more(start: Pipeline) -> Pipeline:
+def _ask_more(start: PipelineSettings) -> PipelineSettings:
     left, right = st.columns(2)
     with left:
         latest = st.checkbox(
             "Use the latest snapshot instead of taking a new one", value=start.use_latest_snapshot
         )
-        database_name = st.text_input("Database name", start.database_name, placeholder="the instance's own")
+        database_name = st.text_input(
+            "Database name", start.database_name, placeholder="Default: initial database"
+        )
         name_format = st.text_input(
-            "Name of the snapshot", start.name_format, help=f"May hold {', '.join(NAME_FIELDS)} in braces."
+            "Snapshot name", start.name_format, help=f"Available fields, in braces: {', '.join(NAME_FIELDS)}."
         )
         st.caption(_example(name_format, start.database))
-        keep = st.number_input("Sanitized snapshots to keep", 1, 100, start.keep)
-        kms_key = st.text_input("KMS key", start.kms_key, placeholder="ARN; the source's key where empty")
+        keep = st.number_input("Snapshots to keep", 1, 100, start.keep)
+        kms_key = st.text_input("KMS key", start.kms_key, placeholder="Key ARN. Default: key of the source")
     with right:
         schedule = st.text_input("Schedule (UTC)", start.schedule, placeholder="cron(0 3 ? * MON *)")
-        email = st.text_input("Tell of runs", start.notify_email, placeholder="e-mail address")
+        email = st.text_input("Notification email", start.notify_email, placeholder="name@example.com")
         instance_class = st.text_input(
-            "Instance class of the copy", start.instance_class, placeholder="the source's"
+            "Instance class of the copy", start.instance_class, placeholder="Default: class of the source"
         )
-        poll = st.number_input("Seconds between looks", 1, 600, start.poll_seconds)
-        public = st.checkbox("Give the task a public address", value=start.assign_public_ip)
+        poll = st.number_input("Polling interval (s)", 1, 600, start.poll_seconds)
+        public = st.checkbox("Assign a public IP to the task", value=start.assign_public_ip)
     return replace(
         start,
         database_name=database_name.strip(),
@@ -140,27 +148,27 @@ def _ask_more(start: Pipeline) -> Pipeline:
 
 def _example(name_format: str, database: str) -> str:
     try:
-        return f"For instance {plain(snapshot_name(name_format, database, datetime.now(UTC)))}"
+        return f"Example: {plain(snapshot_name(name_format, database, datetime.now(UTC)))}"
     except InputError as error:
         return f":red[{plain(str(error))}]"
 
 
 def show_changes(changes: Sequence[Change]) -> None:
-    """A change set as a table; what loses something comes first."""
+    """Show a change set as a table. Changes that lose data come first."""
     rows = [
         {
-            "Change": _word(change),
+            "Action": _change_word(change),
             "Resource": change.logical_id,
             "Type": change.kind,
-            "Because of": ", ".join(change.properties),
+            "Changed properties": ", ".join(change.properties),
         }
         for change in sorted(changes, key=lambda change: (not change.is_destructive, change.logical_id))
     ]
     show_table(rows, key="changes")
 
 
-def _word(change: Change) -> str:
-    words = {"Add": "add", "Modify": "change in place", "Remove": "REMOVE"}
+def _change_word(change: Change) -> str:
+    words = {"Add": "Add", "Modify": "Modify", "Remove": "REMOVE"}
     if change.action == "Modify" and change.is_destructive:
-        return "REPLACE" if change.replacement == "True" else "may REPLACE"
+        return "REPLACE" if change.replacement == "True" else "May REPLACE"
     return words.get(change.action, change.action.lower())

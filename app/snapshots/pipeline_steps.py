@@ -1,4 +1,4 @@
-"""From a pipeline that is asked for to one that is deployed: preview, deployment, deletion."""
+"""Preview, deployment, and deletion of a pipeline."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,49 +30,49 @@ from ops.aws.cloudformation.deploy import Preview
 from ops.aws.network import Subnet
 from ops.operations import Operation
 from ops.snapshots.pipeline import catalogue
-from ops.snapshots.pipeline.catalogue import Deployed
-from ops.snapshots.pipeline.model import STACK_PREFIX, Pipeline, from_parameters
-from ops.snapshots.pipeline.preflight import Verdict, preflight
-from ops.snapshots.pipeline.setup import prepare
+from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.pipeline.model import STACK_PREFIX, PipelineSettings, from_parameters
+from ops.snapshots.pipeline.preflight import PreflightVerdict, preflight
+from ops.snapshots.pipeline.setup import prepare_pipeline
 from ops.snapshots.policy.suggest import Suggestion
 from ops.snapshots.policy.text import with_suggestions
 
-LOOKS = {
-    Verdict.FINE: Badge("fine", "check_circle", "green"),
-    Verdict.FAILS: Badge("will fail", "error", "red"),
-    Verdict.UNKNOWN: Badge("cannot tell", "help", "orange"),
+STATUSES = {
+    PreflightVerdict.PASSED: Badge("Passed", "check_circle", "green"),
+    PreflightVerdict.WILL_FAIL: Badge("Will fail", "error", "red"),
+    PreflightVerdict.UNKNOWN: Badge("Unknown", "help", "orange"),
 }
-_PROPOSED = "proposed"  # a stack's name, and suggestions for its policy
-FOLLOW_S = 1
+_SUGGESTED = "suggestions"  # session key: the name of a stack, and suggestions for its policy
+REFRESH_S = 1
 PREVIEW_S = 120
 READ_TTL_S = 30
 
 
-@st.cache_data(ttl=READ_TTL_S, show_spinner="Reading the subnets…")
+@st.cache_data(ttl=READ_TTL_S, show_spinner="Loading subnets…")
 def subnets(_bench: Workbench, place: Place) -> list[Subnet]:
     return network.list_subnets(_bench.cloud, place)
 
 
-def find(bench: Workbench, place: Place, database: str) -> Deployed | None:
-    """The pipeline of the database, if there is one."""
-    found = catalogue.list_pipelines(bench.cloud, place)
-    return next((pipeline for pipeline in found if pipeline.database == database), None)
+def find(bench: Workbench, place: Place, database: str) -> DeployedPipeline | None:
+    """Return the pipeline of a database, or None."""
+    pipelines = catalogue.list_pipelines(bench.cloud, place)
+    return next((pipeline for pipeline in pipelines if pipeline.database == database), None)
 
 
-def begin(
-    bench: Workbench, place: Place, deployed: Deployed | None, database: str, found: list[Subnet]
-) -> Pipeline:
-    """What the form begins with: the pipeline as it is, or sensible defaults."""
+def initial_settings(
+    bench: Workbench, place: Place, deployed: DeployedPipeline | None, database: str, choices: list[Subnet]
+) -> PipelineSettings:
+    """Return the initial settings of the form: those of the deployed pipeline, or defaults."""
     if deployed is None or deployed.stack.status == "REVIEW_IN_PROGRESS":
-        there = catalogue.find_database(bench.cloud, place, database)
-        engine = there.engine if there else "postgres"
-        return form.fresh(database, engine, found, bench.settings.poll_seconds)
-    return _with_proposal(_as_deployed(bench, deployed, deployed.stack.parameters["ScriptPrefix"]))
+        source = catalogue.find_database(bench.cloud, place, database)
+        engine = source.engine if source else "postgres"
+        return form.default_settings(database, engine, choices, bench.settings.poll_seconds)
+    return _with_suggestions_applied(_as_deployed(bench, deployed, deployed.stack.parameters["ScriptPrefix"]))
 
 
-def propose(pipeline: Deployed, suggestions: Sequence[Suggestion]) -> None:
-    """Opens the form with the suggestions in the policy."""
-    st.session_state[_PROPOSED] = (pipeline.name, suggestions)
+def open_with_suggestions(pipeline: DeployedPipeline, suggestions: Sequence[Suggestion]) -> None:
+    """Open the form with the suggestions applied to the policy."""
+    st.session_state[_SUGGESTED] = (pipeline.name, suggestions)
     query = {
         "account": pipeline.place.account.name,
         "region": pipeline.place.region,
@@ -81,42 +81,42 @@ def propose(pipeline: Deployed, suggestions: Sequence[Suggestion]) -> None:
     st.switch_page(navigation.snapshot_pipeline(), query_params=query)
 
 
-def withdraw() -> None:
-    """Nothing is proposed any more."""
-    st.session_state.pop(_PROPOSED, None)
+def drop_suggestions() -> None:
+    """Discard pending suggestions."""
+    st.session_state.pop(_SUGGESTED, None)
 
 
-def _with_proposal(pipeline: Pipeline) -> Pipeline:
-    """What was proposed stays in the form until it is left: a form's first value must not change."""
-    name, suggestions = st.session_state.get(_PROPOSED, ("", ()))
+def _with_suggestions_applied(pipeline: PipelineSettings) -> PipelineSettings:
+    """Apply pending suggestions on every rerun: the initial value of a form must not change."""
+    name, suggestions = st.session_state.get(_SUGGESTED, ("", ()))
     if name != pipeline.stack_name:
         return pipeline
     st.info(
-        f"The policy holds {count(len(suggestions), 'line')} that {'is' if len(suggestions) == 1 else 'are'} "
-        "suggested, each with its reason: read and correct them, then preview the changes.",
+        f"Added {count(len(suggestions), 'suggestion')} to the policy, each with its reason. "
+        "Review them, then preview the changes.",
         icon=":material/edit_note:",
     )
     return replace(pipeline, policy=with_suggestions(pipeline.policy, suggestions))
 
 
-@st.cache_data(ttl=READ_TTL_S, show_spinner="Reading the policy…")
-def _as_deployed(_bench: Workbench, _deployed: Deployed, prefix: str) -> Pipeline:
+@st.cache_data(ttl=READ_TTL_S, show_spinner="Loading policy…")
+def _as_deployed(_bench: Workbench, _deployed: DeployedPipeline, prefix: str) -> PipelineSettings:
     return from_parameters(_deployed.stack.parameters, catalogue.read_policy(_bench.cloud, _deployed))
 
 
-def show_stack(deployed: Deployed | None) -> None:
-    """Whether there is a pipeline, in a sentence."""
+def show_stack(deployed: DeployedPipeline | None) -> None:
+    """Show the status of the stack."""
     if deployed is None:
-        st.markdown("No pipeline yet. Nothing is deployed before you have seen and confirmed the changes.")
+        st.markdown("Not deployed. You review the changes before they are deployed.")
         return
     look = statuses.stack(deployed.stack.status)
     st.markdown(f"{look.markdown} {plain(deployed.name)} {plain(deployed.stack.status_reason)}")
 
 
-def preview(bench: Workbench, place: Place, asked: Pipeline) -> None:
-    """Makes the change set and keeps it for this browser's session."""
-    prepared = prepare(bench.cloud, place, asked, datetime.now(UTC))
-    with st.spinner("Asking CloudFormation what would change…"):
+def preview(bench: Workbench, place: Place, settings: PipelineSettings) -> None:
+    """Create the change set, and keep its preview in the session."""
+    prepared = prepare_pipeline(bench.cloud, place, settings, datetime.now(UTC))
+    with st.spinner("Creating change set…"):
         work = wait_for(start(bench, prepared.plan), PREVIEW_S)
     if error := work.error or (work.outcome and work.outcome.error):
         show_error(error)
@@ -124,54 +124,57 @@ def preview(bench: Workbench, place: Place, asked: Pipeline) -> None:
     st.session_state["preview"] = deploy.read_preview(bench.cloud, prepared.spec)
 
 
-def show_checks(bench: Workbench, place: Place, asked: Pipeline) -> None:
-    """What of the pipeline would work, what would fail, and what nobody can tell beforehand."""
-    found = preflight(bench.cloud, place, asked, datetime.now(UTC))
+def show_checks(bench: Workbench, place: Place, settings: PipelineSettings) -> None:
+    """Show the results of the preflight checks."""
+    results = preflight(bench.cloud, place, settings, datetime.now(UTC))
     st.markdown("#### Checks")
-    for item in found:
-        st.markdown(f"{LOOKS[item.verdict].markdown} **{plain(item.subject)}** · {plain(item.reason)}")
+    for item in results:
+        st.markdown(f"{STATUSES[item.verdict].markdown} **{plain(item.subject)}** · {plain(item.reason)}")
 
 
 def show_preview(bench: Workbench, place: Place, database: str) -> None:
-    """What would change, and the buttons that do it or forget it."""
-    found: Preview | None = st.session_state.get("preview")
-    here = (STACK_PREFIX + database, place.account.id, place.region)
-    if found is None or (found.spec.name, found.spec.account, found.spec.region) != here:
+    """Show the preview, with the buttons to deploy or discard it."""
+    change_set: Preview | None = st.session_state.get("preview")
+    stack = (STACK_PREFIX + database, place.account.id, place.region)
+    if change_set is None:
         return
-    if found.up_to_date:
-        st.success("Nothing would change: the pipeline is up to date.", icon=":material/check_circle:")
+    spec = change_set.spec
+    if (spec.name, spec.account, spec.region) != stack:
+        return
+    if change_set.up_to_date:
+        st.success("No changes. The pipeline is up to date.", icon=":material/check_circle:")
         return
     st.markdown("#### Changes")
-    verb = "create the pipeline" if found.creates else "change the pipeline"
-    st.markdown(f"This would {verb}: {count(len(found.changes), 'resource')}.")
-    if found.destructive_changes:
-        sure = [
+    verb = "creates" if change_set.creates else "updates"
+    st.markdown(f"The change set {verb} the stack: {count(len(change_set.changes), 'resource change')}.")
+    if change_set.destructive_changes:
+        certain = [
             change
-            for change in found.destructive_changes
+            for change in change_set.destructive_changes
             if "True" in change.replacement or change.action == "Remove"
         ]
-        words = [f"{count(len(sure), 'resource')} would be removed or replaced"] if sure else []
-        if unsure := len(found.destructive_changes) - len(sure):
-            words.append(f"{count(unsure, 'resource')} may be replaced: CloudFormation knows once others are")
-        st.warning(f"{'; '.join(words)}.", icon=":material/warning:")
-    form.show_changes(found.changes)
+        warnings = [f"{count(len(certain), 'resource')} will be removed or replaced"] if certain else []
+        if possible := len(change_set.destructive_changes) - len(certain):
+            warnings.append(f"{count(possible, 'resource')} may be replaced, depending on other changes")
+        st.warning(f"{'; '.join(warnings)}.", icon=":material/warning:")
+    form.show_changes(change_set.changes)
     with st.container(horizontal=True):
         if operation_button(
-            bench, Operation.DEPLOY_STACK, "Deploy", type="primary", icon=":material/rocket_launch:"
+            bench, Operation.DEPLOY_STACK, "Deploy changes", type="primary", icon=":material/rocket_launch:"
         ):
-            start(bench, deploy.plan_deploy(bench.cloud, found))
+            start(bench, deploy.plan_deploy(bench.cloud, change_set))
             del st.session_state["preview"]
-            withdraw()
+            drop_suggestions()
             st.rerun()
-        if operation_button(bench, Operation.DISCARD_CHANGES, "Discard", icon=":material/delete:"):
-            plan = deploy.plan_discard(bench.cloud, found)
+        if operation_button(bench, Operation.DISCARD_CHANGES, "Discard changes", icon=":material/delete:"):
+            plan = deploy.plan_discard(bench.cloud, change_set)
             wait_for(start(bench, plan), PREVIEW_S)
             del st.session_state["preview"]
             st.rerun()
 
 
 def show_deployment(bench: Workbench, place: Place, database: str) -> bool:
-    """The deployment of this stack that is under way, or ended last; whether one is under way."""
+    """Show the last deployment of this stack. Return whether it is in progress."""
     work = _last_work(bench, place, STACK_PREFIX + database)
     if work is None:
         return False
@@ -179,17 +182,17 @@ def show_deployment(bench: Workbench, place: Place, database: str) -> bool:
         _follow(work)
         return True
     ok = bool(work.outcome and work.outcome.ok)
-    with st.expander(f"{plain(work.plan.title)}: {'done' if ok else 'failed'}", expanded=not ok):
+    with st.expander(f"{plain(work.plan.title)}: {'succeeded' if ok else 'failed'}", expanded=not ok):
         show_plan_progress(work)
     if ok:
-        st.page_link(navigation.snapshots(), label="To its snapshots", icon=":material/database:")
+        st.page_link(navigation.snapshots(), label="View snapshots", icon=":material/database:")
     return False
 
 
 def _follow(work: PlanRun) -> None:
-    """Redraws the work alone while it goes on, then the page once."""
+    """Refresh only this panel while the work runs, then the page once."""
 
-    @st.fragment(run_every=FOLLOW_S)
+    @st.fragment(run_every=REFRESH_S)
     def panel() -> None:
         show_plan_progress(work)
         if not work.running:
@@ -200,7 +203,7 @@ def _follow(work: PlanRun) -> None:
 
 
 def _last_work(bench: Workbench, place: Place, stack: str) -> PlanRun | None:
-    """By stack, account and region: any browser that opens the page sees the same."""
+    """Return the last work on a stack. It is the same in every browser that opens the page."""
     for work in bench.plan_runs.recent():
         for step in work.plan.steps:
             where = (step.resource.id, step.resource.account, step.resource.region)
@@ -209,20 +212,22 @@ def _last_work(bench: Workbench, place: Place, stack: str) -> PlanRun | None:
     return None
 
 
-def offer_deletion(bench: Workbench, deployed: Deployed | None) -> None:
-    """Deleting the pipeline; its sanitized snapshots stay."""
+def offer_deletion(bench: Workbench, deployed: DeployedPipeline | None) -> None:
+    """Show the section to delete the pipeline."""
     if deployed is None:
         return
-    with st.expander("Delete this pipeline"):
-        st.markdown("Sanitized snapshots stay, shared as they are. The scripts stay in the staging bucket.")
+    with st.expander("Delete pipeline"):
+        st.markdown(
+            "The sanitized snapshots and their sharing are kept, as are the scripts in the staging bucket."
+        )
         if operation_button(
             bench, Operation.DELETE_STACK, "Delete pipeline", icon=":material/delete_forever:"
         ):
             _confirm_deletion(bench, deployed)
 
 
-@dialog("Delete the pipeline")
-def _confirm_deletion(bench: Workbench, deployed: Deployed) -> None:
+@dialog("Delete pipeline")
+def _confirm_deletion(bench: Workbench, deployed: DeployedPipeline) -> None:
     where = (deployed.place.account.id, deployed.place.region)
     plan = deploy.plan_delete(bench.cloud, deployed.stack, *where)
     if confirm_plan(bench, plan, button="Delete pipeline"):

@@ -1,4 +1,4 @@
-"""Restoring the newest sanitized snapshot in an account that may use it: the dialog and its progress."""
+"""Restores the newest sanitized snapshot in an account it is shared with: the dialog and the progress."""
 
 import streamlit as st
 
@@ -18,86 +18,94 @@ from ops.aws.cloud import Place
 from ops.aws.rds.changes import list_subnet_groups
 from ops.operations import Operation
 from ops.settings import Account
-from ops.snapshots.pipeline.catalogue import Deployed
-from ops.snapshots.restore.choice import Asked, newest_for, restore_of
-from ops.snapshots.restore.plan import plan_restore, restores_of
+from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.restore.choice import RestoreRequest, newest_snapshot_for, restore_from_request
+from ops.snapshots.restore.plan import is_restore_of, plan_restore
 
 CHOICES_TTL_S = 30
-FOLLOW_S = 2
-DEFAULT = "RDS's own choice"
+REFRESH_S = 2
+RDS_DEFAULT = "RDS default"
 
 
-def offer_restore(bench: Workbench, pipeline: Deployed, *, possible: bool) -> None:
-    """The button, where there is an account to restore in; `possible` once there is a snapshot."""
+def offer_restore(bench: Workbench, pipeline: DeployedPipeline, *, possible: bool) -> None:
+    """Show the button if there is an account to restore in; enabled if there is a snapshot (`possible`)."""
     accounts = _accounts(bench, pipeline)
     if accounts and operation_button(
         bench,
         Operation.RESTORE_SNAPSHOT,
-        "Restore in an account",
+        "Restore snapshot",
         icon=":material/settings_backup_restore:",
         disabled=not possible,
     ):
-        _ask(bench, pipeline, accounts)
+        _restore_dialog(bench, pipeline, accounts)
 
 
-def _accounts(bench: Workbench, pipeline: Deployed) -> list[Account]:
-    """Those that the workbench works in and that may use the snapshots; others do it for themselves."""
-    may = {*pipeline.shares, pipeline.place.account.id}
-    found = [account for account in bench.cloud.accounts if account.id in may]
-    return sorted(found, key=lambda account: account == pipeline.place.account)
+def _accounts(bench: Workbench, pipeline: DeployedPipeline) -> list[Account]:
+    """Return the configured accounts that can restore the snapshots."""
+    allowed = {*pipeline.shares, pipeline.place.account.id}
+    accounts = [account for account in bench.cloud.accounts if account.id in allowed]
+    return sorted(accounts, key=lambda account: account == pipeline.place.account)
 
 
-@dialog("Restore the newest sanitized snapshot")
-def _ask(bench: Workbench, pipeline: Deployed, accounts: list[Account]) -> None:
+@dialog("Restore snapshot")
+def _restore_dialog(bench: Workbench, pipeline: DeployedPipeline, accounts: list[Account]) -> None:
     with errors_shown():
-        asked = _choose(bench, pipeline, accounts)
-        newest = newest_for(bench.cloud, pipeline, bench.cloud.account(asked.account).id)
-        st.caption(f"From {plain(newest.snapshot.id)}. An old one answers until the new one is available.")
-        restore = restore_of(bench.cloud, pipeline, asked, look_s=float(bench.settings.poll_seconds))
-        if confirm_plan(bench, plan_restore(restore), button="Restore"):
+        request = _choose(bench, pipeline, accounts)
+        newest = newest_snapshot_for(bench.cloud, pipeline, bench.cloud.account(request.account).id)
+        st.caption(
+            f"Snapshot: {plain(newest.snapshot.id)}. "
+            "An existing database stays available until the new one is."
+        )
+        restore = restore_from_request(
+            bench.cloud, pipeline, request, poll_s=float(bench.settings.poll_seconds)
+        )
+        if confirm_plan(bench, plan_restore(restore), button="Restore snapshot"):
             close_dialog()
 
 
-def _choose(bench: Workbench, pipeline: Deployed, accounts: list[Account]) -> Asked:
+def _choose(bench: Workbench, pipeline: DeployedPipeline, accounts: list[Account]) -> RestoreRequest:
     left, right = st.columns(2)
     name = left.selectbox("Account", [account.name for account in accounts], key="restore-account")
     stem = f"{pipeline.database}-sanitized"
-    database = right.text_input("Name of the database", stem, key="restore-name").strip()
+    database = right.text_input("Database identifier", stem, key="restore-name").strip()
     place = Place(bench.cloud.account(name), pipeline.place.region)
-    groups, guards = _choices(bench, place)
-    left, right = st.columns(2)  # anew: on a narrow screen one follows the other
-    group = left.selectbox("Subnet group", [DEFAULT, *groups], key="restore-subnets")
+    subnet_groups, security_groups = _choices(bench, place)
+    left, right = st.columns(2)  # a new row: on a narrow screen columns are stacked
+    group = left.selectbox("Subnet group", [RDS_DEFAULT, *subnet_groups], key="restore-subnets")
     chosen = right.multiselect(
-        "Security groups", list(guards), format_func=lambda id_: guards[id_], key="restore-guards",
-        placeholder=DEFAULT,
+        "Security groups", list(security_groups), format_func=lambda id_: security_groups[id_],
+        key="restore-security-groups",
+        placeholder=RDS_DEFAULT,
     )  # fmt: skip
-    with st.expander("More"):
-        size = st.text_input("Instance class", placeholder="production's", key="restore-class").strip()
-        key = st.text_input(
-            "KMS key of an encrypted snapshot's copy", placeholder="alias/aws/rds", key="restore-key"
+    with st.expander("More settings"):
+        size = st.text_input(
+            "Instance class", placeholder="Default: class of production", key="restore-class"
         ).strip()
-    return Asked(
+        key = st.text_input(
+            "KMS key for the copy of an encrypted snapshot", placeholder="alias/aws/rds", key="restore-key"
+        ).strip()
+    return RestoreRequest(
         account=name,
         name=database,
-        subnet_group="" if group == DEFAULT else group,
+        subnet_group="" if group == RDS_DEFAULT else group,
         security_groups=tuple(chosen),
         instance_class=size,
         key=key,
     )
 
 
-@st.cache_data(ttl=CHOICES_TTL_S, show_spinner="Reading the account's network…")
+@st.cache_data(ttl=CHOICES_TTL_S, show_spinner="Loading network settings…")
 def _choices(_bench: Workbench, place: Place) -> tuple[list[str], dict[str, str]]:
-    """Subnet groups by name, security groups by id with a label."""
-    guards = {
+    """Return the names of subnet groups, and security groups by ID with a label."""
+    security_groups = {
         group.id: f"{group.name} · {group.id} · {group.vpc}"
         for group in network.list_security_groups(_bench.cloud, place)
     }
-    return [name for name, _ in list_subnet_groups(_bench.cloud, place)], guards
+    return [name for name, _ in list_subnet_groups(_bench.cloud, place)], security_groups
 
 
-def show_restores(bench: Workbench, pipeline: Deployed) -> None:
-    """The last restore of this pipeline's snapshots that was started here, under way or ended."""
+def show_restores(bench: Workbench, pipeline: DeployedPipeline) -> None:
+    """Show the last restore of a snapshot of this pipeline, in progress or finished."""
     work = _last(bench, pipeline)
     if work is None:
         return
@@ -105,14 +113,14 @@ def show_restores(bench: Workbench, pipeline: Deployed) -> None:
         _follow(bench, work)
         return
     ok = bool(work.outcome and work.outcome.ok)
-    with st.expander(f"{plain(work.plan.title)}: {'done' if ok else 'not finished'}", expanded=not ok):
+    with st.expander(f"{plain(work.plan.title)}: {'succeeded' if ok else 'failed'}", expanded=not ok):
         show_plan_progress(work)
         if not ok:
-            empty_state("It can be started again", "Every step recognizes that it is done.")
+            empty_state("Retry the restore", "Completed steps are skipped.")
 
 
 def _follow(bench: Workbench, work: PlanRun) -> None:
-    @st.fragment(run_every=FOLLOW_S)
+    @st.fragment(run_every=REFRESH_S)
     def panel() -> None:
         with st.container(border=True):
             st.markdown(f"**{plain(work.plan.title)}**")
@@ -131,8 +139,8 @@ def _follow(bench: Workbench, work: PlanRun) -> None:
     panel()
 
 
-def _last(bench: Workbench, pipeline: Deployed) -> PlanRun | None:
-    """By the snapshots' own database: any browser that opens the page sees the same."""
+def _last(bench: Workbench, pipeline: DeployedPipeline) -> PlanRun | None:
+    """Return the last restore by database: every browser that opens the page shows the same."""
     return next(
-        (work for work in bench.plan_runs.recent() if restores_of(work.plan, pipeline.database)), None
+        (work for work in bench.plan_runs.recent() if is_restore_of(work.plan, pipeline.database)), None
     )

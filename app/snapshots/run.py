@@ -1,4 +1,4 @@
-"""One run, live: its state machine as a graph, its timeline, what the task says, and stopping it."""
+"""One run, updated live: the graph of its state machine, the timeline, the task logs, and Stop run."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -23,66 +23,72 @@ from app.snapshots.charts import timeline
 from app.snapshots.state_machine import graph
 from ops.aws.stepfunctions.history import Execution
 from ops.operations import Operation
-from ops.snapshots.pipeline.catalogue import Deployed
-from ops.snapshots.policy.suggest import as_toml, suggest
-from ops.snapshots.report import from_log
+from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.policy.suggest import suggest_treatments, suggestions_as_toml
+from ops.snapshots.report import report_from_log
 from ops.snapshots.runs import control as runs
 
-WATCH_S = 2
+REFRESH_S = 2
 PANEL_HEIGHT = 900
 LOG_HEIGHT = 340
 SHOWN_ERRORS = 3
-_ERROR = re.compile(r"\bERROR(:| \d+ )")  # as psql and as MySQL's client say it
+_ERROR = re.compile(r"\bERROR(:| \d+ )")  # in the output of psql and of the MySQL client
 SHOWN_CHECKS = 10
 
 
-@st.cache_data(ttl=WATCH_S - 0.5, show_spinner=False)
-def _watched(_bench: Workbench, _pipeline: Deployed, arn: str, name: str) -> runs.Watched:
-    """However many sessions watch, AWS is asked once an interval."""
-    return runs.watch(_bench.cloud, _pipeline, name)
+@st.cache_data(ttl=REFRESH_S - 0.5, show_spinner=False)
+def _read_run(_bench: Workbench, _pipeline: DeployedPipeline, arn: str, name: str) -> runs.RunDetails:
+    """Read the run. All sessions share one read per interval."""
+    return runs.read_run(_bench.cloud, _pipeline, name)
 
 
-@st.cache_data(ttl=WATCH_S - 0.5, show_spinner=False)
-def _log(_bench: Workbench, _pipeline: Deployed, task: str) -> str:
+@st.cache_data(ttl=REFRESH_S - 0.5, show_spinner=False)
+def _log(_bench: Workbench, _pipeline: DeployedPipeline, task: str) -> str:
     lines = runs.task_log(_bench.cloud, _pipeline, task)
     return "\n".join(f"{line.at:%H:%M:%S}  {line.message.rstrip()}" for line in lines)
 
 
-def show_run(bench: Workbench, pipeline: Deployed, name: str, *, live: bool, usual: timedelta | None) -> None:
-    """The run of that name; redraws itself alone while it is under way, then the page once."""
+def show_run(
+    bench: Workbench, pipeline: DeployedPipeline, name: str, *, live: bool, typical: timedelta | None
+) -> None:
+    """Show a run. While it is in progress, only this panel refreshes; then the page refreshes once."""
 
-    @st.fragment(run_every=WATCH_S if live else None)
+    @st.fragment(run_every=REFRESH_S if live else None)
     def panel() -> None:
         with errors_shown():
-            watched = _watched(bench, pipeline, runs.execution_arn(pipeline, name), name)
-            _show(bench, pipeline, watched, usual)
-            if live and watched.execution.status != "RUNNING":
-                clear_caches_once(f"{watched.execution.arn} {watched.execution.stopped}")
+            run = _read_run(bench, pipeline, runs.execution_arn(pipeline, name), name)
+            _show(bench, pipeline, run, typical)
+            if live and run.execution.status != "RUNNING":
+                clear_caches_once(f"{run.execution.arn} {run.execution.stopped}")
                 st.rerun()
 
     panel()
 
 
-def _show(bench: Workbench, pipeline: Deployed, watched: runs.Watched, usual: timedelta | None) -> None:
-    execution = watched.execution
-    log = _log(bench, pipeline, watched.task) if watched.task else ""
-    _headline(bench, pipeline, execution, usual)
+def _show(
+    bench: Workbench, pipeline: DeployedPipeline, run: runs.RunDetails, typical: timedelta | None
+) -> None:
+    execution = run.execution
+    log = _log(bench, pipeline, run.task) if run.task else ""
+    _headline(bench, pipeline, execution, typical)
     if execution.status in ("FAILED", "TIMED_OUT"):
         _failure(pipeline, execution, log)
     drawing, detail = st.columns([5, 4], gap="small")
     with drawing.container(height=PANEL_HEIGHT):
-        st.graphviz_chart(graph(watched.definition, execution, datetime.now(UTC)), width="stretch")
+        st.graphviz_chart(graph(run.definition, execution, datetime.now(UTC)), width="stretch")
     with detail.container(height=PANEL_HEIGHT):
         show_chart(timeline, execution, shared_clock(datetime.now(UTC)), width="stretch")
-        st.markdown("**What the task says**")
-        show_lines(log if watched.task else "The task has not started.", LOG_HEIGHT)
+        st.markdown("**Task logs**")
+        show_lines(log if run.task else "The task has not started.", LOG_HEIGHT)
 
 
-def _headline(bench: Workbench, pipeline: Deployed, execution: Execution, usual: timedelta | None) -> None:
+def _headline(
+    bench: Workbench, pipeline: DeployedPipeline, execution: Execution, typical: timedelta | None
+) -> None:
     now = datetime.now(UTC)
     took = duration((execution.stopped or now) - execution.started)
-    if execution.status == "RUNNING" and usual:
-        took += f" of about {duration(usual)}"
+    if execution.status == "RUNNING" and typical:
+        took += f" of about {duration(typical)}"
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         look = statuses.run(execution.status)
         st.markdown(
@@ -94,45 +100,46 @@ def _headline(bench: Workbench, pipeline: Deployed, execution: Execution, usual:
             bench, Operation.STOP_REFRESH, "Stop run", icon=":material/stop_circle:"
         ):
             _stop(bench, pipeline, execution.name)
-    if execution.status == "RUNNING" and usual:
-        st.progress(*_progress(now - execution.started, usual))
+    if execution.status == "RUNNING" and typical:
+        st.progress(*_progress(now - execution.started, typical))
 
 
-def _progress(took: timedelta, usual: timedelta) -> tuple[float, str]:
-    """Against the last runs; a run that takes longer says so and does not pretend to be done."""
-    left = usual - took
-    words = f"about {duration(left)} left" if left > timedelta(0) else "longer than the last runs"
-    return min(took / usual if usual else 1.0, 0.99), words
+def _progress(took: timedelta, typical: timedelta) -> tuple[float, str]:
+    """Return the progress compared with previous runs. It stays below 100% if the run takes longer."""
+    left = typical - took
+    text = f"about {duration(left)} left" if left > timedelta(0) else "longer than previous runs"
+    return min(took / typical if typical else 1.0, 0.99), text
 
 
-def _failure(pipeline: Deployed, execution: Execution, log: str) -> None:
-    """The step that failed, why, and the errors that the task's own words name."""
+def _failure(pipeline: DeployedPipeline, execution: Execution, log: str) -> None:
+    """Show the failed step, its cause, the errors in the task logs, and the failed checks."""
     failed = execution.failed_step
     where = f"**{plain(failed.name)}** failed. " if failed else ""
-    reason = runs.why(execution)
-    said = errors_of(log)
-    report = from_log(line.partition("  ")[2] for line in log.splitlines())
-    unproven = [check.words for check in report.failed][:SHOWN_CHECKS]
+    reason = runs.failure_reason(execution)
+    errors = errors_of(log)
+    report = report_from_log(line.partition("  ")[2] for line in log.splitlines())
+    failed_checks = [check.message for check in report.failed][:SHOWN_CHECKS]
     st.error(
-        "\n\n".join([f"{where}{plain(reason)}", *map(plain, [*said, *unproven])]), icon=":material/error:"
+        "\n\n".join([f"{where}{plain(reason)}", *map(plain, [*errors, *failed_checks])]),
+        icon=":material/error:",
     )
     if report.unlisted:
-        with st.expander("Suggested policy for what is not listed"):
-            st.caption("Read each line and correct it: the form shows all before anything is deployed.")
-            if st.button("Put it into the policy", icon=":material/edit_note:"):
-                steps.propose(pipeline, suggest(report))
-            st.code(as_toml(suggest(report)), language="toml")
+        with st.expander("Suggested policy for unlisted columns"):
+            st.caption("Review each line. The form shows the complete policy before you deploy it.")
+            if st.button("Apply suggestions", icon=":material/edit_note:"):
+                steps.open_with_suggestions(pipeline, suggest_treatments(report))
+            st.code(suggestions_as_toml(suggest_treatments(report)), language="toml")
     if execution.cause:
-        with st.expander("What Step Functions said"):
+        with st.expander("Error details"):
             st.code(f"{execution.error}\n{execution.cause}", language=None, wrap_lines=True)
 
 
 def errors_of(log: str) -> list[str]:
-    """The first errors that a task's client has named: psql's and MySQL's."""
+    """Return the first errors that the database client logged."""
     return [line for line in log.splitlines() if _ERROR.search(line)][:SHOWN_ERRORS]
 
 
-@dialog("Stop this run")
-def _stop(bench: Workbench, pipeline: Deployed, name: str) -> None:
-    st.markdown("Nothing is shared. What the run has made is deleted by a clean-up of its own.")
+@dialog("Stop run")
+def _stop(bench: Workbench, pipeline: DeployedPipeline, name: str) -> None:
+    st.markdown("No snapshot is shared. A clean-up run deletes the temporary resources.")
     close_when_done(confirm_plan(bench, runs.plan_stop(bench.cloud, pipeline, name), button="Stop run"))

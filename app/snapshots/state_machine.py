@@ -1,4 +1,4 @@
-"""A run's state machine as a picture: DOT for `st.graphviz_chart`. Pure."""
+"""The graph of a run's state machine, in DOT for `st.graphviz_chart`."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,8 +7,8 @@ from typing import Any
 
 from app.shared.statuses import STEPS
 from app.shared.words import duration
+from app.snapshots.charts import STEP_LABELS
 from ops.aws.stepfunctions.history import (
-    ABORTED,
     FAILED,
     PENDING,
     RUNNING,
@@ -17,12 +17,12 @@ from ops.aws.stepfunctions.history import (
     Definition,
     Execution,
     StepState,
-    following,
-    inside,
-    walk,
+    inner_machines,
+    next_states,
+    walk_states,
 )
 
-GREY = "#84918f"  # seen on white and on black
+GRAY = "#84918f"  # readable on white and on black
 
 TAKES_TIME = ("Task", "Wait", "Parallel", "Map")
 FEW_CATCHES = 2
@@ -31,17 +31,17 @@ _SETTINGS = (
     'graph [rankdir=TB, bgcolor="transparent", nodesep=0.2, ranksep=0.25]',
     'node [shape=box, style="rounded,filled", penwidth=0, margin="0.2,0.06"]',
     'node [fontname="Helvetica", fontsize=15, margin="0.12,0.06"]',
-    f'edge [color="{GREY}", fontcolor="{GREY}", arrowsize=0.7]',
+    f'edge [color="{GRAY}", fontcolor="{GRAY}", arrowsize=0.7]',
 )
 
 State = Mapping[str, Any]
 
 
 def graph(definition: Definition, execution: Execution, now: datetime | None = None) -> str:
-    """The machine from top to bottom, each state coloured by its status. `now`: the wall clock by default.
+    """Return the graph, each state colored by its status. `now` defaults to the current time.
 
-    Catchers of a state are dashed. Those that many states share would hide everything else: they are drawn
-    once, from "any error", and from the states that did fail.
+    Edges of catchers are dashed. Targets that many catchers share would clutter the graph: they get one edge
+    from "any error", and edges from the states that failed.
     """
     now = now or datetime.now(UTC)
     steps = {step.name: step for step in execution.steps}
@@ -50,16 +50,16 @@ def graph(definition: Definition, execution: Execution, now: datetime | None = N
 
 
 def _boxes(definition: Definition, steps: Mapping[str, StepState], now: datetime) -> Iterator[str]:
-    """Every state; one with machines inside stands at the head of a frame around them."""
+    """Yield the node of every state. Inner state machines are in a frame, below their state."""
     for name, state in definition["States"].items():
         box = _box(steps[name], now)
-        if not inside(state):
+        if not inner_machines(state):
             yield box
             continue
         yield f"subgraph {_quoted(f'cluster {name}')} {{"
-        yield f'style="rounded,dashed"; color="{GREY}"'
+        yield f'style="rounded,dashed"; color="{GRAY}"'
         yield box
-        for inner in inside(state):
+        for inner in inner_machines(state):
             yield from _boxes(inner, steps, now)
         yield "}"
 
@@ -73,47 +73,47 @@ def _box(step: StepState, now: datetime) -> str:
 
 
 def _note(step: StepState, now: datetime) -> str:
-    """The line under the name: how it stands, in words where the colour alone would have to say it."""
+    """Return the second line of a node: its status and duration, so that color is not the only sign."""
     if step.status == PENDING:
         return ""
     if step.status == WAITING and step.polls:
-        return f"waiting, look {step.polls}"
+        return f"waiting, poll {step.polls}"
     took = duration((step.ended or now) - step.started) if step.started and step.kind in TAKES_TIME else ""
     if step.status == SUCCEEDED:
         return took
     if step.status in (RUNNING, WAITING):
         retry = f"retry {step.retries}" if step.retries else ""
-        return ", ".join(filter(None, [step.status, retry, took]))
-    word = "stopped" if step.status == ABORTED else step.status
-    return f"{word} after {took}" if took else word
+        return ", ".join(filter(None, [STEP_LABELS[step.status].lower(), retry, took]))
+    status = STEP_LABELS[step.status].lower()
+    return f"{status} after {took}" if took else status
 
 
 def _edges(definition: Definition, steps: Mapping[str, StepState]) -> Iterator[str]:
-    states = {name: state for name, state, _ in walk(definition)}
+    states = {name: state for name, state, _ in walk_states(definition)}
     catches = {
         name: _unique(catch["Next"] for catch in state.get("Catch", ())) for name, state in states.items()
     }
     sources = Counter(target for targets in catches.values() for target in targets)
     shared = [target for target, count in sources.items() if count > FEW_CATCHES]
     for name, state in states.items():
-        for first in (inner["StartAt"] for inner in inside(state)):
+        for first in (inner["StartAt"] for inner in inner_machines(state)):
             yield _edge(name, first)
-        for target in _unique(following(state, errors=False)):
+        for target in _unique(next_states(state, errors=False)):
             yield from (_edge(last, target) for last in _last(name, state))
         for target in catches[name]:
             if target not in shared or steps[name].status == FAILED:
                 yield _edge(name, target, "style=dashed")
     for target in shared:
         source = f"any error, then {target}"
-        yield f'{_quoted(source)} [label="any error", shape=plaintext, style="", fontcolor="{GREY}"]'
+        yield f'{_quoted(source)} [label="any error", shape=plaintext, style="", fontcolor="{GRAY}"]'
         yield _edge(source, target, "style=dashed")
 
 
 def _last(name: str, state: State) -> list[str]:
-    """Where the way on leaves the state: the ends of the machines inside, if there are any."""
+    """Return where the next edge starts: the ends of the inner state machines, or the state itself."""
     ends = [
         last
-        for machine in inside(state)
+        for machine in inner_machines(state)
         for inner, inner_state in machine["States"].items()
         if inner_state.get("End") or inner_state["Type"] == "Succeed"
         for last in _last(inner, inner_state)
@@ -130,7 +130,7 @@ def _unique(names: Iterable[str]) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    """Text from outside as a DOT string: nothing in it ends the string, is an escape or an entity."""
+    """Quote untrusted text as a DOT string: escape quotes, backslashes, and entities."""
     lines = text.splitlines() or [""]
     shown = ["".join(character if character.isprintable() else "�" for character in line) for line in lines]
     escaped = [line.replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") for line in shown]

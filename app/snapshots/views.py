@@ -1,4 +1,4 @@
-"""What the page Snapshots is made of, in the order in which it shows it."""
+"""The sections of the page Snapshots, from top to bottom."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -26,15 +26,15 @@ from app.snapshots.run import show_run
 from ops.aws.cloud import Place
 from ops.aws.rds import databases as rds
 from ops.aws.rds.databases import Database
-from ops.aws.stepfunctions.executions import Summary
+from ops.aws.stepfunctions.executions import ExecutionSummary
 from ops.errors import SlipwayError
 from ops.operations import Operation
 from ops.snapshots.pipeline import catalogue
-from ops.snapshots.pipeline.catalogue import Deployed
+from ops.snapshots.pipeline.catalogue import DeployedPipeline
 from ops.snapshots.pipeline.forecast import Forecast, forecast
-from ops.snapshots.pipeline.model import refusal, supported
-from ops.snapshots.policy.model import parse
-from ops.snapshots.report import Report
+from ops.snapshots.pipeline.model import supported_engines, unsupported_reason
+from ops.snapshots.policy.model import parse_policy
+from ops.snapshots.report import SanitizingReport
 from ops.snapshots.runs import control as runs
 
 CATALOGUE_TTL_S = 15
@@ -42,26 +42,28 @@ RUNS_TTL_S = 2
 SHORT_PLAN_S = 10
 
 
-@st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner="Reading the databases…")
+@st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner="Loading databases…")
 def databases(_bench: Workbench, place: Place) -> list[Database]:
-    """Databases of the place without the pipelines' temporary ones; a cluster stands for its instances."""
-    found = rds.list_databases(_bench.cloud, place)
-    return [item for item in found if catalogue.TEMPORARY_TAG not in item.tags and not item.cluster]
+    """Return the databases of an account and region, without temporary ones and cluster instances."""
+    items = rds.list_databases(_bench.cloud, place)
+    return [item for item in items if catalogue.TEMPORARY_TAG not in item.tags and not item.cluster]
 
 
-@st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner="Reading the pipelines…")
-def pipelines(_bench: Workbench, place: Place) -> list[Deployed]:
+@st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner="Loading pipelines…")
+def pipelines(_bench: Workbench, place: Place) -> list[DeployedPipeline]:
     return catalogue.list_pipelines(_bench.cloud, place)
 
 
 @st.cache_data(ttl=RUNS_TTL_S, show_spinner=False)
-def summaries(_bench: Workbench, _pipeline: Deployed, machine: str) -> list[Summary]:
-    """The pipeline's runs; however many look, AWS is asked once in RUNS_TTL_S."""
+def summaries(_bench: Workbench, _pipeline: DeployedPipeline, machine: str) -> list[ExecutionSummary]:
+    """Return the runs of a pipeline. All sessions share one read per RUNS_TTL_S."""
     return runs.list_runs(_bench.cloud, _pipeline)
 
 
 @st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner=False)
-def sanitized(_bench: Workbench, _pipeline: Deployed, machine: str) -> list[catalogue.Sanitized]:
+def sanitized(
+    _bench: Workbench, _pipeline: DeployedPipeline, machine: str
+) -> list[catalogue.SanitizedSnapshot]:
     return catalogue.list_sanitized(_bench.cloud, _pipeline)
 
 
@@ -70,29 +72,29 @@ def _temporary(_bench: Workbench, place: Place) -> list[catalogue.Leftover]:
     return catalogue.list_temporary(_bench.cloud, place)
 
 
-def choose_database(found: Sequence[Database], by_database: Mapping[str, Deployed]) -> Database:
-    """A table of the databases; the chosen one stands in the address. First choice: one with a pipeline."""
-    wanted = st.query_params.get("database", "")
-    ids = [database.id for database in found]
-    if wanted and wanted not in ids:
-        st.warning(f"There is no database {plain(wanted)} here; another one is shown.")
-    if wanted not in ids:
-        wanted = next((id for id in ids if id in by_database), ids[0])
+def choose_database(items: Sequence[Database], by_database: Mapping[str, DeployedPipeline]) -> Database:
+    """Show the databases as a table. The URL has the selected one; the default is one with a pipeline."""
+    selected = st.query_params.get("database", "")
+    ids = [item.id for item in items]
+    if selected and selected not in ids:
+        st.warning(f"The database {plain(selected)} does not exist. Showing another one.")
+    if selected not in ids:
+        selected = next((id for id in ids if id in by_database), ids[0])
     event = show_table(
-        [_database_row(database, by_database) for database in found],
+        [_database_row(item, by_database) for item in items],
         key="databases",
         on_select="rerun",
         selection_mode="single-row-required",
-        selection_default={"selection": {"rows": [ids.index(wanted)]}},
+        selection_default={"selection": {"rows": [ids.index(selected)]}},
     )
-    chosen = found[event.selection.rows[0]] if event.selection.rows else found[ids.index(wanted)]
-    if st.query_params.get("database") != chosen.id:
+    database = items[event.selection.rows[0]] if event.selection.rows else items[ids.index(selected)]
+    if st.query_params.get("database") != database.id:
         st.query_params.pop("run", None)
-        st.query_params["database"] = chosen.id
-    return chosen
+        st.query_params["database"] = database.id
+    return database
 
 
-def _database_row(database: Database, by_database: Mapping[str, Deployed]) -> dict[str, str]:
+def _database_row(database: Database, by_database: Mapping[str, DeployedPipeline]) -> dict[str, str]:
     pipeline = by_database.get(database.id)
     return {
         "Database": database.id,
@@ -100,112 +102,116 @@ def _database_row(database: Database, by_database: Mapping[str, Deployed]) -> di
         "Kind": database.kind,
         "Status": database.status,
         "Size": f"{database.size_gib} GiB" if database.size_gib else "–",
-        "Encrypted": "yes" if database.kms_key else "no",
-        "Pipeline": statuses.stack(pipeline.stack.status).word if pipeline else "none",
+        "Encrypted": "Yes" if database.kms_key else "No",
+        "Pipeline": statuses.stack(pipeline.stack.status).word if pipeline else "None",
     }
 
 
 def show_no_pipeline(place: Place, database: Database) -> None:
-    """How to get one, or why there can be none."""
-    if reason := refusal(database):
-        empty_state(plain(reason), f"A pipeline sanitizes {listed(supported())}.")
+    """Show how to set up a pipeline, or why the database is not supported."""
+    if reason := unsupported_reason(database):
+        empty_state(plain(reason), f"Supported engines: {listed(supported_engines())}.")
         return
     empty_state(
-        "No pipeline makes sanitized snapshots of this database yet",
-        "A pipeline copies the database, runs your SQL on the copy, snapshots and shares the result, "
-        "and deletes the copy. Production is only read.",
+        "No snapshot pipeline",
+        "A pipeline copies the database, sanitizes the copy, verifies it, takes a snapshot, shares it, and "
+        "deletes the copy. The production database is not changed.",
     )
     if st.button("Set up pipeline", type="primary", icon=":material/build:"):
         open_form(place, database.id)
 
 
 def open_form(place: Place, database: str) -> None:
-    """Goes to the page where a pipeline is set up or changed."""
-    steps.withdraw()
+    """Open the page to set up or change a pipeline."""
+    steps.drop_suggestions()
     query = {"account": place.account.name, "region": place.region, "database": database}
     st.switch_page(navigation.snapshot_pipeline(), query_params=query)
 
 
-def show_header(bench: Workbench, pipeline: Deployed) -> None:
-    """One sentence of state, and the actions."""
+def show_header(bench: Workbench, pipeline: DeployedPipeline) -> None:
+    """Show the state of the pipeline and the buttons."""
     look = statuses.stack(pipeline.stack.status)
     if not pipeline.machine:
         st.markdown(f"{look.markdown} {plain(pipeline.stack.status_reason)}")
-        if st.button("Open the pipeline", icon=":material/build:"):
+        if st.button("Open pipeline", icon=":material/build:"):
             open_form(pipeline.place, pipeline.database)
         return
     with errors_shown():
-        found = summaries(bench, pipeline, pipeline.machine)
+        executions = summaries(bench, pipeline, pipeline.machine)
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(_state(bench, pipeline), width="content")
             with st.container(horizontal=True, width="content"):
-                _refresh_button(bench, pipeline, found)
+                _refresh_button(bench, pipeline, executions)
                 if st.button("Change pipeline", icon=":material/tune:"):
                     open_form(pipeline.place, pipeline.database)
-        expected = _expected(bench, pipeline, found)
-        st.caption(plain(f"{_settings(pipeline)} {expected.words if expected else ''}"))
+        expected = _expected(bench, pipeline, executions)
+        st.caption(plain(f"{_settings(pipeline)} {expected.summary if expected else ''}"))
         if _keeps_unlisted(bench, pipeline, pipeline.stack.parameters.get("ScriptPrefix", "")):
             st.error(
-                'The policy says `unlisted = "keep"`: columns that it does not name pass untreated.',
+                'The policy has `unlisted = "keep"`: unlisted columns are shared unchanged.',
                 icon=":material/warning:",
             )
 
 
 @st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner=False)
-def _keeps_unlisted(_bench: Workbench, _pipeline: Deployed, prefix: str) -> bool:
+def _keeps_unlisted(_bench: Workbench, _pipeline: DeployedPipeline, prefix: str) -> bool:
     try:
-        return parse(catalogue.read_policy(_bench.cloud, _pipeline)).unlisted == "keep"
+        return parse_policy(catalogue.read_policy(_bench.cloud, _pipeline)).unlisted == "keep"
     except SlipwayError:
-        return False  # scripts of somebody's own have no policy
+        return False  # a pipeline with custom scripts has no policy
 
 
-def _state(bench: Workbench, pipeline: Deployed) -> str:
+def _state(bench: Workbench, pipeline: DeployedPipeline) -> str:
     now = datetime.now(UTC)
-    found = sanitized(bench, pipeline, pipeline.machine)
+    snapshots = sanitized(bench, pipeline, pipeline.machine)
     names = {account.id: account.name for account in bench.cloud.accounts}
     shares = [names.get(id, id) for id in pipeline.shares]
-    shared = f"shared with {plain(listed(shares))}" if shares else "shared with nobody"
-    if not found:
-        return f"No sanitized snapshot yet; it will be {shared}."
-    return f"The newest sanitized snapshot was made {ago(found[0].snapshot.created, now)}, {shared}."
+    shared = f"shared with {plain(listed(shares))}" if shares else "not shared"
+    if not snapshots:
+        return f"No sanitized snapshot yet. Sharing: {shared}."
+    return f"Newest sanitized snapshot: created {ago(snapshots[0].snapshot.created, now)}, {shared}."
 
 
-def _forecast(bench: Workbench, pipeline: Deployed, found: list[Summary]) -> str:
-    expected = _expected(bench, pipeline, found)
-    took = f": about {duration(expected.took)}" if expected and expected.took else ""
-    words = f" {expected.words}" if expected else ""
-    return f"Copies, sanitizes, proves, snapshots, shares{took}.{plain(words)}"
+def _forecast(bench: Workbench, pipeline: DeployedPipeline, executions: list[ExecutionSummary]) -> str:
+    expected = _expected(bench, pipeline, executions)
+    took = f" Takes about {duration(expected.duration)}." if expected and expected.duration else ""
+    summary = f" {expected.summary}" if expected else ""
+    return f"Copies and sanitizes the database, verifies and shares a snapshot.{took}{plain(summary)}"
 
 
-def _expected(bench: Workbench, pipeline: Deployed, found: list[Summary]) -> Forecast | None:
-    asked = pipeline.stack.parameters
+def _expected(
+    bench: Workbench, pipeline: DeployedPipeline, executions: list[ExecutionSummary]
+) -> Forecast | None:
+    parameters = pipeline.stack.parameters
     database = next((d for d in databases(bench, pipeline.place) if d.id == pipeline.database), None)
     if database is None:
         return None
-    usual, keep = runs.usual_duration(found), int(asked["KeepSnapshots"])
-    return forecast(database, usual, instance_class=asked["InstanceClass"], keep=keep)
+    typical, keep = runs.typical_duration(executions), int(parameters["KeepSnapshots"])
+    return forecast(database, typical, instance_class=parameters["InstanceClass"], keep=keep)
 
 
-def _settings(pipeline: Deployed) -> str:
-    """What the pipeline does by itself: schedule, what is kept, who is told."""
-    asked = pipeline.stack.parameters
-    schedule, email = asked.get("Schedule", ""), asked.get("NotifyEmail", "")
-    when = f"refreshed by {schedule}, UTC" if schedule else "refreshed by hand only"
-    told = f"{email} is told of runs" if email else "nobody is told by e-mail of runs"
-    return f"Keeps the newest {asked.get('KeepSnapshots', '?')}; {when}; {told}."
+def _settings(pipeline: DeployedPipeline) -> str:
+    """Return the settings of the pipeline: retention, schedule, and notifications."""
+    parameters = pipeline.stack.parameters
+    keep = parameters.get("KeepSnapshots", "?")
+    schedule = parameters.get("Schedule", "")
+    return (
+        f"Snapshots to keep: {keep} · Schedule: {f'{schedule} UTC' if schedule else 'off'} · "
+        f"Email notifications: {parameters.get('NotifyEmail', '') or 'off'}."
+    )
 
 
-def _refresh_button(bench: Workbench, pipeline: Deployed, found: list[Summary]) -> None:
-    under_way = runs.running(found)
+def _refresh_button(bench: Workbench, pipeline: DeployedPipeline, executions: list[ExecutionSummary]) -> None:
+    running = runs.running_refresh(executions)
     clicked = operation_button(
         bench,
         Operation.REFRESH_SNAPSHOT,
         "Refresh snapshot",
-        key="refresh",  # one button, whatever its help says
+        key="refresh",  # the key must not depend on the help text
         type="primary",
         icon=":material/refresh:",
-        disabled=under_way is not None,
-        help=f"{plain(under_way.name)} is under way" if under_way else _forecast(bench, pipeline, found),
+        disabled=running is not None,
+        help=f"{plain(running.name)} is in progress" if running else _forecast(bench, pipeline, executions),
     )
     if not clicked:
         return
@@ -219,141 +225,140 @@ def _refresh_button(bench: Workbench, pipeline: Deployed, found: list[Summary]) 
     st.rerun()
 
 
-def show_runs(bench: Workbench, pipeline: Deployed) -> None:
-    """The run that the address names, else the newest."""
+def show_runs(bench: Workbench, pipeline: DeployedPipeline) -> None:
+    """Show the run in the URL, or the newest."""
     with errors_shown():
-        found = summaries(bench, pipeline, pipeline.machine)
-        if not found:
+        items = summaries(bench, pipeline, pipeline.machine)
+        if not items:
             return
-        wanted = st.query_params.get("run", found[0].name)
-        shown = next((summary for summary in found if summary.name == wanted), None)
+        name = st.query_params.get("run", items[0].name)
+        shown = next((summary for summary in items if summary.name == name), None)
         if shown is None:
-            st.warning(f"There is no run {plain(wanted)}; the newest one is shown.")
-            shown = found[0]
-        usual = runs.usual_duration(found)
-        show_run(bench, pipeline, shown.name, live=shown.status == "RUNNING", usual=usual)
+            st.warning(f"The run {plain(name)} does not exist. Showing the newest run.")
+            shown = items[0]
+        typical = runs.typical_duration(items)
+        show_run(bench, pipeline, shown.name, live=shown.status == "RUNNING", typical=typical)
 
 
-def show_leftovers(bench: Workbench, pipeline: Deployed) -> None:
-    """Temporary things of runs that have ended: nothing should be here."""
+def show_leftovers(bench: Workbench, pipeline: DeployedPipeline) -> None:
+    """Show leftover temporary resources of finished runs, if any."""
     with errors_shown():
-        under_way = {s.name for s in summaries(bench, pipeline, pipeline.machine) if s.status == "RUNNING"}
-        if under_way:
+        if any(item.status == "RUNNING" for item in summaries(bench, pipeline, pipeline.machine)):
             return
-        left = [item for item in _temporary(bench, pipeline.place) if item.pipeline == pipeline.name]
-        for run in sorted({item.run for item in left}):
-            things = listed([item.id for item in left if item.run == run])
-            st.warning(f"{plain(run)} has left behind {plain(things)}.", icon=":material/warning:")
-            label = f"Clean up after {plain(run)}"
+        leftovers = [item for item in _temporary(bench, pipeline.place) if item.pipeline == pipeline.name]
+        for run in sorted({item.run for item in leftovers}):
+            resources = listed([item.id for item in leftovers if item.run == run])
+            st.warning(f"Leftover resources of {plain(run)}: {plain(resources)}.", icon=":material/warning:")
+            label = f"Clean up {plain(run)}"
             if operation_button(
                 bench, Operation.CLEAN_UP_REFRESH, label, icon=":material/cleaning_services:"
             ):
                 _clean_up(bench, pipeline, run)
 
 
-@dialog("Clean up")
-def _clean_up(bench: Workbench, pipeline: Deployed, run: str) -> None:
+@dialog("Clean up run")
+def _clean_up(bench: Workbench, pipeline: DeployedPipeline, run: str) -> None:
     plan = runs.plan_clean_up(bench.cloud, pipeline, run, datetime.now(UTC))
-    close_when_done(confirm_plan(bench, plan, button="Clean up"))
+    close_when_done(confirm_plan(bench, plan, button="Clean up run"))
 
 
-def show_sanitized(bench: Workbench, pipeline: Deployed) -> None:
-    """The pipeline's sanitized snapshots, newest first."""
+def show_sanitized(bench: Workbench, pipeline: DeployedPipeline) -> None:
+    """Show the sanitized snapshots of the pipeline, newest first."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown("#### Sanitized snapshots", width="content")
         button = st.container(width="content")
     show_restores(bench, pipeline)
     with errors_shown():
-        found = sanitized(bench, pipeline, pipeline.machine)
+        snapshots = sanitized(bench, pipeline, pipeline.machine)
         with button:
-            offer_restore(bench, pipeline, possible=bool(found))
-        if not found:
-            empty_state("None yet", "The first run makes one: press Refresh snapshot.")
+            offer_restore(bench, pipeline, possible=bool(snapshots))
+        if not snapshots:
+            empty_state("No sanitized snapshots", "Click Refresh snapshot to create the first one.")
             return
         now = datetime.now(UTC)
         names = {account.id: account.name for account in bench.cloud.accounts}
         rows = [
             {
                 "Snapshot": item.snapshot.id,
-                "Made": ago(item.snapshot.created, now),
-                "At": utc(item.snapshot.created),
+                "Created": ago(item.snapshot.created, now),
+                "Created (UTC)": utc(item.snapshot.created),
                 "Size": f"{item.snapshot.size_gib} GiB" if item.snapshot.size_gib else "–",
-                "Encrypted": "yes" if item.snapshot.kms_key else "no",
-                "Shared with": listed([names.get(id, id) for id in item.shared_with]) or "nobody",
+                "Encrypted": "Yes" if item.snapshot.kms_key else "No",
+                "Shared with": listed([names.get(id, id) for id in item.shared_with]) or "Not shared",
                 "Run": item.run,
             }
-            for item in found
+            for item in snapshots
         ]
         show_table(rows, key="sanitized")
 
 
-def show_proof(bench: Workbench, pipeline: Deployed) -> None:
-    """What was proven of the newest snapshot before it was shared."""
+def show_report(bench: Workbench, pipeline: DeployedPipeline) -> None:
+    """Show the verification report of the newest snapshot."""
     with errors_shown():
-        found = sanitized(bench, pipeline, pipeline.machine)
-        if not found:
+        snapshots = sanitized(bench, pipeline, pipeline.machine)
+        if not snapshots:
             return
-        newest = found[0]
+        newest = snapshots[0]
         report = _report(bench, pipeline, newest, newest.snapshot.id)
-        title = f"Proof of {newest.snapshot.id}: {count(len(report.checks), 'check')}, all passed"
+        title = f"Verification report of {newest.snapshot.id}: {count(len(report.checks), 'check')} passed"
         if report.unlisted:
             st.error(
-                f"{count(len(report.unlisted), 'column')} of {plain(newest.snapshot.id)} passed untreated: "
-                "the policy does not name what it keeps.",
+                f"{count(len(report.unlisted), 'column')} in {plain(newest.snapshot.id)} "
+                f"{'is' if len(report.unlisted) == 1 else 'are'} not in the policy and shared unchanged.",
                 icon=":material/warning:",
             )
         with st.expander(title, icon=":material/verified:"):
-            treating, proving = (duration(timedelta(seconds=each)) for each in report.took)
-            took = f" Treated in {treating}, proven in {proving}." if report.seconds else ""
-            st.caption(
-                f"Policy version {plain(report.policy)}.{took} Counts only: no datum leaves the database."
-            )
+            treatment, verification = (duration(timedelta(seconds=seconds)) for seconds in report.durations)
+            took = f" Treatment: {treatment}. Verification: {verification}." if report.seconds else ""
+            st.caption(f"Policy version {plain(report.policy)}.{took} The report contains counts, no data.")
             rows = [
                 {
                     "Check": check.kind,
-                    "Where": f"{check.table}.{check.column}" if check.table else "whole database",
-                    "For": check.detail,
+                    "Location": f"{check.table}.{check.column}" if check.table else "Database",
+                    "Details": check.detail,
                     "Rows": check.rows,
-                    "Not passed": check.bad,
-                    "Allowed": "by the policy" if check.bad else "",
+                    "Failed rows": check.bad,
+                    "Allowed": "By policy" if check.bad else "",
                 }
                 for check in sorted(report.checks, key=lambda check: -check.bad)
             ]
-            show_table(rows, key="proof")
+            show_table(rows, key="report")
 
 
 @st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner=False)
-def _report(_bench: Workbench, _pipeline: Deployed, _newest: catalogue.Sanitized, snapshot: str) -> Report:
+def _report(
+    _bench: Workbench, _pipeline: DeployedPipeline, _newest: catalogue.SanitizedSnapshot, snapshot: str
+) -> SanitizingReport:
     return catalogue.read_report(_bench.cloud, _pipeline, _newest)
 
 
-def show_history(bench: Workbench, pipeline: Deployed) -> None:
-    """Earlier runs; the chosen one is shown above."""
+def show_history(bench: Workbench, pipeline: DeployedPipeline) -> None:
+    """Show all runs. The selected one is shown above."""
     st.markdown("#### Runs")
     with errors_shown():
-        found = summaries(bench, pipeline, pipeline.machine)
-        if not found:
-            empty_state("No run yet", "Runs appear here with their outcome, whoever started them.")
+        items = summaries(bench, pipeline, pipeline.machine)
+        if not items:
+            empty_state("No runs", "Click Refresh snapshot to start the first run.")
             return
         now = datetime.now(UTC)
-        shown = st.query_params.get("run", found[0].name)
+        shown = st.query_params.get("run", items[0].name)
         event = show_table(
-            [_run_row(summary, now) for summary in found],
+            [_run_row(summary, now) for summary in items],
             key="runs",
             on_select="rerun",
             selection_mode="single-row",
         )
-        if event.selection.rows and (chosen := found[event.selection.rows[0]].name) != shown:
-            st.query_params["run"] = chosen
+        if event.selection.rows and (selected := items[event.selection.rows[0]].name) != shown:
+            st.query_params["run"] = selected
             st.rerun()
-        st.caption(f"{count(len(found), 'run')}; choose one to see its steps above.")
+        st.caption(f"{count(len(items), 'run')}. Select one to show its steps above.")
 
 
-def _run_row(summary: Summary, now: datetime) -> dict[str, str]:
+def _run_row(summary: ExecutionSummary, now: datetime) -> dict[str, str]:
     return {
         "Run": summary.name,
-        "Outcome": statuses.run(summary.status).word,
+        "Status": statuses.run(summary.status).word,
         "Started": ago(summary.started, now),
-        "At": utc(summary.started),
-        "Took": duration((summary.stopped or now) - summary.started),
+        "Started (UTC)": utc(summary.started),
+        "Duration": duration((summary.stopped or now) - summary.started),
     }

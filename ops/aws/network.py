@@ -1,4 +1,4 @@
-"""Subnets, as a form offers them."""
+"""Amazon VPC: subnets, security groups, and routes to the internet."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subnet:
-    """A subnet; `public` when it hands out public addresses at launch."""
+    """A subnet. `public`: instances get a public IP at launch."""
 
     id: str
     vpc: str
@@ -22,11 +22,11 @@ class Subnet:
 
 
 def list_subnets(cloud: Cloud, place: Place) -> list[Subnet]:
-    """Every subnet of the place, by VPC and zone."""
+    """Return every subnet of an account and region, by VPC and Availability Zone."""
     ec2: EC2Client = cloud.client("ec2", place.account.id, place.region)
     with translated(f"Listing the subnets of {place.account.name} in {place.region}"):
         pages = ec2.get_paginator("describe_subnets").paginate()
-        found = [
+        subnets = [
             Subnet(
                 id=item["SubnetId"],
                 vpc=item["VpcId"],
@@ -37,7 +37,7 @@ def list_subnets(cloud: Cloud, place: Place) -> list[Subnet]:
             for page in pages
             for item in page["Subnets"]
         ]
-    return sorted(found, key=lambda subnet: (subnet.vpc, subnet.zone, subnet.id))
+    return sorted(subnets, key=lambda subnet: (subnet.vpc, subnet.zone, subnet.id))
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,20 @@ class SecurityGroup:
 
 
 def list_security_groups(cloud: Cloud, place: Place) -> list[SecurityGroup]:
-    """Every security group of the place, by VPC and name."""
+    """Return every security group of an account and region, by VPC and name."""
     ec2: EC2Client = cloud.client("ec2", place.account.id, place.region)
     with translated(f"Listing the security groups of {place.account.name} in {place.region}"):
         pages = ec2.get_paginator("describe_security_groups").paginate()
-        found = [
+        groups = [
             SecurityGroup(item["GroupId"], item.get("VpcId", ""), item["GroupName"])
             for page in pages
             for item in page["SecurityGroups"]
         ]
-    return sorted(found, key=lambda group: (group.vpc, group.name))
+    return sorted(groups, key=lambda group: (group.vpc, group.name))
 
 
-def ways_out(cloud: Cloud, place: Place, vpc: str, subnets: tuple[str, ...]) -> set[str]:
-    """How the subnets reach the internet by their default routes: `nat`, `internet`, both, or not at all."""
+def internet_routes(cloud: Cloud, place: Place, vpc: str, subnets: tuple[str, ...]) -> set[str]:
+    """Return the targets of the subnets' default routes: `nat`, `internet`, both, or none."""
     ec2: EC2Client = cloud.client("ec2", place.account.id, place.region)
     with translated(f"Reading the routes of {vpc}"):
         pages = ec2.get_paginator("describe_route_tables").paginate(
@@ -77,9 +77,9 @@ def ways_out(cloud: Cloud, place: Place, vpc: str, subnets: tuple[str, ...]) -> 
     main = [table for table in tables if any(link.get("Main") for link in table.get("Associations", []))]
     used = [associated[subnet] if subnet in associated else table for subnet in subnets for table in main[:1]]
     routes = [route for table in used for route in table["Routes"]]
-    ways = set()
+    targets = set()
     for route in routes:
         if route.get("DestinationCidrBlock") == "0.0.0.0/0":
-            ways |= {"nat"} if "NatGatewayId" in route else set()
-            ways |= {"internet"} if str(route.get("GatewayId", "")).startswith("igw-") else set()
-    return ways
+            targets |= {"nat"} if "NatGatewayId" in route else set()
+            targets |= {"internet"} if str(route.get("GatewayId", "")).startswith("igw-") else set()
+    return targets

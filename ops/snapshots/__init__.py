@@ -1,11 +1,11 @@
 """Sanitized snapshots of production databases.
 
-policy/    what happens to each table and column
-report     the checks of a run, as the sanitizing task reports them
-compiler   a policy as scripts in the SQL of its engine
-postgres/  that SQL for PostgreSQL
-mysql/     that SQL for MySQL and MariaDB
-pipeline/  the pipeline that copies, sanitizes, proves and shares
-runs/      its runs: started, watched, stopped, cleaned up
-restore/   a sanitized snapshot as a database
+policy/    the sanitization policy: the treatment of each table and column
+report     the checks that the sanitizing task reports
+compiler   compiles a policy to SQL scripts for its database engine
+postgres/  the SQL for PostgreSQL
+mysql/     the SQL for MySQL and MariaDB
+pipeline/  the pipeline that copies, sanitizes, verifies, and shares
+runs/      starts, reads, stops, and cleans up runs of a pipeline
+restore/   restores a sanitized snapshot to a database
 """

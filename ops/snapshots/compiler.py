@@ -1,8 +1,8 @@
-"""A policy as scripts in the SQL of its engine."""
+"""Compiles a policy to SQL scripts for its database engine."""
 
 from ops.snapshots.mysql import compiler as mysql
 from ops.snapshots.policy.model import Policy
-from ops.snapshots.policy.scripts import Script
+from ops.snapshots.policy.scripts import SqlScript
 from ops.snapshots.postgres import compiler as postgres
 
 _COMPILERS = {
@@ -12,6 +12,6 @@ _COMPILERS = {
 }
 
 
-def compile_policy(policy: Policy) -> tuple[Script, ...]:
-    """The scripts, in the order in which the sanitizing task runs them."""
+def compile_policy(policy: Policy) -> tuple[SqlScript, ...]:
+    """Return the scripts, in the order in which the sanitizing task runs them."""
     return _COMPILERS[policy.engine](policy)

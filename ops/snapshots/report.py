@@ -1,18 +1,18 @@
-"""The proof of a run: each check that the task has made, never a datum, only where and how many."""
+"""The sanitizing report of a run: one result per check, with counts and locations but no data."""
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-PREFIX = "REPORT "  # of a line of the task's log that holds a check
+PREFIX = "REPORT "  # of the task's log lines that contain a check
 
 
 @dataclass(frozen=True)
-class Check:
-    """`kind` is what was checked, `bad` of `rows` rows do not pass.
+class ReportCheck:
+    """The result of one check: `bad` of `rows` rows did not pass.
 
-    Its table is `schema.table`, and `database:schema.table` in PostgreSQL's other databases.
+    `table` is `schema.table`, or `database:schema.table` in the other PostgreSQL databases on the server.
     """
 
     kind: str
@@ -24,33 +24,31 @@ class Check:
     bad: int = 0
 
     @property
-    def words(self) -> str:
-        """What was checked and how it went, for people."""
+    def message(self) -> str:
+        """The result in a sentence."""
         where = f"{self.table}.{self.column}" if self.table else ""
         if self.kind == "drift":
-            return f"policy and schema differ: {self.detail}" if self.detail else "policy and schema agree"
+            return f"policy and schema differ: {self.detail}" if self.detail else "policy and schema match"
         if self.kind == "database":
             if not self.bad:
-                return f"the database {self.table} holds nothing"
-            return f"the database {self.table} is not in the policy, and nothing in it was treated"
+                return f"the database {self.table} is empty"
+            return f"the database {self.table} is not in the policy and was not treated"
         if self.kind == "definer":
-            return (
-                f"the trigger {self.column} of {self.table} runs as a user whom the master user may not name"
-            )
+            return f"the trigger {self.column} of {self.table} has a definer that the master user cannot set"
         if self.kind == "space":
             if not self.bad:
-                return f"{where}: {self.detail} suffices for its {self.rows} different values"
-            return f"{where} is unique: of its {self.rows} values {self.bad} are too many for {self.detail}"
+                return f"{where}: enough values of {self.detail} for its {self.rows} distinct values"
+            return f"{where}: {self.bad} of {self.rows} unique values are too many for {self.detail}"
         if self.kind == "scan":
-            return f"{where}: {self.bad} of {self.rows} rows hold what looks like {self.detail}"
-        return f"{where}: {self.bad} of {self.rows} rows are not as {self.detail or self.kind} leaves them"
+            return f"{where}: {self.bad} of {self.rows} rows contain a possible {self.detail}"
+        return f"{where}: {self.bad} of {self.rows} rows do not pass the check: {self.detail or self.kind}"
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column by its full name, `schema.table.column`, with its type as the database writes it.
+class UnlistedColumn:
+    """A column that the policy does not list: `schema.table.column`, and its type as the database writes it.
 
-    `required`: it cannot be NULL.
+    `required` means NOT NULL.
     """
 
     name: str
@@ -59,17 +57,17 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Report:
-    """`policy` is the policy's version, `unlisted` what it does not name, `seconds` each script's time."""
+class SanitizingReport:
+    """A sanitizing report: `policy` is the version of the policy, `seconds` the duration of each script."""
 
     policy: str
-    checks: tuple[Check, ...]
-    unlisted: tuple[Column, ...] = ()
+    checks: tuple[ReportCheck, ...]
+    unlisted: tuple[UnlistedColumn, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def failed(self) -> tuple[Check, ...]:
-        """What did not pass; after drift nothing was treated, so that the rest follows from it."""
+    def failed(self) -> tuple[ReportCheck, ...]:
+        """The failed checks. If one stopped the treatment, only those: the others follow from it."""
         failed = tuple(check for check in self.checks if not check.ok)
         return (
             tuple(check for check in failed if check.kind in ("drift", "database", "definer", "space"))
@@ -77,52 +75,54 @@ class Report:
         )
 
     @property
-    def took(self) -> tuple[float, float]:
-        """Seconds of treating, and of comparing and proving."""
-        proving = sum(took for name, took in self.seconds.items() if ".check.sql" in name)
-        return sum(self.seconds.values()) - proving, proving
+    def durations(self) -> tuple[float, float]:
+        """Seconds of treatment, and seconds of verification."""
+        verifying = sum(seconds for name, seconds in self.seconds.items() if ".check.sql" in name)
+        return sum(self.seconds.values()) - verifying, verifying
 
     @property
-    def treated(self) -> tuple[Check, ...]:
+    def treated(self) -> tuple[ReportCheck, ...]:
         return tuple(check for check in self.checks if check.kind in ("treated", "truncated"))
 
 
-def from_json(text: str) -> Report:
-    """A report as the pipeline keeps it in S3."""
-    kept = json.loads(text)
-    return replace(_report(kept["checks"]), seconds=kept.get("seconds", {}))
+def report_from_json(text: str) -> SanitizingReport:
+    """Parse a report that the pipeline stored in S3."""
+    document = json.loads(text)
+    return replace(_report(document["checks"]), seconds=document.get("seconds", {}))
 
 
-def from_log(lines: Iterable[str]) -> Report:
-    """What a task's log tells of it, as far as it has come."""
-    found = [json.loads(line.removeprefix(PREFIX)) for line in lines if line.startswith(PREFIX + "{")]
-    return _report(found)
+def report_from_log(lines: Iterable[str]) -> SanitizingReport:
+    """Read the report from the log lines of a task, as far as it is written."""
+    checks = [json.loads(line.removeprefix(PREFIX)) for line in lines if line.startswith(PREFIX + "{")]
+    return _report(checks)
 
 
-def _report(found: list[Mapping[str, Any]]) -> Report:
-    drifts = [check for check in found if check["check"] == "drift"]
+def _report(checks: list[Mapping[str, Any]]) -> SanitizingReport:
+    drifts = [check for check in checks if check["check"] == "drift"]
     policy = str(drifts[0]["policy"]) if drifts else ""
     unlisted = tuple(
-        Column(_in_database(drift, each["column"]), each["type"], each.get("required", False))
+        UnlistedColumn(_in_database(drift, column["column"]), column["type"], column.get("required", False))
         for drift in drifts
-        for each in drift["unlisted"]
+        for column in drift["unlisted"]
     )
-    return Report(policy, tuple(_check(check) for check in found), unlisted)
+    return SanitizingReport(policy, tuple(_check(check) for check in checks), unlisted)
 
 
-def _check(found: Mapping[str, Any]) -> Check:
-    if found["check"] == "drift":
-        return Check("drift", found["ok"], detail=_drift(found))
-    detail = found.get("treatment") or found.get("kind") or ""
-    place = (_in_database(found, found["table"]), found["column"], detail)
-    return Check(found["check"], found["ok"], *place, rows=found["rows"], bad=found["bad"])
+def _check(check: Mapping[str, Any]) -> ReportCheck:
+    if check["check"] == "drift":
+        return ReportCheck("drift", check["ok"], detail=_drift(check))
+    detail = check.get("treatment") or check.get("kind") or ""
+    place = (_in_database(check, check["table"]), check["column"], detail)
+    return ReportCheck(check["check"], check["ok"], *place, rows=check["rows"], bad=check["bad"])
 
 
 def _in_database(check: Mapping[str, Any], name: str) -> str:
     return f"{check['database']}:{name}" if "database" in check else name
 
 
-def _drift(found: Mapping[str, Any]) -> str:
-    unlisted = [f"{_in_database(found, each['column'])} is not in the policy" for each in found["unlisted"]]
-    missing = [f"{_in_database(found, name.rstrip('.'))} is not in the database" for name in found["missing"]]
+def _drift(check: Mapping[str, Any]) -> str:
+    unlisted = [
+        f"{_in_database(check, column['column'])} is not in the policy" for column in check["unlisted"]
+    ]
+    missing = [f"{_in_database(check, name.rstrip('.'))} is not in the database" for name in check["missing"]]
     return "; ".join([*unlisted, *missing])

@@ -44,6 +44,6 @@ def test_take_a_finished_run(page: Page, address: str) -> None:
     page.goto(f"{address}/snapshots?database=shop-production")
     page.get_by_role("button", name="Refresh snapshot").click()
     expect(page.get_by_role("button", name="Stop run")).to_be_visible()
-    expect(page.get_by_text("newest sanitized snapshot was made just now")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Newest sanitized snapshot: created just now")).to_be_visible(timeout=60_000)
     page.wait_for_selector(STILL)
     take(page, "snapshots", height=1400)

@@ -20,8 +20,8 @@ def test_one_click_creates_a_sanitized_snapshot(page: Page, address: str) -> Non
     expect(page.locator("svg text", has_text="Wait for database").first).to_be_visible()
 
     expect(page.get_by_text(re.compile(rf"Succeeded.*{run}"))).to_be_visible(timeout=RUN_MS)
-    expect(page.get_by_text("newest sanitized snapshot was made just now, shared with qa")).to_be_visible()
-    expect(page.get_by_text("Sanitized and proven.").first).to_be_visible()
+    expect(page.get_by_text("Newest sanitized snapshot: created just now, shared with qa")).to_be_visible()
+    expect(page.get_by_text("Sanitized and verified.").first).to_be_visible()
     expect(page.get_by_role("button", name="Refresh snapshot")).to_be_enabled()
 
 

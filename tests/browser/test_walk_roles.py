@@ -24,7 +24,7 @@ VIEWED: dict[str, tuple[str, dict[str, str]]] = {
     "overview": ("/", {}),
     "snapshots": (
         "/snapshots?database=shop-production",
-        {"Refresh snapshot": "operator", "Restore in an account": "administrator"},
+        {"Refresh snapshot": "operator", "Restore snapshot": "administrator"},
     ),
     "snapshot pipeline": (
         "/snapshot_pipeline?database=shop-production",

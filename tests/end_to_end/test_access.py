@@ -84,12 +84,12 @@ def test_read_only_role_reads_everything_and_changes_nothing(
 def test_working_role_refreshes_a_snapshot(cloud: Cloud, carry_out: Callable[[Plan], None]) -> None:
     working = as_role(cloud, ROLE)
     pipeline = catalogue.find_pipeline(working, working.places[0], SHOP)
-    eventually(lambda: not runs.running(runs.list_runs(working, pipeline)), 120)
+    eventually(lambda: not runs.running_refresh(runs.list_runs(working, pipeline)), 120)
     plan = runs.plan_refresh(working, pipeline, datetime.now(UTC))
     carry_out(plan)
     name = plan.steps[0].id
-    eventually(lambda: runs.watch(working, pipeline, name).execution.status != "RUNNING", 120)
-    assert runs.watch(working, pipeline, name).execution.status == "SUCCEEDED"
+    eventually(lambda: runs.read_run(working, pipeline, name).execution.status != "RUNNING", 120)
+    assert runs.read_run(working, pipeline, name).execution.status == "SUCCEEDED"
 
 
 def test_docs_describe_both_stacks() -> None:

@@ -1,4 +1,4 @@
-"""Aurora clusters through the same state machine: copied, sanitized, shared, and deleted in order."""
+"""Aurora clusters in the same state machine: copied, sanitized, shared, and deleted in order."""
 
 import json
 import uuid
@@ -15,9 +15,9 @@ from ops.aws.cloud import Cloud
 from ops.embedded.rds import mariadb
 from ops.errors import InputError
 from ops.snapshots.pipeline import catalogue
-from ops.snapshots.pipeline.preflight import Verdict, preflight
-from ops.snapshots.pipeline.setup import prepare
-from ops.snapshots.restore.choice import Asked, restore_of
+from ops.snapshots.pipeline.preflight import PreflightVerdict, preflight
+from ops.snapshots.pipeline.setup import prepare_pipeline
+from ops.snapshots.restore.choice import RestoreRequest, restore_from_request
 from ops.snapshots.restore.plan import plan_restore
 from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import PASSWORD, Workbench, eventually, statuses
@@ -91,7 +91,7 @@ def test_an_aurora_mysql_cluster_is_sanitized_and_restored_in_qa(workbench: Work
     watched = workbench.run(pipeline)
     assert watched.execution.status == "SUCCEEDED", watched.execution.cause
     assert workbench.left(pipeline) == []
-    restore = restore_of(workbench.cloud, pipeline, Asked("qa", f"qa-{name}"), look_s=0.1)
+    restore = restore_from_request(workbench.cloud, pipeline, RestoreRequest("qa", f"qa-{name}"), poll_s=0.1)
     workbench.must(plan_restore(restore))
     restored = restore.find(restore.name)
     assert restored
@@ -133,7 +133,7 @@ def test_a_cluster_under_the_default_key_is_copied_under_the_given_one(workbench
     key = workbench.cloud.client("kms", place.account.id, place.region).create_key()["KeyMetadata"]["Arn"]
     wanted = workbench.pipeline(name, POLICY, use_latest_snapshot=True)
     with pytest.raises(InputError, match="default key"):
-        prepare(workbench.cloud, place, wanted, datetime.now(UTC))
+        prepare_pipeline(workbench.cloud, place, wanted, datetime.now(UTC))
     rds = workbench.rds(place)
     rds.create_db_cluster_snapshot(DBClusterSnapshotIdentifier=f"{name}-nightly", DBClusterIdentifier=name)
     pipeline = workbench.deploy(
@@ -177,13 +177,13 @@ def test_other_clusters_are_refused_by_name(workbench: Workbench, engine: str) -
     )
     wanted = workbench.pipeline(name, POLICY)
     with pytest.raises(InputError, match=REFUSED[engine]):
-        prepare(workbench.cloud, place, wanted, datetime.now(UTC))
+        prepare_pipeline(workbench.cloud, place, wanted, datetime.now(UTC))
     found = preflight(workbench.cloud, place, wanted, datetime.now(UTC))[0]
-    assert found.verdict is Verdict.FAILS and REFUSED[engine] in found.reason
+    assert found.verdict is PreflightVerdict.WILL_FAIL and REFUSED[engine] in found.reason
     rds.delete_db_cluster(DBClusterIdentifier=name, SkipFinalSnapshot=True)
 
 
-def test_a_member_is_refused_in_favour_of_its_cluster(workbench: Workbench, cluster: str) -> None:
+def test_an_instance_of_a_cluster_is_refused(workbench: Workbench, cluster: str) -> None:
     wanted = workbench.pipeline(f"{cluster}-one", POLICY)
-    with pytest.raises(InputError, match=f"member of the cluster {cluster}"):
-        prepare(workbench.cloud, workbench.production, wanted, datetime.now(UTC))
+    with pytest.raises(InputError, match=f"instance of the cluster {cluster}"):
+        prepare_pipeline(workbench.cloud, workbench.production, wanted, datetime.now(UTC))

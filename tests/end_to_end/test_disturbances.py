@@ -1,4 +1,4 @@
-"""Real runs that are disturbed: permissions taken away while they go on, and another run beside them."""
+"""Real runs with disturbances: removed permissions, concurrent runs, and broken snapshots."""
 
 import json
 import time
@@ -11,7 +11,7 @@ import pytest
 
 from ops.aws.cloud import Cloud
 from ops.aws.stepfunctions import executions as stepfunctions
-from ops.snapshots.pipeline.catalogue import Deployed
+from ops.snapshots.pipeline.catalogue import DeployedPipeline
 from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import Workbench, eventually
 
@@ -36,9 +36,9 @@ def database(workbench: Workbench) -> Iterator[str]:
 
 
 class Role:
-    """The handler's role, from which an action is taken away and given back."""
+    """The role of the handler, of which an action can be denied temporarily."""
 
-    def __init__(self, workbench: Workbench, pipeline: Deployed) -> None:
+    def __init__(self, workbench: Workbench, pipeline: DeployedPipeline) -> None:
         place = workbench.production
         self._iam = workbench.cloud.client("iam", place.account.id)
         stacks = workbench.cloud.client("cloudformation", place.account.id, place.region)
@@ -55,7 +55,7 @@ class Role:
         self._iam.delete_role_policy(**self._policy)
 
 
-# What is taken away, and the state that must say so.
+# Denied actions, and the state that must fail.
 TAKEN = {
     "rds:RestoreDBInstanceFromDBSnapshot": "Restore temporary database",
     "rds:ModifyDBSnapshotAttribute": "Share",
@@ -63,7 +63,9 @@ TAKEN = {
 }
 
 
-def test_what_is_not_allowed_is_said_and_the_next_run_succeeds(workbench: Workbench, database: str) -> None:
+def test_a_missing_permission_is_reported_and_the_next_run_succeeds(
+    workbench: Workbench, database: str
+) -> None:
     pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
     role = Role(workbench, pipeline)
     for action, state in TAKEN.items():
@@ -78,12 +80,12 @@ def test_what_is_not_allowed_is_said_and_the_next_run_succeeds(workbench: Workbe
         attributes = [item.shared_with for item in workbench.sanitized(pipeline)]
         assert all(shared == (workbench.qa.account.id,) for shared in attributes)
         if state != "Clean up":
-            assert attributes == []  # what was not finished is not kept
+            assert attributes == []  # unfinished snapshots are deleted
     assert workbench.run(pipeline).execution.status == "SUCCEEDED"
     assert workbench.left(pipeline) == []
 
 
-def invoke(workbench: Workbench, pipeline: Deployed, event: dict[str, Any]) -> None:
+def invoke(workbench: Workbench, pipeline: DeployedPipeline, event: dict[str, Any]) -> None:
     place = workbench.production
     stacks = workbench.cloud.client("cloudformation", place.account.id, place.region)
     found = stacks.describe_stack_resource(StackName=pipeline.name, LogicalResourceId="Handler")
@@ -94,14 +96,14 @@ def invoke(workbench: Workbench, pipeline: Deployed, event: dict[str, Any]) -> N
 
 
 def test_two_runs_at_once_do_not_disturb_each_other(workbench: Workbench, database: str) -> None:
-    """A schedule and a person: the page refuses the second, Step Functions does not."""
+    """A schedule and a user: the page rejects the second run, Step Functions does not."""
     pipeline = workbench.deploy(workbench.pipeline(database, SLOWER))
     place = workbench.production
     client = workbench.cloud.client("stepfunctions", place.account.id, place.region)
     names = ["first", "second", "third"]
     for name in names:
         stepfunctions.start_execution(client, pipeline.machine, name, {})
-        time.sleep(1.1)  # the name format tells seconds apart
+        time.sleep(1.1)  # the name format has a resolution of one second
     workbench.must(runs.plan_stop(workbench.cloud, pipeline, "second"))
     ended = {name: workbench.ended(pipeline, name).execution for name in names}
     assert {name: run.status for name, run in ended.items()} == {
@@ -113,8 +115,8 @@ def test_two_runs_at_once_do_not_disturb_each_other(workbench: Workbench, databa
     assert sorted(item.run for item in workbench.sanitized(pipeline)) == ["first", "third"]
 
 
-def test_why_a_database_has_failed_is_told(workbench: Workbench, database: str) -> None:
-    """The latest snapshot's data are broken: PostgreSQL does not start on the copy, and says why."""
+def test_the_reason_of_a_failed_database_is_reported(workbench: Workbench, database: str) -> None:
+    """The latest snapshot is corrupt: PostgreSQL does not start on the copy, and logs why."""
     workbench.rds(workbench.production).create_db_snapshot(
         DBSnapshotIdentifier=f"{database}-broken", DBInstanceIdentifier=database
     )

@@ -1,4 +1,4 @@
-"""MariaDB and MySQL through the whole pipeline: a policy suggested, adjusted, run, and what QA restores."""
+"""MariaDB and MySQL in the complete pipeline: from a suggested policy to the restored database in QA."""
 
 import uuid
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from ops.embedded.rds.mariadb import MariaDb
 from ops.embedded.rds.servers import Login
 from ops.errors import InputError
 from ops.snapshots.pipeline import catalogue
-from ops.snapshots.policy.model import parse
-from ops.snapshots.policy.suggest import as_toml, suggest
+from ops.snapshots.policy.model import parse_policy
+from ops.snapshots.policy.suggest import suggest_treatments, suggestions_as_toml
 from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import PASSWORD, Workbench
 
@@ -31,7 +31,7 @@ def workbench(cloud: Cloud, data: Path) -> Workbench:
 
 
 class Server:
-    """An instance as its master user sees it."""
+    """An instance, accessed as its master user."""
 
     def __init__(self, workbench: Workbench, place: Any, name: str) -> None:
         found = workbench.available(place, name)
@@ -46,7 +46,7 @@ class Server:
             return list(cursor.fetchall())
 
     def load(self, workbench: Workbench, *files: Path) -> None:
-        """By the client, which knows of DELIMITER."""
+        """Run SQL with the client, which supports DELIMITER."""
         servers = MariaDb(workbench.data / "embedded/mariadb", {})
         servers.load(
             Login(self._address["port"], "master", PASSWORD),
@@ -54,7 +54,7 @@ class Server:
         )
 
 
-def restored_in_qa(workbench: Workbench, made: catalogue.Sanitized) -> Iterator[Server]:
+def restored_in_qa(workbench: Workbench, made: catalogue.SanitizedSnapshot) -> Iterator[Server]:
     name, rds = f"qa-{uuid.uuid4().hex[:6]}", workbench.rds(workbench.qa)
     rds.restore_db_instance_from_db_snapshot(
         DBInstanceIdentifier=name, DBSnapshotIdentifier=made.snapshot.arn
@@ -74,8 +74,8 @@ def test_sakila_on_a_suggested_policy_leaves_no_original_value(workbench: Workbe
     pipeline = workbench.deploy(workbench.pipeline(name, 'version = 1\nengine = "mariadb"'))
     survey = workbench.run(pipeline)
     assert survey.execution.status == "FAILED" and workbench.left(pipeline) == []
-    report = runs.report_of(runs.task_log(workbench.cloud, pipeline, survey.task))
-    policy = adjusted(as_toml(suggest(report)))
+    report = runs.report_from_lines(runs.task_log(workbench.cloud, pipeline, survey.task))
+    policy = adjusted(suggestions_as_toml(suggest_treatments(report)))
 
     pipeline = workbench.deploy(workbench.pipeline(name, policy))
     watched = workbench.run(pipeline)
@@ -89,7 +89,7 @@ def test_sakila_on_a_suggested_policy_leaves_no_original_value(workbench: Workbe
 
 
 def adjusted(suggested: str) -> str:
-    """As a reader does it: what the names do not tell, and fewer rows."""
+    """Adjust the suggestions as a reviewer does, and sample rows."""
     text = suggested.replace('"district" = "keep"', '"district" = "fake city"')
     text = text.replace('[tables."sakila.film_text"]', '[tables."sakila.film_text"]\n"*" = "truncate"')
     text = text.replace('[tables."sakila.rental"]', '[tables."sakila.rental"]\n"*" = "sample 25"')
@@ -98,9 +98,9 @@ def adjusted(suggested: str) -> str:
 
 
 def compare(production: Server, restored: Server, policy: str) -> None:
-    """Value by value: every treated column of every row, then how many rows there are, then the keys."""
+    """Compare every treated value, the numbers of rows, and the foreign keys."""
     compared = 0
-    for table in parse(policy).tables:
+    for table in parse_policy(policy).tables:
         where = f"`{table.schema}`.`{table.name}`"
         counted = f"SELECT COUNT(*) FROM {where}"
         ((before,),), ((after,),) = production.rows(counted), restored.rows(counted)

@@ -1,4 +1,4 @@
-"""The newest sanitized snapshot in another account, under a name that stays, on real servers with IAM on."""
+"""The restore of the newest sanitized snapshot in another account, on real servers with IAM."""
 
 import json
 import uuid
@@ -12,8 +12,8 @@ import pytest
 from ops.aws.cloud import Cloud
 from ops.errors import Conflict, InputError, NotFound
 from ops.plan import Status
-from ops.snapshots.pipeline.catalogue import Deployed
-from ops.snapshots.restore.choice import Asked, restore_of
+from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.restore.choice import RestoreRequest, restore_from_request
 from ops.snapshots.restore.model import Restore
 from ops.snapshots.restore.plan import plan_restore
 from tests.end_to_end.workbench import Workbench
@@ -30,19 +30,19 @@ def workbench(cloud: Cloud, data: Path) -> Workbench:
 
 
 @pytest.fixture
-def pipeline(workbench: Workbench) -> Iterator[Deployed]:
+def pipeline(workbench: Workbench) -> Iterator[DeployedPipeline]:
     name = f"people-{uuid.uuid4().hex[:6]}"
     workbench.make_database(name, PEOPLE)
     yield workbench.deploy(workbench.pipeline(name, POLICY))
     workbench.rds(workbench.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
-def asked(workbench: Workbench, pipeline: Deployed, **more: Any) -> Restore:
-    return restore_of(workbench.cloud, pipeline, Asked("qa", **more), look_s=0.1)
+def asked(workbench: Workbench, pipeline: DeployedPipeline, **more: Any) -> Restore:
+    return restore_from_request(workbench.cloud, pipeline, RestoreRequest("qa", **more), poll_s=0.1)
 
 
 def connected(workbench: Workbench, restore: Restore) -> psycopg.Connection[Any]:
-    """As a user does it: with the password that RDS keeps."""
+    """Connect as a user does: with the managed password."""
     found = restore.find(restore.name)
     assert found and found.secret
     secrets = workbench.cloud.client("secretsmanager", restore.place.account.id, restore.place.region)
@@ -62,7 +62,7 @@ def names(workbench: Workbench, stem: str) -> list[str]:
     return sorted(i["DBInstanceIdentifier"] for i in found if i["DBInstanceIdentifier"].startswith(stem))
 
 
-def test_a_newer_snapshot_takes_the_place_of_the_older(workbench: Workbench, pipeline: Deployed) -> None:
+def test_a_newer_snapshot_replaces_an_older_one(workbench: Workbench, pipeline: DeployedPipeline) -> None:
     name = f"qa-{pipeline.database}"
     with pytest.raises(NotFound, match="shared with"):
         asked(workbench, pipeline, name=name)
@@ -110,7 +110,9 @@ def test_an_encrypted_snapshot_is_copied_under_the_targets_key(workbench: Workbe
     workbench.delete_cluster(place, source)
 
 
-def test_what_was_not_restored_here_is_never_replaced(workbench: Workbench, pipeline: Deployed) -> None:
+def test_a_database_that_no_restore_created_is_never_replaced(
+    workbench: Workbench, pipeline: DeployedPipeline
+) -> None:
     workbench.run(pipeline)
     name = f"theirs-{uuid.uuid4().hex[:6]}"
     workbench.rds(workbench.qa).create_db_instance(
@@ -121,10 +123,10 @@ def test_what_was_not_restored_here_is_never_replaced(workbench: Workbench, pipe
         MasterUsername="master",
         MasterUserPassword="password-1",
     )
-    with pytest.raises(Conflict, match="not restored here"):
+    with pytest.raises(Conflict, match="not created by a restore"):
         plan_restore(asked(workbench, pipeline, name=name))
     for bad in ("9x", "a--b", "x" * 60, "-a", "A B"):
-        with pytest.raises(InputError, match="not a name"):
+        with pytest.raises(InputError, match="not a valid name"):
             plan_restore(asked(workbench, pipeline, name=bad))
     workbench.available(workbench.qa, name)
     workbench.rds(workbench.qa).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)

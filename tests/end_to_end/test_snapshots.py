@@ -20,9 +20,9 @@ from ops.embedded.processes import MARKER
 from ops.errors import Conflict, ExpiredCredentials, InputError, SlipwayError, Unreachable
 from ops.plan import Status
 from ops.snapshots.pipeline import catalogue
-from ops.snapshots.pipeline.catalogue import Deployed
+from ops.snapshots.pipeline.catalogue import DeployedPipeline
 from ops.snapshots.pipeline.model import stack_spec, uploads
-from ops.snapshots.pipeline.setup import prepare
+from ops.snapshots.pipeline.setup import prepare_pipeline
 from ops.snapshots.runs import control as runs
 from tests.contents import PERSONAL, read_contents, values
 from tests.end_to_end.workbench import Workbench, eventually, statuses
@@ -46,7 +46,7 @@ def workbench(cloud: Cloud, data: Path) -> Workbench:
 
 @pytest.fixture
 def database(workbench: Workbench) -> Iterator[str]:
-    """A small database of production's with real-looking people."""
+    """Create a small production database with realistic people."""
     name = f"people-{uuid.uuid4().hex[:6]}"
     workbench.make_database(name, PEOPLE)
     yield name
@@ -54,7 +54,7 @@ def database(workbench: Workbench) -> Iterator[str]:
 
 
 def checksums(workbench: Workbench) -> dict[str, str]:
-    """Of every row of every table of the production shop."""
+    """Return a checksum of the rows of each table of the production shop."""
     with workbench.connect_inside(workbench.production, SHOP, "shop") as connection:
         tables = values(connection, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         query = "SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {} t"
@@ -65,7 +65,7 @@ def test_one_click_gives_qa_a_database_without_people(workbench: Workbench) -> N
     before = checksums(workbench)
     with workbench.connect_inside(workbench.production, SHOP, "shop") as connection:
         found = {value for query in PERSONAL.values() for value in values(connection, query)}
-        # A short word of hexadecimal digits may stand in a digest by chance.
+        # A digest can contain a short hexadecimal word by chance.
         originals = {value for value in found if not re.fullmatch("[0-9a-f]{1,8}", value.casefold())}
         assert len(originals) > 0.99 * len(found)
         assert read_contents(connection).found(originals) == {value.casefold() for value in originals}
@@ -88,7 +88,7 @@ def test_one_click_gives_qa_a_database_without_people(workbench: Workbench) -> N
 
 
 def restored_in_qa(workbench: Workbench, arn: str) -> Any:
-    """As QA does it: restore through the API, set a password of its own, connect."""
+    """Restore as QA does: through the API, with a new password."""
     name, rds = f"qa-{uuid.uuid4().hex[:6]}", workbench.rds(workbench.qa)
     rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=arn)
     workbench.available(workbench.qa, name)
@@ -98,7 +98,7 @@ def restored_in_qa(workbench: Workbench, arn: str) -> Any:
     return workbench.connect(workbench.qa, name, "shop_admin", "qas-own-password", "shop")
 
 
-def test_success_and_failure_are_told(workbench: Workbench, database: str) -> None:
+def test_success_and_failure_send_notifications(workbench: Workbench, database: str) -> None:
     pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
     place = workbench.production
     sns = workbench.cloud.client("sns", place.account.id, place.region)
@@ -116,19 +116,21 @@ def test_success_and_failure_are_told(workbench: Workbench, database: str) -> No
     )
     sns.subscribe(TopicArn=pipeline.stack.outputs["Topic"], Protocol="sqs", Endpoint=arn)
 
-    def told() -> str:
+    def received() -> str:
         messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
         return "\n".join(json.loads(message["Body"])["Message"] for message in messages)
 
     run = workbench.run(pipeline).execution
     assert run.status == "SUCCEEDED", run.cause
-    assert statuses(run)["Tell"] == "succeeded", [step for step in run.steps if step.name == "Tell"]
-    said = eventually(told)
-    assert f"shared with {workbench.qa.account.id}" in said
-    assert "checks passed under policy version 1" in said
+    assert statuses(run)["Send notification"] == "succeeded", [
+        step for step in run.steps if step.name == "Send notification"
+    ]
+    message = eventually(received)
+    assert f"shared with {workbench.qa.account.id}" in message
+    assert "Policy version 1: " in message and "checks passed" in message
     pipeline = workbench.deploy(workbench.pipeline(database, "after = 'nonsense'" + POLICY))
     failed = workbench.run(pipeline).execution
-    assert f"{failed.name} ended as FAILED" in eventually(told)
+    assert f"{failed.name} ended with status FAILED" in eventually(received)
 
 
 def test_no_password_appears_anywhere(workbench: Workbench, database: str) -> None:
@@ -143,7 +145,7 @@ def test_no_password_appears_anywhere(workbench: Workbench, database: str) -> No
     ecs = workbench.cloud.client("ecs", place.account.id, place.region)
     tasks = ecs.describe_tasks(cluster=pipeline.stack.outputs["ClusterArn"], tasks=[watched.task])
     seen = {
-        "history": stepfunctions.history(client, watched.execution.arn),
+        "history": stepfunctions.read_history(client, watched.execution.arn),
         "description": stepfunctions.describe_execution(client, watched.execution.arn),
         "tasks": tasks["tasks"],
         "log": workbench.log(pipeline, watched),
@@ -153,7 +155,7 @@ def test_no_password_appears_anywhere(workbench: Workbench, database: str) -> No
         assert {where for where, what in seen.items() if secret in json.dumps(what, default=str)} == set()
 
 
-def test_an_sql_error_fails_the_run_and_leaves_nothing(workbench: Workbench, database: str) -> None:
+def test_a_sql_error_fails_the_run_and_leaves_nothing(workbench: Workbench, database: str) -> None:
     pipeline = workbench.deploy(workbench.pipeline(database, "after = 'UPDATE nowhere SET x = 1'" + POLICY))
     watched = workbench.run(pipeline)
     steps = statuses(watched.execution)
@@ -177,7 +179,7 @@ def test_an_sql_error_fails_the_run_and_leaves_nothing(workbench: Workbench, dat
     assert no_server_but(workbench)
 
 
-def running_tasks(workbench: Workbench, pipeline: Deployed) -> list[str]:
+def running_tasks(workbench: Workbench, pipeline: DeployedPipeline) -> list[str]:
     place = workbench.production
     ecs = workbench.cloud.client("ecs", place.account.id, place.region)
     found: list[str] = ecs.list_tasks(cluster=pipeline.stack.outputs["ClusterArn"])["taskArns"]
@@ -185,7 +187,7 @@ def running_tasks(workbench: Workbench, pipeline: Deployed) -> list[str]:
 
 
 def no_server_but(workbench: Workbench) -> bool:
-    """Whether every PostgreSQL that runs belongs to an instance that exists."""
+    """Return whether every PostgreSQL process belongs to an existing instance."""
     instances = 0
     for place in workbench.cloud.places:
         found = workbench.rds(place).describe_db_instances()["DBInstances"]
@@ -229,7 +231,7 @@ def test_a_default_key_is_replaced_before_sharing(workbench: Workbench) -> None:
     key = workbench.cloud.client("kms", place.account.id, place.region).create_key()["KeyMetadata"]["Arn"]
     wanted = workbench.pipeline(name, POLICY)
     with pytest.raises(InputError, match="default key"):
-        prepare(workbench.cloud, place, wanted, datetime.now(UTC))
+        prepare_pipeline(workbench.cloud, place, wanted, datetime.now(UTC))
     pipeline = workbench.deploy(replace(wanted, kms_key=key))
     watched = workbench.run(pipeline)
     assert watched.execution.status == "SUCCEEDED", watched.execution.cause
@@ -241,8 +243,8 @@ def test_a_default_key_is_replaced_before_sharing(workbench: Workbench) -> None:
     workbench.rds(place).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
-def test_every_call_may_be_made_twice(workbench: Workbench, database: str) -> None:
-    """A call has worked and its answer was lost: the same call comes again, with the same input."""
+def test_every_call_is_idempotent(workbench: Workbench, database: str) -> None:
+    """A call succeeded but its response was lost: it is repeated with the same input."""
     pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
     place = workbench.production
     client = workbench.cloud.client("stepfunctions", place.account.id, place.region)
@@ -257,7 +259,7 @@ def test_every_call_may_be_made_twice(workbench: Workbench, database: str) -> No
 
 
 def doubled(definition: dict[str, Any]) -> dict[str, Any]:
-    """The machine with every call of the handler made once more before it, its answer thrown away."""
+    """Return the state machine with every handler call repeated."""
     states: dict[str, Any] = {}
     calls = {
         name for name, state in definition["States"].items() if "lambda:invoke" in state.get("Resource", "")
@@ -299,8 +301,8 @@ def test_a_second_click_starts_nothing_and_stopping_leaves_nothing(
     assert workbench.sanitized(pipeline) == []
 
 
-def test_a_run_that_dies_by_itself_is_cleaned_up_after(workbench: Workbench, database: str) -> None:
-    """Aborted behind our back: the event of its end starts the clean-up."""
+def test_an_aborted_run_is_cleaned_up(workbench: Workbench, database: str) -> None:
+    """The run is aborted outside Slipway: the event of its end starts the clean-up."""
     pipeline = workbench.deploy(workbench.pipeline(database, SLOW))
     name = workbench.refresh(pipeline)
     eventually(lambda: workbench.left(pipeline))
@@ -355,13 +357,13 @@ def test_an_unchanged_pipeline_is_up_to_date_and_a_changed_one_is_updated(
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown database": ({"database": "no-such-db"}, "There is no database"),
-    "nothing treated": ({"policy": "[tables.people]\nid = 'keep'"}, "treats nothing"),
+    "unknown database": ({"database": "no-such-db"}, "does not exist"),
+    "nothing treated": ({"policy": "[tables.people]\nid = 'keep'"}, "has no treatment"),
     "no treatment": ({"policy": "[tables.people]\nemail = 'scramble'"}, "people.email is 'scramble'"),
     "no TOML": ({"policy": "[tables.people"}, "not valid TOML"),
-    "no account id": ({"share_with": ("12345",)}, "not an account id"),
-    "invalid name": ({"name_format": "9-{date}-{time}"}, "not a snapshot id"),
-    "name with spaces": ({"name_format": "a b {time}"}, "not a snapshot id"),
+    "no account id": ({"share_with": ("12345",)}, "not an account ID"),
+    "invalid name": ({"name_format": "9-{date}-{time}"}, "not a valid snapshot identifier"),
+    "name with spaces": ({"name_format": "a b {time}"}, "not a valid snapshot identifier"),
     "one name for all": ({"name_format": "always-the-same"}, "same name"),
     "one subnet": ({"subnets": ("subnet-1", "subnet-1")}, "subnets are the same"),
 }
@@ -374,7 +376,7 @@ def test_bad_input_is_refused_and_changes_nothing(workbench: Workbench, case: st
     stacks = cloudformation.list_stacks(workbench.cloud, place.account.id, place.region)
     with pytest.raises(InputError, match=message) as caught:
         wanted = workbench.pipeline(**{"database": SHOP, "policy": POLICY, **changed})
-        prepare(workbench.cloud, place, wanted, datetime.now(UTC))
+        prepare_pipeline(workbench.cloud, place, wanted, datetime.now(UTC))
     assert caught.value.hint and caught.value.field
     assert cloudformation.list_stacks(workbench.cloud, place.account.id, place.region) == stacks
 
@@ -384,12 +386,14 @@ def test_an_engine_that_cannot_be_sanitized_is_refused(workbench: Workbench, eng
     name = f"other-{uuid.uuid4().hex[:6]}"
     workbench.make_database(name, Engine=engine)
     with pytest.raises(InputError, match=engine):
-        prepare(workbench.cloud, workbench.production, workbench.pipeline(name, POLICY), datetime.now(UTC))
+        prepare_pipeline(
+            workbench.cloud, workbench.production, workbench.pipeline(name, POLICY), datetime.now(UTC)
+        )
     workbench.rds(workbench.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
-def test_a_name_that_is_taken_fails_before_anything_is_made(workbench: Workbench, database: str) -> None:
-    """Our form refuses such a format; the console lets it pass."""
+def test_an_existing_name_fails_before_anything_is_created(workbench: Workbench, database: str) -> None:
+    """The form rejects such a format; the CloudFormation console accepts it."""
     place, name = workbench.production, f"{database}-taken"
     workbench.rds(place).create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=database)
     wanted = workbench.pipeline(database, POLICY)
@@ -399,7 +403,7 @@ def test_a_name_that_is_taken_fails_before_anything_is_made(workbench: Workbench
     pipeline = workbench.deployed(database)
     watched = workbench.run(pipeline)
     assert watched.execution.status == "FAILED"
-    assert "exists already" in watched.execution.cause
+    assert "already exists" in watched.execution.cause
     assert statuses(watched.execution)["Preflight"] == "failed"
     assert workbench.left(pipeline) == []
 
@@ -411,7 +415,7 @@ def test_a_name_that_is_taken_fails_before_anything_is_made(workbench: Workbench
         (lambda url: Endpoint("http://127.0.0.1:9", "000000000000", "x"), Unreachable),
     ],
 )
-def test_bad_credentials_and_no_network_are_told_apart(
+def test_bad_credentials_and_no_network_are_distinguished(
     cloud: Cloud, endpoint: Any, error: type[SlipwayError]
 ) -> None:
     assert cloud.endpoint

@@ -1,4 +1,4 @@
-"""Databases that nothing was written for, from a survey to what QA restores.
+"""Databases without a prepared policy, from the first run to the restored database in QA.
 
 The clinic's is made for the test, of what is rare: see its SQL. Zabbix's is a third party's: the packages
 zabbix-server-pgsql and zabbix-server-mysql of Debian bring it, below /usr/share or where ZABBIX_SQL says.
@@ -75,7 +75,7 @@ ZABBIX = Unfamiliar(
 
 
 @pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
-def test_a_database_unlike_others_is_sanitized(cloud: Cloud, data: Path, server: type[Server]) -> None:
+def test_a_database_with_rare_features_is_sanitized(cloud: Cloud, data: Path, server: type[Server]) -> None:
     workbench, name = Workbench(cloud, data), f"clinic-{uuid.uuid4().hex[:6]}"
     workbench.make_database(name, Engine=server.engine)
     production = server(workbench, workbench.production, name)
@@ -86,7 +86,7 @@ def test_a_database_unlike_others_is_sanitized(cloud: Cloud, data: Path, server:
 
 
 @pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
-def test_a_database_of_others_is_sanitized(cloud: Cloud, data: Path, server: type[Server]) -> None:
+def test_a_third_party_database_is_sanitized(cloud: Cloud, data: Path, server: type[Server]) -> None:
     package = Path(os.environ.get("ZABBIX_SQL", "/usr/share")) / PACKAGES[server.engine]
     if not package.is_dir():
         pytest.skip(f"{package} is not there: Debian's package of that name brings it")

@@ -1,4 +1,4 @@
-"""A database that nothing was written for, through the whole pipeline: what QA restores, value by value."""
+"""A database without a prepared policy in the complete pipeline, compared value by value."""
 
 import re
 from abc import ABC, abstractmethod
@@ -16,18 +16,18 @@ from ops.embedded.rds import mariadb
 from ops.embedded.rds.mariadb import MariaDb
 from ops.embedded.rds.servers import Login
 from ops.snapshots.pipeline import catalogue
-from ops.snapshots.policy.model import Table, parse
-from ops.snapshots.policy.suggest import Suggestion, as_toml, suggest
+from ops.snapshots.policy.model import TablePolicy, parse_policy
+from ops.snapshots.policy.suggest import Suggestion, suggest_treatments, suggestions_as_toml
 from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import PASSWORD, Workbench
 
 PATIENCE_S = 600.0  # for many tables on a busy machine
-# Few values, or only shifted ones: one row's may be another's. Of each row it is another one nevertheless.
+# Treatments with few values: the new value of a row can be the old one of another row, but not its own.
 SHARED = ("shift ", "fake ip", "fake postcode", "constant ", "null")
 
 
 class Server(ABC):
-    """An instance as its master user sees it."""
+    """An instance, accessed as its master user."""
 
     engine: ClassVar[str]
 
@@ -42,22 +42,22 @@ class Server(ABC):
     @abstractmethod
     def quoted(self, name: str) -> str: ...
 
-    def where(self, table: Table) -> str:
+    def where(self, table: TablePolicy) -> str:
         return f"{self.quoted(table.schema or 'app')}.{self.quoted(table.name)}"
 
     @abstractmethod
     def load(self, script: str) -> None: ...
 
     @abstractmethod
-    def key(self, table: Table) -> list[str]:
-        """The columns of the table's primary key."""
+    def key(self, table: TablePolicy) -> list[str]:
+        """Return the columns of the primary key of a table."""
 
     @abstractmethod
     def check_keys(self) -> int:
-        """How many foreign keys there are: each leads from every row to one."""
+        """Check every foreign key, and return their number."""
 
-    def values(self, table: Table, column: str) -> dict[tuple[str, ...], list[str]]:
-        """Key → values as texts, where there are any; of the key only what is kept."""
+    def values(self, table: TablePolicy, column: str) -> dict[tuple[str, ...], list[str]]:
+        """Return the values as text, by key; of the key only its kept columns."""
         key = [name for name in self.key(table) if table.columns[name].kind == "keep"]
         ordered = ", ".join(map(self.quoted, [*key, column]))
         found: dict[tuple[str, ...], list[str]] = {}
@@ -66,7 +66,7 @@ class Server(ABC):
                 found.setdefault(tuple(map(str, place)), []).append(str(value))
         return found
 
-    def count(self, table: Table) -> int:
+    def count(self, table: TablePolicy) -> int:
         return int(self.rows(f"SELECT COUNT(*) FROM {self.where(table)}")[0][0])
 
 
@@ -84,7 +84,7 @@ class PostgresServer(Server):
     def load(self, script: str) -> None:
         self.rows(script)
 
-    def key(self, table: Table) -> list[str]:
+    def key(self, table: TablePolicy) -> list[str]:
         relation = self.where(table).replace("'", "''")
         return [
             name
@@ -95,7 +95,7 @@ class PostgresServer(Server):
         ]
 
     def check_keys(self) -> int:
-        """Each is dropped and added again, which the server does only where it holds."""
+        """Drop and recreate each key, which fails if it is violated."""
         keys = self.rows(
             "SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid) "
             "FROM pg_constraint WHERE contype = 'f' AND conparentid = 0"
@@ -122,13 +122,13 @@ class MariaDbServer(Server):
         servers = MariaDb(self.workbench.data / "embedded/mariadb", {})
         servers.load(Login(self.address["port"], "master", PASSWORD, "app"), [script])
 
-    def key(self, table: Table) -> list[str]:
+    def key(self, table: TablePolicy) -> list[str]:
         return [
             row[4] for row in self.rows(f"SHOW INDEX FROM {self.where(table)} WHERE Key_name = 'PRIMARY'")
         ]
 
     def check_keys(self) -> int:
-        """By joining: to add a key again, MariaDB makes the table again."""
+        """Check with joins: to recreate a key, MariaDB would rebuild the table."""
         keys = self.rows("""
             SELECT CONCAT('`', TABLE_SCHEMA, '`.`', REPLACE(TABLE_NAME, '`', '``'), '`'),
                 CONCAT('`', REFERENCED_TABLE_SCHEMA, '`.`', REPLACE(REFERENCED_TABLE_NAME, '`', '``'), '`'),
@@ -167,10 +167,10 @@ class Unfamiliar:
     keys: int
 
     def policy(self, suggested: Collection[Suggestion]) -> str:
-        """The suggestions as a reader corrects them."""
+        """Return the suggestions with the corrections of a reviewer."""
         names = {f"{each.table.rpartition('.')[2]}.{each.column}" for each in suggested}
         assert not self.adjusted.keys() - names
-        text = as_toml(
+        text = suggestions_as_toml(
             replace(
                 each,
                 treatment=self.adjusted.get(f"{each.table.rpartition('.')[2]}.{each.column}", each.treatment),
@@ -185,12 +185,14 @@ class Unfamiliar:
 
 
 def sanitize(workbench: Workbench, production: Server, name: str, database: Unfamiliar) -> int:
-    """A survey, the policy that follows from it, a run, a restore in QA; how many values were compared."""
+    """Run the pipeline from the first run to the restore in QA. Return the number of compared values."""
     cloud, head = workbench.cloud, f'engine = "{production.engine}"\n'
     pipeline = workbench.deploy(workbench.pipeline(name, head))
     survey = workbench.run(pipeline, PATIENCE_S)
     assert survey.execution.status == "FAILED"
-    policy = head + database.policy(suggest(runs.report_of(runs.task_log(cloud, pipeline, survey.task))))
+    policy = head + database.policy(
+        suggest_treatments(runs.report_from_lines(runs.task_log(cloud, pipeline, survey.task)))
+    )
 
     pipeline = workbench.deploy(workbench.pipeline(name, policy))
     watched = workbench.run(pipeline, PATIENCE_S)
@@ -199,7 +201,7 @@ def sanitize(workbench: Workbench, production: Server, name: str, database: Unfa
     assert workbench.left(pipeline) == []
     (made,) = workbench.sanitized(pipeline)
     report = catalogue.read_report(cloud, pipeline, made)
-    assert report.failed == () and min(report.took) > 0
+    assert report.failed == () and min(report.durations) > 0
 
     restored, rds = f"qa-{name}", workbench.rds(workbench.qa)
     rds.restore_db_instance_from_db_snapshot(
@@ -214,9 +216,9 @@ def sanitize(workbench: Workbench, production: Server, name: str, database: Unfa
 
 
 def compare(production: Server, restored: Server, policy: str, database: Unfamiliar) -> int:
-    """Every treated column of every row, then how many rows there are, then the keys."""
+    """Compare every treated value, the numbers of rows, and the foreign keys."""
     compared = 0
-    for table in parse(policy).tables:
+    for table in parse_policy(policy).tables:
         before, after = production.count(table), restored.count(table)
         if table.rows == "truncate":
             assert (before > 0, after) == (True, 0)

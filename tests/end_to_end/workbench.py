@@ -19,9 +19,9 @@ from ops.aws.stepfunctions.history import Execution
 from ops.embedded.accounts import HOME
 from ops.plan import Outcome, Plan, execute
 from ops.snapshots.pipeline import catalogue
-from ops.snapshots.pipeline.catalogue import Deployed
-from ops.snapshots.pipeline.model import Pipeline
-from ops.snapshots.pipeline.setup import prepare
+from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.pipeline.model import PipelineSettings
+from ops.snapshots.pipeline.setup import prepare_pipeline
 from ops.snapshots.runs import control as runs
 
 PATIENCE_S = 60.0
@@ -153,9 +153,9 @@ class Workbench:
         password = (self.data / "embedded/postgres/rdsadmin").read_text()
         return self.connect(place, name, "rdsadmin", password, database)
 
-    def pipeline(self, database: str, policy: str, **more: Any) -> Pipeline:
+    def pipeline(self, database: str, policy: str, **more: Any) -> PipelineSettings:
         first, second = network.list_subnets(self.cloud, self.production)[:2]
-        return Pipeline(
+        return PipelineSettings(
             **{
                 "database": database,
                 "policy": policy,
@@ -167,8 +167,8 @@ class Workbench:
             }
         )
 
-    def deploy(self, pipeline: Pipeline) -> Deployed:
-        prepared = prepare(self.cloud, self.production, pipeline, datetime.now(UTC))
+    def deploy(self, pipeline: PipelineSettings) -> DeployedPipeline:
+        prepared = prepare_pipeline(self.cloud, self.production, pipeline, datetime.now(UTC))
         self.deploy_stack(prepared.spec, prepared.plan)
         return self.deployed(pipeline.database)
 
@@ -176,36 +176,36 @@ class Workbench:
         self.must(preparation)
         self.must(plan_deploy(self.cloud, read_preview(self.cloud, spec)))
 
-    def deployed(self, database: str) -> Deployed:
+    def deployed(self, database: str) -> DeployedPipeline:
         return catalogue.find_pipeline(self.cloud, self.production, database)
 
-    def refresh(self, pipeline: Deployed) -> str:
+    def refresh(self, pipeline: DeployedPipeline) -> str:
         plan = runs.plan_refresh(self.cloud, pipeline, datetime.now(UTC))
         self.must(plan)
         return plan.steps[0].id
 
-    def watch(self, pipeline: Deployed, name: str) -> runs.Watched:
-        return runs.watch(self.cloud, pipeline, name)
+    def watch(self, pipeline: DeployedPipeline, name: str) -> runs.RunDetails:
+        return runs.read_run(self.cloud, pipeline, name)
 
-    def ended(self, pipeline: Deployed, name: str, within_s: float = PATIENCE_S) -> runs.Watched:
-        def look() -> runs.Watched | None:
+    def ended(self, pipeline: DeployedPipeline, name: str, within_s: float = PATIENCE_S) -> runs.RunDetails:
+        def look() -> runs.RunDetails | None:
             watched = self.watch(pipeline, name)
             return None if watched.execution.status == "RUNNING" else watched
 
         return eventually(look, within_s)
 
-    def run(self, pipeline: Deployed, within_s: float = PATIENCE_S) -> runs.Watched:
+    def run(self, pipeline: DeployedPipeline, within_s: float = PATIENCE_S) -> runs.RunDetails:
         return self.ended(pipeline, self.refresh(pipeline), within_s)
 
-    def log(self, pipeline: Deployed, watched: runs.Watched) -> list[str]:
+    def log(self, pipeline: DeployedPipeline, watched: runs.RunDetails) -> list[str]:
         return [line.message for line in runs.task_log(self.cloud, pipeline, watched.task)]
 
-    def left(self, pipeline: Deployed) -> list[str]:
+    def left(self, pipeline: DeployedPipeline) -> list[str]:
         """Return the IDs of the pipeline's temporary resources."""
         found = catalogue.list_temporary(self.cloud, self.production)
         return [item.id for item in found if item.pipeline == pipeline.name]
 
-    def sanitized(self, pipeline: Deployed) -> list[catalogue.Sanitized]:
+    def sanitized(self, pipeline: DeployedPipeline) -> list[catalogue.SanitizedSnapshot]:
         return catalogue.list_sanitized(self.cloud, pipeline)
 
 

@@ -43,7 +43,7 @@ Record = dict[str, Any]
 
 
 class Contents:
-    """In the place of the servers: what each folder of data holds, and which port serves it."""
+    """Replaces the servers: the contents of each data folder, and its port."""
 
     def __init__(self) -> None:
         self.held: dict[str, str] = {}
@@ -79,7 +79,7 @@ class Contents:
 
 
 class Storage(rds_common.DatabaseStorage):
-    """Work that takes time is done when time passes."""
+    """Storage whose slow operations finish when the simulated time passes."""
 
     def __init__(self, context: OverlayContext) -> None:
         self.paper = Contents()
@@ -112,7 +112,7 @@ class Storage(rds_common.DatabaseStorage):
 
 @dataclass
 class Call:
-    """A call of AWS as it is about to be made."""
+    """An AWS API call before it is made."""
 
     service: str
     operation: str
@@ -123,13 +123,13 @@ class Call:
         return f"{self.service}:{self.operation}"
 
 
-# What becomes of a call: an answer (status, body) in the place of AWS's, an exception, or None: it is made.
+# Interference with a call: a response (status, body), an exception, or None to make the call.
 Interfere = Callable[[Call, Callable[[], None]], tuple[int, bytes] | None]
 
 
 @dataclass
 class Cloud:
-    """One process's cloud; accounts in it are apart from each other."""
+    """The cloud of a process, with isolated accounts."""
 
     storage: Storage
     account: str = "111111111111"
@@ -139,7 +139,7 @@ class Cloud:
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
     def client(self, service: str, **_more: Any) -> Any:
-        """As boto3.client: one a service, answered here whatever its account."""
+        """Replace boto3.client: one client per service, answered in this process."""
         if service not in self.clients:
             self.clients[service] = made = _boto3_client(
                 service,
@@ -190,7 +190,7 @@ class Cloud:
         return answer  # type: ignore[no-any-return]
 
     def _states(self, call: Call, request: Any) -> tuple[int, Record, bytes]:
-        """Executions that the handler starts are kept for whoever drives this cloud."""
+        """Record the executions that the handler starts."""
         asked = json.loads(request.body)
         if call.operation == "DescribeExecution":
             return 200, {}, json.dumps({"status": "FAILED", "startDate": 0, **asked}).encode()
@@ -211,7 +211,7 @@ _NAMES = {"sfn": "states", "secrets-manager": "secretsmanager", "cloudwatch-logs
 
 
 def _asked(request: Any) -> Record:
-    """The parameters of a Query request, as far as an interference needs them."""
+    """Return the parameters of a Query request that an interference needs."""
     body = request.body
     body = body.decode() if isinstance(body, bytes) else body
     if not isinstance(body, str) or body.startswith("{"):
@@ -238,7 +238,7 @@ class _Raw(io.BytesIO):
 
 
 def refused(call: Call, code: str, status: int = 400) -> tuple[int, bytes]:
-    """AWS's answer to a call that it refuses, in the protocol of the service."""
+    """Return the error response of a denied call, in the protocol of the service."""
     if call.service in ("rds", "sns"):
         error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{code} on purpose</Message></Error>"
         return status, f"<ErrorResponse>{error}<RequestId>0</RequestId></ErrorResponse>".encode()
@@ -252,14 +252,14 @@ def timed_out() -> ReadTimeoutError:
 
 
 def start() -> Cloud:
-    """Installs the overlays of the databases, with paper in the place of their servers. Once a process."""
+    """Install the database overlays with simulated servers. Call once per process."""
     assert "pytest" not in sys.modules, "it changes the emulator: in a process of its own"
-    logging.disable()  # the emulator tells of every request
+    logging.disable()  # the emulator logs every request
     vars(databases)["DatabaseStorage"] = Storage
     made = databases.install(OverlayContext(Path(tempfile.gettempdir()), 0, 0.0))
     storage = made.storage
     assert isinstance(storage, Storage)
-    # Retries of botocore take place at once; what it waits for here is nobody.
+    # botocore retries immediately, without waiting.
     still = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
     botocore.endpoint.time = still  # type: ignore[attr-defined]
     botocore.retries.bucket.time = still  # type: ignore[attr-defined]

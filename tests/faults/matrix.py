@@ -1,4 +1,4 @@
-"""The fault matrix: every call of every state, five faults each, and what became of the run and its things.
+"""The fault matrix: five faults in every call of every state, and the outcome of the run.
 
 python -m tests.faults.matrix SHARD SHARDS   prints a cell a line, as JSON
 """
@@ -17,13 +17,13 @@ from tests.faults.runs import LAMBDA, PREFIX, Pipeline, install
 
 FAULTS = ("error", "throttled", "timeout", "stop", "missing")
 FAULTY, NEXT = "run-2", "run-3"
-REPLACES = "Delete old snapshots"  # where it matters that a run before has left a snapshot
+REPLACES = "Delete old snapshots"  # needs a snapshot of an earlier run
 QA = "222222222222"
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A pipeline, and what happens to its run before the fault: nothing, a task that fails, a stop."""
+    """A pipeline, and the event before the fault: none, a failed task, or a stop."""
 
     name: str
     kind: str
@@ -34,7 +34,7 @@ class Scenario:
 
     @property
     def faulty(self) -> str:
-        """The execution that meets the fault."""
+        """The execution with the fault."""
         return f"clean-up-{FAULTY}" if self.before == "stop" else FAULTY
 
 
@@ -60,7 +60,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`became` of the run; `wrong` is what must not be: empty when the cell holds."""
+    """`became` is the outcome of the run; `wrong` lists violations, and is empty if the cell passes."""
 
     cell: Cell
     became: str
@@ -69,7 +69,7 @@ class Verdict:
 
 @dataclass
 class Injection:
-    """Makes the fault happen in one state of one execution, at every call of that name."""
+    """Injects the fault into every call with a name, in one state of one execution."""
 
     pipeline: Pipeline
     scenario: Scenario
@@ -135,7 +135,7 @@ class Injection:
         )
 
     def _timeout(self, call: Call, make: Callable[[], None]) -> None:
-        """The worst: what was asked for is done, and nobody is told."""
+        """The worst case: the call succeeds, but the response is lost."""
         make()
         raise timed_out()
 
@@ -160,7 +160,7 @@ class Injection:
 
 
 def _target(call: Call) -> str:
-    """What the call makes or changes."""
+    """Return the resource that the call creates or changes."""
     asked = call.parameters
     if "ResourceName" in asked:
         return str(asked["ResourceName"]).rpartition(":")[2]
@@ -179,7 +179,7 @@ def _nothing(call: Call, named: list[str]) -> tuple[int, bytes]:
 
 
 class Matrix:
-    """Runs cells one after the other, each in an account of its own."""
+    """Runs cells sequentially, each in its own account."""
 
     def __init__(self, cloud: Cloud, first_account: int = 100_000_000_000) -> None:
         self._cloud = cloud
@@ -188,7 +188,7 @@ class Matrix:
         install(cloud, lambda: self._pipeline)  # type: ignore[arg-type,return-value]
 
     def cells(self) -> list[Cell]:
-        """Every call that a run of each scenario makes, in the order of the runs; each once."""
+        """Return every call of a run of each scenario, in order, without duplicates."""
         known: set[tuple[str, str, str]] = set()
         found = []
         for scenario in SCENARIOS:
@@ -252,7 +252,7 @@ def _became(ended: Execution) -> str:
 
 
 def left(pipeline: Pipeline) -> list[str]:
-    """What is temporary and still there, and snapshots of the pipeline that nobody has finished."""
+    """Return leftover temporary resources and unfinished snapshots of the pipeline."""
     databases = [
         each.get("DBInstanceIdentifier") or each["DBClusterIdentifier"] for each in pipeline.databases()
     ]
@@ -266,7 +266,7 @@ def left(pipeline: Pipeline) -> list[str]:
 
 
 def leaked(pipeline: Pipeline) -> list[str]:
-    """Snapshots of production's data that another account may restore, or that are said to be clean."""
+    """Return snapshots with production data that are shared or tagged as sanitized."""
     found = []
     for snapshot in pipeline.snapshots():
         tags = {tag["Key"] for tag in snapshot["TagList"]}
@@ -284,7 +284,7 @@ def leaked(pipeline: Pipeline) -> list[str]:
 
 
 def _unshared(pipeline: Pipeline) -> list[str]:
-    """The run after must have made just what was asked for."""
+    """The next run must have created exactly one shared snapshot."""
     made = [s for s in pipeline.snapshots() if "slipway:sanitized" in {tag["Key"] for tag in s["TagList"]}]
     if [each.get("_restore") for each in made] == [[QA]]:
         return []
@@ -292,7 +292,7 @@ def _unshared(pipeline: Pipeline) -> list[str]:
 
 
 def _untold(ended: Execution, cell: Cell) -> list[str]:
-    """A run that did not succeed must say in which state, and why."""
+    """A run that did not succeed must report the failed state and the cause."""
     if ended.status == "SUCCEEDED":
         return []
     if ended.status == "ABORTED":
@@ -301,7 +301,7 @@ def _untold(ended: Execution, cell: Cell) -> list[str]:
     failed = ended.failed_step
     if not failed or not (failed.cause or failed.error) or not ended.cause:
         return ["it does not say where and why"]
-    late = cell.fault == "missing"  # is noticed by whoever looks next
+    late = cell.fault == "missing"  # is noticed by a later state
     first = "Sanitize" if cell.state == "Clean up after failure" else cell.state
     return [] if failed.name == first or late else [f"blames {failed.name}"]
 

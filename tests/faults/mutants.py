@@ -1,4 +1,4 @@
-"""Pipelines broken on purpose: the matrix must find each out, or it proves nothing.
+"""Deliberately broken pipelines: the matrix must detect each of them.
 
 python -m tests.faults.mutants NAME   prints what it found, as JSON
 """
@@ -12,7 +12,7 @@ from ops.templates.functions import function_source
 
 @dataclass(frozen=True)
 class Mutant:
-    """`old` of the handler's source becomes `new`; the cell that finds it out, and how `wrong` begins."""
+    """A mutation of the handler: `old` becomes `new`; the cell that detects it, and how `wrong` starts."""
 
     old: str
     new: str
@@ -24,7 +24,7 @@ class Mutant:
 
 MUTANTS = {
     "the clean-up does nothing": Mutant(
-        '    left = []\n    for kind, database', '    return run\n    left = []\n    for kind, database',
+        '    remaining = []\n    for kind, database', '    return run\n    for kind, database',
         "Wait for database", "rds:DescribeDBInstances", "error", "left:",
     ),
     "the sweeper does nothing": Mutant(
@@ -37,7 +37,7 @@ MUTANTS = {
     ),
     "production's snapshot is shared": Mutant(
         'share(run["final"], SHARE_WITH)', 'share(run["source"], SHARE_WITH)',
-        "Tell", "sns:Publish", "error", "shared:",
+        "Send notification", "sns:Publish", "error", "shared:",
     ),
 }  # fmt: skip
 

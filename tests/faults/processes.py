@@ -1,4 +1,4 @@
-"""Parts that change the emulator run in processes of their own, which print what they found as JSON lines."""
+"""Tests that change the emulator run in separate processes, which print their results as JSON lines."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ PATIENCE_S = 1200
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
-    """In a process of its own: the cloud inside it changes the emulator."""
+    """Start a module in a separate process, because its cloud changes the emulator."""
     return subprocess.Popen(
         [sys.executable, "-m", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

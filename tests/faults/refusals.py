@@ -1,4 +1,4 @@
-"""What a run's preflight says of pipelines that cannot work, and of a few that can.
+"""The preflight errors of pipelines that cannot work, and a few pipelines that can.
 
 python -m tests.faults.refusals   prints a case a line, as JSON
 """
@@ -24,7 +24,7 @@ STAYS = b"""<DescribeOptionGroupsResponse><DescribeOptionGroupsResult><OptionGro
 
 @dataclass(frozen=True)
 class Case:
-    """A pipeline; what is changed of production and of the environment; what the refusal says."""
+    """A pipeline, changes of production and of the environment, and the expected error."""
 
     kind: str
     says: str
@@ -49,14 +49,14 @@ CASES = {
     "a cluster": Case("cluster", FINE),
     "twenty accounts": Case("instance", FINE, environment={"SHARE_WITH": _SHARES[:-13]}),
     "twenty-one accounts": Case(
-        "instance", "20 accounts at most, not 21", environment={"SHARE_WITH": _SHARES}
+        "instance", "at most 20 accounts, not 21", environment={"SHARE_WITH": _SHARES}
     ),
-    "no account id": Case("instance", "'12' is not an account id", environment={"SHARE_WITH": "12"}),
+    "no account id": Case("instance", "'12' is not an account ID", environment={"SHARE_WITH": "12"}),
     "the default key, shared": Case("instance", "default key", encrypted=True),
     "a cluster's default key, shared": Case("cluster", "default key", encrypted=True),
     "the default key, kept": Case("instance", FINE, environment={"SHARE_WITH": ""}, encrypted=True),
     "the default key as the given one": Case("instance", "default key", environment={"KMS_KEY": KEY}),
-    "a persistent option": Case("instance", "the option TDE of the group tde", database=_OPTIONS),
+    "a persistent option": Case("instance", "option TDE (option group tde)", database=_OPTIONS),
     "a default option group": Case(
         "instance", FINE, database={"OptionGroupMemberships": [{"OptionGroupName": "default:postgres-18"}]}
     ),
@@ -69,15 +69,21 @@ CASES = {
         "cluster", "a Multi-AZ DB cluster of postgres", database={"Engine": "postgres"}
     ),
     "Aurora Serverless v1": Case("cluster", "Serverless v1", database={"EngineMode": "serverless"}),
-    "a cluster without instances": Case("cluster", "no instance to take", database={"DBClusterMembers": []}),
-    "a member": Case("instance", "member of the cluster aurora", database={"DBClusterIdentifier": "aurora"}),
-    "two of one name": Case("instance", "an instance and of a cluster", also=_same_name),
+    "a cluster without instances": Case("cluster", "no writer instance", database={"DBClusterMembers": []}),
+    "a member": Case(
+        "instance", "instance of the cluster aurora", database={"DBClusterIdentifier": "aurora"}
+    ),
+    "two of one name": Case("instance", "both a DB instance and a cluster", also=_same_name),
     "a name for an instance": Case("instance", FINE, environment={"NAME_FORMAT": "x" * 255}),
-    "a name too long for a cluster": Case("cluster", "63 at most", environment={"NAME_FORMAT": "x" * 64}),
-    "an invalid name": Case("instance", "not a snapshot id", environment={"NAME_FORMAT": "a--{date}"}),
-    "a name that is taken": Case("instance", "exists already", environment={"NAME_FORMAT": "prod-by-hand"}),
-    "no scripts": Case("instance", "There is no .sql script", environment={"SCRIPT_PREFIX": "elsewhere"}),
-    "no such database": Case("instance", "no database nope", environment={"SOURCE": "nope"}),
+    "a name too long for a cluster": Case(
+        "cluster", "at most 63 characters", environment={"NAME_FORMAT": "x" * 64}
+    ),
+    "an invalid name": Case(
+        "instance", "not a valid snapshot identifier", environment={"NAME_FORMAT": "a--{date}"}
+    ),
+    "a name that is taken": Case("instance", "already exists", environment={"NAME_FORMAT": "prod-by-hand"}),
+    "no scripts": Case("instance", "There are no .sql scripts", environment={"SCRIPT_PREFIX": "elsewhere"}),
+    "no such database": Case("instance", "database nope does not exist", environment={"SOURCE": "nope"}),
 }
 
 

@@ -1,4 +1,4 @@
-"""A restore that crashes before each of its calls in turn, and is started again.
+"""A restore that crashes before each of its calls and is retried.
 
 python -m tests.faults.restores KIND   (instance, cluster, encrypted) prints what was wrong, as JSON
 """
@@ -13,7 +13,7 @@ from ministack.services import rds
 
 from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Place
-from ops.aws.rds.changes import Wanted
+from ops.aws.rds.changes import RestoreSettings
 from ops.aws.rds.databases import CLUSTER, INSTANCE, Snapshot
 from ops.embedded.rds.common import DATA
 from ops.plan import Outcome, Plan, execute
@@ -27,11 +27,11 @@ NAME = "shop"
 
 
 class Crash(BaseException):
-    """The process is gone."""
+    """Simulates a crash of the process."""
 
 
 class Workshop:
-    """Production with two sanitized snapshots that are shared with QA, and a restore of them there."""
+    """Production with two sanitized snapshots shared with QA, and their restore in QA."""
 
     def __init__(self, cloud: Cloud, kind: str, number: int) -> None:
         self.cloud = cloud
@@ -46,7 +46,7 @@ class Workshop:
         cloud.account = self.qa
 
     def client(self, service: str, account: str = "", region: str = "") -> Any:
-        """As `ops.aws.cloud.Cloud` gives it."""
+        """Replace the method of `ops.aws.cloud.Cloud`."""
         return self.cloud.client(service)
 
     def _make_production(self) -> None:
@@ -82,7 +82,7 @@ class Workshop:
         return Snapshot(version, arn, "prod", **facts, kms_key=self.key, kind=self.kind, engine=engine)  # type: ignore[arg-type]
 
     def plan(self, source: Snapshot) -> Plan:
-        wanted = Wanted(instance_class="db.t4g.medium", security_groups=("sg-1",))
+        wanted = RestoreSettings(instance_class="db.t4g.medium", security_groups=("sg-1",))
         place = Place(Account("qa", self.qa, "", (REGION,)), REGION)
 
         def sleep(seconds: float) -> None:
@@ -96,7 +96,7 @@ class Workshop:
             return execute(plan, actor=ACTOR, audit=audit, confirmed=plan.confirm)
 
     def crash_before(self, number: int) -> bool:
-        """Restores the second snapshot and crashes before that call; whether it came so far."""
+        """Restore the second snapshot and crash before a call. Return whether the call was reached."""
         self.calls = 0
 
         def count(call: Call, make: Any) -> None:
@@ -114,10 +114,10 @@ class Workshop:
         return False
 
     def there(self) -> dict[str, str]:
-        """QA's databases, and what each holds."""
+        """Return the databases of QA and their contents."""
         with self.cloud.scope():
             records = rds._clusters if self.kind == CLUSTER else rds._instances
-            held = self.cloud.storage.paper.held  # nothing yet, of one that is being restored
+            held = self.cloud.storage.paper.held  # empty while it is being restored
             return {name: held.get(record[DATA], "") for name, record in records.items()}
 
     def left_over(self) -> list[str]:
@@ -128,7 +128,7 @@ class Workshop:
 
 
 def judge(workshop: Workshop, number: int) -> list[str]:
-    """What is wrong after a crash before the call of that number and a second start."""
+    """Return the violations after a crash before a call and a retry."""
     first = workshop.carry_out(workshop.first)
     assert first.ok, [result.reason for result in first.results]
     crashed = workshop.crash_before(number)

@@ -1,4 +1,4 @@
-"""The pipeline's machine and handler, run for real on the cloud inside the process."""
+"""The state machine and the handler of a pipeline, run on the cloud in this process."""
 
 import json
 import os
@@ -27,15 +27,15 @@ LAMBDA, ECS = "lambda:Invoke", "ecs:RunTask"
 CODE = compile(function_source("snapshots"), "snapshots.py", "exec")
 PREFIX = "slipway-tmp-00000000-"
 PIPELINE, GROUP = "snapshots-prod", "/slipway/snapshots/snapshots-prod"
-LOOKS = 25  # instead of some hundred: here nothing takes longer
+LOOKS = 25  # instead of 300: nothing takes longer here
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
-# Around an integration of the machine: the call's name, the state, and how to make it.
+# A wrapper around an integration: the name of the call, the state, and the function that makes it.
 Around = Callable[[str, str, Callable[[], Any]], Any]
 
 
 def install(cloud: Cloud, pipelines: Callable[[], "Pipeline"]) -> None:
-    """The interpreter of the embedded cloud, at whose waits time passes. Once a process."""
+    """Install the interpreter of the embedded cloud with simulated time. Call once per process."""
     nothing = OverlayContext(cloud.storage.paper.root, 0)
     for overlay in (stepfunctions_history, executions, language):
         overlay.install(nothing)
@@ -55,7 +55,7 @@ def install(cloud: Cloud, pipelines: Callable[[], "Pipeline"]) -> None:
 
 @dataclass
 class Pipeline:
-    """One pipeline in an account of its own."""
+    """A pipeline in its own account."""
 
     cloud: Cloud
     kind: str
@@ -66,7 +66,7 @@ class Pipeline:
     code: Record = field(default_factory=dict)
     current: Record = field(default_factory=dict)
     stop: bool = False
-    inside: bool = False  # the task: what it calls is no call of the machine
+    inside: bool = False  # in the task: its calls are not calls of the state machine
     runs: int = 0
 
     @property
@@ -78,7 +78,7 @@ class Pipeline:
         return f"arn:aws:states:{REGION}:{self.cloud.account}:stateMachine:{PIPELINE}"
 
     def deploy(self, changed: dict[str, str] | None = None) -> None:
-        """Production, its scripts, secrets and topic; the machine; the handler with its environment."""
+        """Create production, scripts, secrets, topic, state machine, and the handler with its environment."""
         cloud = self.cloud
         cloud.client("s3").create_bucket(
             Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
@@ -160,7 +160,7 @@ class Pipeline:
         return self.code["handler"]({"action": action, "run": run}, None)
 
     def state(self) -> str:
-        """The state that the execution is in."""
+        """The current state of the execution."""
         for event in reversed(self.current["events"]):
             if event["type"].endswith("StateEntered"):
                 return str(event["stateEnteredEventDetails"]["name"])
@@ -169,7 +169,7 @@ class Pipeline:
     def integrate(self, resource: str, data: Record) -> Any:
         name, make = (ECS, self._task) if ":ecs:" in resource else (LAMBDA, self._invoke)
         answer = self.around(name, self.state(), lambda: make(data))
-        if self.stop:  # what the call does is done; the machine goes no further
+        if self.stop:  # the call took effect, but the state machine stops
             self.current.update(status="ABORTED", stopDate=sf.now_iso())
             raise executions.Aborted
         return answer
@@ -190,7 +190,7 @@ class Pipeline:
             self.inside = False
 
     def _sanitize(self, data: Record) -> Record:
-        """The sanitizing task: what the temporary database holds is clean now, and its log says so."""
+        """Simulate the sanitizing task: clean the temporary database and write the log."""
         [override] = data["Overrides"]["ContainerOverrides"]
         port = next(int(e["Value"]) for e in override["Environment"] if e["Name"] == "DB_PORT")
         contents = self.cloud.storage.paper
@@ -208,10 +208,10 @@ class Pipeline:
         return {"TaskArn": f"arn:aws:ecs:{REGION}:1:task/cluster/{self.current['name']}{task}"}
 
     def run(self, name: str, data: Record | None = None) -> Execution:
-        """A run to its end, and what AWS does when it ends badly."""
+        """Run an execution to its end, including the events of AWS after a failure."""
         arn = self.arn.replace(":stateMachine:", ":execution:") + f":{name}"
         self.stop, self.runs = False, self.runs + 1
-        started = BEGAN + timedelta(minutes=self.runs)  # no two runs begin in one second
+        started = BEGAN + timedelta(minutes=self.runs)  # no two runs start in the same second
         execution: Record = {
             "executionArn": arn,
             "stateMachineArn": self.arn,
@@ -241,7 +241,7 @@ class Pipeline:
         return ended
 
     def run_what_was_started(self) -> list[Execution]:
-        """The clean-ups that the handler has asked for."""
+        """Run the clean-ups that the handler started."""
         done = []
         while self.cloud.started:
             name, data = self.cloud.started.pop(0)
@@ -257,7 +257,7 @@ class Pipeline:
             return [*rds._snapshots.values(), *rds._db_cluster_snapshots.values()]
 
     def vanish(self, name: str) -> None:
-        """A thing that RDS said it made, or had, is not there."""
+        """Delete a resource that RDS reported as created."""
         with self.cloud.scope():
             rds._unregister_instance_from_clusters(name)
             for records in (rds._instances, rds._clusters, rds._snapshots, rds._db_cluster_snapshots):

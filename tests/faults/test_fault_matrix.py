@@ -1,4 +1,4 @@
-"""Every call of every state of the pipeline fails in five ways; nothing stays, nothing leaks, all is told."""
+"""Every call of every state fails in five ways: no leftovers, no leaks, and every failure is reported."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +13,7 @@ PROCESSES = 2
 
 
 def table(verdicts: list[dict[str, Any]]) -> str:
-    """A row a call, a column a fault: what became of the run, or what is wrong."""
+    """Format the outcomes as a table: a row per call, a column per fault."""
     cells = {tuple(each["cell"].values()): each for each in verdicts}
     rows = list(dict.fromkeys(key[:3] for key in cells))
     lines = [f"{'scenario':24}{'state':28}{'call':40}" + "".join(f"{fault:38}" for fault in FAULTS)]
@@ -24,9 +24,9 @@ def table(verdicts: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def test_all_cells_hold(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_fault_is_handled(capsys: pytest.CaptureFixture[str]) -> None:
     shards = [started("tests.faults.matrix", str(n), str(PROCESSES)) for n in range(PROCESSES)]
-    with ThreadPoolExecutor(PROCESSES) as pool:  # a pipe that nobody reads stops its writer
+    with ThreadPoolExecutor(PROCESSES) as pool:  # a full pipe would block its writer
         verdicts = [verdict for found in pool.map(answers, shards) for verdict in found]
     with capsys.disabled():
         print(f"\n{table(verdicts)}\n{len(verdicts)} cells")
@@ -38,6 +38,6 @@ def test_all_cells_hold(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
-def test_a_broken_pipeline_is_found_out(mutant: str) -> None:
+def test_a_broken_pipeline_is_detected(mutant: str) -> None:
     (found,) = answers(started("tests.faults.mutants", mutant))
     assert any(wrong.startswith(MUTANTS[mutant].wrong) for wrong in found["wrong"]), found

@@ -1,4 +1,4 @@
-"""What cannot work is refused by the run's own preflight, in words, before anything is created."""
+"""The preflight of a run rejects invalid pipelines before anything is created."""
 
 import pytest
 
@@ -12,7 +12,7 @@ def said() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_is_judged(said: dict[str, str], case: str) -> None:
+def test_preflight_accepts_or_rejects(said: dict[str, str], case: str) -> None:
     wanted = CASES[case].says
     if wanted == FINE:
         assert said[case] == FINE

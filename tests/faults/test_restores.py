@@ -1,4 +1,4 @@
-"""A restore that crashes before any of its calls is finished by a second start; the name keeps answering."""
+"""A restore that crashes before any call is finished by a retry; the name stays available."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.faults.processes import answers, started
 
 
 @pytest.mark.parametrize("kind", ["instance", "cluster", "encrypted"])
-def test_a_second_start_finishes_it(kind: str) -> None:
+def test_a_retry_finishes_the_restore(kind: str) -> None:
     (found,) = answers(started("tests.faults.restores", kind))
     assert found["calls"] > 30
     assert found["wrong"] == []

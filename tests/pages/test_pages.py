@@ -67,10 +67,10 @@ def test_the_page_snapshots_shows_databases_and_their_pipeline() -> None:
     assert {found.label for found in test.button} >= {"Refresh snapshot", "Change pipeline"}
 
 
-def test_what_the_pipeline_does_by_itself_is_said() -> None:
-    said = texts(page("snapshots", database=SHOP)).replace("\\", "")
-    assert "Keeps the newest 3; refreshed by hand only; nobody is told by e-mail of runs." in said
-    assert "cost cannot be told" in said or "a run (instance" in said
+def test_the_settings_and_the_cost_of_a_pipeline_are_shown() -> None:
+    shown = texts(page("snapshots", database=SHOP)).replace("\\", "")
+    assert "Snapshots to keep: 3 · Schedule: off · Email notifications: off." in shown
+    assert "Cost estimate available after" in shown or "Estimated cost: " in shown
 
 
 def test_a_restore_is_offered_with_its_plan(cloud: Cloud) -> None:
@@ -79,13 +79,13 @@ def test_a_restore_is_offered_with_its_plan(cloud: Cloud) -> None:
     if not catalogue.list_sanitized(bench.cloud, found):
         press(page("snapshots", database=SHOP), "Refresh snapshot")
         eventually(lambda: catalogue.list_sanitized(bench.cloud, found))
-        eventually(lambda: not runs.running(runs.list_runs(bench.cloud, found)))
+        eventually(lambda: not runs.running_refresh(runs.list_runs(bench.cloud, found)))
         st.cache_data.clear()
-    test = press(page("snapshots", database=SHOP), "Restore in an account")
+    test = press(page("snapshots", database=SHOP), "Restore snapshot")
     assert not test.exception
     assert next(box for box in test.selectbox if box.label == "Account" and box.key).value
     plans = [frame.value for frame in test.dataframe if "Step" in frame.value]
-    assert f"Restore it as {SHOP}-sanitized-next" in set(plans[0]["Step"])
+    assert f"Restore the snapshot as {SHOP}-sanitized-next" in set(plans[0]["Step"])
 
 
 def test_the_button_starts_a_run_that_a_reload_shows_as_well() -> None:
@@ -100,25 +100,25 @@ def test_the_button_starts_a_run_that_a_reload_shows_as_well() -> None:
     bench = workbench()
     pipeline = catalogue.find_pipeline(bench.cloud, bench.cloud.places[0], SHOP)
     eventually(
-        lambda: runs.watch(bench.cloud, pipeline, run).execution.status == "SUCCEEDED", within_s=SLOW_S
+        lambda: runs.read_run(bench.cloud, pipeline, run).execution.status == "SUCCEEDED", within_s=SLOW_S
     )
     st.cache_data.clear()
     done = page("snapshots", database=SHOP, run=run)
-    assert "newest sanitized snapshot was made" in texts(done)
+    assert "Newest sanitized snapshot: created" in texts(done)
     assert "Succeeded" in texts(done)
     assert run in set(done.dataframe[1].value["Run"])
 
 
 def test_an_account_without_databases_is_an_empty_state_that_teaches() -> None:
     test = page("snapshots", account="development", region="us-east-1")
-    assert "development has no databases in us-east-1" in texts(test)
+    assert "No databases in development, us-east-1" in texts(test)
     assert not test.button
 
 
 def test_unknown_names_in_the_address_are_told() -> None:
     test = page("snapshots", database="<script>no</script>", run="nope", account="nobody")
     assert not test.exception
-    assert "There is no database \\<script\\>no" in texts(test)
+    assert "The database \\<script\\>no" in texts(test)
     assert test.selectbox(key="account").value == "production"
 
 
@@ -127,8 +127,8 @@ def test_the_form_refuses_a_policy_that_does_nothing() -> None:
     assert not test.exception
     test.text_area(key="policy").set_value("[tables.customers]\nid = 'keep'")
     press(test, "Preview changes")
-    assert "treats nothing" in texts(test)
-    assert "Name a treatment" in texts(test)
+    assert "has no treatment" in texts(test)
+    assert "Add a treatment" in texts(test)
 
 
 def test_a_policy_that_keeps_what_it_does_not_name_is_shown_in_red(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,22 +136,22 @@ def test_a_policy_that_keeps_what_it_does_not_name_is_shown_in_red(monkeypatch: 
     st.cache_data.clear()
     loose = 'unlisted = "keep"\n[tables.customers]\nemail = "fake email"'
     monkeypatch.setattr(catalogue, "read_policy", lambda cloud, pipeline: loose)
-    assert "pass untreated" in page("snapshots", database=SHOP).error[0].value
+    assert "shared unchanged" in page("snapshots", database=SHOP).error[0].value
 
 
 def test_the_form_begins_with_what_a_run_has_suggested() -> None:
     test = AppTest.from_file(str(PAGES / "snapshot_pipeline.py"), default_timeout=SLOW_S)
     test.query_params["database"] = SHOP
     suggested = Suggestion("customers", "nickname", "fake username", "named like a user's name")
-    test.session_state["proposed"] = (f"snapshots-{SHOP}", (suggested,))
+    test.session_state["suggestions"] = (f"snapshots-{SHOP}", (suggested,))
     test.run()
     assert '"nickname" = "fake username"  # named like a user\'s name' in (
         test.text_area(key="policy").value or ""
     )
-    assert "1 line that is suggested" in test.info[0].value
+    assert "Added 1 suggestion to the policy" in test.info[0].value
     press(test, "Preview changes")
     assert not test.exception and "Changes" in texts(test)
-    press(test, "Discard")
+    press(test, "Discard changes")
 
 
 def test_a_setting_of_a_wrong_form_is_named_among_the_checks() -> None:
@@ -172,16 +172,16 @@ def test_a_preview_shows_the_changes_and_discarding_forgets_them() -> None:
     test = page("snapshot_pipeline", database=SHOP)
     next(found for found in test.number_input if "to keep" in found.label).set_value(9)
     press(test, "Preview changes")
-    changes = next(frame.value for frame in test.dataframe if "Change" in frame.value)
+    changes = next(frame.value for frame in test.dataframe if "Action" in frame.value)
     assert set(changes["Resource"]) >= {"Handler"}
-    press(test, "Discard")
+    press(test, "Discard changes")
     assert not test.exception
     assert not test.dataframe
 
 
 def test_the_form_without_a_database_leads_back() -> None:
     test = page("snapshot_pipeline")
-    assert "No database is chosen" in texts(test)
+    assert "No database selected" in texts(test)
 
 
 def test_no_credentials_are_told_on_the_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

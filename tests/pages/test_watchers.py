@@ -17,7 +17,7 @@ from app.shared.session import workbench
 from app.snapshots import run as run_view
 from ops.plan import execute
 from ops.snapshots.pipeline import catalogue
-from ops.snapshots.pipeline.catalogue import Deployed
+from ops.snapshots.pipeline.catalogue import DeployedPipeline
 from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import eventually
 from tests.pages.test_pages import SHOP, connected, page, texts
@@ -70,7 +70,7 @@ def calls(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 
 @pytest.fixture
-def idle(clock: Clock) -> Deployed:
+def idle(clock: Clock) -> DeployedPipeline:
     """Return the shop's pipeline when none of its runs is in progress."""
     cloud = workbench().cloud
     pipeline = catalogue.find_pipeline(cloud, cloud.places[0], SHOP)
@@ -79,7 +79,7 @@ def idle(clock: Clock) -> Deployed:
 
 
 @pytest.fixture
-def run(idle: Deployed) -> Iterator[str]:
+def run(idle: DeployedPipeline) -> Iterator[str]:
     """Yield a run in progress; stop it and clean up afterward."""
     bench = workbench()
     plan = runs.plan_refresh(bench.cloud, idle, datetime.now(UTC))
@@ -91,13 +91,13 @@ def run(idle: Deployed) -> Iterator[str]:
     _until_idle(idle)
 
 
-def _until_idle(pipeline: Deployed) -> None:
+def _until_idle(pipeline: DeployedPipeline) -> None:
     cloud = workbench().cloud
     eventually(lambda: all(each.status != "RUNNING" for each in runs.list_runs(cloud, pipeline)))
 
 
 @pytest.mark.parametrize("name", ["overview", "snapshots", "rollouts", "log_export", "audit", "settings"])
-def test_many_sessions_make_the_calls_of_one(name: str, idle: Deployed, calls: Counter[str]) -> None:
+def test_many_sessions_make_the_calls_of_one(name: str, idle: DeployedPipeline, calls: Counter[str]) -> None:
     assert not page(name).exception
     one = Counter(calls)
     assert one
@@ -108,7 +108,7 @@ def test_many_sessions_make_the_calls_of_one(name: str, idle: Deployed, calls: C
 
 def test_run_in_progress_is_read_once_per_interval(run: str, clock: Clock, calls: Counter[str]) -> None:
     for _ in range(3):
-        clock.now += run_view.WATCH_S
+        clock.now += run_view.REFRESH_S
         calls.clear()
         assert run.replace("-", "\\-") in texts(page("snapshots", database=SHOP, run=run))
         one = Counter(calls)
@@ -118,7 +118,9 @@ def test_run_in_progress_is_read_once_per_interval(run: str, clock: Clock, calls
         assert calls == one
 
 
-def test_concurrent_sessions_share_one_read(idle: Deployed, clock: Clock, calls: Counter[str]) -> None:
+def test_concurrent_sessions_share_one_read(
+    idle: DeployedPipeline, clock: Clock, calls: Counter[str]
+) -> None:
     bench = workbench()
     overview_views.read(bench)  # assume the roles first
     clock.now += AN_HOUR_S

@@ -1,5 +1,5 @@
-"""Amazon RDS: instances, clusters and their snapshots.
+"""Amazon RDS: instances, clusters, and their snapshots.
 
-databases  instances, clusters and snapshots, read
-changes    restores, renames and deletes databases and snapshots
+databases  reads instances, clusters, and snapshots
+changes    restores, renames, and deletes databases and snapshots
 """

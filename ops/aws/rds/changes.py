@@ -1,6 +1,6 @@
-"""RDS databases made, renamed and deleted: instances and clusters by the same verbs, told apart by `kind`.
+"""Restores, renames, and deletes RDS databases and snapshots. `kind` is `instance` or `cluster`.
 
-Each call is made once; whoever calls looks for its effect with `find_database`.
+Every function makes one call and does not wait: the caller polls `find_database` for the result.
 """
 
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from ops.aws.cloud import Cloud, Place
 from ops.aws.rds.databases import CLUSTER, Snapshot
 from ops.errors import SlipwayError
 
-# How RDS names the databases and snapshots of a kind in its operations and parameters.
+# Names of databases and snapshots in RDS operations and parameters; the key is `kind == CLUSTER`.
 _DB = {False: "DBInstance", True: "DBCluster"}
 _SNAP = {False: "DBSnapshot", True: "DBClusterSnapshot"}
 
 
 @dataclass(frozen=True)
-class Found:
-    """A database as it stands. `secret` is the ARN of the password that RDS manages, once it is active."""
+class DatabaseState:
+    """The current state of a database. `secret` is the ARN of its managed password, once it is active."""
 
     status: str
     pending: bool
@@ -34,13 +34,13 @@ class Found:
 
     @property
     def settled(self) -> bool:
-        """`available` alone does not tell: the status lags behind a change."""
+        """Whether no change is pending. `available` alone is not enough: the status lags behind a change."""
         return self.status == "available" and not self.pending
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a database is restored with; empty values leave the choice to RDS."""
+class RestoreSettings:
+    """The settings of a restored database. Empty values mean the RDS default."""
 
     subnet_group: str = ""
     security_groups: tuple[str, ...] = ()
@@ -48,8 +48,8 @@ class Wanted:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def find_database(cloud: Cloud, place: Place, kind: str, name: str) -> Found | None:
-    """The database of that name, or None."""
+def find_database(cloud: Cloud, place: Place, kind: str, name: str) -> DatabaseState | None:
+    """Return the state of a database, or None."""
     db = _DB[kind == CLUSTER]
     answer = _call(cloud, place, f"Describe{db}s", f"Reading {name}", **{f"{db}Identifier": name})
     if answer is None:
@@ -62,7 +62,7 @@ def find_database(cloud: Cloud, place: Place, kind: str, name: str) -> Found | N
         if kind == CLUSTER
         else (endpoint.get("Address", ""), int(endpoint.get("Port", 0)))
     )
-    return Found(
+    return DatabaseState(
         status=item.get("DBInstanceStatus") or item["Status"],
         pending=bool(item.get("PendingModifiedValues")),
         secret=secret.get("SecretArn", "") if secret.get("SecretStatus") == "active" else "",
@@ -73,27 +73,27 @@ def find_database(cloud: Cloud, place: Place, kind: str, name: str) -> Found | N
     )
 
 
-def why_failed(cloud: Cloud, place: Place, kind: str, name: str) -> str:
-    """What RDS's newest events of a day say of the database: why it has failed stands nowhere else."""
+def recent_events(cloud: Cloud, place: Place, kind: str, name: str) -> str:
+    """Return the newest RDS events of the last day: only they explain why a database failed."""
     source = f"db-{kind}"
     try:
         answer = _call(
             cloud,
             place,
             "DescribeEvents",
-            f"Reading what happened to {name}",
+            f"Reading the events of {name}",
             SourceIdentifier=name,
             SourceType=source,
             Duration=24 * 60,
         )
     except SlipwayError:
-        return ""  # the failure itself is what must be told
+        return ""  # the failure itself is reported anyway
     events = answer["Events"] if answer else []
     return " ".join(event["Message"] for event in events[-2:])
 
 
 def find_snapshot(cloud: Cloud, place: Place, kind: str, name: str) -> tuple[str, dict[str, str]] | None:
-    """Status and tags of the account's own snapshot of that name, or None."""
+    """Return the status and tags of a snapshot that the account owns, or None."""
     snap = _SNAP[kind == CLUSTER]
     answer = _call(cloud, place, f"Describe{snap}s", f"Reading {name}", **{f"{snap}Identifier": name})
     item = answer[f"{snap}s"][0] if answer else None
@@ -103,7 +103,7 @@ def find_snapshot(cloud: Cloud, place: Place, kind: str, name: str) -> tuple[str
 def copy_snapshot(
     cloud: Cloud, place: Place, source: Snapshot, name: str, key: str, tags: Mapping[str, str]
 ) -> None:
-    """A copy of another account's snapshot under a key of this one."""
+    """Copy a snapshot of another account and encrypt the copy with a key of this account."""
     snap = _SNAP[source.kind == CLUSTER]
     _call(
         cloud,
@@ -116,27 +116,31 @@ def copy_snapshot(
     )
 
 
-def restore(cloud: Cloud, place: Place, source: Snapshot, snapshot: str, name: str, wanted: Wanted) -> None:
-    """A database from a snapshot (its ARN or own name). A cluster has no instance yet."""
+def restore(
+    cloud: Cloud, place: Place, source: Snapshot, snapshot: str, name: str, settings: RestoreSettings
+) -> None:
+    """Restore a database from a snapshot (ARN or identifier). A restored cluster has no instance."""
     request: dict[str, Any] = {
-        "DBSubnetGroupName": wanted.subnet_group,
-        "VpcSecurityGroupIds": [*wanted.security_groups],
-        "Tags": _as_list(wanted.tags),
+        "DBSubnetGroupName": settings.subnet_group,
+        "VpcSecurityGroupIds": [*settings.security_groups],
+        "Tags": _as_list(settings.tags),
     }
     if source.kind == CLUSTER:
         named = {"DBClusterIdentifier": name, "SnapshotIdentifier": snapshot, "Engine": source.engine}
         operation = "RestoreDBClusterFromSnapshot"
     else:
         named = {"DBInstanceIdentifier": name, "DBSnapshotIdentifier": snapshot}
-        named["DBInstanceClass"] = wanted.instance_class
+        named["DBInstanceClass"] = settings.instance_class
         operation = "RestoreDBInstanceFromDBSnapshot"
         request["PubliclyAccessible"] = False
     given = {key: value for key, value in {**request, **named}.items() if value not in ("", [])}
     _call(cloud, place, operation, f"Restoring {name} from {source.id}", **given, DeletionProtection=False)
 
 
-def add_instance(cloud: Cloud, place: Place, engine: str, cluster: str, name: str, wanted: Wanted) -> None:
-    """An instance in a cluster."""
+def add_instance(
+    cloud: Cloud, place: Place, engine: str, cluster: str, name: str, settings: RestoreSettings
+) -> None:
+    """Create an instance in a cluster."""
     _call(
         cloud,
         place,
@@ -145,41 +149,41 @@ def add_instance(cloud: Cloud, place: Place, engine: str, cluster: str, name: st
         DBInstanceIdentifier=name,
         DBClusterIdentifier=cluster,
         Engine=engine,
-        DBInstanceClass=wanted.instance_class,
+        DBInstanceClass=settings.instance_class,
         PubliclyAccessible=False,
-        Tags=_as_list(wanted.tags),
+        Tags=_as_list(settings.tags),
     )
 
 
 def manage_password(cloud: Cloud, place: Place, kind: str, name: str) -> None:
-    """Lets RDS make a password and keep it in Secrets Manager. Not possible in the restore itself."""
+    """Set a master password that RDS manages in Secrets Manager. A restore cannot set it."""
     db = _DB[kind == CLUSTER]
     request = {f"{db}Identifier": name, "ManageMasterUserPassword": True, "ApplyImmediately": True}
     _call(cloud, place, f"Modify{db}", f"Setting the password of {name}", **request)
 
 
 def rename(cloud: Cloud, place: Place, kind: str, name: str, new: str) -> None:
-    """Its address changes with the name."""
+    """Rename a database. Its endpoint changes with the name."""
     db = _DB[kind == CLUSTER]
     request = {f"{db}Identifier": name, f"New{db}Identifier": new, "ApplyImmediately": True}
     _call(cloud, place, f"Modify{db}", f"Renaming {name} to {new}", **request)
 
 
 def delete_database(cloud: Cloud, place: Place, kind: str, name: str) -> None:
-    """Without a final snapshot. A cluster's instances go first; no error when it is gone."""
+    """Delete a database without a final snapshot. A cluster must have no instances. Idempotent."""
     db = _DB[kind == CLUSTER]
     request: dict[str, Any] = {f"{db}Identifier": name, "SkipFinalSnapshot": True}
     _call(cloud, place, f"Delete{db}", f"Deleting {name}", **request)
 
 
 def delete_snapshot(cloud: Cloud, place: Place, kind: str, name: str) -> None:
-    """No error when it is gone."""
+    """Delete a snapshot. Idempotent."""
     snap = _SNAP[kind == CLUSTER]
     _call(cloud, place, f"Delete{snap}", f"Deleting {name}", **{f"{snap}Identifier": name})
 
 
 def list_subnet_groups(cloud: Cloud, place: Place) -> list[tuple[str, str]]:
-    """Name and VPC of every DB subnet group."""
+    """Return the name and VPC of every DB subnet group."""
     rds = cloud.client("rds", place.account.id, place.region)
     with translated(f"Listing the subnet groups of {place.account.name} in {place.region}"):
         pages = rds.get_paginator("describe_db_subnet_groups").paginate()
@@ -191,7 +195,7 @@ def list_subnet_groups(cloud: Cloud, place: Place) -> list[tuple[str, str]]:
 
 
 def _call(cloud: Cloud, place: Place, operation: str, doing: str, **request: Any) -> Any:
-    """The answer; None where a read or a deletion finds nothing."""
+    """Return the response; None if a read or a deletion does not find the resource."""
     client = cloud.client("rds", place.account.id, place.region)
     with translated(doing):
         try:

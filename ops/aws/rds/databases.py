@@ -1,4 +1,4 @@
-"""Databases and snapshots of Amazon RDS, read only: what changes them runs in state machines."""
+"""Reads databases and snapshots of Amazon RDS. `changes` and the state machines change them."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 INSTANCE, CLUSTER = "instance", "cluster"
-# How RDS names an instance's snapshots, and a cluster's.
+# Names of snapshots and databases in the RDS API.
 _SNAPSHOTS = {
     INSTANCE: ("DBSnapshot", "DBInstanceIdentifier"),
     CLUSTER: ("DBClusterSnapshot", "DBClusterIdentifier"),
@@ -21,10 +21,10 @@ _SNAPSHOTS = {
 
 @dataclass(frozen=True)
 class Database:
-    """A DB instance or cluster. `kms_key` is an ARN, empty when it is not encrypted.
+    """A DB instance or cluster. `kms_key` is an ARN, empty if it is not encrypted.
 
-    `cluster` names the cluster that an instance is in. A cluster's `size_gib` is 0: RDS does not tell it, and
-    its `instance_class` is its writer's, empty without one.
+    `cluster` is the cluster of an instance. The `size_gib` of a cluster is 0, because RDS does not report it;
+    its `instance_class` is that of the writer, empty without one.
     """
 
     id: str
@@ -44,7 +44,7 @@ class Database:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A manual snapshot of an instance or of a cluster, as `kind` says. `size_gib` is 0 where unknown."""
+    """A manual snapshot of an instance or a cluster (`kind`). `size_gib` is 0 if unknown."""
 
     id: str
     arn: str
@@ -61,7 +61,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class OptionGroup:
-    """An option group of RDS, with its options; `lasting` ones are persistent or permanent."""
+    """An RDS option group. `lasting` options are persistent or permanent."""
 
     name: str
     options: tuple[str, ...]
@@ -69,7 +69,7 @@ class OptionGroup:
 
 
 def list_databases(cloud: Cloud, place: Place) -> list[Database]:
-    """Every DB instance and cluster of the place, by id."""
+    """Return every DB instance and cluster of an account and region, by identifier."""
     rds = _client(cloud, place)
     with translated(f"Listing the databases of {place.account.name} in {place.region}"):
         pages = rds.get_paginator("describe_db_instances").paginate()
@@ -81,20 +81,20 @@ def list_databases(cloud: Cloud, place: Place) -> list[Database]:
 
 
 def list_snapshots(cloud: Cloud, place: Place) -> list[Snapshot]:
-    """Every manual snapshot of the place, newest first; those still being made come first of all."""
+    """Return every manual snapshot of an account and region: those in creation first, then the newest."""
     rds = _client(cloud, place)
     with translated(f"Listing the snapshots of {place.account.name} in {place.region}"):
         of_instances = rds.get_paginator("describe_db_snapshots").paginate(SnapshotType="manual")
-        found = [_snapshot(item, INSTANCE) for page in of_instances for item in page["DBSnapshots"]]
+        snapshots = [_snapshot(item, INSTANCE) for page in of_instances for item in page["DBSnapshots"]]
         of_clusters = rds.get_paginator("describe_db_cluster_snapshots").paginate(SnapshotType="manual")
-        found += [_snapshot(item, CLUSTER) for page in of_clusters for item in page["DBClusterSnapshots"]]
-    return sorted(found, key=lambda item: (item.created is None, item.created), reverse=True)
+        snapshots += [_snapshot(item, CLUSTER) for page in of_clusters for item in page["DBClusterSnapshots"]]
+    return sorted(snapshots, key=lambda item: (item.created is None, item.created), reverse=True)
 
 
 def shared_with(cloud: Cloud, place: Place, snapshot: Snapshot) -> tuple[str, ...]:
-    """Ids of the accounts that may restore the snapshot; `all` for a public one."""
+    """Return the IDs of the accounts that a snapshot is shared with; `all` for a public one."""
     rds, name = _client(cloud, place), snapshot.id
-    with translated(f"Reading who may restore {name}"):
+    with translated(f"Reading the sharing of {name}"):
         if snapshot.kind == CLUSTER:
             of_cluster = rds.describe_db_cluster_snapshot_attributes(DBClusterSnapshotIdentifier=name)
             result: Any = of_cluster["DBClusterSnapshotAttributesResult"]
@@ -112,11 +112,11 @@ def shared_with(cloud: Cloud, place: Place, snapshot: Snapshot) -> tuple[str, ..
 
 
 def option_groups(cloud: Cloud, place: Place, instance: str) -> tuple[OptionGroup, ...]:
-    """The option groups of a DB instance that are not its engine's default."""
+    """Return the option groups of a DB instance, without the default ones."""
     rds = _client(cloud, place)
     with translated(f"Reading the option groups of {instance}"):
-        (found,) = rds.describe_db_instances(DBInstanceIdentifier=instance)["DBInstances"]
-        names = [group["OptionGroupName"] for group in found.get("OptionGroupMemberships", [])]
+        (item,) = rds.describe_db_instances(DBInstanceIdentifier=instance)["DBInstances"]
+        names = [group["OptionGroupName"] for group in item.get("OptionGroupMemberships", [])]
         groups = [
             rds.describe_option_groups(OptionGroupName=name)["OptionGroupsList"][0]
             for name in names

@@ -1,5 +1,5 @@
-"""AWS Step Functions: executions, and their histories as states.
+"""AWS Step Functions: executions and their histories.
 
-executions  starts, stops, lists and describes executions
-history     an execution's history as the state of each step
+executions  starts, stops, lists, and describes executions
+history     derives the state of each step from the history of an execution
 """

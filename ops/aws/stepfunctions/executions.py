@@ -1,4 +1,4 @@
-"""AWS Step Functions: executions listed, described, started, stopped. `executions` reads histories."""
+"""Lists, describes, starts, and stops executions. `history` interprets their events."""
 
 import json
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """An execution as a list shows it. `status` as AWS names it; `stopped` is None while it runs."""
+class ExecutionSummary:
+    """An item of the list of executions. `status` is AWS's; `stopped` is None while it runs."""
 
     name: str
     arn: str
@@ -23,14 +23,14 @@ class Summary:
     stopped: datetime | None
 
 
-def list_executions(client: "SFNClient", machine: str, *, limit: int) -> list[Summary]:
-    """The newest executions of the machine, newest first."""
+def list_executions(client: "SFNClient", machine: str, *, limit: int) -> list[ExecutionSummary]:
+    """Return the newest executions of a state machine, newest first."""
     with translated(f"Listing the runs of {_name(machine)}"):
         pages = client.get_paginator("list_executions").paginate(
             stateMachineArn=machine, PaginationConfig={"MaxItems": limit}
         )
         return [
-            Summary(
+            ExecutionSummary(
                 item["name"], item["executionArn"], item["status"], item["startDate"], item.get("stopDate")
             )
             for page in pages
@@ -39,34 +39,34 @@ def list_executions(client: "SFNClient", machine: str, *, limit: int) -> list[Su
 
 
 def describe_execution(client: "SFNClient", arn: str) -> Mapping[str, Any]:
-    """DescribeExecution's answer. Raises NotFound."""
+    """Return the response of DescribeExecution. Raises NotFound."""
     with translated(f"Reading the run {_name(arn)}"):
         return client.describe_execution(executionArn=arn)
 
 
-def definition_of(client: "SFNClient", arn: str) -> dict[str, Any]:
-    """The definition that the execution follows: the machine may have changed since."""
+def read_definition(client: "SFNClient", arn: str) -> dict[str, Any]:
+    """Return the definition that the execution runs; the state machine may have changed since."""
     with translated(f"Reading the state machine of the run {_name(arn)}"):
         answer = client.describe_state_machine_for_execution(executionArn=arn)
     definition: dict[str, Any] = json.loads(answer["definition"])
     return definition
 
 
-def history(client: "SFNClient", arn: str) -> list[Mapping[str, Any]]:
-    """Every event of the execution, oldest first."""
+def read_history(client: "SFNClient", arn: str) -> list[Mapping[str, Any]]:
+    """Return every event of the execution, oldest first."""
     with translated(f"Reading the history of the run {_name(arn)}"):
         pages = client.get_paginator("get_execution_history").paginate(executionArn=arn)
         return [event for page in pages for event in page["events"]]
 
 
 def start_execution(client: "SFNClient", machine: str, name: str, data: Mapping[str, Any]) -> None:
-    """Starts an execution of that name. Raises Conflict when the name is taken by another input."""
+    """Start an execution. Raises Conflict if one with the same name and another input exists."""
     with translated(f"Starting the run {name}"):
         client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(data))
 
 
 def stop_execution(client: "SFNClient", arn: str, cause: str) -> None:
-    """Stops the execution at once: no state of it runs any more, not even its clean-up."""
+    """Stop the execution immediately: no further state runs, not even its clean-up."""
     with translated(f"Stopping the run {_name(arn)}"):
         client.stop_execution(executionArn=arn, cause=cause)
 

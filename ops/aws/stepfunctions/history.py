@@ -1,6 +1,7 @@
-"""A state machine's run as the state of every step: from its definition and its history, both as data.
+"""Derives the state of every step of an execution from its definition and its history.
 
-Reads AWS's history and coarser ones alike: events without links belong to the state entered last.
+Works with the history of AWS and with less detailed ones: an event without a link belongs to the last state
+that was entered.
 """
 
 import json
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-NOT_READY = "NotReady"  # the error that means: look again later
+NOT_READY = "NotReady"  # the error that a polling state retries on
 PENDING, RUNNING, WAITING = "pending", "running", "waiting"
 SUCCEEDED, FAILED, SKIPPED, ABORTED = "succeeded", "failed", "skipped", "aborted"
 ENDED_FROM_OUTSIDE = ("ABORTED", "TIMED_OUT")
@@ -17,17 +18,17 @@ ENDED_FROM_OUTSIDE = ("ABORTED", "TIMED_OUT")
 Definition = Mapping[str, Any]
 Event = Mapping[str, Any]
 
-# Events that say that an attempt of a task has failed; the state may retry, catch or fail with it.
+# Events of a failed attempt of a task; the state can retry, catch, or fail.
 _ATTEMPTS = ("Task", "LambdaFunction", "Activity", "Evaluation")
 _FAILURES = ("Failed", "TimedOut", "StartFailed", "ScheduleFailed", "SubmitFailed")
 
 
 @dataclass(frozen=True)
 class StepState:
-    """One state of the machine in this run.
+    """One state of the state machine in an execution.
 
-    `polls` counts the looks that said NotReady, `retries` those after other errors. `branch` names the
-    Parallel or Map state around it, if any.
+    `polls` counts attempts that raised NotReady, `retries` those that raised other errors. `branch` is the
+    surrounding Parallel or Map state, if any.
     """
 
     name: str
@@ -44,7 +45,7 @@ class StepState:
 
 @dataclass(frozen=True)
 class Execution:
-    """A run. `status` as AWS names it; `steps` in the order of the definition."""
+    """An execution. `status` is AWS's; `steps` are in the order of the definition."""
 
     arn: str
     name: str
@@ -59,19 +60,19 @@ class Execution:
 
     @property
     def current(self) -> tuple[StepState, ...]:
-        """The steps that are under way."""
+        """The steps in progress."""
         return tuple(step for step in self.steps if step.status in (RUNNING, WAITING))
 
     @property
     def failed_step(self) -> StepState | None:
-        """The step whose failure came first."""
+        """The step that failed first."""
         failed = [step for step in self.steps if step.status == FAILED and step.started]
         return min(failed, key=lambda step: step.started or datetime.max, default=None)
 
 
 @dataclass
 class _Trace:
-    """What the history says of one state's last visit."""
+    """The last visit of a state, from the history."""
 
     entered: datetime
     exited: datetime | None = None
@@ -79,26 +80,26 @@ class _Trace:
     retries: int = 0
     error: str = ""
     cause: str = ""
-    failed_at: datetime | None = None  # when the last attempt failed, if none has begun since
-    retried: bool = False  # that failure is among `retries`
+    failed_at: datetime | None = None  # when the last attempt failed, if none has started since
+    retried: bool = False  # that failure is counted in `retries`
 
     def retries_in(self, status: str) -> int:
-        """The failure that ended the state is not a retry."""
+        """Return the number of retries. The failure that ended the state is not one."""
         return self.retries - (status == FAILED and self.retried and self.failed_at is not None)
 
 
 def read_execution(
     definition: Definition, events: Sequence[Event], description: Mapping[str, Any]
 ) -> Execution:
-    """The run and every step of it. `description` is DescribeExecution's answer."""
+    """Return an execution with all its steps. `description` is the response of DescribeExecution."""
     status = description["status"]
     stopped = description.get("stopDate")
     traces = _trace(definition, events)
     steps = tuple(
         _step(name, state, branch, traces.get(name), status, stopped)
-        for name, state, branch in walk(definition)
+        for name, state, branch in walk_states(definition)
     )
-    steps = _settle(steps, traces)
+    steps = _settle_inner_steps(steps, traces)
     if status == "RUNNING":
         steps = _skip_unreachable(definition, steps)
     return Execution(
@@ -108,31 +109,31 @@ def read_execution(
         started=description["startDate"],
         stopped=stopped,
         error=description.get("error", ""),
-        cause=words(description.get("cause", "")),
+        cause=readable_cause(description.get("cause", "")),
         input=description.get("input", ""),
         output=description.get("output", ""),
         steps=steps,
     )
 
 
-def walk(definition: Definition, branch: str = "") -> Iterator[tuple[str, Mapping[str, Any], str]]:
-    """(name, state, surrounding state) of every state: the way without errors first, then the catchers."""
+def walk_states(definition: Definition, branch: str = "") -> Iterator[tuple[str, Mapping[str, Any], str]]:
+    """Yield (name, state, surrounding state): first the path without errors, then the targets of catchers."""
     states = definition["States"]
     for name in _order(definition):
         state = states[name]
         yield name, state, branch
-        for inner in inside(state):
-            yield from walk(inner, name)
+        for inner in inner_machines(state):
+            yield from walk_states(inner, name)
 
 
-def inside(state: Mapping[str, Any]) -> list[Definition]:
-    """The machines inside a Parallel or a Map."""
+def inner_machines(state: Mapping[str, Any]) -> list[Definition]:
+    """Return the state machines inside a Parallel or Map state."""
     processor = state.get("ItemProcessor") or state.get("Iterator")
     return [*state.get("Branches", ()), *([processor] if processor else [])]
 
 
-def following(state: Mapping[str, Any], *, errors: bool) -> list[str]:
-    """The states that may come next; with `errors` those of its catchers as well."""
+def next_states(state: Mapping[str, Any], *, errors: bool) -> list[str]:
+    """Return the possible next states; with `errors`, including those of its catchers."""
     choices = [choice["Next"] for choice in state.get("Choices", ())]
     named = [*choices, *(state[key] for key in ("Next", "Default") if key in state)]
     catchers = [catcher["Next"] for catcher in state.get("Catch", ())] if errors else []
@@ -140,10 +141,10 @@ def following(state: Mapping[str, Any], *, errors: bool) -> list[str]:
 
 
 def _order(definition: Definition) -> list[str]:
-    """Each state after those that lead to it, as far as there are no circles; then what catchers lead to."""
+    """Return the states in topological order, as far as there are no cycles; targets of catchers last."""
     states = definition["States"]
     order = _chain(states, definition["StartAt"], set())
-    for name in order:  # grows meanwhile: a clean-up may have catchers of its own
+    for name in order:  # grows during iteration: a clean-up can have catchers too
         for catcher in states[name].get("Catch", ()):
             order += _chain(states, catcher["Next"], set(order))
     for name in states:
@@ -152,14 +153,14 @@ def _order(definition: Definition) -> list[str]:
 
 
 def _chain(states: Mapping[str, Any], start: str, known: set[str]) -> list[str]:
-    """What can be reached from `start` without errors and is not known yet, in topological order."""
+    """Return the unknown states reachable from `start` without errors, in topological order."""
     finished: list[str] = []
 
     def visit(name: str) -> None:
         if name in known:
             return
         known.add(name)
-        for successor in following(states[name], errors=False):
+        for successor in next_states(states[name], errors=False):
             visit(successor)
         finished.append(name)
 
@@ -168,11 +169,11 @@ def _chain(states: Mapping[str, Any], start: str, known: set[str]) -> list[str]:
 
 
 def _trace(definition: Definition, events: Sequence[Event]) -> dict[str, _Trace]:
-    """The last visit of every state that was entered."""
-    states = {name: state for name, state, _ in walk(definition)}
-    branches = {name: branch for name, _, branch in walk(definition)}
+    """Return the last visit of every state that was entered."""
+    states = {name: state for name, state, _ in walk_states(definition)}
+    branches = {name: branch for name, _, branch in walk_states(definition)}
     traces: dict[str, _Trace] = {}
-    owner: dict[int, str] = {}  # event → the state that it belongs to
+    owner: dict[int, str] = {}  # event ID → state
     last = ""
     for event in events:
         kind, at = event["type"], _moment(event["timestamp"])
@@ -194,7 +195,9 @@ def _trace(definition: Definition, events: Sequence[Event]) -> dict[str, _Trace]
 def _entered(state: Mapping[str, Any], at: datetime) -> _Trace:
     if state.get("Type") != "Fail":
         return _Trace(at)
-    return _Trace(at, error=state.get("Error", ""), cause=words(state.get("Cause", "")), failed_at=at)
+    return _Trace(
+        at, error=state.get("Error", ""), cause=readable_cause(state.get("Cause", "")), failed_at=at
+    )
 
 
 def _note(trace: _Trace, kind: str, at: datetime, details: Mapping[str, Any], retriers: Any) -> None:
@@ -203,11 +206,11 @@ def _note(trace: _Trace, kind: str, at: datetime, details: Mapping[str, Any], re
     elif not kind.startswith(_ATTEMPTS):
         return
     elif kind.endswith(_FAILURES):
-        trace.error, trace.cause = details.get("error", ""), words(details.get("cause", ""))
+        trace.error, trace.cause = details.get("error", ""), readable_cause(details.get("cause", ""))
         trace.failed_at = at
-        looked = trace.error == NOT_READY and _names(retriers, NOT_READY)
-        trace.retried = not looked and _names(retriers, trace.error, "States.ALL")
-        trace.polls += looked
+        polled = trace.error == NOT_READY and _names(retriers, NOT_READY)
+        trace.retried = not polled and _names(retriers, trace.error, "States.ALL")
+        trace.polls += polled
         trace.retries += trace.retried
     elif kind.endswith("Scheduled"):
         trace.failed_at = None
@@ -231,7 +234,7 @@ def _step(
     if trace is None:
         return StepState(name, kind, PENDING if run == "RUNNING" else SKIPPED, branch=branch)
     status = _status(state, trace, run)
-    over = status not in (RUNNING, WAITING)
+    finished = status not in (RUNNING, WAITING)
     shows_error = status in (FAILED, ABORTED) or (status == RUNNING and trace.failed_at)
     error, cause = (trace.error, trace.cause) if shows_error else ("", "")
     return StepState(
@@ -241,7 +244,7 @@ def _step(
         polls=trace.polls,
         retries=trace.retries_in(status),
         started=trace.entered,
-        ended=(trace.exited or stopped) if over else None,
+        ended=(trace.exited or stopped) if finished else None,
         error=error,
         cause=cause,
         branch=branch,
@@ -252,35 +255,35 @@ def _status(state: Mapping[str, Any], trace: _Trace, run: str) -> str:
     if state["Type"] == "Fail":
         return FAILED
     if trace.exited:
-        return FAILED if trace.failed_at else SUCCEEDED  # left by a catcher, or in the regular way
+        return FAILED if trace.failed_at else SUCCEEDED  # through a catcher, or regularly
     if run == "RUNNING":
-        looks = trace.polls and not (trace.failed_at and trace.error != NOT_READY)
-        return WAITING if state["Type"] == "Wait" or looks else RUNNING
+        is_polling = trace.polls and not (trace.failed_at and trace.error != NOT_READY)
+        return WAITING if state["Type"] == "Wait" or is_polling else RUNNING
     if run in ENDED_FROM_OUTSIDE:
         return ABORTED
     return SUCCEEDED if run == "SUCCEEDED" else FAILED
 
 
-def _settle(steps: tuple[StepState, ...], traces: Mapping[str, _Trace]) -> tuple[StepState, ...]:
-    """When a Parallel or Map state has ended, so have the states in it that were never left.
+def _settle_inner_steps(steps: tuple[StepState, ...], traces: Mapping[str, _Trace]) -> tuple[StepState, ...]:
+    """Close the states inside a finished Parallel or Map state that have no exit event.
 
-    The one that failed last has failed it; the others were aborted with it.
+    The one that failed last caused the failure; the others were aborted.
     """
-    found = {step.name: step for step in steps}
-    unleft = {name: trace for name, trace in traces.items() if not trace.exited}
-    for name in found:  # each after what is around it
-        parent = found[name]
-        children = [step for step in found.values() if step.branch == name and step.name in unleft]
+    by_name = {step.name: step for step in steps}
+    unexited = {name: trace for name, trace in traces.items() if not trace.exited}
+    for name in by_name:  # outer states come first
+        parent = by_name[name]
+        children = [step for step in by_name.values() if step.branch == name and step.name in unexited]
         if not children or parent.status in (RUNNING, WAITING):
             continue
-        guilty = None
+        cause = None
         if parent.status != ABORTED:
-            guilty = max(children, key=lambda child: _failure(_culprit(child.name, steps, unleft)))
-            source = _culprit(guilty.name, steps, unleft)
-            found[name] = replace(parent, status=FAILED, error=source.error, cause=source.cause)
+            cause = max(children, key=lambda child: _failure(_last_failure(child.name, steps, unexited)))
+            source = _last_failure(cause.name, steps, unexited)
+            by_name[name] = replace(parent, status=FAILED, error=source.error, cause=source.cause)
         for child in children:
-            trace, status = unleft[child.name], FAILED if child is guilty else ABORTED
-            found[child.name] = replace(
+            trace, status = unexited[child.name], FAILED if child is cause else ABORTED
+            by_name[child.name] = replace(
                 child,
                 status=status,
                 retries=trace.retries_in(status),
@@ -288,13 +291,13 @@ def _settle(steps: tuple[StepState, ...], traces: Mapping[str, _Trace]) -> tuple
                 error=trace.error,
                 cause=trace.cause,
             )
-    return tuple(found.values())
+    return tuple(by_name.values())
 
 
-def _culprit(name: str, steps: tuple[StepState, ...], unleft: Mapping[str, _Trace]) -> _Trace:
-    """What failed last of the state and all that is in it."""
-    inner = [step.name for step in steps if step.branch == name and step.name in unleft]
-    return max([unleft[name], *(_culprit(child, steps, unleft) for child in inner)], key=_failure)
+def _last_failure(name: str, steps: tuple[StepState, ...], unexited: Mapping[str, _Trace]) -> _Trace:
+    """Return the visit that failed last, of a state and all states inside it."""
+    inner = [step.name for step in steps if step.branch == name and step.name in unexited]
+    return max([unexited[name], *(_last_failure(child, steps, unexited) for child in inner)], key=_failure)
 
 
 def _failure(trace: _Trace) -> tuple[bool, datetime]:
@@ -302,16 +305,16 @@ def _failure(trace: _Trace) -> tuple[bool, datetime]:
 
 
 def _skip_unreachable(definition: Definition, steps: tuple[StepState, ...]) -> tuple[StepState, ...]:
-    """While the run goes on, what its current states can no longer lead to is skipped."""
+    """Mark pending states as skipped if the current states of a running execution cannot reach them."""
     current = {step.name for step in steps if step.status in (RUNNING, WAITING)}
     if not current:
         return steps
-    states = {name: state for name, state, _ in walk(definition)}
+    states = {name: state for name, state, _ in walk_states(definition)}
     reachable: set[str] = set()
     todo = list(current)
     while todo:
         state = states[todo.pop()]
-        nexts = [*following(state, errors=True), *(inner["StartAt"] for inner in inside(state))]
+        nexts = [*next_states(state, errors=True), *(inner["StartAt"] for inner in inner_machines(state))]
         todo += [name for name in nexts if name not in reachable]
         reachable.update(nexts)
     return tuple(
@@ -320,24 +323,24 @@ def _skip_unreachable(definition: Definition, steps: tuple[StepState, ...]) -> t
     )
 
 
-def words(cause: str) -> str:
-    """A cause in words: of a Lambda function its message, of an ECS task the reasons and exit codes."""
+def readable_cause(cause: str) -> str:
+    """Return the message in a cause: the error of a Lambda function, or the exit codes of an ECS task."""
     try:
-        found = json.loads(cause)
+        document = json.loads(cause)
     except ValueError:
         return cause
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         return cause
-    if "errorMessage" in found:
-        return str(found["errorMessage"])
-    if "Containers" in found:
-        return _task_words(found)
+    if "errorMessage" in document:
+        return str(document["errorMessage"])
+    if "Containers" in document:
+        return _task_cause(document)
     return cause
 
 
-def _task_words(task: Mapping[str, Any]) -> str:
+def _task_cause(task: Mapping[str, Any]) -> str:
     exits = [
-        f"container {container.get('Name')} ended with exit code {container['ExitCode']}"
+        f"container {container.get('Name')} exited with exit code {container['ExitCode']}"
         for container in task["Containers"]
         if container.get("ExitCode")
     ]
@@ -346,7 +349,7 @@ def _task_words(task: Mapping[str, Any]) -> str:
 
 
 def _details(event: Event) -> Mapping[str, Any]:
-    """The part of the event that depends on its type."""
+    """Return the details of an event, whose key depends on its type."""
     return next((value for key, value in event.items() if key.endswith("EventDetails")), {})
 
 

@@ -11,8 +11,8 @@ from ops.cli.snapshots import default_subnets, read_policy
 from ops.errors import InputError
 from ops.operations import Operation
 from ops.plan import Plan, Step
-from ops.snapshots.pipeline.model import Pipeline
-from ops.snapshots.pipeline.setup import Prepared, prepare
+from ops.snapshots.pipeline.model import PipelineSettings
+from ops.snapshots.pipeline.setup import PreparedPipeline, prepare_pipeline
 
 STAGING_STEPS = ("bucket", "upload")  # the steps of a preparation that change no stack
 
@@ -36,21 +36,21 @@ def parameters_by_place(
     return {place: {**pipeline.spec.parameters, **given} for place, pipeline in prepared.items()}
 
 
-def _prepare(context: Context, place: Place, policy: str, database: str) -> Prepared:
+def _prepare(context: Context, place: Place, policy: str, database: str) -> PreparedPipeline:
     where = f"{place.account.name}, {place.region}"
     try:
         first, second = default_subnets(context.cloud, place)
     except InputError as error:
         hint = "Draft without --policy, and set VpcId, SubnetA, and SubnetB in an [[override]]."
         raise InputError(f"{where}: {error}", field=error.field, hint=hint) from error
-    pipeline = Pipeline(database, policy, first.vpc, (first.id, second.id))
+    pipeline = PipelineSettings(database, policy, first.vpc, (first.id, second.id))
     try:
-        return prepare(context.cloud, place, pipeline, datetime.now(UTC))
+        return prepare_pipeline(context.cloud, place, pipeline, datetime.now(UTC))
     except InputError as error:
         raise InputError(f"{where}: {error}", field=error.field, hint=error.hint) from error
 
 
-def _staging(prepared: Mapping[Place, Prepared]) -> Plan:
+def _staging(prepared: Mapping[Place, PreparedPipeline]) -> Plan:
     steps = [
         _for_place(step, place)
         for place, pipeline in prepared.items()

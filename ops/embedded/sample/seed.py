@@ -47,8 +47,8 @@ from ops.logs.export.deployment.deployed import read_deployments
 from ops.logs.export.deployment.plan import DeploymentRequest
 from ops.plan import Outcome, Plan, execute
 from ops.settings import Account, Settings
-from ops.snapshots.pipeline.model import Pipeline
-from ops.snapshots.pipeline.setup import prepare
+from ops.snapshots.pipeline.model import PipelineSettings
+from ops.snapshots.pipeline.setup import prepare_pipeline
 
 SEED = Actor("embedded cloud", "start")
 PATIENCE_S = 60.0
@@ -167,7 +167,7 @@ def _deploy_pipeline(context: OverlayContext, database: SampleDatabase) -> None:
     workbench = cloud(Settings(data=context.data.parent), context.endpoint)
     place = Place(PRODUCTION, HOME)
     first, second = list_subnets(workbench, place)[:2]
-    pipeline = Pipeline(
+    pipeline = PipelineSettings(
         database=database.identifier,
         policy=database.policy,
         vpc=first.vpc,
@@ -176,7 +176,7 @@ def _deploy_pipeline(context: OverlayContext, database: SampleDatabase) -> None:
         assign_public_ip=True,
         poll_seconds=workbench.settings.poll_seconds,
     )
-    prepared = prepare(workbench, place, pipeline, datetime.now(UTC))
+    prepared = prepare_pipeline(workbench, place, pipeline, datetime.now(UTC))
     run = partial(execute, actor=SEED, audit=open_audit(workbench))
     _checked(run(prepared.plan))
     _checked(run(plan_deploy(workbench, read_preview(workbench, prepared.spec))))

@@ -1,7 +1,7 @@
-"""The Lambda function of a snapshot pipeline's state machine; deployed as one source file.
+"""The Lambda function behind the state machine of a snapshot pipeline, deployed as one source file.
 
-handler    one action a state
-ground     environment, clients, errors and tags
-kinds      instances and clusters behind one interface
+handler    one action per state
+common     environment, clients, errors, and tags
+kinds      DB instances and clusters behind one interface
 preflight  the checks at the start of a run
 """

@@ -1,8 +1,8 @@
-"""The work of the snapshot pipeline's state machine: one action a state, each safe to run twice.
+"""The actions of the snapshot pipeline's state machine: one per state, each idempotent.
 
-A state's input is the run, a flat dict that Preflight makes; its output is the run with what it learned.
-Temporary resources have names derived from the run's and carry its tags; nothing else is ever deleted.
-Lambda takes one file: `ops.templates.functions` puts the parts that are imported here into it.
+The input of a state is the run, a flat dict that Preflight creates; its output is the run with new entries.
+Temporary resources have names derived from the name of the run, and its tags; nothing else is ever deleted.
+An inline Lambda function is one file: `ops.templates.functions` merges the imported modules into it.
 """
 
 import json
@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import ClientError
 
-from ops.functions.snapshots.ground import (
+from ops.functions.snapshots.common import (
     PREFIX,
     SHARE_WITH,
     SOURCE,
@@ -22,28 +22,35 @@ from ops.functions.snapshots.ground import (
     Record,
     ResourceFailed,
     Throttled,
-    code_of,
+    error_code,
     is_ours,
     logs,
     rds,
+    recent_events,
     s3,
     secrets,
     sns,
     states,
     temporary_tags,
-    told_of,
 )
-from ops.functions.snapshots.kinds import CLUSTERS, KINDS, Database, Kind, Snapshot, own_snapshots
+from ops.functions.snapshots.kinds import (
+    CLUSTERS,
+    KINDS,
+    DatabaseDescription,
+    DatabaseKind,
+    SnapshotDescription,
+    own_snapshots,
+)
 from ops.functions.snapshots.preflight import find_source, preflight
 
-BROKEN = ("failed", "incompatible-", "storage-full", "inaccessible-encryption", "restore-error")
+FAILED_STATUSES = ("failed", "incompatible-", "storage-full", "inaccessible-encryption", "restore-error")
 
 
 def handler(event: Record, context: object) -> Record | None:
     try:
         return ACTIONS[event["action"]](event["run"])
     except ClientError as error:
-        if code_of(error) in THROTTLED:
+        if error_code(error) in THROTTLED:
             raise Throttled(str(error)) from error
         raise
 
@@ -59,18 +66,18 @@ def take_snapshot(run: Record) -> Record:
 
 
 def find_snapshot(run: Record) -> Record:
-    """The newest finished snapshot of the source that holds production's data: automated or by hand."""
+    """Find the newest available snapshot with production data, automated or manual."""
     kind = KINDS[run["kind"]]
-    found = [
+    snapshots = [
         item
         for item in kind.snapshots(of=SOURCE)
         if item.status == "available" and "slipway:pipeline" not in item.tags
     ]
-    if not found:
+    if not snapshots:
         raise ResourceFailed(
-            f"{SOURCE} has no finished snapshot. Let the pipeline take one, or turn backups on."
+            f"{SOURCE} has no available snapshot. Let the pipeline take one, or enable automated backups."
         )
-    newest = max(found, key=lambda item: item.created)
+    newest = max(snapshots, key=lambda item: item.created)
     return {**run, "source": newest.id, "reencrypt": kind.must_copy(newest)}
 
 
@@ -93,60 +100,60 @@ def restore_database(run: Record) -> Record:
 
 
 def wait_for_database(run: Record) -> Record:
-    return _with_address(run, _ready(KINDS[run["kind"]], run["temporary"]))
+    return _with_endpoint(run, _available(KINDS[run["kind"]], run["temporary"]))
 
 
 def add_instance(run: Record) -> Record:
-    """A restored cluster has none, and nothing answers without one."""
+    """Create an instance in a restored cluster, which has none and accepts no connections without one."""
     CLUSTERS.add_instance(run)
     return run
 
 
 def wait_for_instance(run: Record) -> Record:
-    return _with_address(run, _all_ready(run)[0])
+    return _with_endpoint(run, _all_available(run)[0])
 
 
 def set_password(run: Record) -> Record:
-    """The stack's own password replaces production's; it is read here and appears in no state.
+    """Replace the production password with that of the stack. It is read here and appears in no state.
 
-    Called again while the first call still takes effect, it waits and sets the same one once more.
+    Safe to repeat: while an earlier change is applied, it polls, and then sets the same password again.
     """
-    _all_ready(run)
+    _all_available(run)
     secret = secrets.get_secret_value(SecretId=os.environ["SECRET"])["SecretString"]
     try:
         KINDS[run["kind"]].set_password(run["temporary"], json.loads(secret)["password"])
     except ClientError as error:
-        if code_of(error) in ("InvalidDBInstanceState", "InvalidDBClusterStateFault"):
-            raise NotReady(f"{run['temporary']} is being changed") from error
+        if error_code(error) in ("InvalidDBInstanceState", "InvalidDBClusterStateFault"):
+            raise NotReady(f"{run['temporary']} is being modified") from error
         raise
     return run
 
 
 def wait_for_password(run: Record) -> Record:
-    """`available` alone does not tell: the status lags behind the change."""
-    for database in _all_ready(run):
+    """Wait until no change is pending. `available` is not enough: the status lags behind the change."""
+    for database in _all_available(run):
         if database.pending:
             raise NotReady(f"{database.id}: {', '.join(database.pending)} still pending")
     return run
 
 
-def _with_address(run: Record, database: Database) -> Record:
+def _with_endpoint(run: Record, database: DatabaseDescription) -> Record:
     if not database.host:
-        raise NotReady(f"{database.id} has no address yet")
+        raise NotReady(f"{database.id} has no endpoint yet")
     return {**run, "host": database.host, "port": database.port}
 
 
-def _all_ready(run: Record) -> list[Database]:
-    return [_ready(kind, name) for kind, name in KINDS[run["kind"]].parts(run["temporary"])]
+def _all_available(run: Record) -> list[DatabaseDescription]:
+    return [_available(kind, name) for kind, name in KINDS[run["kind"]].parts(run["temporary"])]
 
 
-def _ready(kind: Kind, name: str) -> Database:
+def _available(kind: DatabaseKind, name: str) -> DatabaseDescription:
     database = kind.database(name)
     if not database:
-        raise ResourceFailed(f"The temporary database {name} is gone.")
-    if database.status.startswith(BROKEN):
+        raise ResourceFailed(f"The temporary database {name} no longer exists.")
+    if database.status.startswith(FAILED_STATUSES):
         raise ResourceFailed(
-            f"The temporary database {name} is {database.status}.{told_of(kind.db_event, name)}"
+            f"The temporary database {name} is {database.status}.{recent_events(kind.db_event, name)}"
         )
     if database.status != "available":
         raise NotReady(f"{name} is {database.status}")
@@ -157,15 +164,15 @@ def _ready(kind: Kind, name: str) -> Database:
 
 
 def read_proof(run: Record) -> Record:
-    """The checks that the task has printed: whole, each passed, and kept before anything is snapshotted."""
-    told = _task_log(run["task"]["arn"].rsplit("/", 1)[-1])
-    lines = [message for _, message in told]
+    """Read the checks from the task log and store the report. Raises ProofFailed unless all checks passed."""
+    log = _task_log(run["task"]["arn"].rsplit("/", 1)[-1])
+    lines = [message for _, message in log]
     ends = [line for line in lines if line.startswith("REPORT-END ")]
     checks = [json.loads(line[7:]) for line in lines if line.startswith("REPORT {")]
     if not ends or len(checks) != int(ends[-1].split()[1]):
-        raise NotReady("The task's report is not whole in its log yet")
+        raise NotReady("The task log does not contain the complete report yet")
     if not any(check["check"] == "drift" for check in checks):
-        raise ProofFailed("The task has not compared the policy with the database.")
+        raise ProofFailed("The task did not compare the policy with the database.")
     if failed := [check for check in checks if not check["ok"]]:
         raise ProofFailed(f"{len(failed)} of {len(checks)} checks failed.")
     policy = next(check["policy"] for check in checks if check["check"] == "drift")
@@ -174,7 +181,7 @@ def read_proof(run: Record) -> Record:
         "run": run["name"],
         "database": SOURCE,
         "policy": policy,
-        "seconds": _durations(told),
+        "seconds": _script_seconds(log),
         "checks": checks,
     }
     s3.put_object(Bucket=os.environ["SCRIPT_BUCKET"], Key=key, Body=json.dumps(report).encode())
@@ -182,33 +189,34 @@ def read_proof(run: Record) -> Record:
     return {**run, "proof": proof}
 
 
-def _durations(told: list[tuple[int, str]]) -> dict[str, float]:
-    """How long each script ran: its name stands in the log before what it says."""
-    begun = [(at, message[8:].strip()) for at, message in told if message.startswith("Running ")]
-    ended = next(at for at, message in told if message.startswith("REPORT"))
-    following = [*(at for at, _ in begun[1:]), ended]
-    return {name: round((end - at) / 1000, 1) for (at, name), end in zip(begun, following, strict=False)}
+def _script_seconds(log: list[tuple[int, str]]) -> dict[str, float]:
+    """Return the duration of each script: the log has its name before its output."""
+    started = [(at, message[8:].strip()) for at, message in log if message.startswith("Running ")]
+    ended = next(at for at, message in log if message.startswith("REPORT"))
+    next_starts = [*(at for at, _ in started[1:]), ended]
+    return {name: round((end - at) / 1000, 1) for (at, name), end in zip(started, next_starts, strict=False)}
 
 
 def _task_log(task: str) -> list[tuple[int, str]]:
-    """Each line's time in milliseconds, and the line."""
+    """Return the time in milliseconds and the message of each log line."""
     request: Record = {"logGroupName": os.environ["LOG_GROUP"], "logStreamName": f"run/sanitize/{task}"}
     lines: list[tuple[int, str]] = []
     token = None
     while True:
         more: Record = {"nextToken": token} if token else {}
         try:
-            answer = logs.get_log_events(**request, startFromHead=True, **more)
+            response = logs.get_log_events(**request, startFromHead=True, **more)
         except logs.exceptions.ResourceNotFoundException as error:
-            raise NotReady("The task's log is not there yet") from error
-        lines += [(event["timestamp"], event["message"]) for event in answer["events"]]
-        if answer["nextForwardToken"] == token:  # the same token again: the end, says the API
+            raise NotReady("The task log does not exist yet") from error
+        lines += [(event["timestamp"], event["message"]) for event in response["events"]]
+        # API Reference, GetLogEvents: the same token again means the end of the stream.
+        if response["nextForwardToken"] == token:
             return lines
-        token = answer["nextForwardToken"]
+        token = response["nextForwardToken"]
 
 
 def create_final(run: Record) -> Record:
-    """Stays tagged as temporary until it is shared: a failure before that deletes it."""
+    """Take the final snapshot, tagged as temporary until it is shared: a failure before that deletes it."""
     tags = [
         *temporary_tags(run),
         {"Key": "slipway:source", "Value": SOURCE},
@@ -225,10 +233,10 @@ def wait_for_final(run: Record) -> Record:
 
 
 def share(run: Record) -> Record:
-    """Shares with exactly the accounts asked for; only then is the snapshot no longer temporary."""
+    """Share the snapshot with the configured accounts only, then remove its temporary tags."""
     snapshot = _snapshot(run, run["final"])
     if not is_ours(snapshot.tags, run["name"]):
-        raise ResourceFailed(f"The snapshot {run['final']} is not this run's.")
+        raise ResourceFailed(f"The snapshot {run['final']} does not belong to this run.")
     if SHARE_WITH:
         KINDS[run["kind"]].share(run["final"], SHARE_WITH)
     rds.add_tags_to_resource(ResourceName=snapshot.arn, Tags=[{"Key": "slipway:sanitized", "Value": "true"}])
@@ -237,25 +245,26 @@ def share(run: Record) -> Record:
 
 
 def delete_old(run: Record) -> Record:
-    """Keeps the newest KEEP finished snapshots of this pipeline, this run's among them."""
+    """Delete sanitized snapshots of this pipeline except the newest KEEP, including that of this run."""
     kind = KINDS[run["kind"]]
-    finished = [item for item in own_snapshots(kind) if "slipway:sanitized" in item.tags]
-    finished.sort(key=lambda item: item.created, reverse=True)
-    for item in finished[int(os.environ["KEEP"]) :]:
+    sanitized = [item for item in own_snapshots(kind) if "slipway:sanitized" in item.tags]
+    sanitized.sort(key=lambda item: item.created, reverse=True)
+    for item in sanitized[int(os.environ["KEEP"]) :]:
         if item.id != run["final"]:
             kind.delete_snapshot(item.id)
     return run
 
 
-def tell(run: Record) -> Record:
-    """The notice of success, with the proof's summary. Told twice is no harm."""
+def notify(run: Record) -> Record:
+    """Send the notification of success, with the summary of the report."""
     proof = run["proof"]
     sns.publish(
         TopicArn=os.environ["TOPIC"],
         Subject=f"Sanitized snapshot of {SOURCE}"[:100],
-        Message=f"{run['final']} was made and shared with {', '.join(SHARE_WITH) or 'nobody'}.\n"
-        f"{proof['checks']} checks passed under policy version {proof['policy']}.\n"
-        f"Proof: s3://{os.environ['SCRIPT_BUCKET']}/{proof['report']}",
+        Message=f"The snapshot {run['final']} was created and "
+        f"{'shared with ' + ', '.join(SHARE_WITH) if SHARE_WITH else 'not shared'}.\n"
+        f"Policy version {proof['policy']}: {proof['checks']} checks passed.\n"
+        f"Report: s3://{os.environ['SCRIPT_BUCKET']}/{proof['report']}",
     )
     return run
 
@@ -264,30 +273,30 @@ def tell(run: Record) -> Record:
 
 
 def clean_up(run: Record) -> Record:
-    """Deletes what is left of the run, however it ended; NotReady until nothing is."""
-    left = []
+    """Delete all temporary resources of a run. Raises NotReady until none exists."""
+    remaining = []
     for kind, database in _temporary_databases(run["name"]):
-        left.append(f"database {database.id} ({database.status})")
+        remaining.append(f"database {database.id} ({database.status})")
         if database.status != "deleting":
             kind.delete_database(database)
     for kind, item in _temporary_snapshots(run["name"]):
-        left.append(f"snapshot {item.id} ({item.status})")
+        remaining.append(f"snapshot {item.id} ({item.status})")
         kind.delete_snapshot(item.id)
-    if left:
-        raise NotReady("Still there: " + "; ".join(left))
+    if remaining:
+        raise NotReady("Not deleted yet: " + "; ".join(remaining))
     return run
 
 
-def _temporary_databases(name: str = "") -> Iterator[tuple[Kind, Database]]:
-    """Of a run, or of all of them: instances before the clusters that hold them."""
+def _temporary_databases(name: str = "") -> Iterator[tuple[DatabaseKind, DatabaseDescription]]:
+    """Yield the temporary databases of a run, or of all runs: instances before their clusters."""
     for kind in KINDS.values():
         for database in kind.databases():
-            ours = database.id.startswith(PREFIX)
-            if ours and is_ours(database.tags, name or database.tags.get("slipway:run", "")):
+            has_prefix = database.id.startswith(PREFIX)
+            if has_prefix and is_ours(database.tags, name or database.tags.get("slipway:run", "")):
                 yield kind, database
 
 
-def _temporary_snapshots(name: str = "") -> Iterator[tuple[Kind, Snapshot]]:
+def _temporary_snapshots(name: str = "") -> Iterator[tuple[DatabaseKind, SnapshotDescription]]:
     for kind in KINDS.values():
         for item in own_snapshots(kind, run=name):
             if "slipway:temporary" in item.tags:
@@ -295,7 +304,7 @@ def _temporary_snapshots(name: str = "") -> Iterator[tuple[Kind, Snapshot]]:
 
 
 def abandoned(event: Record) -> None:
-    """Called for a run that ended outside its own clean-up: starts one that cleans up after it."""
+    """Start a clean-up run for a run that ended without its own clean-up. Called by EventBridge."""
     name = event["name"]
     if name.startswith("clean-up-") or not _leftovers(name):
         return
@@ -306,11 +315,11 @@ def abandoned(event: Record) -> None:
             input=json.dumps({"clean_up": name}),
         )
     except states.exceptions.ExecutionAlreadyExists:
-        return  # the event was delivered twice
+        return  # EventBridge delivers events at least once
 
 
 def sweep(event: Record) -> None:
-    """Called every hour: starts a clean-up for each run that has ended and has left something behind."""
+    """Start a clean-up run for each finished run that has leftovers. Called every hour."""
     machine = event["stateMachineArn"]
     for name in sorted(_leftovers()):
         if not _is_running(machine.replace(":stateMachine:", ":execution:") + f":{name}"):
@@ -326,32 +335,34 @@ def _is_running(execution: str) -> bool:
     try:
         return bool(states.describe_execution(executionArn=execution)["status"] == "RUNNING")
     except states.exceptions.ExecutionDoesNotExist:
-        return False  # forgotten after 90 days
+        return False  # Step Functions deletes executions after 90 days
 
 
 def _leftovers(name: str = "") -> set[str]:
-    """The runs that have something temporary, or the named one if it has."""
-    found = [database.tags for _, database in _temporary_databases(name)]
-    return {tags["slipway:run"] for tags in [*found, *(item.tags for _, item in _temporary_snapshots(name))]}
+    """Return the names of the runs that have temporary resources; with `name`, only that run."""
+    databases = [database.tags for _, database in _temporary_databases(name)]
+    return {
+        tags["slipway:run"] for tags in [*databases, *(item.tags for _, item in _temporary_snapshots(name))]
+    }
 
 
 # Shared by the above
 
 
-def _snapshot(run: Record, name: str) -> Snapshot:
-    found = KINDS[run["kind"]].snapshot(name)
-    if not found:
-        raise ResourceFailed(f"The snapshot {name} is gone.")
-    return found
+def _snapshot(run: Record, name: str) -> SnapshotDescription:
+    snapshot = KINDS[run["kind"]].snapshot(name)
+    if not snapshot:
+        raise ResourceFailed(f"The snapshot {name} no longer exists.")
+    return snapshot
 
 
 def _snapshot_ready(run: Record, name: str) -> Record:
     item = _snapshot(run, name)
-    if item.status.startswith(BROKEN):
-        told = told_of(KINDS[run["kind"]].snap_event, name)
-        raise ResourceFailed(f"The snapshot {name} is {item.status}.{told}")
+    if item.status.startswith(FAILED_STATUSES):
+        events = recent_events(KINDS[run["kind"]].snap_event, name)
+        raise ResourceFailed(f"The snapshot {name} is {item.status}.{events}")
     if item.status != "available":
-        raise NotReady(f"{name} is {item.status}, {item.progress} %")
+        raise NotReady(f"{name} is {item.status}, {item.progress}%")
     return run
 
 
@@ -374,7 +385,7 @@ ACTIONS: dict[str, Callable[[Record], Record | None]] = {
         wait_for_final,
         share,
         delete_old,
-        tell,
+        notify,
         clean_up,
         abandoned,
         sweep,

@@ -1,6 +1,6 @@
-"""The two kinds of database that RDS copies, instances and clusters, as the states see both: alike.
+"""DB instances and DB clusters behind one interface.
 
-Their calls differ in names (CreateDBSnapshot, CreateDBClusterSnapshot) and in a few rules, which stand here.
+Their API calls differ in names (CreateDBSnapshot, CreateDBClusterSnapshot) and in a few rules.
 """
 
 import os
@@ -12,15 +12,15 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from ops.functions.snapshots.ground import (
+from ops.functions.snapshots.common import (
     KMS_KEY,
     SOURCE,
     Record,
     ResourceFailed,
     Tags,
-    code_of,
+    create_once,
+    error_code,
     is_ours,
-    once,
     rds,
     tags_of,
     temporary_tags,
@@ -28,8 +28,8 @@ from ops.functions.snapshots.ground import (
 
 
 @dataclass(frozen=True)
-class Database:
-    """An instance or a cluster. `key` is empty when it is not encrypted; `raw` is what RDS says."""
+class DatabaseDescription:
+    """A DB instance or cluster. `key` is empty if it is not encrypted; `raw` is the API response."""
 
     id: str
     engine: str
@@ -43,7 +43,9 @@ class Database:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class SnapshotDescription:
+    """A snapshot of a DB instance or cluster."""
+
     id: str
     arn: str
     status: str
@@ -53,9 +55,11 @@ class Snapshot:
     tags: dict[str, str]
 
 
-class Kind:
-    """`db` and `snap` as RDS names them in operations and parameters, and in events; `longest` name of a
-    snapshot.
+class DatabaseKind:
+    """The interface of instances and clusters.
+
+    `db` and `snap` are their names in RDS operations and parameters, `db_event` and `snap_event` in events;
+    `longest` is the maximum length of a snapshot identifier.
     """
 
     db: str
@@ -64,29 +68,29 @@ class Kind:
     snap_event: str
     longest: int
 
-    def database(self, name: str) -> Database | None:
-        found = _found(f"Describe{self.db}s", **{f"{self.db}Identifier": name})
-        return self.read(found[f"{self.db}s"][0]) if found else None
+    def database(self, name: str) -> DatabaseDescription | None:
+        response = _describe(f"Describe{self.db}s", **{f"{self.db}Identifier": name})
+        return self.read(response[f"{self.db}s"][0]) if response else None
 
-    def databases(self) -> Iterator[Database]:
+    def databases(self) -> Iterator[DatabaseDescription]:
         for page in rds.get_paginator(xform_name(f"Describe{self.db}s")).paginate():
             yield from map(self.read, page[f"{self.db}s"])
 
-    def read(self, raw: Record) -> Database:
+    def read(self, raw: Record) -> DatabaseDescription:
         raise NotImplementedError
 
-    def snapshot(self, name: str) -> Snapshot | None:
-        found = _found(f"Describe{self.snap}s", **{f"{self.snap}Identifier": name})
-        return self._read_snapshot(found[f"{self.snap}s"][0]) if found else None
+    def snapshot(self, name: str) -> SnapshotDescription | None:
+        response = _describe(f"Describe{self.snap}s", **{f"{self.snap}Identifier": name})
+        return self._read_snapshot(response[f"{self.snap}s"][0]) if response else None
 
-    def snapshots(self, **criteria: str) -> Iterator[Snapshot]:
-        """Those of a database (`of`), automated ones among them; else every manual one."""
-        wanted = {f"{self.db}Identifier": criteria["of"]} if criteria else {"SnapshotType": "manual"}
-        for page in rds.get_paginator(xform_name(f"Describe{self.snap}s")).paginate(**wanted):
+    def snapshots(self, **criteria: str) -> Iterator[SnapshotDescription]:
+        """Yield the snapshots `of` a database, including automated ones; otherwise all manual ones."""
+        filters = {f"{self.db}Identifier": criteria["of"]} if criteria else {"SnapshotType": "manual"}
+        for page in rds.get_paginator(xform_name(f"Describe{self.snap}s")).paginate(**filters):
             yield from map(self._read_snapshot, page[f"{self.snap}s"])
 
-    def _read_snapshot(self, raw: Record) -> Snapshot:
-        return Snapshot(
+    def _read_snapshot(self, raw: Record) -> SnapshotDescription:
+        return SnapshotDescription(
             id=raw[f"{self.snap}Identifier"],
             arn=raw[f"{self.snap}Arn"],
             status=raw["Status"],
@@ -98,52 +102,52 @@ class Kind:
 
     def create_snapshot(self, run: Record, name: str, database: str, tags: Tags) -> None:
         names = {f"{self.snap}Identifier": name, f"{self.db}Identifier": database}
-        self._once(run, name, lambda: call(f"Create{self.snap}", **names, Tags=tags))
+        self._once(run, name, lambda: call_rds(f"Create{self.snap}", **names, Tags=tags))
 
-    def copy_snapshot(self, run: Record, source: Snapshot, name: str) -> None:
+    def copy_snapshot(self, run: Record, source: SnapshotDescription, name: str) -> None:
         request = {f"Source{self.snap}Identifier": source.arn, f"Target{self.snap}Identifier": name}
         more = {"KmsKeyId": KMS_KEY, "Tags": temporary_tags(run)}
-        self._once(run, name, lambda: call(f"Copy{self.snap}", **request, **more))
+        self._once(run, name, lambda: call_rds(f"Copy{self.snap}", **request, **more))
 
     def _once(self, run: Record, name: str, create: Callable[[], object]) -> None:
         def find() -> dict[str, str] | None:
-            found = self.snapshot(name)
-            return found.tags if found else None
+            snapshot = self.snapshot(name)
+            return snapshot.tags if snapshot else None
 
-        once(create, find, run)
+        create_once(create, find, run)
 
-    def must_copy(self, thing: Database | Snapshot) -> bool:
-        """Whether a copy under the pipeline's key is needed before the restore."""
+    def must_copy(self, resource: DatabaseDescription | SnapshotDescription) -> bool:
+        """Return whether the snapshot must be copied with the pipeline's key before the restore."""
         raise NotImplementedError
 
     def share(self, name: str, accounts: tuple[str, ...]) -> None:
         request = {f"{self.snap}Identifier": name, "AttributeName": "restore", "ValuesToAdd": [*accounts]}
-        call(f"Modify{self.snap}Attribute", **request)
+        call_rds(f"Modify{self.snap}Attribute", **request)
 
     def delete_snapshot(self, name: str) -> None:
-        _gone(lambda: call(f"Delete{self.snap}", **{f"{self.snap}Identifier": name}))
+        _delete_if_present(lambda: call_rds(f"Delete{self.snap}", **{f"{self.snap}Identifier": name}))
 
-    def restore(self, run: Record, snapshot: Snapshot) -> None:
+    def restore(self, run: Record, snapshot: SnapshotDescription) -> None:
         raise NotImplementedError
 
-    def parts(self, name: str) -> tuple[tuple["Kind", str], ...]:
-        """What a temporary database is made of: all of it must be available."""
+    def parts(self, name: str) -> tuple[tuple["DatabaseKind", str], ...]:
+        """Return the parts of a temporary database. All must be available."""
         raise NotImplementedError
 
     def set_password(self, name: str, password: str) -> None:
         raise NotImplementedError
 
-    def delete_database(self, database: Database) -> None:
+    def delete_database(self, database: DatabaseDescription) -> None:
         raise NotImplementedError
 
 
-class Instances(Kind):
+class InstanceKind(DatabaseKind):
     db, snap, longest = "DBInstance", "DBSnapshot", 255
     db_event, snap_event = "db-instance", "db-snapshot"
 
-    def read(self, raw: Record) -> Database:
+    def read(self, raw: Record) -> DatabaseDescription:
         endpoint = raw.get("Endpoint", {})
-        return Database(
+        return DatabaseDescription(
             id=raw["DBInstanceIdentifier"],
             engine=raw["Engine"],
             status=raw["DBInstanceStatus"],
@@ -155,10 +159,10 @@ class Instances(Kind):
             raw=raw,
         )
 
-    def must_copy(self, thing: Database | Snapshot) -> bool:
-        return bool(KMS_KEY) and thing.key != KMS_KEY
+    def must_copy(self, resource: DatabaseDescription | SnapshotDescription) -> bool:
+        return bool(KMS_KEY) and resource.key != KMS_KEY
 
-    def restore(self, run: Record, snapshot: Snapshot) -> None:
+    def restore(self, run: Record, snapshot: SnapshotDescription) -> None:
         request = {
             "DBInstanceIdentifier": run["temporary"],
             "DBSnapshotIdentifier": snapshot.id,
@@ -173,11 +177,11 @@ class Instances(Kind):
         group = _parameter_group(source.raw) if source else {}
         create_instance("RestoreDBInstanceFromDBSnapshot", run, {**request, **group})
 
-    def parts(self, name: str) -> tuple[tuple[Kind, str], ...]:
+    def parts(self, name: str) -> tuple[tuple[DatabaseKind, str], ...]:
         return ((self, name),)
 
     def set_password(self, name: str, password: str) -> None:
-        call(
+        call_rds(
             "ModifyDBInstance",
             DBInstanceIdentifier=name,
             MasterUserPassword=password,
@@ -185,21 +189,21 @@ class Instances(Kind):
             ApplyImmediately=True,
         )
 
-    def delete_database(self, database: Database) -> None:
-        # A member's backups are its cluster's.
+    def delete_database(self, database: DatabaseDescription) -> None:
+        # The backups of an instance in a cluster belong to the cluster.
         backups = {} if database.raw.get("DBClusterIdentifier") else {"DeleteAutomatedBackups": True}
         request = {"DBInstanceIdentifier": database.id, "SkipFinalSnapshot": True, **backups}
-        _gone(lambda: call("DeleteDBInstance", **request))
+        _delete_if_present(lambda: call_rds("DeleteDBInstance", **request))
 
 
-class Clusters(Kind):
-    """Aurora: a cluster is storage; an instance in it computes, and is deleted before it."""
+class ClusterKind(DatabaseKind):
+    """Aurora clusters. An instance in the cluster accepts the connections, and is deleted before it."""
 
     db, snap, longest = "DBCluster", "DBClusterSnapshot", 63
     db_event, snap_event = "db-cluster", "db-cluster-snapshot"
 
-    def read(self, raw: Record) -> Database:
-        return Database(
+    def read(self, raw: Record) -> DatabaseDescription:
+        return DatabaseDescription(
             id=raw["DBClusterIdentifier"],
             engine=raw["Engine"],
             status=raw["Status"],
@@ -211,17 +215,17 @@ class Clusters(Kind):
             raw=raw,
         )
 
-    def must_copy(self, thing: Database | Snapshot) -> bool:
-        """An unencrypted cluster snapshot cannot be copied under a key: it is given at the restore.
+    def must_copy(self, resource: DatabaseDescription | SnapshotDescription) -> bool:
+        """An unencrypted cluster snapshot cannot be copied with a key: the restore sets the key.
 
         RDS API Reference, CopyDBClusterSnapshot, KmsKeyId.
         """
-        return bool(KMS_KEY) and bool(thing.key) and thing.key != KMS_KEY
+        return bool(KMS_KEY) and bool(resource.key) and resource.key != KMS_KEY
 
-    def restore(self, run: Record, snapshot: Snapshot) -> None:
+    def restore(self, run: Record, snapshot: SnapshotDescription) -> None:
         source = self.database(SOURCE)
         if not source:
-            raise ResourceFailed(f"The cluster {SOURCE} is gone.")
+            raise ResourceFailed(f"The cluster {SOURCE} no longer exists.")
         request: Record = {
             "DBClusterIdentifier": run["temporary"],
             "SnapshotIdentifier": snapshot.arn,
@@ -237,10 +241,10 @@ class Clusters(Kind):
             request["KmsKeyId"] = KMS_KEY
         if run["instance_class"] == "db.serverless":
             limits = source.raw.get("ServerlessV2ScalingConfiguration", {})
-            wanted = {key: limits[key] for key in ("MinCapacity", "MaxCapacity") if key in limits}
-            request["ServerlessV2ScalingConfiguration"] = wanted
-        once(
-            lambda: call("RestoreDBClusterFromSnapshot", **request),
+            capacity = {key: limits[key] for key in ("MinCapacity", "MaxCapacity") if key in limits}
+            request["ServerlessV2ScalingConfiguration"] = capacity
+        create_once(
+            lambda: call_rds("RestoreDBClusterFromSnapshot", **request),
             lambda: _tags(self.database(run["temporary"])),
             run,
         )
@@ -260,12 +264,12 @@ class Clusters(Kind):
     def instance_of(self, cluster: str) -> str:
         return f"{cluster}-1"
 
-    def parts(self, name: str) -> tuple[tuple[Kind, str], ...]:
+    def parts(self, name: str) -> tuple[tuple[DatabaseKind, str], ...]:
         return ((self, name), (INSTANCES, self.instance_of(name)))
 
     def set_password(self, name: str, password: str) -> None:
-        """A cluster keeps backups of a day at least: they are deleted with it."""
-        call(
+        """Set the password, and the minimum backup retention of a cluster: one day."""
+        call_rds(
             "ModifyDBCluster",
             DBClusterIdentifier=name,
             MasterUserPassword=password,
@@ -273,73 +277,73 @@ class Clusters(Kind):
             ApplyImmediately=True,
         )
 
-    def delete_database(self, database: Database) -> None:
+    def delete_database(self, database: DatabaseDescription) -> None:
         if not database.raw.get("DBClusterMembers"):
             request = {"DBClusterIdentifier": database.id, "SkipFinalSnapshot": True}
-            _gone(lambda: call("DeleteDBCluster", **request, DeleteAutomatedBackups=True))
+            _delete_if_present(lambda: call_rds("DeleteDBCluster", **request, DeleteAutomatedBackups=True))
 
 
-INSTANCES, CLUSTERS = Instances(), Clusters()
-KINDS: dict[str, Kind] = {"instance": INSTANCES, "cluster": CLUSTERS}
+INSTANCES, CLUSTERS = InstanceKind(), ClusterKind()
+KINDS: dict[str, DatabaseKind] = {"instance": INSTANCES, "cluster": CLUSTERS}
 
 
 def create_instance(operation: str, run: Record, request: Record) -> None:
-    """What every temporary instance has; `request` is what its kind adds."""
+    """Create a temporary instance. `request` has the parameters of its kind."""
     common = {
         "PubliclyAccessible": False,
         "AutoMinorVersionUpgrade": False,
         "Tags": temporary_tags(run),
     }
-    once(
-        lambda: call(operation, **common, **request),
+    create_once(
+        lambda: call_rds(operation, **common, **request),
         lambda: _tags(INSTANCES.database(request["DBInstanceIdentifier"])),
         run,
     )
 
 
-def writer_of(cluster: Record) -> Database | None:
-    """The instance of a cluster that takes writes, if it has one."""
+def writer_of(cluster: Record) -> DatabaseDescription | None:
+    """Return the writer instance of a cluster, or None."""
     for member in cluster.get("DBClusterMembers", []):
         if member["IsClusterWriter"]:
             return INSTANCES.database(member["DBInstanceIdentifier"])
     return None
 
 
-def own_snapshots(kind: Kind, *, run: str = "") -> Iterator[Snapshot]:
-    """Every manual snapshot that this pipeline, or a run of it, made."""
+def own_snapshots(kind: DatabaseKind, *, run: str = "") -> Iterator[SnapshotDescription]:
+    """Yield the manual snapshots of this pipeline; with `run`, only those of that run."""
     for item in kind.snapshots():
         if is_ours(item.tags, run or item.tags.get("slipway:run", "")):
             yield item
 
 
-def call(operation: str, **request: Any) -> Any:
-    """An operation of RDS by its own name."""
+def call_rds(operation: str, **request: Any) -> Any:
+    """Call an RDS operation by its API name."""
     return getattr(rds, xform_name(operation))(**request)
 
 
-def _found(operation: str, **request: Any) -> Any:
-    """The answer; None when there is no such thing."""
+def _describe(operation: str, **request: Any) -> Any:
+    """Call an RDS operation. Return None if the resource does not exist."""
     try:
-        return call(operation, **request)
+        return call_rds(operation, **request)
     except ClientError as error:
-        if "NotFound" in code_of(error):
+        if "NotFound" in error_code(error):
             return None
         raise
 
 
-def _gone(delete: Callable[[], object]) -> None:
-    """A thing that is gone, or busy for now, is no error: the next look tells."""
+def _delete_if_present(delete: Callable[[], object]) -> None:
+    """Delete a resource. One that is gone or busy is not an error: the next poll handles it."""
     try:
         delete()
     except ClientError as error:
         if not re.search(
-            r"NotFound|^InvalidDB(Instance|Cluster|ClusterSnapshot|Snapshot)State", code_of(error)
+            r"NotFound|^InvalidDB(Instance|Cluster|ClusterSnapshot|Snapshot)State", error_code(error)
         ):
             raise
 
 
-def _tags(found: Database | None) -> dict[str, str] | None:
-    return found.tags if found else None
+def _tags(database: DatabaseDescription | None) -> dict[str, str] | None:
+    return database.tags if database else None
 
 
 def _parameter_group(instance: Record) -> dict[str, str]:

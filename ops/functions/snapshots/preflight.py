@@ -1,11 +1,11 @@
-"""What a run needs, read and judged before anything is created."""
+"""The checks at the start of a run, before anything is created."""
 
 import hashlib
 import os
 import re
 from datetime import datetime, timedelta
 
-from ops.functions.snapshots.ground import (
+from ops.functions.snapshots.common import (
     KMS_KEY,
     PREFIX,
     SHARE_WITH,
@@ -17,128 +17,145 @@ from ops.functions.snapshots.ground import (
     rds,
     s3,
 )
-from ops.functions.snapshots.kinds import CLUSTERS, INSTANCES, KINDS, Database, Kind, writer_of
+from ops.functions.snapshots.kinds import (
+    CLUSTERS,
+    INSTANCES,
+    KINDS,
+    DatabaseDescription,
+    DatabaseKind,
+    writer_of,
+)
 
 SUPPORTED = {"instance": ("postgres", "mysql", "mariadb"), "cluster": ("aurora-postgresql", "aurora-mysql")}
-LONGEST_RUN = timedelta(days=3)  # what is older than that is nobody's any more: for a reader of tags
-MAXIMUM_SHARES = 20  # accounts a snapshot: Amazon RDS User Guide, "Sharing a DB snapshot"
+LONGEST_RUN = timedelta(days=3)  # for the tag slipway:expires: older temporary resources are leftovers
+MAXIMUM_SHARES = 20  # accounts per snapshot: Amazon RDS User Guide, "Sharing a DB snapshot"
 
 
 def preflight(run: Record) -> Record:
-    """Reads what the run needs and refuses what cannot work. `run`: name, started (ISO 8601)."""
-    word, database = find_source()
+    """Check everything that the run needs, and return the run. Input: name, started (ISO 8601)."""
+    kind, database = find_source()
     _check_shares(database)
     _check_options(database)
     _check_scripts()
-    final = _final_id(run["started"], KINDS[word])
-    if (taken := KINDS[word].snapshot(final)) and not is_ours(taken.tags, run["name"]):
-        raise PreflightFailed(f"A snapshot named {final} exists already. Choose another name format.")
+    final = _final_id(run["started"], KINDS[kind])
+    if (existing := KINDS[kind].snapshot(final)) and not is_ours(existing.tags, run["name"]):
+        raise PreflightFailed(f"A snapshot named {final} already exists. Choose another name format.")
     name = database.raw.get("DBName") or database.raw.get("DatabaseName")
     return {
         "name": run["name"],
-        "kind": word,
+        "kind": kind,
         "temporary": PREFIX + hashlib.sha256(run["name"].encode()).hexdigest()[:10],
         "final": final,
         "expires": f"{_moment(run['started']) + LONGEST_RUN:%Y-%m-%dT%H:%MZ}",
         "user": database.raw["MasterUsername"],
-        "database": os.environ["DATABASE"] or name or _own_database(database.engine),
+        "database": os.environ["DATABASE"] or name or _default_database(database.engine),
         "instance_class": os.environ["INSTANCE_CLASS"] or _class_of(database),
         "take_snapshot": os.environ["USE_LATEST_SNAPSHOT"] != "true",
     }
 
 
-def _own_database(engine: str) -> str:
-    """One that every server of the engine has."""
+def _default_database(engine: str) -> str:
+    """Return the name of a database that every server of the engine has."""
     return "postgres" if "postgres" in engine else "mysql"
 
 
-def find_source() -> tuple[str, Database]:
-    """The source and its kind. Refused by name: what cannot be copied, sanitized and shared."""
+def find_source() -> tuple[str, DatabaseDescription]:
+    """Return the source and its kind. Raises PreflightFailed if it is not supported."""
     instance, cluster = INSTANCES.database(SOURCE), CLUSTERS.database(SOURCE)
     if instance and cluster:
-        raise PreflightFailed(f"{SOURCE} is the name of an instance and of a cluster: rename one of them.")
+        raise PreflightFailed(
+            f"{SOURCE} is the name of both a DB instance and a cluster. Rename one of them."
+        )
     if instance and (parent := instance.raw.get("DBClusterIdentifier")):
-        raise PreflightFailed(f"{SOURCE} is a member of the cluster {parent}: make a pipeline for that.")
+        raise PreflightFailed(
+            f"{SOURCE} is an instance of the cluster {parent}. Set up a pipeline for the cluster."
+        )
     database = instance or cluster
     if not database:
-        raise PreflightFailed(f"There is no database {SOURCE} in this account and region.")
-    word = "cluster" if cluster else "instance"
-    if database.engine not in SUPPORTED[word]:
-        what = (
-            f"a Multi-AZ DB cluster of {database.engine}" if _is_multi_az(word, database) else database.engine
+        raise PreflightFailed(f"The database {SOURCE} does not exist in this account and region.")
+    kind = "cluster" if cluster else "instance"
+    if database.engine not in SUPPORTED[kind]:
+        engine = (
+            f"a Multi-AZ DB cluster of {database.engine}" if _is_multi_az(kind, database) else database.engine
         )
         raise PreflightFailed(
-            f"{SOURCE} runs {what}; a pipeline can sanitize "
-            f"{', '.join(engine for engines in SUPPORTED.values() for engine in engines)} only."
+            f"{SOURCE} runs {engine}, which is not supported. Supported engines: "
+            f"{', '.join(name for engines in SUPPORTED.values() for name in engines)}."
         )
     if database.raw.get("EngineMode") == "serverless":
-        raise PreflightFailed(f"{SOURCE} is Aurora Serverless v1, in which no instance can be made.")
-    return word, database
+        raise PreflightFailed(
+            f"{SOURCE} is an Aurora Serverless v1 cluster, in which no instance can be created."
+        )
+    return kind, database
 
 
-def _is_multi_az(word: str, database: Database) -> bool:
-    """Their snapshots cannot be shared: Amazon RDS User Guide, "Multi-AZ DB cluster limitations"."""
-    return word == "cluster" and database.engine in ("postgres", "mysql")
+def _is_multi_az(kind: str, database: DatabaseDescription) -> bool:
+    """Snapshots of Multi-AZ DB clusters cannot be shared: Amazon RDS User Guide, their limitations."""
+    return kind == "cluster" and database.engine in ("postgres", "mysql")
 
 
-def _class_of(database: Database) -> str:
-    if wanted := database.raw.get("DBInstanceClass"):
-        return str(wanted)
+def _class_of(database: DatabaseDescription) -> str:
+    if instance_class := database.raw.get("DBInstanceClass"):
+        return str(instance_class)
     if writer := writer_of(database.raw):
         return str(writer.raw["DBInstanceClass"])
-    raise PreflightFailed(f"{SOURCE} has no instance to take the class from: give the pipeline one.")
+    raise PreflightFailed(f"{SOURCE} has no writer instance. Specify an instance class in the pipeline.")
 
 
-def _check_shares(database: Database) -> None:
+def _check_shares(database: DatabaseDescription) -> None:
     if bad := [account for account in SHARE_WITH if not re.fullmatch(r"\d{12}", account)]:
-        raise PreflightFailed(f"{bad[0]!r} is not an account id: it has 12 digits.")
+        raise PreflightFailed(f"{bad[0]!r} is not an account ID. An account ID has 12 digits.")
     if len(SHARE_WITH) > MAXIMUM_SHARES:
         raise PreflightFailed(
-            f"A snapshot is shared with {MAXIMUM_SHARES} accounts at most, not {len(SHARE_WITH)}."
+            f"A snapshot can be shared with at most {MAXIMUM_SHARES} accounts, not {len(SHARE_WITH)}."
         )
     key = KMS_KEY or database.key
     if SHARE_WITH and key and kms.describe_key(KeyId=key)["KeyMetadata"]["KeyManager"] == "AWS":
         raise PreflightFailed(
-            f"{SOURCE} would be encrypted with the account's default key: its snapshots cannot be shared. "
-            "Give the pipeline a customer managed key, or share with none."
+            f"The snapshot of {SOURCE} would be encrypted with the account's default key, "
+            "so it cannot be shared. "
+            "Specify a customer managed key, or do not share the snapshot."
         )
 
 
-def _check_options(database: Database) -> None:
-    """Persistent and permanent options (TDE) can be neither shared nor taken off a copy."""
+def _check_options(database: DatabaseDescription) -> None:
+    """Persistent and permanent options (TDE) cannot be shared, and cannot be removed from a copy."""
     for membership in database.raw.get("OptionGroupMemberships", []):
         name = membership["OptionGroupName"]
         if name.startswith("default:"):
             continue
         (group,) = rds.describe_option_groups(OptionGroupName=name)["OptionGroupsList"]
-        if stay := [o["OptionName"] for o in group["Options"] if o.get("Persistent") or o.get("Permanent")]:
+        if lasting := [
+            o["OptionName"] for o in group["Options"] if o.get("Persistent") or o.get("Permanent")
+        ]:
             raise PreflightFailed(
-                f"{SOURCE} has the option {stay[0]} of the group {name}, which stays with every copy: "
+                f"{SOURCE} has the persistent or permanent option {lasting[0]} (option group {name}): "
                 "its snapshots cannot be shared."
             )
 
 
 def _check_scripts() -> None:
     bucket, prefix = os.environ["SCRIPT_BUCKET"], os.environ["SCRIPT_PREFIX"]
-    listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix.rstrip("/") + "/").get("Contents", [])
-    scripts = [item for item in listed if item["Key"].endswith(".sql")]
+    objects = s3.list_objects_v2(Bucket=bucket, Prefix=prefix.rstrip("/") + "/").get("Contents", [])
+    scripts = [item for item in objects if item["Key"].endswith(".sql")]
     if not scripts:
         raise PreflightFailed(
-            f"There is no .sql script under s3://{bucket}/{prefix}: nothing would be sanitized."
+            f"There are no .sql scripts in s3://{bucket}/{prefix}: nothing would be sanitized."
         )
     if empty := [item["Key"] for item in scripts if item["Size"] == 0]:
         raise PreflightFailed(f"The script s3://{bucket}/{empty[0]} is empty.")
 
 
-def _final_id(started: str, kind: Kind) -> str:
+def _final_id(started: str, kind: DatabaseKind) -> str:
     moment = _moment(started)
     fields = {"database": SOURCE, "date": f"{moment:%Y%m%d}", "time": f"{moment:%H%M%S}"}
     name = re.sub(r"\{(\w+)\}", lambda m: fields.get(m[1], m[0]), os.environ["NAME_FORMAT"]).lower()
     if len(name) > kind.longest or not re.fullmatch(r"[a-z](-?[a-z0-9])*", name):
         raise PreflightFailed(
-            f"The name format gives {name!r}, which is not a snapshot id: a letter first, then letters, "
-            f"digits and single hyphens, {kind.longest} at most. "
-            "It may hold {database}, {date} and {time}."
+            f"The name format produces {name!r}, which is not a valid snapshot identifier. "
+            "Start with a letter; use letters, digits, and single hyphens, "
+            f"at most {kind.longest} characters. "
+            "Available fields: {database}, {date}, {time}."
         )
     return name
 

@@ -1,10 +1,10 @@
-"""A policy as SQL for MySQL 8 and MariaDB. `ops.snapshots.postgres` has the same modules for PostgreSQL.
+"""SQL of a policy for MySQL 8 and MariaDB. `ops.snapshots.postgres` has the same modules for PostgreSQL.
 
-compiler  a policy as scripts for the MySQL client
+compiler  compiles a policy to scripts for the MySQL client
 treat     changes rows and columns, and restores triggers
-fakes     what each treatment turns a value into
+fakes     expressions for new values: digests, numbers, and fakes
 unique    keeps unique columns unique
-proof     checks that the treatments hold
-scan      scans text columns for what looks personal
-text      quoting, literals and the catalog queries
+proof     verifies the result of every treatment
+scan      scans text columns for personal data
+text      quoting, literals, and the catalog queries
 """

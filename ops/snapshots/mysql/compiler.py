@@ -1,35 +1,35 @@
-"""A policy as SQL for MySQL 8 and MariaDB 10.6 and later: plain statements that their client runs.
+"""Compiles a policy to SQL for MySQL 8 and MariaDB 10.6 and later, which their client runs.
 
-The scripts are named as `ops.snapshots.postgres.compiler` says. A statement is committed by itself: a copy in
-which one failed is thrown away. Nothing needs more than RDS's master user, and nothing made for it stays.
+For the names of the scripts see `ops.snapshots.postgres.compiler`. Every statement is committed separately: a
+copy in which one failed is deleted. The RDS master user can run all of it, and no helper object remains.
 """
 
 from ops.snapshots.mysql import proof, treat, unique
 from ops.snapshots.mysql.scan import scan
 from ops.snapshots.policy.model import Policy
-from ops.snapshots.policy.scripts import Script
+from ops.snapshots.policy.scripts import SqlScript
 
 
-def compile_policy(policy: Policy) -> tuple[Script, ...]:
-    """The scripts, in the order in which they run."""
-    emptied = any(table.rows != "keep" for table in policy.tables)
+def compile_policy(policy: Policy) -> tuple[SqlScript, ...]:
+    """Return the scripts, in the order in which they run."""
+    has_row_treatments = any(table.rows != "keep" for table in policy.tables)
     scripts = [
-        Script("drift.check", proof.drift(policy)),
-        Script("definers.check", proof.definers()),
-        *([Script("before", policy.before)] if policy.before.strip() else []),
-        Script("undo.save", treat.undo()),
-        Script("relax.gen", treat.relax()),
-        *([Script("rows.gen", treat.rows_of(policy))] if emptied else []),
-        Script("space.gen.check", unique.space(policy)),
-        Script("treat.gen.tell", treat.treat(policy)),
-        Script("undo.saved", "-- What undo.save has printed runs here.\n"),
-        *([Script("after", policy.after)] if policy.after.strip() else []),
-        Script("rebuild.gen", treat.rebuild()),
-        Script("statistics.gen", treat.statistics()),
-        Script("logs.gen", treat.logs()),
-        Script("statistics.gen.check", proof.statistics()),
-        Script("assert.gen.check", proof.assertions(policy)),
-        Script("keys.gen.check", proof.foreign_keys()),
-        Script("scan.gen.check", scan(policy)),
+        SqlScript("drift.check", proof.drift(policy)),
+        SqlScript("definers.check", proof.definers()),
+        *([SqlScript("before", policy.before)] if policy.before.strip() else []),
+        SqlScript("undo.save", treat.undo()),
+        SqlScript("relax.gen", treat.relax()),
+        *([SqlScript("rows.gen", treat.rows_of(policy))] if has_row_treatments else []),
+        SqlScript("space.gen.check", unique.space(policy)),
+        SqlScript("treat.gen.tell", treat.treat(policy)),
+        SqlScript("undo.saved", "-- The output of undo.save runs here.\n"),
+        *([SqlScript("after", policy.after)] if policy.after.strip() else []),
+        SqlScript("rebuild.gen", treat.rebuild()),
+        SqlScript("statistics.gen", treat.statistics()),
+        SqlScript("logs.gen", treat.logs()),
+        SqlScript("statistics.gen.check", proof.statistics()),
+        SqlScript("assert.gen.check", proof.assertions(policy)),
+        SqlScript("keys.gen.check", proof.foreign_keys()),
+        SqlScript("scan.gen.check", scan(policy)),
     ]
     return tuple(scripts)

@@ -1,16 +1,16 @@
-"""What a value becomes, as SQL for MySQL and MariaDB: digests, numbers that follow from them, fakes.
+"""SQL expressions for new values in MySQL and MariaDB: digests, numbers derived from them, and fakes.
 
-Here <value> is the value as a text, <column> the column.
+The placeholders are <value>, the value as a text, and <column>, the column.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ops.snapshots.mysql.text import literal
 from ops.snapshots.policy import fakes
+from ops.snapshots.policy.fakes import NumberedFakes
 from ops.snapshots.policy.model import Treatment
 
-# Numbers that only the salt's owner knows, for `choice`.
+# Secret numbers derived from the salt, for `choice`.
 SEED = """\
 SET @factor = 1 + CAST(CONV(LEFT(MD5(CONCAT(@salt, 'factor')), 7), 16, 10) AS UNSIGNED),
     @summand = CAST(CONV(LEFT(MD5(CONCAT(@salt, 'summand')), 7), 16, 10) AS UNSIGNED);
@@ -18,9 +18,9 @@ SET @factor = 1 + CAST(CONV(LEFT(MD5(CONCAT(@salt, 'factor')), 7), 16, 10) AS UN
 
 
 def value_of(source: str, case: str) -> str:
-    """SQL that writes <value> of a column of `source`: beside NULL, what it is to a digest.
+    """Return SQL that generates the expression <value> for a column of `source`.
 
-    The same value is the same text, whatever the column's type.
+    The same value is the same text, whatever the type of the column. NULL stays NULL.
     """
     fold = "LOWER" if case == "fold" else ""
     return f"""\
@@ -30,22 +30,22 @@ CASE {source}.family WHEN 'text' THEN CONCAT('{fold}(CONVERT(', {source}.quoted,
 
 
 def digest(kind: str, value: str = "<value>") -> str:
-    """128 bits that nobody turns back without the salt."""
+    """Return a 128-bit digest, irreversible without the salt."""
     return f"MD5(CONCAT(@salt, '{kind}-', {value}))"
 
 
 def number(kind: str, value: str = "<value>") -> str:
-    """60 bits of the digest."""
+    """Return 60 bits of the digest."""
     return f"CAST(CONV(LEFT({digest(kind, value)}, 15), 16, 10) AS UNSIGNED)"
 
 
 def choice(kind: str, value: str = "<value>") -> str:
-    """Which of a few words or days a value gets: quick, and tells too little to be turned back."""
+    """Return a number that selects one of a few words or days: fast, and too small to be reversible."""
     return f"((CRC32(CONCAT('{kind}-', {value})) * @factor + @summand) % 2147483647)"
 
 
 def fake(kind: str) -> str:
-    """The fake of a value, where it may be that of another value as well."""
+    """Return the fake of a value; another value can have the same one."""
     if kind in _DIGITS:
         return _DIGITS[kind].format(_seed_of(kind))
     if kind in fakes.PREFIXES:
@@ -54,17 +54,17 @@ def fake(kind: str) -> str:
     return _words(kind, *(choice(salt) for salt in _SALTS.get(kind, (kind,))))
 
 
-# Of a number that is not too small. A card's check digit is made of what it left: see CHECK_DIGIT.
+# By a number with enough digits. The check digit of a card is computed afterward: see CHECK_DIGIT.
 _DIGITS = {
     "card": "CONCAT('400000', LPAD({0} % 1000000000, 9, '0'))",
     "phone": "CONCAT('+999', LPAD({0} % 10000000000, 10, '0'))",
     "postcode": "LPAD({0} % 100000, 5, '0')",
 }
-# What the two words of a fake are chosen by, and of how many each.
+# The salts that select the two words of a fake, and the number of words of each.
 _SALTS = {"name": ("first_name", "last_name"), "address": ("house", "address")}
 _PARTS = {
     "name": (len(fakes.FIRST_NAMES), len(fakes.LAST_NAMES)),
-    "address": (fakes.HOUSES, len(fakes.STREETS)),
+    "address": (fakes.HOUSE_NUMBERS, len(fakes.STREETS)),
 }
 
 
@@ -77,7 +77,7 @@ def _words(kind: str, first: str, second: str = "") -> str:
         return f"ELT(1 + {place} % {len(words)}, {', '.join(map(literal, words))})"
 
     if kind == "address":
-        return f"CONCAT(1 + {first} % {fakes.HOUSES}, ' ', {pick(fakes.STREETS, second)})"
+        return f"CONCAT(1 + {first} % {fakes.HOUSE_NUMBERS}, ' ', {pick(fakes.STREETS, second)})"
     if kind == "name":
         return f"CONCAT({pick(fakes.FIRST_NAMES, first)}, ' ', {pick(fakes.LAST_NAMES, second)})"
     if kind == "ip":
@@ -86,42 +86,26 @@ def _words(kind: str, first: str, second: str = "") -> str:
 
 
 def _digit(place: int) -> str:
-    """ISO/IEC 7812-1: every second digit from the right is doubled, and the sum of its digits counts."""
+    """ISO/IEC 7812-1: every second digit from the right is doubled, and its digits are added."""
     digit = f"SUBSTR(<column>, {place}, 1)"
     return f"ELT(1 + {digit}, 0, 2, 4, 6, 8, 1, 3, 5, 7, 9)" if place % 2 else digit
 
 
-# The 4 in front, doubled, is 8. A number that was cut gets none.
+# The leading 4, doubled, is 8. A truncated number gets no check digit.
 CHECK_DIGIT = (
     "IF(CHAR_LENGTH(<column>) < 15, <column>, CONCAT(<column>, "
     f"(10 - CAST(8 + {' + '.join(_digit(place) for place in range(7, 16))} AS UNSIGNED) % 10) % 10))"
 )
 
 
-@dataclass(frozen=True)
-class Numbered:
-    """Fakes of a kind by their number, as templates of SQL, for columns of a `family`: number, text or any.
-
-    `drawn` is the number that a value has by itself, `fake` the fake of the number <drawn>, and `taken` the
-    number of the fake that the value is itself, or NULL. <space> is how many fakes the column holds, <width>
-    how many digits, <tail> by what the rest is cut off.
-    """
-
-    kind: str
-    family: str
-    room: fakes.Room
-    digest: str
-    drawn: str
-    fake: str
-    taken: str
-
-
-def numbered(treatment: Treatment) -> list[Numbered]:
-    """Every way in which a column's fakes are numbered: a digest differs by the column's type."""
+def numbered_fakes(treatment: Treatment) -> list[NumberedFakes]:
+    """Return the numberings of the fakes of a column; that of a digest depends on the type of the column."""
     if treatment.kind == "hash":
         drawn = f"{number('hash')} % <space>"
         taken = "IF(<column> BETWEEN 0 AND <space> - 1, CAST(<column> AS UNSIGNED), NULL)"
-        numbers = Numbered("number", "number", fakes.ROOMS["hash"], digest("hash"), drawn, "<drawn>", taken)
+        numbers = NumberedFakes(
+            "number", "number", fakes.FAKE_RANGES["hash"], digest("hash"), drawn, "<drawn>", taken
+        )
         return [numbers, _of_digits("hash")]
     if treatment.kind != "fake":
         return []
@@ -129,9 +113,9 @@ def numbered(treatment: Treatment) -> list[Numbered]:
     return [_of_digits(kind) if kind in fakes.PREFIXES else _of_words(kind)]
 
 
-def _of_digits(kind: str) -> Numbered:
-    """Digits behind a prefix, of base 10 or 16; in a short column the first of them."""
-    room, prefix = fakes.ROOMS[kind], fakes.PREFIXES[kind]
+def _of_digits(kind: str) -> NumberedFakes:
+    """Digits in base 10 or 16 after a prefix; a short column has the first of them."""
+    room, prefix = fakes.FAKE_RANGES[kind], fakes.PREFIXES[kind]
     digits = f"SUBSTR(<value>, {room.start + 1}, <width>)"
     given = f"LEFT(<value>, {room.start}) = '{prefix}' AND {digits} REGEXP"
     if room.base == 10:
@@ -142,22 +126,22 @@ def _of_digits(kind: str) -> Numbered:
         drawn = _from_hex(f"LEFT({digest(kind)}, <width>)")
         fake = f"CONCAT('{prefix}', LPAD(LOWER(HEX(<drawn>)), <width>, '0'))"
         taken = f"IF({given} '^[0-9a-fA-F]{{<width>}}$', {_from_hex(digits)}, NULL)"
-    return Numbered(kind, "text" if kind == "hash" else "", room, digest(kind), drawn, fake, taken)
+    return NumberedFakes(kind, "text" if kind == "hash" else "", room, digest(kind), drawn, fake, taken)
 
 
 def _from_hex(sql: str) -> str:
     return f"CAST(CONV(CONCAT('0', {sql}), 16, 10) AS UNSIGNED)"
 
 
-def _of_words(kind: str) -> Numbered:
+def _of_words(kind: str) -> NumberedFakes:
     taken = "NULL"
     if kind in _PARTS:
         (first, second), (one, other) = _PARTS[kind], _SALTS[kind]
         drawn = f"{choice(one)} % {first} * {second} + {choice(other)} % {second}"
         fake = _words(kind, f"(<drawn>) DIV {second}", "(<drawn>)")
     else:
-        drawn, fake = f"{choice(kind)} % {fakes.ROOMS[kind].base}", _words(kind, "(<drawn>)")
+        drawn, fake = f"{choice(kind)} % {fakes.FAKE_RANGES[kind].base}", _words(kind, "(<drawn>)")
     if kind in fakes.LISTED:
         words = ", ".join(map(literal, fakes.LISTED[kind]))
         taken = f"NULLIF(FIELD(<value>, {words}), 0) - 1"
-    return Numbered(kind, "", fakes.ROOMS[kind], digest(kind), drawn, fake, taken)
+    return NumberedFakes(kind, "", fakes.FAKE_RANGES[kind], digest(kind), drawn, fake, taken)

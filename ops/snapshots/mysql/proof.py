@@ -1,4 +1,4 @@
-"""What proves a MySQL or MariaDB database clean: the policy fits, treatments hold, keys lead somewhere."""
+"""Verifies a MySQL or MariaDB database: schema drift, the result of every treatment, and foreign keys."""
 
 from collections.abc import Sequence
 
@@ -7,31 +7,31 @@ from ops.snapshots.mysql.text import (
     HEAD,
     SYSTEM,
     TABLES,
+    check_sql,
     columns_of,
+    equal_names,
     exact,
+    json_boolean,
     literal,
     rows,
-    same,
     tables,
-    told,
-    truth,
     unwrapped,
 )
 from ops.snapshots.mysql.treat import KEYS
 from ops.snapshots.policy import fakes
-from ops.snapshots.policy.model import Policy, Table, Treatment
+from ops.snapshots.policy.model import Policy, TablePolicy, Treatment
 
 _TABLE = ("schema_name", "table_name")
 _COLUMN = (*_TABLE, "column_name")
 
-# SQL that writes the SQL of a column's value as a text, letter by letter.
+# SQL that generates the expression for the value of a column as a text with a binary collation.
 VALUE = "CONCAT('(CONVERT(', {source}.quoted, ' USING utf8mb4) COLLATE utf8mb4_bin)')"
 
 
 def drift(policy: Policy) -> str:
-    """One line: columns that the policy does not list, and what it lists and the server lacks.
+    """Return SQL that prints one line: unlisted columns, and listed columns that do not exist.
 
-    All databases of the server are looked at: one that the policy does not name is not listed either.
+    It includes all databases of the server: the columns of an unlisted one are unlisted too.
     """
     ok = "TRUE" if policy.unlisted == "keep" else "unlisted IS NULL"
     listed = [(table.schema, table.name, column) for table in policy.tables for column in table.columns]
@@ -45,20 +45,20 @@ truncated AS {truncated},
 found AS (
     SELECT
         (SELECT GROUP_CONCAT(JSON_OBJECT('column', {shown.format("p")}, 'type',
-                IF(p.family = 'json', 'json', p.type), 'required', {truth("p.is_required")})
+                IF(p.family = 'json', 'json', p.type), 'required', {json_boolean("p.is_required")})
                 ORDER BY p.schema_name, p.table_name, p.place)
          FROM present p
-         LEFT JOIN listed l ON {same("l", "p", *_COLUMN)}
-         LEFT JOIN truncated t ON {same("t", "p", *_TABLE)}
+         LEFT JOIN listed l ON {equal_names("l", "p", *_COLUMN)}
+         LEFT JOIN truncated t ON {equal_names("t", "p", *_TABLE)}
          WHERE NOT p.is_generated AND l.column_name IS NULL AND t.table_name IS NULL) AS unlisted,
         (SELECT GROUP_CONCAT(JSON_QUOTE({shown.format("l")}) ORDER BY l.schema_name, l.table_name)
          FROM (SELECT * FROM listed UNION SELECT t.*, NULL FROM truncated t) l
-         LEFT JOIN present p ON {same("p", "l", *_TABLE)}
+         LEFT JOIN present p ON {equal_names("p", "l", *_TABLE)}
              AND p.column_name = COALESCE(l.column_name, p.column_name)
          WHERE p.table_name IS NULL) AS missing
 )
 SELECT JSON_OBJECT('check', 'drift', 'policy', {policy.version},
-    'ok', {truth(f"({ok}) AND missing IS NULL")},
+    'ok', {json_boolean(f"({ok}) AND missing IS NULL")},
     'unlisted', JSON_EXTRACT(CONCAT('[', COALESCE(unlisted, ''), ']'), '$'),
     'missing', JSON_EXTRACT(CONCAT('[', COALESCE(missing, ''), ']'), '$'))
 FROM found;
@@ -66,12 +66,12 @@ FROM found;
 
 
 def definers() -> str:
-    """Triggers are made again as who they ran as: who may not name another user is told before all else."""
+    """Return SQL that checks that the master user can recreate every trigger with its definer."""
     grantee = "CONCAT(QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@%')"
     return f"""\
 {HEAD}
 SELECT JSON_OBJECT('check', 'definer', 'table', CONCAT(t.EVENT_OBJECT_SCHEMA, '.', t.EVENT_OBJECT_TABLE),
-    'column', t.TRIGGER_NAME, 'rows', 1, 'bad', 1, 'ok', {truth("FALSE")})
+    'column', t.TRIGGER_NAME, 'rows', 1, 'bad', 1, 'ok', {json_boolean("FALSE")})
 FROM information_schema.TRIGGERS t
 WHERE t.TRIGGER_SCHEMA NOT IN {SYSTEM} AND {exact("t.DEFINER")} <> {exact("CURRENT_USER()")}
     AND NOT EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES p
@@ -81,7 +81,7 @@ WHERE t.TRIGGER_SCHEMA NOT IN {SYSTEM} AND {exact("t.DEFINER")} <> {exact("CURRE
 
 
 def assertions(policy: Policy) -> str:
-    """Per treated column, over all rows: does each value look as its treatment leaves it?"""
+    """Return SQL that checks, for every treated column, that each value matches its treatment."""
     truncated = tables([table for table in policy.tables if table.rows == "truncate"])
     parts = [
         HEAD,
@@ -89,21 +89,21 @@ def assertions(policy: Policy) -> str:
         f"""\
 SELECT CONCAT('SELECT JSON_OBJECT(''check'', ''truncated'', ''table'', ', QUOTE(CONCAT(p.schema_name, '.',
     p.table_name)), ', ''column'', ''*'', ''rows'', COUNT(*), ''bad'', COUNT(*), ''ok'', ',
-    {literal(truth("COUNT(*) = 0"))}, ') FROM ', p.qualified, ';')
-FROM ({TABLES}) p JOIN {truncated} t ON {same("t", "p", *_TABLE)};""",
+    {literal(json_boolean("COUNT(*) = 0"))}, ') FROM ', p.qualified, ';')
+FROM ({TABLES}) p JOIN {truncated} t ON {equal_names("t", "p", *_TABLE)};""",
         *(_asserted(table) for table in policy.tables if table.treated and table.rows != "truncate"),
     ]
     return "\n".join(parts)
 
 
-def _asserted(table: Table) -> str:
-    """One pass over the table, whatever the number of its columns."""
-    wanted = [
-        (table.schema, table.name, column, str(each), _holds(each), literal(each.argument))
-        for column, each in table.treated.items()
+def _asserted(table: TablePolicy) -> str:
+    """One pass over the table for all its columns."""
+    treatments = [
+        (table.schema, table.name, column, str(item), _holds(item), literal(item.argument))
+        for column, item in table.treated.items()
     ]
-    given = rows(wanted, *_COLUMN, "treatment", "holds", "constant_")
-    check = told(
+    given = rows(treatments, *_COLUMN, "treatment", "holds", "constant_")
+    check = check_sql(
         "treated",
         "u",
         detail=("treatment", "u.treatment"),
@@ -123,18 +123,18 @@ FROM (SELECT p.*, v.treatment, CASE
         WHEN v.treatment LIKE 'shift %' OR (v.treatment = 'hash' AND p.family <> 'text') THEN 'TRUE'
         ELSE REPLACE(REPLACE(v.holds, '<value>', {VALUE.format(source="p")}), '<longest>',
             COALESCE(p.longest, 0)) END AS holds
-    FROM ({columns_of(table)}) p JOIN {given} v ON {same("v", "p", *_COLUMN)}
+    FROM ({columns_of(table)}) p JOIN {given} v ON {equal_names("v", "p", *_COLUMN)}
     WHERE NOT p.is_generated) u
 GROUP BY qualified;"""
 
 
 def _holds(treatment: Treatment) -> str:
-    """The condition on <value>, which may have been cut to <longest>."""
+    """Return the condition on <value>, which can be truncated to <longest>."""
     if treatment.kind == "null":
         return "<value> IS NULL"
     if treatment.kind == "hash":
         return "COALESCE(<value> REGEXP '^[0-9a-f]{1,32}$', TRUE)"
-    pattern = fakes.SHAPES.get(treatment.argument)
+    pattern = fakes.PATTERNS.get(treatment.argument)
     if pattern:
         return f"COALESCE(<value> REGEXP {literal(pattern)}, TRUE)"
     words = fakes.LISTED.get(treatment.argument)
@@ -148,25 +148,25 @@ def _holds(treatment: Treatment) -> str:
 
 
 def _one_of(value: str, words: Sequence[str]) -> str:
-    """Whether it is one of the words, or begins one and fills the column: then it was cut."""
+    """Return the condition that the value is one of the words, or a word truncated to the column length."""
     end = "IF(CHAR_LENGTH(<value>) < <longest>, '|', '')"
     return f"LOCATE(CONCAT('|', {value}, {end}), {literal('|' + '|'.join(words) + '|')}) > 0"
 
 
 def foreign_keys() -> str:
-    """Every foreign key, checked by joining: rows may have come in while keys were not checked."""
+    """Return SQL that checks every foreign key with a join: rows can predate a `foreign_key_checks = 0`."""
     return f"""\
 {HEAD}
 SELECT CONCAT('SELECT JSON_OBJECT(''check'', ''foreign key'', ''table'', ', QUOTE(CONCAT(schema_name, '.',
     table_name)), ', ''column'', ', QUOTE(constraint_name), ', ''rows'', (SELECT COUNT(*) FROM ', child,
-    '), ''bad'', COUNT(*), ''ok'', ', {literal(truth("COUNT(*) = 0"))}, ') FROM ', child, ' c LEFT JOIN ',
-    parent, ' p ON ', joined, ' WHERE ', given, ' AND p.', one_column, ' IS NULL;')
+    '), ''bad'', COUNT(*), ''ok'', ', {literal(json_boolean("COUNT(*) = 0"))}, ') FROM ', child,
+    ' c LEFT JOIN ', parent, ' p ON ', joined, ' WHERE ', given, ' AND p.', one_column, ' IS NULL;')
 FROM ({KEYS}) k;
 """
 
 
 def statistics() -> str:
-    """Statistics that hold values hold none that the table lacks; MySQL's histograms are younger than it."""
+    """Return SQL that checks that no statistics contain old values: histograms are newer than the table."""
     lacks = "NOT EXISTS (SELECT 1 FROM ', p.qualified, ' WHERE LEFT(CAST(', p.quoted, ' AS BINARY), 255) = X'"
     made = "STR_TO_DATE(s.HISTOGRAM->>'$.\"last-updated\"', '%Y-%m-%d %H:%i:%s.%f')"
     return f"""\

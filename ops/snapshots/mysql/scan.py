@@ -1,21 +1,21 @@
-"""The scan of a MySQL or MariaDB database: what looks personal in columns of text that were not treated."""
+"""Scans the untreated text columns of a MySQL or MariaDB database for personal data."""
 
 from collections.abc import Sequence
 
 from ops.snapshots.mysql.proof import VALUE
-from ops.snapshots.mysql.text import COLUMNS, HEAD, literal, rows, same, told
+from ops.snapshots.mysql.text import COLUMNS, HEAD, check_sql, equal_names, literal, rows
 from ops.snapshots.policy.model import Policy
 
 _COLUMN = ("schema_name", "table_name", "column_name")
 
-# Letters and digits beyond ASCII, of names of people and of domains.
+# Non-ASCII letters and digits of names and domains.
 _LETTERS = (
     "\\x{C0}-\\x{1FFF}\\x{2C00}-\\x{2DFF}\\x{3040}-\\x{D7FF}\\x{F900}-\\x{FDFF}"
     "\\x{FE70}-\\x{FEFE}\\x{FF10}-\\x{FF19}\\x{FF21}-\\x{FF3A}\\x{FF41}-\\x{FF5A}\\x{FF66}-\\x{FFDC}"
 )
 _NAME = f"[A-Za-z0-9._%+{_LETTERS}-]"
 
-# Conditions on <value>. Nothing is tried again from the middle of a run of letters: a long text stays quick.
+# Conditions on <value>. No match starts in the middle of a word, so long texts stay fast.
 _FINDINGS = {
     "email": "LOCATE('@', <value>) > 0 AND <bare> REGEXP "
     + literal(f"(?<!{_NAME}){_NAME}++@(?:[A-Za-z0-9{_LETTERS}-]+\\.)+[A-Za-z{_LETTERS}]{{2,}}"),
@@ -31,20 +31,20 @@ _FINDINGS = {
         "|eyJ[A-Za-z0-9_-]{10,}\\.eyJ|xox[abprs]-[0-9A-Za-z-]{10,}|sk_live_[0-9A-Za-z]{16,}"
     ),
 }
-# A card number with as many digits as there are, and as cards are written: a number may follow it.
+# A card number as a run of digits of any length, and in the common formats: another number can follow it.
 _CARDS = (
     "(?<![0-9])[3-6](?:[ -]?[0-9]){12,18}(?![0-9])",
     "(?<![0-9])(?:[3-6][0-9]{12,18}|[3-6][0-9]{3}(?:(?: [0-9]{4}){3}|(?:-[0-9]{4}){3})"
     "|3[0-9]{3}(?: [0-9]{6} [0-9]{5}|-[0-9]{6}-[0-9]{5}))(?![0-9])",
 )
 _IBAN = "(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])"
-# They hold digits that look like anything after a while.
+# Their digits can look like card numbers.
 _DIGESTS = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32,}"
 _LONGEST_CARD = 20
 
 
 def scan(policy: Policy) -> str:
-    """Every column of text that was not treated: in how many rows does it hold what looks personal?"""
+    """Return SQL that counts, in every untreated text column, the rows that look like personal data."""
     treated = rows([(t.schema, t.name, c) for t in policy.tables for c in t.treated], *_COLUMN)
     allowed = rows(
         [(*_split(name), kind) for name, kinds in policy.allow.items() for kind in kinds], *_COLUMN, "kind"
@@ -62,12 +62,12 @@ SELECT p.*, k.kind, {sample} AS sampled, IF(a.kind IS NULL, 'FALSE', 'TRUE') AS 
             CONCAT(p.qualified, {sample})) AS found
     FROM ({COLUMNS}) p
     JOIN {{kinds}} k
-    LEFT JOIN {treated} t ON {same("t", "p", *_COLUMN)}
-    LEFT JOIN {allowed} a ON {same("a", "p", *_COLUMN)} AND a.kind = k.kind
+    LEFT JOIN {treated} t ON {equal_names("t", "p", *_COLUMN)}
+    LEFT JOIN {allowed} a ON {equal_names("a", "p", *_COLUMN)} AND a.kind = k.kind
     WHERE t.column_name IS NULL AND p.family IN ('text', 'json')"""
     bad = "CONCAT('COALESCE(SUM(', u.found, '), 0)')"
-    check = told("scan", "u", detail=("kind", "u.kind"), bad=bad, ok=_ok(bad))
-    piece = told(
+    check = check_sql("scan", "u", detail=("kind", "u.kind"), bad=bad, ok=_ok(bad))
+    piece = check_sql(
         "scan",
         "u",
         detail=("kind", "u.kind"),
@@ -90,21 +90,21 @@ def _ok(bad: str) -> str:
 
 
 def _split(name: str) -> tuple[str, ...]:
-    """The schema, which may be empty, table and column of a full name."""
+    """Split a full name into schema (can be empty), table, and column."""
     return tuple(name.split("."))
 
 
 def _bare(policy: Policy) -> str:
-    """The value without the addresses that are allowed."""
+    """Return the value without the allowed email addresses."""
     domains = "|".join(domain.replace(".", "\\.") for domain in policy.allow_domains)
     pattern = literal(f"@({domains.lower()})(?!-|\\.?[a-z0-9_{_LETTERS}])")
     return f"REGEXP_REPLACE(LOWER(<value>), {pattern}, '')"
 
 
 def _pieces(first: str, patterns: Sequence[str], between: str, holds: str) -> str:
-    """How many rows hold a piece that has a pattern and, without what stands between, is one by its digits.
+    """Return SQL that counts the rows with a match whose digits, without separators, are valid.
 
-    Rows that lack what every piece has are left out first; the others are taken apart piece by piece.
+    `first` is a fast prefilter; the remaining rows are split into their matches.
     """
 
     def step(pattern: str, text: str, source: str) -> str:
@@ -138,7 +138,7 @@ def _luhn() -> str:
 
 
 def _mod_97() -> str:
-    """ISO 13616: the rearranged number, letters as 10 to 35, is 1 modulo 97; in two steps, for it is long."""
+    """ISO 13616: the rearranged number, letters as 10 to 35, is 1 modulo 97. Computed in two steps."""
     turned = "CONCAT(SUBSTR(d, 5), LEFT(d, 4))"
     for code in range(26):
         turned = f"REPLACE({turned}, '{chr(ord('A') + code)}', '{10 + code}')"

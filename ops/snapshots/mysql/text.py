@@ -1,19 +1,19 @@
-"""Pieces of SQL that MySQL 8 and MariaDB 10.6 both take: names, literals, lists, and the catalogue.
+"""Building blocks of SQL for MySQL 8 and MariaDB 10.6: names, literals, lists, and the catalog queries.
 
-What only one of them takes stands in comments that only that one reads: `/*!80000 MySQL */`,
+Syntax that only one of them supports is in comments that only it executes: `/*!80000 MySQL */`,
 `/*M! MariaDB */`.
 """
 
 import json
 from collections.abc import Sequence
 
-from ops.snapshots.policy.model import Table
+from ops.snapshots.policy.model import TablePolicy
 
-# The server's own; whatever else there is, is looked at.
+# System schemas. All other schemas are included.
 SYSTEM = "('information_schema', 'mysql', 'performance_schema', 'sys')"
 
-# Every script of ours begins with it: literals and dates mean the same whatever the server's settings.
-# Reports are long lines, and a text may hold many things that look like a card's number.
+# The start of every script: literals and dates do not depend on the settings of the server. The limits are
+# high because report lines are long and a text can contain many possible card numbers.
 HEAD = """\
 SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO', SESSION time_zone = '+00:00',
     SESSION group_concat_max_len = 1000000000, SESSION foreign_key_checks = 0
@@ -27,18 +27,18 @@ _INTEGERS = "('tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'decimal')"
 
 
 def exact(sql: str) -> str:
-    """A name, compared letter by letter."""
+    """Return a name with a binary collation, for exact comparison."""
     return f"(CONVERT({sql} USING utf8mb4) COLLATE utf8mb4_bin)"
 
 
 def quoted(sql: str) -> str:
-    """SQL that gives an identifier in backquotes, from SQL that gives a name."""
+    """Return SQL that quotes the name that another expression returns."""
     return f"CONCAT('`', REPLACE({sql}, '`', '``'), '`')"
 
 
-# `family` is how a treatment sees the column, which holds each number below `modulus`; `qualified` and
-# `quoted` are names as a statement writes them.
-# MariaDB's JSON is a text with a check. Generated columns and views follow what they are made of.
+# `family` is the kind of type that treatments distinguish; a numeric column holds every number below
+# `modulus`; `qualified` and `quoted` are names in a statement.
+# JSON in MariaDB is a text with a check constraint. Generated columns and views follow their base columns.
 COLUMNS = f"""\
 SELECT {exact("c.TABLE_SCHEMA")} AS schema_name, {exact("c.TABLE_NAME")} AS table_name,
     {exact("c.COLUMN_NAME")} AS column_name, c.ORDINAL_POSITION AS place, c.COLUMN_TYPE AS type,
@@ -73,8 +73,8 @@ FROM information_schema.TABLES t
 WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND t.TABLE_SCHEMA NOT IN {SYSTEM}"""
 
 
-def columns_of(table: Table) -> str:
-    """The columns of one table: MariaDB opens every table of the server for those of all."""
+def columns_of(table: TablePolicy) -> str:
+    """Return the columns of one table. For all tables, MariaDB would open every table of the server."""
     schema = literal(table.schema) if table.schema else "DATABASE()"
     names = (
         f"{source}.TABLE_SCHEMA = {schema} AND {source}.TABLE_NAME = {literal(table.name)}" for source in "ct"
@@ -83,7 +83,7 @@ def columns_of(table: Table) -> str:
 
 
 def unwrapped(sql: str) -> str:
-    """What MariaDB reads of it, for use within a comment that only MariaDB reads: these do not nest."""
+    """Return the SQL without MariaDB comments, for use inside such a comment: they do not nest."""
     return sql.replace("/*M!", "").replace("*/", "")
 
 
@@ -92,7 +92,7 @@ def literal(text: str) -> str:
 
 
 def rows(cells: Sequence[Sequence[str]], *names: str) -> str:
-    """A table of texts. Its column `schema_name` is the database of the connection where it is empty."""
+    """Return a derived table of texts. An empty `schema_name` means the database of the connection."""
     columns = ", ".join(f"{name} LONGTEXT PATH '$[{place}]'" for place, name in enumerate(names))
     table = f"JSON_TABLE({literal(json.dumps(cells, ensure_ascii=False))}, '$[*]' COLUMNS ({columns})) AS j"
     schema = "COALESCE(NULLIF(j.schema_name, ''), DATABASE())"
@@ -102,24 +102,24 @@ def rows(cells: Sequence[Sequence[str]], *names: str) -> str:
     return f"(SELECT {chosen} FROM {table})"
 
 
-def tables(found: Sequence[Table]) -> str:
-    return rows([(table.schema, table.name) for table in found], "schema_name", "table_name")
+def tables(items: Sequence[TablePolicy]) -> str:
+    return rows([(table.schema, table.name) for table in items], "schema_name", "table_name")
 
 
-def same(left: str, right: str, *names: str) -> str:
+def equal_names(left: str, right: str, *names: str) -> str:
     return " AND ".join(f"{left}.{name} = {right}.{name}" for name in names)
 
 
-def truth(condition: str) -> str:
-    """A condition as JSON's true or false; by itself it would be 1 or 0."""
+def json_boolean(condition: str) -> str:
+    """Convert a condition, which is 1 or 0, to the JSON value true or false."""
     return f"JSON_EXTRACT(IF({condition}, 'true', 'false'), '$')"
 
 
-def told(check: str, source: str, *, detail: tuple[str, str], bad: str, ok: str) -> str:
-    """SQL that writes the SQL of one check of a column, of `source` as the catalogue reads it.
+def check_sql(check: str, source: str, *, detail: tuple[str, str], bad: str, ok: str) -> str:
+    """Return SQL that generates the SQL of a check, for a column of the catalog query `source`.
 
-    `detail` is a key and its value, `bad` and `ok` are what the check counts and holds: each but the key is
-    SQL that gives SQL.
+    `detail` is a key and its value; `bad` and `ok` are the failed rows and the result. All except the key are
+    SQL that generates SQL.
     """
     key, value = detail
     return (

@@ -1,6 +1,6 @@
-"""What changes a MySQL or MariaDB database by policy: rows go, columns change, triggers are put back.
+"""Applies a policy to a MySQL or MariaDB database: deletes rows, changes columns, and restores triggers.
 
-MySQL has no switch for triggers: they are dropped, and made again as they were from the catalogue.
+MySQL cannot disable triggers: they are dropped, and recreated from the catalog.
 """
 
 from collections.abc import Sequence
@@ -11,31 +11,31 @@ from ops.snapshots.mysql.text import (
     HEAD,
     SYSTEM,
     TABLES,
+    check_sql,
     columns_of,
+    equal_names,
     exact,
     literal,
     quoted,
     rows,
-    same,
     tables,
-    told,
 )
-from ops.snapshots.policy.model import Policy, Table, Treatment
+from ops.snapshots.policy.model import Policy, TablePolicy, Treatment
 
 _TABLE = ("schema_name", "table_name")
 _COLUMN = (*_TABLE, "column_name")
-_DELIMITER = "//slipway//"  # stands in no trigger
+_DELIMITER = "//slipway//"  # occurs in no trigger
 
-# The definer's name may hold an @; its host does not.
+# The user name of the definer can contain an @; the host cannot.
 _HOST = "SUBSTRING_INDEX(DEFINER, '@', -1)"
 _USER = f"LEFT(DEFINER, CHAR_LENGTH(DEFINER) - CHAR_LENGTH({_HOST}) - 1)"
-# A body with other letters is sent as it was read: in utf8mb4.
+# A body with non-ASCII characters is sent as it was read: in utf8mb4.
 _CHARACTERS = """\
 IF(LENGTH(ACTION_STATEMENT) = CHAR_LENGTH(ACTION_STATEMENT), CHARACTER_SET_CLIENT, 'utf8mb4')"""
 
 
 def undo() -> str:
-    """What makes the triggers again as they are now, in their order; run before `relax`."""
+    """Return SQL that prints how to recreate the triggers, in their order. Runs before `relax`."""
     return f"""\
 {HEAD}
 SELECT CONCAT('SET SESSION sql_mode = ', QUOTE(SQL_MODE), ', character_set_client = ', {_CHARACTERS},
@@ -58,7 +58,7 @@ FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA NOT IN {SYSTEM};
 
 
 def rows_of(policy: Policy) -> str:
-    """What is emptied, then what is sampled, with the rows that lose their parent by it."""
+    """Return SQL that truncates and samples tables, and deletes the rows that lose their parent row."""
     truncated = [table for table in policy.tables if table.rows == "truncate"]
     sampled = [table for table in policy.tables if table.rows == "sample"]
     parts = [
@@ -72,12 +72,12 @@ def rows_of(policy: Policy) -> str:
 
 
 def treat(policy: Policy) -> str:
-    """Each table's columns change in one statement, with a check of what it leaves."""
+    """Return SQL that changes each table in one statement, and checks the result."""
     treated = [table for table in policy.tables if table.treated and table.rows != "truncate"]
     parts = [
         HEAD,
         f"SELECT {literal(HEAD + SEED)};",
-        unique.rooms(policy),
+        unique.fake_columns(policy),
         unique.draw(),
         *(_update(table, policy.case) for table in treated),
         unique.DROP,
@@ -86,14 +86,14 @@ def treat(policy: Policy) -> str:
     return "\n".join(parts)
 
 
-def _truncate(found: Sequence[Table]) -> str:
+def _truncate(policies: Sequence[TablePolicy]) -> str:
     return f"""\
 SELECT CONCAT(IF(p.has_history, 'DELETE FROM ', 'TRUNCATE TABLE '), p.qualified, ';')
-FROM ({TABLES}) p JOIN {tables(found)} t ON {same("t", "p", *_TABLE)};"""
+FROM ({TABLES}) p JOIN {tables(policies)} t ON {equal_names("t", "p", *_TABLE)};"""
 
 
-def _sample(table: Table) -> str:
-    """Which rows stay follows from their key, or all columns: the same in every run."""
+def _sample(table: TablePolicy) -> str:
+    """The key of a row, or all its columns, decide whether it is kept: the same rows in every run."""
     sampled = choice("sample", "CONCAT_WS('-', <key>)").replace("'", "''")
     return f"""\
 SELECT CONCAT('DELETE FROM ', p.qualified, ' WHERE ', REPLACE('{sampled}', '<key>',
@@ -107,7 +107,7 @@ WHERE k.COLUMN_NAME IS NOT NULL OR NOT EXISTS (
 GROUP BY p.qualified;"""
 
 
-# How a row of a child finds its parent; `one_column` is a column of the parent's that a found row has.
+# Join conditions of every foreign key. `one_column` is a column of the parent that is not NULL in a match.
 KEYS = f"""\
 SELECT k.CONSTRAINT_SCHEMA AS schema_name, k.TABLE_NAME AS table_name, k.CONSTRAINT_NAME AS constraint_name,
     CONCAT({quoted("k.TABLE_SCHEMA")}, '.', {quoted("k.TABLE_NAME")}) AS child,
@@ -122,9 +122,10 @@ GROUP BY k.CONSTRAINT_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, child, parent"""
 
 
 def _orphans() -> str:
-    """Until no row is left whose parent is gone: a loop, which only a procedure may have; it goes at once.
+    """Return SQL that deletes rows until none without its parent row is left.
 
-    A self-reference and a circle of tables end as well: each round deletes rows or is the last.
+    A loop needs a procedure, which is dropped afterward. It terminates for self-references and cycles too:
+    every round except the last deletes rows.
     """
     return f"""\
 SELECT CONCAT('DELIMITER {_DELIMITER}\\nCREATE PROCEDURE ', place, '() BEGIN\\nDECLARE gone BIGINT;\\n',
@@ -137,18 +138,18 @@ FROM (SELECT CONCAT({quoted("MIN(schema_name)")}, '.slipway_orphans') AS place,
 WHERE statements IS NOT NULL;"""
 
 
-def _update(table: Table, case: str) -> str:
-    """One statement writes every row; before and after it, what looks like any other value is summed.
+def _update(table: TablePolicy, case: str) -> str:
+    """One statement per table. Where values have no pattern, sums before and after are compared.
 
-    Where nothing forbids it, a copy takes the table's place: InnoDB fills new pages quicker than it changes
-    full ones, and keeps no old row. Else it is an UPDATE.
+    If possible, a copy replaces the table: InnoDB fills new pages faster than it changes full ones, and keeps
+    no old row. Otherwise the statement is an UPDATE.
     """
-    wanted = [
-        (table.schema, table.name, column, each.by or column, f"{turn:06}", str(each), *_expressions(each))
-        for turn, (column, each) in enumerate(_in_turn(table))
+    cells = [
+        (table.schema, table.name, column, item.by or column, f"{turn:06}", str(item), *_expressions(item))
+        for turn, (column, item) in enumerate(_in_turn(table))
     ]
     names = ("by_name", "turn", "treatment", "plain", "numeric", "then")
-    given = rows(wanted, *_COLUMN, *(f"{name}_" for name in names))
+    given = rows(cells, *_COLUMN, *(f"{name}_" for name in names))
     return f"""\
 SELECT CONCAT(
     COALESCE(CONCAT('SELECT ', GROUP_CONCAT(IF(is_exact, {_sum("new")}, NULL) ORDER BY turn_ SEPARATOR ', '),
@@ -163,14 +164,14 @@ FROM (SELECT p.*, v.turn_, v.then_, v.treatment_,
         p.family = 'number' AND v.treatment_ = 'hash' OR v.treatment_ LIKE 'shift %' AS is_exact,
         {_FREE} AS is_free
     FROM ({columns_of(table)}) p
-    LEFT JOIN {given} v ON {same("v", "p", *_COLUMN)}
-    LEFT JOIN slipway_rooms r ON {same("r", "p", *_COLUMN)}
+    LEFT JOIN {given} v ON {equal_names("v", "p", *_COLUMN)}
+    LEFT JOIN slipway_fakes r ON {equal_names("r", "p", *_COLUMN)}
     JOIN ({columns_of(table)}) b ON b.column_name = COALESCE(v.by_name_, p.column_name)
     WHERE NOT p.is_generated) u
 GROUP BY qualified, schema_name HAVING COUNT(turn_) > 0;"""
 
 
-# Whether a table may give its place to a copy: no foreign key holds it there.
+# Whether a table can be replaced by a copy: no foreign key refers to it or starts from it.
 _FREE = f"""\
 (p.engine = 'InnoDB' AND NOT p.has_history AND NOT EXISTS (
             SELECT 1 FROM information_schema.KEY_COLUMN_USAGE k WHERE k.REFERENCED_TABLE_NAME IS NOT NULL
@@ -180,7 +181,7 @@ _FREE = f"""\
 
 
 def _copied() -> str:
-    """Privileges, views and triggers go by the name, which the copy takes."""
+    """Replace the table by a copy under the same name: privileges, views, and triggers refer to the name."""
     new = f"CONCAT({quoted('schema_name')}, '.slipway_new')"
     return f"""\
 CONCAT('CREATE TABLE ', {new}, ' LIKE ', qualified, ';\\nINSERT INTO ', {new}, ' (',
@@ -190,7 +191,7 @@ CONCAT('CREATE TABLE ', {new}, ' LIKE ', qualified, ';\\nINSERT INTO ', {new}, '
 
 
 def _updated() -> str:
-    """A column that is set to the time of every change is set to itself."""
+    """Update the table. A column with ON UPDATE CURRENT_TIMESTAMP is set to itself."""
     cut = _cut("u", "REPLACE(then_, '<column>', quoted)")
     then = f"IF(COALESCE(then_, '') = '', '', CONCAT(', ', quoted, ' = ', {cut}))"
     return f"""\
@@ -200,7 +201,7 @@ CONCAT('UPDATE ', qualified, ' SET ', GROUP_CONCAT(
 
 
 def _new(case: str) -> str:
-    """The new value's SQL: <value> is the column, or the one that it is shifted by, as a text."""
+    """Return the SQL of the new value. <value> is the column, or the one that it is shifted by, as a text."""
     return f"""\
 REPLACE(REPLACE(IF(p.family IN ('number', 'float') AND v.numeric_ <> '',
         REPLACE(v.numeric_, '<modulus>', p.modulus), v.plain_),
@@ -208,36 +209,40 @@ REPLACE(REPLACE(IF(p.family IN ('number', 'float') AND v.numeric_ <> '',
 
 
 def _cut(source: str, sql: str) -> str:
-    """To the column's length; a JSON or a blob is not cut."""
+    """Truncate to the column length. JSON and binary columns are not truncated."""
     return f"IF({source}.family = 'text', CONCAT('LEFT(', {sql}, ', ', {source}.longest, ')'), {sql})"
 
 
 def _sum(sql: str) -> str:
-    """Of all values, as each reads before and after it was stored."""
+    """Return the sum of the checksums of all values, in the same form before and after they are stored."""
     number = f"CONCAT('CAST(CAST(', {sql}, ' AS DECIMAL(20, 0)) AS CHAR)')"
     plain = f"IF(u.family = 'number', {number}, CONCAT('CAST(', {sql}, ' AS CHAR)'))"
     return f"CONCAT('SUM(CRC32(', {plain}, '))')"
 
 
 def _exact_check() -> str:
-    """Whether the column holds what its treatment makes of what it held: by a sum over all rows."""
+    """Return the check that compares the sums over all rows, expected and stored."""
     ok = f"CONCAT({_sum('quoted')}, ' <=> @x', place)"
     bad = f"CONCAT('IF(', {ok}, ', 0, COUNT(*))')"
-    return told("exact", "u", detail=("treatment", "treatment_"), bad=bad, ok=ok)
+    return check_sql("exact", "u", detail=("treatment", "treatment_"), bad=bad, ok=ok)
 
 
-def _in_turn(table: Table) -> list[tuple[str, Treatment]]:
-    """MySQL sets columns from left to right: one that others go by is set after them."""
-    left, found = dict(table.treated), []
-    while left:
-        free = [name for name in left if not any(t.by == name for other, t in left.items() if other != name)]
-        name = (free or list(left))[0]
-        found.append((name, left.pop(name)))
-    return found
+def _in_turn(table: TablePolicy) -> list[tuple[str, Treatment]]:
+    """Return the columns in order of assignment: a column that others are shifted by comes after them."""
+    remaining, ordered = dict(table.treated), []
+    while remaining:
+        free = [
+            name
+            for name in remaining
+            if not any(t.by == name for other, t in remaining.items() if other != name)
+        ]
+        name = (free or list(remaining))[0]
+        ordered.append((name, remaining.pop(name)))
+    return ordered
 
 
 def _expressions(treatment: Treatment) -> tuple[str, str, str]:
-    """The new value, that of a column of numbers where it differs, and what is made of the new value then."""
+    """Return the new value, that of numeric columns if different, and a second step on the new value."""
     if treatment.kind == "null":
         return "NULL", "", ""
     if treatment.kind == "constant":
@@ -250,13 +255,13 @@ def _expressions(treatment: Treatment) -> tuple[str, str, str]:
 
 
 def _shift(days: int) -> str:
-    """Never zero, to either side: halves are rounded away from it. A date of zeros stays one."""
+    """Shift in both directions but never by zero: halves are rounded away from zero. Zero dates stay."""
     shift = f"ROUND({choice('shift')} % {2 * days} - {days - 0.5})"
     return f"IF(YEAR(<column>) = 0, <column>, DATE_ADD(<column>, INTERVAL {shift} DAY))"
 
 
 def rebuild() -> str:
-    """An UPDATE leaves the old row in the table's file: every table gets a new one."""
+    """Return SQL that rebuilds every table: an UPDATE leaves the old row in the table file."""
     return f"""\
 {HEAD}
 SELECT {literal(HEAD + "SET @unread = 0 /*M! , SESSION system_versioning_alter_history = KEEP */;")};
@@ -265,9 +270,9 @@ SELECT CONCAT('ALTER TABLE ', qualified, ' FORCE;') FROM ({TABLES}) t ORDER BY q
 
 
 def statistics() -> str:
-    """Histograms and MariaDB's own statistics hold sample values: those that there are are made anew.
+    """Return SQL that recreates histograms and the statistics tables of MariaDB: they contain sample values.
 
-    MySQL tells an error of ANALYZE in a row that fails nothing: so a histogram is dropped before it is made.
+    An error of ANALYZE in MySQL is a row of its result and fails nothing, so a histogram is dropped first.
     """
     return f"""\
 {HEAD}
@@ -287,7 +292,7 @@ SELECT sql_text FROM (
 
 
 def logs() -> str:
-    """RDS keeps the general and the slow log in tables, statements and all: twice empties both copies."""
+    """Return SQL that empties the general and slow log tables of RDS. Two rotations empty both copies."""
     return f"""\
 {HEAD}
 SELECT CONCAT('CALL mysql.', ROUTINE_NAME, '();')

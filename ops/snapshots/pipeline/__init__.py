@@ -1,9 +1,9 @@
-"""Pipelines: what there is, settings, state machine, and the checks before a run.
+"""Snapshot pipelines: settings, stack, state machine, and preflight checks.
 
-model      a pipeline's settings, their checks, and its stack
+model      a pipeline's settings, their validation, and its stack
 machine    the state machine, in Amazon States Language
-preflight  what would work and what would fail, before a run
-forecast   how long a run will take and what it will cost
+preflight  checks a pipeline before a run
+forecast   estimates the duration and cost of a run
 setup      sets up or changes a pipeline
-catalogue  databases, pipelines, sanitized snapshots and leftovers
+catalogue  lists databases, pipelines, sanitized snapshots, and leftover resources
 """

@@ -1,4 +1,4 @@
-"""What there is: databases, their pipelines, sanitized snapshots, and what was left behind."""
+"""Lists databases, their pipelines, sanitized snapshots, and leftover resources of runs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from ops.aws.rds.databases import Database, Snapshot
 from ops.aws.s3 import staging as s3
 from ops.errors import NotFound
 from ops.snapshots.pipeline.model import POLICY_FILE
-from ops.snapshots.report import Report, from_json
+from ops.snapshots.report import SanitizingReport, report_from_json
 from ops.templates.snapshots import DESCRIPTION
 
 PIPELINE_TAG = "slipway:pipeline"
@@ -20,14 +20,14 @@ TEMPORARY_TAG = "slipway:temporary"
 SANITIZED_TAG = "slipway:sanitized"
 REPORT_TAG = "slipway:report"
 
-# By kind, as CloudFormation names them.
+# CloudFormation resource types by kind.
 DATABASES = {rds.INSTANCE: "AWS::RDS::DBInstance", rds.CLUSTER: "AWS::RDS::DBCluster"}
 SNAPSHOTS = {rds.INSTANCE: "AWS::RDS::DBSnapshot", rds.CLUSTER: "AWS::RDS::DBClusterSnapshot"}
 
 
 @dataclass(frozen=True)
-class Deployed:
-    """A pipeline as its stack tells: `ready` once the stack has been made."""
+class DeployedPipeline:
+    """A deployed pipeline: its stack, account, and region."""
 
     place: Place
     stack: Stack
@@ -42,7 +42,7 @@ class Deployed:
 
     @property
     def machine(self) -> str:
-        """ARN of the state machine; empty before the stack is made."""
+        """The ARN of the state machine; empty until the stack is created."""
         return self.stack.outputs.get("StateMachineArn", "")
 
     @property
@@ -51,8 +51,8 @@ class Deployed:
 
 
 @dataclass(frozen=True)
-class Sanitized:
-    """A sanitized snapshot of a pipeline, and who may restore it."""
+class SanitizedSnapshot:
+    """A sanitized snapshot of a pipeline, and the accounts it is shared with."""
 
     snapshot: Snapshot
     shared_with: tuple[str, ...]
@@ -64,7 +64,7 @@ class Sanitized:
 
 @dataclass(frozen=True)
 class Leftover:
-    """A temporary resource of a run: `kind` as CloudFormation names it."""
+    """A temporary resource of a run. `kind` is its CloudFormation resource type."""
 
     kind: str
     id: str
@@ -73,55 +73,55 @@ class Leftover:
     created: datetime | None
 
 
-def list_pipelines(cloud: Cloud, place: Place) -> list[Deployed]:
-    """Every pipeline of the place, by name: deployed from here or in the console."""
+def list_pipelines(cloud: Cloud, place: Place) -> list[DeployedPipeline]:
+    """Return every pipeline of an account and region, by name, however it was deployed."""
     stacks = cloudformation.list_stacks(cloud, place.account.id, place.region)
-    return [Deployed(place, stack) for stack in stacks if stack.description == DESCRIPTION]
+    return [DeployedPipeline(place, stack) for stack in stacks if stack.description == DESCRIPTION]
 
 
-def find_pipeline(cloud: Cloud, place: Place, database: str) -> Deployed:
-    """The pipeline of that database. Raises NotFound."""
+def find_pipeline(cloud: Cloud, place: Place, database: str) -> DeployedPipeline:
+    """Return the pipeline of a database. Raises NotFound."""
     for pipeline in list_pipelines(cloud, place):
         if pipeline.database == database:
             return pipeline
     raise NotFound(
-        f"{database} has no snapshot pipeline in {place.account.name}, {place.region}.",
+        f"The database {database} has no snapshot pipeline in {place.account.name}, {place.region}.",
         hint="Set one up on the page Snapshots, or with `python -m ops snapshots deploy`.",
     )
 
 
 def find_database(cloud: Cloud, place: Place, database: str) -> Database | None:
-    """The database of that id, if it is there."""
-    return next((found for found in rds.list_databases(cloud, place) if found.id == database), None)
+    """Return the database with an identifier, or None."""
+    return next((item for item in rds.list_databases(cloud, place) if item.id == database), None)
 
 
-def read_policy(cloud: Cloud, pipeline: Deployed) -> str:
-    """The policy's text as the pipeline was deployed with it. Raises NotFound."""
-    asked = pipeline.stack.parameters
-    if not {"ScriptBucket", "ScriptPrefix"} <= asked.keys():
-        raise NotFound(f"{pipeline.stack.name} was deployed without a policy.")
+def read_policy(cloud: Cloud, pipeline: DeployedPipeline) -> str:
+    """Return the text of the policy that the pipeline was deployed with. Raises NotFound."""
+    parameters = pipeline.stack.parameters
+    if not {"ScriptBucket", "ScriptPrefix"} <= parameters.keys():
+        raise NotFound(f"The stack {pipeline.stack.name} was deployed without a policy.")
     client = s3.client_of(cloud, pipeline.place.account.id, pipeline.place.region)
-    return s3.read_text(client, asked["ScriptBucket"], f"{asked['ScriptPrefix']}/{POLICY_FILE}")
+    return s3.read_text(client, parameters["ScriptBucket"], f"{parameters['ScriptPrefix']}/{POLICY_FILE}")
 
 
-def read_report(cloud: Cloud, pipeline: Deployed, sanitized: Sanitized) -> Report:
-    """The proof that was kept for the snapshot. Raises NotFound."""
+def read_report(cloud: Cloud, pipeline: DeployedPipeline, sanitized: SanitizedSnapshot) -> SanitizingReport:
+    """Return the sanitizing report of a snapshot. Raises NotFound."""
     bucket, _, key = sanitized.snapshot.tags.get(REPORT_TAG, "").removeprefix("s3://").partition("/")
     client = s3.client_of(cloud, pipeline.place.account.id, pipeline.place.region)
-    return from_json(s3.read_text(client, bucket, key))
+    return report_from_json(s3.read_text(client, bucket, key))
 
 
-def list_sanitized(cloud: Cloud, pipeline: Deployed) -> list[Sanitized]:
-    """The pipeline's finished snapshots, newest first."""
+def list_sanitized(cloud: Cloud, pipeline: DeployedPipeline) -> list[SanitizedSnapshot]:
+    """Return the sanitized snapshots of a pipeline, newest first."""
     return [
-        Sanitized(snapshot, rds.shared_with(cloud, pipeline.place, snapshot))
+        SanitizedSnapshot(snapshot, rds.shared_with(cloud, pipeline.place, snapshot))
         for snapshot in rds.list_snapshots(cloud, pipeline.place)
         if snapshot.tags.get(PIPELINE_TAG) == pipeline.name and SANITIZED_TAG in snapshot.tags
     ]
 
 
 def list_temporary(cloud: Cloud, place: Place) -> list[Leftover]:
-    """Everything temporary that any pipeline's run has made in the place, whether the run goes on or not."""
+    """Return the temporary resources of all runs in an account and region, including runs in progress."""
     databases = [
         Leftover(DATABASES[item.kind], item.id, item.tags[PIPELINE_TAG], item.tags[RUN_TAG], None)
         for item in rds.list_databases(cloud, place)

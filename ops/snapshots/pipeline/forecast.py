@@ -1,7 +1,7 @@
-"""What a run will take and cost, before it is started: from the last runs and the database's size. Pure.
+"""Estimates the duration and cost of a run from the previous runs and the size of the database.
 
-Prices are AWS's list prices of us-east-1 in US dollars, on demand, single-AZ, as of 2025, rounded; other
-regions cost up to half as much again. They say what order of money it is, not what the bill will say.
+Prices are rounded list prices in US dollars: us-east-1, on demand, Single-AZ, as of 2025. Other regions cost
+up to 50% more. The result is an order of magnitude, not the amount on the bill.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from datetime import timedelta
 from ops.aws.rds.databases import CLUSTER, Database
 
 PRICES = "list prices of us-east-1, 2025"
-HOURS_A_MONTH = 730
-SHORTEST = timedelta(minutes=10)  # that RDS bills for an instance: Amazon RDS pricing
-TASK_AN_HOUR = 0.25 * 0.04048 + 0.5 * 0.004445  # Fargate: a quarter of a vCPU, half a GB
+HOURS_PER_MONTH = 730
+MINIMUM_BILLED = timedelta(minutes=10)  # per DB instance: Amazon RDS pricing
+TASK_PER_HOUR = 0.25 * 0.04048 + 0.5 * 0.004445  # Fargate: 0.25 vCPU, 0.5 GB
 STORAGE_GIB_MONTH = 0.115
 SNAPSHOT_GIB_MONTH = 0.095
 
-# US dollars an hour of the size `large`; the other sizes are in proportion.
+# US dollars per hour for the size `large`; other sizes scale proportionally.
 _INSTANCES = {
     "t3": 0.145,
     "t4g": 0.129,
@@ -35,34 +35,33 @@ _SIZES = {"micro": 1 / 8, "small": 1 / 4, "medium": 1 / 2, "large": 1.0, "xlarge
 
 @dataclass(frozen=True)
 class Forecast:
-    """`took` and `cost` (of a run) are None where nobody can tell, `unknown` says why."""
+    """The expected duration and cost of a run. Either can be None; `unknown` says why."""
 
-    took: timedelta | None
+    duration: timedelta | None
     cost: float | None
     parts: tuple[tuple[str, float], ...]
-    keeping_a_month: float | None
+    storage_per_month: float | None
     unknown: str = ""
 
     @property
-    def words(self) -> str:
-        """In a sentence or two."""
+    def summary(self) -> str:
+        """The cost in a sentence or two. Parts of less than one cent are not listed."""
         if self.cost is None:
-            return f"Its cost cannot be told: {self.unknown}."
-        parts = ", ".join(f"{what} {money(usd)}" for what, usd in self.parts)
-        kept = (
-            "" if self.keeping_a_month is None else f" Keeping: up to {money(self.keeping_a_month)} a month."
-        )
-        about = f"About {money(self.cost)}" if self.cost >= 0.01 else "Less than a cent"
-        return f"{about} a run ({parts}; {PRICES}).{kept}"
+            return self.unknown
+        parts = ", ".join(f"{part} {dollars(usd)}" for part, usd in self.parts if usd >= 0.01)
+        basis = f"{parts}; {PRICES}" if parts else PRICES
+        storage = self.storage_per_month
+        kept = "" if storage is None else f" Snapshot storage: up to {dollars(storage)}/month."
+        return f"Estimated cost: {dollars(self.cost)} per run ({basis}).{kept}"
 
 
-def money(usd: float) -> str:
-    """`$0.02`, `less than a cent`."""
-    return f"${usd:,.2f}" if usd >= 0.01 else "less than a cent"
+def dollars(usd: float) -> str:
+    """Format an amount: `$0.02`, `less than $0.01`."""
+    return f"${usd:,.2f}" if usd >= 0.01 else "less than $0.01"
 
 
-def price_an_hour(instance_class: str, kind: str) -> float | None:
-    """US dollars; None for a class that the table does not have."""
+def price_per_hour(instance_class: str, kind: str) -> float | None:
+    """Return the price of an instance class in US dollars; None if it is not in the price table."""
     _, _, rest = instance_class.partition("db.")
     family, _, size = rest.partition(".")
     large = (_AURORA if kind == CLUSTER else _INSTANCES).get(family)
@@ -72,18 +71,19 @@ def price_an_hour(instance_class: str, kind: str) -> float | None:
     return large * factor if large and factor else None
 
 
-def forecast(database: Database, usual: timedelta | None, *, instance_class: str, keep: int) -> Forecast:
-    """`usual` is what the last runs took; `instance_class` of the copy, empty for the source's."""
+def forecast(database: Database, typical: timedelta | None, *, instance_class: str, keep: int) -> Forecast:
+    """Estimate a run from its `typical` duration. An empty `instance_class` is that of the source."""
     chosen = instance_class or database.instance_class
-    price = price_an_hour(chosen, database.kind)
+    price = price_per_hour(chosen, database.kind)
     size = float(database.size_gib)
     kept = size * keep * SNAPSHOT_GIB_MONTH if size else None
-    if usual is None:
-        return Forecast(None, None, (), kept, "no run has succeeded yet, so its duration is not known")
+    if typical is None:
+        return Forecast(None, None, (), kept, "Cost estimate available after the first successful run.")
     if price is None:
-        return Forecast(usual, None, (), kept, f"the price of {chosen or 'its instance'} is not in our table")
-    hours = max(usual, SHORTEST) / timedelta(hours=1)
-    storage = size * (STORAGE_GIB_MONTH + SNAPSHOT_GIB_MONTH) * hours / HOURS_A_MONTH
-    parts = (("instance", price * hours), ("task", TASK_AN_HOUR * hours), ("storage", storage))
-    shown = parts if size else parts[:2]  # a cluster's volume: RDS does not tell its size
-    return Forecast(usual, sum(usd for _, usd in shown), shown, kept)
+        unknown = f"No cost estimate: {chosen or 'the instance class'} is not in the price table."
+        return Forecast(typical, None, (), kept, unknown)
+    hours = max(typical, MINIMUM_BILLED) / timedelta(hours=1)
+    storage = size * (STORAGE_GIB_MONTH + SNAPSHOT_GIB_MONTH) * hours / HOURS_PER_MONTH
+    parts = (("instance", price * hours), ("task", TASK_PER_HOUR * hours), ("storage", storage))
+    shown = parts if size else parts[:2]  # RDS does not report the volume size of a cluster
+    return Forecast(typical, sum(usd for _, usd in shown), shown, kept)

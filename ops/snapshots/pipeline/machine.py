@@ -1,11 +1,11 @@
-"""The state machine of a snapshot pipeline, in Amazon States Language: pure data.
+"""The state machine of a snapshot pipeline, in Amazon States Language, as plain data.
 
-    Preflight → find or take a snapshot → (re-encrypt) → temporary database (in a cluster:
-    an instance) → temporary password → sanitize and prove → final snapshot → share → delete old
-    → clean up → tell
+    Preflight → find or take a snapshot → (re-encrypt) → restore a temporary database (cluster: and
+    create an instance) → set a temporary password → sanitize and verify → take the final snapshot
+    → share → delete old snapshots → clean up → send notification
     any error → clean up → Failed
 
-Tokens such as `${Handler}` are filled in by CloudFormation.
+CloudFormation replaces tokens such as `${Handler}`.
 """
 
 import json
@@ -14,12 +14,12 @@ from typing import Any
 State = dict[str, Any]
 
 HANDLER = "${Handler}"
-POLL = "${PollSeconds}"  # a number in the finished text: see `text`
+POLL = "${PollSeconds}"  # a number in the rendered text: see `text`
 POLL_ATTEMPTS = 300
 SANITIZE_TIMEOUT_S = 24 * 3600
 CLEAN_UP_ATTEMPTS = 20
 
-# Faults of the services between us and the handler: AWS Step Functions Developer Guide, best practices,
+# Errors of Lambda and its SDK, not of the handler: AWS Step Functions Developer Guide, best practices,
 # "Handle transient Lambda service exceptions".
 TRANSIENT = [
     "Lambda.ServiceException",
@@ -31,16 +31,16 @@ TRANSIENT = [
 
 
 def definition() -> State:
-    """The whole machine."""
+    """Return the definition of the state machine."""
     return {
-        "Comment": "Makes a sanitized snapshot of a database, shares it, and leaves nothing else behind.",
+        "Comment": "Creates and shares a sanitized snapshot, then deletes all temporary resources.",
         "StartAt": "Clean up only?",
         "States": {**_entry(), **_source(), **_temporary(), **_result(), **_clean_up()},
     }
 
 
 def text() -> str:
-    """The machine as CloudFormation's Fn::Sub takes it."""
+    """Return the definition as text for Fn::Sub of CloudFormation."""
     return json.dumps(definition(), indent=1).replace(f'"{POLL}"', POLL)
 
 
@@ -48,8 +48,8 @@ def _entry() -> dict[str, State]:
     return {
         "Clean up only?": {
             "Type": "Choice",
-            "Comment": "A run that was stopped is cleaned up by a run of its own.",
-            "Choices": [{"Variable": "$.clean_up", "IsPresent": True, "Next": "Let calls end"}],
+            "Comment": "A separate execution cleans up after a run that was stopped.",
+            "Choices": [{"Variable": "$.clean_up", "IsPresent": True, "Next": "Let pending calls finish"}],
             "Default": "Preflight",
         },
         "Preflight": _task(
@@ -86,7 +86,7 @@ def _temporary() -> dict[str, State]:
         "Wait for database": _wait("wait_for_database", following="Is it a cluster?"),
         "Is it a cluster?": {
             "Type": "Choice",
-            "Comment": "A restored cluster is storage: nothing answers without an instance in it.",
+            "Comment": "A restored cluster has no DB instance and accepts no connections without one.",
             "Choices": [
                 {"Variable": "$.kind", "StringEquals": "cluster", "Next": "Create instance in cluster"}
             ],
@@ -129,22 +129,26 @@ def _temporary() -> dict[str, State]:
             "ResultSelector": {"arn.$": "$.TaskArn"},
             "ResultPath": "$.task",
             "Catch": _catch(),
-            "Next": "Read proof",
+            "Next": "Read report",
         },
     }
 
 
 def _result() -> dict[str, State]:
     return {
-        "Read proof": _wait("read_proof", following="Take final snapshot"),
+        "Read report": _wait("read_proof", following="Take final snapshot"),
         "Take final snapshot": _task("create_final", following="Wait for final snapshot"),
         "Wait for final snapshot": _wait("wait_for_final", following="Share"),
         "Share": _task("share", following="Delete old snapshots"),
         "Delete old snapshots": _task("delete_old", following="Clean up"),
-        "Clean up": {**_clean_up_task("$$.Execution.Name"), "Catch": _catch("Left behind"), "Next": "Tell"},
-        "Tell": {
-            **_task("tell", following="Done"),
-            "Comment": "A notice that cannot be sent does not make a failure of a good run.",
+        "Clean up": {
+            **_clean_up_task("$$.Execution.Name"),
+            "Catch": _catch("Clean-up incomplete"),
+            "Next": "Send notification",
+        },
+        "Send notification": {
+            **_task("notify", following="Done"),
+            "Comment": "A run succeeds even if its notification cannot be sent.",
             "Catch": _catch("Done"),
         },
         "Done": {"Type": "Succeed"},
@@ -155,25 +159,25 @@ def _clean_up() -> dict[str, State]:
     return {
         "Clean up after failure": {
             **_clean_up_task("$$.Execution.Name"),
-            "Catch": _catch("Failed, left behind", path="$.left"),
+            "Catch": _catch("Failed, clean-up incomplete", path="$.left"),
             "Next": "Failed",
         },
         "Failed": {"Type": "Fail", "ErrorPath": "$.failure.Error", "CausePath": "$.failure.Cause"},
-        "Failed, left behind": {
+        "Failed, clean-up incomplete": {
             "Type": "Fail",
             "Error": "LeftBehind",
-            "CausePath": "States.Format('{} And the clean-up failed: {}', $.failure.Cause, $.left.Cause)",
+            "CausePath": "States.Format('{} The clean-up also failed: {}', $.failure.Cause, $.left.Cause)",
         },
-        "Left behind": {"Type": "Fail", "Error": "LeftBehind", "CausePath": "$.failure.Cause"},
-        "Let calls end": {
+        "Clean-up incomplete": {"Type": "Fail", "Error": "LeftBehind", "CausePath": "$.failure.Cause"},
+        "Let pending calls finish": {
             "Type": "Wait",
-            "Comment": "The stopped run's last call may still be creating something.",
+            "Comment": "The last API call of the stopped run may still create a resource.",
             "Seconds": POLL,
             "Next": "Clean up after stop",
         },
         "Clean up after stop": {
             **_clean_up_task("$.clean_up"),
-            "Catch": _catch("Left behind"),
+            "Catch": _catch("Clean-up incomplete"),
             "Next": "Cleaned up",
         },
         "Cleaned up": {"Type": "Succeed"},
@@ -185,13 +189,13 @@ def _task(action: str, *, following: str, run: State | None = None) -> State:
 
 
 def _wait(action: str, *, following: str) -> State:
-    """A look every POLL seconds until the handler no longer says NotReady."""
+    """Return a task that polls every POLL seconds until the handler no longer raises NotReady."""
     return {**_task(action, following=following), "Retry": [_not_ready(), _transient()]}
 
 
 def _clean_up_task(name: str) -> State:
-    """Tries against everything: a resource that stays costs money and may hold production's data."""
-    stubborn = {
+    """Return a clean-up task that retries all errors: a leftover costs money and may hold production data."""
+    any_error = {
         "ErrorEquals": ["States.ALL"],
         "IntervalSeconds": POLL,
         "MaxAttempts": CLEAN_UP_ATTEMPTS,
@@ -199,7 +203,7 @@ def _clean_up_task(name: str) -> State:
     }
     invoke = _invoke("clean_up", {"name.$": name})
     del invoke["OutputPath"]
-    return {**invoke, "ResultPath": None, "Retry": [_not_ready(), stubborn]}
+    return {**invoke, "ResultPath": None, "Retry": [_not_ready(), any_error]}
 
 
 def _invoke(action: str, run: State | None) -> State:

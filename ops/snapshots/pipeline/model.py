@@ -1,4 +1,4 @@
-"""A snapshot pipeline as it is asked for, what is wrong with it, and the stack that makes it."""
+"""The settings of a snapshot pipeline, their validation, and the stack that deploys them."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from ops.aws.rds.databases import CLUSTER, INSTANCE, Database
 from ops.errors import InputError
 from ops.snapshots.compiler import compile_policy
 from ops.snapshots.pipeline import machine
-from ops.snapshots.policy.model import parse
+from ops.snapshots.policy.model import parse_policy
 from ops.templates import snapshots as stack
 from ops.templates.functions import function_source
 from ops.templates.snapshots.parameters import PARAMETERS
@@ -23,16 +23,16 @@ STACK_PREFIX = "snapshots-"
 NAME_FORMAT = "{database}-sanitized-{date}-{time}"
 NAME_FIELDS = ("database", "date", "time")
 ENGINES = {INSTANCE: ("postgres", "mysql", "mariadb"), CLUSTER: ("aurora-postgresql", "aurora-mysql")}
-# What a policy names for an engine, where it is another: Aurora is compatible with it.
+# The engine of a policy for each Aurora engine, which is compatible with it.
 COMPATIBLE = {"aurora-postgresql": "postgres", "aurora-mysql": "mysql"}
 LONGEST_NAME = {INSTANCE: 255, CLUSTER: 63}  # of a snapshot: Amazon RDS API Reference, Create…Snapshot
 POLICY_FILE = "policy.toml"
-MAXIMUM_SHARES = 20  # accounts a snapshot: Amazon RDS User Guide, "Sharing a DB snapshot"
+MAXIMUM_SHARES = 20  # accounts per snapshot: Amazon RDS User Guide, "Sharing a DB snapshot"
 
 
 @dataclass(frozen=True)
-class Pipeline:
-    """What a pipeline is asked to do; the names are the template's parameters' in snake case.
+class PipelineSettings:
+    """The settings of a pipeline, named as the parameters of the template, in snake case.
 
     `policy` is TOML: see `ops.snapshots.policy.model`.
     """
@@ -59,13 +59,18 @@ class Pipeline:
 
     @property
     def script_prefix(self) -> str:
-        """Where the scripts lie in the bucket: named by their content, so a run's scripts never change."""
+        """The S3 prefix of the scripts. It contains their hash, so the scripts of a run never change."""
         content = json.dumps([[upload.key, upload.body.decode()] for upload in _objects(self.policy)])
         return f"snapshots/{self.database}/{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
-def check(pipeline: Pipeline, database: Database | None, *, default_key: bool, now: datetime) -> None:
-    """Raises InputError for the first thing that cannot work. `default_key`: of the database's encryption."""
+def check_pipeline(
+    pipeline: PipelineSettings, database: Database | None, *, default_key: bool, now: datetime
+) -> None:
+    """Validate the settings. Raises InputError for the first problem.
+
+    `default_key`: the database is encrypted with the account's default key.
+    """
     _check_database(pipeline, database, default_key=default_key)
     if database:
         check_engine(pipeline.policy, database.engine)
@@ -74,116 +79,124 @@ def check(pipeline: Pipeline, database: Database | None, *, default_key: bool, n
     check_settings(pipeline)
     if len(set(pipeline.subnets)) != 2:
         raise InputError(
-            "The two subnets are the same.", field="subnets", hint="Choose two in different zones."
+            "Both subnets are the same.",
+            field="subnets",
+            hint="Choose two subnets in different Availability Zones.",
         )
 
 
-def _check_database(pipeline: Pipeline, database: Database | None, *, default_key: bool) -> None:
+def _check_database(pipeline: PipelineSettings, database: Database | None, *, default_key: bool) -> None:
     if database is None:
         raise InputError(
-            f"There is no database {pipeline.database!r} in this account and region.",
+            f"The database {pipeline.database!r} does not exist in this account and region.",
             field="database",
-            hint="Choose one of the databases that are listed.",
+            hint="Choose a database from the list.",
         )
-    if reason := refusal(database):
-        raise InputError(reason, field="database", hint=f"Supported: {', '.join(supported())}.")
+    if reason := unsupported_reason(database):
+        raise InputError(reason, field="database", hint=f"Supported: {', '.join(supported_engines())}.")
     if default_key and pipeline.share_with and not pipeline.kms_key:
         raise InputError(
-            f"{database.id} is encrypted with the account's default key; its snapshots cannot be shared.",
+            f"{database.id} is encrypted with the account's default key, so its snapshots cannot be shared.",
             field="kms_key",
-            hint="Give a customer managed key that the other accounts may use, or share with none.",
+            hint="Specify a customer managed key that the other accounts can use, or share with no account.",
         )
 
 
 def check_engine(policy: str, engine: str) -> None:
-    """Raises InputError for a policy that is wrong, or is written for another engine."""
-    wanted = COMPATIBLE.get(engine, engine)
-    if (named := parse(policy).engine) != wanted:
+    """Raises InputError for a policy that is not valid, or that is for another database engine."""
+    expected = COMPATIBLE.get(engine, engine)
+    if (named := parse_policy(policy).engine) != expected:
         raise InputError(
-            f"The policy is for {named}, and the database runs {engine}.",
+            f"The policy is for {named}, but the database engine is {engine}.",
             field="policy",
-            hint=f'Write engine = "{wanted}".',
+            hint=f'Set engine = "{expected}" in the policy.',
         )
 
 
-def check_settings(pipeline: Pipeline) -> None:
-    """Raises InputError for the first setting that the template's own patterns refuse."""
+def check_settings(pipeline: PipelineSettings) -> None:
+    """Raises InputError for the first setting that does not match the pattern of its template parameter."""
     given = _settings(pipeline)
-    for asked in PARAMETERS:
-        checks, value = dict(asked.checks), given.get(asked.name, "")
+    for parameter in PARAMETERS:
+        checks, value = dict(parameter.checks), given.get(parameter.name, "")
         pattern = checks.get("AllowedPattern")
-        if asked.type == "String" and asked.name in given and pattern and not re.fullmatch(pattern, value):
+        if (
+            parameter.type == "String"
+            and parameter.name in given
+            and pattern
+            and not re.fullmatch(pattern, value)
+        ):
             raise InputError(
-                f"{asked.label}: {value!r} is not {checks['ConstraintDescription']}.",
-                field=asked.name,
-                hint=asked.help,
+                f"{parameter.label}: {value!r} is not {checks['ConstraintDescription']}.",
+                field=parameter.name,
+                hint=parameter.help,
             )
 
 
-def supported() -> list[str]:
-    """The engines that a pipeline can sanitize."""
+def supported_engines() -> list[str]:
+    """Return the database engines that a pipeline supports."""
     return [engine for engines in ENGINES.values() for engine in engines]
 
 
-def refusal(database: Database) -> str:
-    """Why no pipeline can be made for the database; empty where one can."""
+def unsupported_reason(database: Database) -> str:
+    """Return why a pipeline cannot copy the database; empty if it can."""
     if database.cluster:
-        return f"{database.id} is a member of the cluster {database.cluster}: a pipeline copies that."
+        return (
+            f"{database.id} is an instance of the cluster {database.cluster}: "
+            "set up the pipeline for the cluster."
+        )
     if database.engine in ENGINES[database.kind]:
         return ""
     if database.kind == CLUSTER and database.engine in ENGINES[INSTANCE]:
         # Amazon RDS User Guide, "Limitations of Multi-AZ DB clusters".
-        return (
-            f"{database.id} is a Multi-AZ DB cluster of {database.engine}, whose snapshots cannot be shared."
-        )
-    return f"{database.id} runs {database.engine}, which a pipeline cannot sanitize."
+        return f"{database.id} is a Multi-AZ DB cluster of {database.engine}: its snapshots cannot be shared."
+    return f"{database.id} runs {database.engine}, which pipelines do not support."
 
 
 def check_accounts(accounts: tuple[str, ...]) -> None:
-    """Raises InputError for what RDS would not share with."""
+    """Raises InputError for accounts that RDS does not share a snapshot with."""
     for account in accounts:
         if not re.fullmatch(r"\d{12}", account):
             raise InputError(
-                f"{account!r} is not an account id.", field="share_with", hint="An account id has 12 digits."
+                f"{account!r} is not an account ID.", field="share_with", hint="An account ID has 12 digits."
             )
     if len(accounts) > MAXIMUM_SHARES:
         raise InputError(
-            f"{len(accounts)} accounts are too many to share with.",
+            f"The snapshot is shared with too many accounts: {len(accounts)}.",
             field="share_with",
-            hint=f"RDS shares a snapshot with {MAXIMUM_SHARES} accounts at most.",
+            hint=f"RDS allows at most {MAXIMUM_SHARES} accounts per snapshot.",
         )
 
 
 def snapshot_name(name_format: str, database: str, moment: datetime, kind: str = INSTANCE) -> str:
-    """The snapshot's id that the format gives at that moment. Raises InputError when it is not a valid one.
+    """Return the snapshot identifier that a name format produces. Raises InputError if it is not valid.
 
-    The rule: Amazon RDS API Reference, CreateDBSnapshot. The handler applies the same when a run starts.
+    The rule: Amazon RDS API Reference, CreateDBSnapshot. The handler checks it again when a run starts.
     """
     fields = {"database": database, "date": f"{moment:%Y%m%d}", "time": f"{moment:%H%M%S}"}
-    name = re.sub(r"\{(\w+)\}", lambda found: fields.get(found[1], found[0]), name_format).lower()
+    name = re.sub(r"\{(\w+)\}", lambda match: fields.get(match[1], match[0]), name_format).lower()
     if len(name) > LONGEST_NAME[kind] or not re.fullmatch(r"[a-z](-?[a-z0-9])*", name):
         raise InputError(
-            f"The name format gives {name!r}, which is not a snapshot id.",
+            f"The name format produces {name!r}, which is not a valid snapshot identifier.",
             field="name_format",
-            hint=f"A letter first, then letters, digits and single hyphens, {LONGEST_NAME[kind]} at most; "
-            + "it may hold {database}, {date} and {time}.",
+            hint=f"Start with a letter; use letters, digits, and single hyphens, at most "
+            f"{LONGEST_NAME[kind]} characters. " + "Available fields: {database}, {date}, {time}.",
         )
     if "{time}" not in name_format:
         raise InputError(
-            "The name format gives the same name to two runs of a day.",
+            "The name format produces the same name for two runs on one day.",
             field="name_format",
-            hint="Put {date} and {time} into it.",
+            hint="Add {date} and {time}.",
         )
     return name
 
 
 def template_body() -> str:
-    """The template as it is deployed."""
+    """Return the CloudFormation template of a pipeline."""
     return str(stack.template(machine.text(), function_source("snapshots")).to_json(indent=1))
 
 
-def stack_spec(pipeline: Pipeline, place: Place, bucket: str) -> StackSpec:
-    """The stack that makes the pipeline; its scripts lie in `bucket`."""
+def stack_spec(pipeline: PipelineSettings, place: Place, bucket: str) -> StackSpec:
+    """Return the stack of a pipeline whose scripts are in `bucket`."""
     return StackSpec(
         name=pipeline.stack_name,
         template_body=template_body(),
@@ -195,14 +208,14 @@ def stack_spec(pipeline: Pipeline, place: Place, bucket: str) -> StackSpec:
     )
 
 
-def uploads(pipeline: Pipeline) -> tuple[Upload, ...]:
-    """The policy and the scripts that it compiles to, as objects of the bucket."""
+def uploads(pipeline: PipelineSettings) -> tuple[Upload, ...]:
+    """Return the policy and its compiled scripts, as objects to upload."""
     prefix = pipeline.script_prefix
     return tuple(Upload(f"{prefix}/{item.key}", item.body) for item in _objects(pipeline.policy))
 
 
 def _objects(policy: str) -> tuple[Upload, ...]:
-    scripts = compile_policy(parse(policy))
+    scripts = compile_policy(parse_policy(policy))
     return (
         Upload(POLICY_FILE, policy.encode()),
         *(
@@ -212,9 +225,9 @@ def _objects(policy: str) -> tuple[Upload, ...]:
     )
 
 
-def from_parameters(parameters: Mapping[str, str], policy: str) -> Pipeline:
-    """The pipeline as it was asked for, from its stack's parameters."""
-    return Pipeline(
+def from_parameters(parameters: Mapping[str, str], policy: str) -> PipelineSettings:
+    """Return the settings of a deployed pipeline, from the parameters of its stack."""
+    return PipelineSettings(
         database=parameters["SourceDatabase"],
         policy=policy,
         vpc=parameters["VpcId"],
@@ -233,17 +246,17 @@ def from_parameters(parameters: Mapping[str, str], policy: str) -> Pipeline:
     )
 
 
-def _parameters(pipeline: Pipeline, bucket: str) -> Mapping[str, str]:
+def _parameters(pipeline: PipelineSettings, bucket: str) -> Mapping[str, str]:
     return {
         **_settings(pipeline),
-        "Engine": parse(pipeline.policy).engine,
+        "Engine": parse_policy(pipeline.policy).engine,
         "ScriptBucket": bucket,
         "ScriptPrefix": pipeline.script_prefix,
     }
 
 
-def _settings(pipeline: Pipeline) -> dict[str, str]:
-    """The parameters but for those that the policy decides."""
+def _settings(pipeline: PipelineSettings) -> dict[str, str]:
+    """Return the parameters that do not depend on the policy."""
     return {
         "SourceDatabase": pipeline.database,
         "DatabaseName": pipeline.database_name,

@@ -1,6 +1,6 @@
-"""What can be checked of a pipeline before anything is created: each with a verdict and its reason.
+"""Checks a pipeline before a run: every check has a verdict and a reason. Read-only.
 
-Only reads. What a role may not read, or no API tells, is "cannot tell": never a guess.
+What the role cannot read, or no API reports, is "unknown", never a guess.
 """
 
 import json
@@ -16,21 +16,21 @@ from ops.aws.rds.databases import Database
 from ops.errors import InputError, SlipwayError
 from ops.snapshots.pipeline.catalogue import find_database
 from ops.snapshots.pipeline.model import (
-    Pipeline,
+    PipelineSettings,
     check_accounts,
     check_engine,
     check_settings,
-    refusal,
     snapshot_name,
+    unsupported_reason,
 )
-from ops.snapshots.policy.model import parse
+from ops.snapshots.policy.model import parse_policy
 
-# Manual snapshots an account may have in a region, unless it was raised: RDS User Guide, "Quotas".
+# Manual snapshots per account and region, unless raised: Amazon RDS User Guide, "Quotas in Amazon RDS".
 SNAPSHOT_QUOTA = 100
-SNAPSHOTS_A_RUN = 3  # of production, its copy under another key, the sanitized one
+SNAPSHOTS_PER_RUN = 3  # of production, its re-encrypted copy, and the sanitized one
 
-# What deploying a pipeline and starting a run needs of us: CloudFormation acts in our name.
-NEEDED = (
+# IAM actions to deploy a pipeline and start a run. CloudFormation uses the permissions of the caller.
+REQUIRED_ACTIONS = (
     "cloudformation:CreateChangeSet",
     "cloudformation:DescribeChangeSet",
     "cloudformation:ExecuteChangeSet",
@@ -57,156 +57,170 @@ NEEDED = (
 )
 
 
-class Verdict(StrEnum):
-    FINE = "fine"
-    FAILS = "will fail"
-    UNKNOWN = "cannot tell"
+class PreflightVerdict(StrEnum):
+    PASSED = "passed"
+    WILL_FAIL = "will fail"
+    UNKNOWN = "unknown"
+
+
+PASSED, WILL_FAIL, UNKNOWN = PreflightVerdict
 
 
 @dataclass(frozen=True)
-class Finding:
+class PreflightResult:
+    """The result of one preflight check."""
+
     subject: str
-    verdict: Verdict
+    verdict: PreflightVerdict
     reason: str
 
 
-def preflight(cloud: Cloud, place: Place, pipeline: Pipeline, now: datetime) -> tuple[Finding, ...]:
-    """Every check, whatever the others say."""
+def preflight(
+    cloud: Cloud, place: Place, pipeline: PipelineSettings, now: datetime
+) -> tuple[PreflightResult, ...]:
+    """Run all checks; none depends on the result of another."""
     database = find_database(cloud, place, pipeline.database)
     kind = database.kind if database else rds.INSTANCE
     return (
         _database(pipeline, database),
         _policy(pipeline, database),
-        _asked(
-            "Name", lambda: snapshot_name(pipeline.name_format, pipeline.database, now, kind), "it is valid"
+        _validated(
+            "Snapshot name",
+            lambda: snapshot_name(pipeline.name_format, pipeline.database, now, kind),
+            "the identifier is valid",
         ),
-        _asked("Accounts", lambda: check_accounts(pipeline.share_with), "they are account ids"),
-        _asked("Settings", lambda: check_settings(pipeline), "each is of its form"),
-        _told("Options", lambda: _options(cloud, place, database)),
-        _told("Key", lambda: _key(cloud, place, pipeline, database)),
-        _told("Subnets", lambda: _subnets(cloud, place, pipeline)),
-        _told("Route to images", lambda: _route(cloud, place, pipeline)),
-        _told("Permissions", lambda: _permissions(cloud, place)),
-        _told("Snapshot quota", lambda: _quota(cloud, place, kind)),
+        _validated("Accounts", lambda: check_accounts(pipeline.share_with), "the account IDs are valid"),
+        _validated("Settings", lambda: check_settings(pipeline), "all values are valid"),
+        _read("Option groups", lambda: _options(cloud, place, database)),
+        _read("KMS key", lambda: _key(cloud, place, pipeline, database)),
+        _read("Subnets", lambda: _subnets(cloud, place, pipeline)),
+        _read("Image registry access", lambda: _route(cloud, place, pipeline)),
+        _read("Permissions", lambda: _permissions(cloud, place)),
+        _read("Snapshot quota", lambda: _quota(cloud, place, kind)),
     )
 
 
-def _asked(subject: str, check: Callable[[], object], fine: str) -> Finding:
+def _validated(subject: str, check: Callable[[], object], reason: str) -> PreflightResult:
     try:
         check()
     except InputError as error:
-        return Finding(subject, Verdict.FAILS, f"{error} {error.hint}")
-    return Finding(subject, Verdict.FINE, fine)
+        return PreflightResult(subject, WILL_FAIL, f"{error} {error.hint}")
+    return PreflightResult(subject, PASSED, reason)
 
 
-def _told(subject: str, look: Callable[[], tuple[Verdict, str]]) -> Finding:
-    """What AWS does not let us read is no verdict."""
+def _read(subject: str, check: Callable[[], tuple[PreflightVerdict, str]]) -> PreflightResult:
+    """Run a check that reads from AWS. If the read fails, the verdict is unknown."""
     try:
-        return Finding(subject, *look())
+        return PreflightResult(subject, *check())
     except SlipwayError as error:
-        return Finding(subject, Verdict.UNKNOWN, str(error))
+        return PreflightResult(subject, UNKNOWN, str(error))
 
 
-def _database(pipeline: Pipeline, database: Database | None) -> Finding:
+def _database(pipeline: PipelineSettings, database: Database | None) -> PreflightResult:
     if database is None:
-        return Finding("Database", Verdict.FAILS, f"there is no database {pipeline.database} here")
-    if reason := refusal(database):
-        return Finding("Database", Verdict.FAILS, reason)
+        return PreflightResult("Database", WILL_FAIL, f"the database {pipeline.database} does not exist")
+    if reason := unsupported_reason(database):
+        return PreflightResult("Database", WILL_FAIL, reason)
     if database.status != "available":
-        return Finding("Database", Verdict.UNKNOWN, f"it is {database.status} now")
+        return PreflightResult("Database", UNKNOWN, f"the current status is {database.status}")
     size = f", {database.size_gib} GiB" if database.size_gib else ""
-    return Finding("Database", Verdict.FINE, f"{database.engine} {database.version}{size}")
+    return PreflightResult("Database", PASSED, f"{database.engine} {database.version}{size}")
 
 
-def _options(cloud: Cloud, place: Place, database: Database | None) -> tuple[Verdict, str]:
-    """Amazon RDS User Guide, "Option group considerations" of restoring, copying and sharing a snapshot."""
+def _options(cloud: Cloud, place: Place, database: Database | None) -> tuple[PreflightVerdict, str]:
+    """Amazon RDS User Guide, "Option group considerations" for restoring, copying, and sharing a snapshot."""
     if database is None:
-        return Verdict.UNKNOWN, "there is no database to look at"
+        return UNKNOWN, "the database does not exist"
     if database.kind == rds.CLUSTER:
-        return Verdict.FINE, "a cluster has none"
+        return PASSED, "clusters have no option groups"
     groups = rds.option_groups(cloud, place, database.id)
     for group in groups:
         if group.lasting:
-            return Verdict.FAILS, (
-                f"{group.lasting[0]} of the option group {group.name} stays with every copy: a snapshot with "
-                "it cannot be shared"
+            return WILL_FAIL, (
+                f"the option {group.lasting[0]} of the option group {group.name} is persistent or permanent: "
+                "a snapshot with it cannot be shared"
             )
     if options := [option for group in groups for option in group.options]:
-        return Verdict.FINE, f"a restored copy has the engine's default group, without {', '.join(options)}"
-    return Verdict.FINE, "no option that a copy would keep or lose"
+        return PASSED, f"the copy gets the default option group, without {', '.join(options)}"
+    return PASSED, "no persistent or permanent options"
 
 
-def _policy(pipeline: Pipeline, database: Database | None) -> Finding:
+def _policy(pipeline: PipelineSettings, database: Database | None) -> PreflightResult:
     def check() -> None:
         if database:
             check_engine(pipeline.policy, database.engine)
         else:
-            parse(pipeline.policy)
+            parse_policy(pipeline.policy)
 
-    found = _asked("Policy", check, "it can be compiled")
-    if found.verdict is Verdict.FINE and parse(pipeline.policy).unlisted == "keep":
-        return Finding("Policy", Verdict.UNKNOWN, "what it does not name is kept as it is, and shared")
-    return found
+    result = _validated("Policy", check, "the policy is valid")
+    if result.verdict is PASSED and parse_policy(pipeline.policy).unlisted == "keep":
+        return PreflightResult("Policy", UNKNOWN, "unlisted columns are kept unchanged and shared")
+    return result
 
 
-def _key(cloud: Cloud, place: Place, pipeline: Pipeline, database: Database | None) -> tuple[Verdict, str]:
+def _key(
+    cloud: Cloud, place: Place, pipeline: PipelineSettings, database: Database | None
+) -> tuple[PreflightVerdict, str]:
     key = pipeline.kms_key or (database.kms_key if database else "")
     if not key:
-        return Verdict.FINE, "the database is not encrypted, and no key is asked for"
+        return PASSED, "the database is not encrypted, and no key is specified"
     if kms.is_aws_managed(cloud, place, key):
         if pipeline.share_with:
-            return Verdict.FAILS, "snapshots under the account's default key cannot be shared; give a key"
-        return Verdict.FINE, "the account's default key; nothing is shared"
+            return WILL_FAIL, (
+                "snapshots encrypted with the account's default key cannot be shared: "
+                "specify a customer managed key"
+            )
+        return PASSED, "the account's default key; the snapshots are not shared"
     if not pipeline.share_with:
-        return Verdict.FINE, "a customer managed key"
+        return PASSED, "a customer managed key"
     policy = json.dumps(kms.read_key_policy(cloud, place, key))
     if missing := [account for account in pipeline.share_with if account not in policy]:
-        return (
-            Verdict.UNKNOWN,
-            f"its policy does not name {', '.join(missing)}: they may not copy the snapshot",
+        return UNKNOWN, (
+            f"the key policy does not name {', '.join(missing)}: these accounts might be unable to copy "
+            "the snapshot"
         )
-    return Verdict.FINE, "its policy names every account that the snapshot is shared with"
+    return PASSED, "the key policy names every account that the snapshots are shared with"
 
 
-def _subnets(cloud: Cloud, place: Place, pipeline: Pipeline) -> tuple[Verdict, str]:
-    there = {subnet.id: subnet for subnet in network.list_subnets(cloud, place)}
-    if missing := [id_ for id_ in pipeline.subnets if id_ not in there]:
-        return Verdict.FAILS, f"there is no subnet {missing[0]}"
-    found = [there[id_] for id_ in pipeline.subnets]
-    if len({subnet.vpc for subnet in found}) > 1:
-        return Verdict.FAILS, "they are in different VPCs"
-    if len({subnet.zone for subnet in found}) < 2:
-        return Verdict.FAILS, f"both are in {found[0].zone}; RDS wants two zones"
-    return Verdict.FINE, f"in {found[0].zone} and {found[1].zone}"
+def _subnets(cloud: Cloud, place: Place, pipeline: PipelineSettings) -> tuple[PreflightVerdict, str]:
+    by_id = {subnet.id: subnet for subnet in network.list_subnets(cloud, place)}
+    if missing := [id_ for id_ in pipeline.subnets if id_ not in by_id]:
+        return WILL_FAIL, f"the subnet {missing[0]} does not exist"
+    subnets = [by_id[id_] for id_ in pipeline.subnets]
+    if len({subnet.vpc for subnet in subnets}) > 1:
+        return WILL_FAIL, "the subnets are in different VPCs"
+    zones = [subnet.zone for subnet in subnets]
+    if len(set(zones)) < 2:
+        return WILL_FAIL, f"both subnets are in {zones[0]}: RDS requires two Availability Zones"
+    return PASSED, f"in {zones[0]} and {zones[1]}"
 
 
-def _route(cloud: Cloud, place: Place, pipeline: Pipeline) -> tuple[Verdict, str]:
-    ways = network.ways_out(cloud, place, pipeline.vpc, pipeline.subnets)
-    if "nat" in ways:
-        return Verdict.FINE, "through a NAT gateway"
-    if "internet" in ways and pipeline.assign_public_ip:
-        return Verdict.FINE, "through an internet gateway, with a public address"
-    if "internet" in ways:
-        return Verdict.FAILS, "only through an internet gateway, and the task has no public address"
-    return Verdict.UNKNOWN, "no default route: the images must come over VPC endpoints, from ECR of your own"
+def _route(cloud: Cloud, place: Place, pipeline: PipelineSettings) -> tuple[PreflightVerdict, str]:
+    routes = network.internet_routes(cloud, place, pipeline.vpc, pipeline.subnets)
+    if "nat" in routes:
+        return PASSED, "through a NAT gateway"
+    if "internet" in routes and pipeline.assign_public_ip:
+        return PASSED, "through an internet gateway, with a public IP"
+    if "internet" in routes:
+        return WILL_FAIL, "the only route is an internet gateway, and the task has no public IP"
+    return UNKNOWN, "no default route: use images in private ECR, through VPC endpoints"
 
 
-def _permissions(cloud: Cloud, place: Place) -> tuple[Verdict, str]:
+def _permissions(cloud: Cloud, place: Place) -> tuple[PreflightVerdict, str]:
     principal = iam.current_principal(cloud, place)
     if principal.endswith(":root"):
-        return Verdict.FINE, "the account's root user"
-    who = principal.rpartition("/")[2]
-    if denied := iam.denied_actions(cloud, place, principal, NEEDED):
+        return PASSED, "root user of the account"
+    name = principal.rpartition("/")[2]
+    if denied := iam.denied_actions(cloud, place, principal, REQUIRED_ACTIONS):
         more = f" and {len(denied) - 3} more" if len(denied) > 3 else ""
-        return Verdict.FAILS, f"{who} lacks {', '.join(denied[:3])}{more}"
-    return Verdict.FINE, f"{who} may do all {len(NEEDED)} that deploying and starting needs, by simulation"
+        return WILL_FAIL, f"{name} is not allowed to perform {', '.join(denied[:3])}{more}"
+    return PASSED, f"IAM policy simulation: {name} is allowed all {len(REQUIRED_ACTIONS)} required actions"
 
 
-def _quota(cloud: Cloud, place: Place, kind: str) -> tuple[Verdict, str]:
-    """Snapshots of instances and of clusters are counted apart."""
+def _quota(cloud: Cloud, place: Place, kind: str) -> tuple[PreflightVerdict, str]:
+    """RDS counts snapshots of instances and of clusters separately."""
     used = sum(snapshot.kind == kind for snapshot in rds.list_snapshots(cloud, place))
-    said = f"{used} of {SNAPSHOT_QUOTA} manual snapshots by default"
-    fits = used + SNAPSHOTS_A_RUN <= SNAPSHOT_QUOTA
-    return (
-        (Verdict.FINE, said) if fits else (Verdict.UNKNOWN, f"{said}: unless the quota was raised, too many")
-    )
+    usage = f"{used} of {SNAPSHOT_QUOTA} manual snapshots (default quota)"
+    if used + SNAPSHOTS_PER_RUN <= SNAPSHOT_QUOTA:
+        return PASSED, usage
+    return UNKNOWN, f"{usage}: too many, unless the quota was raised"

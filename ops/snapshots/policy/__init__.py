@@ -1,8 +1,8 @@
-"""The sanitization policy: what happens to each table and column.
+"""The sanitization policy: the treatment of each table and column.
 
-model    tables, columns and treatments, from TOML
-text     applies suggestions to a policy file, comments kept
-suggest  suggests a policy for columns that it does not name
-fakes    the words and numbers that fakes are made of
-scripts  a script that the sanitizing task runs
+model    tables, columns, and treatments, parsed from TOML
+text     applies suggestions to a policy file and keeps its comments
+suggest  suggests treatments for columns that the policy does not list
+fakes    words and number ranges of the fakes
+scripts  a SQL script that the sanitizing task runs
 """

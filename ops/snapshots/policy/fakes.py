@@ -1,4 +1,4 @@
-"""What fakes are made of, and how many there are of a kind: plain data for every engine's SQL."""
+"""The words and number ranges of the fakes, as plain data for the SQL of every database engine."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ FIRST_NAMES = (
     "Max", "Mina", "Nia", "Nils", "Nora", "Omar", "Otto", "Petra", "Raj", "Rita", "Rosa", "Sami", "Sara",
     "Selma", "Sven", "Tara", "Theo", "Tom", "Uma", "Vera", "Yara", "Zoe",
 )  # fmt: skip
-# Made up, so that a fake full name is not by chance the name of somebody in the database.
+# Invented, so that a fake full name is not by chance the name of a person in the database.
 LAST_NAMES = tuple(
     head + tail
     for head in ("Alder", "Bracken", "Corn", "Dunmer", "Elmer", "Fenn", "Gorst", "Hazel", "Iver", "Juniper")
@@ -21,8 +21,8 @@ STREETS = (
 CITIES = ("Ashford", "Brookfield", "Clearwater", "Dunmore", "Eastvale", "Fairview", "Glenwood", "Hillcrest")
 COMPANIES = ("Alder", "Birch", "Cedar", "Delta", "Ember", "Fjord", "Grove", "Harbor", "Iris", "Juniper")
 
-# What a fake looks like, also when it was cut to a short column: patterns that every engine reads alike.
-SHAPES = {
+# Patterns of fakes, including truncated ones. All database engines interpret them alike.
+PATTERNS = {
     "address": "^[0-9]{1,3} [A-Z][a-z]*( [A-Z]?[a-z]*)?",
     "card": "^400000[0-9]{0,10}$",
     "email": "^u[0-9a-f]{1,16}(@[a-z.]*)?$",
@@ -33,21 +33,21 @@ SHAPES = {
     "url": "^https://example\\.com/[0-9a-f]{0,16}$",
     "username": "^user_[0-9a-f]{0,16}$",
 }
-# The fakes that are one of a list.
+# Fakes that are chosen from a list.
 LISTED: dict[str, tuple[str, ...]] = {
     "city": CITIES,
     "company": tuple(f"{word} Ltd" for word in COMPANIES),
     "first_name": FIRST_NAMES,
     "last_name": LAST_NAMES,
 }
-HOUSES = 199  # a fake address has one of these numbers
+HOUSE_NUMBERS = 199  # house numbers of fake addresses, from 1
 
 
 @dataclass(frozen=True)
-class Room:
-    """How many fakes of a kind a column holds: `base` to the power of `width`, or of what fits.
+class FakeRange:
+    """The number of fakes of a kind: `base` to the power of `width`, or of the digits that fit into a column.
 
-    `start` letters come before the `width` digits. Words are one digit that is read only whole.
+    `start` characters come before the `width` digits. A list of words is one digit that cannot be truncated.
     """
 
     start: int
@@ -55,27 +55,45 @@ class Room:
     width: int
 
 
-def _words(words: tuple[str, ...]) -> Room:
-    return Room(max(map(len, words)) - 1, len(words), 1)
+@dataclass(frozen=True)
+class NumberedFakes:
+    """SQL that numbers the fakes of a kind, for columns of a `family`: number, text, or any when empty.
+
+    `drawn` is the number that a value draws, `fake` the fake with the number <drawn>, and `taken` the number
+    of the fake that the value already equals, or NULL. The compiler replaces <space> by how many fakes fit
+    into the column, <width> by the number of digits, and <tail> by the divisor that cuts off the rest.
+    """
+
+    kind: str
+    family: str
+    room: FakeRange
+    digest: str
+    drawn: str
+    fake: str
+    taken: str
 
 
-ROOMS = {
-    "address": Room(len("199 ") + max(map(len, STREETS)) - 1, HOUSES * len(STREETS), 1),
-    "card": Room(6, 10, 9),
-    "email": Room(1, 16, 16),
-    "hash": Room(0, 16, 32),
-    "ip": Room(len("192.0.2.255") - 1, 256, 1),
-    "name": Room(
+def _words(words: tuple[str, ...]) -> FakeRange:
+    return FakeRange(max(map(len, words)) - 1, len(words), 1)
+
+
+FAKE_RANGES = {
+    "address": FakeRange(len("199 ") + max(map(len, STREETS)) - 1, HOUSE_NUMBERS * len(STREETS), 1),
+    "card": FakeRange(6, 10, 9),
+    "email": FakeRange(1, 16, 16),
+    "hash": FakeRange(0, 16, 32),
+    "ip": FakeRange(len("192.0.2.255") - 1, 256, 1),
+    "name": FakeRange(
         max(map(len, FIRST_NAMES)) + max(map(len, LAST_NAMES)), len(FIRST_NAMES) * len(LAST_NAMES), 1
     ),
-    "phone": Room(4, 10, 10),
-    "postcode": Room(0, 10, 5),
-    "text": Room(5, 16, 16),
-    "url": Room(20, 16, 16),
-    "username": Room(5, 16, 16),
+    "phone": FakeRange(4, 10, 10),
+    "postcode": FakeRange(0, 10, 5),
+    "text": FakeRange(5, 16, 16),
+    "url": FakeRange(20, 16, 16),
+    "username": FakeRange(5, 16, 16),
     **{kind: _words(words) for kind, words in LISTED.items()},
 }
-# What stands before the digits.
+# The characters before the digits.
 PREFIXES = {
     "card": "400000",
     "email": "u",
@@ -86,6 +104,6 @@ PREFIXES = {
     "url": "https://example.com/",
     "username": "user_",
 }
-# With so many fakes, none is drawn twice: by chance in one of 10,000 runs of 15 million rows, and then the
-# run fails. Below it, unique columns need care.
-ENOUGH = 2**60
+# With so many fakes, two values draw the same one in one of 10,000 runs of 15 million rows; such a run fails.
+# With fewer fakes, unique columns need the extra steps of the modules `unique`.
+COLLISION_FREE = 2**60

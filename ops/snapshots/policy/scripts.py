@@ -1,17 +1,17 @@
-"""What the sanitizing task is given to run."""
+"""A SQL script that the sanitizing task runs."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Script:
-    """SQL. The task runs scripts in order of name; the end of the name says how: see `postgres`."""
+class SqlScript:
+    """SQL that the task runs. The suffix of the name selects how: see `ops.snapshots.postgres.compiler`."""
 
     name: str
     sql: str
-    database: str = ""  # of PostgreSQL's, where it is not the pipeline's own
+    database: str = ""  # PostgreSQL only; empty for the pipeline's own database
 
     @property
     def text(self) -> str:
-        """As the task reads it: the first line names the database."""
+        """The script as it is uploaded: the first line names the database."""
         return f"-- database: {self.database}\n{self.sql}" if self.database else self.sql

@@ -1,9 +1,9 @@
-"""A policy as SQL for PostgreSQL. `ops.snapshots.mysql` has the same modules for MySQL and MariaDB.
+"""SQL of a policy for PostgreSQL. `ops.snapshots.mysql` has the same modules for MySQL and MariaDB.
 
-compiler  a policy as scripts for psql
-treat     changes rows and columns, and restores what was relaxed
-fakes     what each treatment turns a value into
+compiler  compiles a policy to scripts for psql
+treat     changes rows and columns, and restores triggers and foreign keys
+fakes     expressions for new values: digests, numbers, and fakes
 unique    keeps unique columns unique
-proof     checks that the treatments hold, and scans what is left
-text      quoting, literals and the catalog queries
+proof     verifies the result of every treatment, and scans for personal data
+text      quoting, literals, and the catalog queries
 """

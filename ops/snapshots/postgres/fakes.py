@@ -1,14 +1,14 @@
-"""What a value becomes, as SQL for PostgreSQL: digests, numbers that follow from them, fakes."""
+"""SQL expressions for new values in PostgreSQL: digests, numbers derived from them, and fakes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ops.snapshots.policy import fakes
+from ops.snapshots.policy.fakes import NumberedFakes
 from ops.snapshots.policy.model import Treatment
 from ops.snapshots.postgres.text import array, identifier, literal
 
-# Of what a column of numbers can hold: 31 bits fit an integer. A modifier holds a numeric's digits, and those
-# of them behind the point.
+# The number of hashes that fit into a numeric column: 31 bits for an integer. The type modifier of `numeric`
+# encodes its precision and scale.
 MODULUS = """\
 CASE WHEN p.plain_type = 'smallint' THEN '32767'
             WHEN p.plain_type = 'real' THEN '16777216'
@@ -18,29 +18,29 @@ CASE WHEN p.plain_type = 'smallint' THEN '32767'
 
 
 def value_of(column: str, case: str) -> str:
-    """What a fake follows from."""
+    """Return the expression that a fake is derived from."""
     text = f"{identifier(column)}::text"
     return f"lower({text})" if case == "fold" else text
 
 
 def digest(kind: str, value: str) -> str:
-    """128 bits that nobody turns back without the salt. The inner SELECT runs once a statement."""
+    """Return a 128-bit digest, irreversible without the salt. The inner SELECT runs once per statement."""
     return f"md5((SELECT current_setting('slipway.salt') || '{kind}-') || {value})"
 
 
 def number(kind: str, value: str) -> str:
-    """63 bits that follow from the digest."""
+    """Return 63 bits derived from the digest."""
     return f'(hashtextextended({digest(kind, value)} COLLATE "C", 0) & 9223372036854775807)'
 
 
 def choice(kind: str, value: str) -> str:
-    """Which of a few words or days a value gets: quick, and tells too little to be turned back."""
+    """Return a number that selects one of a few words or days: fast, and too small to be reversible."""
     seed = f"(SELECT hashtextextended('{kind}', current_setting('slipway.seed')::bigint))"
     return f"(hashtextextended({value}, {seed}) & 9223372036854775807)"
 
 
 def fake(kind: str, value: str) -> str:
-    """The fake of a value, where it may be that of another value as well."""
+    """Return the fake of a value; another value can have the same one."""
     if kind in _DIGITS:
         return _DIGITS[kind].format(_seed_of(kind, value))
     if kind in fakes.PREFIXES:
@@ -51,17 +51,17 @@ def fake(kind: str, value: str) -> str:
     return _words(kind, *places)
 
 
-# Of a number that is not too small.
+# By a number with enough digits.
 _DIGITS = {
     "card": "pg_temp.card({0})",
     "phone": "'+999' || lpad(({0} % 10000000000)::text, 10, '0')",
     "postcode": "lpad(({0} % 100000)::text, 5, '0')",
 }
-# What the two words of a fake are chosen by.
+# The salts that select the two words of a fake.
 _SALTS = {"name": ("first_name", "last_name"), "address": ("address", "address")}
 _PARTS: dict[str, tuple[int, int]] = {
     "name": (len(fakes.FIRST_NAMES), len(fakes.LAST_NAMES)),
-    "address": (fakes.HOUSES, len(fakes.STREETS)),
+    "address": (fakes.HOUSE_NUMBERS, len(fakes.STREETS)),
 }
 
 
@@ -74,7 +74,7 @@ def _words(kind: str, first: str, second: str = "") -> str:
         return f"pg_temp.pick({array(words)}, {place})"
 
     if kind == "address":
-        return f"(1 + {first} % {fakes.HOUSES}) || ' ' || {pick(fakes.STREETS, second)}"
+        return f"(1 + {first} % {fakes.HOUSE_NUMBERS}) || ' ' || {pick(fakes.STREETS, second)}"
     if kind == "name":
         return f"{pick(fakes.FIRST_NAMES, first)} || ' ' || {pick(fakes.LAST_NAMES, second)}"
     if kind == "ip":
@@ -82,31 +82,13 @@ def _words(kind: str, first: str, second: str = "") -> str:
     return pick(fakes.LISTED[kind], first)
 
 
-@dataclass(frozen=True)
-class Numbered:
-    """Fakes of a kind by their number, as templates of SQL, for columns of a `family`: number, text or any.
-
-    `drawn` is the number that a value has by itself, `fake` the fake of the number <drawn>, and `taken` the
-    number of the fake that the value is itself, or NULL. <space> is how many fakes the column holds, <width>
-    how many digits, <tail> by what the rest is cut off.
-    """
-
-    kind: str
-    family: str
-    room: fakes.Room
-    digest: str
-    drawn: str
-    fake: str
-    taken: str
-
-
-def numbered(column: str, treatment: Treatment, case: str) -> list[Numbered]:
-    """Every way in which the column's fakes are numbered: a digest differs by the column's type."""
+def numbered_fakes(column: str, treatment: Treatment, case: str) -> list[NumberedFakes]:
+    """Return the numberings of the fakes of a column; that of a digest depends on the type of the column."""
     value, name = value_of(column, case), identifier(column)
     if treatment.kind == "hash":
         drawn, taken = f"{number('hash', value)} % <space>", f"CASE WHEN {name} BETWEEN 0 AND <space> - 1"
-        of_numbers = Numbered(
-            "number", "number", fakes.ROOMS["hash"], _sought("hash", value), drawn, "<drawn>",
+        of_numbers = NumberedFakes(
+            "number", "number", fakes.FAKE_RANGES["hash"], _plain_digest("hash", value), drawn, "<drawn>",
             f"{taken} THEN {name}::bigint END",
         )  # fmt: skip
         return [of_numbers, _of_digits("hash", name, value)]
@@ -116,14 +98,14 @@ def numbered(column: str, treatment: Treatment, case: str) -> list[Numbered]:
     return [_of_digits(kind, name, value) if kind in fakes.PREFIXES else _of_words(kind, name, value)]
 
 
-def _sought(kind: str, value: str) -> str:
-    """The digest without an inner SELECT: PostgreSQL seeks it by hashing only so."""
+def _plain_digest(kind: str, value: str) -> str:
+    """Return the digest without an inner SELECT, which would prevent a hashed subplan."""
     return f"md5(current_setting('slipway.salt') || '{kind}-' || {value})"
 
 
-def _of_digits(kind: str, name: str, value: str) -> Numbered:
-    """Digits behind a prefix, of base 10 or 16; in a short column the first of them."""
-    room, prefix = fakes.ROOMS[kind], fakes.PREFIXES[kind]
+def _of_digits(kind: str, name: str, value: str) -> NumberedFakes:
+    """Digits in base 10 or 16 after a prefix; a short column has the first of them."""
+    room, prefix = fakes.FAKE_RANGES[kind], fakes.PREFIXES[kind]
     text = f"lower({name}::text)"
     digits = f"substr({text}, {room.start + 1}, <width>)"
     given = f"left({text}, {room.start}) = {literal(prefix.lower())} AND {digits}"
@@ -138,15 +120,15 @@ def _of_digits(kind: str, name: str, value: str) -> Numbered:
         fake = f"'{prefix}' || lpad(to_hex(<drawn>), <width>, '0')"
         taken = f"CASE WHEN {given} ~ '^[0-9a-f]{{<width>}}$' THEN {_from_hex(digits)} END"
     family = "text" if kind == "hash" else ""
-    return Numbered(kind, family, room, _sought(kind, value), drawn, fake, taken)
+    return NumberedFakes(kind, family, room, _plain_digest(kind, value), drawn, fake, taken)
 
 
 def _from_hex(sql: str) -> str:
     return f"('x' || lpad({sql}, 16, '0'))::bit(64)::bigint"
 
 
-def _of_words(kind: str, name: str, value: str) -> Numbered:
-    count, taken = fakes.ROOMS[kind].base, "NULL::bigint"
+def _of_words(kind: str, name: str, value: str) -> NumberedFakes:
+    count, taken = fakes.FAKE_RANGES[kind].base, "NULL::bigint"
     if kind in _PARTS:
         (first, second), salts = _PARTS[kind], _SALTS[kind]
         drawn = f"{choice(salts[0], value)} % {first} * {second} + {choice(salts[1], value)} % {second}"
@@ -156,4 +138,4 @@ def _of_words(kind: str, name: str, value: str) -> Numbered:
     if kind in fakes.LISTED:
         words = array([word.lower() for word in fakes.LISTED[kind]])
         taken = f"(array_position({words}, lower({name}::text)) - 1)::bigint"
-    return Numbered(kind, "", fakes.ROOMS[kind], _sought(kind, value), drawn, fake, taken)
+    return NumberedFakes(kind, "", fakes.FAKE_RANGES[kind], _plain_digest(kind, value), drawn, fake, taken)

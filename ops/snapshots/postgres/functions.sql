@@ -1,5 +1,5 @@
--- For one session: what the treatments and the scan call. Nothing of it stays in the database, and the salt
--- stands in no statement: it is a setting of the session.
+-- Functions of the treatments and the scan, for one session. Nothing persists in the database, and the salt
+-- appears in no statement: it is a setting of the session.
 \getenv salt SALT
 \pset format unaligned
 \pset tuples_only on
@@ -27,7 +27,7 @@ BEGIN
     RETURN total % 10 = 0;
 END $$;
 
--- A number of the range 400000, in which no card is issued, with its check digit.
+-- A card number in the range 400000, which is not issued, with a valid check digit.
 CREATE FUNCTION pg_temp.card(number bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
 DECLARE
     body bigint := number % 1000000000;
@@ -66,14 +66,14 @@ BEGIN
     RETURN remainder = 1;
 END $$;
 
--- Digests and UUIDs hold digits that look like anything after a while.
+-- Digests and UUIDs contain digits that can look like card numbers.
 CREATE FUNCTION pg_temp.without_digests(value text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT regexp_replace(
         value, '[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32,}', 'x', 'g')
 $$;
 
--- Whether any of the text's pieces that look like a card number is one: with as many digits as there are, and
--- as cards are written, for what follows may be a number as well.
+-- Whether the text contains a valid card number: as a run of digits of any length, and in the common formats,
+-- because another number can follow the card number.
 CREATE FUNCTION pg_temp.has_card(value text) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT value ~ '[3-6][0-9](?:[ -]?[0-9]){11}' AND EXISTS (
         SELECT FROM unnest(ARRAY[

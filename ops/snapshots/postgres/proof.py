@@ -1,28 +1,28 @@
-"""What proves a PostgreSQL database clean: the policy fits, treatments hold, nothing else leaks."""
+"""Verifies a PostgreSQL database: schema drift, the result of every treatment, and a scan of the rest."""
 
 from ops.snapshots.policy import fakes
-from ops.snapshots.policy.model import Policy, Table, Treatment
+from ops.snapshots.policy.model import Policy, TablePolicy, Treatment
 from ops.snapshots.postgres.text import (
     COLUMNS,
-    OURS,
+    USER_TABLES,
     array,
     functions,
     identifier,
     literal,
     name,
-    print_,
+    print_verbatim,
     values,
 )
 
-VALUE = "<value>"  # stands for the text that a condition is about
+VALUE = "<value>"  # placeholder for the text in a condition
 
-# Letters and digits beyond ASCII, of people's names and of domains, whatever the database's locale calls one.
+# Non-ASCII letters and digits of names and domains, independent of the locale of the database.
 _LETTERS = (
     "\\u00C0-\\u1FFF\\u2C00-\\u2DFF\\u3040-\\uD7FF\\uF900-\\uFDFF"
     "\\uFE70-\\uFEFE\\uFF10-\\uFF19\\uFF21-\\uFF3A\\uFF41-\\uFF5A\\uFF66-\\uFFDC"
 )
 
-# What the scan looks for, as conditions on {v}, a text.
+# Findings of the scan, as conditions on the text {v}.
 _FINDINGS = {
     "email": "position('@' IN {v}) > 0 AND {bare} ~ "
     f"'[A-Za-z0-9._%+{_LETTERS}-]+@(?:[A-Za-z0-9{_LETTERS}-]+\\.)+[A-Za-z{_LETTERS}]{{{{2,}}}}'",
@@ -37,7 +37,7 @@ _FINDINGS = {
 
 
 def drift(policy: Policy) -> str:
-    """One line: columns that the policy does not list, and what it lists and the database lacks."""
+    """Return SQL that prints one line: unlisted columns, and listed columns that do not exist."""
     ok = "true" if policy.unlisted == "keep" else "unlisted IS NULL"
     truncated = [(table.schema, table.name) for table in policy.tables if table.rows == "truncate"]
     return f"""\
@@ -67,7 +67,7 @@ FROM found;
 
 
 def databases(policy: Policy) -> str:
-    """A line for each database that the policy does not name: nothing in it would be treated."""
+    """Return SQL that prints a line for each unlisted database: nothing in it would be treated."""
     ok = "true" if policy.unlisted == "keep" else "false"
     named = array(["rdsadmin", "postgres", *policy.databases])
     return f"""\
@@ -78,8 +78,8 @@ WHERE NOT datistemplate AND datname <> current_database() AND datname <> ALL ({n
 """
 
 
-def own_database(policy: Policy) -> str:
-    """Whether the database that every server has holds columns, unless it is the pipeline's own."""
+def default_database(policy: Policy) -> str:
+    """Return SQL that checks that the default database is empty, unless it is the pipeline's database."""
     ok = "true" if policy.unlisted == "keep" else "count(*) = 0"
     return f"""\
 \\getenv own DB_NAME
@@ -94,19 +94,19 @@ def _listed(policy: Policy) -> list[tuple[str, ...]]:
 
 
 def assertions(policy: Policy) -> str:
-    """Per treated column, over all rows: does each value look as its treatment leaves it?"""
-    parts = [print_(functions())]
+    """Return SQL that checks, for every treated column, that each value matches its treatment."""
+    parts = [print_verbatim(functions())]
     for table in policy.tables:
         if table.rows == "truncate":
             counted = _check("truncated", table, "*", "count(*)", "count(*)")
-            parts.append(print_(f"SELECT {counted} FROM {name(table)};"))
+            parts.append(print_verbatim(f"SELECT {counted} FROM {name(table)};"))
         elif table.treated:
             parts.append(_table_assertions(table))
     return "\n".join(parts)
 
 
-def _table_assertions(table: Table) -> str:
-    """One pass over the table, whatever the number of its columns."""
+def _table_assertions(table: TablePolicy) -> str:
+    """One pass over the table for all its columns."""
     rows = [
         (column, str(treatment), _holds(column, treatment)) for column, treatment in table.treated.items()
     ]
@@ -131,11 +131,12 @@ HAVING count(*) > 0;
 
 
 def _holds(column: str, treatment: Treatment) -> str:
-    """The condition on a value of the column; fakes may have been cut to the column's length."""
-    value = f'({identifier(column)}::text COLLATE "default")'  # the column's own may know no patterns
+    """Return the condition on a value; fakes can be truncated to the length of the column."""
+    # A nondeterministic collation of the column would not support patterns.
+    value = f'({identifier(column)}::text COLLATE "default")'
     if treatment.kind == "null":
         return f"{value} IS NULL"
-    pattern = fakes.SHAPES.get(treatment.argument)
+    pattern = fakes.PATTERNS.get(treatment.argument)
     if treatment.kind == "hash":
         return f"coalesce({value} ~ '^[0-9a-f]{{1,32}}$', true)"
     if pattern:
@@ -152,7 +153,7 @@ def _holds(column: str, treatment: Treatment) -> str:
     return "true"
 
 
-def _check(check: str, table: Table, column: str, rows: str, bad: str) -> str:
+def _check(check: str, table: TablePolicy, column: str, rows: str, bad: str) -> str:
     return (
         f"json_build_object('check', '{check}', 'table', {literal(table.full_name)}, 'column', "
         f"{literal(column)}, 'rows', {rows}, 'bad', {bad}, 'ok', {bad} = 0)"
@@ -160,19 +161,19 @@ def _check(check: str, table: Table, column: str, rows: str, bad: str) -> str:
 
 
 def statistics() -> str:
-    """No statistics are left of tables without rows: they would be of rows that are gone."""
+    """Return SQL that checks that empty tables have no statistics: these would contain deleted values."""
     return f"""\
 SELECT json_build_object('check', 'statistics', 'table', format('%s.%s', n.nspname, c.relname), 'column', '*',
     'rows', count(*), 'bad', count(s.attname), 'ok', count(s.attname) = 0)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname
-WHERE c.relkind IN ('r', 'm') AND c.reltuples = 0 AND {OURS}
+WHERE c.relkind IN ('r', 'm') AND c.reltuples = 0 AND {USER_TABLES}
 GROUP BY n.nspname, c.relname;
 """
 
 
 def foreign_keys() -> str:
-    """Every foreign key, checked by joining: a constraint that was never validated proves nothing."""
+    """Return SQL that checks every foreign key with a join: a constraint that is NOT VALID proves nothing."""
     return f"""\
 SELECT format('SELECT json_build_object(''check'', ''foreign key'', ''table'', %L, ''column'', %L, ''rows'', '
     '(SELECT count(*) FROM %s), ''bad'', count(*), ''ok'', count(*) = 0) FROM %s c WHERE %s '
@@ -186,12 +187,12 @@ SELECT format('SELECT json_build_object(''check'', ''foreign key'', ''table'', %
      JOIN pg_attribute ca ON ca.attrelid = k.conrelid AND ca.attnum = pair.c
      JOIN pg_attribute pa ON pa.attrelid = k.confrelid AND pa.attnum = pair.p))
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'f' AND k.conparentid = 0 AND {OURS};
+WHERE k.contype = 'f' AND k.conparentid = 0 AND {USER_TABLES};
 """
 
 
 def scan(policy: Policy) -> str:
-    """Every column of text that was not treated: in how many rows does it hold what looks personal?"""
+    """Return SQL that counts, in every untreated text column, the rows that look like personal data."""
     treated = [(t.schema, t.name, c) for t in policy.tables for c in t.treated]
     allowed = [(*name.split("."), kind) for name, kinds in policy.allow.items() for kind in kinds]
     domains = "|".join(domain.lower().replace(".", "\\.") for domain in policy.allow_domains)
@@ -202,7 +203,7 @@ def scan(policy: Policy) -> str:
         for kind, condition in _FINDINGS.items()
     ]
     return f"""\
-{print_(functions())}
+{print_verbatim(functions())}
 SELECT format('SELECT unnest(ARRAY[%s]) FROM %s%s;', string_agg(format(
     'json_build_object(''check'', ''scan'', ''table'', %L, ''column'', %L, ''kind'', %L, ''rows'', count(*), '
     '''bad'', count(*) FILTER (WHERE %s), ''ok'', %s OR count(*) FILTER (WHERE %s) = 0)',

@@ -1,17 +1,17 @@
-"""Pieces of SQL for PostgreSQL: names, literals, lists, and the catalogue as every script reads it."""
+"""Building blocks of SQL for PostgreSQL: names, literals, lists, and the catalog queries."""
 
 from collections.abc import Sequence
 from importlib.resources import files
 
-from ops.snapshots.policy.model import Table
+from ops.snapshots.policy.model import TablePolicy
 
-# Whose tables are looked at: neither the server's own nor what an extension brings.
-OURS = """\
+# Tables of users: neither system tables nor tables of extensions.
+USER_TABLES = """\
 n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
     AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"""
 
-# Columns of one session's view of the database, by table, which `target` names for a statement: partitions
-# follow their parent, tables that inherit stand for themselves.
+# All columns. `target` is the table in a statement: a partitioned table includes its partitions, other tables
+# exclude those that inherit from them.
 COLUMNS = f"""\
 SELECT n.nspname AS schema, c.relname AS name, a.attname AS column_name, a.attgenerated AS generated,
     format_type(a.atttypid, a.atttypmod) AS type,
@@ -25,15 +25,15 @@ FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type t ON t.oid = a.atttypid
-WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {OURS}"""
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {USER_TABLES}"""
 
 
 def functions() -> str:
-    """The head of every script that treats or scans."""
+    """Return the SQL functions that treatments and the scan use, for the start of a script."""
     return files("ops.snapshots.postgres").joinpath("functions.sql").read_text("utf-8")
 
 
-def name(table: Table) -> str:
+def name(table: TablePolicy) -> str:
     return f"{identifier(table.schema)}.{identifier(table.name)}"
 
 
@@ -42,7 +42,7 @@ def identifier(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """A literal whatever standard_conforming_strings says, and safe from psql's variables."""
+    """Quote a literal, independent of standard_conforming_strings and safe from psql variables."""
     if "\\" in text or ":" in text:
         return "E'" + text.replace("\\", "\\\\").replace("'", "''").replace(":", "\\x3a") + "'"
     return "'" + text.replace("'", "''") + "'"
@@ -53,17 +53,17 @@ def array(words: Sequence[str]) -> str:
 
 
 def values(rows: Sequence[tuple[str, ...]], width: int) -> str:
-    """Rows of `width` texts; a list without rows has columns as well."""
+    """Return a VALUES list of `width` text columns; without rows, an empty result with these columns."""
     if not rows:
         return f"SELECT {', '.join(['NULL::text'] * width)} LIMIT 0"
     return "VALUES " + ", ".join(f"({', '.join(f'{literal(cell)}::text' for cell in row)})" for row in rows)
 
 
-def print_(sql: str) -> str:
-    """A generator's way to say: this, as it stands."""
+def print_verbatim(sql: str) -> str:
+    """Return psql commands by which a generator script prints the SQL verbatim."""
     return "".join(f"\\qecho {_quoted_line(line)}\n" for line in sql.splitlines())
 
 
 def _quoted_line(line: str) -> str:
-    """psql takes the rest of the line apart unless it is quoted as a whole."""
+    """psql parses the rest of a line as arguments unless it is quoted as a whole."""
     return "'" + line.replace("\\", "\\\\").replace("'", "''") + "'"

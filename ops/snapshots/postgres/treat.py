@@ -1,25 +1,35 @@
-"""What changes a PostgreSQL database by policy: rows go, columns change, what was relaxed is put back."""
+"""Applies a policy to a PostgreSQL database: deletes rows, changes columns, and restores constraints."""
 
-from ops.snapshots.policy.model import Policy, Table, Treatment
+from ops.snapshots.policy.model import Policy, TablePolicy, Treatment
 from ops.snapshots.postgres import unique
 from ops.snapshots.postgres.fakes import MODULUS, choice, digest, fake, number, value_of
-from ops.snapshots.postgres.text import COLUMNS, OURS, functions, identifier, literal, name, print_, values
+from ops.snapshots.postgres.text import (
+    COLUMNS,
+    USER_TABLES,
+    functions,
+    identifier,
+    literal,
+    name,
+    print_verbatim,
+    values,
+)
 
-# An UPDATE leaves the old row in the table's file, and statistics hold sample values. The server's own shared
-# tables are not the master user's to rewrite, and say so one by one: they hold no rows of people.
+# An UPDATE leaves the old row version in the table file, and statistics contain sample values. The master
+# user cannot rewrite the shared system tables, which causes a warning for each; they contain no user data.
 VACUUM = "SET client_min_messages = error;\nVACUUM (FULL, ANALYZE);\n"
 
-# Triggers that fire, and foreign keys that are checked at once.
+# Enabled triggers, and foreign keys that are not deferred.
 _TRIGGERS = f"""\
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgparentid = 0 AND c.relkind IN ('r', 'p') AND {OURS}"""
+WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgparentid = 0 AND c.relkind IN ('r', 'p')
+    AND {USER_TABLES}"""
 _FOREIGN_KEYS = f"""\
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'f' AND k.conparentid = 0 AND NOT k.condeferred AND {OURS}"""
+WHERE k.contype = 'f' AND k.conparentid = 0 AND NOT k.condeferred AND {USER_TABLES}"""
 
 
 def undo() -> str:
-    """What puts triggers and foreign keys back as they are now; run before `relax`, kept until afterwards."""
+    """Return SQL that prints how to restore triggers and foreign keys. Runs before `relax`."""
     return f"""\
 SELECT format('ALTER TABLE %s ENABLE %s TRIGGER %I;', c.oid::regclass,
     CASE t.tgenabled WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END, t.tgname)
@@ -31,7 +41,7 @@ SELECT format('ALTER TABLE %s ALTER CONSTRAINT %I %s;', c.oid::regclass, k.conna
 
 
 def relax() -> str:
-    """Triggers are silenced, and foreign keys are checked when a transaction ends."""
+    """Return SQL that disables triggers and defers foreign keys to the end of a transaction."""
     return f"""\
 SELECT format('ALTER TABLE %s DISABLE TRIGGER %I;', c.oid::regclass, t.tgname)
 {_TRIGGERS};
@@ -41,27 +51,27 @@ SELECT format('ALTER TABLE %s ALTER CONSTRAINT %I DEFERRABLE INITIALLY DEFERRED;
 
 
 def rows(policy: Policy) -> str:
-    """What is emptied, then what is sampled, with the rows that lose their parent by it."""
+    """Return SQL that truncates and samples tables, and deletes the rows that lose their parent row."""
     truncated = [name(table) for table in policy.tables if table.rows == "truncate"]
     sampled = [table for table in policy.tables if table.rows == "sample"]
     parts = [
-        print_(functions()),
-        *([print_(f"TRUNCATE {', '.join(truncated)};")] if truncated else []),
+        print_verbatim(functions()),
+        *([print_verbatim(f"TRUNCATE {', '.join(truncated)};")] if truncated else []),
         *(_sample(table) for table in sampled),
-        *([print_(_ORPHANS)] if sampled else []),
+        *([print_verbatim(_ORPHANS)] if sampled else []),
     ]
     return "\n".join(parts)
 
 
 def treat(policy: Policy) -> str:
-    """One transaction: each table's columns change in one statement."""
+    """Return SQL that changes each table in one statement, all in one transaction."""
     treated = [table for table in policy.tables if table.treated and table.rows != "truncate"]
     updates = [_update(table, policy.case) for table in treated]
-    return "\n".join([print_(functions()), unique.rooms(policy), unique.draw(), *updates])
+    return "\n".join([print_verbatim(functions()), unique.fake_columns(policy), unique.draw(), *updates])
 
 
-def _sample(table: Table) -> str:
-    """Which rows stay follows from their key: the same in every run."""
+def _sample(table: TablePolicy) -> str:
+    """The key of a row decides whether it is kept: the same rows in every run."""
     sampled = choice("sample", "concat_ws('-', %s)").replace("'", "''")
     return f"""\
 SELECT format('DELETE FROM %s WHERE {sampled} %% 10000 >= %s;',
@@ -72,8 +82,8 @@ WHERE i.indisprimary AND i.indrelid = {literal(name(table))}::regclass;
 """
 
 
-# Until no row is left whose parent is gone. A self-reference and a circle of tables end as well: each round
-# deletes rows or is the last.
+# Deletes until no row without its parent is left. This terminates for self-references and cycles too: every
+# round except the last deletes rows.
 _ORPHANS = """\
 DO $$
 DECLARE
@@ -105,8 +115,8 @@ END $$;
 """
 
 
-def _update(table: Table, case: str) -> str:
-    """One statement a table. What cannot be told from another value is summed before it and after."""
+def _update(table: TablePolicy, case: str) -> str:
+    """One statement per table. Where values have no pattern, sums before and after are compared."""
     rows = []
     for column, treatment in table.treated.items():
         value = value_of(treatment.by or column, case)
@@ -125,7 +135,7 @@ SELECT concat(
         FILTER (WHERE v.is_exact) || format(']) FROM %s;', p.target))
 FROM ({values(rows, 4)}) AS r (column_name, treatment, plain, plainer)
 JOIN ({COLUMNS}) p ON p.column_name = r.column_name
-LEFT JOIN slipway_rooms a ON (a.schema, a.name, a.column_name) = (p.schema, p.name, p.column_name)
+LEFT JOIN slipway_fakes a ON (a.schema, a.name, a.column_name) = (p.schema, p.name, p.column_name)
 CROSS JOIN LATERAL (SELECT r.column_name, r.treatment,
     format('CAST(%s AS %s)', coalesce(a.new, CASE WHEN p.category = 'N' OR p.plain_type = 'date'
         THEN replace(r.plainer, '<modulus>', {MODULUS}) ELSE r.plain END), p.type),
@@ -138,12 +148,12 @@ GROUP BY p.target;
 
 
 def _sum(sql: str) -> str:
-    """Of all values, as each reads: of the new ones before they are stored, and of those that are."""
+    """Return the sum of the hashes of all values, in the same form before and after they are stored."""
     return f"coalesce(sum(hashtextextended({sql}::text, 0)), 0)"
 
 
 def _expression(column: str, treatment: Treatment, value: str) -> str:
-    """The new value, from the old one; NULL stays NULL but where a constant replaces it."""
+    """Return the new value, from the old one. NULL stays NULL, except with a constant."""
     if treatment.kind == "null":
         return "NULL"
     if treatment.kind == "constant":
@@ -156,14 +166,14 @@ def _expression(column: str, treatment: Treatment, value: str) -> str:
 
 
 def _days(treatment: Treatment, value: str) -> str:
-    """Never zero, to either side: the halves -0.5 and 0.5, -1.5 and 1.5, … are rounded away from it."""
+    """Return the days of a shift: positive or negative, never zero, because 0.5 is rounded away from zero."""
     days = int(treatment.argument)
     number = choice("shift", value)
     return f"(({number} % {2 * days} - {days - 0.5}::float8) * {1 + 1 / (2 * days)!r}::float8)::int"
 
 
 def _plainer(column: str, treatment: Treatment, value: str) -> str:
-    """A hash for a column of numbers, or a shift for one of dates."""
+    """Return the hash for a numeric column, or the shift for a date column."""
     if treatment.kind == "hash":
         return f"{number('hash', value)} % <modulus>"
     if treatment.kind == "shift":
@@ -172,7 +182,7 @@ def _plainer(column: str, treatment: Treatment, value: str) -> str:
 
 
 def refresh() -> str:
-    """Materialized views hold copies of old rows: those that others are made of come first."""
+    """Return SQL that refreshes materialized views, which contain old rows, in dependency order."""
     return f"""\
 WITH RECURSIVE made_of (view, source) AS (
     SELECT DISTINCT r.ev_class, d.refobjid FROM pg_rewrite r
@@ -184,15 +194,15 @@ WITH RECURSIVE made_of (view, source) AS (
 )
 SELECT format('REFRESH MATERIALIZED VIEW %s;', c.oid::regclass)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'm' AND c.relispopulated AND {OURS}
+WHERE c.relkind = 'm' AND c.relispopulated AND {USER_TABLES}
 ORDER BY (SELECT max(steps) FROM depth WHERE view = c.oid), c.oid;
 """
 
 
 def forget_statistics() -> str:
-    """ANALYZE leaves the old statistics of a table that is empty now, and they hold sample values.
+    """Return SQL that deletes the statistics of empty tables. ANALYZE keeps them, with sample values.
 
-    PostgreSQL 18 has a function for it; before, changing a column's type to itself forgets them.
+    PostgreSQL 18 has a function for it; in earlier versions, altering a column to its own type deletes them.
     """
     return f"""\
 SELECT CASE WHEN current_setting('server_version_num')::int >= 180000
@@ -203,5 +213,5 @@ SELECT CASE WHEN current_setting('server_version_num')::int >= 180000
          WHERE a.attrelid = c.oid AND a.attname = s.attname)) END
 FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = s.tablename
-WHERE c.reltuples = 0 AND {OURS};
+WHERE c.reltuples = 0 AND {USER_TABLES};
 """

@@ -1,17 +1,18 @@
-"""How unique columns of PostgreSQL stay unique, however few fakes there are.
+"""Keeps unique columns of PostgreSQL unique, however few fakes there are.
 
-A fake follows from its value alone, so two values may draw the same one. Where a unique column is treated so,
-all its values draw theirs before any is changed. Of those with the same fake all but one get a free one, and
-so do those whose fake is a value that such a column holds itself: an UPDATE would meet it. What they got is
-in a table until the transaction ends, which every column of the same fakes looks into: so joins still join.
+A fake depends only on its value, so two values can draw the same one. If a column in a unique key is treated
+this way, all its values draw their fakes before any is changed. Of the values with the same fake, all but one
+get a free one; so do values whose fake already is a value of such a column, because the UPDATE would conflict
+with it. A table records these replacements until the transaction ends. Every column with the same kind of
+fakes uses it, so joins still match.
 """
 
 from ops.snapshots.policy import fakes
 from ops.snapshots.policy.model import Policy
-from ops.snapshots.postgres.fakes import MODULUS, numbered
+from ops.snapshots.postgres.fakes import MODULUS, numbered_fakes
 from ops.snapshots.postgres.text import COLUMNS, values
 
-# Whether a unique key holds the column `p`, also one of a partition, or of what is computed from the column.
+# Whether the column `p` is in a unique key: of the table, of a partition, or over an expression.
 _IS_UNIQUE = """\
 EXISTS (SELECT FROM pg_index i JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attname = p.column_name
         WHERE (i.indisunique OR i.indisexclusion)
@@ -23,11 +24,11 @@ EXISTS (SELECT FROM pg_index i JOIN pg_attribute k ON k.attrelid = i.indrelid AN
                 OR d.objid = i.indrelid AND d.objsubid = ANY (i.indkey))))))"""
 
 
-def rooms(policy: Policy) -> str:
-    """Makes a table, for the generator's session, of the columns whose fakes must be told apart.
+def fake_columns(policy: Policy) -> str:
+    """Return SQL that creates a table, in the generator's session, of the columns that need distinct fakes.
 
-    `moved` is the table that says which values have got another fake, `new` what a value becomes. Few have:
-    all others are told from them first, by hashing.
+    `moved` is the table of the values that got another fake, `new` the expression for the new value. Few
+    values have one, so the expression first tests for it with a hashed subplan.
     """
     rows = [
         (
@@ -37,13 +38,13 @@ def rooms(policy: Policy) -> str:
         for table in policy.tables
         if table.rows != "truncate"
         for column, treatment in table.treated.items()
-        for way in numbered(column, treatment, policy.case)
+        for way in numbered_fakes(column, treatment, policy.case)
     ]  # fmt: skip
     filled = (
         "replace(replace(replace({}, '<space>', s.space::text), '<width>', s.width::text), '<tail>', s.tail)"
     )
     return f"""\
-CREATE TEMP TABLE slipway_rooms AS
+CREATE TEMP TABLE slipway_fakes AS
 SELECT schema, name, column_name, treatment, target, kind, space, is_unique, moved, digest, drawn, taken,
     replace(fake, '<drawn>', format('CASE WHEN EXISTS (SELECT FROM %s m WHERE m.slipway_digest = %s::uuid) '
         'THEN (SELECT m.slipway_drawn FROM %s m WHERE m.slipway_digest = %s::uuid) ELSE %s END',
@@ -63,18 +64,18 @@ FROM (SELECT r.schema, r.name, r.column_name, r.treatment, p.target, r.kind, s.s
         ELSE trunc(r.base::numeric ^ w.width) END,
         trunc(10::numeric ^ (r.most::int - w.width))::text) AS s (width, space, tail)
     CROSS JOIN LATERAL (SELECT {_IS_UNIQUE}) AS u (is_unique)
-    WHERE p.generated = '' AND s.space < {fakes.ENOUGH}
+    WHERE p.generated = '' AND s.space < {fakes.COLLISION_FREE}
         AND (r.family = '' OR (r.family = 'number') = (p.category = 'N'))) each
 WHERE is_needed;
 """
 
 
 def draw() -> str:
-    """For each kind and number of fakes: which values get another fake than they have drawn.
+    """Return SQL that assigns free fakes to values with the same fake, for each kind and number of fakes.
 
-    They are given the lowest that are free. Of as many numbers as were drawn or taken, at least as many are
-    free as are needed, so no more are looked at. Sorting tells them apart: hashing in parallel took minutes
-    where many were taken.
+    They get the lowest free numbers. Of as many numbers as were drawn or taken, at least as many are free as
+    are needed, so no others are considered. Duplicates are found by sorting: parallel hashing took minutes
+    when many numbers were taken.
     """
     return """\
 SELECT 'SET LOCAL enable_hashagg = off;';
@@ -90,20 +91,19 @@ SELECT format('CREATE TEMP TABLE slipway_all AS SELECT DISTINCT drawn, digest FR
         '(SELECT generate_series(0, (SELECT count(*) - 1 FROM slipway_all)) AS number) n '
         'WHERE NOT EXISTS (SELECT FROM slipway_all a WHERE a.drawn = n.number)) f USING (place);'
         '\\nDROP TABLE slipway_all;\\nANALYZE %s;', moved, moved, moved)
-FROM slipway_rooms WHERE is_unique GROUP BY kind, space, moved ORDER BY kind, space;
+FROM slipway_fakes WHERE is_unique GROUP BY kind, space, moved ORDER BY kind, space;
 SELECT 'RESET enable_hashagg;';
 """
 
 
 def space(policy: Policy) -> str:
-    """Whether the fakes suffice: for as many values as the unique columns that share them hold, and for those
-    of them that are fakes themselves.
+    """Return SQL that checks that there are enough fakes for the unique columns that share them.
 
-    Values are told apart only where there may be too many.
+    Values that already equal a fake count too. Distinct values are counted only if there might be too many.
     """
     value = "lower(%I::text)" if policy.case == "fold" else "%I::text"
     return f"""\
-{rooms(policy)}
+{fake_columns(policy)}
 SELECT format('WITH many AS (SELECT (%s) AS rows), found AS (SELECT '
     'CASE WHEN rows * 2 <= %s THEN rows ELSE (SELECT count(*) FROM (%s) d) END AS rows, '
     'CASE WHEN rows * 2 <= %s THEN 0 ELSE (SELECT count(*) FROM (%s) d) END AS taken FROM many) '
@@ -116,5 +116,5 @@ SELECT format('WITH many AS (SELECT (%s) AS rows), found AS (SELECT '
     string_agg(format('SELECT DISTINCT %s FROM %s WHERE %s IS NOT NULL', taken, target, taken), ' UNION '),
     space, space,
     string_agg(format('(%L, %L, %L)', schema || '.' || name, column_name, treatment), ', '))
-FROM slipway_rooms WHERE is_unique GROUP BY kind, space ORDER BY kind, space;
+FROM slipway_fakes WHERE is_unique GROUP BY kind, space ORDER BY kind, space;
 """

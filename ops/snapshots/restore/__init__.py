@@ -1,6 +1,6 @@
-"""Restoring a sanitized snapshot under a name that stays.
+"""Restores the newest sanitized snapshot to a database with a stable name.
 
-model   the parts of a restore
-choice  which snapshot, and sensible defaults
-plan    plans a restore: beside the old database, then in its place
+model   a restore: source, target, and the state of its databases
+choice  selects the snapshot and fills in defaults
+plan    plans a restore: create the new database, then rename and delete the old one
 """

@@ -1,4 +1,4 @@
-"""A sanitized snapshot that becomes a database under a name that stays: its parts, how to look at them."""
+"""A restore of a sanitized snapshot to a database with a stable name."""
 
 import hashlib
 import re
@@ -8,32 +8,32 @@ from dataclasses import dataclass, field
 
 from ops.aws.cloud import Cloud, Place
 from ops.aws.rds import changes as rds
-from ops.aws.rds.changes import Found, Wanted
+from ops.aws.rds.changes import DatabaseState, RestoreSettings
 from ops.aws.rds.databases import CLUSTER, INSTANCE, Snapshot
 from ops.errors import ExecutionFailed, InputError
 from ops.plan import ReportProgress
 
-RESTORED_TAG = "slipway:restored"  # the name that the database is for
-SNAPSHOT_TAG = "slipway:snapshot"  # the ARN of the snapshot that it holds
-DEFAULT_KEY = "alias/aws/rds"  # the account's own: what lies under it goes no further
+RESTORED_TAG = "slipway:restored"  # the stable name
+SNAPSHOT_TAG = "slipway:snapshot"  # the ARN of the restored snapshot
+DEFAULT_KEY = "alias/aws/rds"  # AWS managed: a snapshot encrypted with it cannot be shared
 LONGEST_NAME = 63 - len("-next-00000000")
-LOOK_S = 10.0
-PATIENCE_S = 12 * 3600.0
-BROKEN = ("failed", "incompatible-", "storage-full", "inaccessible-encryption", "restore-error")
+POLL_S = 10.0
+TIMEOUT_S = 12 * 3600.0
+FAILED_STATUSES = ("failed", "incompatible-", "storage-full", "inaccessible-encryption", "restore-error")
 
 
 @dataclass(frozen=True)
 class Restore:
-    """What is restored where, under which name; `key` encrypts the copy of a shared encrypted snapshot."""
+    """What to restore, where, and as what. `key` encrypts the copy of a shared encrypted snapshot."""
 
     cloud: Cloud
     place: Place
     source: Snapshot
     name: str
-    wanted: Wanted
-    database: str = ""  # production's, whose sanitized copy it is
+    settings: RestoreSettings
+    database: str = ""  # the production database that the snapshot was taken of
     key: str = DEFAULT_KEY
-    look_s: float = LOOK_S
+    poll_s: float = POLL_S
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     @property
@@ -46,12 +46,12 @@ class Restore:
 
     @property
     def token(self) -> str:
-        """Names that are this snapshot's own: of the copy, and of the instance in a cluster."""
+        """A name derived from the snapshot, for its copy and for the instance in a cluster."""
         return f"{self.name}-{hashlib.sha256(self.source.arn.encode()).hexdigest()[:8]}"
 
     @property
     def tags(self) -> dict[str, str]:
-        return {**self.wanted.tags, RESTORED_TAG: self.name, SNAPSHOT_TAG: self.source.arn}
+        return {**self.settings.tags, RESTORED_TAG: self.name, SNAPSHOT_TAG: self.source.arn}
 
     @property
     def is_cluster(self) -> bool:
@@ -59,67 +59,77 @@ class Restore:
 
     @property
     def must_copy(self) -> bool:
-        """Another account's encrypted snapshot cannot be restored directly: RDS User Guide, "Sharing"."""
+        """A shared encrypted snapshot must be copied before it is restored.
+
+        Amazon RDS User Guide, "Sharing a DB snapshot".
+        """
         return bool(self.source.kms_key) and self.source.arn.split(":")[4] != self.place.account.id
 
-    def find(self, name: str) -> Found | None:
+    def find(self, name: str) -> DatabaseState | None:
         return rds.find_database(self.cloud, self.place, self.source.kind, name)
 
-    def is_ours(self, found: Found) -> bool:
-        return found.tags.get(RESTORED_TAG) == self.name
+    def is_ours(self, database: DatabaseState) -> bool:
+        """Return whether an earlier restore created the database under this name."""
+        return database.tags.get(RESTORED_TAG) == self.name
 
-    def holds(self, found: Found | None) -> bool:
-        """Whether the database is ours and was made from this snapshot."""
-        return bool(found and self.is_ours(found) and found.tags.get(SNAPSHOT_TAG) == self.source.arn)
+    def holds(self, database: DatabaseState | None) -> bool:
+        """Return whether the database was restored from this snapshot, under this name."""
+        if not database or not self.is_ours(database):
+            return False
+        return database.tags.get(SNAPSHOT_TAG) == self.source.arn
 
-    def wait(self, name: str, say: ReportProgress, enough: Callable[[Found | None], bool]) -> None:
-        """Looks until it is enough. Raises ExecutionFailed when it cannot become so."""
-        said = ""
-        for _ in range(int(PATIENCE_S / max(self.look_s, 1))):
-            found = self.find(name)
-            if enough(found):
+    def wait(self, name: str, say: ReportProgress, condition: Callable[[DatabaseState | None], bool]) -> None:
+        """Poll until the condition is met. Raises ExecutionFailed on a failed database or a timeout."""
+        last_status = ""
+        for _ in range(int(TIMEOUT_S / max(self.poll_s, 1))):
+            database = self.find(name)
+            if condition(database):
                 return
-            status = found.status if found else "not there"
-            if status.startswith(BROKEN):
-                why = rds.why_failed(self.cloud, self.place, self.source.kind, name)
+            status = database.status if database else "missing"
+            if status.startswith(FAILED_STATUSES):
+                events = rds.recent_events(self.cloud, self.place, self.source.kind, name)
                 raise ExecutionFailed(
-                    f"{name} is {status}. {why}".strip(), hint="Delete it, then start the plan again."
+                    f"{name} is {status}. {events}".strip(), hint="Delete it, then retry the restore."
                 )
-            if status != said:
-                said = status
+            if status != last_status:
+                last_status = status
                 say(f"{name} is {status}")
-            self.sleep(self.look_s)
-        raise ExecutionFailed(f"{name} is still {said}.", hint="Start the plan again: it goes on from here.")
+            self.sleep(self.poll_s)
+        raise ExecutionFailed(
+            f"{name} is still {last_status}.", hint="Retry: the restore continues where it stopped."
+        )
 
     @property
-    def taken(self) -> bool:
-        """Whether the name is this snapshot's already, settled or not."""
+    def has_name(self) -> bool:
+        """Whether the database with the stable name holds this snapshot, available or not."""
         return self.holds(self.find(self.name))
 
     @property
     def in_place(self) -> bool:
-        found = self.find(self.name)
-        return bool(found and self.holds(found) and found.settled)
+        """Whether the database with the stable name holds this snapshot and is available."""
+        database = self.find(self.name)
+        return bool(database and self.holds(database) and database.settled)
 
     def delete(self, name: str, say: ReportProgress) -> None:
-        """Deletes a database of ours and waits until it is gone; a cluster's instances first."""
-        found = self.find(name)
-        for member in found.members if found else ():
-            there = rds.find_database(self.cloud, self.place, INSTANCE, member)
-            if there and there.status != "deleting":
+        """Delete a database of this restore and wait until it is gone; the instances of a cluster first."""
+        database = self.find(name)
+        for member in database.members if database else ():
+            instance = rds.find_database(self.cloud, self.place, INSTANCE, member)
+            if instance and instance.status != "deleting":
                 rds.delete_database(self.cloud, self.place, INSTANCE, member)
-        self.wait(name, say, lambda found: not found or not found.members)
-        found = self.find(name)
-        if found and found.status != "deleting":
+        self.wait(name, say, lambda database: not database or not database.members)
+        database = self.find(name)
+        if database and database.status != "deleting":
             rds.delete_database(self.cloud, self.place, self.source.kind, name)
-        self.wait(name, say, lambda found: found is None)
+        self.wait(name, say, lambda database: database is None)
 
 
 def check_name(name: str) -> None:
-    """Raises InputError for what RDS would refuse, or what leaves no room for the names beside it."""
+    """Raises InputError for a name that RDS rejects, or that is too long for the suffixed names."""
     if len(name) > LONGEST_NAME or not re.fullmatch(r"[a-z](-?[a-z0-9])*", name):
         raise InputError(
-            f"{name!r} is not a name for a restored database.",
+            f"{name!r} is not a valid name for a restored database.",
             field="name",
-            hint=f"A letter first, then small letters, digits and single hyphens, {LONGEST_NAME} at most.",
+            hint="Start with a letter; use lowercase letters, digits, and single hyphens, at most "
+            f"{LONGEST_NAME} characters.",
         )

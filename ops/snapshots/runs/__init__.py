@@ -1,4 +1,4 @@
 """Runs of a pipeline.
 
-control  starts, watches, stops and cleans up runs
+control  starts, reads, stops, and cleans up runs
 """

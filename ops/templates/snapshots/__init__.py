@@ -1,10 +1,11 @@
-"""The stack of one snapshot pipeline. Pure: the machine's text and the handler's source in, a template out.
+"""The CloudFormation template of a snapshot pipeline.
 
-parameters    what is asked for, in labelled groups
-network       where the temporary database and the task live
+parameters    parameters, with groups and labels
+network       subnet group, security groups, and secrets
 task          the Fargate task that runs the SQL
-permissions   what the handler may do
-machine       handler, state machine, schedule, notices
+sanitize      the shell program of that task
+permissions   IAM permissions of the handler
+machine       handler, state machine, schedule, and notifications
 """
 
 from troposphere import Equals, Not, Output, Ref, Sub, Template
@@ -14,12 +15,12 @@ from ops.templates.snapshots.parameters import JOB, JOB_TAG, PARAMETERS
 
 __all__ = ["DESCRIPTION", "JOB", "JOB_TAG", "PARAMETERS", "template"]
 
-# How a pipeline's stack is recognized, wherever it was deployed from.
+# Identifies the stacks of pipelines, however they were deployed.
 DESCRIPTION = "Slipway: makes sanitized snapshots of an RDS database and shares them."
 
 
 def template(definition: str, handler: str) -> Template:
-    """`definition`: the state machine as Fn::Sub takes it; `handler`: the function's source."""
+    """Return the template. `definition`: the state machine for Fn::Sub; `handler`: the function's source."""
     stack = Template(Description=DESCRIPTION)
     stack.set_version("2010-09-09")
     parameters.add(stack)
@@ -42,11 +43,11 @@ def _outputs(stack: Template) -> None:
     outputs = {
         "StateMachineArn": (
             Ref("StateMachine"),
-            "Start an execution with the input {} to refresh the snapshot",
+            "State machine: start an execution with the input {} to refresh the snapshot",
         ),
-        "LogGroup": (Ref("TaskLogs"), "What the sanitizing scripts say"),
-        "Topic": (Ref("Topic"), "Told of every run that fails"),
-        "ClusterArn": (Sub("${Cluster.Arn}"), "Where the sanitizing task runs"),
+        "LogGroup": (Ref("TaskLogs"), "Log group of the sanitizing task"),
+        "Topic": (Ref("Topic"), "SNS topic of the notifications"),
+        "ClusterArn": (Sub("${Cluster.Arn}"), "ECS cluster of the sanitizing task"),
     }
     for name, (value, description) in outputs.items():
         stack.add_output(Output(name, Value=value, Description=description))

@@ -1,4 +1,4 @@
-"""Handler, state machine, schedule and notices of a snapshot pipeline, each with its least role."""
+"""Handler, state machine, schedule, and notifications of a snapshot pipeline, with least-privilege roles."""
 
 from typing import Any
 
@@ -16,21 +16,21 @@ from troposphere import (
 
 from ops.templates import machines
 from ops.templates.policies import accepted, allow, arn, document, trusts
-from ops.templates.snapshots.permissions import HERE, PREFIX, handler_statements
+from ops.templates.snapshots.permissions import PREFIX, REGION_ACCOUNT, handler_statements
 
 HANDLER_TIMEOUT_S = 60
 
 
 def resources(definition: str, handler: str) -> tuple[AWSObject, ...]:
-    return (*_function(handler), *_machine(definition), *_notices())
+    return (*_function(handler), *_machine(definition), *_notifications())
 
 
 def _function(source: str) -> tuple[AWSObject, ...]:
     return machines.function(
         awslambda.Code(ZipFile=source),
         iam.Policy(PolicyName="run-pipeline", PolicyDocument=document(*handler_statements())),
-        network="Calls AWS APIs only; the database is reached by the task",
-        Description="Does the work of the snapshot pipeline's state machine",
+        network="Calls AWS APIs only; only the task connects to the database",
+        Description="Actions of the state machine of a snapshot pipeline",
         Handler="index.handler",
         Timeout=HANDLER_TIMEOUT_S,
         MemorySize=256,
@@ -70,34 +70,34 @@ def _machine(definition: str) -> tuple[AWSObject, ...]:
 
 
 def _tasks() -> tuple[Any, ...]:
-    """Running the sanitizing task and learning that it has ended."""
+    """Permissions to run the sanitizing task and to learn that it stopped."""
     return (
         allow(
             ["ecs:RunTask"],
             Ref("TaskDefinition"),
             {"ArnEquals": {"ecs:cluster": GetAtt("Cluster", "Arn")}},
         ),
-        allow(["ecs:StopTask", "ecs:DescribeTasks"], arn(f"ecs:{HERE}:task/${{Cluster}}/*")),
+        allow(["ecs:StopTask", "ecs:DescribeTasks"], arn(f"ecs:{REGION_ACCOUNT}:task/${{Cluster}}/*")),
         allow(
             ["iam:PassRole"],
             [GetAtt("ExecutionRole", "Arn"), GetAtt("TaskRole", "Arn")],
             {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
         ),
-        # How Step Functions learns that a .sync task has ended.
+        # Through this rule, Step Functions learns that a .sync task has stopped.
         allow(
             ["events:PutTargets", "events:PutRule", "events:DescribeRule"],
-            arn(f"events:{HERE}:rule/StepFunctionsGetEventsForECSTaskRule"),
+            arn(f"events:{REGION_ACCOUNT}:rule/StepFunctionsGetEventsForECSTaskRule"),
         ),
     )
 
 
-def _notices() -> tuple[AWSObject, ...]:
+def _notifications() -> tuple[AWSObject, ...]:
     return (
         sns.Topic(
             "Topic",
             DisplayName=Sub("Slipway ${AWS::StackName}"),
             Metadata=accepted(
-                CKV_AWS_26="EventBridge cannot publish under the default key; notices hold names only"
+                CKV_AWS_26="EventBridge cannot publish with the default key; notifications contain names only"
             ),
         ),
         sns.TopicPolicy(
@@ -122,17 +122,17 @@ def _notices() -> tuple[AWSObject, ...]:
         ),
         events.Rule(
             "Ended",
-            Description="Runs that did not succeed: tell, and clean up after those that could not themselves",
+            Description="Sends a notification for runs that did not succeed, and cleans up their leftovers",
             EventPattern=machines.UNSUCCESSFUL_EXECUTIONS,
             Targets=[
                 events.Target(
-                    Id="tell",
+                    Id="notify",
                     Arn=Ref("Topic"),
                     InputTransformer=events.InputTransformer(
                         InputPathsMap={"name": "$.detail.name", "status": "$.detail.status"},
                         InputTemplate=Sub(
-                            '"Snapshot pipeline ${AWS::StackName}: the run <name> ended as <status>. '
-                            'The page Snapshots shows the step and the reason."'
+                            '"Snapshot pipeline ${AWS::StackName}: run <name> ended with status <status>. '
+                            'See the page Snapshots for the failed step and the cause."'
                         ),
                     ),
                 ),
@@ -155,7 +155,7 @@ def _notices() -> tuple[AWSObject, ...]:
         ),
         events.Rule(
             "Sweep",
-            Description="Cleans up after runs that have ended and could not themselves",
+            Description="Cleans up after finished runs that have leftover resources",
             ScheduleExpression="rate(1 hour)",
             Targets=[
                 events.Target(

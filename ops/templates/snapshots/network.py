@@ -1,11 +1,11 @@
-"""Where the temporary database and the task live: the task reaches the database, nothing else does."""
+"""Subnet group, security groups, and secrets. Only the task can connect to the temporary database."""
 
 from troposphere import AWSObject, GetAtt, Ref, Tags, ec2, rds, secretsmanager
 
 from ops.templates.policies import accepted
-from ops.templates.snapshots.parameters import engine
+from ops.templates.snapshots.parameters import engine_setting
 
-NOWHERE = "127.0.0.1/32"  # EC2 adds "everything" where no egress rule is given
+LOOPBACK_CIDR = "127.0.0.1/32"  # without an egress rule, EC2 adds one that allows all traffic
 
 
 def resources() -> tuple[AWSObject, ...]:
@@ -20,7 +20,9 @@ def resources() -> tuple[AWSObject, ...]:
             GroupDescription="Temporary databases: reached by the sanitizing task only",
             VpcId=Ref("VpcId"),
             SecurityGroupEgress=[
-                ec2.SecurityGroupRule(IpProtocol="-1", CidrIp=NOWHERE, Description="A database calls nobody")
+                ec2.SecurityGroupRule(
+                    IpProtocol="-1", CidrIp=LOOPBACK_CIDR, Description="No outbound connections"
+                )
             ],
             Tags=Tags(Name=Ref("AWS::StackName")),
         ),
@@ -34,7 +36,7 @@ def resources() -> tuple[AWSObject, ...]:
                     FromPort=443,
                     ToPort=443,
                     CidrIp="0.0.0.0/0",
-                    Description="S3, Secrets Manager, CloudWatch Logs and the image registry",
+                    Description="S3, Secrets Manager, CloudWatch Logs, and the image registry",
                 )
             ],
             Tags=Tags(Name=Ref("AWS::StackName")),
@@ -44,8 +46,8 @@ def resources() -> tuple[AWSObject, ...]:
             GroupId=GetAtt("DatabaseSecurityGroup", "GroupId"),
             SourceSecurityGroupId=GetAtt("TaskSecurityGroup", "GroupId"),
             IpProtocol="tcp",
-            FromPort=engine("Port"),
-            ToPort=engine("Port"),
+            FromPort=engine_setting("Port"),
+            ToPort=engine_setting("Port"),
             Description="SQL from the sanitizing task",
         ),
         ec2.SecurityGroupEgress(
@@ -53,13 +55,13 @@ def resources() -> tuple[AWSObject, ...]:
             GroupId=GetAtt("TaskSecurityGroup", "GroupId"),
             DestinationSecurityGroupId=GetAtt("DatabaseSecurityGroup", "GroupId"),
             IpProtocol="tcp",
-            FromPort=engine("Port"),
-            ToPort=engine("Port"),
+            FromPort=engine_setting("Port"),
+            ToPort=engine_setting("Port"),
             Description="SQL to the temporary database",
         ),
         secretsmanager.Secret(
             "Password",
-            Description="Master password of the temporary databases; never production's",
+            Description="Master password of the temporary databases, not of production",
             GenerateSecretString=secretsmanager.GenerateSecretString(
                 SecretStringTemplate="{}",
                 GenerateStringKey="password",
@@ -67,17 +69,17 @@ def resources() -> tuple[AWSObject, ...]:
                 ExcludePunctuation=True,
             ),
             Metadata=accepted(
-                CKV_AWS_149="The account's default key suffices: nobody outside the account reads it",
+                CKV_AWS_149="The account's default key is sufficient: only this account reads the secret",
             ),
         ),
         secretsmanager.Secret(
             "Salt",
-            Description="What fakes and hashes are made with: the same in every run, known to nobody",
+            Description="Secret salt of fakes and hashes, the same in every run",
             GenerateSecretString=secretsmanager.GenerateSecretString(
                 PasswordLength=40, ExcludePunctuation=True
             ),
             Metadata=accepted(
-                CKV_AWS_149="The account's default key suffices: nobody outside the account reads it",
+                CKV_AWS_149="The account's default key is sufficient: only this account reads the secret",
             ),
         ),
     )

@@ -1,4 +1,4 @@
-"""What a snapshot pipeline is asked for: names, groups and labels as the console and our form show them."""
+"""Parameters of a snapshot pipeline, with the groups and labels that the CloudFormation console shows."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +8,9 @@ from troposphere import FindInMap, Parameter, Ref, Template
 JOB_TAG = "slipway:job"
 JOB = "snapshots"
 
-# Official images on ECR Public; docs/snapshots.md says how to mirror them for subnets without a route out.
+# Official images on ECR Public. docs/snapshots.md explains how to mirror them for isolated subnets.
 FETCH_IMAGE = "public.ecr.aws/aws-cli/aws-cli:2.31.18"
-# By engine, as a policy names it: the client's image and the port of the database.
+# Client image and database port by engine, as a policy names it.
 ENGINES = {
     "postgres": {"Image": "public.ecr.aws/docker/library/postgres:18.1", "Port": 5432},
     "mysql": {"Image": "public.ecr.aws/docker/library/mysql:8.4", "Port": 3306},
@@ -19,8 +19,8 @@ ENGINES = {
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One parameter: its group and label, and what CloudFormation checks."""
+class PipelineParameter:
+    """A template parameter: group, label, description, and constraints."""
 
     name: str
     group: str
@@ -31,153 +31,159 @@ class Asked:
     checks: tuple[tuple[str, Any], ...] = ()
 
 
-def _pattern(regex: str, words: str) -> tuple[tuple[str, Any], ...]:
-    return (("AllowedPattern", regex), ("ConstraintDescription", words))
+def _pattern(regex: str, description: str) -> tuple[tuple[str, Any], ...]:
+    return (("AllowedPattern", regex), ("ConstraintDescription", description))
 
 
 _YES_NO = (("AllowedValues", ["true", "false"]),)
 
 PARAMETERS = (
-    Asked(
+    PipelineParameter(
         "SourceDatabase",
         "Source",
         "Database",
-        "Identifier of the RDS instance or Aurora cluster to copy. It is only read.",
-        checks=_pattern("[a-zA-Z](-?[a-zA-Z0-9])*", "an identifier of RDS"),
+        "Identifier of the DB instance or Aurora cluster to copy. It is not changed.",
+        checks=_pattern("[a-zA-Z](-?[a-zA-Z0-9])*", "an RDS identifier"),
     ),
-    Asked(
+    PipelineParameter(
         "DatabaseName",
         "Source",
         "Database name",
-        "Database inside the instance that the scripts run in; empty for the instance's own.",
+        "Database on the server that the scripts run in. Default: the initial database of the instance.",
         default="",
         checks=_pattern("[a-zA-Z0-9_.-]{0,63}", "a database name"),
     ),
-    Asked(
+    PipelineParameter(
         "UseLatestSnapshot",
         "Source",
         "Use the latest snapshot",
-        "true starts from the newest finished snapshot; false takes a new one.",
+        "true uses the newest available snapshot; false takes a new one.",
         default="false",
         checks=_YES_NO,
     ),
-    Asked(
+    PipelineParameter(
         "Engine",
         "Source",
         "Engine",
-        "Which client runs the scripts: of Aurora the one that it is compatible with.",
+        "Engine of the client that runs the scripts. For Aurora, the compatible engine.",
         default="postgres",
         checks=(("AllowedValues", list(ENGINES)),),
     ),
-    Asked("ScriptBucket", "Sanitizing", "Script bucket", "Bucket that holds the SQL scripts."),
-    Asked(
+    PipelineParameter("ScriptBucket", "Sanitizing", "Script bucket", "S3 bucket with the SQL scripts."),
+    PipelineParameter(
         "ScriptPrefix",
         "Sanitizing",
         "Script prefix",
-        "Every .sql object directly under it runs, in order of name, each in one transaction.",
-        checks=_pattern("[a-zA-Z0-9!_.*'()/-]+[^/]", "a prefix without a slash at its end"),
+        "S3 prefix of the SQL scripts. They run in order of name.",
+        checks=_pattern("[a-zA-Z0-9!_.*'()/-]+[^/]", "a prefix without a trailing slash"),
     ),
-    Asked(
+    PipelineParameter(
         "SnapshotNameFormat",
         "Result",
         "Name format",
-        "Name of the snapshot; may hold {database}, {date} and {time}.",
+        "Snapshot identifier. Available fields: {database}, {date}, {time}.",
         default="{database}-sanitized-{date}-{time}",
-        checks=_pattern(r"[a-zA-Z{][a-zA-Z0-9{}-]*", "letters, digits, hyphens and {fields}"),
+        checks=_pattern(r"[a-zA-Z{][a-zA-Z0-9{}-]*", "letters, digits, hyphens, and {fields}"),
     ),
-    Asked(
+    PipelineParameter(
         "ShareWith",
         "Result",
         "Share with",
-        "Ids of at most 20 accounts that may restore the snapshot, separated by commas; may be empty.",
+        "IDs of up to 20 accounts that can restore the snapshot, separated by commas. Default: none.",
         type="CommaDelimitedList",
         default="",
-        checks=_pattern(r"(\s*\d{12}\s*)?", "account ids of 12 digits"),
+        checks=_pattern(r"(\s*\d{12}\s*)?", "account IDs of 12 digits"),
     ),
-    Asked(
+    PipelineParameter(
         "KmsKeyArn",
         "Result",
         "KMS key",
-        "ARN of a customer managed key to encrypt the snapshot with; empty keeps the source's.",
+        "ARN of a customer managed key that encrypts the snapshot. Default: the key of the source.",
         default="",
         checks=_pattern(r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+)?", "the ARN of a KMS key"),
     ),
-    Asked(
+    PipelineParameter(
         "KeepSnapshots",
         "Result",
-        "Keep",
-        "How many sanitized snapshots of this pipeline are kept.",
+        "Snapshots to keep",
+        "Number of sanitized snapshots of this pipeline to keep.",
         type="Number",
         default="3",
         checks=(("MinValue", 1), ("MaxValue", 100)),
     ),
-    Asked(
+    PipelineParameter(
         "Schedule",
-        "Schedule and notices",
+        "Schedule and notifications",
         "Schedule",
-        "When to refresh, e.g. cron(0 3 ? * MON *) in UTC; empty for by hand only.",
+        "Refresh schedule in UTC, for example cron(0 3 ? * MON *). Default: no schedule.",
         default="",
         # Amazon EventBridge User Guide, "Cron expressions reference", "Rate expressions".
         checks=_pattern(
             r"(cron\(\S+ \S+ (\? \S+ \S+|\S+ \S+ \?) \S+\)"
             r"|rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\))?",
-            "a cron(...) of six fields, one of its two days a ?, or a rate(...)",
+            "a cron(...) expression of six fields, one of both day fields a ?, or a rate(...)",
         ),
     ),
-    Asked(
+    PipelineParameter(
         "NotifyEmail",
-        "Schedule and notices",
-        "Tell of runs",
-        "E-mail address that is told how runs end; empty for none.",
+        "Schedule and notifications",
+        "Notification email",
+        "Email address that receives the result of every run. Default: none.",
         default="",
-        checks=_pattern(r"([^@\s]+@[^@\s]+\.[^@\s]+)?", "an e-mail address"),
+        checks=_pattern(r"([^@\s]+@[^@\s]+\.[^@\s]+)?", "an email address"),
     ),
-    Asked(
-        "VpcId", "Network", "VPC", "Where the temporary database and the task run.", type="AWS::EC2::VPC::Id"
+    PipelineParameter(
+        "VpcId", "Network", "VPC", "VPC of the temporary database and the task.", type="AWS::EC2::VPC::Id"
     ),
-    Asked(
+    PipelineParameter(
         "SubnetA",
         "Network",
         "First subnet",
-        "For the temporary database and the task.",
+        "Subnet of the temporary database and the task.",
         type="AWS::EC2::Subnet::Id",
     ),
-    Asked(
+    PipelineParameter(
         "SubnetB",
         "Network",
         "Second subnet",
-        "In another availability zone: RDS wants two.",
+        "Subnet in another Availability Zone: RDS requires two.",
         type="AWS::EC2::Subnet::Id",
     ),
-    Asked(
+    PipelineParameter(
         "AssignPublicIp",
         "Network",
-        "Public address",
-        "ENABLED for subnets whose only way out is an internet gateway.",
+        "Assign a public IP to the task",
+        "ENABLED for subnets whose only route to the internet is an internet gateway.",
         default="DISABLED",
         checks=(("AllowedValues", ["ENABLED", "DISABLED"]),),
     ),
-    Asked(
+    PipelineParameter(
         "InstanceClass",
-        "Machines",
+        "Compute",
         "Instance class",
-        "Of the temporary database; empty for the source's.",
+        "Instance class of the temporary database. Default: that of the source.",
         default="",
         checks=_pattern(r"(db\.[a-z0-9.-]+)?", "an instance class such as db.t4g.medium"),
     ),
-    Asked("FetchImage", "Machines", "AWS CLI image", "Copies the scripts from S3.", default=FETCH_IMAGE),
-    Asked(
+    PipelineParameter(
+        "FetchImage",
+        "Compute",
+        "AWS CLI image",
+        "Image that copies the scripts from S3.",
+        default=FETCH_IMAGE,
+    ),
+    PipelineParameter(
         "SanitizeImage",
-        "Machines",
+        "Compute",
         "Database client image",
-        "Has psql, mariadb or mysql; empty for the engine's official image.",
+        "Image with psql, mariadb, or mysql. Default: the official image of the engine.",
         default="",
     ),
-    Asked(
+    PipelineParameter(
         "PollSeconds",
-        "Machines",
-        "Seconds between looks",
-        "How often the database and its snapshots are looked at while they change; 300 looks at most.",
+        "Compute",
+        "Polling interval (s)",
+        "Seconds between status checks of the database and its snapshots, at most 300 checks.",
         type="Number",
         default="60",
         checks=(("MinValue", 1), ("MaxValue", 600)),
@@ -185,19 +191,19 @@ PARAMETERS = (
 )
 
 
-def engine(what: str) -> FindInMap:
-    """What the template knows of the engine: Image or Port."""
-    return FindInMap("Engines", Ref("Engine"), what)
+def engine_setting(name: str) -> FindInMap:
+    """Return a value from the engine mapping: Image or Port."""
+    return FindInMap("Engines", Ref("Engine"), name)
 
 
 def add(stack: Template) -> None:
-    """Adds the parameters with the console's groups and labels."""
-    for name, known in ENGINES.items():
-        stack.add_mapping("Engines", {name: known})
-    for asked in PARAMETERS:
-        fields = {"Type": asked.type, "Description": asked.help, **dict(asked.checks)}
-        if asked.default is not None:
-            fields["Default"] = asked.default
-        stack.add_parameter(Parameter(asked.name, **fields))
-        stack.add_parameter_to_group(stack.parameters[asked.name], asked.group)
-        stack.set_parameter_label(stack.parameters[asked.name], asked.label)
+    """Add the parameters and the metadata of their groups and labels."""
+    for name, values in ENGINES.items():
+        stack.add_mapping("Engines", {name: values})
+    for parameter in PARAMETERS:
+        fields = {"Type": parameter.type, "Description": parameter.help, **dict(parameter.checks)}
+        if parameter.default is not None:
+            fields["Default"] = parameter.default
+        stack.add_parameter(Parameter(parameter.name, **fields))
+        stack.add_parameter_to_group(stack.parameters[parameter.name], parameter.group)
+        stack.set_parameter_label(stack.parameters[parameter.name], parameter.label)

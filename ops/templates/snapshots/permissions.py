@@ -1,6 +1,6 @@
-"""What the handler of a snapshot pipeline may do: temporary databases by prefix, snapshots by tag.
+"""IAM permissions of the handler of a snapshot pipeline: temporary databases by prefix, snapshots by tag.
 
-Production is read and never changed. Source of the resources: Service Authorization Reference, Amazon RDS.
+They allow no change of production. Source of the resources: Service Authorization Reference, Amazon RDS.
 """
 
 from typing import Any
@@ -9,11 +9,11 @@ from troposphere import GetAtt, If, Join, NoValue, Ref, Select, Split, Sub
 
 from ops.templates.policies import allow, arn
 
-# Eight hex digits of the stack's own id: two stacks never share a prefix, and a role is bound to its own.
+# Eight hex digits of the stack ID: every stack has its own prefix, and its role is limited to it.
 STACK_TOKEN = Select(0, Split("-", Select(2, Split("/", Ref("AWS::StackId")))))
 PREFIX = Join("", ["slipway-tmp-", STACK_TOKEN, "-"])
 
-HERE = "${AWS::Region}:${AWS::AccountId}"
+REGION_ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
 _OWN_REQUEST = {"StringEquals": {"aws:RequestTag/slipway:pipeline": Ref("AWS::StackName")}}
 _OWN_RESOURCE = {"StringEquals": {"aws:ResourceTag/slipway:pipeline": Ref("AWS::StackName")}}
 
@@ -23,11 +23,11 @@ def handler_statements() -> tuple[Any, ...]:
 
 
 def _rds(kind: str, name: str = "*") -> Any:
-    return arn(f"rds:{HERE}:{kind}:{name}")
+    return arn(f"rds:{REGION_ACCOUNT}:{kind}:{name}")
 
 
 def _own(kind: str) -> Any:
-    return Sub(f"arn:${{AWS::Partition}}:rds:{HERE}:{kind}:${{Prefix}}*", Prefix=PREFIX)
+    return Sub(f"arn:${{AWS::Partition}}:rds:{REGION_ACCOUNT}:{kind}:${{Prefix}}*", Prefix=PREFIX)
 
 
 _SNAPSHOTS = [_rds("snapshot"), _rds("cluster-snapshot")]
@@ -36,17 +36,17 @@ _OWN_DATABASES = [_own("db"), _own("cluster")]
 
 
 def _databases() -> tuple[Any, ...]:
-    made_in = [_rds("subgrp", "${SubnetGroup}"), *_GROUPS]
+    create_in = [_rds("subgrp", "${SubnetGroup}"), *_GROUPS]
     return (
         allow(["rds:DescribeDBInstances", "rds:DescribeDBClusters"], [_rds("db"), _rds("cluster")]),
         allow(["rds:DescribeOptionGroups"], _rds("og")),
-        allow(["rds:DescribeEvents"], "*"),  # takes no resource
+        allow(["rds:DescribeEvents"], "*"),  # supports no resource-level permissions
         allow(
             ["rds:RestoreDBInstanceFromDBSnapshot", "rds:RestoreDBClusterFromSnapshot"],
-            [*_OWN_DATABASES, *_SNAPSHOTS, *made_in],
+            [*_OWN_DATABASES, *_SNAPSHOTS, *create_in],
             _OWN_REQUEST,
         ),
-        allow(["rds:CreateDBInstance"], [*_OWN_DATABASES, *made_in], _OWN_REQUEST),
+        allow(["rds:CreateDBInstance"], [*_OWN_DATABASES, *create_in], _OWN_REQUEST),
         allow(["rds:AddTagsToResource"], [*_OWN_DATABASES, *_SNAPSHOTS], _OWN_REQUEST),
         allow(["rds:ModifyDBInstance", "rds:DeleteDBInstance"], [_own("db"), *_GROUPS]),
         allow(["rds:ModifyDBCluster", "rds:DeleteDBCluster"], [_own("cluster"), *_GROUPS]),
@@ -90,18 +90,20 @@ def _others() -> tuple[Any, ...]:
         ),
         allow(["s3:PutObject"], arn("s3:::${ScriptBucket}/snapshots/${SourceDatabase}/reports/*")),
         allow(["logs:GetLogEvents"], GetAtt("TaskLogs", "Arn")),
-        # The pipeline's own key may be another account's.
-        allow(["kms:DescribeKey"], [arn(f"kms:{HERE}:key/*"), If("HasKey", Ref("KmsKeyArn"), NoValue)]),
+        # The key of the pipeline can belong to another account.
+        allow(
+            ["kms:DescribeKey"], [arn(f"kms:{REGION_ACCOUNT}:key/*"), If("HasKey", Ref("KmsKeyArn"), NoValue)]
+        ),
         If("HasKey", _use_key(), NoValue),
-        allow(["states:StartExecution"], arn(f"states:{HERE}:stateMachine:${{AWS::StackName}}")),
+        allow(["states:StartExecution"], arn(f"states:{REGION_ACCOUNT}:stateMachine:${{AWS::StackName}}")),
         allow(["sns:Publish"], Ref("Topic")),
-        allow(["states:DescribeExecution"], arn(f"states:{HERE}:execution:${{AWS::StackName}}:*")),
+        allow(["states:DescribeExecution"], arn(f"states:{REGION_ACCOUNT}:execution:${{AWS::StackName}}:*")),
         allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("HandlerLogs", "Arn")),
     )
 
 
 def _use_key() -> dict[str, Any]:
-    """RDS encrypts in the handler's name, and only through RDS."""
+    """RDS uses the key on behalf of the handler; direct use is denied."""
     actions = ["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext"]
     return allow(
         [*actions, "kms:ReEncryptFrom", "kms:ReEncryptTo"],

@@ -1,12 +1,13 @@
-"""What the sanitizing container runs: a shell program an engine, which differ in how a script is handed over.
+"""The shell program of the sanitizing container, for each database client.
 
-Each script runs as the end of its name says: see ops/snapshots/postgres/compiler.py. Any error fails the
-task. After a check that failed nothing is run but further checks. The report goes to the log, with its
-length, so that a reader knows that it is whole.
+The suffix of a script's name selects how it runs: see ops/snapshots/postgres/compiler.py. Any error fails
+the task. After a failed check, only further checks run. The report is written to the log with its number of
+lines, so that the reader can tell that it is complete.
 """
 
-# `run` runs SQL, all of it or none where the server can; `show` prints what it gives, `plain` takes no care.
-# Rows that row security hides would be neither treated nor proven: with it off they are an error.
+# `run` executes SQL, in one transaction if the server can; `show` prints the result; `plain` uses no
+# transaction. Row-level security would hide rows from treatment and verification: row_security=off makes
+# hidden rows an error.
 _PSQL = """\
 export PGHOST="$DB_HOST" PGPORT="$DB_PORT" PGUSER="$DB_USER" PGPASSWORD="$DB_PASSWORD" PGDATABASE="$DB_NAME"
 export PGAPPNAME=slipway PGCONNECT_TIMEOUT=30 PGOPTIONS="-c row_security=off"
@@ -16,7 +17,7 @@ show() { psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --set VERBOSITY=terse -A
 run() { psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --set VERBOSITY=terse --single-transaction -f "$1"; }
 """
 
-# TLS where the server offers it: MySQL's client asks for it by itself. Its errors may quote a value.
+# TLS if the server offers it, which is the default of the MySQL client. Its errors can quote a value.
 _MYSQL = """\
 export MYSQL_PWD="$DB_PASSWORD"
 client=$(command -v mariadb || command -v mysql)
@@ -36,17 +37,17 @@ show() { run "$1"; }
 
 _LOOP = """\
 for script in *.sql; do
-  [ -s "$script" ] || { echo "There is no SQL to run." >&2; exit 3; }
+  [ -s "$script" ] || { echo "The script $script is missing or empty." >&2; exit 3; }
   case $script in *.check.sql) ;; *) if failed; then continue; fi ;; esac
   database=$(sed -n '1s/^-- database: //p' "$script")
   enter "$database"
   echo "Running $script${database:+ in $database}"
-  case $script in *.gen.*) show "$script" > "$script.made" ;; esac
+  case $script in *.gen.*) show "$script" > "$script.generated" ;; esac
   case $script in
-    *.gen.check.sql) show "$script.made" > told; keep ;;
-    *.check.sql) show "$script" > told; keep ;;
-    *.gen.tell.sql) run "$script.made" > told; keep ;;
-    *.gen.sql) run "$script.made" ;;
+    *.gen.check.sql) show "$script.generated" > checks; keep ;;
+    *.check.sql) show "$script" > checks; keep ;;
+    *.gen.tell.sql) run "$script.generated" > checks; keep ;;
+    *.gen.sql) run "$script.generated" ;;
     *.save.sql) show "$script" > saved ;;
     *.saved.sql) run saved ;;
     *.plain.sql) plain "$script" ;;
@@ -55,14 +56,14 @@ for script in *.sql; do
 done
 sed 's/^/REPORT /' report
 echo "REPORT-END $(wc -l < report)"
-if failed; then echo "The proof failed: see the report." >&2; exit 9; fi
-echo "Sanitized and proven."
+if failed; then echo "Verification failed: see the report." >&2; exit 9; fi
+echo "Sanitized and verified."
 """
 
 
 def program(client: str) -> str:
-    """The program for the container of an engine's client: psql or mysql."""
+    """Return the program for a database client: psql or mysql."""
     head = {"psql": _PSQL, "mysql": _MYSQL}[client]
-    keep = 'keep() { sed "s/^{/{${database:+\\"database\\": \\"$database\\", }/" told >> report; }\n'
+    keep = 'keep() { sed "s/^{/{${database:+\\"database\\": \\"$database\\", }/" checks >> report; }\n'
     begin = keep + 'cd "$SCRIPTS"\n: > report\nfailed() { grep -q \'"ok" *: *false\' report; }\n'
     return begin + head + _LOOP

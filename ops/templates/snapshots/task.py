@@ -1,7 +1,7 @@
-"""The Fargate task: one container fetches the scripts to a shared volume, the next runs them with a client.
+"""The Fargate task: one container copies the scripts to a shared volume, the next runs them with a client.
 
-So scripts may have any length and no image of our own is needed. The password comes from Secrets Manager
-through the container's `secrets` and stands in no state, override or log.
+So the length of the scripts is not limited, and no custom image is needed. The password comes from Secrets
+Manager through the `secrets` of the container and appears in no state, override, or log.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from troposphere import AWSObject, GetAtt, If, Ref, Sub, ecs, iam, logs
 
 from ops.templates.policies import accepted, allow, arn, document, trusts
-from ops.templates.snapshots.parameters import engine
+from ops.templates.snapshots.parameters import engine_setting
 from ops.templates.snapshots.sanitize import program
 
 RETENTION_DAYS = 90
@@ -24,7 +24,9 @@ def resources() -> tuple[AWSObject, ...]:
             "TaskLogs",
             LogGroupName=Sub("/slipway/snapshots/${AWS::StackName}"),
             RetentionInDays=RETENTION_DAYS,
-            Metadata=accepted(CKV_AWS_158="Holds the scripts' output, no data; encrypted by default"),
+            Metadata=accepted(
+                CKV_AWS_158="Contains the output of the scripts, no data; encrypted by default"
+            ),
         ),
         ecs.Cluster(
             "Cluster", ClusterSettings=[ecs.ClusterSetting(Name="containerInsights", Value="enabled")]
@@ -61,7 +63,7 @@ def _fetch() -> ecs.ContainerDefinition:
 def _sanitize() -> ecs.ContainerDefinition:
     return ecs.ContainerDefinition(
         Name="sanitize",
-        Image=If("HasImage", Ref("SanitizeImage"), engine("Image")),
+        Image=If("HasImage", Ref("SanitizeImage"), engine_setting("Image")),
         Essential=True,
         EntryPoint=["/bin/sh", "-ec"],
         Command=[If("IsPostgres", program("psql"), program("mysql"))],
@@ -95,7 +97,7 @@ def _environment(**values: Any) -> list[ecs.Environment]:
 
 
 def _execution_role() -> iam.Role:
-    """What Fargate itself needs to start the containers."""
+    """The role that Fargate uses to start the containers."""
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     return iam.Role(
         "ExecutionRole",
@@ -106,7 +108,7 @@ def _execution_role() -> iam.Role:
                 PolicyDocument=document(
                     allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("TaskLogs", "Arn")),
                     allow(["secretsmanager:GetSecretValue"], [Ref("Password"), Ref("Salt")]),
-                    # For images that were mirrored to private ECR; the token's action takes no resource.
+                    # For images mirrored to private ECR. GetAuthorizationToken supports no resources.
                     allow(["ecr:GetAuthorizationToken"], "*"),
                     allow(pull, arn("ecr:${AWS::Region}:${AWS::AccountId}:repository/*")),
                 ),
@@ -116,7 +118,7 @@ def _execution_role() -> iam.Role:
 
 
 def _task_role() -> iam.Role:
-    """What the scripts' container may do: read the scripts."""
+    """The role of the containers: they can read the scripts."""
     return iam.Role(
         "TaskRole",
         AssumeRolePolicyDocument=trusts("ecs-tasks.amazonaws.com"),

@@ -1,4 +1,4 @@
-"""The timeline of a run, as the Vega-Lite that the browser draws."""
+"""The timeline of a run, as a Vega-Lite specification."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -26,11 +26,11 @@ def rows(*steps: StepState) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_bar_reaches_from_entering_to_leaving_and_tells_the_seconds() -> None:
+def test_a_bar_spans_a_step_and_has_its_seconds() -> None:
     assert rows(StepState("Make", "Task", "succeeded", started=at(1), ended=at(13.5))) == [
         {
             "Step": "Make",
-            "Status": "succeeded",
+            "Status": "Succeeded",
             "Started": "2026-11-23T12:00:01.000+00:00",
             "Ended": "2026-11-23T12:00:13.500+00:00",
             "Seconds": 12.5,
@@ -38,12 +38,12 @@ def test_a_bar_reaches_from_entering_to_leaving_and_tells_the_seconds() -> None:
     ]
 
 
-def test_a_step_under_way_reaches_to_now() -> None:
+def test_a_step_in_progress_extends_to_now() -> None:
     (row,) = rows(StepState("Make", "Task", "running", started=at(40)))
     assert (row["Ended"], row["Seconds"]) == ("2026-11-23T12:01:40.000+00:00", 60.0)
 
 
-def test_bars_stand_in_the_order_of_entering_without_what_was_never_entered() -> None:
+def test_bars_are_in_order_and_only_for_started_steps() -> None:
     found = rows(
         StepState("Late", "Task", "running", started=at(20)),
         StepState("Never", "Task", "pending"),
@@ -54,25 +54,25 @@ def test_bars_stand_in_the_order_of_entering_without_what_was_never_entered() ->
     assert chart()["encoding"]["y"]["sort"] is None  # the browser keeps that order
 
 
-def test_times_are_utc_wherever_they_come_from() -> None:
+def test_times_are_converted_to_utc() -> None:
     there = timezone(timedelta(hours=2))
     (row,) = rows(StepState("A", "Pass", "succeeded", started=at(0).astimezone(there), ended=at(1)))
     assert row["Started"] == "2026-11-23T12:00:00.000+00:00"
     assert chart()["encoding"]["x"]["scale"] == {"type": "utc"}
 
 
-def test_a_clock_that_is_behind_gives_no_negative_time() -> None:
+def test_a_clock_that_is_behind_gives_no_negative_duration() -> None:
     (row,) = rows(StepState("A", "Task", "running", started=NOW + timedelta(seconds=3)))
     assert (row["Seconds"], row["Ended"]) == (0.0, row["Started"])
 
 
-def test_colours_are_those_of_the_statuses_that_occur() -> None:
+def test_colors_are_those_of_the_statuses_that_occur() -> None:
     encoding = chart(
         StepState("A", "Task", "failed", started=at(0), ended=at(1)),
         StepState("B", "Task", "running", started=at(1)),
     )["encoding"]
     expected = {
-        "domain": ["running", "failed"],
+        "domain": ["In progress", "Failed"],
         "range": [STEPS["running"].background, STEPS["failed"].background],
     }
     assert encoding["color"]["scale"] == expected

@@ -1,11 +1,11 @@
-"""What the page of a run says of a task that has failed."""
+"""Errors of a failed task on the page of a run."""
 
 from app.snapshots.run import SHOWN_ERRORS, errors_of
 
 POSTGRES = """\
 10:00:00  Running 06-treat.gen.tell.sql
-10:00:01  psql:06-treat.gen.tell.sql.made:12: ERROR:  null value in column "passwd" is null
-10:00:01  psql:06-treat.gen.tell.sql.made:12: STATEMENT:  UPDATE"""
+10:00:01  psql:06-treat.gen.tell.sql.generated:12: ERROR:  null value in column "passwd" is null
+10:00:01  psql:06-treat.gen.tell.sql.generated:12: STATEMENT:  UPDATE"""
 MYSQL = """\
 10:00:00  Running 05-treat.gen.tell.sql
 10:00:01  ERROR 1048 (23000) at line 7: Column 'passwd' cannot be null"""

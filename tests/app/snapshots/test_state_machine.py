@@ -1,4 +1,4 @@
-"""The picture of a state machine: colours, notes, edges, and names that try to break out of it."""
+"""The graph of a state machine: colors, notes, edges, and hostile names."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ import pytest
 
 from app.shared.statuses import STEPS
 from app.snapshots.state_machine import graph
-from ops.aws.stepfunctions.history import Execution, StepState, walk
+from ops.aws.stepfunctions.history import Execution, StepState, walk_states
 from ops.snapshots.pipeline import machine
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -32,10 +32,10 @@ SMALL: dict[str, Any] = {
 
 
 def execution(definition: dict[str, Any], **steps: dict[str, Any]) -> Execution:
-    """A run in which the named steps stand as given, the others pending."""
+    """Return an execution with the given steps; the others are pending."""
     found = tuple(
         StepState(name, state["Type"], branch=branch, **steps.get(name, {}))
-        for name, state, branch in walk(definition)
+        for name, state, branch in walk_states(definition)
     )
     return Execution("arn:run", "run", "RUNNING", START, None, "", "", "{}", "", found)
 
@@ -55,12 +55,12 @@ def label(dot: str, name: str) -> str:
 
 
 def edges(dot: str) -> set[tuple[str, str, bool]]:
-    """(from, to, dashed) of every edge."""
+    """Return (from, to, dashed) of every edge."""
     found = re.findall(r'"([^"]+)" -> "([^"]+)"(.*)', dot)
     return {(source, target, "dashed" in rest) for source, target, rest in found}
 
 
-def test_it_runs_from_top_to_bottom_on_the_pages_own_background() -> None:
+def test_the_graph_is_vertical_and_transparent() -> None:
     dot = draw(SMALL)
     assert dot.startswith("digraph {\n")
     assert dot.endswith("\n}")
@@ -68,7 +68,7 @@ def test_it_runs_from_top_to_bottom_on_the_pages_own_background() -> None:
 
 
 @pytest.mark.parametrize("status", list(STEPS))
-def test_every_status_has_its_colours(status: str) -> None:
+def test_every_status_has_its_colors(status: str) -> None:
     look = STEPS[status]
     assert f'fillcolor="{look.background}", fontcolor="{look.text}"' in box(
         draw(SMALL, Make={"status": status, "started": START}), "Make"
@@ -80,9 +80,9 @@ def test_every_status_has_its_colours(status: str) -> None:
     [
         ({"status": "pending"}, ""),
         ({"status": "skipped"}, "skipped"),
-        ({"status": "waiting", "polls": 3, "started": START}, "waiting, look 3"),
-        ({"status": "running", "started": START}, "running, 1 min 40 s"),
-        ({"status": "running", "retries": 2, "started": START}, "running, retry 2, 1 min 40 s"),
+        ({"status": "waiting", "polls": 3, "started": START}, "waiting, poll 3"),
+        ({"status": "running", "started": START}, "in progress, 1 min 40 s"),
+        ({"status": "running", "retries": 2, "started": START}, "in progress, retry 2, 1 min 40 s"),
         ({"status": "succeeded", "started": START, "ended": START + timedelta(seconds=12)}, "12 s"),
         ({"status": "failed", "started": START, "ended": START + timedelta(seconds=12)}, "failed after 12 s"),
         ({"status": "aborted", "started": START, "ended": NOW}, "stopped after 1 min 40 s"),
@@ -92,7 +92,7 @@ def test_the_line_under_the_name(step: dict[str, Any], note: str) -> None:
     assert label(draw(SMALL, Make=step), "Make") == ("Make\\n" + note if note else "Make")
 
 
-def test_a_wait_and_a_choice_have_notes_that_fit_them() -> None:
+def test_notes_of_wait_and_choice_states() -> None:
     dot = draw(
         SMALL,
         Pause={"status": "waiting", "started": START},
@@ -128,7 +128,7 @@ def test_a_catcher_of_many_is_drawn_once_and_from_the_state_that_failed() -> Non
     assert failed.count('label="any error"') == 1
 
 
-def test_every_way_of_the_snapshot_machine_is_drawn() -> None:
+def test_every_transition_of_the_snapshot_machine_is_drawn() -> None:
     states = machine.definition()["States"]
     ways = {
         (name, target, False)
@@ -169,7 +169,7 @@ PARALLEL: dict[str, Any] = {
 }
 
 
-def test_what_is_inside_a_state_is_framed_with_it() -> None:
+def test_inner_state_machines_are_in_a_frame() -> None:
     lines = [line.strip() for line in draw(PARALLEL).splitlines()]
     depth, depths = 0, {}
     for line in lines:
@@ -180,7 +180,7 @@ def test_what_is_inside_a_state_is_framed_with_it() -> None:
     assert depths == {"Both": 1, "A": 1, "B": 2, "C": 2, "D": 2, "Done": 0}
 
 
-def test_the_way_goes_into_every_branch_and_on_from_their_ends() -> None:
+def test_edges_enter_every_branch_and_continue_from_their_ends() -> None:
     assert edges(draw(PARALLEL)) == {
         ("Both", "A", False),
         ("Both", "B", False),

@@ -47,7 +47,7 @@ def test_refresh_waits_shows_and_logs(capsys: pytest.CaptureFixture[str]) -> Non
     shown = answer(capsys, "snapshots", "show", SHOP, run["name"])
     assert {step["status"] for step in shown["steps"]} == {"succeeded", "skipped"}
     lines = answer(capsys, "snapshots", "log", SHOP, run["name"])
-    assert any("Sanitized and proven" in line["message"] for line in lines)
+    assert any("Sanitized and verified" in line["message"] for line in lines)
     assert run["name"] in [item["run"] for item in answer(capsys, "snapshots", "runs", SHOP)]
     (newest, *_) = answer(capsys, "snapshots", "list", SHOP)
     assert newest["shared_with"] == ["222222222222"]
@@ -81,10 +81,14 @@ WRONG = {
     "no such pipeline": (["refresh", "nope"], 1, "nope has no snapshot pipeline"),
     "no such account": (["databases", "--account", "nobody"], 1, "The account 'nobody' is not configured"),
     "no such run": (["show", SHOP, "nope"], 1, "nope"),
-    "no such file": (["deploy", SHOP, "--policy", "/no/file.toml"], 1, "/no/file.toml cannot be read"),
+    "no such file": (["deploy", SHOP, "--policy", "/no/file.toml"], 1, "Cannot read /no/file.toml"),
     "nothing shared": (["restore", SHOP, "--into", "development"], 1, "shared with 333333333333"),
     "no tag": (["restore", SHOP, "--into", "qa", "--tag", "x"], 1, "'x' is not a tag"),
-    "no such subnet": (["deploy", SHOP, "--policy", "x.toml", "--subnets", "a", "b"], 1, "no subnet a"),
+    "no such subnet": (
+        ["deploy", SHOP, "--policy", "x.toml", "--subnets", "a", "b"],
+        1,
+        "subnet a does not exist",
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""Runs the sanitizing task's own shell program against a database, as the container does."""
+"""Runs the shell program of the sanitizing task against a database, as the container does."""
 
 import json
 import subprocess
@@ -10,12 +10,12 @@ from typing import Any
 
 from ops.embedded.rds.postgres import BINARIES
 from ops.embedded.rds.servers import Login
-from ops.snapshots.policy.scripts import Script
+from ops.snapshots.policy.scripts import SqlScript
 from ops.templates.snapshots.sanitize import program
 
 SALT = "a-salt-of-the-tests"
 
-# What the scan must find where example.com is allowed, and what it must not.
+# Texts with and without findings of the scan, when example.com is allowed.
 ADDRESSES = (
     "jane@example.com.corp.test",
     "jane@example.com-corp.test",
@@ -28,7 +28,7 @@ NONE_OF_THEM = (
     "User@Example.com. Or (user@example.com), please",
     "“user@example.com” or user@example.com… or user@example.com — please",
 )
-# Card numbers that another number follows or comes before, and what only looks like one.
+# Card numbers next to another number, and numbers that only look like cards.
 CARDS = (
     "4539 5787 6362 1486 12/27",
     "4539578763621486 12/27",
@@ -47,7 +47,7 @@ NO_CARDS = (
 
 @dataclass(frozen=True)
 class Sanitized:
-    """`checks` are the report's lines."""
+    """The result of the program. `checks` are the lines of the report."""
 
     status: int
     log: str
@@ -57,7 +57,7 @@ class Sanitized:
         return [check for check in self.checks if not check["ok"]]
 
 
-def sanitize(login: Login, scripts: Sequence[Script], client: str = "psql") -> Sanitized:
+def sanitize(login: Login, scripts: Sequence[SqlScript], client: str = "psql") -> Sanitized:
     with tempfile.TemporaryDirectory() as folder:
         for number, script in enumerate(scripts, 1):
             (Path(folder) / f"{number:02d}-{script.name}.sql").write_text(script.text, "utf-8")

@@ -1,8 +1,8 @@
-"""What is kept of a run's proof."""
+"""Sanitizing reports as they are stored."""
 
 import json
 
-from ops.snapshots.report import from_json
+from ops.snapshots.report import report_from_json
 
 KEPT = {
     "policy": 3,
@@ -14,11 +14,11 @@ KEPT = {
 }
 
 
-def test_a_report_tells_how_long_treating_and_proving_took() -> None:
-    report = from_json(json.dumps(KEPT))
-    assert (report.policy, report.took, len(report.treated)) == ("3", (4, 2.5), 1)
+def test_a_report_has_the_durations_of_treatment_and_verification() -> None:
+    report = report_from_json(json.dumps(KEPT))
+    assert (report.policy, report.durations, len(report.treated)) == ("3", (4, 2.5), 1)
 
 
-def test_a_report_of_before_has_no_times() -> None:
-    report = from_json(json.dumps({key: value for key, value in KEPT.items() if key != "seconds"}))
-    assert report.seconds == {} and report.took == (0, 0)
+def test_an_older_report_has_no_durations() -> None:
+    report = report_from_json(json.dumps({key: value for key, value in KEPT.items() if key != "seconds"}))
+    assert report.seconds == {} and report.durations == (0, 0)

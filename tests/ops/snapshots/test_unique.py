@@ -1,4 +1,4 @@
-"""Unique columns on real servers: what is told apart stays so, up to the last fake, and joins still join."""
+"""Unique columns on real servers stay unique, up to the last fake, and joins still match."""
 
 import shutil
 import tempfile
@@ -12,9 +12,9 @@ from ops.embedded.rds.mariadb import MariaDb
 from ops.embedded.rds.postgres import Postgres
 from ops.embedded.rds.servers import Login
 from ops.snapshots.compiler import compile_policy
-from ops.snapshots.policy.fakes import ENOUGH, ROOMS
-from ops.snapshots.policy.model import parse
-from ops.snapshots.report import from_log
+from ops.snapshots.policy.fakes import COLLISION_FREE, FAKE_RANGES
+from ops.snapshots.policy.model import parse_policy
+from ops.snapshots.report import report_from_log
 from tests.ops.snapshots.mysql import test_compiler as test_mysql
 from tests.ops.snapshots.postgres import test_compiler as test_postgres
 from tests.ops.snapshots.sanitizer import Sanitized, sanitize
@@ -28,7 +28,7 @@ Start = Callable[[], Database]
 
 @pytest.fixture(scope="module", params=ENGINES)
 def start(request: pytest.FixtureRequest) -> Iterator[Start]:
-    """Gives an empty database."""
+    """Return an empty database."""
     folder = Path(tempfile.mkdtemp(prefix="slipway-unique-"))
     folder.chmod(0o755)
     servers: Postgres | MariaDb = (
@@ -54,7 +54,7 @@ def start(request: pytest.FixtureRequest) -> Iterator[Start]:
 
 
 def numbers(database: Database, count: int) -> str:
-    """A table expression of the numbers `n` from 1 to `count`."""
+    """Return a table expression with the numbers `n` from 1 to `count`."""
     if isinstance(database, test_postgres.Database):
         return f"(SELECT n FROM generate_series(1, {count}) n) s"
     return f"(SELECT seq AS n FROM seq_1_to_{count}) s"
@@ -63,7 +63,7 @@ def numbers(database: Database, count: int) -> str:
 def treated(database: Database, policy: str, case: str = "fold") -> Sanitized:
     is_postgres = isinstance(database, test_postgres.Database)
     head = f'engine = "{"postgres" if is_postgres else "mariadb"}"\ncase = "{case}"\n'
-    scripts = compile_policy(parse(head + policy))
+    scripts = compile_policy(parse_policy(head + policy))
     return sanitize(database.login, scripts, "psql" if is_postgres else "mysql")
 
 
@@ -93,7 +93,7 @@ ACCOUNT_POLICY = """
 
 
 def test_hundreds_of_thousands_of_numbers_stay_unique_and_joined(start: Start) -> None:
-    """By chance alone some 30 codes, 20 cards and 2 phones would meet another."""
+    """By chance alone, about 30 codes, 20 cards, and 2 phones would be duplicates."""
     database, count = start(), 200_000
     database.run(ACCOUNTS.format(numbers=numbers(database, count)))
     passes(done := treated(database, ACCOUNT_POLICY))
@@ -110,8 +110,8 @@ def test_hundreds_of_thousands_of_numbers_stay_unique_and_joined(start: Start) -
     assert told == {(column, count) for column in ("phone", "card", "code")}
 
 
-def test_what_a_short_column_cuts_stays_unique(start: Start) -> None:
-    """By chance 200 pagers and 190 marks would meet another; of a mark a unique column is computed."""
+def test_truncated_fakes_stay_unique(start: Start) -> None:
+    """By chance, 200 pagers and 190 marks would be duplicates; a unique column is computed from the mark."""
     database, count = start(), 20_000
     database.run(f"""
         CREATE TABLE pagers (id INT PRIMARY KEY, pager VARCHAR(10) NOT NULL, mark VARCHAR(5) NOT NULL,
@@ -136,8 +136,8 @@ def test_what_a_short_column_cuts_stays_unique(start: Start) -> None:
     assert database.one(joined) == 5000
 
 
-def test_the_last_fake_is_found(start: Start) -> None:
-    """All hundred postcodes of two digits, all eight cities, and all fifty numbers that were none before."""
+def test_the_last_fake_is_used(start: Start) -> None:
+    """Uses all 100 postcodes of two digits, all 8 cities, and all 50 numbers."""
     database = start()
     database.run(f"""
         CREATE TABLE towns (id INT PRIMARY KEY, postcode CHAR(2) UNIQUE, city VARCHAR(20) UNIQUE);
@@ -158,11 +158,13 @@ def test_the_last_fake_is_found(start: Start) -> None:
     ), "all that were no level before"
 
 
-WORDS = {kind: ROOMS[kind].base for kind in ("address", "name", "ip", "first_name", "last_name", "company")}
+WORDS = {
+    kind: FAKE_RANGES[kind].base for kind in ("address", "name", "ip", "first_name", "last_name", "company")
+}
 
 
-def test_every_fake_that_is_made_of_words_is_had_by_one(start: Start) -> None:
-    """As many values as there are fakes: each fake is made once, and looks as it should."""
+def test_every_fake_of_words_is_used_once(start: Start) -> None:
+    """With as many values as fakes, each fake is used once and matches its pattern."""
     database = start()
     columns = ", ".join(f"{kind} VARCHAR(60) UNIQUE" for kind in WORDS)
     values = ", ".join(f"CASE WHEN n <= {count} THEN CONCAT('v', n) END" for count in WORDS.values())
@@ -175,7 +177,7 @@ def test_every_fake_that_is_made_of_words_is_had_by_one(start: Start) -> None:
         assert database.one(f"SELECT COUNT(DISTINCT {kind}) FROM words") == count
 
 
-def test_too_many_values_are_told_before_anything_is_treated(start: Start) -> None:
+def test_too_many_values_fail_before_anything_is_treated(start: Start) -> None:
     database = start()
     database.run(f"""
         CREATE TABLE towns (id INT PRIMARY KEY, code CHAR(1) UNIQUE, city VARCHAR(20) UNIQUE, mail TEXT);
@@ -189,17 +191,19 @@ def test_too_many_values_are_told_before_anything_is_treated(start: Start) -> No
         '[tables.levels]\nlevel = "hash"\n',
     )
     assert done.status == 9, done.log
-    told = {(c["column"], c["rows"], c["bad"]) for c in done.failed() if c["check"] == "space"}
-    assert told == {("code", 17, 1), ("city", 17, 9), ("level", 51, 2)}
+    failed = {(c["column"], c["rows"], c["bad"]) for c in done.failed() if c["check"] == "space"}
+    assert failed == {("code", 17, 1), ("city", 17, 9), ("level", 51, 2)}
     assert database.one("SELECT COUNT(*) FROM towns WHERE mail = 'jane@corp.test'") == 17
-    words = [check.words for check in from_log(done.log.splitlines()).failed]
-    assert any(
-        "towns.city is unique: of its 17 values 9 are too many for fake city" in each for each in words
-    )
+    messages = [check.message for check in report_from_log(done.log.splitlines()).failed]
+    assert any("towns.city: 9 of 17 unique values are too many for fake city" in text for text in messages)
 
 
-def test_the_guide_says_how_many_fakes_there_are() -> None:
+def test_the_guide_lists_the_numbers_of_fakes() -> None:
     guide = Path("docs/snapshots.md").read_text("utf-8")
-    counts = {kind: room.base**room.width for kind, room in ROOMS.items() if room.base**room.width < ENOUGH}
+    counts = {
+        kind: room.base**room.width
+        for kind, room in FAKE_RANGES.items()
+        if room.base**room.width < COLLISION_FREE
+    }
     assert {"phone", "card", "postcode", "name"} <= set(counts)
     assert [kind for kind, number in counts.items() if f" {number:,} " not in guide] == []

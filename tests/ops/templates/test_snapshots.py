@@ -1,4 +1,4 @@
-"""The snapshot pipeline's template: as recorded, in one step, with least privilege."""
+"""The template of the snapshot pipeline: golden file, least privilege, and parameters."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def statements() -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def test_is_the_recorded_one() -> None:
+def test_matches_the_golden_file() -> None:
     assert json.loads(GOLDEN.read_text()) == TEMPLATE, "run `make golden` and look at the difference"
 
 
@@ -37,7 +37,7 @@ def test_every_parameter_has_a_group_a_label_and_help() -> None:
     assert all(asked.help and asked.label for asked in PARAMETERS)
 
 
-def test_a_star_stands_only_where_the_service_takes_no_resource() -> None:
+def test_resource_star_only_for_actions_without_resource_types() -> None:
     """Service Authorization Reference: these actions have no resource types."""
     unscoped = {a for _, s in statements() if s["Resource"] == "*" for a in s["Action"]}
     assert {a for a in unscoped if not a.startswith(("logs:", "xray:"))} == {
@@ -49,14 +49,14 @@ def test_a_star_stands_only_where_the_service_takes_no_resource() -> None:
 
 
 @pytest.mark.parametrize("action", ["rds:DeleteDBInstance", "rds:ModifyDBInstance"])
-def test_instances_are_changed_by_the_stacks_own_prefix_only(action: str) -> None:
+def test_only_instances_with_the_prefix_of_the_stack_can_be_changed(action: str) -> None:
     [statement] = [s for _, s in statements() if action in s["Action"]]
     instances = [r for r in statement["Resource"] if ":db:" in json.dumps(r)]
     assert [json.dumps(r).split(":db:")[1][:10] for r in instances] == ["${Prefix}*"]
 
 
 @pytest.mark.parametrize("action", ["rds:DeleteDBSnapshot", "rds:ModifyDBSnapshotAttribute"])
-def test_snapshots_are_changed_by_the_pipelines_tag_only(action: str) -> None:
+def test_only_snapshots_with_the_tag_of_the_pipeline_can_be_changed(action: str) -> None:
     found = [s for _, s in statements() if action in s["Action"]]
     assert found
     for statement in found:

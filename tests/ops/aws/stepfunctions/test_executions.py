@@ -1,4 +1,4 @@
-"""Calls of Step Functions: what is asked, what comes back, how refusals are worded."""
+"""Calls of Step Functions: requests, responses, and errors."""
 
 import json
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ CLIENT = boto3.client(
 
 @pytest.fixture
 def stub() -> Iterator[Stubber]:
-    """Answers in order; every answer that was prepared must have been asked for."""
+    """Responds in order; every prepared response must be used."""
     with Stubber(CLIENT) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
@@ -65,7 +65,7 @@ def test_the_definition_is_the_one_that_the_run_follows(stub: Stubber) -> None:
         "updateDate": AT,
     }
     stub.add_response("describe_state_machine_for_execution", answer, {"executionArn": RUN})
-    assert stepfunctions.definition_of(CLIENT, RUN) == definition
+    assert stepfunctions.read_definition(CLIENT, RUN) == definition
 
 
 def test_a_history_is_read_over_all_its_pages(stub: Stubber) -> None:
@@ -74,7 +74,7 @@ def test_a_history_is_read_over_all_its_pages(stub: Stubber) -> None:
 
     stub.add_response("get_execution_history", {**page(1), "nextToken": "more"}, {"executionArn": RUN})
     stub.add_response("get_execution_history", page(2), {"executionArn": RUN, "nextToken": "more"})
-    assert [event["id"] for event in stepfunctions.history(CLIENT, RUN)] == [1, 2]
+    assert [event["id"] for event in stepfunctions.read_history(CLIENT, RUN)] == [1, 2]
 
 
 def test_a_run_is_started_with_its_name_and_input(stub: Stubber) -> None:
@@ -83,7 +83,7 @@ def test_a_run_is_started_with_its_name_and_input(stub: Stubber) -> None:
     stepfunctions.start_execution(CLIENT, MACHINE, "clean-up-1", {"clean_up": "refresh-1"})
 
 
-def test_a_name_that_is_taken_is_a_conflict(stub: Stubber) -> None:
+def test_an_existing_name_is_a_conflict(stub: Stubber) -> None:
     stub.add_client_error("start_execution", "ExecutionAlreadyExists", "Execution Already Exists")
     with pytest.raises(Conflict, match=r"^Starting the run refresh-1: Execution Already Exists"):
         stepfunctions.start_execution(CLIENT, MACHINE, "refresh-1", {})
@@ -94,15 +94,15 @@ def test_a_run_is_stopped_with_the_cause(stub: Stubber) -> None:
     stepfunctions.stop_execution(CLIENT, RUN, "by hand")
 
 
-def test_what_does_not_exist_is_not_found(stub: Stubber) -> None:
+def test_an_unknown_execution_is_not_found(stub: Stubber) -> None:
     for operation in ("describe_execution", "describe_state_machine_for_execution", "get_execution_history"):
         stub.add_client_error(operation, "ExecutionDoesNotExist", "Execution Does Not Exist")
-    for read in (stepfunctions.describe_execution, stepfunctions.definition_of, stepfunctions.history):
+    for read in (stepfunctions.describe_execution, stepfunctions.read_definition, stepfunctions.read_history):
         with pytest.raises(NotFound, match=r"refresh-1: Execution Does Not Exist"):
             read(CLIENT, RUN)
 
 
-def test_a_refusal_names_the_machine(stub: Stubber) -> None:
+def test_an_access_error_names_the_state_machine(stub: Stubber) -> None:
     stub.add_client_error("list_executions", "AccessDeniedException", "not authorized")
     with pytest.raises(AccessDenied, match=r"^Listing the runs of snapshots failed: access denied") as raised:
         stepfunctions.list_executions(CLIENT, MACHINE, limit=5)

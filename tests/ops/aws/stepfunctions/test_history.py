@@ -1,4 +1,4 @@
-"""Histories read as the state of every step: AWS's full histories, and coarse ones without links."""
+"""The state of every step from a history: detailed ones of AWS, and coarse ones without links."""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ops.aws.stepfunctions.history import Execution, StepState, read_execution, walk, words
+from ops.aws.stepfunctions.history import Execution, StepState, read_execution, readable_cause, walk_states
 from ops.snapshots.pipeline import machine
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {
 
 
 class History:
-    """Writes a history, an event a second; a coarse one has no links, few types and texts for times."""
+    """Builds a history with one event per second; a coarse one has no links, few types, and times as text."""
 
     def __init__(self, *, coarse: bool = False) -> None:
         self.coarse = coarse
@@ -69,7 +69,7 @@ class History:
         return self._add(kind, details, follows)
 
     def passed(self, kind: str, name: str) -> None:
-        """The state is entered, does its work and is left."""
+        """Add the events of a state that is entered and exited."""
         self.enter(kind, name)
         if kind == "Task":
             self.schedule()
@@ -101,11 +101,18 @@ def second(number: int) -> datetime:
 
 
 def test_steps_come_in_the_order_of_the_definition_failures_last() -> None:
-    assert [name for name, _, _ in walk(SMALL)] == ["Choose", "Make", "Pause", "Done", "Tidy", "Failed"]
+    assert [name for name, _, _ in walk_states(SMALL)] == [
+        "Choose",
+        "Make",
+        "Pause",
+        "Done",
+        "Tidy",
+        "Failed",
+    ]
 
 
 def test_the_snapshot_machine_is_walked_from_preflight_to_done_before_any_failure() -> None:
-    names = [name for name, _, _ in walk(machine.definition())]
+    names = [name for name, _, _ in walk_states(machine.definition())]
     assert sorted(names) == sorted(machine.definition()["States"])
     assert names.index("Preflight") < names.index("Sanitize") < names.index("Share") < names.index("Done")
     assert names.index("Done") < names.index("Clean up after failure") < names.index("Failed")
@@ -115,7 +122,7 @@ def test_before_the_first_event_every_step_is_pending(history: History) -> None:
     assert set(statuses(history.read(SMALL)).values()) == {"pending"}
 
 
-def test_a_task_under_way_is_running_and_what_follows_is_pending(history: History) -> None:
+def test_a_task_in_progress_is_running_and_later_steps_are_pending(history: History) -> None:
     history.passed("Choice", "Choose")
     entered = history.enter("Task", "Make")
     history.schedule()
@@ -134,7 +141,7 @@ def test_a_task_under_way_is_running_and_what_follows_is_pending(history: Histor
     assert execution.failed_step is None
 
 
-def test_looks_that_are_not_ready_are_counted_and_no_failure(history: History) -> None:
+def test_polls_are_counted_and_are_not_failures(history: History) -> None:
     history.enter("Task", "Make")
     for _ in range(3):
         history.schedule()
@@ -143,7 +150,7 @@ def test_looks_that_are_not_ready_are_counted_and_no_failure(history: History) -
     assert (make.status, make.polls, make.retries, make.error) == ("waiting", 3, 0, "")
 
 
-def test_it_still_waits_while_it_looks_again(history: History) -> None:
+def test_a_step_is_waiting_while_it_polls_again(history: History) -> None:
     history.enter("Task", "Make")
     history.schedule()
     history.fail("NotReady")
@@ -152,7 +159,7 @@ def test_it_still_waits_while_it_looks_again(history: History) -> None:
     assert (make.status, make.polls) == ("waiting", 1)
 
 
-def test_not_ready_waits_only_where_a_retry_names_it(history: History) -> None:
+def test_not_ready_means_waiting_only_with_a_matching_retry(history: History) -> None:
     stubborn = {"Type": "Task", "Retry": [{"ErrorEquals": ["States.ALL"]}], "End": True}
     history.enter("Task", "Try")
     history.schedule()
@@ -174,7 +181,7 @@ def test_another_error_is_a_retry_and_shown(history: History, looks: int) -> Non
     assert (make.error, make.cause) == ("Throttled", "slow down")
 
 
-def test_the_error_of_a_retry_is_gone_once_it_succeeds(history: History) -> None:
+def test_a_successful_retry_clears_the_error(history: History) -> None:
     history.enter("Task", "Make")
     history.schedule()
     history.fail("Throttled", "slow down")
@@ -200,7 +207,7 @@ def test_a_wait_state_waits_until_it_is_left(history: History) -> None:
     history.enter("Wait", "Pause")
     execution = history.read(SMALL)
     assert step(execution, "Pause").status == "waiting"
-    # The choice went past Make: nothing leads there, nor to its catcher, any more.
+    # The choice skipped Make: it and its catcher can no longer be reached.
     assert statuses(execution) == {
         "Choose": "succeeded",
         "Make": "skipped",
@@ -309,7 +316,7 @@ def test_a_run_that_succeeded(history: History) -> None:
     assert (execution.output, execution.input, execution.arn) == ('{"made": 1}', "{}", "arn:run")
 
 
-def test_of_a_loop_the_last_visit_counts(history: History) -> None:
+def test_the_last_visit_of_a_loop_counts(history: History) -> None:
     loop = {
         "StartAt": "Look",
         "States": {
@@ -355,7 +362,7 @@ PARALLEL: dict[str, Any] = {
 
 
 def branches() -> tuple[History, int, int]:
-    """Both branches have called their task; with the last event of each."""
+    """Both branches have called their task. Returns the last event of each."""
     history = History()
     history.enter("Parallel", "Both")
     begun = history.event("ParallelStateStarted")
@@ -380,7 +387,7 @@ def test_an_event_belongs_to_the_branch_that_it_is_linked_to() -> None:
     assert [step.name for step in execution.current] == ["Both", "A", "B"]
 
 
-def test_branches_without_links_are_told_apart_by_name() -> None:
+def test_branches_without_links_are_distinguished_by_name() -> None:
     history = History(coarse=True)
     for kind, name in (("Parallel", "Both"), ("Task", "A"), ("Task", "B")):
         history.enter(kind, name)
@@ -416,7 +423,7 @@ def test_a_branch_that_failed_fails_its_parent_and_ends_the_other_branch() -> No
     assert (both.error, both.cause, execution.failed_step) == ("ValueError", "no", both)
 
 
-def test_a_branch_fails_its_parent_even_without_an_event_that_says_so() -> None:
+def test_a_branch_fails_its_parent_even_without_an_event() -> None:
     history = History(coarse=True)
     history.enter("Parallel", "Both")
     history.enter("Task", "B")
@@ -462,7 +469,7 @@ def test_a_fail_state_in_a_branch_fails_its_parents_all_the_way_up() -> None:
     ]
 
 
-def test_a_second_visit_forgets_what_failed_inside_in_the_first() -> None:
+def test_a_second_visit_resets_failures_of_the_first() -> None:
     definition = json.loads(json.dumps(PARALLEL))
     definition["States"]["Both"]["Catch"][0]["Next"] = "Both"
     history, a, _ = branches()
@@ -533,10 +540,10 @@ def test_every_kind_of_failed_attempt_counts(kind: str) -> None:
         ("", ""),
         (
             '{"Containers": [{"Name": "sanitize", "ExitCode": 3}, {"Name": "fetch", "ExitCode": 0}]}',
-            "container sanitize ended with exit code 3",
+            "container sanitize exited with exit code 3",
         ),
         ('{"Containers": [{"Name": "sanitize"}], "StoppedReason": "no capacity"}', "no capacity"),
     ],
 )
-def test_causes_in_words(cause: str, said: str) -> None:
-    assert words(cause) == said
+def test_causes_are_readable(cause: str, said: str) -> None:
+    assert readable_cause(cause) == said

@@ -20,8 +20,8 @@ from ops.embedded.rds.postgres import BINARIES, Postgres, environment
 from ops.embedded.rds.servers import Login
 from ops.embedded.sample import production_databases
 from ops.embedded.sample.shop import shop_sql
-from ops.snapshots.policy.model import parse
-from ops.snapshots.policy.scripts import Script
+from ops.snapshots.policy.model import parse_policy
+from ops.snapshots.policy.scripts import SqlScript
 from ops.snapshots.postgres.compiler import compile_policy
 from tests.contents import PERSONAL, STATISTICS, Contents, count_rows, read_contents, values
 from tests.ops.snapshots.sanitizer import Sanitized, sanitize
@@ -50,9 +50,9 @@ ROWS = {
 }
 
 
-def scripts(policy: str) -> list[Script]:
+def scripts(policy: str) -> list[SqlScript]:
     """Return the scripts without the check of the server's other databases, which other tests use."""
-    return [script for script in compile_policy(parse(policy)) if script.name != "databases.check"]
+    return [script for script in compile_policy(parse_policy(policy)) if script.name != "databases.check"]
 
 
 @dataclass(frozen=True)

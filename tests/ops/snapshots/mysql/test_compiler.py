@@ -1,4 +1,4 @@
-"""A policy on a real MariaDB: what it changes, what it proves, and every leak that it must stop."""
+"""Policies on a real MariaDB: treatments, verification, and leaks that must fail the run."""
 
 import shutil
 import tempfile
@@ -14,9 +14,9 @@ from ops.embedded.rds import mariadb
 from ops.embedded.rds.mariadb import MariaDb
 from ops.embedded.rds.servers import Login
 from ops.snapshots.mysql.compiler import compile_policy
-from ops.snapshots.policy.model import parse
-from ops.snapshots.policy.suggest import as_toml, suggest
-from ops.snapshots.report import from_log
+from ops.snapshots.policy.model import parse_policy
+from ops.snapshots.policy.suggest import suggest_treatments, suggestions_as_toml
+from ops.snapshots.report import report_from_log
 from tests.ops.snapshots.sanitizer import ADDRESSES, CARDS, NO_CARDS, NONE_OF_THEM, Sanitized, sanitize
 
 pytestmark = pytest.mark.skipif(mariadb.find_server() is None, reason="mariadbd is not installed")
@@ -69,7 +69,7 @@ POLICY = "\n".join(['engine = "mariadb"', PEOPLE, ORDERS, LINES, HISTORY])
 
 
 class Database:
-    """A server's only database, made anew for each test and sanitized as the master user."""
+    """The only database of a server, recreated for each test and sanitized as the master user."""
 
     def __init__(self, servers: MariaDb, port: int) -> None:
         self._servers = servers
@@ -104,7 +104,7 @@ class Database:
         return value
 
     def sanitize(self, policy: str) -> Sanitized:
-        return sanitize(self.login, compile_policy(parse(policy)), "mysql")
+        return sanitize(self.login, compile_policy(parse_policy(policy)), "mysql")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def database(server: tuple[MariaDb, int]) -> Database:
     return made
 
 
-def test_a_policy_treats_proves_and_keeps_what_it_should(database: Database) -> None:
+def test_a_policy_treats_and_verifies_every_column(database: Database) -> None:
     before = database.rows("SELECT id, born, seen FROM people ORDER BY id")
     done = database.sanitize(POLICY)
     assert (done.status, done.failed()) == (0, []), done.log
@@ -148,7 +148,7 @@ def test_a_policy_treats_proves_and_keeps_what_it_should(database: Database) -> 
     assert database.rows("SHOW PROCEDURE STATUS WHERE Db = 'shop'") == []
 
 
-# What a copy must keep of a table that no foreign key holds: the row 0, a choice and a day that are none.
+# Values that a copy of a table must keep: the row 0, an empty enum value, and a zero date.
 VISITS = """
     SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES';
     CREATE TABLE visits (
@@ -179,7 +179,7 @@ VISITED = """
     """
 
 
-def test_a_table_that_no_key_holds_is_as_it_was_but_for_what_is_treated(database: Database) -> None:
+def test_a_table_without_foreign_keys_keeps_everything_untreated(database: Database) -> None:
     database.run(VISITS)
     definition = "SHOW CREATE TABLE visits"
     columns = "id, day, level, level + 0, score, ratio, raw, hidden, stored, note, at"
@@ -194,8 +194,8 @@ def test_a_table_that_no_key_holds_is_as_it_was_but_for_what_is_treated(database
     assert database.rows("SELECT id, note, hidden FROM visits WHERE who = 'new'") == [(100, "seen", 7)]
 
 
-def test_every_check_of_the_report_is_told(database: Database) -> None:
-    report = from_log(database.sanitize(POLICY).log.splitlines())
+def test_the_report_has_every_check(database: Database) -> None:
+    report = report_from_log(database.sanitize(POLICY).log.splitlines())
     kinds = {"drift", "exact", "treated", "truncated", "statistics", "foreign key", "space", "scan"}
     assert {check.kind for check in report.checks} == kinds
     assert {check.column for check in report.treated if check.table == "shop.people"} >= {"email", "card"}
@@ -242,7 +242,7 @@ TRIGGERS = """
     DELIMITER ;"""
 
 
-def test_triggers_neither_undo_nor_copy_and_are_as_they_were(database: Database) -> None:
+def test_triggers_do_not_fire_and_are_restored(database: Database) -> None:
     database.run(TRIGGERS)
     all_of_them = (
         "SELECT TRIGGER_NAME, EVENT_MANIPULATION, ACTION_TIMING, ACTION_ORDER, ACTION_STATEMENT, SQL_MODE, "
@@ -257,7 +257,7 @@ def test_triggers_neither_undo_nor_copy_and_are_as_they_were(database: Database)
     assert database.one("SELECT COUNT(*) FROM people WHERE email LIKE '%real%'") == 0
 
 
-def test_a_trigger_of_another_user_is_told_before_anything_changes(database: Database) -> None:
+def test_a_trigger_of_another_user_fails_before_anything_changes(database: Database) -> None:
     database.execute(
         "CREATE DEFINER = 'else'@'%' TRIGGER shop.theirs AFTER UPDATE ON shop.people FOR EACH ROW SET @x = 1"
     )
@@ -276,7 +276,7 @@ def test_a_new_column_stops_the_run_before_anything_changes(database: Database) 
     assert database.one("SELECT COUNT(*) FROM people WHERE email LIKE '%real%'") == 300
 
 
-def test_another_database_is_drift_or_is_treated_where_it_is_named(database: Database) -> None:
+def test_another_database_is_drift_unless_it_is_listed(database: Database) -> None:
     database.run("""
         CREATE DATABASE crm; CREATE TABLE crm.leads (id INT PRIMARY KEY, person INT, email TEXT,
             FOREIGN KEY (person) REFERENCES shop.people (id));
@@ -295,7 +295,7 @@ def test_another_database_is_drift_or_is_treated_where_it_is_named(database: Dat
     assert kept.status == 0, kept.log
 
 
-def test_a_misspelt_column_stops_the_run(database: Database) -> None:
+def test_a_misspelled_column_stops_the_run(database: Database) -> None:
     fails(database.sanitize(POLICY.replace("phone =", "fone =")), "drift", "shop.people.fone")
 
 
@@ -324,7 +324,7 @@ def test_personal_data_in_free_text_is_found(database: Database) -> None:
     assert passed.status == 0, passed.failed()
 
 
-def test_what_only_looks_personal_is_not_found(database: Database) -> None:
+def test_similar_patterns_are_not_findings(database: Database) -> None:
     database.run("ALTER TABLE orders ADD COLUMN comment TEXT")
     innocent = [
         "order 4539578763621487",
@@ -341,7 +341,7 @@ def test_what_only_looks_personal_is_not_found(database: Database) -> None:
     assert (done.status, done.failed()) == (0, []), done.log
 
 
-def test_case_tells_values_apart_where_the_policy_says_so(database: Database) -> None:
+def test_values_that_differ_in_case_get_different_fakes_with_case_exact(database: Database) -> None:
     database.run("ALTER TABLE people MODIFY email VARCHAR(30) COLLATE utf8mb4_bin")
     database.run("UPDATE people SET email = 'PERSON2@real.test' WHERE id = 1")
     folded = database.sanitize(POLICY)
@@ -354,7 +354,7 @@ def test_case_tells_values_apart_where_the_policy_says_so(database: Database) ->
     assert database.one("SELECT COUNT(DISTINCT email) FROM people") == 300
 
 
-def test_a_card_number_is_told_from_its_neighbours(database: Database) -> None:
+def test_a_card_number_next_to_another_number_is_found(database: Database) -> None:
     database.run("ALTER TABLE orders ADD COLUMN comment TEXT")
     for number, text in enumerate(CARDS + NO_CARDS, 1):
         database.run(f"UPDATE orders SET comment = '{text}' WHERE id = {number}")
@@ -371,7 +371,7 @@ def test_an_address_that_only_begins_like_an_allowed_one_is_found(database: Data
     fails(done, "scan", f"'kind': 'email', 'rows': 900, 'bad': {len(ADDRESSES)}")
 
 
-def test_a_value_that_comes_back_is_found(database: Database) -> None:
+def test_a_restored_value_is_found(database: Database) -> None:
     after = "after = \"UPDATE people SET email = CONCAT('back', id, '@real.test') WHERE id < 4\"\n"
     fails(database.sanitize(after + POLICY), "treated", "'bad': 3")
 
@@ -417,10 +417,10 @@ def test_an_error_in_the_sql_fails_the_task_and_quotes_no_value(database: Databa
 def test_a_policy_is_suggested_from_a_survey(database: Database) -> None:
     survey = database.sanitize('version = 1\nengine = "mariadb"')
     fails(survey, "drift", "shop.people.email")
-    text = as_toml(suggest(from_log(survey.log.splitlines())))
+    text = suggestions_as_toml(suggest_treatments(report_from_log(survey.log.splitlines())))
     assert '[tables."shop.people"]' in text
     assert '"email" = "fake email"' in text and '"meta" = "constant {}"' in text
-    assert '"born" = "keep"' in text  # the name does not tell: for a reader to correct
+    assert '"born" = "keep"' in text  # the name gives no hint: a reviewer corrects it
     adjusted = 'engine = "mariadb"\n' + text.replace('"born" = "keep"', '"born" = "shift 30 by id"')
     done = database.sanitize(adjusted)
     assert (done.status, done.failed()) == (0, []), done.log

@@ -1,4 +1,4 @@
-"""What a run is expected to take and to cost, and what nobody can tell."""
+"""The estimated duration and cost of a run."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from ops.aws.rds.databases import CLUSTER, Database
-from ops.snapshots.pipeline.forecast import forecast, money, price_an_hour
+from ops.snapshots.pipeline.forecast import dollars, forecast, price_per_hour
 
 MINUTES = timedelta(minutes=1)
 DATABASE = Database(
@@ -23,36 +23,36 @@ DATABASE = Database(
 )
 
 
-def test_the_parts_add_up() -> None:
+def test_the_cost_is_the_sum_of_its_parts() -> None:
     found = forecast(DATABASE, 60 * MINUTES, instance_class="", keep=3)
     parts = dict(found.parts)
     assert parts["instance"] == pytest.approx(0.159)
     assert parts["storage"] == pytest.approx(0.115 + 0.095)  # 730 GiB for an hour of 730
     assert parts["task"] == pytest.approx(0.25 * 0.04048 + 0.5 * 0.004445)
     assert found.cost == pytest.approx(sum(parts.values()))
-    assert found.keeping_a_month == pytest.approx(730 * 3 * 0.095)
-    assert "About $0.38 a run" in found.words and "us-east-1" in found.words
+    assert found.storage_per_month == pytest.approx(730 * 3 * 0.095)
+    assert "Estimated cost: $0.38 per run" in found.summary and "us-east-1" in found.summary
 
 
 def test_a_short_run_is_billed_ten_minutes() -> None:
     quick, short = (forecast(DATABASE, n * MINUTES, instance_class="", keep=1) for n in (1, 10))
     assert quick.cost == short.cost
-    assert quick.took == MINUTES
+    assert quick.duration == MINUTES
 
 
-def test_what_nobody_can_tell_is_said() -> None:
+def test_an_unknown_cost_has_a_reason() -> None:
     first = forecast(DATABASE, None, instance_class="", keep=1)
-    assert first.cost is None and "no run has succeeded yet" in first.words
+    assert first.cost is None and first.summary == "Cost estimate available after the first successful run."
     odd = forecast(DATABASE, MINUTES, instance_class="db.x9.huge", keep=1)
-    assert odd.cost is None and "db.x9.huge" in odd.words
+    assert odd.cost is None and "db.x9.huge" in odd.summary
 
 
-def test_a_clusters_storage_is_left_out_because_its_size_is_not_known() -> None:
+def test_the_storage_of_a_cluster_is_not_included() -> None:
     cluster = replace(DATABASE, kind=CLUSTER, instance_class="db.r6g.2xlarge", size_gib=0)
     found = forecast(cluster, 60 * MINUTES, instance_class="", keep=1)
     assert dict(found.parts)["instance"] == pytest.approx(4 * 0.26)
-    assert [what for what, _ in found.parts] == ["instance", "task"]
-    assert found.keeping_a_month is None
+    assert [part for part, _ in found.parts] == ["instance", "task"]
+    assert found.storage_per_month is None
 
 
 PRICED = {
@@ -66,9 +66,9 @@ PRICED = {
 
 
 @pytest.mark.parametrize("instance_class", PRICED)
-def test_prices_follow_the_sizes(instance_class: str) -> None:
-    assert price_an_hour(instance_class, "instance") == PRICED[instance_class]
+def test_prices_scale_with_the_size(instance_class: str) -> None:
+    assert price_per_hour(instance_class, "instance") == PRICED[instance_class]
 
 
-def test_money_is_readable() -> None:
-    assert [money(usd) for usd in (0.001, 0.014, 1234.5)] == ["less than a cent", "$0.01", "$1,234.50"]
+def test_amounts_are_formatted() -> None:
+    assert [dollars(usd) for usd in (0.001, 0.014, 1234.5)] == ["less than $0.01", "$0.01", "$1,234.50"]

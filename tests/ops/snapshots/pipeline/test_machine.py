@@ -1,4 +1,4 @@
-"""The state machine as data: valid, every state reachable, every failure cleaned up after."""
+"""The state machine is valid, every state is reachable, and every failure is cleaned up."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ STATES = machine.definition()["States"]
 
 
 def finished() -> dict[str, Any]:
-    """The definition as CloudFormation makes it."""
+    """Return the definition as CloudFormation renders it."""
     text = machine.text().replace(machine.POLL, "60").replace("${AWS::Partition}", "aws")
     parsed: dict[str, Any] = json.loads(text)
     return parsed
@@ -44,11 +44,11 @@ def test_every_state_is_reachable_and_every_target_exists() -> None:
     assert reachable(machine.definition()["StartAt"]) == set(STATES)
 
 
-def test_a_parser_of_the_language_accepts_it() -> None:
+def test_a_parser_accepts_the_definition() -> None:
     AmazonStateLanguageParser.parse(json.dumps(finished()))
 
 
-def test_that_parser_refuses_a_broken_one() -> None:
+def test_the_parser_rejects_a_broken_definition() -> None:
     broken = finished()
     broken["States"]["Preflight"]["Type"] = "Tusk"
     with pytest.raises(ASLParserException):
@@ -56,7 +56,7 @@ def test_that_parser_refuses_a_broken_one() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("npx"), reason="asl-validator needs Node.js (npx)")
-def test_asl_validator_accepts_it(tmp_path: Path) -> None:
+def test_asl_validator_accepts_the_definition(tmp_path: Path) -> None:
     path = tmp_path / "machine.json"
     path.write_text(json.dumps(finished()))
     command = ["npx", "--yes", "asl-validator@4.0.0", "--json-path", str(path)]
@@ -64,8 +64,8 @@ def test_asl_validator_accepts_it(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-# What comes after a good end: a notice that cannot be sent makes no failure.
-WORK = [name for name, state in STATES.items() if state["Type"] == "Task" and name != "Tell"]
+# A run succeeds even if its notification cannot be sent.
+WORK = [name for name, state in STATES.items() if state["Type"] == "Task" and name != "Send notification"]
 
 
 @pytest.mark.parametrize("name", WORK)
@@ -79,7 +79,7 @@ def test_every_error_of_every_task_ends_in_a_failure_and_is_cleaned_up_after(nam
 
 
 def test_nothing_is_shared_before_sanitizing_has_succeeded() -> None:
-    """Without the state Sanitize there is no way to the snapshot or the sharing."""
+    """Without the state Sanitize, neither the snapshot nor the sharing can be reached."""
     states = dict(STATES)
     del states["Sanitize"]
     found, waiting = set(), [machine.definition()["StartAt"]]
@@ -91,18 +91,18 @@ def test_nothing_is_shared_before_sanitizing_has_succeeded() -> None:
     assert not found & {"Take final snapshot", "Share"}
 
 
-def test_a_wait_looks_every_poll_interval_without_backoff() -> None:
+def test_a_wait_polls_at_every_interval_without_backoff() -> None:
     waits = [state for name, state in STATES.items() if name.startswith("Wait for")]
     assert waits
     for state in waits:
-        looks = next(retry for retry in state["Retry"] if retry["ErrorEquals"] == ["NotReady"])
-        assert (looks["IntervalSeconds"], looks["MaxAttempts"], looks["BackoffRate"]) == (
+        polls = next(retry for retry in state["Retry"] if retry["ErrorEquals"] == ["NotReady"])
+        assert (polls["IntervalSeconds"], polls["MaxAttempts"], polls["BackoffRate"]) == (
             machine.POLL,
             300,
             1,
         )
 
 
-def test_the_task_is_told_the_address_and_the_names_but_no_secret() -> None:
+def test_the_task_gets_the_host_and_the_names_but_no_secret() -> None:
     [override] = STATES["Sanitize"]["Parameters"]["Overrides"]["ContainerOverrides"]
     assert {item["Name"] for item in override["Environment"]} == {"DB_HOST", "DB_PORT", "DB_USER", "DB_NAME"}

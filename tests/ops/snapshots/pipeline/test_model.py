@@ -1,4 +1,4 @@
-"""What of a pipeline's settings is refused before CloudFormation hears of it."""
+"""Validation of a pipeline's settings before CloudFormation is called."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from ops.errors import InputError
-from ops.snapshots.pipeline.model import Pipeline, check_settings
+from ops.snapshots.pipeline.model import PipelineSettings, check_settings
 
-PIPELINE = Pipeline("shop", "", "vpc-1", ("subnet-1", "subnet-2"))
+PIPELINE = PipelineSettings("shop", "", "vpc-1", ("subnet-1", "subnet-2"))
 FINE: list[dict[str, Any]] = [
     {},
     {"schedule": "cron(0 3 ? * MON *)"},
@@ -25,7 +25,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "Schedule: 'cron(0 3 * * *)'": {"schedule": "cron(0 3 * * *)"},
     "Schedule: 'rate(1 days)'": {"schedule": "rate(1 days)"},
     "Schedule: 'rate(2 day)'": {"schedule": "rate(2 day)"},
-    "Tell of runs: 'nobody'": {"notify_email": "nobody"},
+    "Notification email: 'nobody'": {"notify_email": "nobody"},
     "KMS key: 'alias/ours'": {"kms_key": "alias/ours"},
     "Instance class: 'huge'": {"instance_class": "huge"},
     "Database name: 'no such; db'": {"database_name": "no such; db"},
@@ -33,12 +33,12 @@ WRONG: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changed", FINE, ids=str)
-def test_settings_that_hold_pass(changed: dict[str, Any]) -> None:
+def test_valid_settings_pass(changed: dict[str, Any]) -> None:
     check_settings(replace(PIPELINE, **changed))
 
 
-@pytest.mark.parametrize("said", WRONG)
-def test_a_setting_that_does_not_hold_is_named(said: str) -> None:
+@pytest.mark.parametrize("message", WRONG)
+def test_a_setting_that_is_not_valid_is_named(message: str) -> None:
     with pytest.raises(InputError) as caught:
-        check_settings(replace(PIPELINE, **WRONG[said]))
-    assert str(caught.value).startswith(f"{said} is not ") and caught.value.hint
+        check_settings(replace(PIPELINE, **WRONG[message]))
+    assert str(caught.value).startswith(f"{message} is not ") and caught.value.hint

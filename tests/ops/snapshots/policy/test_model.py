@@ -1,9 +1,9 @@
-"""Policies as text: what is understood, and what a mistake says."""
+"""Parsing of policies, and the errors of invalid ones."""
 
 import pytest
 
 from ops.errors import InputError
-from ops.snapshots.policy.model import Table, Treatment, parse
+from ops.snapshots.policy.model import TablePolicy, Treatment, parse_policy
 
 GOOD = """
 version = 7
@@ -25,8 +25,8 @@ id = "keep"
 """
 
 
-def test_a_policy_is_understood() -> None:
-    policy = parse(GOOD)
+def test_a_policy_is_parsed() -> None:
+    policy = parse_policy(GOOD)
     assert (policy.version, policy.engine, policy.unlisted, policy.scan_rows) == (7, "postgres", "fail", 10)
     people, leads = policy.tables
     assert people.full_name == "public.people"
@@ -35,20 +35,20 @@ def test_a_policy_is_understood() -> None:
         "born": Treatment("shift", "30", "id"),
         "motto": Treatment("constant", "be kind"),
     }
-    assert leads == Table("crm", "leads", {"id": Treatment("keep")}, "sample", 12.5)
+    assert leads == TablePolicy("crm", "leads", {"id": Treatment("keep")}, "sample", 12.5)
     assert policy.allow == {"public.people.motto": ("phone",)}
     assert "corp.test" in policy.allow_domains and "example.com" in policy.allow_domains
 
 
 @pytest.mark.parametrize("text", ["keep", "null", "hash", "constant a b", "fake card", "shift 3 by id"])
 def test_a_treatment_is_written_as_it_was_read(text: str) -> None:
-    policy = parse(f"[tables.t]\nid = 'keep'\nx = '{text}'\ny = 'null'")
+    policy = parse_policy(f"[tables.t]\nid = 'keep'\nx = '{text}'\ny = 'null'")
     assert str(policy.tables[0].columns["x"]) == text
 
 
 WRONG = {
     "not TOML": ("[tables", "not valid TOML"),
-    "unknown key": ("tabels = 1", "unknown key 'tabels'"),
+    "unknown key": ("tabels = 1", "unknown key: 'tabels'"),
     "no treatment": ("[tables.t]\nx = 'scramble'", "t.x is 'scramble'"),
     "no such fake": ("[tables.t]\nx = 'fake nose'", "t.x is 'fake nose'"),
     "no such column": ("[tables.t]\nx = 'shift 3 by y'", "t.x is shifted by y"),
@@ -56,24 +56,24 @@ WRONG = {
     "no rows": ("[tables.t]\n'*' = 'some'", "is 'some'"),
     "all of a sample": ("[tables.t]\n'*' = 'sample 100'", "is 'sample 100'"),
     "empty table": ("[tables.t]", "t has no columns"),
-    "twice": ("[tables.t]\nx = 'null'\n[tables.'public.t']\nx = 'null'", "names public.t twice"),
-    "nothing treated": ("[tables.t]\nx = 'keep'", "treats nothing"),
+    "twice": ("[tables.t]\nx = 'null'\n[tables.'public.t']\nx = 'null'", "lists the table public.t twice"),
+    "nothing treated": ("[tables.t]\nx = 'keep'", "has no treatment"),
     "another engine": ("engine = 'oracle'", "engine is 'oracle'"),
     "no version": ("version = 0", "version is 0"),
-    "unknown finding": ("[tables.t]\nx = 'null'\n[allow]\n't.x' = ['nose']", "names 'nose'"),
+    "unknown finding": ("[tables.t]\nx = 'null'\n[allow]\n't.x' = ['nose']", "lists 'nose'"),
     "no column": ("[tables.t]\nx = 'null'\n[allow]\n't' = ['phone']", "'t' is not a column"),
 }
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_mistake_is_named_with_a_way_out(case: str) -> None:
+def test_an_invalid_policy_is_rejected_with_a_hint(case: str) -> None:
     text, message = WRONG[case]
     with pytest.raises(InputError, match=message) as caught:
-        parse(text)
+        parse_policy(text)
     assert caught.value.field == "policy" and caught.value.hint
 
 
 def test_a_policy_without_tables_is_a_survey() -> None:
-    assert parse("version = 1").tables == ()
-    with pytest.raises(InputError, match="treats nothing"):
-        parse("unlisted = 'keep'")
+    assert parse_policy("version = 1").tables == ()
+    with pytest.raises(InputError, match="has no treatment"):
+        parse_policy("unlisted = 'keep'")

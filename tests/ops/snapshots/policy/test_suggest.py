@@ -1,9 +1,9 @@
-"""What is proposed for a column, from its name, its type and whether it may be empty."""
+"""Suggested treatments, by name, type, and nullability of a column."""
 
 import pytest
 
-from ops.snapshots.policy.suggest import suggest
-from ops.snapshots.report import Check, Column, Report
+from ops.snapshots.policy.suggest import suggest_treatments
+from ops.snapshots.report import ReportCheck, SanitizingReport, UnlistedColumn
 
 CASES = {
     ("ip_address", "character varying(39)"): "fake ip",
@@ -26,10 +26,10 @@ CASES = {
 @pytest.mark.parametrize("case", CASES, ids=lambda case: " ".join(case))
 def test_a_name_and_a_type_suggest_a_treatment(case: tuple[str, str]) -> None:
     columns = (
-        Column("public.people.id", "integer", required=True),
-        Column(f"public.people.{case[0]}", case[1]),
+        UnlistedColumn("public.people.id", "integer", required=True),
+        UnlistedColumn(f"public.people.{case[0]}", case[1]),
     )
-    (_, suggested) = suggest(Report("1", (), columns))
+    (_, suggested) = suggest_treatments(SanitizingReport("1", (), columns))
     assert suggested.treatment == CASES[case]
 
 
@@ -45,17 +45,23 @@ EMPTIED = {
 
 
 @pytest.mark.parametrize("type_", EMPTIED)
-def test_a_column_that_must_hold_a_value_is_not_made_null(type_: str) -> None:
-    (suggested,) = suggest(Report("1", (), (Column("public.people.salary", type_, required=True),)))
+def test_a_required_column_is_not_set_to_null(type_: str) -> None:
+    (suggested,) = suggest_treatments(
+        SanitizingReport("1", (), (UnlistedColumn("public.people.salary", type_, required=True),))
+    )
     assert suggested.treatment == EMPTIED[type_]
 
 
-def test_what_the_scan_has_found_goes_before_the_name() -> None:
-    found = Check("scan", False, "public.people", "owner_id", "email", rows=5, bad=2)
-    (suggested,) = suggest(Report("1", (found,), (Column("public.people.owner_id", "text"),)))
-    assert (suggested.treatment, suggested.reason) == ("fake email", "holds what looks like email")
+def test_findings_of_the_scan_take_precedence_over_the_name() -> None:
+    found = ReportCheck("scan", False, "public.people", "owner_id", "email", rows=5, bad=2)
+    (suggested,) = suggest_treatments(
+        SanitizingReport("1", (found,), (UnlistedColumn("public.people.owner_id", "text"),))
+    )
+    assert (suggested.treatment, suggested.reason) == ("fake email", "the scan found: email")
 
 
-def test_bytes_are_said_to_be_unread() -> None:
-    (suggested,) = suggest(Report("1", (), (Column("app.files.content", "longblob", required=True),)))
-    assert suggested.treatment == "keep" and "no scan reads" in suggested.reason
+def test_binary_data_is_reported_as_not_scanned() -> None:
+    (suggested,) = suggest_treatments(
+        SanitizingReport("1", (), (UnlistedColumn("app.files.content", "longblob", required=True),))
+    )
+    assert suggested.treatment == "keep" and "not scanned" in suggested.reason

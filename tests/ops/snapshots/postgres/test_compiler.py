@@ -1,4 +1,4 @@
-"""A policy on a real PostgreSQL: what it changes, what it proves, and every leak that it must stop."""
+"""Policies on a real PostgreSQL: treatments, verification, and leaks that must fail the run."""
 
 import shutil
 import tempfile
@@ -11,10 +11,10 @@ import pytest
 from ops.embedded.ports import HOST
 from ops.embedded.rds.postgres import Postgres
 from ops.embedded.rds.servers import Login
-from ops.snapshots.policy.model import parse
-from ops.snapshots.policy.suggest import as_toml, suggest
+from ops.snapshots.policy.model import parse_policy
+from ops.snapshots.policy.suggest import suggest_treatments, suggestions_as_toml
 from ops.snapshots.postgres.compiler import compile_policy
-from ops.snapshots.report import from_log
+from ops.snapshots.report import report_from_log
 from tests.ops.snapshots.sanitizer import ADDRESSES, CARDS, NO_CARDS, NONE_OF_THEM, Sanitized, sanitize
 
 PASSWORD = "correct-horse-1"
@@ -57,7 +57,7 @@ POLICY = "\n".join([PEOPLE, ORDERS, LINES, HISTORY])
 
 
 class Database:
-    """A database of its own for each test, sanitized as its owner."""
+    """A database per test, sanitized as its owner."""
 
     def __init__(self, postgres: Postgres, port: int, name: str) -> None:
         self._postgres = postgres
@@ -86,7 +86,7 @@ class Database:
         return value
 
     def sanitize(self, policy: str) -> Sanitized:
-        return sanitize(self.login, compile_policy(parse(policy)))
+        return sanitize(self.login, compile_policy(parse_policy(policy)))
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def database(server: tuple[Postgres, int], request: pytest.FixtureRequest) -> It
         postgres.execute(port, f'DROP DATABASE "{other}" WITH (FORCE)')
 
 
-def test_a_policy_treats_proves_and_keeps_what_it_should(database: Database) -> None:
+def test_a_policy_treats_and_verifies_every_column(database: Database) -> None:
     before = database.rows("SELECT id, born FROM people ORDER BY id")
     done = database.sanitize(POLICY)
     assert (done.status, done.failed()) == (0, []), done.log
@@ -135,8 +135,8 @@ def test_a_policy_treats_proves_and_keeps_what_it_should(database: Database) -> 
     assert database.one("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND condeferrable") == 0
 
 
-def test_every_check_of_the_report_is_told(database: Database) -> None:
-    report = from_log(database.sanitize(POLICY).log.splitlines())
+def test_the_report_has_every_check(database: Database) -> None:
+    report = report_from_log(database.sanitize(POLICY).log.splitlines())
     assert {check.kind for check in report.checks} == {
         "drift",
         "exact",
@@ -152,8 +152,8 @@ def test_every_check_of_the_report_is_told(database: Database) -> None:
     assert report.failed == () and report.unlisted == ()
 
 
-def test_an_update_that_a_rule_swallows_is_found(database: Database) -> None:
-    """A shifted date looks like any other: what it should be is summed before it is stored."""
+def test_an_update_that_a_rule_discards_is_found(database: Database) -> None:
+    """A shifted date has no pattern: the sum of the expected values is compared."""
     database.run("""
         CREATE TABLE born (id int PRIMARY KEY, day date, at timestamptz, code numeric(12, 2), mark uuid);
         INSERT INTO born SELECT n, '2000-01-01'::date + n, now(), n, gen_random_uuid()
@@ -189,7 +189,7 @@ def test_rows_that_row_security_hides_stop_the_run(database: Database) -> None:
     assert database.sanitize(lifted).status == 0
 
 
-def test_a_view_is_refreshed_after_those_that_it_is_made_of(database: Database) -> None:
+def test_views_are_refreshed_in_dependency_order(database: Database) -> None:
     database.run("""
         CREATE VIEW between AS SELECT ''::varchar(30) AS email;
         CREATE MATERIALIZED VIEW first AS SELECT email FROM between;
@@ -222,7 +222,7 @@ def test_a_sample_keeps_related_rows_together(database: Database) -> None:
     assert database.one("SELECT count(*) FROM people") == 300
 
 
-def test_triggers_neither_undo_nor_copy_and_work_again_afterwards(database: Database) -> None:
+def test_triggers_do_not_fire_and_are_enabled_again(database: Database) -> None:
     database.run("""
         CREATE FUNCTION undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             INSERT INTO history VALUES (0, OLD.email);
@@ -252,7 +252,7 @@ def test_a_new_table_stops_the_run(database: Database) -> None:
     fails(database.sanitize(POLICY), "drift", "crm.leads.email")
 
 
-def test_a_misspelt_column_stops_the_run(database: Database) -> None:
+def test_a_misspelled_column_stops_the_run(database: Database) -> None:
     fails(database.sanitize(POLICY.replace("phone =", "fone =")), "drift", "public.people.fone")
 
 
@@ -282,7 +282,7 @@ def test_personal_data_in_free_text_is_found(database: Database) -> None:
     assert database.sanitize(allowed).status == 0
 
 
-def test_what_only_looks_personal_is_not_found(database: Database) -> None:
+def test_similar_patterns_are_not_findings(database: Database) -> None:
     database.run("ALTER TABLE orders ADD COLUMN comment text")
     innocent = [
         "order 4539578763621487",
@@ -297,7 +297,7 @@ def test_what_only_looks_personal_is_not_found(database: Database) -> None:
     assert (done.status, done.failed()) == (0, []), done.log
 
 
-def test_case_tells_values_apart_where_the_policy_says_so(database: Database) -> None:
+def test_values_that_differ_in_case_get_different_fakes_with_case_exact(database: Database) -> None:
     database.run("UPDATE people SET email = 'PERSON2@real.test' WHERE id = 1")
     folded = database.sanitize(POLICY)
     assert folded.status == 3 and "duplicate key" in folded.log
@@ -306,7 +306,7 @@ def test_case_tells_values_apart_where_the_policy_says_so(database: Database) ->
     assert database.one("SELECT COUNT(DISTINCT email) FROM people") == 300
 
 
-def test_a_card_number_is_told_from_its_neighbours(database: Database) -> None:
+def test_a_card_number_next_to_another_number_is_found(database: Database) -> None:
     database.run("ALTER TABLE orders ADD COLUMN comment text")
     for number, text in enumerate(CARDS + NO_CARDS, 1):
         database.run(f"UPDATE orders SET comment = '{text}' WHERE id = {number}")
@@ -323,7 +323,7 @@ def test_an_address_that_only_begins_like_an_allowed_one_is_found(database: Data
     fails(done, "scan", f"'kind': 'email', 'rows': 900, 'bad': {len(ADDRESSES)}")
 
 
-def test_a_value_that_a_rule_brings_back_is_found(database: Database) -> None:
+def test_a_value_that_a_rule_restores_is_found(database: Database) -> None:
     after = "after = \"UPDATE people SET email = 'back' || id || '@real.test' WHERE id < 4\"\n"
     done = database.sanitize(after + POLICY)
     fails(done, "treated", "'bad': 3")
@@ -347,9 +347,9 @@ def test_an_error_in_the_sql_fails_the_task(database: Database) -> None:
 def test_a_policy_is_suggested_from_a_survey(database: Database) -> None:
     survey = database.sanitize("version = 1")
     fails(survey, "drift", "public.people.email")
-    text = as_toml(suggest(from_log(survey.log.splitlines())))
+    text = suggestions_as_toml(suggest_treatments(report_from_log(survey.log.splitlines())))
     assert '"email" = "fake email"' in text
-    assert '"born" = "keep"' in text  # the name does not tell: for a reader to correct
+    assert '"born" = "keep"' in text  # the name gives no hint: a reviewer corrects it
     adjusted = text.replace('"born" = "keep"', '"born" = "shift 30 by id"')
     done = database.sanitize(adjusted)
     assert (done.status, done.failed()) == (0, []), done.log
@@ -363,8 +363,8 @@ LEADS = """
     """
 
 
-def test_several_databases_are_compared_treated_and_proven(database: Database) -> None:
-    """With one and the same fake in both; nothing changes before each has been compared."""
+def test_several_databases_are_compared_treated_and_verified(database: Database) -> None:
+    """Both get the same fakes; nothing changes before each database is compared."""
     database.create("crm")
     crm = database.other("crm")
     crm.run(
@@ -377,7 +377,7 @@ def test_several_databases_are_compared_treated_and_proven(database: Database) -
     done = database.sanitize(POLICY + LEADS)
     assert (done.status, done.failed()) == (0, []), done.log
     assert crm.one("SELECT email FROM leads") == database.one("SELECT email FROM people WHERE id = 1")
-    report = from_log(done.log.splitlines())
+    report = report_from_log(done.log.splitlines())
     assert "crm:public.leads" in {check.table for check in report.treated}
 
 
@@ -385,11 +385,11 @@ def test_a_survey_lists_the_columns_of_a_named_database(database: Database) -> N
     database.create("crm")
     database.other("crm").run("CREATE TABLE leads (id int, email text)")
     survey = database.sanitize("[databases.crm]")
-    text = as_toml(suggest(from_log(survey.log.splitlines())))
+    text = suggestions_as_toml(suggest_treatments(report_from_log(survey.log.splitlines())))
     assert '[databases.crm.tables.leads]\n"id" = "keep"' in text and "[tables.people]" in text
 
 
-def test_the_database_that_every_server_has_is_looked_at(database: Database) -> None:
+def test_the_default_database_is_checked(database: Database) -> None:
     database.superuser("postgres", "CREATE TABLE forgotten (email text)")
     try:
         fails(database.sanitize(POLICY), "database", "'table': 'postgres'")
