@@ -126,7 +126,7 @@ def offer_start(bench: Workbench, controller: Controller, document: Document) ->
         st.session_state[key] = previewed
     previews: tuple[TargetPreview, ...] | None = st.session_state.get(key)
     if previews is None:
-        st.caption("Creates a change set in every target and deletes it afterwards. No resource is changed.")
+        st.caption("Creates a change set in every target and deletes it afterward. No resource is changed.")
         return
     rows = [
         {

@@ -89,7 +89,7 @@ def _show_calendar(context: Context, document: Document, start: datetime) -> Non
 
 
 def preview(context: Context, controller: Controller, document: Document) -> tuple[TargetPreview, ...]:
-    """Return what would change in every target, according to change sets that are deleted afterwards."""
+    """Return what would change in every target, according to change sets that are deleted afterward."""
     previews: list[TargetPreview] = []
     plan = runs.plan_previews(context.cloud, controller, document, previews)
     context.carry_out(plan, dry_run=False, confirmed="")

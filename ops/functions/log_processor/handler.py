@@ -222,7 +222,7 @@ def _raw_lines(message: Record, keys: dict[str, str], events: list[Record]) -> b
     """Return escaped lines.
 
     Escaping all events as one string takes half the time. Marker characters separate events and fields, and
-    become line feeds and tabs afterwards; if a message contains a marker, events are escaped one by one.
+    become line feeds and tabs afterward; if a message contains a marker, events are escaped one by one.
     """
     head = _escaped((message["logGroup"] + ":" + message["logStream"]).encode()) + b"\t"
     texts = list(map(texts_of, events))

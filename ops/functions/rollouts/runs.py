@@ -147,7 +147,7 @@ def notify(run: str, status: str, why: str) -> None:
 
 
 def wait_for_token(event: Record) -> None:
-    """Store the wait's task token. End the wait at once if a command arrived after the decision to wait."""
+    """Store the wait's task token. End the wait immediately if a command arrived after the decision to wait."""
     values = {"token": event["token"], "rests": event["version"]}
     store.update(event["run"], "run", values)
     if store.get(event["run"], "run")["version"] != event["version"]:
@@ -280,7 +280,7 @@ def _emergency(document: Document) -> str:
 
 
 def apply_operator_command(event: Record) -> Record:
-    """Store an operator command with its reason, and wake the run so that it takes effect at once."""
+    """Store an operator command with its reason, and wake the run so that it takes effect immediately."""
     name, command, why = event["run"], OperatorCommand(event["does"]), str(event["why"]).strip()
     if not why:
         return {"error": "a reason is required"}

@@ -296,7 +296,7 @@ def _bucket_stage(
     name = str(export.location) if export.location else "being created"
     if failed is None:
         return ExportStage(
-            "Bucket", name, ExportHealth.UNKNOWN, "Cannot tell whether records failed.", "bytes"
+            "Bucket", name, ExportHealth.UNKNOWN, "Unknown: the error prefix was not read.", "bytes"
         )
     if failed:
         suffix = " or more" if failed == MAX_ERROR_OBJECTS else ""

@@ -1,6 +1,6 @@
 """Remember for a short time which cached parts hold an hour's objects.
 
-A search runs a dozen queries, and many users search at once: without this, each query would look for the
+A search runs a dozen queries, and many users search at the same time: without this, each query would look for the
 files again.
 """
 

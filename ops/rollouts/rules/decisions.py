@@ -30,7 +30,7 @@ ROLLBACK_ENDED = (TargetState.ROLLED_BACK, TargetState.STUCK)
 
 
 class OperatorCommand(StrEnum):
-    """What an operator can tell a run to do, as stored. SKIP ends the bake of the current stage."""
+    """The commands that an operator can give a run, as stored. SKIP ends the bake of the current stage."""
 
     PAUSE = "pause"
     RESUME = "resume"

@@ -66,7 +66,7 @@ def assess_health(
 ) -> HealthAssessment:
     """Assess a bake that started at `started`.
 
-    An alarm makes it unhealthy at once, even one that fired during the bake and has recovered. So does
+    An alarm makes it unhealthy immediately, even one that fired during the bake and has recovered. So does
     evidence that is still missing when bake time and wait are over.
     """
     observed = tuple(observations)
