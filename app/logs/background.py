@@ -96,7 +96,7 @@ class BackgroundQueries:
             return query
 
     def stop(self, session: str) -> None:
-        """Stop the session's queries; those that other sessions wait for go on for them."""
+        """Stop the session's queries; those that other sessions wait for continue."""
         self._leave(session, lambda query: True, seen=True)
 
     def release(self, session: str, kept: Collection[Hashable]) -> None:
