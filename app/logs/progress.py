@@ -34,7 +34,7 @@ def settled(queries: PageQueries, *, live: bool) -> None:
 
 
 def show_progress(queries: PageQueries, expected: Estimate) -> None:
-    """Show the progress of running queries with the time; afterward, time, cost, and warnings."""
+    """Show the progress and time of running queries; at the end, time, cost, and warnings."""
     unfinished = [query for query in queries.queries if not queries.waiting(query) and not query.answered]
     with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
         if queries.busy:

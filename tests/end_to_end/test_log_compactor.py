@@ -251,7 +251,7 @@ def named(hour: Hour) -> set[str]:
 
 
 @pytest.mark.parametrize("query", [1, 2, 3], ids=["counted", "unloaded", "counted again"])
-@pytest.mark.parametrize("what", ["another object", "the same object anew"])
+@pytest.mark.parametrize("what", ["another object", "the same object again"])
 def test_an_object_that_arrives_during_compaction_is_never_lost(
     hour: Hour, module: Any, query: int, what: str
 ) -> None:

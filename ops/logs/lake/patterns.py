@@ -95,7 +95,7 @@ def masked_by_rule(message: str) -> str:
 
 
 def _masked(values: pa.Array) -> pa.Array:
-    """Mask the words of each value by the rule of `masked_by_rule`, for all bytes in one pass."""
+    """Mask the words of each value by the rule of `masked_by_rule`, vectorized over all bytes."""
     data, borders = parts_of(values)
     kinds = translated(data, _KIND)
     starts, ends = _runs(kinds > 0, borders)

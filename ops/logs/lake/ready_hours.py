@@ -1,7 +1,7 @@
 """Remember for a short time which cached parts hold an hour's objects.
 
-A search runs a dozen queries, and many users search at the same time: without this, each query would look for the
-files again.
+A search runs a dozen queries, and many users search at the same time: without this, each query would look
+for the files again.
 """
 
 import threading

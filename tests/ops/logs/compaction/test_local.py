@@ -162,7 +162,7 @@ def test_a_part_is_sorted_by_group_pattern_and_time(lake: Lake) -> None:
 
 
 def parts_of(lake: Lake) -> list[str]:
-    """The parts that lie there, named by a manifest or not."""
+    """Return the names of the parts, whether a manifest names them or not."""
     return sorted(path.name for path in (lake.store.root / "compacted").rglob("*.parquet"))
 
 
