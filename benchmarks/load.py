@@ -31,7 +31,7 @@ from ops.embedded.lifecycle import start, stop
 from ops.embedded.ports import free_port
 from ops.plan import execute
 from ops.settings import Settings
-from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline import catalog
 from ops.snapshots.runs import control as runs
 
 SESSIONS, SECONDS = 50, 300.0
@@ -104,7 +104,7 @@ class Background:
 
     def refresh(self) -> None:
         place = Place(self._cloud.account("production"), self._cloud.settings.home_region)
-        pipeline = catalogue.find_pipeline(self._cloud, place, DATABASE)
+        pipeline = catalog.find_pipeline(self._cloud, place, DATABASE)
         if not runs.running_refresh(runs.list_runs(self._cloud, pipeline)):
             plan = runs.plan_refresh(self._cloud, pipeline, datetime.now(UTC))
             execute(plan, actor=Actor("bench", "cli"), audit=self._audit)

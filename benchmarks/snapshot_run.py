@@ -19,7 +19,7 @@ from ops.embedded.rds.servers import Login
 from ops.embedded.sample import SampleDatabase, production_databases
 from ops.plan import execute
 from ops.settings import Settings
-from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline import catalog
 from ops.snapshots.runs import control as runs
 
 VACUUM = "VACUUM (FULL, ANALYZE);"
@@ -28,7 +28,7 @@ PASSWORD = "correct-horse-1"
 
 def run_seconds(cloud: Cloud, data: Path, database: str) -> float:
     """Return the seconds from the start of a run to the end of its cleanup."""
-    pipeline = catalogue.find_pipeline(cloud, Place(PRODUCTION, HOME), database)
+    pipeline = catalog.find_pipeline(cloud, Place(PRODUCTION, HOME), database)
     plan = runs.plan_refresh(cloud, pipeline, datetime.now(UTC))
     start = time.perf_counter()
     execute(plan, actor=Actor.local("benchmark"), audit=FileAudit(data / "audit.jsonl"))

@@ -81,8 +81,7 @@ ALLOWED: dict[str, str] = {
     r"Cancelled(Error)?\b": "the name of an exception",
     r"Resource \w+ cancelled": "CloudFormation's own text",
     r"neighbours": "a key of rollout files",
-    r"catalogue  lists": "the name of a module",
-    r"\.gen\.tell": "the suffix of a script",
+    r"gen\.tell\b": "the suffix of a script, which deployed sanitizing tasks match",
     r"Told |the neighbour,": "the sample's own data",
     r"licences\.md": "the name of a file",
 }

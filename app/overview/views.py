@@ -16,8 +16,8 @@ from ops.audit import Record
 from ops.aws.cloud import Place, Reading
 from ops.aws.rds import databases as rds
 from ops.aws.stepfunctions.executions import ExecutionSummary
-from ops.snapshots.pipeline import catalogue
-from ops.snapshots.pipeline.catalogue import DeployedPipeline, Leftover
+from ops.snapshots.pipeline import catalog
+from ops.snapshots.pipeline.catalog import DeployedPipeline, Leftover
 from ops.snapshots.runs import control as runs
 
 READ_TTL_S = 30
@@ -53,9 +53,9 @@ def read(_bench: Workbench) -> Overview:
 
 def _read_place(bench: Workbench, place: Place) -> PlaceSummary:
     databases = rds.list_databases(bench.cloud, place)
-    temporary = catalogue.list_temporary(bench.cloud, place)
+    temporary = catalog.list_temporary(bench.cloud, place)
     pipelines, running = [], set()
-    for pipeline in catalogue.list_pipelines(bench.cloud, place):
+    for pipeline in catalog.list_pipelines(bench.cloud, place):
         executions = runs.list_runs(bench.cloud, pipeline) if pipeline.machine else []
         refreshes = [summary for summary in executions if not runs.is_clean_up(summary.name)]
         pipelines.append((pipeline, refreshes[0] if refreshes else None))
@@ -69,7 +69,7 @@ def _read_place(bench: Workbench, place: Place) -> PlaceSummary:
     permanent = [
         database
         for database in databases
-        if catalogue.TEMPORARY_TAG not in database.tags and not database.cluster
+        if catalog.TEMPORARY_TAG not in database.tags and not database.cluster
     ]
     return PlaceSummary(len(permanent), tuple(pipelines), tuple(leftovers))
 

@@ -29,8 +29,8 @@ from ops.aws.cloudformation import deploy
 from ops.aws.cloudformation.deploy import Preview
 from ops.aws.network import Subnet
 from ops.operations import Operation
-from ops.snapshots.pipeline import catalogue
-from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.pipeline import catalog
+from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.pipeline.model import STACK_PREFIX, PipelineSettings, from_parameters
 from ops.snapshots.pipeline.preflight import PreflightVerdict, preflight
 from ops.snapshots.pipeline.setup import prepare_pipeline
@@ -55,7 +55,7 @@ def subnets(_bench: Workbench, place: Place) -> list[Subnet]:
 
 def find(bench: Workbench, place: Place, database: str) -> DeployedPipeline | None:
     """Return the pipeline of a database, or None."""
-    pipelines = catalogue.list_pipelines(bench.cloud, place)
+    pipelines = catalog.list_pipelines(bench.cloud, place)
     return next((pipeline for pipeline in pipelines if pipeline.database == database), None)
 
 
@@ -64,7 +64,7 @@ def initial_settings(
 ) -> PipelineSettings:
     """Return the initial settings of the form: those of the deployed pipeline, or defaults."""
     if deployed is None or deployed.stack.status == "REVIEW_IN_PROGRESS":
-        source = catalogue.find_database(bench.cloud, place, database)
+        source = catalog.find_database(bench.cloud, place, database)
         engine = source.engine if source else "postgres"
         return form.default_settings(database, engine, choices, bench.settings.poll_seconds)
     return _with_suggestions_applied(_as_deployed(bench, deployed, deployed.stack.parameters["ScriptPrefix"]))
@@ -101,7 +101,7 @@ def _with_suggestions_applied(pipeline: PipelineSettings) -> PipelineSettings:
 
 @st.cache_data(ttl=READ_TTL_S, show_spinner="Loading policy…")
 def _as_deployed(_bench: Workbench, _deployed: DeployedPipeline, prefix: str) -> PipelineSettings:
-    return from_parameters(_deployed.stack.parameters, catalogue.read_policy(_bench.cloud, _deployed))
+    return from_parameters(_deployed.stack.parameters, catalog.read_policy(_bench.cloud, _deployed))
 
 
 def show_stack(deployed: DeployedPipeline | None) -> None:

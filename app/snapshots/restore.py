@@ -18,7 +18,7 @@ from ops.aws.cloud import Place
 from ops.aws.rds.changes import list_subnet_groups
 from ops.operations import Operation
 from ops.settings import Account
-from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.restore.choice import RestoreRequest, newest_snapshot_for, restore_from_request
 from ops.snapshots.restore.plan import is_restore_of, plan_restore
 

@@ -23,7 +23,7 @@ from app.snapshots.charts import timeline
 from app.snapshots.state_machine import graph
 from ops.aws.stepfunctions.history import Execution
 from ops.operations import Operation
-from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.policy.suggest import suggest_treatments, suggestions_as_toml
 from ops.snapshots.report import report_from_log
 from ops.snapshots.runs import control as runs

@@ -29,29 +29,29 @@ from ops.aws.rds.databases import Database
 from ops.aws.stepfunctions.executions import ExecutionSummary
 from ops.errors import SlipwayError
 from ops.operations import Operation
-from ops.snapshots.pipeline import catalogue
-from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.pipeline import catalog
+from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.pipeline.forecast import Forecast, forecast
 from ops.snapshots.pipeline.model import supported_engines, unsupported_reason
 from ops.snapshots.policy.model import parse_policy
 from ops.snapshots.report import SanitizingReport
 from ops.snapshots.runs import control as runs
 
-CATALOGUE_TTL_S = 15
+CATALOG_TTL_S = 15
 RUNS_TTL_S = 2
 SHORT_PLAN_S = 10
 
 
-@st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner="Loading databases…")
+@st.cache_data(ttl=CATALOG_TTL_S, show_spinner="Loading databases…")
 def databases(_bench: Workbench, place: Place) -> list[Database]:
     """Return the databases of an account and region, without temporary ones and cluster instances."""
     items = rds.list_databases(_bench.cloud, place)
-    return [item for item in items if catalogue.TEMPORARY_TAG not in item.tags and not item.cluster]
+    return [item for item in items if catalog.TEMPORARY_TAG not in item.tags and not item.cluster]
 
 
-@st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner="Loading pipelines…")
+@st.cache_data(ttl=CATALOG_TTL_S, show_spinner="Loading pipelines…")
 def pipelines(_bench: Workbench, place: Place) -> list[DeployedPipeline]:
-    return catalogue.list_pipelines(_bench.cloud, place)
+    return catalog.list_pipelines(_bench.cloud, place)
 
 
 @st.cache_data(ttl=RUNS_TTL_S, show_spinner=False)
@@ -60,16 +60,16 @@ def summaries(_bench: Workbench, _pipeline: DeployedPipeline, machine: str) -> l
     return runs.list_runs(_bench.cloud, _pipeline)
 
 
-@st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner=False)
+@st.cache_data(ttl=CATALOG_TTL_S, show_spinner=False)
 def sanitized(
     _bench: Workbench, _pipeline: DeployedPipeline, machine: str
-) -> list[catalogue.SanitizedSnapshot]:
-    return catalogue.list_sanitized(_bench.cloud, _pipeline)
+) -> list[catalog.SanitizedSnapshot]:
+    return catalog.list_sanitized(_bench.cloud, _pipeline)
 
 
 @st.cache_data(ttl=RUNS_TTL_S, show_spinner=False)
-def _temporary(_bench: Workbench, place: Place) -> list[catalogue.Leftover]:
-    return catalogue.list_temporary(_bench.cloud, place)
+def _temporary(_bench: Workbench, place: Place) -> list[catalog.Leftover]:
+    return catalog.list_temporary(_bench.cloud, place)
 
 
 def choose_database(items: Sequence[Database], by_database: Mapping[str, DeployedPipeline]) -> Database:
@@ -153,10 +153,10 @@ def show_header(bench: Workbench, pipeline: DeployedPipeline) -> None:
             )
 
 
-@st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner=False)
+@st.cache_data(ttl=CATALOG_TTL_S, show_spinner=False)
 def _keeps_unlisted(_bench: Workbench, _pipeline: DeployedPipeline, prefix: str) -> bool:
     try:
-        return parse_policy(catalogue.read_policy(_bench.cloud, _pipeline)).unlisted == "keep"
+        return parse_policy(catalog.read_policy(_bench.cloud, _pipeline)).unlisted == "keep"
     except SlipwayError:
         return False  # a pipeline with custom scripts has no policy
 
@@ -325,11 +325,11 @@ def show_report(bench: Workbench, pipeline: DeployedPipeline) -> None:
             show_table(rows, key="report")
 
 
-@st.cache_data(ttl=CATALOGUE_TTL_S, show_spinner=False)
+@st.cache_data(ttl=CATALOG_TTL_S, show_spinner=False)
 def _report(
-    _bench: Workbench, _pipeline: DeployedPipeline, _newest: catalogue.SanitizedSnapshot, snapshot: str
+    _bench: Workbench, _pipeline: DeployedPipeline, _newest: catalog.SanitizedSnapshot, snapshot: str
 ) -> SanitizingReport:
-    return catalogue.read_report(_bench.cloud, _pipeline, _newest)
+    return catalog.read_report(_bench.cloud, _pipeline, _newest)
 
 
 def show_history(bench: Workbench, pipeline: DeployedPipeline) -> None:

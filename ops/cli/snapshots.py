@@ -14,7 +14,7 @@ from ops.cli import snapshots_restore
 from ops.cli.context import Context
 from ops.cli.stacks import deploy_stack
 from ops.errors import ExecutionFailed, InputError, NotFound
-from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline import catalog
 from ops.snapshots.pipeline.model import NAME_FORMAT, PipelineSettings, from_parameters, template_body
 from ops.snapshots.pipeline.preflight import preflight
 from ops.snapshots.pipeline.setup import prepare_pipeline
@@ -119,7 +119,7 @@ def _deploy_parser(verbs: Any) -> None:
 def databases(context: Context, options: Options) -> None:
     place = _where(context, options)
     items = rds.list_databases(context.cloud, place)
-    stacks = {pipeline.database: pipeline.name for pipeline in catalogue.list_pipelines(context.cloud, place)}
+    stacks = {pipeline.database: pipeline.name for pipeline in catalog.list_pipelines(context.cloud, place)}
     rows = [
         {
             "database": item.id,
@@ -144,7 +144,7 @@ def pipelines(context: Context, options: Options) -> None:
             "shared with": item.shares,
             "changed": item.stack.updated or item.stack.created,
         }
-        for item in catalogue.list_pipelines(context.cloud, place)
+        for item in catalog.list_pipelines(context.cloud, place)
     ]
     context.show(
         rows,
@@ -155,14 +155,14 @@ def pipelines(context: Context, options: Options) -> None:
 
 def check(context: Context, options: Options) -> None:
     pipeline = _pipeline(context, options)
-    settings = from_parameters(pipeline.stack.parameters, catalogue.read_policy(context.cloud, pipeline))
+    settings = from_parameters(pipeline.stack.parameters, catalog.read_policy(context.cloud, pipeline))
     results = preflight(context.cloud, pipeline.place, settings, datetime.now(UTC))
     rows = [{"subject": item.subject, "verdict": item.verdict, "reason": item.reason} for item in results]
     context.show(rows, empty="", value=results)
 
 
 def list_(context: Context, options: Options) -> None:
-    snapshots = catalogue.list_sanitized(context.cloud, _pipeline(context, options))
+    snapshots = catalog.list_sanitized(context.cloud, _pipeline(context, options))
     rows = [
         {
             "snapshot": item.snapshot.id,
@@ -211,7 +211,7 @@ def refresh(context: Context, options: Options) -> None:
     )
 
 
-def _follow(context: Context, pipeline: catalogue.DeployedPipeline, name: str) -> runs.RunDetails:
+def _follow(context: Context, pipeline: catalog.DeployedPipeline, name: str) -> runs.RunDetails:
     """Print each step when it starts, until the run finishes."""
     printed: set[str] = set()
     while True:
@@ -388,11 +388,11 @@ def _where(context: Context, options: Options) -> Place:
     return context.place(options.account, options.region)
 
 
-def _pipeline(context: Context, options: Options) -> catalogue.DeployedPipeline:
-    return catalogue.find_pipeline(context.cloud, _where(context, options), options.database)
+def _pipeline(context: Context, options: Options) -> catalog.DeployedPipeline:
+    return catalog.find_pipeline(context.cloud, _where(context, options), options.database)
 
 
-def _run_name(context: Context, pipeline: catalogue.DeployedPipeline, options: Options) -> str:
+def _run_name(context: Context, pipeline: catalog.DeployedPipeline, options: Options) -> str:
     """Return the specified run, or the newest that is not a clean-up."""
     if options.run:
         return str(options.run)

@@ -5,7 +5,7 @@ from typing import Any
 
 from ops.cli.context import Context
 from ops.errors import Conflict, InputError
-from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.restore.choice import RestoreRequest, restore_from_request
 from ops.snapshots.restore.plan import plan_restore
 

@@ -9,7 +9,7 @@ from typing import Any
 from ops.audit import Actor, AuditLog
 from ops.operations import Operation
 from ops.plan import Plan, Resource, Step, execute
-from ops.snapshots.pipeline.catalogue import PIPELINE_TAG, REPORT_TAG, RUN_TAG, SANITIZED_TAG, TEMPORARY_TAG
+from ops.snapshots.pipeline.catalog import PIPELINE_TAG, REPORT_TAG, RUN_TAG, SANITIZED_TAG, TEMPORARY_TAG
 from ops.snapshots.pipeline.model import POLICY_FILE
 from tests.browser.made_pipeline import Client, Undo, make_database, make_machine, make_stack
 from tests.ops.embedded.overlay import ACCOUNT, REGION, client

@@ -16,7 +16,7 @@ from ops.aws.rds import databases as rds
 from ops.embedded.accounts import ACCOUNTS, WORKBENCH
 from ops.errors import AccessDenied
 from ops.plan import Plan, execute
-from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline import catalog
 from ops.snapshots.runs import control as runs
 from ops.support_stacks.inventory import read_inventory
 from ops.templates.access import READ_ROLE, ROLE, roles
@@ -66,8 +66,8 @@ def test_read_only_role_reads_everything_and_changes_nothing(
     read_only = as_role(cloud, READ_ROLE)
     place = read_only.places[0]
     assert rds.list_databases(read_only, place)
-    pipeline = catalogue.find_pipeline(read_only, place, SHOP)
-    catalogue.list_sanitized(read_only, pipeline)
+    pipeline = catalog.find_pipeline(read_only, place, SHOP)
+    catalog.list_sanitized(read_only, pipeline)
     runs.list_runs(read_only, pipeline)
     assert [
         r.error for r in read_only.read(lambda each: log_groups.list_groups(read_only, each)) if r.error
@@ -83,7 +83,7 @@ def test_read_only_role_reads_everything_and_changes_nothing(
 @pytest.mark.usefixtures("deployed")
 def test_working_role_refreshes_a_snapshot(cloud: Cloud, carry_out: Callable[[Plan], None]) -> None:
     working = as_role(cloud, ROLE)
-    pipeline = catalogue.find_pipeline(working, working.places[0], SHOP)
+    pipeline = catalog.find_pipeline(working, working.places[0], SHOP)
     eventually(lambda: not runs.running_refresh(runs.list_runs(working, pipeline)), 120)
     plan = runs.plan_refresh(working, pipeline, datetime.now(UTC))
     carry_out(plan)

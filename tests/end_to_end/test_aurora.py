@@ -14,7 +14,7 @@ import pytest
 from ops.aws.cloud import Cloud
 from ops.embedded.rds import mariadb
 from ops.errors import InputError
-from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline import catalog
 from ops.snapshots.pipeline.preflight import PreflightVerdict, preflight
 from ops.snapshots.pipeline.setup import prepare_pipeline
 from ops.snapshots.restore.choice import RestoreRequest, restore_from_request
@@ -156,7 +156,7 @@ def test_a_stopped_run_leaves_neither_instance_nor_cluster(workbench: Workbench,
     eventually(lambda: statuses(workbench.watch(pipeline, name).execution)["Sanitize"] == "running")
     kinds = {
         item.kind
-        for item in catalogue.list_temporary(workbench.cloud, workbench.production)
+        for item in catalog.list_temporary(workbench.cloud, workbench.production)
         if item.pipeline == pipeline.name
     }
     assert kinds == {"AWS::RDS::DBInstance", "AWS::RDS::DBCluster", "AWS::RDS::DBClusterSnapshot"}

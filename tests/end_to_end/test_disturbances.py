@@ -11,7 +11,7 @@ import pytest
 
 from ops.aws.cloud import Cloud
 from ops.aws.stepfunctions import executions as stepfunctions
-from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import Workbench, eventually
 

@@ -14,7 +14,7 @@ from ops.embedded.rds import mariadb
 from ops.embedded.rds.mariadb import MariaDb
 from ops.embedded.rds.servers import Login
 from ops.errors import InputError
-from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline import catalog
 from ops.snapshots.policy.model import parse_policy
 from ops.snapshots.policy.suggest import suggest_treatments, suggestions_as_toml
 from ops.snapshots.runs import control as runs
@@ -54,7 +54,7 @@ class Server:
         )
 
 
-def restored_in_qa(workbench: Workbench, made: catalogue.SanitizedSnapshot) -> Iterator[Server]:
+def restored_in_qa(workbench: Workbench, made: catalog.SanitizedSnapshot) -> Iterator[Server]:
     name, rds = f"qa-{uuid.uuid4().hex[:6]}", workbench.rds(workbench.qa)
     rds.restore_db_instance_from_db_snapshot(
         DBInstanceIdentifier=name, DBSnapshotIdentifier=made.snapshot.arn
@@ -82,7 +82,7 @@ def test_sakila_on_a_suggested_policy_leaves_no_original_value(workbench: Workbe
     assert watched.execution.status == "SUCCEEDED", watched.execution.cause
     assert workbench.left(pipeline) == []
     (made,) = workbench.sanitized(pipeline)
-    assert catalogue.read_report(workbench.cloud, pipeline, made).failed == ()
+    assert catalog.read_report(workbench.cloud, pipeline, made).failed == ()
     for restored in restored_in_qa(workbench, made):
         compare(production, restored, policy)
     workbench.rds(workbench.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)

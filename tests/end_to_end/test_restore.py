@@ -12,7 +12,7 @@ import pytest
 from ops.aws.cloud import Cloud
 from ops.errors import Conflict, InputError, NotFound
 from ops.plan import Status
-from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.restore.choice import RestoreRequest, restore_from_request
 from ops.snapshots.restore.model import Restore
 from ops.snapshots.restore.plan import plan_restore

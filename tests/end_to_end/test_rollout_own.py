@@ -10,7 +10,7 @@ from ops.aws.cloud import Cloud, Place
 from ops.cli import main
 from ops.cli.rollouts.own import OWN_TEMPLATES
 from ops.rollouts import runs
-from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline import catalog
 from ops.support_stacks.replication import read_shared
 from tests.end_to_end.fleet import Fleet, set_up
 from tests.end_to_end.workbench import PASSWORD, Workbench, eventually
@@ -147,7 +147,7 @@ def test_slipways_own_stacks_are_rolled_out_by_its_controller(
 
     own.assert_deployed(snapshots, "snapshots")
     for region in REGIONS:
-        pipeline = catalogue.find_pipeline(cloud, Place(bench.qa.account, region), DATABASE)
+        pipeline = catalog.find_pipeline(cloud, Place(bench.qa.account, region), DATABASE)
         network = pipeline.stack.parameters
         assert network["ScriptBucket"] == f"slipway-staging-{QA}-{region}"
     assert bench.run(pipeline).execution.status == "SUCCEEDED"

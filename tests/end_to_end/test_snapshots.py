@@ -19,8 +19,8 @@ from ops.aws.stepfunctions import executions as stepfunctions
 from ops.embedded.processes import MARKER
 from ops.errors import Conflict, ExpiredCredentials, InputError, SlipwayError, Unreachable
 from ops.plan import Status
-from ops.snapshots.pipeline import catalogue
-from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.pipeline import catalog
+from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.pipeline.model import stack_spec, uploads
 from ops.snapshots.pipeline.setup import prepare_pipeline
 from ops.snapshots.runs import control as runs
@@ -353,7 +353,7 @@ def test_an_unchanged_pipeline_is_up_to_date_and_a_changed_one_is_updated(
     policy = POLICY + "# and a word more"
     changed = workbench.deploy(replace(wanted, keep=7, policy=policy))
     assert changed.stack.parameters["KeepSnapshots"] == "7"
-    assert catalogue.read_policy(workbench.cloud, changed) == policy
+    assert catalog.read_policy(workbench.cloud, changed) == policy
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
@@ -421,5 +421,5 @@ def test_bad_credentials_and_no_network_are_distinguished(
     assert cloud.endpoint
     other = Cloud(cloud.settings, endpoint(cloud.endpoint.url))
     with pytest.raises(error) as caught:
-        catalogue.find_database(other, other.places[0], SHOP)
+        catalog.find_database(other, other.places[0], SHOP)
     assert caught.value.hint

@@ -15,7 +15,7 @@ from ops.aws.cloud import Place
 from ops.embedded.rds import mariadb
 from ops.embedded.rds.mariadb import MariaDb
 from ops.embedded.rds.servers import Login
-from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline import catalog
 from ops.snapshots.policy.model import TablePolicy, parse_policy
 from ops.snapshots.policy.suggest import Suggestion, suggest_treatments, suggestions_as_toml
 from ops.snapshots.runs import control as runs
@@ -200,7 +200,7 @@ def sanitize(workbench: Workbench, production: Server, name: str, database: Unfa
     assert watched.execution.status == "SUCCEEDED", f"{watched.execution.cause}\n{log[-20000:]}"
     assert workbench.left(pipeline) == []
     (made,) = workbench.sanitized(pipeline)
-    report = catalogue.read_report(cloud, pipeline, made)
+    report = catalog.read_report(cloud, pipeline, made)
     assert report.failed == () and min(report.durations) > 0
 
     restored, rds = f"qa-{name}", workbench.rds(workbench.qa)

@@ -18,8 +18,8 @@ from ops.aws.cloudformation.stacks import StackSpec
 from ops.aws.stepfunctions.history import Execution
 from ops.embedded.accounts import HOME
 from ops.plan import Outcome, Plan, execute
-from ops.snapshots.pipeline import catalogue
-from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.pipeline import catalog
+from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.pipeline.model import PipelineSettings
 from ops.snapshots.pipeline.setup import prepare_pipeline
 from ops.snapshots.runs import control as runs
@@ -177,7 +177,7 @@ class Workbench:
         self.must(plan_deploy(self.cloud, read_preview(self.cloud, spec)))
 
     def deployed(self, database: str) -> DeployedPipeline:
-        return catalogue.find_pipeline(self.cloud, self.production, database)
+        return catalog.find_pipeline(self.cloud, self.production, database)
 
     def refresh(self, pipeline: DeployedPipeline) -> str:
         plan = runs.plan_refresh(self.cloud, pipeline, datetime.now(UTC))
@@ -202,11 +202,11 @@ class Workbench:
 
     def left(self, pipeline: DeployedPipeline) -> list[str]:
         """Return the IDs of the pipeline's temporary resources."""
-        found = catalogue.list_temporary(self.cloud, self.production)
+        found = catalog.list_temporary(self.cloud, self.production)
         return [item.id for item in found if item.pipeline == pipeline.name]
 
-    def sanitized(self, pipeline: DeployedPipeline) -> list[catalogue.SanitizedSnapshot]:
-        return catalogue.list_sanitized(self.cloud, pipeline)
+    def sanitized(self, pipeline: DeployedPipeline) -> list[catalog.SanitizedSnapshot]:
+        return catalog.list_sanitized(self.cloud, pipeline)
 
 
 def statuses(execution: Execution) -> dict[str, str]:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from app.shared.session import workbench
 from ops.aws.cloud import Cloud
 from ops.embedded.lifecycle import RunningCloud
-from ops.snapshots.pipeline import catalogue
+from ops.snapshots.pipeline import catalog
 from ops.snapshots.policy.suggest import Suggestion
 from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import eventually
@@ -75,10 +75,10 @@ def test_the_settings_and_the_cost_of_a_pipeline_are_shown() -> None:
 
 def test_a_restore_is_offered_with_its_plan(cloud: Cloud) -> None:
     bench = workbench()
-    found = catalogue.find_pipeline(bench.cloud, bench.cloud.places[0], SHOP)
-    if not catalogue.list_sanitized(bench.cloud, found):
+    found = catalog.find_pipeline(bench.cloud, bench.cloud.places[0], SHOP)
+    if not catalog.list_sanitized(bench.cloud, found):
         press(page("snapshots", database=SHOP), "Refresh snapshot")
-        eventually(lambda: catalogue.list_sanitized(bench.cloud, found))
+        eventually(lambda: catalog.list_sanitized(bench.cloud, found))
         eventually(lambda: not runs.running_refresh(runs.list_runs(bench.cloud, found)))
         st.cache_data.clear()
     test = press(page("snapshots", database=SHOP), "Restore snapshot")
@@ -98,7 +98,7 @@ def test_the_button_starts_a_run_that_a_reload_shows_as_well() -> None:
     reloaded = page("snapshots", database=SHOP, run=run)
     assert run.replace("-", "\\-") in texts(reloaded)
     bench = workbench()
-    pipeline = catalogue.find_pipeline(bench.cloud, bench.cloud.places[0], SHOP)
+    pipeline = catalog.find_pipeline(bench.cloud, bench.cloud.places[0], SHOP)
     eventually(
         lambda: runs.read_run(bench.cloud, pipeline, run).execution.status == "SUCCEEDED", within_s=SLOW_S
     )
@@ -135,7 +135,7 @@ def test_a_policy_that_keeps_what_it_does_not_name_is_shown_in_red(monkeypatch: 
     assert not page("snapshots", database=SHOP).error
     st.cache_data.clear()
     loose = 'unlisted = "keep"\n[tables.customers]\nemail = "fake email"'
-    monkeypatch.setattr(catalogue, "read_policy", lambda cloud, pipeline: loose)
+    monkeypatch.setattr(catalog, "read_policy", lambda cloud, pipeline: loose)
     assert "shared unchanged" in page("snapshots", database=SHOP).error[0].value
 
 

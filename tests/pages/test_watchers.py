@@ -16,8 +16,8 @@ from app.shared.components import clear_caches_once
 from app.shared.session import workbench
 from app.snapshots import run as run_view
 from ops.plan import execute
-from ops.snapshots.pipeline import catalogue
-from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.pipeline import catalog
+from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import eventually
 from tests.pages.test_pages import SHOP, connected, page, texts
@@ -73,7 +73,7 @@ def calls(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def idle(clock: Clock) -> DeployedPipeline:
     """Return the shop's pipeline when none of its runs is in progress."""
     cloud = workbench().cloud
-    pipeline = catalogue.find_pipeline(cloud, cloud.places[0], SHOP)
+    pipeline = catalog.find_pipeline(cloud, cloud.places[0], SHOP)
     _until_idle(pipeline)
     return pipeline
 

@@ -5,5 +5,5 @@ machine    the state machine, in Amazon States Language
 preflight  checks a pipeline before a run
 forecast   estimates the duration and cost of a run
 setup      sets up or changes a pipeline
-catalogue  lists databases, pipelines, sanitized snapshots, and leftover resources
+catalog    lists databases, pipelines, sanitized snapshots, and leftover resources
 """

@@ -14,7 +14,7 @@ from ops.aws.cloud import Cloud, Place
 from ops.aws.rds import databases as rds
 from ops.aws.rds.databases import Database
 from ops.errors import InputError, SlipwayError
-from ops.snapshots.pipeline.catalogue import find_database
+from ops.snapshots.pipeline.catalog import find_database
 from ops.snapshots.pipeline.model import (
     PipelineSettings,
     check_accounts,

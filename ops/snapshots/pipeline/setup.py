@@ -8,7 +8,7 @@ from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation import deploy
 from ops.aws.cloudformation.stacks import StackSpec
 from ops.plan import Plan
-from ops.snapshots.pipeline.catalogue import find_database
+from ops.snapshots.pipeline.catalog import find_database
 from ops.snapshots.pipeline.model import PipelineSettings, check_pipeline, stack_spec, uploads
 
 

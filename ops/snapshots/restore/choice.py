@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ops.aws.cloud import Cloud, Place
 from ops.aws.rds.changes import RestoreSettings
 from ops.errors import InputError, NotFound
-from ops.snapshots.pipeline.catalogue import (
+from ops.snapshots.pipeline.catalog import (
     DeployedPipeline,
     SanitizedSnapshot,
     find_database,

@@ -15,7 +15,7 @@ from ops.aws.rds.changes import DatabaseState
 from ops.errors import Conflict, ExecutionFailed
 from ops.operations import Operation
 from ops.plan import READY, Check, Plan, Readiness, ReportProgress, Resource, Step
-from ops.snapshots.pipeline.catalogue import DATABASES, SNAPSHOTS
+from ops.snapshots.pipeline.catalog import DATABASES, SNAPSHOTS
 from ops.snapshots.restore.model import FAILED_STATUSES, SNAPSHOT_TAG, Restore, check_name
 
 RESTORE = "restore"

@@ -15,7 +15,7 @@ from ops.aws.stepfunctions.history import Execution, read_execution
 from ops.errors import Conflict
 from ops.operations import Operation
 from ops.plan import Check, Plan, Readiness, ReportProgress, Resource, Step
-from ops.snapshots.pipeline.catalogue import DeployedPipeline
+from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.report import SanitizingReport, report_from_log
 
 CLEAN_UP_PREFIX = "clean-up-"

@@ -2,7 +2,7 @@
 
 The suffix of a script's name selects how it runs: see ops/snapshots/postgres/compiler.py. Any error fails
 the task. After a failed check, only further checks run. The report is written to the log with its number of
-lines, so that the reader knows that it is complete.
+lines, so that an incomplete one is recognized.
 """
 
 # `run` executes SQL, in one transaction if the server can; `show` prints the result; `plain` uses no

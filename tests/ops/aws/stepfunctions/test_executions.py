@@ -85,7 +85,7 @@ def test_a_run_is_started_with_its_name_and_input(stub: Stubber) -> None:
 
 def test_an_existing_name_is_a_conflict(stub: Stubber) -> None:
     stub.add_client_error("start_execution", "ExecutionAlreadyExists", "Execution Already Exists")
-    with pytest.raises(Conflict, match=r"^Starting the run refresh-1: Execution Already Exists"):
+    with pytest.raises(Conflict, match=r"^Starting the run refresh-1 failed: Execution Already Exists"):
         stepfunctions.start_execution(CLIENT, MACHINE, "refresh-1", {})
 
 
@@ -98,7 +98,7 @@ def test_an_unknown_execution_is_not_found(stub: Stubber) -> None:
     for operation in ("describe_execution", "describe_state_machine_for_execution", "get_execution_history"):
         stub.add_client_error(operation, "ExecutionDoesNotExist", "Execution Does Not Exist")
     for read in (stepfunctions.describe_execution, stepfunctions.read_definition, stepfunctions.read_history):
-        with pytest.raises(NotFound, match=r"refresh-1: Execution Does Not Exist"):
+        with pytest.raises(NotFound, match=r"refresh-1 failed: Execution Does Not Exist"):
             read(CLIENT, RUN)
 
 
