@@ -147,7 +147,7 @@ def notify(run: str, status: str, why: str) -> None:
 
 
 def wait_for_token(event: Record) -> None:
-    """Store the wait's task token. End the wait immediately if a command arrived after the decision to wait."""
+    """Store the wait's task token, and end the wait if a command arrived after the decision to wait."""
     values = {"token": event["token"], "rests": event["version"]}
     store.update(event["run"], "run", values)
     if store.get(event["run"], "run")["version"] != event["version"]:
