@@ -56,7 +56,7 @@ def test_a_cleanup_is_stopped_and_resumed(page: Page, own: str) -> None:
     expect(page.get_by_role("tab", name="Cleanup")).to_be_visible(timeout=60_000)
     confirm(plan(page))
     page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("It was stopped.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Stopped by a user.")).to_be_visible(timeout=60_000)
     page.wait_for_selector(STILL)
     page.screenshot(path=ARTIFACTS / "support stacks-stopped.png", full_page=True)
     confirm(plan(page))
