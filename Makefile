@@ -5,50 +5,66 @@ SLIPWAY_DATA ?= .slipway
 BIN := .venv/bin
 GOLDEN := tests/data/templates
 
-.PHONY: all run notebook test pictures lint style types templates audit fix golden bench requirements shipped
+.PHONY: all run notebook test pictures lint style types templates audit fix golden bench requirements shipped wheel
 all: lint test
 
-.venv/.made: requirements-dev.txt
+# Environments are updated in place: nothing in use is deleted, and a .venv that is a link stays one.
+INSTALL = -m pip install --quiet --disable-pip-version-check --require-hashes -r
+
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Slipway requires Python 3.11 or later. Run: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -m venv --clear .venv
-	@echo "Installing the pinned requirements in .venv (once, takes some minutes)…"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(PYTHON) -m venv "$$(cd .venv 2>/dev/null && pwd -P || echo .venv)"
+
+# The command `slipway`, as an installed package has it, for this checkout.
+$(BIN)/slipway: | $(BIN)/python
+	@printf '#!%s\nimport sys\n\nsys.path.insert(0, "%s")\n\nfrom ops.cli import main\n\nsys.exit(main())\n' \
+	  "$(abspath $(BIN)/python)" "$(CURDIR)" > $@
+	@chmod +x $@
+
+.venv/.run: requirements-embedded.txt | $(BIN)/python $(BIN)/slipway
+	@echo "Installing the requirements of Slipway in .venv (once, takes a minute or two)…"
+	@$(BIN)/python $(INSTALL) requirements-embedded.txt
 	@touch $@
+
+.venv/.dev: requirements-dev.txt | $(BIN)/python $(BIN)/slipway
+	@echo "Installing the requirements of the tests in .venv (once, takes some minutes)…"
+	@$(BIN)/python $(INSTALL) requirements-dev.txt
+	@touch $@ .venv/.run
 
 # checkov pins other versions of Slipway's dependencies, so it has its own environment.
 .venv-checkov/.made: requirements-checkov.txt
-	@$(PYTHON) -m venv --clear .venv-checkov
-	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-checkov.txt
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/python $(INSTALL) requirements-checkov.txt
 	@touch $@
 
 # Bandit, detect-secrets, pip-audit, and the generators of the SBOM and the license list.
 .venv-audit/.made: requirements-audit.txt
-	@$(PYTHON) -m venv --clear .venv-audit
-	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@$(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python $(INSTALL) requirements-audit.txt
 	@touch $@
 
-run: .venv/.made
+run: .venv/.run
 	@SLIPWAY_DATA="$(SLIPWAY_DATA)" $(BIN)/python -m ops run --port "$(PORT)"
 
-test: .venv/.made
+test: .venv/.dev
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 # Update the screenshots of the guides from the sample data of the embedded cloud.
-pictures: .venv/.made
+pictures: .venv/.dev
 	@SLIPWAY_PICTURES=docs $(BIN)/python -m pytest -q tests/browser/test_pictures.py tests/browser/test_log_export.py
 
 lint: style types templates audit
 
-style: .venv/.made
+style: .venv/.dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/lint-imports
 
-types: .venv/.made
+types: .venv/.dev
 	@$(BIN)/mypy
 
-templates: .venv/.made .venv-checkov/.made
+templates: .venv/.dev .venv-checkov/.made
 	@$(BIN)/cfn-lint $(GOLDEN)/*.json
 	@.venv-checkov/bin/checkov --quiet --compact --skip-download --framework cloudformation -d $(GOLDEN)
 
@@ -62,13 +78,13 @@ audit: .venv-audit/.made
 	  then $(AUDIT)/pip-audit --progress-spinner off --vulnerability-service osv --disable-pip -r requirements.txt; \
 	  else echo "Skipped pip-audit: cannot reach the vulnerability database at $(VULNERABILITIES)"; fi
 
-fix: .venv/.made
+fix: .venv/.dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 # Update the generated files, so that a diff shows how a change affects them: the templates as they are deployed,
 # and the table of operations.
-golden: .venv/.made
+golden: .venv/.dev
 	@$(BIN)/python -m ops snapshots template > $(GOLDEN)/snapshots.json
 	@$(BIN)/python -m ops logs export-template central > $(GOLDEN)/logs.json
 	@$(BIN)/python -m ops logs export-template member > $(GOLDEN)/logs_member.json
@@ -78,8 +94,8 @@ golden: .venv/.made
 	@for which in roles app; do $(BIN)/python -m ops setup template $$which > $(GOLDEN)/setup-$$which.json; done
 	@$(BIN)/python -m ops operations --markdown > docs/operations.md
 
-.venv/.notebooks: .venv/.made requirements-notebooks.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-notebooks.txt
+.venv/.notebooks: requirements-notebooks.txt | .venv/.run
+	@$(BIN)/python $(INSTALL) requirements-notebooks.txt
 	@touch $@
 
 notebook: .venv/.notebooks
@@ -87,8 +103,8 @@ notebook: .venv/.notebooks
 	  $(BIN)/python -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 # The tools that the benchmarks compare with.
-.venv/.bench: .venv/.made requirements-bench.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+.venv/.bench: requirements-bench.txt | .venv/.dev
+	@$(BIN)/python $(INSTALL) requirements-bench.txt
 	@touch $@
 
 bench: .venv/.bench
@@ -99,16 +115,21 @@ bench: .venv/.bench
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make requirements"
 requirements:
-	$(UV_COMPILE) pyproject.toml --group dev -o requirements-dev.txt
+	$(UV_COMPILE) pyproject.toml --extra dev -o requirements-dev.txt
 	$(UV_COMPILE) pyproject.toml -c requirements-dev.txt -o requirements.txt
-	$(UV_COMPILE) --group notebooks -c requirements-dev.txt -o requirements-notebooks.txt
+	$(UV_COMPILE) pyproject.toml --extra embedded -c requirements-dev.txt -o requirements-embedded.txt
+	$(UV_COMPILE) pyproject.toml --extra notebooks -c requirements-dev.txt -o requirements-notebooks.txt
 	$(UV_COMPILE) --group bench -c requirements-dev.txt -o requirements-bench.txt
 	$(UV_COMPILE) --group checkov -o requirements-checkov.txt
 	$(UV_COMPILE) --group audit -o requirements-audit.txt
 	$(MAKE) --no-print-directory shipped
 
+# The wheel and the source distribution.
+wheel: .venv/.dev
+	@$(BIN)/python -m hatchling build -t wheel -t sdist -d dist
+
 # Generate the SBOM and the license list of the runtime dependencies.
-shipped: .venv/.made .venv-audit/.made
+shipped: .venv/.dev .venv-audit/.made
 	@$(AUDIT)/cyclonedx-py requirements --output-reproducible requirements.txt -o docs/sbom.json
 	@{ printf '# Licenses\n\nThe licenses of all runtime dependencies. `make shipped` generates this page and [the SBOM](sbom.json).\n\n'; \
 	  $(AUDIT)/pip-licenses --python $(BIN)/python --format markdown --with-urls \

@@ -9,5 +9,8 @@ logs/                           log export, the layout of its bucket, and search
 support_stacks/                 support stacks that CDK Pipelines leaves behind
 rollouts/                       deployments in waves, with alarms and automatic rollback
 embedded/                       the embedded cloud: a local AWS emulator
-cli                             `python -m ops`: every page's functions on the command line
+cli                             `slipway`: every page's functions on the command line
+installed                       the package that a wheel installs
 """
+
+__version__ = "0.2.0"

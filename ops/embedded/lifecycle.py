@@ -74,7 +74,7 @@ def start(
         return started
     raise EmbeddedError(
         "The embedded cloud did not start.",
-        hint=f"See {data / 'server.log'}. To start over, run `python -m ops embedded reset`.",
+        hint=f"See {data / 'server.log'}. To start over, run `slipway embedded reset`.",
         detail=_tail(data / "server.log"),
     )
 
@@ -157,7 +157,7 @@ def _check_installed() -> None:
     if not find_spec("ministack"):
         raise EmbeddedError(
             "The embedded cloud is not installed.",
-            hint="Install requirements-dev.txt, or set SLIPWAY_CLOUD=aws to use AWS.",
+            hint='Install it with pip install "slipway-workbench[embedded]", or set SLIPWAY_CLOUD=aws.',
         )
 
 
@@ -218,7 +218,7 @@ def _join(data: Path) -> RunningCloud:
         return running
     raise EmbeddedError(
         f"Another process uses {data} and does not respond.",
-        hint="Stop it with `python -m ops embedded stop`, or set SLIPWAY_DATA to another folder.",
+        hint="Stop it with `slipway embedded stop`, or set SLIPWAY_DATA to another folder.",
     )
 
 

@@ -1,0 +1,44 @@
+"""Environments are made and updated in place; one that is a link, or holds something, stays as it is."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def make(folder: Path, target: str) -> str:
+    shutil.copy(ROOT / "Makefile", folder)
+    command = ["make", target, f"PYTHON={sys.executable}"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_linked_environment_is_updated_and_never_cleared(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    for each in (folder, elsewhere):
+        each.mkdir()
+    (elsewhere / "kept").touch()
+    (folder / ".venv").symlink_to(elsewhere)
+    (folder / "requirements-embedded.txt").touch()
+    assert "Installing" in make(folder, ".venv/.run")
+    assert (folder / ".venv").is_symlink() and (elsewhere / "kept").exists()
+    python = (elsewhere / "bin/python").lstat().st_ino
+    os.utime(folder / "requirements-embedded.txt", (2**31, 2**31))
+    assert "Installing" in make(folder, ".venv/.run")  # the requirements have changed
+    assert (elsewhere / "bin/python").lstat().st_ino == python and (elsewhere / "kept").exists()
+
+
+def test_no_target_clears_an_environment() -> None:
+    assert "--clear" not in (ROOT / "Makefile").read_text()
+
+
+def test_each_target_installs_only_what_it_needs() -> None:
+    for target, installed in (("run", ["requirements-embedded.txt"]), ("test", ["requirements-dev.txt"])):
+        command = ["make", "--dry-run", "--always-make", target]
+        recipe = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        assert [name for name in recipe.split() if name.startswith("requirements-")] == installed
