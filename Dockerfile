@@ -1,4 +1,4 @@
-# The image of the pages, for `python -m ops setup deploy app`. Files that change are in the volume /run/slipway.
+# The image of the pages, for `slipway setup deploy app`. Files that change are in the volume /run/slipway.
 FROM python:3.11-slim
 WORKDIR /slipway
 COPY requirements.txt .

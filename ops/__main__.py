@@ -1,4 +1,4 @@
-"""Entry point of `python -m ops`."""
+"""Entry point of `slipway`."""
 
 import sys
 

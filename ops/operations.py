@@ -14,7 +14,7 @@ from ops.roles import Role
 class _Entry:
     does: str
     role: Role
-    command: str  # after `python -m ops`; comma-separated
+    command: str  # after `slipway`; comma-separated
     page: str
 
 

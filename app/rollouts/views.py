@@ -47,7 +47,7 @@ def show_not_deployed(bench: Workbench) -> None:
         "The controller is a stack in the first account (a state machine, a Lambda function, a table, and a "
         "bucket), with two roles in each target account. Deploy it once from the command line:",
     )
-    st.code("python -m ops rollouts deploy", language="sh")
+    st.code("slipway rollouts deploy", language="sh")
 
 
 @st.cache_data(ttl=WATCH_S - 0.5, show_spinner=False)

@@ -1,56 +1,64 @@
-"""`python -m ops`: the command line, which offers everything that the pages do, for scripts and CI.
+"""`slipway`: the command line, which offers everything that the pages do, for scripts and CI.
 
-Prints tables, or JSON with `--json`. Exit status: 0 succeeded, 1 failed, 2 invalid usage, 3 not confirmed.
+Prints tables for people and, with `--json`, one JSON document, errors included. Exit status: 0 succeeded,
+1 failed, 2 invalid usage, 3 not confirmed.
 
+commands           every command, its summary, and the module that runs it
+verbs              how commands and their options are built
 context            settings, Cloud, audit log, and output of a command
 stacks             code shared by commands that deploy a stack
 run, embedded      the web interface, and the embedded cloud
 snapshots          sanitized snapshots; snapshots_restore: restore them
 logs/              log export and search
-support_stacks     inventory and clean-up; replication: shared replication buckets
+support_stacks     inventory and cleanup; replication: shared replication buckets
 rollouts/          rollouts
 setup, operations  Slipway's own stacks, and the operations with their roles
+completion         the completion script of a shell
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from ops import settings
-from ops.cli import embedded, logs, operations, rollouts, run, setup, snapshots, support_stacks
+import click
+
+from ops.cli.commands import NAME, root
 from ops.cli.context import Context
 from ops.errors import PlanRefused, SlipwayError
 
-FAILED = 1
-NOT_CONFIRMED = 3
+FAILED, USAGE, NOT_CONFIRMED, INTERRUPTED = 1, 2, 3, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status. Errors are printed to stderr."""
-    options = parser().parse_args(arguments)
+    """Run one command and return its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = given[: given.index("--")] if "--" in given else given
+    context = Context(as_json="--json" in options)
     try:
-        context = Context(settings.load(), as_json=options.json)
-        return int(options.command(context, options) or 0)
+        return int(root.main(given, prog_name=NAME, obj=context, standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return USAGE
+    except click.ClickException as error:
+        path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else NAME
+        _report(context, "UsageError", error.format_message(), f"See {path} --help")
+        return USAGE
     except SlipwayError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        if error.hint:
-            print(f"Hint: {error.hint}", file=sys.stderr)
+        _report(context, type(error).__name__, str(error), error.hint, error.detail)
         return NOT_CONFIRMED if isinstance(error, PlanRefused) else FAILED
     except BrokenPipeError:
         sys.stderr.close()
         return FAILED
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         print("Stopped. Runs in AWS continue.", file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the argument parser with all commands."""
-    root = argparse.ArgumentParser(
-        prog="python -m ops", description="Slipway: a workbench for engineers who run systems on AWS."
-    )
-    root.add_argument("--json", action="store_true", help="print JSON for scripts")
-    commands = root.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for module in (run, embedded, snapshots, logs, rollouts, support_stacks, operations, setup):
-        module.add(commands)
-    return root
+def _report(context: Context, kind: str, message: str, hint: str, detail: str = "") -> None:
+    if context.as_json:
+        error: dict[str, Any] = {"type": kind, "message": message, "hint": hint, "detail": detail}
+        context.print_json({"error": error})
+        return
+    print(f"Error: {message}", file=sys.stderr)
+    if hint:
+        print(f"Hint: {hint}", file=sys.stderr)

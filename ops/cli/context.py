@@ -8,19 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from ops.audit import Actor, AuditLog
-from ops.aws.cloud import Cloud, Place
-from ops.aws.logs.audit_trail import open_audit
-from ops.connect import connect
 from ops.errors import PlanRefused
 from ops.plan import Outcome, Plan, Progress, Status, check_role, execute
-from ops.settings import Settings
+from ops.settings import Settings, load
+
+if TYPE_CHECKING:  # what takes long to import is imported where it is used
+    from rich.console import Console
+
+    from ops.aws.cloud import Cloud, Place
 
 PIPE_WIDTH = 400
 
@@ -28,14 +28,27 @@ PIPE_WIDTH = 400
 class Context:
     """The context of one command. Connects to the Cloud on first use."""
 
-    def __init__(self, settings: Settings, *, as_json: bool) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings | None = None, *, as_json: bool) -> None:
         self.as_json = as_json
-        self.console = _console(sys.stdout)
-        self.errors = _console(sys.stderr)
+        if settings:
+            self.settings = settings
 
     @cached_property
-    def cloud(self) -> Cloud:
+    def settings(self) -> Settings:
+        return load()
+
+    @cached_property
+    def console(self) -> "Console":
+        return _console(sys.stdout)
+
+    @cached_property
+    def errors(self) -> "Console":
+        return _console(sys.stderr)
+
+    @cached_property
+    def cloud(self) -> "Cloud":
+        from ops.connect import connect
+
         return connect(self.settings)
 
     @property
@@ -44,10 +57,14 @@ class Context:
 
     @cached_property
     def audit(self) -> AuditLog:
+        from ops.aws.logs.audit_trail import open_audit
+
         return open_audit(self.cloud)
 
-    def place(self, account: str, region: str) -> Place:
+    def place(self, account: str, region: str) -> "Place":
         """Return a place. The account is a name or an ID; defaults: the first account, the home region."""
+        from ops.aws.cloud import Place
+
         return Place(self.cloud.account(account), region or self.cloud.settings.home_region)
 
     def show(self, rows: Sequence[Mapping[str, Any]], *, empty: str, value: Any = None) -> None:
@@ -57,14 +74,28 @@ class Context:
         elif not rows:
             self.console.print(Text(empty))
         else:
+            from rich.table import Table
+
             table = Table(*rows[0], box=None, pad_edge=False, header_style="bold")
             for row in rows:
                 table.add_row(*(Text(readable(cell)) for cell in row.values()))
             self.console.print(table)
 
+    def print_text(self, text: str, value: Any = None) -> None:
+        """Print a document as it is, or as JSON: `value`, by default the text itself."""
+        if self.as_json:
+            self.print_json(text if value is None else value)
+        else:
+            sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+
     def print_json(self, value: Any) -> None:
         json.dump(value, sys.stdout, indent=2, default=_jsonable, ensure_ascii=False)
         sys.stdout.write("\n")
+
+    def ask(self, question: str) -> str:
+        """Return the line that is typed after a question. Questions go to stderr: stdout has the result."""
+        print(readable(question), end="", file=sys.stderr, flush=True)
+        return input().strip()
 
     def echo(self, text: str) -> None:
         """Print a line; to stderr if the command's output is JSON."""
@@ -100,7 +131,7 @@ class Context:
                 f"{plan.title}: not confirmed. Nothing was changed.",
                 hint=f"Add --confirm {shlex.quote(plan.confirm)}",
             )
-        return input(f"Type {plan.confirm} to confirm: ").strip()
+        return self.ask(f"Type {plan.confirm} to confirm: ")
 
     def _report(self, plan: Plan) -> Any:
         names = {step.id: step.does for step in plan.steps}
@@ -114,8 +145,10 @@ class Context:
         return report
 
 
-def _console(stream: TextIO) -> Console:
+def _console(stream: TextIO) -> "Console":
     """Return a console that truncates cells to the width of a terminal, but not in a file or a pipe."""
+    from rich.console import Console
+
     return Console(file=stream, highlight=False, width=None if stream.isatty() else PIPE_WIDTH)
 
 

@@ -1,20 +1,16 @@
-"""`python -m ops operations`: list the operations and the roles that are allowed to run them."""
+"""`slipway operations`: list the operations and the roles that are allowed to run them."""
 
-import argparse
-from typing import Any
+import click
 
 from ops.cli.context import Context
+from ops.cli.verbs import verb
 from ops.operations import markdown, table
 
 
-def add(commands: Any) -> None:
-    parser = commands.add_parser("operations", help="list all operations and the roles that can run them")
-    parser.add_argument("--markdown", action="store_true", help="print docs/operations.md")
-    parser.set_defaults(command=operations)
-
-
-def operations(context: Context, options: argparse.Namespace) -> None:
-    if options.markdown:
-        print(markdown(), end="")
-        return
-    context.show(table(), empty="")
+@verb
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print docs/operations.md.")
+def operations(context: Context, as_markdown: bool) -> None:
+    if as_markdown:
+        context.print_text(markdown())
+    else:
+        context.show(table(), empty="")

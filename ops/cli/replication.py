@@ -1,70 +1,59 @@
-"""`python -m ops support-stacks replication`: the shared buckets and keys, one per region."""
+"""`slipway support-stacks replication`: the shared buckets and keys, one per Region."""
 
-import argparse
-from typing import Any
+import json
+
+import click
 
 from ops.aws.cloud import Cloud
 from ops.aws.regions import list_regions
 from ops.cli.context import Context
+from ops.cli.verbs import dry_run_option, several_option, verb
 from ops.support_stacks import cdk_code
 from ops.support_stacks.replication import EXPIRE_DAYS, SharedBucket, plan_replication, read_shared
 from ops.templates.support_stacks import replication
 
-Options = argparse.Namespace
+account_option = click.option(
+    "--account", default="", help="Name or ID of the pipelines' account. Default: the first account."
+)
 
 
-def add(verbs: Any) -> None:
-    """Add the verb `replication` and its own verbs."""
-    group = verbs.add_parser("replication", help="deploy and show the shared buckets and keys")
-    verbs = group.add_subparsers(title="verbs", required=True, metavar="VERB")
-    deploy_ = verbs.add_parser("deploy", help="deploy shared buckets and keys, or update them")
-    _account(deploy_)
-    deploy_.add_argument(
-        "--regions", nargs="+", required=True, help="every region that pipelines run in or deploy to"
-    )
-    deploy_.add_argument("--targets", nargs="*", metavar="ACCOUNT",
-        help="names or IDs of the accounts that may read, or nothing for none (default: unchanged)",
-    )  # fmt: skip
-    deploy_.add_argument(
-        "--expire-days",
-        type=int,
-        help=f"days until artifacts expire (default: unchanged, {EXPIRE_DAYS} for a new bucket)",
-    )
-    deploy_.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
-    deploy_.set_defaults(command=deploy)
-    show_ = verbs.add_parser("show", help="list the shared buckets and keys")
-    _account(show_)
-    show_.set_defaults(command=show)
-    code_ = verbs.add_parser("code", help="print the mapping as CDK code")
-    _account(code_)
-    code_.add_argument("--language", choices=("typescript", "python", "json"), default="typescript")
-    code_.set_defaults(command=code)
-    verbs.add_parser("template", help="print the CloudFormation template").set_defaults(command=template)
-
-
-def _account(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--account", default="", help="name or ID of the pipelines' account (default: the first)"
-    )
-
-
-def deploy(context: Context, options: Options) -> None:
+@verb
+@account_option
+@several_option("--regions", "REGION", "Every Region that pipelines run in or deploy to.", required=True)
+@several_option("--targets", "ACCOUNT", "Names or IDs of the accounts that may read. Default: unchanged.")
+@click.option("--no-targets", is_flag=True, help="Let no other account read.")
+@click.option(
+    "--expire-days",
+    type=int,
+    help=f"Days until artifacts expire. Default: unchanged, {EXPIRE_DAYS} for a new bucket.",
+)
+@dry_run_option
+def deploy_shared(
+    context: Context,
+    account: str,
+    regions: tuple[str, ...],
+    targets: tuple[str, ...],
+    no_targets: bool,
+    expire_days: int | None,
+    dry_run: bool,
+) -> None:
+    if targets and no_targets:
+        raise click.UsageError("--targets and --no-targets cannot be used together.")
     cloud = context.cloud
-    targets = None
-    if options.targets is not None:
-        targets = [_id(cloud, name) for name in options.targets]
-    account = cloud.account(options.account)
-    plan = plan_replication(cloud, account, options.regions, targets, options.expire_days)
-    if context.carry_out(plan, dry_run=options.dry_run, confirmed=""):
-        _show(context, _shared(context, options))
+    readers = [_account_id(cloud, name) for name in targets] if targets or no_targets else None
+    plan = plan_replication(cloud, cloud.account(account), regions, readers, expire_days)
+    if context.carry_out(plan, dry_run=dry_run, confirmed=""):
+        _show(context, _shared(cloud, account))
 
 
-def _id(cloud: Cloud, name: str) -> str:
+def _account_id(cloud: Cloud, name: str) -> str:
     return name if name.isdigit() and len(name) == 12 else cloud.account(name).id
 
 
-def show(context: Context, options: Options) -> None:
-    _show(context, _shared(context, options))
+@verb
+@account_option
+def show(context: Context, account: str) -> None:
+    _show(context, _shared(context.cloud, account))
 
 
 def _show(context: Context, shared: list[SharedBucket]) -> None:
@@ -80,26 +69,36 @@ def _show(context: Context, shared: list[SharedBucket]) -> None:
     ]
     context.show(
         rows,
-        empty="No shared buckets. Create them: support-stacks replication deploy --regions …",
+        empty="No shared buckets. Create them: slipway support-stacks replication deploy --regions …",
         value=shared,
     )
 
 
-def code(context: Context, options: Options) -> None:
-    shared = _shared(context, options)
+@verb
+@account_option
+@click.option(
+    "--language",
+    type=click.Choice(("typescript", "python", "json")),
+    default="typescript",
+    show_default=True,
+    help="Language of the code.",
+)
+def code(context: Context, account: str, language: str) -> None:
+    shared = _shared(context.cloud, account)
     mapping = cdk_code.as_mapping(shared)
-    if context.as_json or options.language == "json":
-        print(cdk_code.as_json(shared), end="")
-    elif options.language == "python":
-        print(cdk_code.as_python(mapping), end="")
+    if language == "json":
+        text = cdk_code.as_json(shared)
     else:
-        print(cdk_code.as_typescript(mapping), end="")
+        text = cdk_code.as_python(mapping) if language == "python" else cdk_code.as_typescript(mapping)
+    context.print_text(text, mapping)
 
 
-def _shared(context: Context, options: Options) -> list[SharedBucket]:
-    account = context.cloud.account(options.account)
-    return read_shared(context.cloud, account, list_regions(context.cloud, account.id))
+def _shared(cloud: Cloud, account: str) -> list[SharedBucket]:
+    owner = cloud.account(account)
+    return read_shared(cloud, owner, list_regions(cloud, owner.id))
 
 
-def template(context: Context, options: Options) -> None:
-    print(replication().to_json())
+@verb
+def template(context: Context) -> None:
+    text = str(replication().to_json())
+    context.print_text(text, json.loads(text))

@@ -1,6 +1,5 @@
-"""`python -m ops run`: serve the pages, and start the embedded cloud unless the settings select AWS."""
+"""`slipway run`: serve the pages, and start the embedded cloud unless the settings select AWS."""
 
-import argparse
 import os
 import signal
 import socket
@@ -11,28 +10,29 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import click
+
 from ops.cli.context import Context
-from ops.errors import Conflict, InputError
+from ops.cli.verbs import verb
+from ops.errors import Conflict
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
 
 
-def add(commands: Any) -> None:
-    command = commands.add_parser("run", help="start the web interface")
-    command.add_argument("--port", type=int, default=8501, help="port on 127.0.0.1 (default: 8501)")
-    command.set_defaults(command=run)
-
-
-def run(context: Context, options: argparse.Namespace) -> int:
+@verb
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=8501,
+    show_default=True,
+    help="Port on 127.0.0.1.",
+)
+def run(context: Context, port: int) -> int:
     """Run until Ctrl-C or SIGTERM; then stop the embedded cloud too, if this command started it."""
-    if not 1 <= options.port <= 65535:
-        raise InputError(
-            f"{options.port} is not a valid port.", field="port", hint="Choose a port from 1 to 65535."
-        )
     _interrupt_on_sigterm()
     if context.settings.cloud != "embedded":
-        return _streamlit(context, options.port)
+        return _streamlit(context, port)
     from ops import embedded
 
     running = embedded.start(
@@ -41,7 +41,7 @@ def run(context: Context, options: argparse.Namespace) -> int:
     joined = " (already running)" if running.joined else ""
     context.echo(f"The embedded cloud is running at {running.endpoint}{joined}")
     try:
-        return _streamlit(context, options.port)
+        return _streamlit(context, port)
     finally:
         if not running.joined:
             context.echo("Stopping the embedded cloud…")
@@ -53,14 +53,16 @@ def _streamlit(context: Context, port: int) -> int:
         raise Conflict(
             f"Port {port} is already in use.", hint="Choose another port, for example: make run PORT=8502"
         )
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app/main.py")]
     flags = ["--server.port", str(port), "--server.address", HOST, "--server.headless", "true"]
     environment = {
         **os.environ,
         "SLIPWAY_CLOUD": context.settings.cloud,
         "SLIPWAY_DATA": str(context.settings.data.absolute()),
+        # The working folder stays the user's: slipway.toml, rollouts/ and .streamlit/secrets.toml are there.
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
     }
-    process = subprocess.Popen([*command, *flags], cwd=ROOT, env=environment)
+    process = subprocess.Popen([*command, *flags], env=environment)
     try:
         while process.poll() is None and not _is_healthy(port):
             time.sleep(0.1)

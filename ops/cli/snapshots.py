@@ -1,18 +1,23 @@
-"""`python -m ops snapshots`: databases, pipelines, runs, and sanitized snapshots."""
+"""`slipway snapshots`: databases, pipelines, runs, and sanitized snapshots."""
 
-import argparse
+import functools
+import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
+
 from ops.aws import network
 from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation import deploy
+from ops.aws.logs.streams import Line
 from ops.aws.rds import databases as rds
-from ops.cli import snapshots_restore
 from ops.cli.context import Context
 from ops.cli.stacks import deploy_stack
+from ops.cli.verbs import confirm_option, dry_run_option, place_options, several_option, verb
 from ops.errors import ExecutionFailed, InputError, NotFound
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.pipeline.model import NAME_FORMAT, PipelineSettings, from_parameters, template_body
@@ -24,100 +29,27 @@ from ops.snapshots.runs import control as runs
 
 WATCH_S = 1.0
 
-Options = argparse.Namespace
+database_argument = click.argument("database")
+run_argument = click.argument("run", default="")
 
 
-def add(commands: Any) -> None:
-    group = commands.add_parser("snapshots", help="manage sanitized snapshots of production databases")
-    verbs = group.add_subparsers(title="verbs", required=True, metavar="VERB")
-    _place(verbs, "databases", databases, "list the databases of an account and region")
-    _place(verbs, "pipelines", pipelines, "list the deployed pipelines")
-    _for_database(verbs, "check", check, "run the preflight checks of a pipeline")
-    _for_database(verbs, "list", list_, "list the sanitized snapshots of a database")
-    _for_database(verbs, "runs", list_runs, "list the runs of a pipeline")
-    refresh_ = _for_database(
-        verbs, "refresh", refresh, "start a run: copy, sanitize, verify, and share a snapshot"
-    )
-    refresh_.add_argument("--wait", action="store_true", help="wait for the run to finish; fail if it fails")
-    _dry_run(refresh_)
-    for name, command, text in (
-        ("show", show, "show the state of every step of a run"),
-        ("log", log, "print the task logs of a run"),
-        ("report", report, "print the verification report of a run, failed checks first"),
-        ("suggest", suggest_, "suggest treatments for the unlisted columns of a run"),
-    ):
-        _run_argument(_for_database(verbs, name, command, text))
-    for name, command, text in (
-        ("stop", stop, "stop a run and delete its temporary resources"),
-        ("clean-up", clean_up, "delete leftover resources of a finished run"),
-    ):
-        parser = _for_database(verbs, name, command, text)
-        _run_argument(parser)
-        _dry_run(parser)
-    restore_ = _for_database(verbs, "restore", restore, "restore the newest sanitized snapshot in an account")
-    snapshots_restore.add_arguments(restore_)
-    _dry_run(restore_)
-    _deploy_parser(verbs)
-    delete_ = _for_database(verbs, "delete", delete, "delete a pipeline; its snapshots are kept")
-    delete_.add_argument(
-        "--confirm", default="", metavar="STACK", help="the name of the stack, to confirm without a prompt"
-    )
-    _dry_run(delete_)
-    verbs.add_parser("template", help="print the CloudFormation template").set_defaults(command=template)
+def pipeline_verb(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add DATABASE, `--account` and `--region`; the function gets the pipeline that they name."""
+
+    @database_argument
+    @place_options
+    @functools.wraps(function)
+    def with_pipeline(context: Context, database: str, account: str, region: str, **arguments: Any) -> Any:
+        place = context.place(account, region)
+        return function(context, catalog.find_pipeline(context.cloud, place, database), **arguments)
+
+    return with_pipeline
 
 
-def _place(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text)
-    parser.add_argument("--account", default="", help="name or ID (default: the first account)")
-    parser.add_argument("--region", default="", help="default: the home region")
-    parser.set_defaults(command=command)
-    return parser
-
-
-def _for_database(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
-    parser = _place(verbs, name, command, text)
-    parser.add_argument("database", help="identifier of the DB instance or cluster")
-    return parser
-
-
-def _run_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", default="", help="name of the run (default: the newest)")
-
-
-def _dry_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
-
-
-def _deploy_parser(verbs: Any) -> None:
-    parser = _for_database(verbs, "deploy", deploy_, "set up or change a pipeline")
-    parser.add_argument("--policy", type=Path, required=True, help="policy file (TOML)")
-    parser.add_argument(
-        "--share-with", nargs="*", default=[], metavar="ACCOUNT", help="names or IDs of accounts"
-    )
-    parser.add_argument(
-        "--subnets", nargs=2, default=[], metavar="ID", help="two subnets (default: those of the only VPC)"
-    )
-    parser.add_argument("--database-name", default="", help="default: the initial database")
-    parser.add_argument(
-        "--use-latest-snapshot", action="store_true", help="use the latest snapshot instead of a new one"
-    )
-    parser.add_argument("--name-format", default=NAME_FORMAT, help=f"snapshot name (default: {NAME_FORMAT})")
-    parser.add_argument("--kms-key", default="", help="ARN of a customer managed key")
-    parser.add_argument("--keep", type=int, default=3, help="sanitized snapshots to keep (default: 3)")
-    parser.add_argument("--schedule", default="", help="cron(...) or rate(...), in UTC (default: off)")
-    parser.add_argument("--notify", default="", metavar="EMAIL", help="notification email (default: off)")
-    parser.add_argument(
-        "--instance-class", default="", help="instance class of the copy (default: the source's)"
-    )
-    parser.add_argument("--public-ip", action="store_true", help="assign a public IP to the task")
-    parser.add_argument(
-        "--poll-seconds", type=int, default=0, help="polling interval (default: the setting poll_seconds)"
-    )
-    _dry_run(parser)
-
-
-def databases(context: Context, options: Options) -> None:
-    place = _where(context, options)
+@verb
+@place_options
+def databases(context: Context, account: str, region: str) -> None:
+    place = context.place(account, region)
     items = rds.list_databases(context.cloud, place)
     stacks = {pipeline.database: pipeline.name for pipeline in catalog.list_pipelines(context.cloud, place)}
     rows = [
@@ -134,8 +66,10 @@ def databases(context: Context, options: Options) -> None:
     context.show(rows, empty=f"{place.account.name} has no databases in {place.region}.")
 
 
-def pipelines(context: Context, options: Options) -> None:
-    place = _where(context, options)
+@verb
+@place_options
+def pipelines(context: Context, account: str, region: str) -> None:
+    place = context.place(account, region)
     rows = [
         {
             "database": item.database,
@@ -149,20 +83,23 @@ def pipelines(context: Context, options: Options) -> None:
     context.show(
         rows,
         empty=f"No pipelines in {place.account.name}, {place.region}. "
-        "Set one up: python -m ops snapshots deploy DATABASE --policy FILE",
+        "Set one up: slipway snapshots deploy DATABASE --policy FILE",
     )
 
 
-def check(context: Context, options: Options) -> None:
-    pipeline = _pipeline(context, options)
+@verb
+@pipeline_verb
+def check(context: Context, pipeline: catalog.DeployedPipeline) -> None:
     settings = from_parameters(pipeline.stack.parameters, catalog.read_policy(context.cloud, pipeline))
     results = preflight(context.cloud, pipeline.place, settings, datetime.now(UTC))
     rows = [{"subject": item.subject, "verdict": item.verdict, "reason": item.reason} for item in results]
     context.show(rows, empty="", value=results)
 
 
-def list_(context: Context, options: Options) -> None:
-    snapshots = catalog.list_sanitized(context.cloud, _pipeline(context, options))
+@verb
+@pipeline_verb
+def list_snapshots(context: Context, pipeline: catalog.DeployedPipeline) -> None:
+    snapshots = catalog.list_sanitized(context.cloud, pipeline)
     rows = [
         {
             "snapshot": item.snapshot.id,
@@ -175,13 +112,15 @@ def list_(context: Context, options: Options) -> None:
     ]
     context.show(
         rows,
-        empty=f"No sanitized snapshots. Create one: python -m ops snapshots refresh {options.database}",
+        empty=f"No sanitized snapshots. Create one: slipway snapshots refresh {pipeline.database}",
         value=snapshots,
     )
 
 
-def list_runs(context: Context, options: Options) -> None:
-    items = runs.list_runs(context.cloud, _pipeline(context, options))
+@verb
+@pipeline_verb
+def list_runs(context: Context, pipeline: catalog.DeployedPipeline) -> None:
+    items = runs.list_runs(context.cloud, pipeline)
     rows = [
         {"run": item.name, "status": item.status, "started": item.started, "stopped": item.stopped}
         for item in items
@@ -189,13 +128,16 @@ def list_runs(context: Context, options: Options) -> None:
     context.show(rows, empty="No runs.")
 
 
-def refresh(context: Context, options: Options) -> None:
-    pipeline = _pipeline(context, options)
+@verb
+@pipeline_verb
+@click.option("--wait", is_flag=True, help="Wait for the run to finish; fail if it fails.")
+@dry_run_option
+def refresh(context: Context, pipeline: catalog.DeployedPipeline, wait: bool, dry_run: bool) -> None:
     plan = runs.plan_refresh(context.cloud, pipeline, datetime.now(UTC))
-    if context.carry_out(plan, dry_run=options.dry_run, confirmed="") is None:
+    if context.carry_out(plan, dry_run=dry_run, confirmed="") is None:
         return
     name = plan.steps[0].id
-    if not options.wait:
+    if not wait:
         _print_run(context, runs.read_run(context.cloud, pipeline, name))
         return
     run = _follow(context, pipeline, name)
@@ -207,7 +149,7 @@ def refresh(context: Context, options: Options) -> None:
     where = f"“{failed.name}”: {reason}" if failed else reason
     raise ExecutionFailed(
         f"The run {name} is {run.execution.status}. {where}",
-        hint=f"Read its log: python -m ops snapshots log {options.database} {name}",
+        hint=f"Read its log: slipway snapshots log {pipeline.database} {name}",
     )
 
 
@@ -225,9 +167,11 @@ def _follow(context: Context, pipeline: catalog.DeployedPipeline, name: str) -> 
         time.sleep(WATCH_S)
 
 
-def show(context: Context, options: Options) -> None:
-    pipeline = _pipeline(context, options)
-    _print_run(context, runs.read_run(context.cloud, pipeline, _run_name(context, pipeline, options)))
+@verb
+@pipeline_verb
+@run_argument
+def show(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> None:
+    _print_run(context, runs.read_run(context.cloud, pipeline, _run_name(context, pipeline, run)))
 
 
 def _print_run(context: Context, run: runs.RunDetails) -> None:
@@ -249,10 +193,11 @@ def _print_run(context: Context, run: runs.RunDetails) -> None:
     context.show(rows, empty="The run has not started.", value=execution)
 
 
-def log(context: Context, options: Options) -> None:
-    pipeline = _pipeline(context, options)
-    run = runs.read_run(context.cloud, pipeline, _run_name(context, pipeline, options))
-    lines = runs.task_log(context.cloud, pipeline, run.task) if run.task else []
+@verb
+@pipeline_verb
+@run_argument
+def log(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> None:
+    lines = _task_log(context, pipeline, run)
     if context.as_json:
         context.print_json(lines)
         return
@@ -262,77 +207,110 @@ def log(context: Context, options: Options) -> None:
         context.echo("The task of this run has not started.")
 
 
-def report(context: Context, options: Options) -> None:
-    report = _report(context, options)
-    checks = sorted(report.checks, key=lambda check: check.ok)
+@verb
+@pipeline_verb
+@run_argument
+def report(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> None:
+    proof = _report(context, pipeline, run)
+    checks = sorted(proof.checks, key=lambda check: check.ok)
     rows = [
         {"check": check.kind, "ok": check.ok, "rows": check.rows, "bad": check.bad, "message": check.message}
         for check in checks
     ]
-    context.show(rows, empty="The run has no checks yet.", value=report)
+    context.show(rows, empty="The run has no checks yet.", value=proof)
 
 
-def suggest_(context: Context, options: Options) -> None:
-    suggestions = suggest_treatments(_report(context, options))
-    if context.as_json:
-        context.print_json(suggestions)
-    elif suggestions:
-        print(suggestions_as_toml(suggestions), end="")
+@verb
+@pipeline_verb
+@run_argument
+def suggest_policy(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> None:
+    suggestions = suggest_treatments(_report(context, pipeline, run))
+    if suggestions or context.as_json:
+        context.print_text(suggestions_as_toml(suggestions), suggestions)
     else:
         context.echo("The policy lists every column of the database.")
 
 
-def _report(context: Context, options: Options) -> SanitizingReport:
-    pipeline = _pipeline(context, options)
-    run = runs.read_run(context.cloud, pipeline, _run_name(context, pipeline, options))
-    return runs.report_from_lines(runs.task_log(context.cloud, pipeline, run.task) if run.task else [])
+def _report(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> SanitizingReport:
+    return runs.report_from_lines(_task_log(context, pipeline, run))
 
 
-def stop(context: Context, options: Options) -> None:
-    pipeline = _pipeline(context, options)
-    plan = runs.plan_stop(context.cloud, pipeline, _run_name(context, pipeline, options))
-    context.carry_out(plan, dry_run=options.dry_run, confirmed="")
+def _task_log(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> list[Line]:
+    details = runs.read_run(context.cloud, pipeline, _run_name(context, pipeline, run))
+    return runs.task_log(context.cloud, pipeline, details.task) if details.task else []
 
 
-def clean_up(context: Context, options: Options) -> None:
-    pipeline = _pipeline(context, options)
-    name = _run_name(context, pipeline, options)
+@verb
+@pipeline_verb
+@run_argument
+@dry_run_option
+def stop(context: Context, pipeline: catalog.DeployedPipeline, run: str, dry_run: bool) -> None:
+    plan = runs.plan_stop(context.cloud, pipeline, _run_name(context, pipeline, run))
+    context.carry_out(plan, dry_run=dry_run, confirmed="")
+
+
+@verb
+@pipeline_verb
+@run_argument
+@dry_run_option
+def clean_up(context: Context, pipeline: catalog.DeployedPipeline, run: str, dry_run: bool) -> None:
+    name = _run_name(context, pipeline, run)
     plan = runs.plan_clean_up(context.cloud, pipeline, name, datetime.now(UTC))
-    context.carry_out(plan, dry_run=options.dry_run, confirmed="")
+    context.carry_out(plan, dry_run=dry_run, confirmed="")
 
 
-def restore(context: Context, options: Options) -> None:
-    snapshots_restore.restore(context, options, _pipeline(context, options))
-
-
-def deploy_(context: Context, options: Options) -> None:
-    place = _where(context, options)
-    pipeline = _settings(context, place, options)
-    prepared = prepare_pipeline(context.cloud, place, pipeline, datetime.now(UTC))
-    stack = deploy_stack(context, prepared.spec, prepared.plan, dry_run=options.dry_run)
+@verb
+@database_argument
+@place_options
+@click.option("--policy", type=click.Path(path_type=Path), required=True, help="Policy file (TOML).")
+@several_option("--share-with", "ACCOUNT", "Names or IDs of accounts.")
+@click.option("--subnets", nargs=2, metavar="ID ID", help="Two subnets. Default: those of the only VPC.")
+@click.option("--database-name", default="", help="Default: the initial database.")
+@click.option("--use-latest-snapshot", is_flag=True, help="Use the latest snapshot instead of a new one.")
+@click.option("--name-format", default=NAME_FORMAT, show_default=True, help="Snapshot name.")
+@click.option("--kms-key", default="", help="ARN of a customer managed key.")
+@click.option("--keep", type=int, default=3, show_default=True, help="Sanitized snapshots to keep.")
+@click.option("--schedule", default="", help="cron(...) or rate(...), in UTC. Default: off.")
+@click.option("--notify", default="", metavar="EMAIL", help="Notification email. Default: off.")
+@click.option("--instance-class", default="", help="Instance class of the copy. Default: the source's.")
+@click.option("--public-ip", is_flag=True, help="Assign a public IP to the task.")
+@click.option(
+    "--poll-seconds", type=int, default=0, help="Polling interval. Default: the setting poll_seconds."
+)
+@dry_run_option
+def deploy_pipeline(context: Context, account: str, region: str, dry_run: bool, **settings: Any) -> None:
+    place = context.place(account, region)
+    prepared = prepare_pipeline(
+        context.cloud, place, _settings(context, place, **settings), datetime.now(UTC)
+    )
+    stack = deploy_stack(context, prepared.spec, prepared.plan, dry_run=dry_run)
     if context.as_json:
         context.print_json(stack)
 
 
-def _settings(context: Context, place: Place, options: Options) -> PipelineSettings:
-    chosen = _chosen_subnets(network.list_subnets(context.cloud, place), options.subnets)
-    shares = tuple(_account_id(context, account) for account in options.share_with)
+def _settings(
+    context: Context,
+    place: Place,
+    *,
+    policy: Path,
+    share_with: tuple[str, ...],
+    subnets: tuple[str, str] | None,
+    notify: str,
+    public_ip: bool,
+    poll_seconds: int,
+    **same: Any,
+) -> PipelineSettings:
+    """The options as settings of a pipeline; `same` have the settings' own names."""
+    chosen = _chosen_subnets(network.list_subnets(context.cloud, place), list(subnets or ()))
     return PipelineSettings(
-        database=options.database,
-        policy=read_policy(options.policy),
+        policy=read_policy(policy),
         vpc=chosen[0].vpc,
         subnets=(chosen[0].id, chosen[1].id),
-        database_name=options.database_name,
-        share_with=shares,
-        use_latest_snapshot=options.use_latest_snapshot,
-        name_format=options.name_format,
-        kms_key=options.kms_key,
-        keep=options.keep,
-        schedule=options.schedule,
-        notify_email=options.notify,
-        assign_public_ip=options.public_ip,
-        instance_class=options.instance_class,
-        poll_seconds=options.poll_seconds or context.cloud.settings.poll_seconds,
+        share_with=tuple(_account_id(context, account) for account in share_with),
+        notify_email=notify,
+        assign_public_ip=public_ip,
+        poll_seconds=poll_seconds or context.cloud.settings.poll_seconds,
+        **same,
     )
 
 
@@ -373,33 +351,30 @@ def read_policy(path: Path) -> str:
         ) from error
 
 
-def delete(context: Context, options: Options) -> None:
-    pipeline = _pipeline(context, options)
+@verb
+@pipeline_verb
+@confirm_option("STACK")
+@dry_run_option
+def delete(context: Context, pipeline: catalog.DeployedPipeline, confirm: str, dry_run: bool) -> None:
     where = (pipeline.place.account.id, pipeline.place.region)
     plan = deploy.plan_delete(context.cloud, pipeline.stack, *where)
-    context.carry_out(plan, dry_run=options.dry_run, confirmed=options.confirm)
+    context.carry_out(plan, dry_run=dry_run, confirmed=confirm)
 
 
-def template(context: Context, options: Options) -> None:
-    print(template_body())
+@verb
+def template(context: Context) -> None:
+    text = template_body()
+    context.print_text(text, json.loads(text))
 
 
-def _where(context: Context, options: Options) -> Place:
-    return context.place(options.account, options.region)
-
-
-def _pipeline(context: Context, options: Options) -> catalog.DeployedPipeline:
-    return catalog.find_pipeline(context.cloud, _where(context, options), options.database)
-
-
-def _run_name(context: Context, pipeline: catalog.DeployedPipeline, options: Options) -> str:
+def _run_name(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> str:
     """Return the specified run, or the newest that is not a clean-up."""
-    if options.run:
-        return str(options.run)
+    if run:
+        return run
     for summary in runs.list_runs(context.cloud, pipeline):
         if not runs.is_clean_up(summary.name):
             return summary.name
     raise NotFound(
         f"The pipeline of {pipeline.database} has no runs.",
-        hint=f"Start one: python -m ops snapshots refresh {pipeline.database}",
+        hint=f"Start one: slipway snapshots refresh {pipeline.database}",
     )

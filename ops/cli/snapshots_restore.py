@@ -1,50 +1,53 @@
-"""`python -m ops snapshots restore`: restores the newest sanitized snapshot in an account."""
+"""`slipway snapshots restore`: restore the newest sanitized snapshot in an account."""
 
-import argparse
-from typing import Any
+import click
 
 from ops.cli.context import Context
-from ops.errors import Conflict, InputError
+from ops.cli.snapshots import pipeline_verb
+from ops.cli.verbs import confirm_option, dry_run_option, pairs, several_option, verb
+from ops.errors import Conflict
 from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.restore.choice import RestoreRequest, restore_from_request
 from ops.snapshots.restore.plan import plan_restore
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--into", required=True, metavar="ACCOUNT", help="name or ID of the target account")
-    parser.add_argument(
-        "--as",
-        dest="name",
-        default="",
-        metavar="NAME",
-        help="identifier of the restored database (default: DATABASE-sanitized)",
-    )
-    parser.add_argument("--subnet-group", default="", help="DB subnet group (default: chosen by RDS)")
-    parser.add_argument("--security-groups", nargs="*", default=[], metavar="ID", help="of the database")
-    parser.add_argument("--instance-class", default="", help="default: the class of the production database")
-    parser.add_argument(
-        "--kms-key", default="", help="key for the copy of an encrypted snapshot (default: aws/rds)"
-    )
-    parser.add_argument("--tag", nargs="*", default=[], metavar="KEY=VALUE", help="additional tags")
-    parser.add_argument(
-        "--confirm", default="", metavar="NAME", help="the name of the database to replace, to confirm"
-    )
-
-
-def restore(context: Context, options: argparse.Namespace, pipeline: DeployedPipeline) -> None:
+@verb
+@pipeline_verb
+@click.option("--into", required=True, metavar="ACCOUNT", help="Name or ID of the target account.")
+@click.option("--as", "name", default="", metavar="NAME", help="Default: DATABASE-sanitized.")
+@click.option("--subnet-group", default="", help="DB subnet group. Default: chosen by RDS.")
+@several_option("--security-groups", "ID", "Security groups of the database.")
+@click.option("--instance-class", default="", help="Default: the class of the production database.")
+@click.option("--kms-key", default="", help="Key for the copy of an encrypted snapshot. Default: aws/rds.")
+@several_option("--tag", "KEY=VALUE", "Additional tags.")
+@confirm_option("NAME")
+@dry_run_option
+def restore(
+    context: Context,
+    pipeline: DeployedPipeline,
+    into: str,
+    name: str,
+    subnet_group: str,
+    security_groups: tuple[str, ...],
+    instance_class: str,
+    kms_key: str,
+    tag: tuple[str, ...],
+    confirm: str,
+    dry_run: bool,
+) -> None:
     """Restore the snapshot and wait. The same command continues an interrupted restore."""
     request = RestoreRequest(
-        account=options.into,
-        name=options.name,
-        subnet_group=options.subnet_group,
-        security_groups=tuple(options.security_groups),
-        instance_class=options.instance_class,
-        key=options.kms_key,
-        tags=_tags(options.tag),
+        account=into,
+        name=name,
+        subnet_group=subnet_group,
+        security_groups=security_groups,
+        instance_class=instance_class,
+        key=kms_key,
+        tags=pairs(tag, "--tag"),
     )
     poll_s = float(context.cloud.settings.poll_seconds)
     restore_ = restore_from_request(context.cloud, pipeline, request, poll_s=poll_s)
-    outcome = context.carry_out(plan_restore(restore_), dry_run=options.dry_run, confirmed=options.confirm)
+    outcome = context.carry_out(plan_restore(restore_), dry_run=dry_run, confirmed=confirm)
     if outcome is None:
         return
     if not outcome.ok:
@@ -66,10 +69,3 @@ def restore(context: Context, options: argparse.Namespace, pipeline: DeployedPip
         ],
         empty="",
     )
-
-
-def _tags(pairs: list[str]) -> dict[str, str]:
-    if bad := [pair for pair in pairs if "=" not in pair or pair.startswith("=")]:
-        raise InputError(f"{bad[0]!r} is not a tag.", field="tag", hint="Write KEY=VALUE.")
-    tags: dict[str, Any] = dict(pair.split("=", 1) for pair in pairs)
-    return tags

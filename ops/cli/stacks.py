@@ -1,13 +1,11 @@
 """Shared by every command that deploys a stack: show the change set, then execute or discard it."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from ops.aws.cloudformation import deploy
 from ops.aws.cloudformation import stacks as cloudformation
 from ops.aws.cloudformation.stacks import StackSpec
 from ops.cli.context import Context, plan_rows
-from ops.errors import InputError
 from ops.plan import Plan
 
 
@@ -39,16 +37,3 @@ def _change_row(change: cloudformation.Change) -> dict[str, Any]:
         "replacement": change.replacement or None,
         "properties": change.properties or None,
     }
-
-
-def parameters_of(given: Sequence[str]) -> dict[str, str]:
-    """Return the parameters given as NAME=VALUE. Raises InputError."""
-    parameters = {}
-    for assignment in given:
-        name, equals, value = assignment.partition("=")
-        if not equals:
-            raise InputError(
-                f"{assignment!r} is not a valid parameter.", field="set", hint="Use the form NAME=VALUE."
-            )
-        parameters[name] = value
-    return parameters

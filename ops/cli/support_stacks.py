@@ -1,93 +1,88 @@
-"""`python -m ops support-stacks`: inventory, cleanup, lint, shared buckets and migration."""
+"""`slipway support-stacks`: inventory, cleanup, lint, and migration of support stacks."""
 
-import argparse
+import functools
 import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ops.cli import replication
+import click
+
 from ops.cli.context import Context, plan_rows
+from ops.cli.verbs import confirm_option, dry_run_option, verb
 from ops.errors import NotFound, PlanRefused
 from ops.plan import Plan
-from ops.support_stacks import cdk_code, migration
+from ops.support_stacks import cdk_code
 from ops.support_stacks.cleanup import plan_clean_up
 from ops.support_stacks.cleanup_steps import MAX_DELETIONS, WAITING_DAYS, CleanUpOptions
 from ops.support_stacks.inventory import InventoryProgress, read_inventory
 from ops.support_stacks.lint import lint, placeholders
 from ops.support_stacks.liveness import MIN_IDLE_DAYS, UsageGraph, UsageState, assess_usage
+from ops.support_stacks.migration import candidates, find_pipeline, guide
 from ops.support_stacks.replication import read_shared
 
-Options = argparse.Namespace
 NOTHING_ORPHANED = "No orphaned resources."
 EXIT_INCOMPLETE = 1  # of `lint` with findings, and of a cleanup that skipped steps
 
-
-def add(commands: Any) -> None:
-    group = commands.add_parser(
-        "support-stacks", help="find, clean up and avoid support stacks of CDK pipelines"
-    )
-    verbs = group.add_subparsers(title="verbs", required=True, metavar="VERB")
-    inventory_ = _reads(verbs, "inventory", inventory, "list every stack, bucket and key with its state")
-    inventory_.add_argument(
-        "--state", choices=[str(state) for state in UsageState], help="list only this state"
-    )
-    _plans(_reads(verbs, "plan", plan, "show what a cleanup would delete and why"))
-    clean_up_ = _reads(
-        verbs, "clean-up", clean_up, "delete orphaned resources, each checked again just before"
-    )
-    _plans(clean_up_)
-    clean_up_.add_argument("--fingerprint", default="", help="execute only the plan with this fingerprint")
-    clean_up_.add_argument("--confirm", default="", metavar="TEXT", help="confirm without a prompt")
-    clean_up_.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
-    lint_ = verbs.add_parser("lint", help="list the support stacks that a synthesized app would create")
-    lint_.add_argument(
-        "folder",
-        type=Path,
-        nargs="?",
-        default=Path("cdk.out"),
-        help="output folder of cdk synth (default: cdk.out)",
-    )
-    lint_.add_argument("--language", choices=("typescript", "python"), default="typescript")
-    lint_.set_defaults(command=lint_app)
-    replication.add(verbs)
-    migration_ = _reads(verbs, "migration", migrate, "show how to move a pipeline to the shared buckets")
-    migration_.add_argument("pipeline", nargs="?", default="", help="name or ARN (default: list pipelines)")
+quiet_days_option = click.option(
+    "--quiet-days",
+    type=int,
+    default=MIN_IDLE_DAYS,
+    show_default=True,
+    help="Minimum idle days before a resource counts as orphaned.",
+)
 
 
-def _reads(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text)
-    parser.add_argument(
-        "--quiet-days",
-        type=int,
-        default=MIN_IDLE_DAYS,
-        help=f"minimum idle days before a resource counts as orphaned (default: {MIN_IDLE_DAYS})",
-    )
-    parser.set_defaults(command=command)
-    return parser
+@dataclass(frozen=True)
+class CleanUpRequest:
+    """What `plan` and `clean-up` plan to delete. `names` are stacks, buckets, or key aliases."""
+
+    names: tuple[str, ...]
+    quiet_days: int
+    options: CleanUpOptions
 
 
-def _plans(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "things", nargs="*", metavar="NAME", help="stacks, buckets or key aliases (default: all orphaned)"
-    )
-    parser.add_argument(
-        "--archive", default="", metavar="BUCKET", help="copy all objects to this bucket first"
-    )
-    parser.add_argument("--unprotect", action="store_true", help="disable termination protection")
-    parser.add_argument(
+def clean_up_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the arguments and options of a cleanup's plan; the function gets them as a CleanUpRequest."""
+
+    @click.argument("names", nargs=-1, metavar="[NAME]...")
+    @quiet_days_option
+    @click.option("--archive", default="", metavar="BUCKET", help="Copy all objects to this bucket first.")
+    @click.option("--unprotect", is_flag=True, help="Disable termination protection.")
+    @click.option(
         "--most",
         type=int,
         default=MAX_DELETIONS,
-        help=f"maximum number of resources to delete (default: {MAX_DELETIONS})",
+        show_default=True,
+        help="Maximum number of resources to delete.",
     )
-    parser.add_argument(
-        "--waiting-days", type=int, default=WAITING_DAYS, choices=range(7, 31), metavar="7-30",
-        help=f"days before KMS deletes a key (default: {WAITING_DAYS})",
-    )  # fmt: skip
+    @click.option(
+        "--waiting-days",
+        type=click.IntRange(7, 30),
+        default=WAITING_DAYS,
+        show_default=True,
+        help="Days before KMS deletes a key.",
+    )
+    @functools.wraps(function)
+    def with_request(
+        context: Context,
+        names: tuple[str, ...],
+        quiet_days: int,
+        archive: str,
+        unprotect: bool,
+        most: int,
+        waiting_days: int,
+        **arguments: Any,
+    ) -> Any:
+        options = CleanUpOptions(archive, unprotect, most, waiting_days)
+        return function(context, CleanUpRequest(names, quiet_days, options), **arguments)
+
+    return with_request
 
 
-def _graph(context: Context, options: Options) -> UsageGraph:
+def _graph(context: Context, quiet_days: int) -> UsageGraph:
     now = datetime.now(UTC)
     reported: set[str] = set()
 
@@ -96,15 +91,20 @@ def _graph(context: Context, options: Options) -> UsageGraph:
             reported.add(progress.phase)
             context.echo(f"Reading {progress.phase.lower()}: {progress.total}")
 
-    graph = assess_usage(read_inventory(context.cloud, now, report), now, options.quiet_days)
+    graph = assess_usage(read_inventory(context.cloud, now, report), now, quiet_days)
     for gap in graph.inventory.gaps:
         context.echo(f"Not read: {gap.subject} in {gap.account} {gap.region}: {gap.error}")
     return graph
 
 
-def inventory(context: Context, options: Options) -> None:
-    graph = _graph(context, options)
-    shown = [v for v in graph.verdicts if options.state in (None, str(v.state))]
+@verb
+@quiet_days_option
+@click.option(
+    "--state", type=click.Choice([str(state) for state in UsageState]), help="List only this state."
+)
+def inventory(context: Context, quiet_days: int, state: str | None) -> None:
+    graph = _graph(context, quiet_days)
+    shown = [verdict for verdict in graph.verdicts if state in (None, str(verdict.state))]
     rows = [
         {
             "state": str(verdict.state),
@@ -135,20 +135,19 @@ def inventory(context: Context, options: Options) -> None:
         context.echo(f"Cost of orphaned resources: ${graph.orphaned_monthly:.2f}/month")
 
 
-def _plan(context: Context, options: Options) -> Plan:
-    graph = _graph(context, options)
-    clean_up_options = CleanUpOptions(options.archive, options.unprotect, options.most, options.waiting_days)
-    return plan_clean_up(context.cloud, graph, _keys(graph, options.things), clean_up_options)
+def _plan(context: Context, request: CleanUpRequest) -> Plan:
+    graph = _graph(context, request.quiet_days)
+    return plan_clean_up(context.cloud, graph, _keys(graph, request.names), request.options)
 
 
-def _keys(graph: UsageGraph, names: list[str]) -> list[str]:
+def _keys(graph: UsageGraph, names: Sequence[str]) -> list[str]:
     keys = []
     for name in names:
         matches = [verdict.key for verdict in graph.verdicts if name in (verdict.id, verdict.key)]
         if not matches:
             raise NotFound(
                 f"{name} is not in the inventory.",
-                hint="Run `support-stacks inventory` to list all resources.",
+                hint="Run `slipway support-stacks inventory` to list all resources.",
             )
         if len(matches) > 1:
             raise NotFound(
@@ -158,8 +157,11 @@ def _keys(graph: UsageGraph, names: list[str]) -> list[str]:
     return keys
 
 
-def plan(context: Context, options: Options) -> None:
-    plan_ = _plan(context, options)
+@verb
+@clean_up_options
+def plan(context: Context, request: CleanUpRequest) -> None:
+    """Plan to delete the named resources, or all that are orphaned."""
+    plan_ = _plan(context, request)
     document = {
         "title": plan_.title,
         "fingerprint": plan_.fingerprint,
@@ -169,29 +171,35 @@ def plan(context: Context, options: Options) -> None:
     }
     context.show(plan_rows(plan_), empty=NOTHING_ORPHANED, value=document)
     if plan_.steps and not context.as_json:
-        command = f"clean-up {_arguments(options)}--fingerprint {plan_.fingerprint}"
-        context.echo(f"To execute this plan: python -m ops support-stacks {command}")
+        command = f"clean-up {_arguments(request)}--fingerprint {plan_.fingerprint}"
+        context.echo(f"To execute this plan: slipway support-stacks {command}")
 
 
-def _arguments(options: Options) -> str:
+def _arguments(request: CleanUpRequest) -> str:
     """Return the arguments of a plan for the clean-up command that executes the same plan."""
-    arguments = [*options.things]
-    if options.quiet_days != MIN_IDLE_DAYS:
-        arguments += ["--quiet-days", str(options.quiet_days)]
+    options, arguments = request.options, [*request.names]
+    if request.quiet_days != MIN_IDLE_DAYS:
+        arguments += ["--quiet-days", str(request.quiet_days)]
     if options.archive:
         arguments += ["--archive", options.archive]
     if options.unprotect:
         arguments += ["--unprotect"]
-    if options.most != MAX_DELETIONS:
-        arguments += ["--most", str(options.most)]
+    if options.max_deletions != MAX_DELETIONS:
+        arguments += ["--most", str(options.max_deletions)]
     if options.waiting_days != WAITING_DAYS:
         arguments += ["--waiting-days", str(options.waiting_days)]
     return "".join(f"{shlex.quote(argument)} " for argument in arguments)
 
 
-def clean_up(context: Context, options: Options) -> int:
-    plan_ = _plan(context, options)
-    if options.fingerprint and options.fingerprint != plan_.fingerprint:
+@verb
+@clean_up_options
+@click.option("--fingerprint", default="", help="Execute only the plan with this fingerprint.")
+@confirm_option("TEXT")
+@dry_run_option
+def clean_up(context: Context, request: CleanUpRequest, fingerprint: str, confirm: str, dry_run: bool) -> int:
+    """Delete the named resources, or all that are orphaned."""
+    plan_ = _plan(context, request)
+    if fingerprint and fingerprint != plan_.fingerprint:
         raise PlanRefused(
             f"The plan changed since you reviewed it: its fingerprint is now {plan_.fingerprint}.",
             hint="Review the plan again and use the new fingerprint.",
@@ -199,7 +207,7 @@ def clean_up(context: Context, options: Options) -> int:
     if not plan_.steps:
         context.show([], empty=NOTHING_ORPHANED, value={"results": []})
         return 0
-    outcome = context.carry_out(plan_, dry_run=options.dry_run, confirmed=options.confirm)
+    outcome = context.carry_out(plan_, dry_run=dry_run, confirmed=confirm)
     if outcome is None:
         return 0
     rows = [
@@ -210,8 +218,18 @@ def clean_up(context: Context, options: Options) -> int:
     return 0 if outcome.ok else EXIT_INCOMPLETE
 
 
-def lint_app(context: Context, options: Options) -> int:
-    findings = lint(options.folder)
+@verb
+@click.argument("folder", type=click.Path(path_type=Path), default="cdk.out")
+@click.option(
+    "--language",
+    type=click.Choice(("typescript", "python")),
+    default="typescript",
+    show_default=True,
+    help="Language of the mapping's code.",
+)
+def lint_app(context: Context, folder: Path, language: str) -> int:
+    """Lint the output folder of `cdk synth`, by default cdk.out."""
+    findings = lint(folder)
     rows = [
         {
             "stack": finding.stack,
@@ -226,19 +244,25 @@ def lint_app(context: Context, options: Options) -> int:
     mapping = placeholders(findings)
     context.show(
         rows,
-        empty=f"{options.folder} creates no support stacks.",
+        empty=f"{folder} creates no support stacks.",
         value={"findings": findings, "mapping": mapping},
     )
     if findings and not context.as_json:
-        context.echo("Create the shared buckets (support-stacks replication deploy), then pass this mapping:")
-        as_code = cdk_code.as_typescript if options.language == "typescript" else cdk_code.as_python
-        print(as_code(mapping), end="")
+        context.echo(
+            "Create the shared buckets (slipway support-stacks replication deploy), then pass this mapping:"
+        )
+        as_code = cdk_code.as_typescript if language == "typescript" else cdk_code.as_python
+        context.print_text(as_code(mapping))
     return EXIT_INCOMPLETE if findings else 0
 
 
-def migrate(context: Context, options: Options) -> None:
-    graph = _graph(context, options)
-    if not options.pipeline:
+@verb
+@click.argument("pipeline", default="")
+@quiet_days_option
+def migration(context: Context, pipeline: str, quiet_days: int) -> None:
+    """Show the migration of the pipeline with this name or ARN, or list the pipelines."""
+    graph = _graph(context, quiet_days)
+    if not pipeline:
         rows = [
             {
                 "pipeline": candidate.name,
@@ -246,20 +270,20 @@ def migrate(context: Context, options: Options) -> None:
                 "region": candidate.region,
                 "stores": [store.bucket for store in candidate.stores],
             }
-            for candidate in migration.candidates(graph)
+            for candidate in candidates(graph)
         ]
         context.show(rows, empty="No pipeline uses a support stack.")
         return
-    pipeline = migration.find_pipeline(graph, options.pipeline)
-    account = context.cloud.account(pipeline.account)
+    selected = find_pipeline(graph, pipeline)
+    account = context.cloud.account(selected.account)
     shared = read_shared(context.cloud, account, graph.inventory.regions[account.id])
-    guide = migration.guide(graph, pipeline, shared)
+    migration_guide = guide(graph, selected, shared)
     rows = [
         {
             "done": "yes" if step.done else "no",
             "step": step.title,
             "instructions": f"{step.text} {step.command}".rstrip(),
         }
-        for step in guide.steps
+        for step in migration_guide.steps
     ]
-    context.show(rows, empty="", value=guide)
+    context.show(rows, empty="", value=migration_guide)

@@ -1,6 +1,6 @@
 """The embedded cloud's process: the emulator with its overlays on loopback, saved as it changes.
 
-python -m ops.embedded.server FOLDER --delay SECONDS [--latency SECONDS] [--sample] [--live] [--owned]
+slipway.embedded.server FOLDER --delay SECONDS [--latency SECONDS] [--sample] [--live] [--owned]
 """
 
 import argparse
@@ -240,7 +240,7 @@ def _clear(data: Path) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m ops.embedded.server")
+    parser = argparse.ArgumentParser(prog="slipway.embedded.server")
     parser.add_argument("data", type=Path)
     parser.add_argument("--delay", type=float, required=True)
     parser.add_argument("--latency", type=float, default=0.0)

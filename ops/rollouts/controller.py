@@ -61,7 +61,7 @@ def find_controller(cloud: Cloud) -> Controller:
     place = controller_place(cloud)
     raise NotFound(
         f"The rollout controller is not deployed in {place.account.name}, {place.region}.",
-        hint="Deploy it: python -m ops rollouts deploy",
+        hint="Deploy it: slipway rollouts deploy",
     )
 
 
@@ -74,7 +74,7 @@ def invoke_controller(cloud: Cloud, controller: Controller, action: str, on: Map
     if isinstance(answer, dict) and action != "preview" and (error := answer.get("error")):
         raise Conflict(
             f"The controller rejected the request: {error}.",
-            hint="Check the run: python -m ops rollouts status",
+            hint="Check the run: slipway rollouts status",
         )
     return answer
 

@@ -322,7 +322,7 @@ def describe_run(cloud: Cloud, controller: Controller, run: str) -> RunDetails:
     items = dynamodb.items(cloud, controller.place, controller.table, "run", run)
     meta = next((item for item in items if item["item"] == "run"), None)
     if meta is None:
-        raise NotFound(f"The run {run} does not exist.", hint="List the runs: python -m ops rollouts list")
+        raise NotFound(f"The run {run} does not exist.", hint="List the runs: slipway rollouts list")
     client = s3.client_of(cloud, controller.place.account.id, controller.place.region)
     document = documents.from_json(s3.read_text(client, controller.bucket, f"runs/{run}/document.json"))
     states = {item["item"]: item for item in items if item["item"].startswith("target ")}

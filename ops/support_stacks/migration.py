@@ -58,7 +58,7 @@ def find_pipeline(graph: UsageGraph, name: str) -> Pipeline:
     if not pipelines:
         raise NotFound(
             f"Pipeline {name} does not exist.",
-            hint="Run `python -m ops support-stacks migration` to list the pipelines.",
+            hint="Run `slipway support-stacks migration` to list the pipelines.",
         )
     if len(pipelines) > 1:
         raise NotFound(
@@ -113,7 +113,7 @@ def _has_moved(pipeline: Pipeline) -> bool:
 
 def _set_up(graph: UsageGraph, pipeline: Pipeline, missing: Sequence[str]) -> GuideStep:
     account = graph.inventory.accounts[pipeline.account]
-    command = f"python -m ops support-stacks replication deploy --account {account} --regions"
+    command = f"slipway support-stacks replication deploy --account {account} --regions"
     regions = ", ".join(store.region for store in pipeline.stores)
     return GuideStep(
         "Set up the shared buckets",
@@ -135,7 +135,7 @@ def _move(pipeline: Pipeline, *, moved: bool) -> tuple[GuideStep, GuideStep]:
             "creates a support stack without a warning. The property cannot be combined with artifactBucket, "
             "nor with codePipeline on pipelines.CodePipeline. Run cdk synth, then lint the result.",
             moved,
-            "" if moved else "python -m ops support-stacks lint cdk.out",
+            "" if moved else "slipway support-stacks lint cdk.out",
         ),
         GuideStep(
             "Deploy the pipeline",
@@ -170,7 +170,7 @@ def _clean_up(graph: UsageGraph, old: Sequence[UsageVerdict], left: Sequence[Usa
         "Clean up the old buckets",
         text if names else "No old bucket contains artifacts of this pipeline.",
         not names,
-        f"python -m ops support-stacks plan {names}" if names else "",
+        f"slipway support-stacks plan {names}" if names else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""Fixtures for a real browser in front of `python -m ops run`, as `make run` starts it."""
+"""Fixtures for a real browser in front of `slipway run`, as `make run` starts it."""
 
 import os
 import shutil

@@ -163,4 +163,4 @@ def test_the_command_line_unsubscribes_and_subscribes(
     assert main(["--json", "logs", "subscribe", f"{STEM}/a", *where]) == 0
     assert covered(bench, place, "a").state is CoverageState.SUBSCRIBED
     assert main(["--json", "logs", "subscribe", f"{STEM}/left/x", *where]) == 1
-    assert "ExcludePatterns" in capsys.readouterr().err
+    assert "ExcludePatterns" in capsys.readouterr().out

@@ -1,13 +1,18 @@
-"""`python -m ops logs coverage|subscribe|unsubscribe`: list, subscribe, and unsubscribe log groups."""
+"""`slipway logs coverage|subscribe|unsubscribe`: list, subscribe, and unsubscribe log groups."""
 
-import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from functools import wraps
 from typing import Any
+
+import click
 
 from ops.aws.cloud import Place
 from ops.cli.context import Context
+from ops.cli.logs.results import carry_out, show_no_steps
+from ops.cli.verbs import confirm_option, dry_run_option, verb
 from ops.errors import InputError
 from ops.logs.datasets import Dataset, location_of
 from ops.logs.export.coverage.last_events import last_events
@@ -17,59 +22,70 @@ from ops.logs.export.coverage.verdicts import GAPS, CoverageState, GroupCoverage
 from ops.logs.export.ledger.model import GroupKey
 from ops.logs.known_exports import single_known_export
 
-ONLY = "only"
+ONLY = "only"  # --last without a value
+EVERY_GROUP = ("*",)
 INCOMPLETE = 1  # exit status if an included log group is not exported, or something could not be read
 
-Options = argparse.Namespace
+
+@dataclass(frozen=True)
+class Selection:
+    """Log groups by names or patterns, in one account and Region or in all."""
+
+    groups: tuple[str, ...]
+    account: str
+    region: str
+
+    def names(self, group: str) -> bool:
+        """Whether a name or a pattern matches the log group."""
+        return any(fnmatchcase(group, pattern) for pattern in self.groups)
 
 
-def add(verbs: Any) -> None:
-    parser = _verb(verbs, "coverage", coverage, "show whether each log group is exported, and why not")
-    parser.add_argument(
-        "--state",
-        choices=list(CoverageState),
-        action="append",
-        help="show only log groups in this state; repeatable",
-    )
-    parser.add_argument(
-        "--last",
-        nargs="?",
-        const=ONLY,
-        metavar="S3URL",
-        help="also show when each log group's last event was exported; reads up to 1 GB of the newest hours "
-        "(default: of the only known export)",
-    )
-    parser = _verb(verbs, "subscribe", subscribe, "subscribe log groups to the export")
-    parser.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
-    parser = _verb(verbs, "unsubscribe", unsubscribe, "stop exporting log groups")
-    parser.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
-    parser.add_argument("--confirm", default="", metavar="TEXT", help="confirm without a prompt")
+def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Names or patterns of log groups, `--account`, and `--region`, as the argument `selection`."""
+
+    @click.argument("groups", nargs=-1, metavar="[GROUP|PATTERN]...")
+    @click.option("--account", default="", help="Account name or ID. Default: all accounts.")
+    @click.option("--region", default="", help="Default: all Regions.")
+    @wraps(function)
+    def with_selection(
+        *arguments: Any, groups: tuple[str, ...], account: str, region: str, **others: Any
+    ) -> Any:
+        return function(*arguments, selection=Selection(groups or EVERY_GROUP, account, region), **others)
+
+    return with_selection
 
 
-def _verb(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text)
-    parser.add_argument("groups", nargs="*", default=["*"], help="log group names or patterns like '/aws/*'")
-    parser.add_argument("--account", default="", help="account name or ID (default: all)")
-    parser.add_argument("--region", default="", help="region (default: all)")
-    parser.set_defaults(command=command)
-    return parser
-
-
-def coverage(context: Context, options: Options) -> int:
+@verb
+@selection_options
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice([state.value for state in CoverageState]),
+    multiple=True,
+    help="Show only log groups in this state; repeatable.",
+)
+@click.option(
+    "--last",
+    is_flag=False,
+    flag_value=ONLY,
+    default="",
+    metavar="[S3URL]",
+    help="Also show when each log group's last event was exported; reads up to 1 GB of the newest hours. "
+    "Default: of the only known export.",
+)
+def coverage(context: Context, selection: Selection, states: tuple[str, ...], last: str) -> int:
     """Show the coverage. Returns exit status 1 if an included group is not exported, or on read errors."""
-    report = _read(context, options)
-    entries = [
-        entry for entry in _named(report, options) if not options.state or entry.state in options.state
-    ]
+    report = _read(context, selection)
+    entries = [entry for entry in _selected(report, selection) if not states or entry.state in states]
     unread = [
         {"account": reading.place.account.name, "region": reading.place.region, "error": str(reading.error)}
         for reading in report.unread
     ]
     rows = [_row(entry) for entry in entries]
-    if options.last:
-        last = _last(context, options.last)
+    if last:
+        exported_at = _last(context, last)
         rows = [
-            {**row, "last exported": last.get(entry.group.key)}
+            {**row, "last exported": exported_at.get(entry.group.key)}
             for row, entry in zip(rows, entries, strict=True)
         ]
     context.show(rows, empty="No matching log groups.", value={"groups": rows, "unread": unread})
@@ -91,52 +107,54 @@ def _last(context: Context, source: str) -> Mapping[GroupKey, datetime]:
     return last_events(Dataset(cloud, location).duckdb, datetime.now(UTC)).by_group
 
 
-def subscribe(context: Context, options: Options) -> None:
+@verb
+@selection_options
+@dry_run_option
+def subscribe(context: Context, selection: Selection, dry_run: bool) -> None:
     """Subscribe log groups. A name that cannot be subscribed is an error; a pattern skips it."""
     selected = [
         entry
-        for entry in _named(_read(context, options), options)
-        if entry.state in CAN_SUBSCRIBE or entry.group.name in options.groups
+        for entry in _selected(_read(context, selection), selection)
+        if entry.state in CAN_SUBSCRIBE or entry.group.name in selection.groups
     ]
     if not selected:
-        context.echo("No matching log groups can be subscribed.")
+        show_no_steps(context, "No matching log groups can be subscribed.")
         return
-    context.carry_out(plan_subscribe(context.cloud, selected), dry_run=options.dry_run, confirmed="")
+    carry_out(context, plan_subscribe(context.cloud, selected), dry_run=dry_run)
 
 
-def unsubscribe(context: Context, options: Options) -> None:
-    if options.groups == ["*"]:
+@verb
+@selection_options
+@dry_run_option
+@confirm_option("TEXT")
+def unsubscribe(context: Context, selection: Selection, dry_run: bool, confirm: str) -> None:
+    if selection.groups == EVERY_GROUP:
         raise InputError(
             "No log groups are specified.", field="groups", hint="Specify the log groups to unsubscribe."
         )
     selected = [
         entry
-        for entry in _named(_read(context, options), options)
-        if entry.state is CoverageState.SUBSCRIBED or entry.group.name in options.groups
+        for entry in _selected(_read(context, selection), selection)
+        if entry.state is CoverageState.SUBSCRIBED or entry.group.name in selection.groups
     ]
-    plan = plan_unsubscribe(context.cloud, selected)
-    context.carry_out(plan, dry_run=options.dry_run, confirmed=options.confirm)
+    carry_out(context, plan_unsubscribe(context.cloud, selected), dry_run=dry_run, confirmed=confirm)
 
 
-def _read(context: Context, options: Options) -> Coverage:
-    return read_coverage(context.cloud, datetime.now(UTC), _places(context, options))
+def _read(context: Context, selection: Selection) -> Coverage:
+    return read_coverage(context.cloud, datetime.now(UTC), _places(context, selection))
 
 
-def _places(context: Context, options: Options) -> Sequence[Place]:
-    account = context.cloud.account(options.account) if options.account else None
+def _places(context: Context, selection: Selection) -> Sequence[Place]:
+    account = context.cloud.account(selection.account) if selection.account else None
     return [
         place
         for place in context.cloud.places
-        if account in (None, place.account) and options.region in ("", place.region)
+        if account in (None, place.account) and selection.region in ("", place.region)
     ]
 
 
-def _named(report: Coverage, options: Options) -> list[GroupCoverage]:
-    return [
-        entry
-        for entry in report.groups
-        if any(fnmatchcase(entry.group.name, pattern) for pattern in options.groups)
-    ]
+def _selected(report: Coverage, selection: Selection) -> list[GroupCoverage]:
+    return [entry for entry in report.groups if selection.names(entry.group.name)]
 
 
 def _row(covered: GroupCoverage) -> dict[str, Any]:

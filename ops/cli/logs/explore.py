@@ -1,19 +1,24 @@
-"""`python -m ops logs search|sql|patterns|compact|estimate`: query exported logs, also in a pipe."""
+"""`slipway logs search|sql|patterns|compact|estimate`: query exported logs, also in a pipe."""
 
-import argparse
 import csv
+import functools
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
+import click
 import pyarrow as pa
 from rich.text import Text
 
 from ops.cli.context import Context, readable
+from ops.cli.logs.results import carry_out, show_no_steps
+from ops.cli.verbs import Verb, dry_run_option, pairs, pass_context, several_option, verb
 from ops.errors import InputError, QueryError
 from ops.logs.api import table_of
 from ops.logs.compaction.athena import find_compactor
@@ -29,95 +34,130 @@ from ops.logs.search.query_parser import parse
 from ops.logs.search.saved_queries import FOLDER, SavedQuery, find_query, load_queries, parse_query
 from ops.logs.search.time_ranges import parse_range, zone_of
 
-Options = argparse.Namespace
 COLORS = {"FATAL": "bold red", "ERROR": "red", "WARN": "yellow", "INFO": "blue"}
+ENGINES = ("auto", "duckdb", "athena")
 FORMATS = ("table", "json", "csv")
+DOCUMENT = "document"  # the format of --json: one document instead of a line per row
+
+_OPTION = re.compile(r"--[a-z-]+=")
 
 
-def add(verbs: Any) -> None:
-    search_ = _verb(verbs, "search", search, "search events, newest first")
-    search_.add_argument("text", nargs="*", help='words, "phrases", /regex/, level:error, group:/aws/*, -not')
-    search_.add_argument("--limit", type=int, default=100, help="maximum number of events (default 100)")
-    search_.add_argument("--full", action="store_true", help="show whole messages, not one line each")
-    sql_ = _verb(verbs, "sql", sql, "run a saved query, a SQL file, or a SELECT over events")
-    sql_.add_argument("query", nargs="?", default="", help="name, path, or SQL (default: list saved queries)")
-    sql_.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of the query")
-    help_ = "show message patterns compared with the previous period"
-    patterns_ = _verb(verbs, "patterns", patterns, help_, aliases=["templates"])
-    patterns_.add_argument("text", nargs="*", help="see search")
-    compact_ = _verb(verbs, "compact", compact, "compact complete hours into Parquet; sources are kept")
-    compact_.add_argument("--dry-run", action="store_true", help="show the plan without running it")
-    _verb(verbs, "estimate", show_estimate, "estimate the data, time, and cost of a query")
+@dataclass(frozen=True)
+class QueryOptions:
+    """The options of every verb: what is read, by which query engine, and the output format."""
+
+    last: str
+    zone: str
+    dataset: str
+    account: tuple[str, ...]
+    region: tuple[str, ...]
+    engine: str
+    format: str | None
 
 
-def compact(context: Context, options: Options) -> None:
-    dataset = open_dataset(context.cloud, options.dataset)
-    maker = find_compactor(context.cloud, dataset.location) if options.engine == "athena" else None
-    plan = plan_compaction(dataset.duckdb, _scope(context, options), maker=maker)
-    if not plan.steps:
-        context.echo("Nothing to compact: all complete hours in the range are compacted.")
-        return
-    context.carry_out(plan, dry_run=options.dry_run, confirmed="")
+def query_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of every verb; the function gets them as QueryOptions."""
 
-
-def _verb(
-    verbs: Any, name: str, command: Any, text: str, aliases: Sequence[str] = ()
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, aliases=aliases)
-    parser.add_argument(
-        "--last", default="1h", metavar="RANGE", help="15m, 3h, 7d, or START/END (default 1h)"
+    @click.option(
+        "--last", default="1h", show_default=True, metavar="RANGE", help="15m, 3h, 7d, or START/END."
     )
-    parser.add_argument("--zone", default="UTC", help="time zone of times without an offset (default UTC)")
-    parser.add_argument(
-        "--dataset", default="", metavar="S3URL", help="exported logs to read (default: the first configured)"
+    @click.option("--zone", default="UTC", show_default=True, help="Time zone of times without an offset.")
+    @click.option(
+        "--dataset",
+        default="",
+        metavar="S3URL",
+        help="Exported logs to read. Default: the first configured dataset.",
     )
-    parser.add_argument("--account", nargs="*", default=[], help="account names or IDs")
-    parser.add_argument("--region", nargs="*", default=[])
-    parser.add_argument("--engine", choices=("auto", "duckdb", "athena"), default="auto")
-    parser.add_argument("--format", choices=FORMATS, default="", help="default: table; json if piped")
-    parser.set_defaults(command=command)
-    return parser
+    @several_option("--account", "ACCOUNT", "Account names or IDs. Default: all.")
+    @several_option("--region", "REGION", "Default: all Regions.")
+    @click.option(
+        "--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="Query engine."
+    )
+    @click.option(
+        "--format",
+        type=click.Choice(FORMATS),
+        help="Format without --json. Default: table on a terminal, otherwise json with one object per line.",
+    )
+    @functools.wraps(function)
+    def with_options(context: Context, **arguments: Any) -> Any:
+        options = QueryOptions(**{field.name: arguments.pop(field.name) for field in fields(QueryOptions)})
+        return function(context, options, **arguments)
+
+    decorated: Callable[..., Any] = with_options
+    return decorated
 
 
-def search(context: Context, options: Options) -> None:
+class QueryVerb(Verb):
+    """A verb whose argument is a query, which can start with a dash: `-level:debug error`, or a comment."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f" {arg}" if _is_query(arg) else arg for arg in args])
+
+
+def _is_query(argument: str) -> bool:
+    """Return whether the argument starts with a dash and contains a space, but is not --OPTION=VALUE."""
+    return argument.startswith("-") and len(argument.split()) > 1 and not _OPTION.match(argument)
+
+
+def query_verb(function: Callable[..., Any]) -> QueryVerb:
+    """Like `verb`, for a function whose docstring explains the query; the help ends with it."""
+    return click.command(cls=QueryVerb, help="", epilog=function.__doc__)(pass_context(function))
+
+
+@query_verb
+@click.argument("text", nargs=-1)
+@query_options
+@click.option("--limit", type=int, default=100, show_default=True, help="Maximum number of events.")
+@click.option("--full", is_flag=True, help="Show whole messages, not one line each.")
+def search(context: Context, options: QueryOptions, text: tuple[str, ...], limit: int, full: bool) -> None:
+    """TEXT: words, "phrases", /regex/, level:error, group:/aws/*, -not. Put -- before a leading -not."""
     with _mistakes_marked():
-        request = _search(context, options)
+        request = _request(context, options, text)
     dataset = open_dataset(context.cloud, options.dataset)
     with _engine(context, "Searching…", dataset, request.scope, options) as engine:
-        events = exploration.newest(engine, request, options.limit)
+        events = exploration.newest(engine, request, limit)
     if (form := _format(context, options)) != "table":
         _write(_with_old_name(table_of(events)), form)
         return
     zone = zone_of(options.zone)
     for event in reversed(events):  # the newest event is next to the prompt
-        context.console.print(_line(event, zone, full=options.full), soft_wrap=True)
+        context.console.print(_line(event, zone, full=full), soft_wrap=True)
     if not events:
         context.echo("No matching events. Use a longer range with --last, or remove a term.")
 
 
-def sql(context: Context, options: Options) -> None:
+@query_verb
+@click.argument("query", default="")
+@query_options
+@several_option("--set", "NAME=VALUE", "Parameters of the query.")
+def sql(context: Context, options: QueryOptions, query: str, set: tuple[str, ...]) -> None:
+    """QUERY: the name of a saved query, the path of a SQL file, or SQL. Default: list the saved queries."""
     queries, errors = load_queries([FOLDER, context.settings.data / "queries"])
     for error in errors:
         context.errors.print(Text(readable(f"{error} {error.hint}")))
-    if not options.query:
+    if not query:
         rows = [
-            {"name": query.name, "title": query.title, "parameters": _parameters(query)} for query in queries
+            {"name": saved.name, "title": saved.title, "parameters": _parameters(saved)} for saved in queries
         ]
         context.show(rows, empty="There are no saved queries.")
         return
     with _mistakes_marked():
-        query = _query(options.query, queries)
-        values = query.bound(dict(_pair(text) for text in options.set))
+        selected = _query(query, queries)
+        values = selected.bound(pairs(set, "--set"))
     dataset = open_dataset(context.cloud, options.dataset)
     scope = _scope(context, options)
     with _mistakes_marked(), _engine(context, "Running…", dataset, scope, options) as engine:
-        table = engine.query(scope, query.sql, values)
+        table = engine.query(scope, selected.sql, values)
     _show_table(context, options, table, "The query returned no rows. Use a longer range with --last.")
 
 
-def patterns(context: Context, options: Options) -> None:
+@query_verb
+@click.argument("text", nargs=-1)
+@query_options
+def patterns(context: Context, options: QueryOptions, text: tuple[str, ...]) -> None:
+    """TEXT: see search."""
     with _mistakes_marked():
-        request = _search(context, options)
+        request = _request(context, options, text)
     dataset = open_dataset(context.cloud, options.dataset)
     with _engine(context, "Comparing with the previous period…", dataset, request.scope, options) as engine:
         table = exploration.patterns(engine, request)
@@ -131,7 +171,22 @@ def _with_old_name(table: pa.Table) -> pa.Table:
     return table.append_column(OLD_PATTERN_NAME, table["pattern"])
 
 
-def show_estimate(context: Context, options: Options) -> None:
+@verb
+@query_options
+@dry_run_option
+def compact(context: Context, options: QueryOptions, dry_run: bool) -> None:
+    dataset = open_dataset(context.cloud, options.dataset)
+    maker = find_compactor(context.cloud, dataset.location) if options.engine == "athena" else None
+    plan = plan_compaction(dataset.duckdb, _scope(context, options), maker=maker)
+    if plan.steps:
+        carry_out(context, plan, dry_run=dry_run)
+    else:
+        show_no_steps(context, "Nothing to compact: all complete hours in the range are compacted.")
+
+
+@verb
+@query_options
+def show_estimate(context: Context, options: QueryOptions) -> None:
     dataset = open_dataset(context.cloud, options.dataset)
     with _running(context, "Listing…"):
         estimate = dataset.estimate(_scope(context, options), options.engine)
@@ -157,12 +212,12 @@ def _choice(estimate: Estimate) -> str:
     return f"{'Athena' if estimate.chosen == 'athena' else 'DuckDB'}: {estimate.why}."
 
 
-def _search(context: Context, options: Options) -> Search:
-    query = parse(" ".join(options.text))
+def _request(context: Context, options: QueryOptions, text: Sequence[str]) -> Search:
+    query = parse(" ".join(text).strip())
     return Search(_scope(context, options), query.terms, query.filters)
 
 
-def _scope(context: Context, options: Options) -> Scope:
+def _scope(context: Context, options: QueryOptions) -> Scope:
     start, end = parse_range(options.last, zone_of(options.zone)).at(datetime.now(UTC))
     accounts = tuple(name if name.isdigit() else context.cloud.account(name).id for name in options.account)
     return Scope(start, end, accounts, tuple(options.region))
@@ -170,7 +225,7 @@ def _scope(context: Context, options: Options) -> Scope:
 
 @contextmanager
 def _engine(
-    context: Context, activity: str, dataset: Dataset, scope: Scope, options: Options
+    context: Context, activity: str, dataset: Dataset, scope: Scope, options: QueryOptions
 ) -> Iterator[TrackedEngine]:
     """Yield the query engine; show the choice and the progress on a terminal, and the notes at the end."""
     with _running(context, activity) as report:
@@ -199,13 +254,6 @@ def _query(text: str, saved: Sequence[SavedQuery]) -> SavedQuery:
     return find_query(saved, text)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise InputError(f"{text!r} is not a parameter.", field="set", hint="Use NAME=VALUE.")
-    return name, value
-
-
 def _parameters(query: SavedQuery) -> str:
     return ", ".join(f"{parameter.name}={parameter.default}" for parameter in query.parameters)
 
@@ -221,7 +269,7 @@ def _line(event: exploration.LogEvent, zone: tzinfo, *, full: bool) -> Text:
     return line
 
 
-def _show_table(context: Context, options: Options, table: pa.Table, empty: str) -> None:
+def _show_table(context: Context, options: QueryOptions, table: pa.Table, empty: str) -> None:
     if (form := _format(context, options)) == "table":
         context.show([_cells(row) for row in table.to_pylist()], empty=empty)
     else:
@@ -232,21 +280,26 @@ def _cells(row: dict[str, Any]) -> dict[str, Any]:
     return {readable(name): cell for name, cell in row.items()}
 
 
-def _format(context: Context, options: Options) -> str:
-    if options.format:
-        return str(options.format)
-    return "json" if context.as_json or not sys.stdout.isatty() else "table"
+def _format(context: Context, options: QueryOptions) -> str:
+    if context.as_json:
+        return DOCUMENT
+    return options.format or ("table" if sys.stdout.isatty() else "json")
 
 
 def _write(table: pa.Table, form: str) -> None:
-    """Write JSON lines or CSV to stdout in batches, so that a reader such as `head` can stop early."""
+    """Write JSON or CSV to stdout in batches, so that a reader such as `head` can stop early."""
     if form == "csv":
         writer = csv.writer(sys.stdout)
         writer.writerow([safe_cell(name) for name in table.column_names])
         writer.writerows(csv_rows(table))
         return
-    for row in _rows(table):
-        sys.stdout.write(json.dumps(row, default=_plain, ensure_ascii=True) + "\n")
+    rows = (json.dumps(row, default=_plain, ensure_ascii=True) for row in _rows(table))
+    if form == DOCUMENT:
+        sys.stdout.write("[")
+        sys.stdout.writelines(f"{',' if n else ''}\n{row}" for n, row in enumerate(rows))
+        sys.stdout.write("\n]\n")
+        return
+    sys.stdout.writelines(f"{row}\n" for row in rows)
 
 
 def _rows(table: pa.Table) -> Iterable[dict[str, Any]]:

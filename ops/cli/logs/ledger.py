@@ -1,27 +1,31 @@
-"""`python -m ops logs ledger|replay|backfill|retention`: find and restore missing events, set retention."""
+"""`slipway logs ledger|replay|backfill|retention`: find and restore missing events, set retention."""
 
-import argparse
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import wraps
 from typing import Any
+
+import click
 
 from ops.aws.s3.log_bucket import LogBucket
 from ops.aws.s3.objects import Bucket
 from ops.cli.context import Context
+from ops.cli.logs.results import carry_out, show_no_steps
+from ops.cli.verbs import confirm_option, dry_run_option, verb
 from ops.errors import InputError
 from ops.logs.engines.duckdb import DuckDbEngine
-from ops.logs.export import replay
 from ops.logs.export.backfill import state as backfill_state
 from ops.logs.export.backfill.plan import plan_backfill
 from ops.logs.export.coverage.subscribed import list_group_exports
 from ops.logs.export.ledger import exported
 from ops.logs.export.ledger.model import DELIVERY_DELAY, Ledger, LedgerRow
 from ops.logs.export.ledger.reader import ExportReport, read_export_report
-from ops.logs.export.replay import Stream, plan_replay
+from ops.logs.export.replay import Stream, list_error_objects, plan_replay
 from ops.logs.export.retention import RETENTION_CHOICES_DAYS, RetentionAdvice, plan_retention
 from ops.logs.known_exports import single_known_export
 from ops.logs.lake.cache import FileCache
@@ -30,80 +34,78 @@ from ops.logs.lake.layout import HOUR, Location, hour_of
 INCOMPLETE = 1  # exit status if events are missing or failed
 GB = 1 << 30
 CACHE_BYTES = 10 * GB
-
-Options = argparse.Namespace
-
-
-def add(verbs: Any) -> None:
-    parser = _add_verb(
-        verbs, "ledger", ledger, "compare ingested events with exported ones, and count missing events"
-    )
-    _hours(parser)
-    parser.add_argument(
-        "--all", action="store_true", help="show all log groups and hours, not only incomplete ones"
-    )
-    parser = _add_verb(verbs, "replay", replay_, "put failed records into the stream again")
-    parser.add_argument(
-        "--stream", default="", help="name of the export's Kinesis stream (default: of the only known export)"
-    )
-    _dry_run(parser)
-    parser = _add_verb(verbs, "backfill", backfill, "export events from before the subscription")
-    _groups(parser)
-    parser.add_argument(
-        "--days", type=float, default=0, help="how many days back (default: to the creation of the log group)"
-    )
-    parser.add_argument("--status", action="store_true", help="show the progress of backfills")
-    _dry_run(parser)
-    parser = _add_verb(
-        verbs, "retention", retention, "show the storage cost of logs that never expire; set a retention"
-    )
-    _hours(parser)
-    _groups(parser)
-    parser.add_argument(
-        "--set", type=int, default=0, metavar="DAYS", help="set the retention of the log groups"
-    )
-    parser.add_argument("--confirm", default="", metavar="TEXT", help="confirm without a prompt")
-    _dry_run(parser)
+DELAY_MIN = int(DELIVERY_DELAY.total_seconds() // 60)
+EVERY_GROUP = ("*",)
 
 
-def _add_verb(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text)
-    parser.add_argument(
-        "--bucket", default="", help="bucket that logs are exported to (default: the only known one)"
-    )
-    parser.add_argument("--prefix", default="", help="key prefix in the bucket")
-    parser.add_argument(
-        "--account", default="", help="name or ID of the bucket's account (default: the first one)"
-    )
-    parser.add_argument("--region", default="", help="region of the bucket (default: the home region)")
-    parser.set_defaults(command=command)
-    return parser
+@dataclass(frozen=True)
+class ExportOptions:
+    """The bucket of an export. Without its name, the only known export is used."""
+
+    bucket: str
+    prefix: str
+    account: str
+    region: str
 
 
-def _hours(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--hours", type=int, default=24, help="how many hours back (default: 24)")
-    parser.add_argument(
+def export_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--bucket`, `--prefix`, `--account`, and `--region`, as the argument `export`."""
+
+    @click.option(
+        "--bucket", default="", help="Bucket that logs are exported to. Default: the only known one."
+    )
+    @click.option("--prefix", default="", help="Key prefix in the bucket.")
+    @click.option(
+        "--account", default="", help="Name or ID of the bucket's account. Default: the first account."
+    )
+    @click.option("--region", default="", help="Region of the bucket. Default: the home Region.")
+    @wraps(function)
+    def with_export(
+        *arguments: Any, bucket: str, prefix: str, account: str, region: str, **others: Any
+    ) -> Any:
+        return function(*arguments, export=ExportOptions(bucket, prefix, account, region), **others)
+
+    return with_export
+
+
+@dataclass(frozen=True)
+class Period:
+    """The hours that the ledger checks, and the delivery delay in minutes."""
+
+    hours: int
+    delay: int
+
+
+def period_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--hours` and `--delay`, as the argument `period`."""
+
+    @click.option("--hours", type=int, default=24, help="How many hours back. Default: 24.")
+    @click.option(
         "--delay",
         type=int,
-        default=int(DELIVERY_DELAY.total_seconds() // 60),
+        default=DELAY_MIN,
         metavar="MINUTES",
-        help="delivery delay; later hours are not checked yet (default: 30)",
+        help=f"Delivery delay; later hours are not checked yet. Default: {DELAY_MIN}.",
     )
+    @wraps(function)
+    def with_period(*arguments: Any, hours: int, delay: int, **others: Any) -> Any:
+        return function(*arguments, period=Period(hours, delay), **others)
+
+    return with_period
 
 
-def _groups(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("groups", nargs="*", default=["*"], help="log group names or patterns like '/aws/*'")
+groups_argument = click.argument("groups", nargs=-1, metavar="[GROUP|PATTERN]...")
 
 
-def _dry_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
-
-
-def ledger(context: Context, options: Options) -> int:
+@verb
+@export_options
+@period_options
+@click.option("--all", is_flag=True, help="Show all log groups and hours, not only incomplete ones.")
+def ledger(context: Context, export: ExportOptions, period: Period, all: bool) -> int:
     """Show the ledger. Returns exit status 1 if events are missing or failed."""
-    report = _read_report(context, options)
+    report = _read_report(context, export, period)
     result = report.ledger
-    rows = [row for row in result.rows if options.all or row.incomplete]
+    rows = [row for row in result.rows if all or row.incomplete]
     context.show(
         [_row(row) for row in rows],
         empty=f"No missing events in {len(result.rows):,} hours of {len(result.by_group()):,} log groups.",
@@ -114,79 +116,120 @@ def ledger(context: Context, options: Options) -> int:
     return 0 if result.ok else INCOMPLETE
 
 
-def replay_(context: Context, options: Options) -> None:
-    location, stream = _known(context, options)
-    objects = replay.list_error_objects(context.cloud, location)
+@verb
+@export_options
+@click.option(
+    "--stream",
+    "stream_name",
+    default="",
+    help="Name of the export's Kinesis stream. Default: the stream of the only known export.",
+)
+@dry_run_option
+def replay_errors(context: Context, export: ExportOptions, stream_name: str, dry_run: bool) -> None:
+    location, stream = _known(context, export)
+    objects = list_error_objects(context.cloud, location)
     if not objects:
-        context.echo(f"No failed records under {location}errors/.")
+        show_no_steps(context, f"No failed records under {location}errors/.")
         return
-    if options.stream:
-        stream = Stream(options.stream, location.account, location.region)
+    if stream_name:
+        stream = Stream(stream_name, location.account, location.region)
     if stream is None:
         raise InputError(
             f"Cannot find the stream of {location}.", field="stream", hint="Specify it with --stream."
         )
-    context.carry_out(
-        plan_replay(context.cloud, location, stream, objects), dry_run=options.dry_run, confirmed=""
-    )
+    carry_out(context, plan_replay(context.cloud, location, stream, objects), dry_run=dry_run)
 
 
-def backfill(context: Context, options: Options) -> None:
-    location = _location(context, options)
-    if options.status:
+@verb
+@groups_argument
+@export_options
+@click.option(
+    "--days",
+    type=float,
+    default=0.0,
+    help="How many days back. Default: to the creation of the log group.",
+)
+@click.option("--status", is_flag=True, help="Show the progress of backfills.")
+@dry_run_option
+def backfill(
+    context: Context,
+    groups: tuple[str, ...],
+    export: ExportOptions,
+    days: float,
+    status: bool,
+    dry_run: bool,
+) -> None:
+    location = _location(context, export)
+    if status:
         _show_states(context, location)
         return
     now = datetime.now(UTC)
     report = _read_groups(context, location, now)
-    start = now - timedelta(days=options.days) if options.days else None
-    requests = report.backfill_requests(options.groups, start)
+    start = now - timedelta(days=days) if days else None
+    requests = report.backfill_requests(groups or EVERY_GROUP, start)
     with _stopped_by_interrupt(context) as stopped:
         plan = plan_backfill(context.cloud, location, requests, stopped=stopped)
-        context.carry_out(plan, dry_run=options.dry_run, confirmed="")
+        carry_out(context, plan, dry_run=dry_run)
 
 
-def retention(context: Context, options: Options) -> None:
-    report = _read_report(context, options)
+@verb
+@groups_argument
+@export_options
+@period_options
+@click.option("--set", type=int, default=0, metavar="DAYS", help="Set the retention of the log groups.")
+@dry_run_option
+@confirm_option("TEXT")
+def retention(
+    context: Context,
+    groups: tuple[str, ...],
+    export: ExportOptions,
+    period: Period,
+    set: int,
+    dry_run: bool,
+    confirm: str,
+) -> None:
+    groups = groups or EVERY_GROUP
+    report = _read_report(context, export, period)
     selected = [
         advice
         for advice in report.advice()
-        if any(fnmatchcase(advice.group.name, pattern) for pattern in options.groups)
+        if any(fnmatchcase(advice.group.name, pattern) for pattern in groups)
     ]
-    if not options.set:
+    if not set:
         context.show(
             [_advice_row(advice) for advice in selected], empty="All matching log groups have a retention."
         )
         _show_notes(context, report)
         return
-    if options.groups == ["*"]:
+    if groups == EVERY_GROUP:
         raise InputError(
             "No log groups are specified.",
             field="groups",
             hint="Specify the log groups to set the retention of.",
         )
-    plan = plan_retention(context.cloud, selected, options.set, lambda: datetime.now(UTC))
-    context.carry_out(plan, dry_run=options.dry_run, confirmed=options.confirm)
+    plan = plan_retention(context.cloud, selected, set, lambda: datetime.now(UTC))
+    carry_out(context, plan, dry_run=dry_run, confirmed=confirm)
 
 
-def _known(context: Context, options: Options) -> tuple[Location, Stream | None]:
+def _known(context: Context, export: ExportOptions) -> tuple[Location, Stream | None]:
     """Return the specified bucket, or the only known export."""
-    if options.bucket:
-        place = context.place(options.account, options.region)
-        return Location(options.bucket, options.prefix, place.account.id, place.region), None
+    if export.bucket:
+        place = context.place(export.account, export.region)
+        return Location(export.bucket, export.prefix, place.account.id, place.region), None
     return single_known_export(context.cloud)
 
 
-def _location(context: Context, options: Options) -> Location:
-    return _known(context, options)[0]
+def _location(context: Context, export: ExportOptions) -> Location:
+    return _known(context, export)[0]
 
 
-def _read_report(context: Context, options: Options) -> ExportReport:
-    location = _location(context, options)
+def _read_report(context: Context, export: ExportOptions, period: Period) -> ExportReport:
+    location = _location(context, export)
     now = datetime.now(UTC)
     end = hour_of(now) + HOUR
     count = exported.counter(_engine(context, location))
-    delay = timedelta(minutes=options.delay)
-    return read_export_report(context.cloud, location, count, end - options.hours * HOUR, end, now, delay)
+    start, delay = end - period.hours * HOUR, timedelta(minutes=period.delay)
+    return read_export_report(context.cloud, location, count, start, end, now, delay)
 
 
 def _read_groups(context: Context, location: Location, now: datetime) -> ExportReport:
@@ -260,7 +303,7 @@ def _show_summary(context: Context, ledger: Ledger) -> None:
     if ledger.missing:
         context.echo(f"{ledger.missing:,} events are missing. Check the delivery stream's log group.")
     if ledger.failed:
-        context.echo(f"{ledger.failed:,} events failed. Fix the cause, then run: python -m ops logs replay")
+        context.echo(f"{ledger.failed:,} events failed. Fix the cause, then run: slipway logs replay")
 
 
 @contextmanager

@@ -1,13 +1,15 @@
-"""Validates, plans, and simulates rollout files."""
+"""`slipway rollouts validate`, `plan`, and `simulate`: rollout files."""
 
-import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
+
 from ops.aws.organizations import accounts_of
 from ops.cli.context import Context
+from ops.cli.verbs import verb
 from ops.errors import InputError
 from ops.rollouts import runs
 from ops.rollouts.calendar import expected_calendar
@@ -19,60 +21,46 @@ from ops.rollouts.runs import TargetPreview
 from ops.rollouts.scenarios import parse_scenario
 from ops.rollouts.simulator import SimulationOutcome, simulate
 
-Options = argparse.Namespace
+
+def file_argument(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The path of a rollout file, such as rollouts/shop.toml."""
+    return click.argument("file", type=click.Path(path_type=Path))(function)
 
 
-def add(verbs: Any) -> None:
-    _file(verbs, "validate", validate, "validate a rollout file, and report mistakes with their lines")
-    plan_ = _file(
-        verbs, "plan", plan, "show the stages, their expected times, and the changes in every target"
-    )
-    plan_.add_argument("--begin", default="", metavar="TIME", help="start time in ISO 8601 (default: now)")
-    plan_.add_argument("--no-changes", action="store_true", help="show the calendar only; no change sets")
-    simulate_ = _file(verbs, "simulate", simulate_file, "simulate the rollout, with faults")
-    simulate_.add_argument(
-        "--begin", default="", metavar="TIME", help="start time in ISO 8601 (default: now)"
-    )
-    simulate_.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="FAULT",
-        help="repeatable: 'fail TARGET', 'stuck TARGET', 'late TARGET 3h', 'alarm NAME +5h 30m', "
-        "'freeze +5h 2h', 'pause +1h', 'resume +2h', 'stop +3h', 'skip +1h', 'override +1h'",
+def begin_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--begin", default="", metavar="TIME", help="Start time in ISO 8601. Default: now.")(
+        function
     )
 
 
-def _file(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text)
-    parser.add_argument("file", type=Path, help="a rollout file, such as rollouts/shop.toml")
-    parser.set_defaults(command=command)
-    return parser
-
-
-def validate(context: Context, options: Options) -> None:
-    document = _document(context, options)
+@verb
+@file_argument
+def validate(context: Context, file: Path) -> None:
+    document = prepare(context, file)
     rows = [
         {"what": usage.name, "at worst": usage.used, "limit": usage.limit, "margin": f"{usage.margin:.0%}"}
         for usage in limit_usage(document.stages, document.run)
     ]
     targets = sum(len(stage.targets) for stage in document.stages)
-    context.echo(f"{options.file} is valid: {targets} targets in {len(document.stages)} stages.")
+    context.echo(f"{file} is valid: {targets} targets in {len(document.stages)} stages.")
     context.show(rows, empty="")
 
 
-def plan(context: Context, options: Options) -> None:
-    document = _document(context, options)
-    start = parse_time(options.begin)
-    _show_calendar(context, document, start)
-    if options.no_changes:
-        return
-    controller = find_controller(context.cloud)
-    show_previews(context, preview(context, controller, document))
+@verb
+@file_argument
+@begin_option
+@click.option("--no-changes", is_flag=True, help="Show the calendar only; no change sets.")
+def plan(context: Context, file: Path, begin: str, no_changes: bool) -> None:
+    document = prepare(context, file)
+    calendar = _calendar_rows(document, parse_time(begin))
+    if no_changes or not context.as_json:
+        context.show(calendar, empty="")
+    if not no_changes:
+        show_previews(context, preview(context, find_controller(context.cloud), document))
 
 
-def _show_calendar(context: Context, document: Document, start: datetime) -> None:
-    rows = [
+def _calendar_rows(document: Document, start: datetime) -> list[dict[str, Any]]:
+    return [
         {
             "stage": entry.stage.name,
             "regions": entry.stage.regions,
@@ -84,15 +72,13 @@ def _show_calendar(context: Context, document: Document, start: datetime) -> Non
         }
         for entry in expected_calendar(document.rollout, document.stages, start)
     ]
-    if not context.as_json:
-        context.show(rows, empty="")
 
 
 def preview(context: Context, controller: Controller, document: Document) -> tuple[TargetPreview, ...]:
     """Return what would change in every target, according to change sets that are deleted afterward."""
     previews: list[TargetPreview] = []
-    plan = runs.plan_previews(context.cloud, controller, document, previews)
-    context.carry_out(plan, dry_run=False, confirmed="")
+    previews_plan = runs.plan_previews(context.cloud, controller, document, previews)
+    context.carry_out(previews_plan, dry_run=False, confirmed="")
     return tuple(previews)
 
 
@@ -111,10 +97,21 @@ def show_previews(context: Context, previews: tuple[TargetPreview, ...]) -> None
     context.show(rows, empty="There are no targets.")
 
 
-def simulate_file(context: Context, options: Options) -> None:
-    document = _document(context, options)
-    start = parse_time(options.begin)
-    scenario = parse_scenario(options.fault, start, document.targets, document.rollout)
+@verb
+@file_argument
+@begin_option
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="FAULT",
+    help="Repeatable: 'fail TARGET', 'stuck TARGET', 'late TARGET 3h', 'alarm NAME +5h 30m', "
+    "'freeze +5h 2h', 'pause +1h', 'resume +2h', 'stop +3h', 'skip +1h', 'override +1h'.",
+)
+def simulate_file(context: Context, file: Path, begin: str, faults: tuple[str, ...]) -> None:
+    document = prepare(context, file)
+    start = parse_time(begin)
+    scenario = parse_scenario(faults, start, document.targets, document.rollout)
     result = simulate(document.rollout, document.stages, start, scenario=scenario)
     rows = [
         {
@@ -132,10 +129,6 @@ def simulate_file(context: Context, options: Options) -> None:
         words = {SimulationOutcome.BLOCKED: "Blocked: a condition can never be met"}
         outcome = words.get(result.outcome, result.outcome.capitalize())
         context.echo(f"{outcome} ({result.ended:%Y-%m-%d %H:%M} UTC)")
-
-
-def _document(context: Context, options: Options) -> Document:
-    return prepare(context, options.file)
 
 
 def prepare(context: Context, path: Path, approved: tuple[str, ...] = ()) -> Document:

@@ -1,91 +1,69 @@
 """Starts, lists, shows, follows, and controls runs."""
 
-import argparse
 import time
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ops.cli.context import Context
-from ops.cli.rollouts.files import prepare, preview, show_previews
-from ops.errors import ExecutionFailed, NotFound
+import click
+
+from ops.cli.context import Context, readable
+from ops.cli.rollouts.files import file_argument, prepare, preview, show_previews
+from ops.cli.verbs import Verb, confirm_option, dry_run_option, verb
+from ops.errors import ExecutionFailed, InputError, NotFound
 from ops.rollouts import runs
 from ops.rollouts.controller import Controller, find_controller
 from ops.rollouts.rules import labels
 from ops.rollouts.rules.decisions import OperatorCommand
 from ops.rollouts.runs import LogLine, RunDetails
 
-Options = argparse.Namespace
-
 FOLLOW_POLL_S = 2.0
-COMMANDS = {
-    "pause": (OperatorCommand.PAUSE, "pause a run: no more targets are started; bakes continue"),
-    "resume": (OperatorCommand.RESUME, "resume a paused run"),
-    "roll-back": (
-        OperatorCommand.STOP,
-        "stop a run and roll back its targets; retry targets that need attention",
-    ),
-    "skip-bake": (OperatorCommand.SKIP, "skip the current bake; alarms still stop the rollout"),
-    "override": (OperatorCommand.OVERRIDE, "override blockers for a run, in an emergency"),
-}
+EMPTY, START_HINT = "No rollouts yet.", "Start one: slipway rollouts start FILE"
 
 
-def add(verbs: Any) -> None:
-    parser = verbs.add_parser("start", help="preview every target, then start the rollout")
-    parser.add_argument("file", type=Path, help="a rollout file, such as rollouts/shop.toml")
-    parser.add_argument(
-        "--approve",
-        action="append",
-        default=[],
-        metavar="TEXT",
-        help="approve a line that `plan` shows under “to approve”; repeatable",
-    )
-    parser.add_argument(
-        "--confirm", default="", metavar="NAME", help="the rollout's name, instead of a prompt"
-    )
-    parser.add_argument(
-        "--wait", action="store_true", help="follow the run to its end; fail when it is rolled back"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
-    parser.set_defaults(command=start)
-    verbs.add_parser("list", help="list the runs, newest first").set_defaults(command=list_)
-    _run(verbs, "status", status, "show the state of a run and of every target")
-    _run(verbs, "log", log, "print the decision log of a run")
-    _run(verbs, "follow", follow, "follow the decision log of a run to its end")
-    for name, (command, text) in COMMANDS.items():
-        verb = _run(verbs, name, partial(_command, command=command), text)
-        verb.add_argument("--reason", required=True, help="reason, kept in the decision log")
-        verb.add_argument("--confirm", default="", metavar="RUN", help="the run, instead of a prompt")
-        verb.add_argument("--dry-run", action="store_true", help="show the plan without executing it")
-    freeze = verbs.add_parser("freeze", help="freeze all rollouts: no more targets are started")
-    freeze.add_argument("--reason", required=True, help="reason, shown on every rollout")
-    freeze.set_defaults(command=_freeze)
-    verbs.add_parser("unfreeze", help="end the freeze").set_defaults(command=_freeze, reason="")
+def run_argument(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The ID of a run. Default: the newest."""
+    return click.argument("run", required=False, default="")(function)
 
 
-def _run(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=text)
-    parser.add_argument("run", nargs="?", default="", help="the run (default: the newest)")
-    parser.set_defaults(command=command)
-    return parser
+def reason_option(purpose: str) -> Callable[..., Any]:
+    return click.option("--reason", required=True, help=f"Reason, {purpose}.")
 
 
-def start(context: Context, options: Options) -> None:
+@verb
+@file_argument
+@click.option(
+    "--approve",
+    "approved",
+    multiple=True,
+    metavar="TEXT",
+    help="Approve a line that `plan` shows under “to approve”; repeatable.",
+)
+@confirm_option("NAME")
+@click.option("--wait", is_flag=True, help="Follow the run to its end; fail unless it succeeds.")
+@dry_run_option
+def start(
+    context: Context, file: Path, approved: tuple[str, ...], confirm: str, wait: bool, dry_run: bool
+) -> None:
     cloud, controller = context.cloud, find_controller(context.cloud)
-    approved = tuple(options.approve)
-    document = prepare(context, options.file, approved)
+    document = prepare(context, file, approved)
     previews = preview(context, controller, document)
     if not context.as_json:
         show_previews(context, previews)
     plan = runs.plan_start(cloud, controller, document, previews)
-    if context.carry_out(plan, dry_run=options.dry_run, confirmed=options.confirm) is None:
+    if context.carry_out(plan, dry_run=dry_run, confirmed=confirm) is None:
         return
-    if options.wait:
+    if wait:
+        context.echo(f"Started {document.run}.")
         _follow(context, controller, document.run)
-    context.echo(f"Started {document.run}. Follow it: python -m ops rollouts follow {document.run}")
+        return
+    context.echo(f"Started {document.run}. Follow it: slipway rollouts follow {document.run}")
+    if context.as_json:
+        context.print_json({"run": document.run, "status": "RUNNING"})
 
 
-def list_(context: Context, options: Options) -> None:
+@verb
+def list_rollouts(context: Context) -> None:
     summaries = runs.list_runs(context.cloud, find_controller(context.cloud))
     rows = [
         {
@@ -97,29 +75,30 @@ def list_(context: Context, options: Options) -> None:
         }
         for summary in summaries
     ]
-    context.show(rows, empty="No rollouts yet. Start one: python -m ops rollouts start FILE", value=summaries)
+    context.show(rows, empty=f"{EMPTY} {START_HINT}", value=summaries)
 
 
-def status(context: Context, options: Options) -> None:
-    controller = find_controller(context.cloud)
-    run = runs.describe_run(context.cloud, controller, _name(context, controller, options))
+@verb
+@run_argument
+def status(context: Context, run: str) -> None:
+    details = _details(context, run)
     rows = [
         {
-            "stage": run.document.stages[target.stage].name,
+            "stage": details.document.stages[target.stage].name,
             "target": target.target.id,
             "status": labels.target_state(target.state),
             "started": target.begun,
             "ended": target.ended,
             "reason": target.why or None,
         }
-        for target in run.targets
+        for target in details.targets
     ]
     if not context.as_json:
-        _say_state(context, run)
-    context.show(rows, empty="", value=run)
+        _echo_state(context, details)
+    context.show(rows, empty="", value=details)
 
 
-def _say_state(context: Context, run: RunDetails) -> None:
+def _echo_state(context: Context, run: RunDetails) -> None:
     summary = run.summary
     context.echo(f"{summary.run}: {labels.run_status(summary.status)}")
     stage = run.document.stages[run.stage].name
@@ -133,23 +112,25 @@ def _say_state(context: Context, run: RunDetails) -> None:
         context.echo(f"Paused: {run.paused}")
 
 
-def log(context: Context, options: Options) -> None:
-    controller = find_controller(context.cloud)
-    run = runs.describe_run(context.cloud, controller, _name(context, controller, options))
-    if context.as_json:
-        context.print_json(run.log)
-        return
-    for line in run.log:
-        context.echo(_format(line))
+@verb
+@run_argument
+def log(context: Context, run: str) -> None:
+    lines = _details(context, run).log
+    context.print_text("\n".join(readable(_format(line)) for line in lines), lines)
 
 
-def follow(context: Context, options: Options) -> None:
+@verb
+@run_argument
+def follow(context: Context, run: str) -> None:
     controller = find_controller(context.cloud)
-    _follow(context, controller, _name(context, controller, options))
+    _follow(context, controller, run or _newest(context, controller))
 
 
 def _follow(context: Context, controller: Controller, name: str) -> None:
-    """Print each line of the log as it appears. Raises ExecutionFailed unless the run succeeded."""
+    """Print each line of the log as it appears, and the outcome as JSON.
+
+    Raises ExecutionFailed unless the run succeeded.
+    """
     printed = 0
     while True:
         run = runs.describe_run(context.cloud, controller, name)
@@ -162,8 +143,10 @@ def _follow(context: Context, controller: Controller, name: str) -> None:
     if run.summary.status != "DONE":
         raise ExecutionFailed(
             f"{name} did not succeed ({labels.run_status(run.summary.status)}): {run.why}",
-            hint=f"See every target: python -m ops rollouts status {name}",
+            hint=f"See every target: slipway rollouts status {name}",
         )
+    if context.as_json:
+        context.print_json({"run": name, "status": run.summary.status})
 
 
 def _format(line: LogLine) -> str:
@@ -172,22 +155,60 @@ def _format(line: LogLine) -> str:
     return f"{line.at:%Y-%m-%d %H:%M:%S} {labels.event(line.did)}{target}{why} ({line.who})"
 
 
-def _command(context: Context, options: Options, *, command: OperatorCommand) -> None:
-    controller = find_controller(context.cloud)
-    run = _name(context, controller, options)
-    plan = runs.plan_command(context.cloud, controller, run, command, options.reason, context.actor)
-    context.carry_out(plan, dry_run=options.dry_run, confirmed=options.confirm)
+def _command_verb(command: OperatorCommand) -> Verb:
+    """Return the verb that sends a command to a run."""
+
+    @verb
+    @run_argument
+    @reason_option("kept in the decision log")
+    @confirm_option("RUN")
+    @dry_run_option
+    def send(context: Context, run: str, reason: str, confirm: str, dry_run: bool) -> None:
+        controller = find_controller(context.cloud)
+        run = run or _newest(context, controller)
+        plan = runs.plan_command(context.cloud, controller, run, command, reason, context.actor)
+        if context.carry_out(plan, dry_run=dry_run, confirmed=confirm) and context.as_json:
+            context.print_json({"run": run, "command": command, "reason": reason})
+
+    return send
 
 
-def _freeze(context: Context, options: Options) -> None:
-    plan = runs.plan_freeze(context.cloud, find_controller(context.cloud), options.reason, context.actor)
+pause = _command_verb(OperatorCommand.PAUSE)
+resume = _command_verb(OperatorCommand.RESUME)
+roll_back = _command_verb(OperatorCommand.STOP)
+skip_bake = _command_verb(OperatorCommand.SKIP)
+override = _command_verb(OperatorCommand.OVERRIDE)
+
+
+@verb
+@reason_option("shown on every rollout")
+def freeze(context: Context, reason: str) -> None:
+    if not reason.strip():  # without a reason, a plan to end the freeze
+        raise InputError(
+            "A reason is required.", field="reason", hint="Enter a reason; it is shown on every rollout."
+        )
+    _freeze(context, reason)
+
+
+@verb
+def unfreeze(context: Context) -> None:
+    _freeze(context, "")
+
+
+def _freeze(context: Context, reason: str) -> None:
+    plan = runs.plan_freeze(context.cloud, find_controller(context.cloud), reason, context.actor)
     context.carry_out(plan, dry_run=False, confirmed="")
+    if context.as_json:
+        context.print_json({"frozen": bool(reason), "reason": reason})
 
 
-def _name(context: Context, controller: Controller, options: Options) -> str:
-    if options.run:
-        return str(options.run)
+def _details(context: Context, run: str) -> RunDetails:
+    controller = find_controller(context.cloud)
+    return runs.describe_run(context.cloud, controller, run or _newest(context, controller))
+
+
+def _newest(context: Context, controller: Controller) -> str:
     summaries = runs.list_runs(context.cloud, controller)
     if not summaries:
-        raise NotFound("There are no rollouts yet.", hint="Start one: python -m ops rollouts start FILE")
+        raise NotFound("There are no rollouts yet.", hint=START_HINT)
     return summaries[0].run

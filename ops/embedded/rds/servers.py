@@ -161,7 +161,7 @@ class DatabaseServers(ABC):
         if check and done.returncode:
             raise EmbeddedError(
                 f"{Path(program).name} failed: {output.strip()[-2000:]}",
-                hint="Retry. If it fails again, run `python -m ops embedded reset`.",
+                hint="Retry. If it fails again, run `slipway embedded reset`.",
             )
         return output
 

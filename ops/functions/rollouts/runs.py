@@ -138,8 +138,7 @@ def notify(run: str, status: str, why: str) -> None:
     central_client("sns").publish(
         TopicArn=os.environ["TOPIC"],
         Subject=f"Rollout {run[:60]}: {run_status(status)}"[:100],
-        Message=f"{why}\n\nSee every target on the page Rollouts, or with: "
-        f"python -m ops rollouts status {run}",
+        Message=f"{why}\n\nSee every target on the page Rollouts, or with: slipway rollouts status {run}",
     )
 
 

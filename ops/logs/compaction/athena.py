@@ -71,7 +71,7 @@ def find_compactor(cloud: Cloud, location: Location) -> LambdaCompactor:
             return LambdaCompactor(cloud, place, function)
     raise NotFound(
         f"No log export with the JSON or Raw format writes to {location} and has a compactor function.",
-        hint="Update the export with `python -m ops logs deploy`, or use --engine duckdb.",
+        hint="Update the export with `slipway logs deploy`, or use --engine duckdb.",
     )
 
 

@@ -86,7 +86,7 @@ def find_pipeline(cloud: Cloud, place: Place, database: str) -> DeployedPipeline
             return pipeline
     raise NotFound(
         f"The database {database} has no snapshot pipeline in {place.account.name}, {place.region}.",
-        hint="Set one up on the page Snapshots, or with `python -m ops snapshots deploy`.",
+        hint="Set one up on the page Snapshots, or with `slipway snapshots deploy`.",
     )
 
 

@@ -37,7 +37,7 @@ def test_databases_and_pipelines(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_empty_place_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     where = ["--account", "development", "--region", "us-east-1"]
     assert main(["snapshots", "pipelines", *where]) == 0
-    assert "Set one up: python -m ops snapshots deploy" in capsys.readouterr().out
+    assert "Set one up: slipway snapshots deploy" in capsys.readouterr().out
     assert answer(capsys, "snapshots", "databases", *where) == []
 
 
@@ -103,9 +103,7 @@ def test_a_wrong_call_says_what_and_what_next(capsys: pytest.CaptureFixture[str]
 
 
 def test_an_unknown_command_is_a_wrong_call() -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["snapshot"])
-    assert caught.value.code == 2
+    assert main(["snapshot"]) == 2
 
 
 def test_the_embedded_cloud_is_found(capsys: pytest.CaptureFixture[str], embedded: RunningCloud) -> None:

@@ -37,6 +37,29 @@ def test_a_search_prints_one_event_per_line(capsys: pytest.CaptureFixture[str]) 
     assert [event["ts"] for event in events] == sorted((event["ts"] for event in events), reverse=True)
 
 
+def test_json_is_one_document_whatever_the_format(capsys: pytest.CaptureFixture[str]) -> None:
+    where = ("level:error", "--last", "1d", "--limit", "3")
+    lines = said(capsys, "search", *where, "--format", "json").splitlines()
+    for form in ((), ("--format", "json"), ("--format", "csv"), ("--format", "table")):
+        assert json.loads(said(capsys, "search", *where, *form, "--json")) == [*map(json.loads, lines)]
+    assert json.loads(said(capsys, "search", "no-such-word", "--json")) == []
+    select = "SELECT sum(bytes) AS n, max(ts)::date AS day FROM (SELECT 1::hugeint AS bytes, ts FROM events)"
+    (row,) = json.loads(said(capsys, "sql", select, "--last", "1d", "--json"))
+    assert int(row["n"]) > 0 and datetime.fromisoformat(row["day"])
+    assert {row["name"] for row in json.loads(said(capsys, "sql", "--json"))} > {"cold_starts"}
+
+
+def test_a_query_can_start_with_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (("-level:error order",), ("--limit=9", "--", "-level:error")):
+        lines = said(capsys, "search", "--last", "1d", *arguments).splitlines()
+        levels = {json.loads(line)["level"] for line in lines}
+        assert levels and "ERROR" not in levels
+    select = "-- title: Events = all\nSELECT count(*) AS n FROM events"
+    assert json.loads(said(capsys, "sql", select, "--last=1d", "--region", "eu-west-1", "us-east-1"))["n"]
+    for typo in ("-level:error", "--lats=1d 2d"):
+        assert said(capsys, "search", typo, status=2) == ""
+
+
 def test_a_table_has_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     shown = said(capsys, "search", "--last", "1d", "--format", "table", "--full", "--limit", "2000")
     assert len(shown.splitlines()) > 500
@@ -76,7 +99,8 @@ def test_unknown_names_are_reported(capsys: pytest.CaptureFixture[str], tmp_path
     for arguments, words in (
         (["sql", "nope"], "no saved query 'nope'"),
         (["sql", str(tmp_path / "x.sql")], "Cannot read"),
-        (["sql", "cold_starts", "--set", "x"], "is not a parameter"),
+        (["sql", "cold_starts", "--set", "x"], "Cannot read 'x': --set takes NAME=VALUE."),
+        (["sql", "cold_starts", "--set", "x=1", "y=2"], "has no parameter 'x'"),
         (["search", "--last", "soon"], "is not a time range"),
     ):
         assert main(["logs", *arguments]) == 1
@@ -92,7 +116,11 @@ def test_logs_in_s3_are_compacted_after_a_dry_run(capsys: pytest.CaptureFixture[
     planned = said(capsys, "compact", "--last", yesterday, "--dry-run")
     assert "Compact " in planned
     assert said(capsys, "compact", "--last", yesterday, "--dry-run") == planned
-    assert "events in part-" in said(capsys, "compact", "--last", yesterday)
+    plan = json.loads(said(capsys, "compact", "--last", yesterday, "--dry-run", "--json"))
+    done = json.loads(said(capsys, "compact", "--last", yesterday, "--json"))
+    assert [result["step"] for result in done["results"]] == [step["does"] for step in plan["steps"]]
+    assert {result["result"] for result in done["results"]} == {"done"}
+    assert json.loads(said(capsys, "compact", "--last", yesterday, "--json")) == {"results": []}
     assert "Nothing to compact" in said(capsys, "compact", "--last", yesterday)
     assert said(capsys, "sql", *everything, yesterday) == before
 

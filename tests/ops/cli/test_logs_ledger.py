@@ -53,8 +53,7 @@ def pipeline(embedded: RunningCloud, monkeypatch: pytest.MonkeyPatch) -> LogPipe
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
     """Return the exit status and the output with --json."""
     status = main(["--json", "logs", *arguments])
-    out = capsys.readouterr().out
-    return status, json.loads(out) if out else None
+    return status, json.loads(capsys.readouterr().out)
 
 
 def test_ledger_is_complete_until_an_object_is_lost(
@@ -80,9 +79,10 @@ def test_retention_is_set_for_a_verified_export(
     status, (row,) = run(capsys, *where)
     assert (status, row["export"]) == (0, "verified")
     confirm = ("--set", "7", "--confirm", "delete logs older than 7 days")
-    assert run(capsys, *where, *confirm)[0] == 0
-    (shown,) = client(embedded, "logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-    assert shown["retentionInDays"] == 7
+    status, shown = run(capsys, *where, *confirm)
+    assert status == 0 and [result["result"] for result in shown["results"]] == ["done"]
+    (described,) = client(embedded, "logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert described["retentionInDays"] == 7
     assert run(capsys, *where)[1] == []
 
 
@@ -100,8 +100,10 @@ def test_retention_is_rejected_if_events_are_missing(
 
 
 def test_replay_without_failed_records(pipeline: LogPipeline, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["logs", "replay", "--bucket", pipeline.bucket, "--stream", pipeline.name]) == 0
+    arguments = ("replay", "--bucket", pipeline.bucket, "--stream", pipeline.name)
+    assert main(["logs", *arguments]) == 0
     assert "No failed records under" in capsys.readouterr().out
+    assert run(capsys, *arguments) == (0, {"results": []})
 
 
 def test_backfill_exports_and_shows_progress(

@@ -1,4 +1,4 @@
-"""`python -m ops run`: prints its URL, serves pages, and stops all its processes."""
+"""`slipway run`: prints its URL, serves pages, and stops all its processes."""
 
 import os
 import shutil

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -11,6 +12,7 @@ from ops.cli import main
 from ops.embedded.lifecycle import RunningCloud
 from ops.embedded.sample.pipelines import support_stack
 from ops.settings import Settings
+from ops.support_stacks.replication import plan_replication
 from tests.end_to_end import assemblies, sample_pipelines
 
 REGIONS = ["eu-west-1", "us-east-1"]
@@ -83,9 +85,7 @@ def test_a_plan_shows_its_steps_and_the_command_to_execute_it(capsys: Capture) -
     assert {"s3:DeleteObjectVersion", "cloudformation:DeleteStack"} <= set(plan["actions"])
     status, out, _ = run(capsys, "plan", ORPHAN, *NO_MINIMUM)
     assert status == 0
-    command = (
-        f"python -m ops support-stacks clean-up {ORPHAN} --quiet-days 0 --fingerprint {plan['fingerprint']}"
-    )
+    command = f"slipway support-stacks clean-up {ORPHAN} --quiet-days 0 --fingerprint {plan['fingerprint']}"
     assert f"To execute this plan: {command}" in out
     assert "No orphaned resources" in run(capsys, "plan")[1]
 
@@ -169,14 +169,20 @@ def test_an_error_has_a_message_and_a_hint(capsys: Capture, case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["plan", "--waiting-days", "6"], ["inventory", "--quiet-days", "x"], ["replication", "deploy"]],
-    ids=lambda arguments: arguments[0],
+    ("arguments", "message"),
+    [
+        (["plan", "--waiting-days", "6"], "6 is not in the range 7<=x<=30"),
+        (["inventory", "--quiet-days", "x"], "'x' is not a valid integer"),
+        (["inventory", "--state", "x"], "'x' is not one of 'in use'"),
+        (["lint", "--language", "json"], "'json' is not one of 'typescript'"),
+        (["replication", "deploy"], "Missing option '--regions'"),
+        (["replication", "deploy", "--regions", PLACE, "--targets", "qa", "--no-targets"], "used together"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_invalid_arguments_exit_with_status_2(arguments: list[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["support-stacks", *arguments])
-    assert caught.value.code == 2
+def test_invalid_arguments_exit_with_status_2(capsys: Capture, arguments: list[str], message: str) -> None:
+    status, out, errors = run(capsys, *arguments)
+    assert (status, out, message in errors, "Hint: " in errors) == (2, "", True, True), errors
 
 
 def test_shared_buckets_are_deployed_one_region_at_a_time(capsys: Capture, running: RunningCloud) -> None:
@@ -199,14 +205,39 @@ def test_shared_buckets_are_deployed_one_region_at_a_time(capsys: Capture, runni
     for language, words in (("python", "from_bucket_attributes"), ("typescript", "fromBucketAttributes")):
         code = run(capsys, "replication", "code", "--account", "qa", "--language", language)[1]
         assert code.count(words) == 2
+    status, mapping = answer(capsys, "replication", "code", "--account", "qa")
+    assert (status, list(mapping)) == (0, REGIONS)
+    as_json = run(capsys, "replication", "code", "--account", "qa", "--language", "json")[1]
+    assert json.loads(as_json) == mapping
     for region in REGIONS:
         ssm = assemblies.client(running.endpoint, "ssm", OWNER, region)
         named = ssm.get_parameters_by_path(Path="/slipway/replication", Recursive=True)["Parameters"]
         assert {item["Name"].split("/")[3] for item in named} == set(REGIONS)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "targets"),
+    [
+        ([], None),
+        (["--targets", "production", "333333333333"], ["111111111111", "333333333333"]),
+        (["--no-targets"], []),
+    ],
+    ids=["unchanged", "two", "none"],
+)
+def test_the_targets_of_shared_buckets(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch, arguments: list[str], targets: list[str] | None
+) -> None:
+    planned = Mock(wraps=plan_replication)
+    monkeypatch.setattr("ops.cli.replication.plan_replication", planned)
+    deploy = ("replication", "deploy", "--regions", *REGIONS, "--dry-run")
+    assert run(capsys, *deploy, *arguments)[0] == 0
+    assert planned.call_args.args[2:] == (tuple(REGIONS), targets, None)
+
+
 def test_the_template_is_printed(capsys: Capture) -> None:
-    assert "TargetAccounts" in json.loads(run(capsys, "replication", "template")[1])["Parameters"]
+    template = json.loads(run(capsys, "replication", "template")[1])
+    assert "TargetAccounts" in template["Parameters"]
+    assert answer(capsys, "replication", "template") == (0, template)
 
 
 def test_the_migration_of_a_pipeline(capsys: Capture) -> None:

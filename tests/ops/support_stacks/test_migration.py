@@ -49,7 +49,7 @@ def test_no_step_is_done_for_a_pipeline_that_uses_a_support_stack() -> None:
     assert migration.missing == (REGION,)
     assert [verdict.id for verdict in migration.old] == [NAME]
     assert migration.steps[0].command.endswith(f"replication deploy --account tools --regions {REGION}")
-    assert migration.steps[4].command == f"python -m ops support-stacks plan {STACK[0]}"
+    assert migration.steps[4].command == f"slipway support-stacks plan {STACK[0]}"
 
 
 def test_only_the_setup_is_done_before_the_pipeline_is_deployed() -> None:
@@ -91,7 +91,7 @@ def test_a_bucket_that_another_pipeline_still_uses_is_waited_for() -> None:
 def test_a_retained_bucket_counts_though_its_stack_is_gone() -> None:
     _, migration = moved(stacks=(), aliases=(), buckets=(bucket(stack=("", ""), contents=WRITTEN),))
     assert [verdict.id for verdict in migration.left] == [NAME]
-    assert migration.steps[4].command == f"python -m ops support-stacks plan {NAME}"
+    assert migration.steps[4].command == f"slipway support-stacks plan {NAME}"
 
 
 def test_a_pipeline_without_support_stacks_is_no_candidate() -> None:

@@ -265,7 +265,7 @@ def plan_remove(
             raise unread[0].error or NotFound(unread[0].name)
         raise NotFound(
             "No export is deployed in these accounts and regions.",
-            hint="Deploy one with: python -m ops logs deploy",
+            hint="Deploy one with: slipway logs deploy",
         )
     home = next(deployment.place for deployment in exported if deployment.is_central)
     _check_senders(exported, unread, selected, home)
