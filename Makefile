@@ -5,7 +5,7 @@ SLIPWAY_DATA ?= .slipway
 BIN := .venv/bin
 GOLDEN := tests/data/templates
 
-.PHONY: all run notebook test pictures lint style types templates audit fix golden bench requirements shipped wheel
+.PHONY: all run notebook test pictures lint style types templates audit fix golden bench requirements shipped wheel prose
 all: lint test
 
 # Environments are updated in place: nothing in use is deleted, and a .venv that is a link stays one.
@@ -54,7 +54,7 @@ test: .venv/.dev
 pictures: .venv/.dev
 	@SLIPWAY_PICTURES=docs $(BIN)/python -m pytest -q tests/browser/test_pictures.py tests/browser/test_log_export.py
 
-lint: style types templates audit
+lint: style types templates audit prose
 
 style: .venv/.dev
 	@$(BIN)/ruff format --check .
@@ -77,6 +77,10 @@ audit: .venv-audit/.made
 	@if $(AUDIT)/python -c 'import urllib.request as r; r.urlopen("$(VULNERABILITIES)", timeout=5)' 2>/dev/null; \
 	  then $(AUDIT)/pip-audit --progress-spinner off --vulnerability-service osv --disable-pip -r requirements.txt; \
 	  else echo "Skipped pip-audit: cannot reach the vulnerability database at $(VULNERABILITIES)"; fi
+
+# The word list of the project is a test: tests/test_wording.py.
+prose: .venv-audit/.made
+	@$(AUDIT)/proselint check --config .proselintrc.json $(wildcard *.md docs/*.md)
 
 fix: .venv/.dev
 	@$(BIN)/ruff check --fix .
