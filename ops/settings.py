@@ -16,6 +16,10 @@ from ops.errors import SettingsError
 from ops.roles import Role
 
 FILE = Path("slipway.toml")
+EMBEDDED_ACCOUNTS = (
+    "the embedded cloud has its own accounts, so [accounts] is ignored. "
+    'To use your accounts, set cloud = "aws".'
+)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from ops.rollouts.limits import limit_usage
 from ops.rollouts.rules import labels
 from ops.rollouts.rules.document import Document
 from ops.rollouts.runs import TargetPreview
-from ops.rollouts.scenarios import parse_scenario
+from ops.rollouts.scenarios import parse_scenario, unreached
 from ops.rollouts.simulator import ActionKind, SimulationOutcome, SimulationResult, simulate
 
 FOLDER = Path("rollouts")
@@ -223,6 +223,8 @@ def show_simulation(bench: Workbench, document: Document) -> None:
             return
         result = simulate(document.rollout, document.stages, start_time, scenario=scenario)
         _show_outcome(result, start_time)
+        for fault in unreached(scenario, result.ended):
+            st.caption(f"No effect, because the rollout had ended: {plain(fault)}")
         show_chart(grid, _cells(bench, document, result), width="stretch")
         show_chart(calendar, _bars(result), width="stretch")
     rows = [

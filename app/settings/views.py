@@ -14,7 +14,7 @@ from ops.access import SIMULATION, AccountPermissions, JobPermission, Permission
 from ops.aws import iam
 from ops.aws.cloud import Place, Reading
 from ops.errors import SlipwayError
-from ops.settings import SETTINGS
+from ops.settings import EMBEDDED_ACCOUNTS, SETTINGS, load
 
 READ_TTL_S = 300
 BADGES = {
@@ -54,6 +54,8 @@ def show_connection(bench: Workbench) -> None:
         for reading in readings
     ]
     show_table(rows, key="settings-accounts")
+    if bench.embedded and load().accounts:
+        st.info(f"{EMBEDDED_ACCOUNTS[0].upper()}{EMBEDDED_ACCOUNTS[1:]}", icon=":material/info:")
 
 
 def show_user(bench: Workbench) -> None:

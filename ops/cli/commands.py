@@ -38,7 +38,9 @@ snapshots = Verbs(
         "show": Lazy(SNAPSHOTS, "Show the state of every step of a run."),
         "log": Lazy(SNAPSHOTS, "Print the task logs of a run."),
         "report": Lazy(SNAPSHOTS, "Print the verification report of a run, failed checks first."),
-        "suggest": Lazy(SNAPSHOTS, "Suggest treatments for the unlisted columns of a run.", "suggest_policy"),
+        "suggest": Lazy(
+            SNAPSHOTS, "Print the policy with treatments for the unlisted columns of a run.", "suggest_policy"
+        ),
         "stop": Lazy(SNAPSHOTS, "Stop a run and delete its temporary resources."),
         "clean-up": Lazy(SNAPSHOTS, "Delete leftover resources of a finished run."),
         "restore": Lazy("ops.cli.snapshots_restore", "Restore the newest sanitized snapshot in an account."),

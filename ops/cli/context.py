@@ -15,7 +15,7 @@ from rich.text import Text
 from ops.audit import Actor, AuditLog
 from ops.errors import PlanRefused
 from ops.plan import Outcome, Plan, Progress, Status, check_role, execute
-from ops.settings import Settings, load
+from ops.settings import EMBEDDED_ACCOUNTS, Settings, load
 
 if TYPE_CHECKING:  # what takes long to import is imported where it is used
     from rich.console import Console
@@ -49,6 +49,8 @@ class Context:
     def cloud(self) -> "Cloud":
         from ops.connect import connect
 
+        if self.settings.accounts and self.settings.cloud == "embedded":
+            self.errors.print(Text(f"Note: {EMBEDDED_ACCOUNTS}"))
         return connect(self.settings)
 
     @property

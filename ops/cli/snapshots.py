@@ -23,7 +23,8 @@ from ops.snapshots.pipeline import catalog
 from ops.snapshots.pipeline.model import NAME_FORMAT, PipelineSettings, from_parameters, template_body
 from ops.snapshots.pipeline.preflight import preflight
 from ops.snapshots.pipeline.setup import prepare_pipeline
-from ops.snapshots.policy.suggest import suggest_treatments, suggestions_as_toml
+from ops.snapshots.policy.suggest import suggest_treatments
+from ops.snapshots.policy.text import with_suggestions
 from ops.snapshots.report import SanitizingReport
 from ops.snapshots.runs import control as runs
 
@@ -226,7 +227,8 @@ def report(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> No
 def suggest_policy(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> None:
     suggestions = suggest_treatments(_report(context, pipeline, run))
     if suggestions or context.as_json:
-        context.print_text(suggestions_as_toml(suggestions), suggestions)
+        policy = catalog.read_policy(context.cloud, pipeline)
+        context.print_text(with_suggestions(policy, suggestions), suggestions)
     else:
         context.echo("The policy lists every column of the database.")
 

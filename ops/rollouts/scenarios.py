@@ -32,6 +32,16 @@ def parse_scenario(
     return scenario
 
 
+def unreached(scenario: Scenario, end: datetime) -> list[str]:
+    """Return the alarms, freezes, and commands that start after the end: they had no effect."""
+    times = [
+        *((alarm.at, f"alarm {alarm.source}") for alarm in scenario.alarms),
+        *((start, "freeze") for start, _ in scenario.freezes),
+        *((command.at, str(command.command)) for command in scenario.commands),
+    ]
+    return [f"{name} at {at:%Y-%m-%d %H:%M} UTC" for at, name in sorted(times) if at > end]
+
+
 def _with_line(scenario: Scenario, line: str, start: datetime, known: Collection[str]) -> Scenario:
     keyword, *arguments = line.split()
     if keyword in _ARGUMENT_COUNTS:

@@ -18,7 +18,7 @@ from ops.rollouts.limits import limit_usage
 from ops.rollouts.rules import labels
 from ops.rollouts.rules.document import Document
 from ops.rollouts.runs import TargetPreview
-from ops.rollouts.scenarios import parse_scenario
+from ops.rollouts.scenarios import parse_scenario, unreached
 from ops.rollouts.simulator import SimulationOutcome, simulate
 
 
@@ -129,6 +129,8 @@ def simulate_file(context: Context, file: Path, begin: str, faults: tuple[str, .
         words = {SimulationOutcome.BLOCKED: "Blocked: a condition can never be met"}
         outcome = words.get(result.outcome, result.outcome.capitalize())
         context.echo(f"{outcome} ({result.ended:%Y-%m-%d %H:%M} UTC)")
+    for fault in unreached(scenario, result.ended):
+        context.echo(f"No effect, because the rollout had ended: {fault}")
 
 
 def prepare(context: Context, path: Path, approved: tuple[str, ...] = ()) -> Document:

@@ -23,6 +23,8 @@ OWN_TEMPLATES: dict[str, Callable[[], str]] = {
     "snapshots": snapshots_template,
 }
 FOLDER = Path("rollouts")
+# The central stack and its members have the same name in AWS, but need a rollout file each.
+FILE_SUFFIXES = {"log-export-member": "-member"}
 
 
 @verb
@@ -60,7 +62,8 @@ def draft(
 ) -> None:
     """`what` is one of Slipway's own stacks, or the path of a template."""
     body = _template(what)
-    path, template = (folder / f"{stack}{end}" for end in (".toml", ".template.json"))
+    name = stack + FILE_SUFFIXES.get(what, "")
+    path, template = (folder / f"{name}{end}" for end in (".toml", ".template.json"))
     for file in (path, template):
         if file.exists():
             raise Conflict(f"{file} already exists.", hint="Edit the file, or choose another stack name.")

@@ -9,6 +9,8 @@ import pytest
 from ops.cli import main
 from ops.cli.context import readable
 from ops.embedded.lifecycle import RunningCloud
+from ops.snapshots.policy.model import parse_policy
+from ops.snapshots.report import SanitizingReport, UnlistedColumn
 
 SHOP = "shop-production"
 
@@ -58,6 +60,23 @@ def test_refresh_waits_shows_and_logs(capsys: pytest.CaptureFixture[str]) -> Non
     assert "--confirm shop-qa" in capsys.readouterr().err
 
 
+def test_a_suggested_policy_is_complete(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = SanitizingReport("1", (), (UnlistedColumn("public.customers.nickname", "text", False),))
+    monkeypatch.setattr("ops.cli.snapshots._report", lambda *_arguments: report)
+    assert main(["snapshots", "suggest", SHOP]) == 0
+    text = capsys.readouterr().out
+    policy = parse_policy(text)
+    assert "nickname" in text and policy.engine == "postgres" and len(policy.tables) > 5
+
+
+def test_accounts_that_the_embedded_cloud_ignores_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("slipway.toml").write_text('[accounts.mine]\nid = "123456789012"\n')
+    assert main(["snapshots", "databases"]) == 0
+    assert "[accounts] is ignored" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_dry_run_shows_the_plan_and_does_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     before = answer(capsys, "snapshots", "runs", SHOP)
     plan = answer(capsys, "snapshots", "refresh", SHOP, "--dry-run")
@@ -83,7 +102,7 @@ WRONG = {
     "no such run": (["show", SHOP, "nope"], 1, "nope"),
     "no such file": (["deploy", SHOP, "--policy", "/no/file.toml"], 1, "Cannot read /no/file.toml"),
     "nothing shared": (["restore", SHOP, "--into", "development"], 1, "shared with 333333333333"),
-    "no tag": (["restore", SHOP, "--into", "qa", "--tag", "x"], 1, "'x' is not a tag"),
+    "no tag": (["restore", SHOP, "--into", "qa", "--tag", "x"], 1, "Cannot read 'x': --tag takes"),
     "no such subnet": (
         ["deploy", SHOP, "--policy", "x.toml", "--subnets", "a", "b"],
         1,

@@ -91,6 +91,20 @@ def test_slipways_own_stacks_are_drafted_as_rollouts(run: Any, tmp_path: Path, w
     assert run("rollouts", "draft", what)[0] == 2  # --stack is required
 
 
+def test_the_export_and_its_members_have_a_file_each(run: Any, tmp_path: Path) -> None:
+    for what in ("log-export", "log-export-member"):
+        arguments = ("--stack", "log-export", "--accounts", "111111111111", "--folder", str(tmp_path))
+        assert run("rollouts", "draft", what, *arguments)[0] == 0
+    files = {path.name: parse(path.read_text(), path.name) for path in tmp_path.glob("*.toml")}
+    assert set(files) == {"log-export.toml", "log-export-member.toml"}
+    assert {rollout.groups[0].stack for rollout in files.values()} == {"log-export"}
+
+
+def test_a_fault_after_the_end_is_reported(run: Any) -> None:
+    status, out, _ = run("rollouts", "simulate", EXAMPLE, "--fault", "pause +900h")
+    assert status == 0 and "No effect, because the rollout had ended: pause at " in out
+
+
 def test_a_parameter_without_a_value_drafts_nothing(run: Any, tmp_path: Path) -> None:
     status, _, err = run("rollouts", "draft", "snapshots", "--stack", "own", "--parameter", "A")
     assert status == 1 and "--parameter takes NAME=VALUE" in err and not (tmp_path / "rollouts").exists()

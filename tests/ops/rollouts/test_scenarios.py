@@ -7,7 +7,7 @@ import pytest
 from ops.errors import InputError
 from ops.rollouts.rules.decisions import OperatorCommand
 from ops.rollouts.rules.rollout import parse
-from ops.rollouts.scenarios import parse_scenario
+from ops.rollouts.scenarios import parse_scenario, unreached
 from ops.rollouts.simulator import Scenario, SimulatedAlarm, SimulatedCommand
 from tests.ops.rollouts.samples import FILE, SHOP, C
 
@@ -50,3 +50,13 @@ def test_a_mistake_names_the_line(line: str, why: str) -> None:
     with pytest.raises(InputError, match=why) as caught:
         scenario(line)
     assert line in str(caught.value) and caught.value.hint
+
+
+def test_faults_after_the_end_are_listed() -> None:
+    lines = (f"alarm {TARGET} +5h", f"alarm {NEIGHBOUR} +15h", "freeze +20h 2h", "pause +16h", "stop +1h")
+    assert unreached(scenario(*lines), BEGIN + 14 * HOUR) == [
+        f"alarm {NEIGHBOUR} at 2026-07-06 23:00 UTC",
+        "pause at 2026-07-07 00:00 UTC",
+        "freeze at 2026-07-07 04:00 UTC",
+    ]
+    assert unreached(scenario(f"fail {TARGET}", *lines), BEGIN + 30 * HOUR) == []
