@@ -114,9 +114,11 @@ def compare(production: Server, restored: Server, policy: str) -> None:
         for column, treatment in table.treated.items() if table.rows == "keep" else ():
             values = f"SELECT `{key}`, BINARY `{column}` FROM {where} WHERE `{column}` <> ''"
             originals, left = dict(production.rows(values)), dict(restored.rows(values))
-            assert not [key for key, value in originals.items() if left.get(key) == value], column
-            if str(treatment) != "fake postcode":  # of which there are but 100,000
-                assert not set(originals.values()) & set(left.values()), column
+            unchanged = [key for key, value in originals.items() if left.get(key) == value]
+            if str(treatment) == "fake postcode":  # 100,000 fakes: a row may get its own value
+                assert len(unchanged) <= 3, column
+            else:
+                assert not unchanged and not set(originals.values()) & set(left.values()), column
             compared += len(originals)
     assert compared > 3000
     orphans = """SELECT (SELECT COUNT(*) FROM sakila.payment p LEFT JOIN sakila.rental r USING (rental_id)

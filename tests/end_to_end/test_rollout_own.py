@@ -165,7 +165,7 @@ def test_a_database_that_is_nowhere_drafts_nothing(
     where = ["--accounts", QA, "--regions", *REGIONS, "--folder", str(tmp_path / "drafts")]
     draft = ["rollouts", "draft", "snapshots", "--stack", "s", "--policy", str(tmp_path / "policy.toml")]
     assert main([*draft, *where, "--parameter", "SourceDatabase=nowhere"]) == 1
-    assert "qa, eu-west-1: There is no database 'nowhere'" in capsys.readouterr().err
+    assert "qa, eu-west-1: The database 'nowhere' does not exist" in capsys.readouterr().err
     assert main([*draft, *where]) == 1
     assert "Add --parameter SourceDatabase=NAME" in capsys.readouterr().err
     assert not (tmp_path / "drafts").exists()

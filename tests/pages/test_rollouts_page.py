@@ -159,7 +159,7 @@ def test_every_operator_command_is_given_on_the_page_and_takes_effect(tmp_path: 
     until(lambda run: 0 in run.baked and "all rollouts are frozen: a fair" in run.why)
     give("Override blockers", orders, why="CVE", typed=orders)
     until(lambda run: 1 in run.baking)
-    assert "are frozen" not in texts(give("Unfreeze all rollouts", orders))
+    assert "All rollouts are frozen" not in texts(give("Unfreeze all rollouts", orders))
     give("Roll back", orders, why="wrong version", typed=orders)
     until(lambda run: run.summary.status == "ROLLED_BACK")
     done = page("rollouts", run=orders)

@@ -62,7 +62,8 @@ def draft(
 ) -> None:
     """`what` is one of Slipway's own stacks, or the path of a template."""
     body = _template(what)
-    name = stack + FILE_SUFFIXES.get(what, "")
+    suffix = FILE_SUFFIXES.get(what, "")
+    name = stack.removesuffix(suffix) + suffix
     path, template = (folder / f"{name}{end}" for end in (".toml", ".template.json"))
     for file in (path, template):
         if file.exists():

@@ -54,7 +54,7 @@ def test_missing_and_unknown_parameters_are_reported(capsys: pytest.CaptureFixtu
     for arguments, words in (
         ((), "slipway-app requires the parameters Vpc, BalancerSubnets, TaskSubnets, DomainName"),
         (("--set", "Vpcs=x"), "slipway-app has no parameter Vpcs"),
-        (("--set", "Vpc"), "'Vpc' is not a valid parameter"),
+        (("--set", "Vpc"), "Cannot read 'Vpc': --set takes NAME=VALUE"),
     ):
         assert main([*command, *arguments]) == 1
         assert words in capsys.readouterr().err
