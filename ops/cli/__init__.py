@@ -23,7 +23,7 @@ from typing import Any
 import click
 
 from ops.cli.commands import NAME, root
-from ops.cli.context import Context
+from ops.cli.context import Context, readable
 from ops.errors import PlanRefused, SlipwayError
 
 FAILED, USAGE, NOT_CONFIRMED, INTERRUPTED = 1, 2, 3, 130
@@ -59,6 +59,7 @@ def _report(context: Context, kind: str, message: str, hint: str, detail: str = 
         error: dict[str, Any] = {"type": kind, "message": message, "hint": hint, "detail": detail}
         context.print_json({"error": error})
         return
-    print(f"Error: {message}", file=sys.stderr)
-    if hint:
-        print(f"Hint: {hint}", file=sys.stderr)
+    for label, text in (("Error", message), ("Hint", hint)):
+        if text:
+            lines = [readable(line) for line in text.splitlines()]  # names in it can contain terminal escapes
+            print(f"{label}: " + "\n".join(lines), file=sys.stderr)

@@ -53,7 +53,8 @@ def _streamlit(context: Context, port: int) -> int:
         raise Conflict(
             f"Port {port} is already in use.", hint="Choose another port, for example: make run PORT=8502"
         )
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app/main.py")]
+    # -P keeps the working folder off the path: a user's project can have an `app` or an `ops` of its own.
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(ROOT / "app/main.py")]
     flags = ["--server.port", str(port), "--server.address", HOST, "--server.headless", "true"]
     environment = {
         **os.environ,

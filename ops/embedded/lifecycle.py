@@ -106,6 +106,7 @@ def status(data: Path) -> RunningCloud | None:
 
 def stop(data: Path) -> None:
     """Stop the cloud and everything in it, and keep its state. Does nothing if it is not running."""
+    _check_installed()
     data = data.absolute()
     if running := status(data):
         os.kill(running.pid, signal.SIGTERM)

@@ -3,8 +3,10 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psutil
+if TYPE_CHECKING:  # imported where it is used: without the extra `embedded`, it is not installed
+    import psutil
 
 MARKER = "SLIPWAY_EMBEDDED"
 PATIENCE_S = 3.0
@@ -12,6 +14,8 @@ PATIENCE_S = 3.0
 
 def terminate_marked(data: Path) -> None:
     """Terminate every process, except this one, that the cloud in `data` started."""
+    import psutil
+
     processes = list(_marked(str(data)))
     for process in processes:
         _quietly(process.terminate)
@@ -21,7 +25,9 @@ def terminate_marked(data: Path) -> None:
     psutil.wait_procs(stubborn, PATIENCE_S)
 
 
-def _marked(mark: str) -> Iterator[psutil.Process]:
+def _marked(mark: str) -> "Iterator[psutil.Process]":
+    import psutil
+
     for process in psutil.process_iter():
         try:
             if process.pid != os.getpid() and process.environ().get(MARKER) == mark:
@@ -31,6 +37,8 @@ def _marked(mark: str) -> Iterator[psutil.Process]:
 
 
 def _quietly(act: object) -> None:
+    import psutil
+
     try:
         act()  # type: ignore[operator]
     except psutil.Error:

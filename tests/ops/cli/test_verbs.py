@@ -78,6 +78,13 @@ def test_an_error_is_one_json_document(
     assert shown.err == ""
 
 
+@pytest.mark.parametrize("arguments", [["rollouts", "validate", "a\x1b[31mb.toml"], ["no\x1b[31mverb"]])
+def test_an_error_has_no_control_characters(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) in (1, 2)
+    shown = capsys.readouterr().err
+    assert "\x1b" not in shown and shown.startswith("Error: ") and "\nHint: " in shown
+
+
 def test_a_wrong_call_names_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["snapshots", "refresh"]) == 2
     assert "Hint: See slipway snapshots refresh --help" in capsys.readouterr().err
