@@ -22,7 +22,6 @@ from app.shared.plan_panel import show_plan_panel
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import ago, count, money, size, utc
-from ops.aws.s3.objects import Bucket
 from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.export import replay
 from ops.logs.export.backfill.plan import BackfillRequest, plan_backfill
@@ -32,6 +31,7 @@ from ops.logs.export.replay import ErrorObject, Stream, plan_replay
 from ops.logs.export.retention import RETENTION_CHOICES_DAYS, RetentionAdvice, plan_retention
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import HOUR, Location, hour_of
+from ops.logs.lake.store import bucket_of
 from ops.operations import Operation
 from ops.plan import Plan
 
@@ -45,7 +45,7 @@ CHANGES = (Operation.REPLAY_RECORDS, Operation.BACKFILL_LOGS, Operation.SET_RETE
 
 @st.cache_resource(show_spinner=False)
 def engine_of(_bench: Workbench, location: Location) -> DuckDbEngine:
-    store = Bucket(_bench.cloud, location.bucket, location.account, location.region)
+    store = bucket_of(_bench.cloud, location)
     return DuckDbEngine(store, location, FileCache(_bench.settings.data / "logs-cache", CACHE_BYTES))
 
 

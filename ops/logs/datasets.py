@@ -5,13 +5,13 @@ from functools import cached_property
 
 from ops.aws import athena
 from ops.aws.cloud import Cloud
-from ops.aws.s3.objects import Bucket
 from ops.errors import AwsError, NotFound, SettingsError
 from ops.logs.engines.athena import AthenaEngine
 from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.engines.estimate import Estimate, estimate
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import Location, Scope
+from ops.logs.lake.store import bucket_of
 
 GB = 10**9
 _ADDRESS = re.compile(r"(?:([^=]+)=)?s3://([a-z0-9.-]{3,63})(?:/(.*))?")
@@ -42,7 +42,7 @@ class Dataset:
         settings = self._cloud.settings
         location = self.location
         cache = FileCache(settings.data / "logs-cache", settings.logs_cache_gb * GB)
-        store = Bucket(self._cloud, location.bucket, location.account, location.region)
+        store = bucket_of(self._cloud, location)
         return DuckDbEngine(store, location, cache, concurrency=settings.concurrency)
 
     def engine(self, name: str) -> DuckDbEngine | AthenaEngine:

@@ -3,6 +3,5 @@
 buckets     the buckets of an account, their properties and contents
 objects     objects by key range, thread-safe
 staging     Slipway's private bucket for templates and packages
-log_bucket  errors and state next to the events in the log bucket
 emptying    deletes every version in a bucket; can be run again
 """

@@ -61,6 +61,13 @@ class Bucket:
         with translated(f"Reading s3://{self.name}/{key}"):
             return self._get(key, etag)["Body"].read()
 
+    def find(self, key: str) -> bytes | None:
+        """Return the object's bytes, or None if it does not exist."""
+        try:
+            return self.read(key)
+        except NotFound:
+            return None
+
     def fetch(self, key: str, etag: str, path: Path) -> None:
         """Download the object to `path`. Raises what `read` raises, and OSError."""
         with translated(f"Reading s3://{self.name}/{key}"), path.open("wb") as out:
@@ -91,6 +98,12 @@ class Bucket:
         """Upload a file of any size."""
         with translated(f"Writing s3://{self.name}/{key}"):
             self._s3.upload_file(str(path), self.name, key)
+
+    def move(self, key: str, target: str) -> None:
+        """Copy, then delete: after a crash between the two both objects exist, so none is lost."""
+        with translated(f"Moving s3://{self.name}/{key}"):
+            self._s3.copy_object(Bucket=self.name, Key=target, CopySource={"Bucket": self.name, "Key": key})
+            self._s3.delete_object(Bucket=self.name, Key=key)
 
     def delete(self, key: str) -> None:
         with translated(f"Deleting s3://{self.name}/{key}"):

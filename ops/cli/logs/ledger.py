@@ -12,8 +12,6 @@ from typing import Any
 
 import click
 
-from ops.aws.s3.log_bucket import LogBucket
-from ops.aws.s3.objects import Bucket
 from ops.cli.context import Context
 from ops.cli.logs.results import carry_out, show_no_steps
 from ops.cli.verbs import confirm_option, dry_run_option, verb
@@ -30,6 +28,7 @@ from ops.logs.export.retention import RETENTION_CHOICES_DAYS, RetentionAdvice, p
 from ops.logs.known_exports import single_known_export
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import HOUR, Location, hour_of
+from ops.logs.lake.store import bucket_of
 
 INCOMPLETE = 1  # exit status if events are missing or failed
 GB = 1 << 30
@@ -239,19 +238,19 @@ def _read_groups(context: Context, location: Location, now: datetime) -> ExportR
         for reading in context.cloud.read(lambda place: list_group_exports(context.cloud, place))
         for entry in reading.value or []
     ]
-    bucket = LogBucket(context.cloud, location.bucket, location.account, location.region)
+    bucket = bucket_of(context.cloud, location)
     states = {(s.account, s.region, s.group): s for s in backfill_state.load_all(bucket, location)}
     return ExportReport(now, tuple(groups), Ledger(now, now, ()), states, {})
 
 
 def _engine(context: Context, location: Location) -> DuckDbEngine:
     settings = context.cloud.settings
-    store = Bucket(context.cloud, location.bucket, location.account, location.region)
+    store = bucket_of(context.cloud, location)
     return DuckDbEngine(store, location, FileCache(settings.data / "logs-cache", CACHE_BYTES))
 
 
 def _show_states(context: Context, location: Location) -> None:
-    bucket = LogBucket(context.cloud, location.bucket, location.account, location.region)
+    bucket = bucket_of(context.cloud, location)
     rows = [
         {
             "account": state.account,
@@ -272,8 +271,8 @@ def _row(row: LedgerRow) -> dict[str, Any]:
         "region": row.at.region,
         "group": row.at.group,
         "hour": row.at.hour,
-        "taken in": row.ingested.events,
-        "bytes in": row.ingested.size_bytes,
+        "ingested": row.ingested.events,
+        "ingested_bytes": row.ingested.size_bytes,
         "exported": row.exported.events,
         "failed": row.failed,
         "missing": row.missing,
@@ -282,13 +281,13 @@ def _row(row: LedgerRow) -> dict[str, Any]:
 
 
 def _advice_row(advice: RetentionAdvice) -> dict[str, Any]:
-    saved = {f"saved at {days} d": f"${advice.saved[days]:,.2f}" for days in RETENTION_CHOICES_DAYS}
+    saved = {f"saved_at_{days}_days": f"${advice.saved[days]:,.2f}" for days in RETENTION_CHOICES_DAYS}
     return {
         "account": advice.group.place.account.name,
         "region": advice.group.place.region,
         "group": advice.group.name,
-        "stored GB": f"{advice.group.stored_bytes / GB:,.3f}",
-        "costs a month": f"${advice.cost:,.2f}",
+        "stored_gb": f"{advice.group.stored_bytes / GB:,.3f}",
+        "monthly_cost": f"${advice.cost:,.2f}",
         **saved,
         "export": "verified" if advice.proof.proven else advice.proof.reason,
     }

@@ -12,10 +12,10 @@ from ops.aws.cloud import Cloud
 from ops.aws.cloudformation.resources import list_resources
 from ops.aws.cloudwatch.alarms import Alarm, read_alarms
 from ops.aws.cloudwatch.metrics import Metric, Series, read_series
-from ops.aws.s3.log_bucket import LogBucket
 from ops.errors import SlipwayError
 from ops.logs.export import error_records
 from ops.logs.export.installed import Export
+from ops.logs.lake.store import bucket_of
 from ops.templates.logs.alarms import BEHIND_MS, METRIC_ALARMS, STALE_S
 
 MINUTE = timedelta(minutes=1)
@@ -124,8 +124,8 @@ def count_failed_objects(cloud: Cloud, export: Export) -> int:
     location = export.location
     if location is None:
         return 0
-    bucket = LogBucket(cloud, location.bucket, location.account, location.region)
-    return sum(1 for _ in islice(bucket.keys(error_records.errors_prefix(location)), MAX_ERROR_OBJECTS))
+    bucket = bucket_of(cloud, location)
+    return sum(1 for _ in islice(bucket.list(error_records.errors_prefix(location)), MAX_ERROR_OBJECTS))
 
 
 def _stream(resources: PipelineResources, metric: str, statistic: str = "Sum") -> Metric:

@@ -14,10 +14,11 @@ from itertools import islice
 
 from ops.aws import kinesis
 from ops.aws.cloud import Cloud
-from ops.aws.s3.log_bucket import LogBucket
+from ops.aws.s3.objects import Bucket
 from ops.errors import InputError
 from ops.logs.export import error_records
 from ops.logs.lake.layout import Location
+from ops.logs.lake.store import bucket_of
 from ops.operations import Operation
 from ops.plan import READY, Check, Plan, Readiness, Resource, Step
 
@@ -53,9 +54,9 @@ class ErrorObject:
 
 def list_error_objects(cloud: Cloud, location: Location, limit: int = MAX_OBJECTS) -> list[ErrorObject]:
     """Read the error objects, in the order of their keys (oldest first)."""
-    bucket = _bucket(cloud, location)
-    keys = islice(bucket.keys(error_records.errors_prefix(location)), limit)
-    return [error_object for key in keys if (error_object := _read(bucket, key))]
+    bucket = bucket_of(cloud, location)
+    listed = islice(bucket.list(error_records.errors_prefix(location)), limit)
+    return [error_object for entry in listed if (error_object := _read(bucket, entry.key))]
 
 
 def plan_replay(cloud: Cloud, location: Location, stream: Stream, objects: list[ErrorObject]) -> Plan:
@@ -75,7 +76,7 @@ def plan_replay(cloud: Cloud, location: Location, stream: Stream, objects: list[
 
 
 def _step(cloud: Cloud, location: Location, stream: Stream, error_object: ErrorObject) -> Step:
-    bucket = _bucket(cloud, location)
+    bucket = bucket_of(cloud, location)
     skipped = f", skip {error_object.unreadable:,} unreadable records" if error_object.unreadable else ""
     return Step(
         id=error_object.key,
@@ -91,15 +92,15 @@ def _step(cloud: Cloud, location: Location, stream: Stream, error_object: ErrorO
     )
 
 
-def _check(bucket: LogBucket, key: str) -> Check:
-    if bucket.read(key) is None:
+def _check(bucket: Bucket, key: str) -> Check:
+    if bucket.find(key) is None:
         return Check(Readiness.DONE, "already replayed")
     return READY
 
 
 def _replay(cloud: Cloud, location: Location, stream: Stream, key: str, say: Callable[[str], None]) -> None:
-    bucket = _bucket(cloud, location)
-    body = bucket.read(key)
+    bucket = bucket_of(cloud, location)
+    body = bucket.find(key)
     if body is None:
         return
     parsed = [
@@ -112,12 +113,12 @@ def _replay(cloud: Cloud, location: Location, stream: Stream, key: str, say: Cal
     say(f"{len(entries):,} records put into the stream")
     if len(entries) < len(parsed):
         unparsed = [error_record for error_record, record in parsed if record is None]
-        bucket.write(error_records.unreplayable_key(location, key), error_records.to_json_lines(unparsed))
+        bucket.put(error_records.unreplayable_key(location, key), error_records.to_json_lines(unparsed))
     bucket.move(key, error_records.replayed_key(location, key))
 
 
-def _read(bucket: LogBucket, key: str) -> ErrorObject | None:
-    body = bucket.read(key)
+def _read(bucket: Bucket, key: str) -> ErrorObject | None:
+    body = bucket.find(key)
     if body is None:
         return None
     reasons: Counter[str] = Counter()
@@ -135,7 +136,3 @@ def _read(bucket: LogBucket, key: str) -> ErrorObject | None:
         return ErrorObject(key, 1, 0, 1, ("not a Firehose error record",))
     names = tuple(name for name, _ in reasons.most_common())
     return ErrorObject(key, records, events, unreadable, names)
-
-
-def _bucket(cloud: Cloud, location: Location) -> LogBucket:
-    return LogBucket(cloud, location.bucket, location.account, location.region)

@@ -7,8 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from ops.aws.s3.objects import ListedObject
+from ops.aws.cloud import Cloud
+from ops.aws.s3.objects import Bucket, ListedObject
 from ops.errors import Conflict, NotFound
+from ops.logs.lake.layout import Location
+
+
+def bucket_of(cloud: Cloud, location: Location) -> Bucket:
+    """Return the bucket of a dataset, with the credentials of its account."""
+    return Bucket(cloud, location.bucket, location.account, location.region)
 
 
 class ObjectStore(Protocol):

@@ -63,7 +63,7 @@ def test_ledger_is_complete_until_an_object_is_lost(
     status, found = run(capsys, *where, "--all")
     assert (status, found["missing"], found["failed"]) == (0, 0, 0)
     (row,) = found["rows"]
-    assert (row["taken in"], row["exported"], row["status"]) == (3, 3, "complete")
+    assert (row["ingested"], row["exported"], row["status"]) == (3, 3, "complete")
     for key in pipeline.keys("json/"):
         pipeline.s3.delete_object(Bucket=pipeline.bucket, Key=key)
     status, found = run(capsys, *where)

@@ -17,13 +17,14 @@ from ops.aws.cloud import Cloud
 from ops.aws.logs import history as log_history
 from ops.aws.logs.groups import LogGroup
 from ops.aws.logs.history import to_milliseconds
-from ops.aws.s3.log_bucket import LogBucket
+from ops.aws.s3.objects import Bucket
 from ops.errors import Conflict, InputError
 from ops.logs.export.backfill import state as backfill_state
 from ops.logs.export.backfill.objects import BackfillWriter, parse_export_object, streams_by_folder
 from ops.logs.export.backfill.state import STAGING_FOLDER, BackfillState
 from ops.logs.export.ledger.model import MAX_FUTURE_H
 from ops.logs.lake.layout import Location
+from ops.logs.lake.store import bucket_of
 from ops.operations import Operation
 from ops.plan import READY, Check, Plan, Readiness, Resource, Step
 
@@ -69,9 +70,8 @@ class BackfillContext:
     sleep: Callable[[float], None] = time.sleep
 
     @property
-    def bucket(self) -> LogBucket:
-        place = self.location
-        return LogBucket(self.cloud, place.bucket, place.account, place.region)
+    def bucket(self) -> Bucket:
+        return bucket_of(self.cloud, self.location)
 
 
 def plan_backfill(
@@ -149,7 +149,7 @@ def _by_pages(context: BackfillContext, request: BackfillRequest, say: ReportMes
     while at < end:
         _check_not_stopped(context, group.name)
         until = min(end, _next_window(at))
-        writer = BackfillWriter(context.location, group.key, at.isoformat(), context.bucket.write)
+        writer = BackfillWriter(context.location, group.key, at.isoformat(), context.bucket.put)
         span = (to_milliseconds(at), to_milliseconds(until))
         for event in log_history.read_events(context.cloud, group.place, group.name, *span):
             if event.ingested < last:
@@ -207,13 +207,13 @@ def _import_objects(
     """Convert the objects of the export task to objects of the dataset, then delete them."""
     bucket, group = context.bucket, request.group
     streams = streams_by_folder(log_history.list_stream_names(context.cloud, group.place, group.name))
-    keys = list(bucket.keys(prefix))
+    keys = [entry.key for entry in bucket.list(prefix)]
     total = 0
     for number, key in enumerate(keys, 1):
         _check_not_stopped(context, group.name)
         folder = key.removeprefix(prefix).rpartition("/")[0]
-        text = gzip.decompress(bucket.read(key) or gzip.compress(b"")).decode("utf-8", "replace")
-        writer = BackfillWriter(context.location, group.key, key, bucket.write)
+        text = gzip.decompress(bucket.find(key) or gzip.compress(b"")).decode("utf-8", "replace")
+        writer = BackfillWriter(context.location, group.key, key, bucket.put)
         for event in parse_export_object(text, streams.get(folder, folder), key):
             writer.add(event)
         writer.flush()

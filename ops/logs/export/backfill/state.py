@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from urllib.parse import quote
 
-from ops.aws.s3.log_bucket import LogBucket
+from ops.aws.s3.objects import Bucket
 from ops.logs.export.ledger.model import GroupKey
 from ops.logs.lake.layout import Location
 
@@ -44,20 +44,20 @@ def key_of(location: Location, group: GroupKey) -> str:
     return f"{location.prefix}{STATE_FOLDER}{account}/{region}/{quote(name, safe='')}.json"
 
 
-def load(bucket: LogBucket, location: Location, group: GroupKey) -> BackfillState | None:
-    body = bucket.read(key_of(location, group))
+def load(bucket: Bucket, location: Location, group: GroupKey) -> BackfillState | None:
+    body = bucket.find(key_of(location, group))
     return BackfillState(**json.loads(body)) if body else None
 
 
-def save(bucket: LogBucket, location: Location, state: BackfillState) -> None:
+def save(bucket: Bucket, location: Location, state: BackfillState) -> None:
     key = key_of(location, (state.account, state.region, state.group))
-    bucket.write(key, json.dumps(asdict(state), indent=1).encode())
+    bucket.put(key, json.dumps(asdict(state), indent=1).encode())
 
 
-def load_all(bucket: LogBucket, location: Location) -> list[BackfillState]:
+def load_all(bucket: Bucket, location: Location) -> list[BackfillState]:
     """Return the state of every group, by account, region, and name."""
     states = []
-    for key in bucket.keys(f"{location.prefix}{STATE_FOLDER}"):
-        if body := bucket.read(key):
+    for entry in bucket.list(f"{location.prefix}{STATE_FOLDER}"):
+        if body := bucket.find(entry.key):
             states.append(BackfillState(**json.loads(body)))
     return states

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 
 from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudwatch.metrics import read_sums
-from ops.aws.s3.log_bucket import LogBucket
 from ops.logs.export import error_records
 from ops.logs.export.error_records import GroupHour
 from ops.logs.export.ledger.model import MAX_FUTURE_H, EventCount, GroupKey, LedgerCounts
 from ops.logs.lake.layout import HOUR, Location, Scope, hour_of
+from ops.logs.lake.store import bucket_of
 
 EVENTS, BYTES = "IncomingLogEvents", "IncomingBytes"
 READERS = 8
@@ -90,18 +90,18 @@ def count_ingested(
 
 def count_failed(cloud: Cloud, location: Location, notes: list[str]) -> dict[GroupHour, int]:
     """Count the events under the error prefix by group and hour; add to `notes` what was not counted."""
-    bucket = LogBucket(cloud, location.bucket, location.account, location.region)
+    bucket = bucket_of(cloud, location)
     keys: list[str] = []
-    for key in bucket.keys(error_records.errors_prefix(location)):
+    for entry in bucket.list(error_records.errors_prefix(location)):
         if len(keys) == MAX_ERROR_OBJECTS:
             notes.append(f"Only the first {MAX_ERROR_OBJECTS:,} error objects are counted.")
             break
-        keys.append(key)
+        keys.append(entry.key)
 
     def count_object(key: str) -> tuple[Counter[GroupHour], int]:
         counted: Counter[GroupHour] = Counter()
         unknown = 0
-        body = bucket.read(key)
+        body = bucket.find(key)
         try:
             for error_record in error_records.parse(body or b""):
                 record = error_records.subscription_record(error_record.data)

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from ops.aws.cloud import Cloud
-from ops.aws.s3.log_bucket import LogBucket
 from ops.logs.export.backfill import state as backfill_state
 from ops.logs.export.backfill.plan import BackfillRequest
 from ops.logs.export.backfill.state import BackfillState
@@ -17,6 +16,7 @@ from ops.logs.export.ledger.counting import CountExported, count_events, count_i
 from ops.logs.export.ledger.model import DELIVERY_DELAY, EventCount, GroupKey, Ledger, build_ledger
 from ops.logs.export.retention import RetentionAdvice, advise_retention, prove_export
 from ops.logs.lake.layout import Location
+from ops.logs.lake.store import bucket_of
 
 DAY = timedelta(days=1)
 
@@ -81,7 +81,7 @@ def read_export_report(
         groups += reading.value or []
     since = {entry.group.key: entry.since for entry in groups if entry.since}
     counts = count_events(cloud, location, since, start, end, count_exported)
-    bucket = LogBucket(cloud, location.bucket, location.account, location.region)
+    bucket = bucket_of(cloud, location)
     states = {
         (state.account, state.region, state.group): state
         for state in backfill_state.load_all(bucket, location)

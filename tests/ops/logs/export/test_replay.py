@@ -109,7 +109,7 @@ def test_crash_between_put_and_move_loses_nothing(
         raise Throttled("the machine went away")
 
     with monkeypatch.context() as broken:
-        broken.setattr("ops.aws.s3.log_bucket.LogBucket.move", crash)
+        broken.setattr("ops.aws.s3.objects.Bucket.move", crash)
         assert set(run(plan, tmp_path)) == {Status.FAILED}
     assert set(run(plan, tmp_path)) == {Status.DONE}
 

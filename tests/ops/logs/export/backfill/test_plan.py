@@ -14,7 +14,7 @@ from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Cloud, Place
 from ops.aws.logs import groups as log_groups
 from ops.aws.logs import history as log_history
-from ops.aws.s3.log_bucket import LogBucket
+from ops.aws.s3.objects import Bucket
 from ops.errors import Conflict
 from ops.logs.export.backfill import state as backfill_state
 from ops.logs.export.backfill.objects import parse_export_object, streams_by_folder
@@ -88,7 +88,7 @@ def test_events_before_the_subscription_are_exported_once(past: Past, tmp_path: 
     assert run(plan, tmp_path)[0] is Status.DONE
     assert past.events() == past.put
     assert run(plan, tmp_path)[0] is Status.ALREADY
-    (state,) = backfill_state.load_all(LogBucket(past.cloud, past.pipeline.bucket), past.location)
+    (state,) = backfill_state.load_all(Bucket(past.cloud, past.pipeline.bucket), past.location)
     assert (state.complete, state.events, state.share) == (True, past.put.total(), 1.0)
 
 
