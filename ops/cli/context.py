@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # what takes long to import is imported where it is used
     from ops.aws.cloud import Cloud, Place
 
 PIPE_WIDTH = 400
+UNITS = {"gb": "GB", "gib": "GiB"}
 
 
 class Context:
@@ -70,18 +71,27 @@ class Context:
         return Place(self.cloud.account(account), region or self.cloud.settings.home_region)
 
     def show(self, rows: Sequence[Mapping[str, Any]], *, empty: str, value: Any = None) -> None:
-        """Print the rows as a table, or `value` (by default, the rows) as JSON."""
+        """Print the rows as a table, or `value` (by default, the rows) as JSON.
+
+        Keys are in snake_case, as JSON has them; the table's headings are the same words.
+        """
         if self.as_json:
             self.print_json(rows if value is None else value)
         elif not rows:
             self.console.print(Text(empty))
         else:
-            from rich.table import Table
+            self.print_table([heading(key) for key in rows[0]], (row.values() for row in rows))
 
-            table = Table(*rows[0], box=None, pad_edge=False, header_style="bold")
-            for row in rows:
-                table.add_row(*(Text(readable(cell)) for cell in row.values()))
-            self.console.print(table)
+    def print_table(self, headings: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+        """Print rows of cells below headings, as they are."""
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for text in headings:
+            table.add_column(Text(readable(text)))
+        for row in rows:
+            table.add_row(*(Text(readable(cell)) for cell in row))
+        self.console.print(table)
 
     def print_text(self, text: str, value: Any = None) -> None:
         """Print a document as it is, or as JSON: `value`, by default the text itself."""
@@ -166,6 +176,11 @@ def plan_rows(plan: Plan) -> list[dict[str, str]]:
         }
         for step in plan.steps
     ]
+
+
+def heading(key: str) -> str:
+    """Return the heading of a key: `size_gib` is `size GiB`."""
+    return " ".join(UNITS.get(word, word) for word in key.split("_"))
 
 
 def readable(cell: Any) -> str:

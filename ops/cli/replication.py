@@ -62,8 +62,8 @@ def _show(context: Context, shared: list[SharedBucket]) -> None:
             "region": item.region,
             "bucket": item.bucket,
             "key": item.key_arn,
-            "target accounts": item.targets,
-            "expire days": item.expire_days,
+            "target_accounts": item.targets,
+            "expire_days": item.expire_days,
         }
         for item in shared
     ]

@@ -59,7 +59,7 @@ def databases(context: Context, account: str, region: str) -> None:
             "engine": f"{item.engine} {item.version}",
             "kind": item.kind,
             "status": item.status,
-            "GiB": item.size_gib or None,
+            "size_gib": item.size_gib or None,
             "pipeline": stacks.get(item.id),
         }
         for item in items
@@ -76,7 +76,7 @@ def pipelines(context: Context, account: str, region: str) -> None:
             "database": item.database,
             "stack": item.name,
             "status": item.stack.status,
-            "shared with": item.shares,
+            "shared_with": item.shares,
             "changed": item.stack.updated or item.stack.created,
         }
         for item in catalog.list_pipelines(context.cloud, place)
@@ -105,8 +105,8 @@ def list_snapshots(context: Context, pipeline: catalog.DeployedPipeline) -> None
         {
             "snapshot": item.snapshot.id,
             "created": item.snapshot.created,
-            "GiB": item.snapshot.size_gib or None,
-            "shared with": item.shared_with,
+            "size_gib": item.snapshot.size_gib or None,
+            "shared_with": item.shared_with,
             "run": item.run,
         }
         for item in snapshots

@@ -112,8 +112,8 @@ def inventory(context: Context, quiet_days: int, state: str | None) -> None:
             "name": verdict.id,
             "account": verdict.account,
             "region": verdict.region,
-            "$/month": f"{verdict.monthly:.2f}",
-            "used by": [user.name for user in verdict.users],
+            "monthly_cost": f"${verdict.monthly:.2f}",
+            "used_by": [user.name for user in verdict.users],
             "reason": verdict.reasons[0] if not verdict.users else "",
         }
         for verdict in shown
@@ -237,7 +237,7 @@ def lint_app(context: Context, folder: Path, language: str) -> int:
             "account": finding.account,
             "bucket": finding.bucket,
             "key": "yes" if finding.key else "no",
-            "used by": finding.pipelines,
+            "used_by": finding.pipelines,
         }
         for finding in findings
     ]

@@ -85,7 +85,7 @@ def coverage(context: Context, selection: Selection, states: tuple[str, ...], la
     if last:
         exported_at = _last(context, last)
         rows = [
-            {**row, "last exported": exported_at.get(entry.group.key)}
+            {**row, "last_exported": exported_at.get(entry.group.key)}
             for row, entry in zip(rows, entries, strict=True)
         ]
     context.show(rows, empty="No matching log groups.", value={"groups": rows, "unread": unread})
@@ -166,7 +166,7 @@ def _row(covered: GroupCoverage) -> dict[str, Any]:
         "state": covered.state.value,
         "by": covered.exported_by,
         "since": covered.since,
-        "bytes a day": None if covered.bytes_per_day is None else round(covered.bytes_per_day),
-        "retention days": group.retention_days,
+        "bytes_per_day": None if covered.bytes_per_day is None else round(covered.bytes_per_day),
+        "retention_days": group.retention_days,
         "why": covered.reason,
     }

@@ -271,13 +271,12 @@ def _line(event: exploration.LogEvent, zone: tzinfo, *, full: bool) -> Text:
 
 def _show_table(context: Context, options: QueryOptions, table: pa.Table, empty: str) -> None:
     if (form := _format(context, options)) == "table":
-        context.show([_cells(row) for row in table.to_pylist()], empty=empty)
+        if rows := table.to_pylist():
+            context.print_table(rows[0], (row.values() for row in rows))
+        else:
+            context.echo(empty)
     else:
         _write(table, form)
-
-
-def _cells(row: dict[str, Any]) -> dict[str, Any]:
-    return {readable(name): cell for name, cell in row.items()}
 
 
 def _format(context: Context, options: QueryOptions) -> str:

@@ -38,7 +38,7 @@ def begin_option(function: Callable[..., Any]) -> Callable[..., Any]:
 def validate(context: Context, file: Path) -> None:
     document = prepare(context, file)
     rows = [
-        {"what": usage.name, "at worst": usage.used, "limit": usage.limit, "margin": f"{usage.margin:.0%}"}
+        {"what": usage.name, "at_worst": usage.used, "limit": usage.limit, "margin": f"{usage.margin:.0%}"}
         for usage in limit_usage(document.stages, document.run)
     ]
     targets = sum(len(stage.targets) for stage in document.stages)
@@ -68,7 +68,7 @@ def _calendar_rows(document: Document, start: datetime) -> list[dict[str, Any]]:
             "starts": entry.starts,
             "deployed": entry.deployed,
             "baked": entry.baked,
-            "waits for": tuple(dict.fromkeys(wait.why for wait in entry.waits)) or None,
+            "waits_for": tuple(dict.fromkeys(wait.why for wait in entry.waits)) or None,
         }
         for entry in expected_calendar(document.rollout, document.stages, start)
     ]
@@ -89,7 +89,7 @@ def show_previews(context: Context, previews: tuple[TargetPreview, ...]) -> None
             "target": preview.target.id,
             "stack": "new" if preview.creates else "existing",
             "changes": preview.changes or ("no changes",) if not preview.error else None,
-            "to approve": preview.to_approve or None,
+            "to_approve": preview.to_approve or None,
             "error": preview.error or None,
         }
         for preview in previews

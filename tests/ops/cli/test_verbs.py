@@ -1,9 +1,12 @@
 """The command line loads verbs when they are called, takes `--json` anywhere, and has one form of errors."""
 
+import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -14,6 +17,7 @@ from ops.cli.commands import SHELLS, root
 from ops.cli.context import Context
 from ops.cli.verbs import Verb, Verbs, several_option, verb
 
+SOURCES = sorted((Path(__file__).parents[3] / "ops/cli").rglob("*.py"))
 HEAVY = {"awswrangler", "boto3", "duckdb", "ministack", "numpy", "pandas", "pyarrow", "sqlglot", "streamlit"}
 
 
@@ -132,3 +136,24 @@ def test_an_option_takes_several_values(
     assert isinstance(show, Verb)
     show.main(given, obj=Context(as_json=False), standalone_mode=False)
     assert (seen["set"], seen["text"]) == (values, rest)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_keys_of_rows_are_snake_case(path: Path) -> None:
+    """Scripts read them with --json. Uppercase keys are environment variables, keys with a dash are verbs."""
+    dicts = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Dict)]
+    keys = [
+        ast.unparse(key)
+        for node in dicts
+        for key in node.keys
+        if isinstance(key, ast.Constant | ast.JoinedStr)
+    ]
+    assert [key for key in keys if not re.fullmatch(r"f?'([a-z0-9_{}-]+|[A-Z_]+)'", key)] == []
+
+
+def test_a_table_has_readable_headings_and_json_has_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"size_gib": 20, "shared_with": ["qa"]}]
+    Context(as_json=False).show(rows, empty="")
+    assert capsys.readouterr().out.splitlines()[0] == "size GiB  shared with"
+    Context(as_json=True).show(rows, empty="")
+    assert json.loads(capsys.readouterr().out) == rows
