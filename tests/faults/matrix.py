@@ -1,6 +1,7 @@
 """The fault matrix: five faults in every call of every state, and the outcome of the run.
 
-python -m tests.faults.matrix SHARD SHARDS   prints a cell a line, as JSON
+python -m tests.faults.matrix FAULT           judges a fault in every call, and prints a cell a line, as JSON
+python -m tests.faults.matrix one-for-each    judges one fault in each call, the faults taking turns
 """
 
 import json
@@ -16,6 +17,7 @@ from tests.faults.cloud import CLEAN, ORIGINAL, Call, Cloud, refused, start, tim
 from tests.faults.runs import LAMBDA, PREFIX, Pipeline, install
 
 FAULTS = ("error", "throttled", "timeout", "stop", "missing")
+ONE_FOR_EACH = "one-for-each"
 FAULTY, NEXT = "run-2", "run-3"
 REPLACES = "Delete old snapshots"  # needs a snapshot of an earlier run
 QA = "222222222222"
@@ -310,10 +312,19 @@ def _name(snapshot: dict[str, Any]) -> str:
     return str(snapshot.get("DBSnapshotIdentifier") or snapshot["DBClusterSnapshotIdentifier"])
 
 
+def one_for_each(cells: list[Cell]) -> list[Cell]:
+    """Return one cell for each call of each state; the kinds of pipeline share what they have in common."""
+    of_call: dict[tuple[str, str], dict[str, Cell]] = {}
+    for cell in cells:
+        of_call.setdefault((cell.state, cell.call), {}).setdefault(cell.fault, cell)
+    return [faults[FAULTS[number % len(FAULTS)]] for number, faults in enumerate(of_call.values())]
+
+
 def main() -> None:
-    shard, shards = int(sys.argv[1]), int(sys.argv[2])
-    matrix = Matrix(start())
-    for cell in matrix.cells()[shard::shards]:
+    matrix, which = Matrix(start()), sys.argv[1]
+    cells = matrix.cells()
+    chosen = one_for_each(cells) if which == ONE_FOR_EACH else [each for each in cells if each.fault == which]
+    for cell in chosen:
         print(json.dumps(asdict(matrix.judge(cell))), flush=True)
 
 

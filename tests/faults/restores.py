@@ -1,6 +1,6 @@
-"""A restore that crashes before each of its calls and is retried.
+"""A restore that crashes before each of its calls, or before each nth, and is retried.
 
-python -m tests.faults.restores KIND   (instance, cluster, encrypted) prints what was wrong, as JSON
+python -m tests.faults.restores KIND [N]   (instance, cluster, encrypted) prints what was wrong, as JSON
 """
 
 import json
@@ -145,13 +145,14 @@ def judge(workshop: Workshop, number: int) -> list[str]:
 
 
 def main() -> None:
+    kind, step = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1
     cloud = start()
     wrong: list[str] = []
-    number = 0
+    number = 1 - step
     while wrong[-1:] != ["END"]:
-        number += 1
-        wrong += judge(Workshop(cloud, sys.argv[1], number), number)
-    print(json.dumps({"calls": number - 1, "wrong": wrong[:-1]}))
+        number += step
+        wrong += judge(Workshop(cloud, kind, number), number)
+    print(json.dumps({"calls": number - step, "wrong": wrong[:-1]}))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,21 @@ import pytest
 
 from tests.faults.processes import answers, started
 
+KINDS = ("instance", "cluster", "encrypted")
 
-@pytest.mark.parametrize("kind", ["instance", "cluster", "encrypted"])
-def test_a_retry_finishes_the_restore(kind: str) -> None:
-    (found,) = answers(started("tests.faults.restores", kind))
+
+def judge(kind: str, *every: str) -> None:
+    (found,) = answers(started("tests.faults.restores", kind, *every))
     assert found["calls"] > 30
     assert found["wrong"] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_retry_finishes_the_restore(kind: str) -> None:
+    judge(kind, "5")
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_retry_finishes_the_restore_after_a_crash_before_each_call(kind: str) -> None:
+    judge(kind)
