@@ -108,6 +108,10 @@ class Cloud:
             hint=f"Add it to slipway.toml, or use one of: {', '.join(a.name for a in self.accounts)}.",
         )
 
+    def place(self, account: str, region: str) -> Place:
+        """Return the region of the account with this name or ID. Raises NotFound."""
+        return Place(self.account(account), region)
+
     def client(self, service: str, account: str = "", region: str = "") -> Any:
         """Return a client. The account is a name or an ID; defaults: the first account, the home region."""
         return self._client(service, account, region, READ_TIMEOUT_S)

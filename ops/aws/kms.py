@@ -48,6 +48,10 @@ class Key:
     created: datetime
     deletion: datetime | None
 
+    @property
+    def pending_deletion(self) -> bool:
+        return self.state in ("PendingDeletion", "PendingReplicaDeletion")
+
 
 def list_aliases(cloud: Cloud, place: Place) -> tuple[Alias, ...]:
     """Return the aliases of the account and region that have a key, except those of AWS managed keys."""

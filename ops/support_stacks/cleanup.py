@@ -51,7 +51,8 @@ def _selected(graph: UsageGraph, selected: Sequence[str], options: CleanUpOption
         kept = {
             stack.id
             for stack in graph.inventory.stacks
-            if not _is_orphaned(graph, stack) or (stack.protected and not options.unprotect)
+            if graph.verdict(ResourceType.STACK, stack).state is not UsageState.ORPHANED
+            or (stack.protected and not options.unprotect)
         }
         return [verdict for verdict in graph.with_state(UsageState.ORPHANED) if verdict.stack not in kept]
     verdicts = []
@@ -90,33 +91,23 @@ def _check_limits(graph: UsageGraph, verdicts: list[UsageVerdict], options: Clea
 
 def _groups(graph: UsageGraph, verdicts: list[UsageVerdict]) -> list[DeletionGroup]:
     """Group the resources by support stack: a stack is deleted whole, so all of it must be orphaned."""
-    stacks = {stack.id: stack for stack in graph.inventory.stacks}
-    ids = list(dict.fromkeys(verdict.stack for verdict in verdicts if verdict.stack))
-    groups = [_group(graph, stacks[id], graph.inside_stack(id)) for id in ids]
-    for group in groups:
-        if group.stack and not _is_orphaned(graph, group.stack):
-            verdict = graph.by_key[_key_of(group.stack)]
+    by_id = {stack.id: stack for stack in graph.inventory.stacks}
+    stacks = [by_id[id] for id in dict.fromkeys(verdict.stack for verdict in verdicts if verdict.stack)]
+    for stack in stacks:
+        verdict = graph.verdict(ResourceType.STACK, stack)
+        if verdict.state is not UsageState.ORPHANED:
             raise InputError(
-                f"Cannot delete {group.name}: it is {verdict.state} ({verdict.reasons[0]}).",
+                f"Cannot delete {stack.name}: it is {verdict.state} ({verdict.reasons[0]}).",
                 hint="Deselect the resources of this stack.",
             )
-    return groups + [_group(graph, None, [verdict]) for verdict in verdicts if not verdict.stack]
-
-
-def _is_orphaned(graph: UsageGraph, stack: CandidateStack) -> bool:
-    return graph.by_key[_key_of(stack)].state is UsageState.ORPHANED
-
-
-def _key_of(stack: CandidateStack) -> str:
-    return f"{ResourceType.STACK} {stack.account} {stack.region} {stack.name}"
+    whole = [_group(graph, stack, graph.inside_stack(stack.id)) for stack in stacks]
+    return whole + [_group(graph, None, [verdict]) for verdict in verdicts if not verdict.stack]
 
 
 def _group(graph: UsageGraph, stack: CandidateStack | None, contents: list[UsageVerdict]) -> DeletionGroup:
-    keys = {(v.kind, v.account, v.region, v.id) for v in contents}
-    buckets = [
-        b for b in graph.inventory.buckets if (ResourceType.BUCKET, b.account, b.region, b.name) in keys
-    ]
-    aliases = [a for a in graph.inventory.aliases if (ResourceType.KEY, a.account, a.region, a.name) in keys]
+    keys = {verdict.key for verdict in contents}
+    buckets = [b for b in graph.inventory.buckets if graph.verdict(ResourceType.BUCKET, b).key in keys]
+    aliases = [a for a in graph.inventory.aliases if graph.verdict(ResourceType.KEY, a).key in keys]
     return DeletionGroup(stack, tuple(buckets), tuple(aliases))
 
 

@@ -4,8 +4,7 @@ Order for a support stack: archive and empty its buckets, delete the stack (whic
 the buckets, and schedule the deletion of the key.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from ops.aws import kms
@@ -13,14 +12,12 @@ from ops.aws.cloud import Cloud
 from ops.aws.cloudformation import resources as stack_resources
 from ops.aws.cloudformation import stacks as cloudformation
 from ops.aws.cloudformation.operations import delete_stack
-from ops.aws.s3 import buckets as s3
 from ops.aws.s3 import emptying
-from ops.aws.s3.buckets import ObjectVersion
 from ops.aws.s3.staging import client_of
-from ops.plan import READY, Check, Readiness, ReportProgress, Resource, Step
+from ops.plan import Readiness, ReportProgress, Resource, Step
 from ops.support_stacks.facts import ArtifactBucket, CandidateStack, KeyAlias
-from ops.support_stacks.liveness import PENDING_DELETION, ResourceType, UsageGraph
-from ops.support_stacks.recheck import Recheck, changed, first_not_ready
+from ops.support_stacks.liveness import ResourceType, UsageGraph
+from ops.support_stacks.recheck import BucketListing, Recheck
 
 MAX_DELETIONS = 50  # resources in one plan
 WAITING_DAYS = 30  # before KMS deletes a key, the maximum: KMS API Reference, ScheduleKeyDeletion
@@ -57,14 +54,6 @@ class DeletionGroup:
         return self.buckets[0].name if self.buckets else self.aliases[0].name
 
 
-@dataclass
-class _Listing:
-    """The contents of a bucket, listed by a step's check for its act, so that each step lists only once."""
-
-    versions: list[ObjectVersion] = field(default_factory=list)
-    uploads: list[tuple[str, str]] = field(default_factory=list)
-
-
 class CleanUpStepBuilder:
     """A builder of the steps that delete a group of resources."""
 
@@ -72,7 +61,7 @@ class CleanUpStepBuilder:
         self._cloud = cloud
         self._graph = graph
         self._options = options
-        self._recheck = Recheck(cloud, graph.inventory)
+        self._recheck = Recheck(cloud, graph.inventory, unprotect=options.unprotect)
 
     def steps(self, group: DeletionGroup) -> list[Step]:
         steps: list[Step] = []
@@ -96,11 +85,8 @@ class CleanUpStepBuilder:
             steps.append(self._delete_alias(alias, (*needs, steps[-1].id)))
         return steps
 
-    def _evidence(self, resource_type: ResourceType, account: str, region: str, id: str) -> str:
-        return "; ".join(self._graph.by_key[f"{resource_type} {account} {region} {id}"].reasons)
-
     def _archive(self, bucket: ArtifactBucket, stack: CandidateStack | None) -> Step:
-        archive, listing = self._options.archive, _Listing()
+        archive, listing = self._options.archive, BucketListing()
         source = client_of(self._cloud, bucket.account, bucket.region)
 
         def act(say: ReportProgress) -> None:
@@ -112,7 +98,7 @@ class CleanUpStepBuilder:
             resource=Resource(ResourceType.BUCKET, bucket.name, bucket.account, bucket.region),
             act=act,
             parameters={"bucket": bucket.name, "to": f"{archive}/{bucket.name}/"},
-            check=partial(self._unchanged, bucket, stack, listing),
+            check=partial(self._recheck.contents, bucket, stack, listing),
             evidence=f"stored under {archive}/{bucket.name}/ with a manifest",
             actions=(
                 *BUCKET_READS,
@@ -124,7 +110,7 @@ class CleanUpStepBuilder:
         )
 
     def _empty(self, bucket: ArtifactBucket, stack: CandidateStack | None) -> Step:
-        listing = _Listing()
+        listing = BucketListing()
         client = client_of(self._cloud, bucket.account, bucket.region)
 
         def act(say: ReportProgress) -> None:
@@ -143,8 +129,8 @@ class CleanUpStepBuilder:
                 "versions": _amount(bucket),
                 "copied_to": self._options.archive,
             },
-            check=partial(self._unchanged, bucket, stack, listing, if_empty=Readiness.DONE),
-            evidence=self._evidence(ResourceType.BUCKET, bucket.account, bucket.region, bucket.name),
+            check=partial(self._recheck.contents, bucket, stack, listing, if_empty=Readiness.DONE),
+            evidence="; ".join(self._graph.verdict(ResourceType.BUCKET, bucket).reasons),
             actions=(
                 *BUCKET_READS,
                 "s3:ListBucketVersions",
@@ -156,49 +142,20 @@ class CleanUpStepBuilder:
             destructive=True,
         )
 
-    def _unchanged(
-        self,
-        bucket: ArtifactBucket,
-        stack: CandidateStack | None,
-        listing: _Listing,
-        *,
-        if_empty: Readiness = Readiness.READY,
-    ) -> Check:
-        """List the bucket. CHANGED if anything is newer than the inventory, `if_empty` if it is empty."""
-        stack_check = [_ready_if_deleted(partial(self._stack, stack))] if stack else []
-        check = first_not_ready(*stack_check, partial(self._recheck.bucket, bucket))
-        if check.readiness is not Readiness.READY:
-            return check
-        client = client_of(self._cloud, bucket.account, bucket.region)
-        last_known = bucket.contents.last_written if bucket.contents else None
-        listing.versions = []
-        for page in s3.iterate_versions(client, bucket.name):
-            if new := [item for item in page if last_known is None or item.written > last_known]:
-                return changed(f"{new[0].key} was written after the plan was made")
-            listing.versions += page
-        listing.uploads = s3.list_uploads(client, bucket.name)
-        if len(listing.uploads) > (bucket.contents.uploads if bucket.contents else 0):
-            return changed("a multipart upload was started after the plan was made")
-        is_empty = not (listing.versions or listing.uploads)
-        return Check(if_empty, "the bucket is empty") if is_empty else READY
-
     def _unprotect(self, stack: CandidateStack, needs: tuple[str, ...]) -> Step:
-        place = self._recheck.place(stack.account, stack.region)
+        place = self._cloud.place(stack.account, stack.region)
         return Step(
             id=f"unprotect {stack.id}",
             does="Disable termination protection",
             resource=Resource(ResourceType.STACK, stack.name, stack.account, stack.region),
             act=lambda say: stack_resources.disable_termination_protection(self._cloud, place, stack.id),
             parameters={"stack": stack.id, "termination_protection": "off"},
-            check=partial(self._stack, stack),
+            check=partial(self._recheck.stack, stack),
             evidence="requested for this plan",
             actions=("cloudformation:DescribeStacks", "cloudformation:UpdateTerminationProtection"),
             needs=needs,
             destructive=True,
         )
-
-    def _stack(self, stack: CandidateStack) -> Check:
-        return self._recheck.stack(stack, may_be_protected=self._options.unprotect and stack.protected)
 
     def _delete_stack(self, stack: CandidateStack, group: DeletionGroup, needs: tuple[str, ...]) -> Step:
         client = cloudformation.client_of(self._cloud, stack.account, stack.region)
@@ -208,18 +165,14 @@ class CleanUpStepBuilder:
             if current:
                 delete_stack(client, current, say)
 
-        bucket_checks = [partial(self._recheck.bucket, bucket) for bucket in group.buckets]
-        key_checks = [partial(self._recheck.key, alias) for alias in group.aliases]
-        contents = [_ready_if_deleted(check) for check in (*bucket_checks, *key_checks)]
-
         return Step(
             id=f"delete {stack.id}",
             does=f"Delete stack {stack.name}{' and its key' if group.aliases else ''}",
             resource=Resource(ResourceType.STACK, stack.name, stack.account, stack.region),
             act=act,
             parameters={"stack": stack.id},
-            check=partial(first_not_ready, partial(self._stack, stack), *contents),
-            evidence=self._evidence(ResourceType.STACK, stack.account, stack.region, stack.name),
+            check=partial(self._recheck.stack_with_contents, stack, group.buckets, group.aliases),
+            evidence="; ".join(self._graph.verdict(ResourceType.STACK, stack).reasons),
             actions=(
                 *BUCKET_READS,
                 "cloudformation:DeleteStack",
@@ -251,12 +204,7 @@ class CleanUpStepBuilder:
         )
 
     def _delete_alias(self, alias: KeyAlias, needs: tuple[str, ...]) -> Step:
-        place = self._recheck.place(alias.account, alias.region)
-
-        def check() -> Check:
-            if kms.read_key(self._cloud, place, alias.name) is None:
-                return Check(Readiness.DONE, "the alias no longer exists")
-            return self._recheck.key(alias)
+        place = self._cloud.place(alias.account, alias.region)
 
         return Step(
             id=f"delete {alias.name}",
@@ -264,7 +212,7 @@ class CleanUpStepBuilder:
             resource=Resource("AWS::KMS::Alias", alias.name, alias.account, alias.region),
             act=lambda say: kms.delete_alias(self._cloud, place, alias.name),
             parameters={"alias": alias.name, "key": alias.key.id},
-            check=check,
+            check=partial(self._recheck.alias, alias),
             evidence="the alias of a key that is scheduled for deletion",
             actions=(*READS, "kms:DescribeKey", "kms:GetKeyPolicy", "kms:DeleteAlias"),
             needs=needs,
@@ -272,21 +220,12 @@ class CleanUpStepBuilder:
         )
 
     def _schedule(self, alias: KeyAlias, needs: tuple[str, ...]) -> Step:
-        place = self._recheck.place(alias.account, alias.region)
+        place = self._cloud.place(alias.account, alias.region)
         days = self._options.waiting_days
-
-        def check() -> Check:
-            key = kms.read_key(self._cloud, place, alias.key.id)
-            if key is None or key.state in PENDING_DELETION:
-                date = f" on {key.deletion:%Y-%m-%d}" if key and key.deletion else ""
-                return Check(
-                    Readiness.DONE, f"KMS deletes the key{date}. To keep it: {cancel_command(alias)}"
-                )
-            return self._recheck.key(alias)
 
         def act(say: ReportProgress) -> None:
             date = kms.schedule_deletion(self._cloud, place, alias.key.id, days)
-            say(f"KMS deletes the key on {date:%Y-%m-%d}. To keep it: {cancel_command(alias)}")
+            say(f"KMS deletes the key on {date:%Y-%m-%d}. To keep it: {alias.cancel_command}")
 
         return Step(
             id=f"schedule {alias.key.id}",
@@ -294,28 +233,12 @@ class CleanUpStepBuilder:
             resource=Resource(ResourceType.KEY, alias.key.id, alias.account, alias.region),
             act=act,
             parameters={"key": alias.key.id, "waiting_days": str(days)},
-            check=check,
-            evidence=f"to keep the key until then: {cancel_command(alias)}",
+            check=partial(self._recheck.unscheduled_key, alias),
+            evidence=f"to keep the key until then: {alias.cancel_command}",
             actions=(*READS, "kms:DescribeKey", "kms:GetKeyPolicy", "kms:ScheduleKeyDeletion"),
             needs=needs,
             destructive=True,
         )
-
-
-def cancel_command(alias: KeyAlias) -> str:
-    """Return the command that cancels a key's deletion and enables the key, which KMS leaves disabled."""
-    key = f"--key-id {alias.key.id} --region {alias.region}"
-    return f"aws kms cancel-key-deletion {key} && aws kms enable-key {key}"
-
-
-def _ready_if_deleted(check: Callable[[], Check]) -> partial[Check]:
-    """Return the check with READY instead of DONE: the stack may exist although its resource is deleted."""
-
-    def ready_if_deleted() -> Check:
-        result = check()
-        return READY if result.readiness is Readiness.DONE else result
-
-    return partial(ready_if_deleted)
 
 
 def _amount(bucket: ArtifactBucket) -> str:

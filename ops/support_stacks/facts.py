@@ -1,5 +1,6 @@
 """What an inventory reads: pipelines, buckets, keys, stacks, and what could not be read. Plain data."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,6 +68,21 @@ class KeyAlias:
     policy: dict[str, Any]
     stack: tuple[str, str]
     origin: str
+
+    def is_named_by(self, reference: str) -> bool:
+        """Whether the reference (key id, alias name, or the ARN of either) means this alias's key."""
+        if not reference:
+            return False
+        place = re.match(r"arn:[a-z-]+:kms:([a-z0-9-]+):(\d{12}):", reference)
+        if place and place.groups() != (self.region, self.account):
+            return False
+        return reference.rpartition(":")[2] in (self.name, self.key.id, f"key/{self.key.id}")
+
+    @property
+    def cancel_command(self) -> str:
+        """The command that cancels the key's deletion and enables the key, which KMS leaves disabled."""
+        key = f"--key-id {self.key.id} --region {self.region}"
+        return f"aws kms cancel-key-deletion {key} && aws kms enable-key {key}"
 
 
 @dataclass(frozen=True)

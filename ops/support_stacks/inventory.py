@@ -127,7 +127,7 @@ class InventoryReader:
     def bucket(self, candidate: tuple[str, ListedBucket]) -> ArtifactBucket:
         """Read the bucket's properties; those that cannot be read are named in `missing`."""
         account, listed = candidate
-        place = Place(self._cloud.account(account), listed.region)
+        place = self._cloud.place(account, listed.region)
         client = client_of(self._cloud, account, listed.region)
         missing: list[str] = []
 

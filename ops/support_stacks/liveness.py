@@ -5,7 +5,6 @@ account with access could not be read, evidence is missing, or the resource was 
 recently.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +20,6 @@ from ops.support_stacks.principals import ANYONE, encrypters, writers
 MIN_IDLE_DAYS = 30
 PER_GB = 0.023  # dollars a month, S3 Standard: Amazon S3 price list, us-east-1
 PER_KEY = 1.0  # dollars a month, a customer managed key: AWS KMS price list
-PENDING_DELETION = ("PendingDeletion", "PendingReplicaDeletion")
 
 
 class UsageState(StrEnum):
@@ -74,6 +72,12 @@ class UsageGraph:
     @cached_property
     def by_key(self) -> dict[str, UsageVerdict]:
         return {verdict.key: verdict for verdict in self.verdicts}
+
+    def verdict(
+        self, kind: ResourceType, resource: ArtifactBucket | KeyAlias | CandidateStack
+    ) -> UsageVerdict:
+        """Return the verdict of a resource of the inventory."""
+        return self.by_key[f"{kind} {resource.account} {resource.region} {resource.name}"]
 
     def with_state(self, *states: UsageState) -> list[UsageVerdict]:
         return [verdict for verdict in self.verdicts if verdict.state in states]
@@ -190,12 +194,12 @@ class _Assessment:
             yield f"created on {bucket.created:%Y-%m-%d}: its pipeline may not be deployed yet"
 
     def alias(self, alias: KeyAlias, buckets: dict[str, UsageVerdict]) -> UsageVerdict:
-        encrypted = [b for b in self.inventory.buckets if names_key(b.key, alias)]
+        encrypted = [b for b in self.inventory.buckets if alias.is_named_by(b.key)]
         by_stores = {
             pipeline.arn: pipeline
             for pipeline in self.inventory.pipelines
             for store in pipeline.stores
-            if names_key(store.key, alias)
+            if alias.is_named_by(store.key)
         }
         by_buckets = {user.arn: user for bucket in encrypted for user in buckets[bucket.name].users}
         users = tuple({**by_stores, **by_buckets}.values())
@@ -210,7 +214,7 @@ class _Assessment:
             reasons=reasons,
             users=users,
             stack=stack.id if stack and stack.kind is StackKind.SUPPORT else "",
-            monthly=0.0 if alias.key.state in PENDING_DELETION else PER_KEY,
+            monthly=0.0 if alias.key.pending_deletion else PER_KEY,
         )
 
     def _alias_state(
@@ -324,13 +328,3 @@ def _deleted_stack(bucket: ArtifactBucket, stack: CandidateStack | None) -> str:
         return ""
     name = bucket.tags.get(fingerprints.STACK_NAME, "")
     return f"its stack {name} was deleted" if name else "its stack was deleted"
-
-
-def names_key(reference: str, alias: KeyAlias) -> bool:
-    """Whether the reference (key id, alias name, or the ARN of either) means the alias's key."""
-    if not reference:
-        return False
-    place = re.match(r"arn:[a-z-]+:kms:([a-z0-9-]+):(\d{12}):", reference)
-    if place and place.groups() != (alias.region, alias.account):
-        return False
-    return reference.rpartition(":")[2] in (alias.name, alias.key.id, f"key/{alias.key.id}")

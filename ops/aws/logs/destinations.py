@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.aws.calls import translated
-from ops.aws.cloud import Cloud, Place
+from ops.aws.cloud import Cloud
 from ops.aws.logs.groups import client_of
 
 SUBSCRIBE = "logs:PutSubscriptionFilter"
@@ -29,7 +29,7 @@ def read_destination(cloud: Cloud, arn: str) -> Destination | None:
     Raises NotFound for an account that is not configured.
     """
     _, _, _, region, account, _, name = arn.split(":", 6)
-    place = Place(cloud.account(account), region)
+    place = cloud.place(account, region)
     pages = client_of(cloud, place).get_paginator("describe_destinations")
     with translated(f"Reading the log destination {name} of {place.account.name}"):
         for page in pages.paginate(DestinationNamePrefix=name):

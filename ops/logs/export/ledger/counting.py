@@ -77,7 +77,7 @@ def count_ingested(
 
     counted: dict[GroupHour, EventCount] = {}
     unread: dict[tuple[str, str], str] = {}
-    where = [Place(cloud.account(account), region) for account, region in places]
+    where = [cloud.place(account, region) for account, region in places]
     for reading in cloud.read(count_place, where):
         if reading.error:
             name = reading.place.account.name
