@@ -43,10 +43,16 @@ def settings(data: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def embedded(settings: Settings) -> Iterator[RunningCloud]:
+def embedded(settings: Settings, record: Path) -> Iterator[RunningCloud]:
     """The embedded cloud with its sample data."""
-    yield emulator.start(settings.embedded_data, delay_s=DELAY_S, owner=True)
+    yield emulator.start(settings.embedded_data, delay_s=DELAY_S, owner=True, record=record)
     emulator.stop(settings.embedded_data)
+
+
+@pytest.fixture(scope="session")
+def record(data: Path) -> Path:
+    """The file in which the embedded cloud records everything that happens."""
+    return data / "record.jsonl"
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ server           the process: the emulator with its overlays
 accounts         the accounts, and the Cloud that works in them
 context          the arguments of every overlay
 seams            private names of the emulator that the overlays depend on
+recording        records calls, executions, log lines, and deliveries, for tests
 saving           saves the state while it changes
 network          blocks connections to other machines
 ports            free ports on loopback

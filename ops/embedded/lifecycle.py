@@ -44,13 +44,14 @@ def start(
     sample: bool = True,
     live: bool = False,
     owner: bool = False,
+    record: Path | None = None,
 ) -> RunningCloud:
     """Start the cloud, or find the running one. Returns when it answers and has its sample data.
 
     `delay_s` is how long RDS takes to create or change something, `latency_s` is added to each call, `auth`
     turns IAM enforcement on, and `sample` fills a new cloud with sample data. `live` deploys the sample's log
     export when the cloud is ready and writes new log events. With `owner`, the cloud stops when this process
-    exits, for whatever reason.
+    exits, for whatever reason. `record` is a file for a record of every API call and its effects.
     Raises EmbeddedError.
     """
     data = data.absolute()
@@ -67,6 +68,7 @@ def start(
         "sample": sample,
         "live": live,
         "owner": owner,
+        "record": record,
     }
     # Another program may take the port before the server binds it; the second attempt picks another.
     started = _launch(data, **options) or _launch(data, **options)
@@ -163,11 +165,20 @@ def _check_installed() -> None:
 
 
 def _spawn(
-    data: Path, *, delay_s: float, latency_s: float, auth: bool, sample: bool, live: bool, owner: bool
+    data: Path,
+    *,
+    delay_s: float,
+    latency_s: float,
+    auth: bool,
+    sample: bool,
+    live: bool,
+    owner: bool,
+    record: Path | None,
 ) -> subprocess.Popen[bytes]:
     port = free_port(_last_port(data))
     (data / "running.json").unlink(missing_ok=True)
     flags = ["--sample"] * sample + ["--live"] * live + ["--owned"] * owner
+    flags += ["--record", str(record.absolute())] if record else []
     times = ["--delay", str(delay_s), "--latency", str(latency_s)]
     command = [sys.executable, "-m", "ops.embedded.server", str(data), *times, *flags]
     with (data / "server.log").open("ab") as log:

@@ -1,6 +1,7 @@
 """The embedded cloud's process: the emulator with its overlays on loopback, saved as it changes.
 
-slipway.embedded.server FOLDER --delay SECONDS [--latency SECONDS] [--sample] [--live] [--owned]
+slipway.embedded.server FOLDER --delay SECONDS [--latency SECONDS] [--record FILE] [--sample]
+    [--live] [--owned]
 """
 
 import argparse
@@ -21,7 +22,7 @@ from hypercorn.config import Config
 from ministack import app
 from ministack.core import persistence
 
-from ops.embedded import network, saving
+from ops.embedded import network, recording, saving
 from ops.embedded.athena import access as athena_access
 from ops.embedded.athena import parameters as athena_parameters
 from ops.embedded.athena import service as athena
@@ -201,6 +202,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     (data / "port").write_text(str(port))
     context = OverlayContext(data, port, arguments.delay, {MARKER: os.environ[MARKER]})
     databases = _install(context)
+    if arguments.record:
+        recording.install(recording.to_file(arguments.record))
     try:
         server = Server(
             context, databases, sample=arguments.sample, live=arguments.live, latency_s=arguments.latency
@@ -244,6 +247,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("data", type=Path)
     parser.add_argument("--delay", type=float, required=True)
     parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--record", type=Path)
     parser.add_argument("--sample", action="store_true")
     parser.add_argument("--live", action="store_true")
     parser.add_argument("--owned", action="store_true")

@@ -15,7 +15,7 @@ import time
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -30,10 +30,15 @@ from ministack import app
 from ministack.core.responses import request_scope
 from ministack.services import rds
 
+from ops.embedded import recording
 from ops.embedded.context import OverlayContext
+from ops.embedded.logs import events as log_events
 from ops.embedded.rds import common as rds_common
 from ops.embedded.rds import service as databases
 from ops.embedded.rds.common import DATA, mark_failed
+from tests.faults.monitor.judge import Judge
+from tests.faults.monitor.records import Call as Made
+from tests.faults.monitor.records import Item, parse
 
 REGION = "eu-west-1"
 ORIGINAL, CLEAN = "original", "clean"
@@ -137,6 +142,8 @@ class Cloud:
     started: list[tuple[str, Record]] = field(default_factory=list)
     clients: dict[str, Any] = field(default_factory=dict)
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    judge: Judge = field(default_factory=Judge)
+    acting: bool = False  # whether the product is running: the other calls are those of the test
 
     def client(self, service: str, **_more: Any) -> Any:
         """Replace boto3.client: one client per service, answered in this process."""
@@ -162,7 +169,7 @@ class Cloud:
         answered: list[tuple[int, Record, bytes]] = []
 
         def make() -> None:
-            answered.append(self._serve(call, request))
+            answered.append(self._recorded(call, request))
 
         changed = self.interfere(call, make)
         if changed:
@@ -173,20 +180,46 @@ class Cloud:
         status, headers, body = answered[-1]
         return _response(request.url, status, headers, body)
 
-    def _serve(self, call: Call, request: Any) -> tuple[int, Record, bytes]:
-        if call.service == "states":
-            return self._states(call, request)
+    def record(self, record: Record) -> None:
+        """Pass a record to the judge."""
+        item = parse(record)
+        self.observe(replace(item, product=self.acting) if isinstance(item, Made) else item)
+
+    def observe(self, item: Item) -> None:
+        self.judge.take(item)
+
+    @contextmanager
+    def product(self) -> Iterator[None]:
+        """Inside the block, the product runs: its calls are judged."""
+        before, self.acting = self.acting, True
+        try:
+            yield
+        finally:
+            self.acting = before
+
+    def _recorded(self, call: Call, request: Any) -> tuple[int, Record, bytes]:
         split = urlsplit(request.url)
         headers = {key.lower(): _text(value) for key, value in request.headers.items()}
         body = request.body or b""
         body = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else body.read()
         query = parse_qs(split.query, keep_blank_values=True)
+        answer = self._serve(call, request, split.path, headers, body, query)
+        with request_scope(self.account, REGION):
+            asked = (split.path, query, headers, body)
+            self.record(recording.call_record(call.service, call.operation, asked, (answer[0], answer[2])))
+        return answer
+
+    def _serve(
+        self, call: Call, request: Any, path: str, headers: Record, body: bytes, query: Record
+    ) -> tuple[int, Record, bytes]:
+        if call.service == "states":
+            return self._states(call, request)
         with request_scope(self.account, REGION):
             if call.service == "rds":
-                answer: Any = rds._handle_request_sync(request.method, split.path, headers, body, query)
+                answer: Any = rds._handle_request_sync(request.method, path, headers, body, query)
                 return answer  # type: ignore[no-any-return]
             handler = app.SERVICE_HANDLERS[call.service]
-            answer = self.loop.run_until_complete(handler(request.method, split.path, headers, body, query))
+            answer = self.loop.run_until_complete(handler(request.method, path, headers, body, query))
         return answer  # type: ignore[no-any-return]
 
     def _states(self, call: Call, request: Any) -> tuple[int, Record, bytes]:
@@ -263,4 +296,7 @@ def start() -> Cloud:
     still = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
     botocore.endpoint.time = still  # type: ignore[attr-defined]
     botocore.retries.bucket.time = still  # type: ignore[attr-defined]
-    return Cloud(storage)
+    log_events.install(OverlayContext(Path(tempfile.gettempdir()), 0))
+    cloud = Cloud(storage)
+    recording.install(cloud.record)
+    return cloud

@@ -14,6 +14,7 @@ from ministack.services import stepfunctions as sf
 
 from ops.aws.stepfunctions.history import Execution
 from tests.faults.cloud import CLEAN, ORIGINAL, Call, Cloud, refused, start, timed_out
+from tests.faults.monitor.judge import Judge
 from tests.faults.runs import LAMBDA, PREFIX, Pipeline, install
 
 FAULTS = ("error", "throttled", "timeout", "stop", "missing")
@@ -213,6 +214,7 @@ class Matrix:
         self._cloud.account, self._next = str(self._next), self._next + 1
         self._cloud.interfere = lambda call, make: None
         self._cloud.started.clear()
+        self._cloud.judge = Judge()
         pipeline = Pipeline(
             self._cloud, scenario.kind, "own" if scenario.key else "", scenario.latest, scenario.encrypted
         )
@@ -242,6 +244,7 @@ class Matrix:
         if following.status != "SUCCEEDED":
             wrong.append(f"the next run is {following.status}: {following.cause}")
         wrong += [*left(pipeline), *leaked(pipeline), *_unshared(pipeline)]
+        wrong += [str(violation) for violation in self._cloud.judge.close()]
         return Verdict(cell, became, tuple(dict.fromkeys(wrong)))
 
 

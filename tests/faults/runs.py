@@ -1,10 +1,12 @@
 """The state machine and the handler of a pipeline, run on the cloud in this process."""
 
+import io
 import json
 import os
 import time
 import types
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,12 +23,16 @@ from ops.embedded.stepfunctions import history as stepfunctions_history
 from ops.snapshots.pipeline import machine
 from ops.templates.functions import function_source
 from tests.faults.cloud import CLEAN, REGION, Cloud
+from tests.faults.monitor.records import Call as Made
+from tests.faults.monitor.records import Lines
 
 Record = dict[str, Any]
 LAMBDA, ECS = "lambda:Invoke", "ecs:RunTask"
 CODE = compile(function_source("snapshots"), "snapshots.py", "exec")
 PREFIX = "slipway-tmp-00000000-"
 PIPELINE, GROUP = "snapshots-prod", "/slipway/snapshots/snapshots-prod"
+PASSWORD = "temporary-9c41d07b"
+SHORT_REPORT = False  # whether the task is killed before it ends its report, and exits with success
 LOOKS = 25  # instead of 300: nothing takes longer here
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -84,7 +90,9 @@ class Pipeline:
             Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
         cloud.client("s3").put_object(Bucket=self.bucket, Key="snapshots/prod/1/01-x.sql", Body=b"SELECT 1")
-        secret = cloud.client("secretsmanager").create_secret(Name="s", SecretString='{"password": "p"}')
+        secret = cloud.client("secretsmanager").create_secret(
+            Name="s", SecretString=json.dumps({"password": PASSWORD})
+        )
         topic = cloud.client("sns").create_topic(Name="t")["TopicArn"]
         cloud.client("logs").create_log_group(logGroupName=GROUP)
         if self.key:
@@ -157,7 +165,13 @@ class Pipeline:
 
     def call(self, action: str, run: Record) -> Any:
         os.environ.update(self.environment)
-        return self.code["handler"]({"action": action, "run": run}, None)
+        output = io.StringIO()
+        try:
+            with self.cloud.product(), redirect_stdout(output):
+                return self.code["handler"]({"action": action, "run": run}, None)
+        finally:
+            events = tuple({"timestamp": 0, "message": line} for line in output.getvalue().splitlines())
+            self.cloud.observe(Lines("/aws/lambda/handler", "handler", events, self.cloud.account, REGION))
 
     def state(self) -> str:
         """The current state of the execution."""
@@ -168,6 +182,7 @@ class Pipeline:
 
     def integrate(self, resource: str, data: Record) -> Any:
         name, make = (ECS, self._task) if ":ecs:" in resource else (LAMBDA, self._invoke)
+        stepfunctions_history.record_parameters(self.current, data)
         answer = self.around(name, self.state(), lambda: make(data))
         if self.stop:  # the call took effect, but the state machine stops
             self.current.update(status="ABORTED", stopDate=sf.now_iso())
@@ -199,6 +214,8 @@ class Pipeline:
         stream = f"run/sanitize/{self.current['name']}{task}"
         logs, moment = self.cloud.client("logs"), int(time.time() * 1000)
         lines = ['REPORT {"check": "drift", "ok": true, "policy": 1}', "REPORT-END 1"]
+        if SHORT_REPORT:
+            lines.pop()
         logs.create_log_stream(logGroupName=GROUP, logStreamName=stream)
         logs.put_log_events(
             logGroupName=GROUP,
@@ -263,6 +280,15 @@ class Pipeline:
             for records in (rds._instances, rds._clusters, rds._snapshots, rds._db_cluster_snapshots):
                 if record := records.pop(name, None):
                     self.cloud.storage.paper.delete(record.get(DATA, ""))
+                    self.cloud.observe(_vanished(record, self.cloud.account))
+
+
+def _vanished(record: Record, account: str) -> Made:
+    """Return the deletion that nobody asked for."""
+    kinds = ("DBClusterSnapshot", "DBSnapshot", "DBInstance", "DBCluster")
+    kind = next(kind for kind in kinds if f"{kind}Identifier" in record)
+    request = {f"{kind}Identifier": record[f"{kind}Identifier"]}
+    return Made("rds", f"Delete{kind}", account, REGION, request=request, product=False)
 
 
 def _described(execution: Record) -> Record:

@@ -46,9 +46,12 @@ def install(context: OverlayContext) -> None:
     cloudwatch_logs._fanout_to_subscription_filters = _on_ingested
 
 
-def on_stored(listener: Listener) -> None:
-    """Call `listener` with group, stream, and stored events, in the request's account and region."""
-    _listeners.append(listener)
+def on_stored(listener: Listener, *, first: bool = False) -> None:
+    """Call `listener` with group, stream, and stored events, in the request's account and region.
+
+    With `first`, it is called before the others.
+    """
+    _listeners.insert(0 if first else len(_listeners), listener)
 
 
 def event_id(timestamp_ms: int) -> str:
