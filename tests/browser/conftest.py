@@ -14,12 +14,13 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ops.embedded.lifecycle import RunningCloud
 from ops.embedded.ports import free_port
-from tests.browser.provider import Provider, provider
+from tests.browser.provider import provider
 from tests.end_to_end.workbench import eventually
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ROOT = Path(__file__).parents[2]
 QUIET = (  # no requests except the page's: without a network, the browser would retry its own forever
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-gpu",
@@ -32,7 +33,7 @@ SECRETS = """\
 [auth]
 redirect_uri = "http://127.0.0.1:{port}/oauth2callback"
 cookie_secret = "a-secret-of-the-tests-that-is-long-enough"
-client_id = "{client}"
+client_id = "slipway"
 client_secret = "client-secret"
 server_metadata_url = "{issuer}/.well-known/openid-configuration"
 """
@@ -72,17 +73,17 @@ def address(embedded: RunningCloud, data: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def issuer() -> Iterator[Provider]:
-    with provider() as running:
-        yield running
+def issuer(data: Path) -> Iterator[str]:
+    with provider(data / "provider.log") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
-def signed(issuer: Provider, embedded: RunningCloud, data: Path) -> Iterator[str]:
-    """The address of a workbench with sign-in: the provider's `person` is the user."""
+def signed(issuer: str, embedded: RunningCloud, data: Path) -> Iterator[str]:
+    """The address of a workbench with sign-in."""
     port = free_port()
     secrets = data / "secrets.toml"
-    secrets.write_text(SECRETS.format(port=port, client=Provider.CLIENT, issuer=issuer.issuer))
+    secrets.write_text(SECRETS.format(port=port, issuer=issuer))
     with serving(data, port, STREAMLIT_SECRETS_FILES=str(secrets), **ROLES) as url:
         yield url
 

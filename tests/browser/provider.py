@@ -1,116 +1,69 @@
-"""An OpenID Connect provider on this machine, which signs in the configured person without asking."""
+"""An OpenID Connect provider on this machine, in a process of its own; a user signs in by choosing a name."""
 
 import json
-import threading
-import time
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.request import urlopen
 
-from joserfc import jwt
-from joserfc.jwk import RSAKey
+from playwright.sync_api import Page
 
+from ops.embedded.ports import free_port
+from tests.end_to_end.workbench import eventually
 
-class Provider(ThreadingHTTPServer):
-    """`person` has the claims of the user; `signed_out` counts the sign-outs."""
-
-    CLIENT = "slipway"
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.person: dict[str, Any] = {}
-        self.signed_out = 0
-        self.nonces: dict[str, str] = {}
-        self.key = RSAKey.generate_key(2048, {"kid": "one", "alg": "RS256", "use": "sig"}, private=True)
-
-    @property
-    def issuer(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def metadata(self) -> dict[str, Any]:
-        return {
-            "issuer": self.issuer,
-            "authorization_endpoint": f"{self.issuer}/authorize",
-            "token_endpoint": f"{self.issuer}/token",
-            "jwks_uri": f"{self.issuer}/keys",
-            "end_session_endpoint": f"{self.issuer}/sign-out",
-            "response_types_supported": ["code"],
-            "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256"],
-            "code_challenge_methods_supported": ["S256"],
-        }
-
-    def token(self, code: str) -> dict[str, Any]:
-        now = int(time.time())
-        claims = {
-            "iss": self.issuer,
-            "aud": self.CLIENT,
-            "iat": now,
-            "exp": now + 3600,
-            "nonce": self.nonces.pop(code),
-            **self.person,
-        }
-        return {
-            "access_token": "opaque",
-            "token_type": "Bearer",
-            "expires_in": 3600,
-            "id_token": jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.key),
-        }
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Provider
-
-    def do_GET(self) -> None:
-        address = urlsplit(self.path)
-        parameters = {name: values[0] for name, values in parse_qs(address.query).items()}
-        if address.path == "/.well-known/openid-configuration":
-            self._json(self.server.metadata())
-        elif address.path == "/keys":
-            self._json({"keys": [self.server.key.as_dict(private=False)]})
-        elif address.path == "/authorize":
-            code = f"code-{len(self.server.nonces)}-{time.monotonic_ns()}"
-            self.server.nonces[code] = parameters.get("nonce", "")
-            self._redirect(
-                f"{parameters['redirect_uri']}?{urlencode({'code': code, 'state': parameters['state']})}"
-            )
-        elif address.path == "/sign-out":
-            self.server.signed_out += 1
-            self._redirect(parameters["post_logout_redirect_uri"])
-        else:
-            self.send_error(404)
-
-    def do_POST(self) -> None:
-        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        self._json(self.server.token(form["code"][0]))
-
-    def _json(self, value: Any) -> None:
-        body = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def _redirect(self, location: str) -> None:
-        self.send_response(302)
-        self.send_header("Location", location)
-        self.end_headers()
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        """Log nothing."""
+ADA = {"email": "ada@example.com", "email_verified": True}
+# Each name is the button on the provider's page, and the claim `sub`.
+USERS: dict[str, dict[str, Any]] = {
+    "ada": ADA,
+    "ada, not verified": {**ADA, "email_verified": False},
+    "ada, days ago": {**ADA, "iat": 1_700_000_000, "exp": 4_000_000_000},
+    "eve": {**ADA, "email": "eve@example.com"},
+    "eve in bold": {**ADA, "email": "<b>eve</b>@example.com"},
+    "vic": {**ADA, "email": "vic@example.com", "groups": ["readers"]},
+}
 
 
 @contextmanager
-def provider() -> Iterator[Provider]:
-    server = Provider()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+def provider(log: Path) -> Iterator[str]:
+    """Yield the address of a running provider that knows USERS."""
+    port = free_port()
+    users = [
+        argument
+        for name, claims in USERS.items()
+        for argument in ("--user-claims", json.dumps({"sub": name, **claims}))
+    ]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), *users],
+            stdout=output,
+            stderr=output,
+        )
     try:
-        yield server
+        issuer = f"http://127.0.0.1:{port}"
+        eventually(lambda: _answers(f"{issuer}/.well-known/openid-configuration"))
+        yield issuer
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        process.terminate()
+        process.wait(30)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=10) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False
+
+
+def sign_in(page: Page, address: str, user: str) -> None:
+    page.goto(address)
+    page.get_by_role("button", name="Sign in").click()
+    choose(page, user)
+
+
+def choose(page: Page, user: str) -> None:
+    """Sign in on the provider's page."""
+    page.get_by_role("button", name=user, exact=True).first.click()

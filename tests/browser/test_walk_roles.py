@@ -11,14 +11,12 @@ from functools import partial
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect
 
-from tests.browser.provider import Provider
-from tests.browser.test_sign_in import ADA, sign_in
+from tests.browser.provider import sign_in
 from tests.browser.test_walk import ARTIFACTS, STILL, serious
 from tests.end_to_end.workbench import eventually
 
 WIDTHS = (1280, 400)
 HEIGHT = 1000
-VIC = {"sub": "3", "email": "vic@example.com", "email_verified": True, "groups": ["readers"]}
 # (Path, {action that is disabled for a viewer: role that it needs}).
 VIEWED: dict[str, tuple[str, dict[str, str]]] = {
     "overview": ("/", {}),
@@ -59,10 +57,9 @@ def context(browser: Browser, theme: str) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture(scope="module")
-def viewer(context: BrowserContext, signed: str, issuer: Provider) -> Page:
-    issuer.person = VIC
+def viewer(context: BrowserContext, signed: str) -> Page:
     page = context.new_page()
-    sign_in(page, signed)
+    sign_in(page, signed, "vic")
     expect(page.get_by_text("vic@example.com · Viewer")).to_be_attached()
     return page
 
@@ -122,9 +119,8 @@ def test_before_signing_in(stranger: Page, signed: str, theme: str) -> None:
     assert check_accessibility(stranger, "signed out", theme) == []
 
 
-def test_signed_in_without_a_role(stranger: Page, signed: str, issuer: Provider, theme: str) -> None:
-    issuer.person = {**ADA, "email": "eve@example.com"}
-    sign_in(stranger, signed)
+def test_signed_in_without_a_role(stranger: Page, signed: str, theme: str) -> None:
+    sign_in(stranger, signed, "eve")
     expect(stranger.get_by_text("eve@example.com has no role in Slipway")).to_be_visible()
     assert check_accessibility(stranger, "without a role", theme) == []
 
