@@ -15,6 +15,6 @@ RUN useradd --uid 10001 --no-create-home slipway \
  && ln -s /run/slipway/slipway.toml slipway.toml
 VOLUME ["/run/slipway", "/tmp"]
 USER slipway
-ENV HOME=/tmp SLIPWAY_CLOUD=aws SLIPWAY_DATA=/run/slipway/data
+ENV HOME=/tmp SLIPWAY_CLOUD=aws SLIPWAY_DATA=/run/slipway/data SLIPWAY_LOG_LEVEL=info
 EXPOSE 8501
-CMD ["python", "-m", "streamlit", "run", "app/main.py", "--server.port", "8501", "--server.address", "0.0.0.0", "--server.headless", "true"]
+CMD ["python", "-m", "streamlit", "run", "app/serve.py", "--server.port", "8501", "--server.address", "0.0.0.0", "--server.headless", "true"]

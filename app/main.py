@@ -1,4 +1,4 @@
-"""The entry point of the Streamlit app: sign-in, navigation, and the frame of every page."""
+"""The script of the Streamlit app: sign-in, navigation, and the frame of every page."""
 
 import streamlit as st
 

@@ -10,6 +10,7 @@ support_stacks/                 support stacks that CDK Pipelines leaves behind
 rollouts/                       deployments in waves, with alarms and automatic rollback
 embedded/                       the embedded cloud: a local AWS emulator
 cli                             `slipway`: every page's functions on the command line
+own_log                         Slipway's own log, and the ids of failures
 installed                       the package that a wheel installs
 """
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import SettingsError
+from ops.own_log import Level
 from ops.roles import Role
 
 FILE = Path("slipway.toml")
@@ -88,6 +89,7 @@ SETTINGS = (
     ),
     Setting("roles_claim", str, "groups", "Claim of the identity token that lists a user's groups"),
     Setting("session_hours", int, 12, "Hours until a user must sign in again"),
+    Setting("log_level", Level, Level.WARNING, "Level of Slipway's own log: debug, info, warning, or error"),
 )
 
 
@@ -111,6 +113,7 @@ class Settings:
     local_role: Role = Role.ADMINISTRATOR
     roles_claim: str = "groups"
     session_hours: int = 12
+    log_level: Level = Level.WARNING
     accounts: tuple[Account, ...] = ()
 
     @property

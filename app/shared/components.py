@@ -16,6 +16,7 @@ from app.shared.words import code, visible
 from ops.aws.cloud import Place
 from ops.errors import AwsError, SlipwayError
 from ops.operations import Operation
+from ops.own_log import record_failure
 from ops.plan import Plan, Status
 
 MESSAGES_HEIGHT, PADDING, LINE = 180, 44, 23  # pixels
@@ -31,13 +32,21 @@ ICONS = {
 
 
 def show_error(error: BaseException) -> None:
-    """Show what failed, why, and what to do, with the raw message in an expander."""
+    """Show what failed, why, and what to do, with the raw message in an expander.
+
+    A failure is logged too; the id that is shown finds it in the log.
+    """
+    id = record_failure(error)
+    reference = (
+        f"\n\nError ID: **{id}**. Search Slipway's log for it to see where the error occurred." if id else ""
+    )
     if not isinstance(error, SlipwayError):
-        st.error(f"Internal error in Slipway: {code(repr(error))}", icon=":material/bug_report:")
+        message = f"Internal error in Slipway: {code(repr(error))}{reference}"
+        st.error(message, icon=":material/bug_report:")
         with st.expander("Details"):
             st.code("".join(traceback.format_exception(error)), language=None)
         return
-    st.error(f"{plain(str(error))}\n\n{plain(error.hint)}", icon=":material/error:")
+    st.error(f"{plain(str(error))}\n\n{plain(error.hint)}{reference}", icon=":material/error:")
     if error.detail and error.detail not in str(error):
         with st.expander("AWS error message" if isinstance(error, AwsError) else "Error details"):
             st.code(visible(error.detail), language=None, wrap_lines=True)

@@ -13,6 +13,7 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.session import Session as BotocoreSession
 from botocore.session import get_session
 
+from ops.aws.call_log import log_calls
 from ops.aws.calls import translated
 from ops.errors import NotFound, SettingsError, SlipwayError
 from ops.settings import Account, Settings
@@ -194,6 +195,7 @@ class Cloud:
         session.register_component("data_loader", self._loader)
         paths = self._loader.search_paths
         paths[:] = dict.fromkeys(paths)  # every boto3.Session appends its path again
+        log_calls(session)
         return session
 
     def _create_sts_client(self, service: str, **credentials: Any) -> Any:

@@ -1,7 +1,7 @@
 """`slipway`: the command line, which offers everything that the pages do, for scripts and CI.
 
 Prints tables for people and, with `--json`, one JSON document, errors included. Exit status: 0 succeeded,
-1 failed, 2 invalid usage, 3 not confirmed.
+1 failed, 2 invalid usage, 3 not confirmed. The log goes to stderr: `--verbose` shows AWS calls and steps.
 
 commands           every command, its summary, and the module that runs it
 verbs              how commands and their options are built
@@ -16,6 +16,7 @@ setup, operations  Slipway's own stacks, and the operations with their roles
 completion         the completion script of a shell
 """
 
+import logging
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -26,6 +27,8 @@ from ops.cli.commands import NAME, root
 from ops.cli.context import Context, readable
 from ops.errors import PlanRefused, SlipwayError
 
+log = logging.getLogger(__name__)
+
 FAILED, USAGE, NOT_CONFIRMED, INTERRUPTED = 1, 2, 3, 130
 
 
@@ -33,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = given[: given.index("--")] if "--" in given else given
-    context = Context(as_json="--json" in options)
+    context = Context(as_json="--json" in options, verbose="--verbose" in options)
     try:
         return int(root.main(given, prog_name=NAME, obj=context, standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -44,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _report(context, "UsageError", error.format_message(), f"See {path} --help")
         return USAGE
     except SlipwayError as error:
+        log.info("Command failed", exc_info=error)  # at this level: the error is reported on stderr anyway
         _report(context, type(error).__name__, str(error), error.hint, error.detail)
         return NOT_CONFIRMED if isinstance(error, PlanRefused) else FAILED
     except BrokenPipeError:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ops.audit import Actor, AuditLog
 from ops.errors import PlanRefused
+from ops.own_log import Level, configure
 from ops.plan import Outcome, Plan, Progress, Status, check_role, execute
 from ops.settings import EMBEDDED_ACCOUNTS, Settings, load
 
@@ -29,14 +30,20 @@ UNITS = {"gb": "GB", "gib": "GiB"}
 class Context:
     """The context of one command. Connects to the Cloud on first use."""
 
-    def __init__(self, settings: Settings | None = None, *, as_json: bool) -> None:
+    def __init__(self, settings: Settings | None = None, *, as_json: bool, verbose: bool = False) -> None:
         self.as_json = as_json
+        self._verbose = verbose
         if settings:
             self.settings = settings
 
     @cached_property
     def settings(self) -> Settings:
-        return load()
+        """The settings. They have the level of the log, so it is configured when they are loaded."""
+        settings = load()
+        if self._verbose and settings.log_level is not Level.DEBUG:
+            settings = dataclasses.replace(settings, log_level=Level.INFO)
+        configure(settings.log_level, as_json=False)
+        return settings
 
     @cached_property
     def console(self) -> "Console":

@@ -14,7 +14,10 @@ def start(context: Context) -> None:
     from ops import embedded
 
     running = embedded.start(
-        context.settings.embedded_data, delay_s=context.settings.embedded_delay, live=True
+        context.settings.embedded_data,
+        delay_s=context.settings.embedded_delay,
+        live=True,
+        log_level=context.settings.log_level,
     )
     context.show([_row(running)], empty="", value=_row(running))
 

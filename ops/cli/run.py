@@ -36,7 +36,11 @@ def run(context: Context, port: int) -> int:
     from ops import embedded
 
     running = embedded.start(
-        context.settings.embedded_data, delay_s=context.settings.embedded_delay, live=True, owner=True
+        context.settings.embedded_data,
+        delay_s=context.settings.embedded_delay,
+        live=True,
+        owner=True,
+        log_level=context.settings.log_level,
     )
     joined = " (already running)" if running.joined else ""
     context.echo(f"The embedded cloud is running at {running.endpoint}{joined}")
@@ -54,12 +58,13 @@ def _streamlit(context: Context, port: int) -> int:
             f"Port {port} is already in use.", hint="Choose another port, for example: make run PORT=8502"
         )
     # -P keeps the working folder off the path: a user's project can have an `app` or an `ops` of its own.
-    command = [sys.executable, "-P", "-m", "streamlit", "run", str(ROOT / "app/main.py")]
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(ROOT / "app/serve.py")]
     flags = ["--server.port", str(port), "--server.address", HOST, "--server.headless", "true"]
     environment = {
         **os.environ,
         "SLIPWAY_CLOUD": context.settings.cloud,
         "SLIPWAY_DATA": str(context.settings.data.absolute()),
+        "SLIPWAY_LOG_LEVEL": context.settings.log_level,
         # The working folder stays the user's: slipway.toml, rollouts/ and .streamlit/secrets.toml are there.
         "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
     }

@@ -38,11 +38,11 @@ class SeveralOption(click.Option):
 
 
 class Verb(click.Command):
-    """A command that takes `--json` after the verb too."""
+    """A command that takes `--json` and `--verbose` after the verb too."""
 
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
-        self.params.append(json_option())
+        self.params += common_options()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         several = {name for param in self.params if isinstance(param, SeveralOption) for name in param.opts}
@@ -54,7 +54,7 @@ class Verbs(click.Group):
 
     def __init__(self, summary: str, verbs: "Mapping[str, Lazy | Verbs]", **attributes: Any) -> None:
         super().__init__(help=summary, **attributes)
-        self.params.append(json_option())
+        self.params += common_options()
         self.verbs = verbs
         for name, verb in verbs.items():
             if isinstance(verb, Verbs):
@@ -95,9 +95,14 @@ def verb(function: Callable[..., Any]) -> Verb:
     return click.command(cls=Verb, help="")(pass_context(function))
 
 
-def json_option() -> click.Option:
-    """`--json`. `ops.cli.main` looks for it before anything is parsed, so that usage errors are JSON too."""
-    return click.Option(["--json"], is_flag=True, expose_value=False, help="Print one JSON document.")
+def common_options() -> list[click.Option]:
+    """`--json` and `--verbose`. `ops.cli.main` looks for them before it parses: usage errors are JSON too."""
+    return [
+        click.Option(["--json"], is_flag=True, expose_value=False, help="Print one JSON document."),
+        click.Option(
+            ["--verbose"], is_flag=True, expose_value=False, help="Log steps and AWS calls to stderr."
+        ),
+    ]
 
 
 def place_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -38,5 +38,11 @@ def cloud(settings: Settings, url: str) -> Cloud:
 
 def connect(settings: Settings, *, owner: bool = False) -> Cloud:
     """Return a Cloud for the embedded cloud in the settings' folder; start it if it is not running."""
-    running = start(settings.embedded_data, delay_s=settings.embedded_delay, live=True, owner=owner)
+    running = start(
+        settings.embedded_data,
+        delay_s=settings.embedded_delay,
+        live=True,
+        owner=owner,
+        log_level=settings.log_level,
+    )
     return cloud(settings, running.endpoint)

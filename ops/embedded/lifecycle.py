@@ -17,6 +17,7 @@ from typing import Any
 from ops.embedded.ports import free_port
 from ops.embedded.processes import MARKER, terminate_marked
 from ops.errors import EmbeddedError
+from ops.own_log import Level
 
 START_S = 180.0
 STOP_S = 60.0
@@ -45,13 +46,15 @@ def start(
     live: bool = False,
     owner: bool = False,
     record: Path | None = None,
+    log_level: Level = Level.WARNING,
 ) -> RunningCloud:
     """Start the cloud, or find the running one. Returns when it answers and has its sample data.
 
     `delay_s` is how long RDS takes to create or change something, `latency_s` is added to each call, `auth`
     turns IAM enforcement on, and `sample` fills a new cloud with sample data. `live` deploys the sample's log
     export when the cloud is ready and writes new log events. With `owner`, the cloud stops when this process
-    exits, for whatever reason. `record` is a file for a record of every API call and its effects.
+    exits, for whatever reason. `record` is a file for a record of every API call and its effects. `log_level`
+    is that of `server.log`.
     Raises EmbeddedError.
     """
     data = data.absolute()
@@ -69,6 +72,7 @@ def start(
         "live": live,
         "owner": owner,
         "record": record,
+        "log_level": log_level,
     }
     # Another program may take the port before the server binds it; the second attempt picks another.
     started = _launch(data, **options) or _launch(data, **options)
@@ -174,13 +178,14 @@ def _spawn(
     live: bool,
     owner: bool,
     record: Path | None,
+    log_level: Level,
 ) -> subprocess.Popen[bytes]:
     port = free_port(_last_port(data))
     (data / "running.json").unlink(missing_ok=True)
     flags = ["--sample"] * sample + ["--live"] * live + ["--owned"] * owner
     flags += ["--record", str(record.absolute())] if record else []
-    times = ["--delay", str(delay_s), "--latency", str(latency_s)]
-    command = [sys.executable, "-m", "ops.embedded.server", str(data), *times, *flags]
+    values = ["--delay", str(delay_s), "--latency", str(latency_s), "--log-level", log_level]
+    command = [sys.executable, "-m", "ops.embedded.server", str(data), *values, *flags]
     with (data / "server.log").open("ab") as log:
         return subprocess.Popen(
             command,

@@ -1,7 +1,7 @@
 """The embedded cloud's process: the emulator with its overlays on loopback, saved as it changes.
 
-slipway.embedded.server FOLDER --delay SECONDS [--latency SECONDS] [--record FILE] [--sample]
-    [--live] [--owned]
+slipway.embedded.server FOLDER --delay SECONDS [--latency SECONDS] [--log-level LEVEL] [--record FILE]
+    [--sample] [--live] [--owned]
 """
 
 import argparse
@@ -46,6 +46,7 @@ from ops.embedded.services import codepipeline, functions, kinesis, regions, s3_
 from ops.embedded.stepfunctions import calls, language, waits
 from ops.embedded.stepfunctions import executions as stepfunctions_executions
 from ops.embedded.stepfunctions import history as stepfunctions_history
+from ops.own_log import Level, configure
 
 OVERLAYS = (
     resource_types,
@@ -88,7 +89,7 @@ SAVE_S = 5.0
 SAVE_SHARE = 10  # saving takes at most about a tenth of the time, however large the state is
 SEEDED = "seeded"
 
-log = logging.getLogger("slipway.embedded")
+log = logging.getLogger("ops.embedded.server")  # __name__ is the name of the program
 
 
 class Server:
@@ -145,8 +146,8 @@ class Server:
                 seed(self._context, self._databases)
             (self._context.data / SEEDED).touch()
             _save()
-        except Exception:
-            log.exception("Cannot seed the embedded cloud")
+        except Exception as error:  # all data is the sample's, so its message contains nothing of a user
+            log.exception("Cannot seed the embedded cloud", extra={"reason": repr(error)})
             self._failed = True
             loop.call_soon_threadsafe(stop.set)
             return
@@ -186,7 +187,7 @@ def _save() -> None:
 
 def main() -> int:
     arguments = _arguments()
-    logging.basicConfig(level="WARNING", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    configure(arguments.log_level, as_json=False)
     with locked(arguments.data) as free:
         if not free:
             return BUSY
@@ -248,6 +249,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--delay", type=float, required=True)
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--record", type=Path)
+    parser.add_argument("--log-level", type=Level, default=Level.WARNING)
     parser.add_argument("--sample", action="store_true")
     parser.add_argument("--live", action="store_true")
     parser.add_argument("--owned", action="store_true")

@@ -35,7 +35,7 @@ SEAMS = (
 
 Record = dict[str, Any]
 
-log = logging.getLogger("slipway.ecs")
+log = logging.getLogger(__name__)
 
 
 class _DockerPlaceholder:

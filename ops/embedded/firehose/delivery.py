@@ -46,7 +46,7 @@ FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
 IDLE_S = 30.0
 
-log = logging.getLogger("slipway.embedded")
+log = logging.getLogger(__name__)
 
 
 @dataclass

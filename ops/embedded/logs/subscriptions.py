@@ -45,7 +45,7 @@ LONGEST_PAUSE_S = 5.0
 
 Response = tuple[int, dict[str, str], bytes]
 Record = dict[str, Any]
-log = logging.getLogger("slipway.embedded")
+log = logging.getLogger(__name__)
 
 _matcher = lru_cache(maxsize=256)(matcher)
 

@@ -53,7 +53,7 @@ _RECORD_NAMES = (
 )
 _MESSAGE_LENGTH = 400  # the end of a server's log usually contains the cause
 
-log = logging.getLogger("slipway.rds")
+log = logging.getLogger(__name__)
 
 
 class DatabaseStorage:

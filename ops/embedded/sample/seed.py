@@ -61,7 +61,7 @@ EXPORT = {
     "ProcessorPackage": "",  # the package is built for Lambda's platform
 }
 
-log = logging.getLogger("slipway.embedded")
+log = logging.getLogger(__name__)
 
 
 def seed(context: OverlayContext, databases: Databases) -> None:

@@ -32,7 +32,7 @@ COMMAND = (
     f'printf %s "$SLIPWAY_SECRETS_TOML" > {FOLDER}/secrets.toml; '
     f'printf %s "$SLIPWAY_TOML" > {FOLDER}/slipway.toml; '
     "unset SLIPWAY_SECRETS_TOML SLIPWAY_TOML; "
-    f"exec python -m streamlit run app/main.py --server.port {PORT} --server.address 0.0.0.0 "
+    f"exec python -m streamlit run app/serve.py --server.port {PORT} --server.address 0.0.0.0 "
     "--server.headless true"
 )
 RETENTION_DAYS = 365
