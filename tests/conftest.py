@@ -1,4 +1,4 @@
-"""What every test may ask for: the embedded cloud, one a test process, with IAM enforcement on."""
+"""What every test may ask for: the embedded cloud, one for each test process, with IAM enforcement on."""
 
 import shutil
 import tempfile
@@ -14,8 +14,8 @@ from ops.aws.cloud import Cloud
 from ops.embedded.accounts import cloud as embedded_cloud
 from ops.embedded.lifecycle import RunningCloud
 from ops.settings import Settings
-
-DELAY_S = 0.2
+from tests import seeds
+from tests.seeds import DELAY_S
 
 # How long an example takes tells of the machine, not of the code.
 hypothesis_settings.register_profile(
@@ -45,7 +45,8 @@ def settings(data: Path) -> Settings:
 @pytest.fixture(scope="session")
 def embedded(settings: Settings, record: Path) -> Iterator[RunningCloud]:
     """The embedded cloud with its sample data."""
-    yield emulator.start(settings.embedded_data, delay_s=DELAY_S, owner=True, record=record)
+    data = seeds.planted(settings.embedded_data)
+    yield emulator.start(data, delay_s=DELAY_S, owner=True, record=record)
     emulator.stop(settings.embedded_data)
 
 

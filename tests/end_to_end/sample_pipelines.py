@@ -9,6 +9,7 @@ from ops import embedded as emulator
 from ops.embedded.accounts import ACCOUNTS, DEVELOPMENT, PRODUCTION
 from ops.embedded.lifecycle import RunningCloud
 from ops.embedded.sample.pipelines import CONSTRUCT, SampleStack, sample_stacks
+from tests import seeds
 from tests.end_to_end import assemblies
 from tests.end_to_end.assemblies import CdkStack
 
@@ -16,17 +17,23 @@ from tests.end_to_end.assemblies import CdkStack
 @contextmanager
 def serving(data: Path) -> Iterator[RunningCloud]:
     """Start an embedded cloud with used, shared and orphaned stacks, and a bucket that its stack retained."""
-    running = emulator.start(data, sample=False, owner=True)
+    running = emulator.start(seeds.planted(data, pipelines), sample=False, owner=True)
     try:
-        for account in ACCOUNTS:
-            assemblies.make_role(running.endpoint, account.id)
-        for stack in sample_stacks(PRODUCTION.id, DEVELOPMENT.id):
-            deploy(running, stack)
-            if stack.deleted:
-                assemblies.undeploy(running.endpoint, as_cdk(stack))
         yield running
     finally:
         emulator.stop(data)
+
+
+def pipelines(data: Path) -> None:
+    """Make the folder of a cloud with the pipelines."""
+    running = emulator.start(data, sample=False, owner=True)
+    for account in ACCOUNTS:
+        assemblies.make_role(running.endpoint, account.id)
+    for stack in sample_stacks(PRODUCTION.id, DEVELOPMENT.id):
+        deploy(running, stack)
+        if stack.deleted:
+            assemblies.undeploy(running.endpoint, as_cdk(stack))
+    emulator.stop(data)
 
 
 def deploy(running: RunningCloud, stack: SampleStack) -> None:

@@ -15,6 +15,7 @@ import pytest
 from ops import embedded
 from ops.cli import main
 from ops.cli.context import Context
+from tests import seeds
 
 ROOT = Path(__file__).parents[2]
 # The guide of the embedded cloud deletes the sample data, so it is last.
@@ -45,7 +46,7 @@ def commands(path: Path) -> list[str]:
 def data() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="slipway-guides-"))
     folder.chmod(0o755)
-    embedded.start(folder / "data/embedded", delay_s=0.2, live=True, owner=True)
+    embedded.start(seeds.planted(folder / "data/embedded"), delay_s=0.2, live=True, owner=True)
     yield folder
     embedded.stop(folder / "data/embedded")
     shutil.rmtree(folder, ignore_errors=True)

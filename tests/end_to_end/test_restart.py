@@ -14,6 +14,7 @@ from ops.embedded.accounts import cloud
 from ops.embedded.lifecycle import is_locked
 from ops.settings import Settings
 from ops.snapshots.runs import control as runs
+from tests import seeds
 from tests.end_to_end.workbench import Workbench, eventually, statuses
 
 SHOP = "shop-production"
@@ -24,6 +25,7 @@ def settings() -> Iterator[Settings]:
     folder = Path(tempfile.mkdtemp(prefix="slipway-restart-"))
     folder.chmod(0o755)
     settings = Settings(data=folder, embedded_delay=0.2)
+    seeds.planted(settings.embedded_data)
     yield settings
     embedded.reset(settings.embedded_data)
     shutil.rmtree(folder, ignore_errors=True)

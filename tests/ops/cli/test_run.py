@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ops.embedded.ports import free_port
+from tests import seeds
 from tests.end_to_end.workbench import eventually
 from tests.ops.embedded.test_lifecycle import marked
 
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parents[3]
 def folder() -> Iterator[Path]:
     parent = Path(tempfile.mkdtemp(prefix="slipway-run-"))
     parent.chmod(0o755)
+    seeds.planted(parent / "embedded")
     yield parent
     shutil.rmtree(parent, ignore_errors=True)
 

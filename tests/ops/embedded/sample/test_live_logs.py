@@ -19,6 +19,7 @@ from ops.embedded.sample.logs import sample_logs
 from ops.logs.export.coverage.reading import Coverage, read_coverage
 from ops.logs.export.coverage.verdicts import GAPS, CoverageState
 from ops.settings import Settings
+from tests import seeds
 from tests.ops.embedded.overlay import eventually
 
 WITHIN_S = 120
@@ -28,6 +29,7 @@ WITHIN_S = 120
 def folder() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="slipway-live-"))
     made.chmod(0o755)
+    seeds.planted(made / "embedded")
     yield made
     embedded.stop(made / "embedded")
     shutil.rmtree(made, ignore_errors=True)
