@@ -5,8 +5,6 @@ Precedence: environment variable (`SLIPWAY_<NAME>`), then `slipway.toml`, then t
 
 import dataclasses
 import os
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 from ops.errors import SettingsError
 from ops.own_log import Level
 from ops.roles import Role
+from ops.toml_tables import TomlTable, read_toml
 
 FILE = Path("slipway.toml")
 EMBEDDED_ACCOUNTS = (
@@ -131,31 +130,31 @@ def load(path: Path = FILE, environ: Mapping[str, str] = os.environ) -> Settings
 
     Raises SettingsError, which names the invalid setting.
     """
-    document = _read_toml(path)
-    accounts = tuple(_parse_account(name, table) for name, table in document.pop("accounts", {}).items())
-    known = {setting.name: setting for setting in SETTINGS}
-    if unknown := sorted(set(document) - set(known)):
-        raise SettingsError(
-            f"{path}: unknown setting {unknown[0]!r}.", hint=f"Use one of: {', '.join(sorted(known))}."
-        )
+    file = _read_file(path)
+    file.check_keys("accounts", *(setting.name for setting in SETTINGS))
+    accounts = file.table("accounts")
     values: dict[str, Any] = {}
     for setting in SETTINGS:
         if setting.variable in environ:
             values[setting.name] = _convert(setting, environ[setting.variable], setting.variable)
-        elif setting.name in document:
-            values[setting.name] = _convert(setting, document[setting.name], f"{path}: {setting.name}")
-    return _validate(dataclasses.replace(Settings(accounts=accounts), **values))
+        elif setting.name in file:
+            where = f"{path}, line {file.line(setting.name)}: {setting.name}"
+            values[setting.name] = _convert(setting, file.values[setting.name], where)
+    parsed = tuple(_parse_account(accounts.table(name)) for name in accounts.values)
+    return _validate(dataclasses.replace(Settings(accounts=parsed), **values))
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> TomlTable:
+    """Return the root table of the file, empty if there is no file."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = ""
+    except UnicodeDecodeError as error:
         raise SettingsError(
-            f"Cannot read {path}: it is not valid TOML: {error}", hint="Fix the line and retry."
+            f"Cannot read {path}: it is not UTF-8: {error}", hint="Save it as UTF-8 and retry."
         ) from error
+    return read_toml(text, str(path), SettingsError)
 
 
 def _convert(setting: Setting, value: Any, where: str) -> Any:
@@ -173,15 +172,14 @@ def _convert(setting: Setting, value: Any, where: str) -> Any:
         ) from error
 
 
-def _parse_account(name: str, table: Any) -> Account:
-    where = f"accounts.{name}"
-    if not isinstance(table, dict) or not re.fullmatch(r"\d{12}", str(table.get("id", ""))):
-        raise SettingsError(
-            f"{where}: id is not an AWS account ID.", hint='Enter 12 digits in quotes: id = "123456789012".'
-        )
-    if unknown := sorted(set(table) - {"id", "role", "regions"}):
-        raise SettingsError(f"{where}: unknown key {unknown[0]!r}.", hint="Use only id, role, and regions.")
-    return Account(name, table["id"], table.get("role", ""), tuple(table.get("regions", ())))
+def _parse_account(table: TomlTable) -> Account:
+    table.check_keys("id", "role", "regions")
+    return Account(
+        name=str(table.path[-1]),
+        id=table.text("id", like=r"\d{12}", means="an AWS account ID of 12 digits"),
+        role=table.text("role", "", like=".*"),
+        regions=table.texts("regions"),
+    )
 
 
 def _validate(settings: Settings) -> Settings:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from ops.durations import parse_duration
 from ops.errors import InputError
 from ops.rollouts.rules.decisions import OperatorCommand
-from ops.rollouts.rules.reader import parse_duration
 from ops.rollouts.rules.rollout import Rollout
 from ops.rollouts.simulator import Scenario, SimulatedAlarm, SimulatedCommand
 

@@ -1,14 +1,35 @@
-"""The source of a Lambda function in a single file, with the modules that it imports inlined."""
+"""The code of Lambda functions: a single file with the modules that it imports inlined, or a zip."""
 
+import hashlib
+import io
 import re
+import zipfile
+from collections.abc import Iterable
 from importlib.resources import files
 
+_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same content gives the same zip
 _IMPORT = re.compile(r"^from ops\.functions\.(\w+)\.(\w+) import (?:\([^)]*\)|[^\n(]*)\n", re.MULTILINE)
 
 
 def function_source(name: str) -> str:
     """Return `ops/functions/<name>/handler.py` with each imported module of ops.functions inlined."""
     return _inline(name, "handler", set())
+
+
+def deployment_package(entries: Iterable[tuple[str, bytes]]) -> bytes:
+    """Return a zip of the entries, pairs of path and content. The same entries give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in sorted(entries):
+            entry = zipfile.ZipInfo(name, _TIMESTAMP)
+            entry.external_attr = 0o644 << 16  # Lambda runs as another user, who must be able to read it
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def package_key(name: str, package: bytes) -> str:
+    """Return the key of the zip in the staging bucket; it changes with the content, so that stacks update."""
+    return f"{name}-{hashlib.sha256(package).hexdigest()[:16]}.zip"
 
 
 def _inline(name: str, module: str, inlined: set[str]) -> str:

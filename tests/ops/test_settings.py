@@ -35,14 +35,24 @@ def test_accounts_are_tables(tmp_path: Path) -> None:
 
 
 BAD = {
-    "not TOML": ("data = 1\ncloud = x", "not valid TOML.*line 2"),
-    "unknown": ("clowd = 'aws'", "unknown setting 'clowd'"),
+    "not TOML": ("data = 1\ncloud = x", "slipway.toml, line 2: not valid TOML"),
+    "unknown": ("clowd = 'aws'", "slipway.toml, line 1: clowd is not a known key"),
     "another cloud": ("cloud = 'gcp'", "cloud is 'gcp'"),
-    "no number": ("concurrency = 'many'", "concurrency is 'many'"),
+    "no number": ("\nconcurrency = 'many'", "line 2: concurrency is 'many'"),
     "too small": ("poll_seconds = 0", "poll_seconds is 0"),
-    "short id": ("[accounts.a]\nid = '123'", "accounts.a: id is not an AWS account ID"),
-    "no id": ("[accounts.a]\nrole = 'x'", "accounts.a: id"),
-    "unknown key": ("[accounts.a]\nid = '111111111111'\nrolle = 'x'", "unknown key 'rolle'"),
+    "short id": (
+        "[accounts.a]\nid = '123'",
+        "line 2: accounts.a.id has '123', which is not an",
+    ),
+    "no id": ("[accounts.a]\nrole = 'x'", "line 1: accounts.a.id is missing"),
+    "regions": (
+        "[accounts.a]\nid = '111111111111'\nregions = 'eu-west-1'",
+        "line 3: accounts.a.regions is not",
+    ),
+    "unknown key": (
+        "[accounts.a]\nid = '111111111111'\nrolle = 'x'",
+        "line 3: accounts.a.rolle is not",
+    ),
     "twice": ("[accounts.a]\nid = '111111111111'\n[accounts.b]\nid = '111111111111'", "same ID"),
 }
 

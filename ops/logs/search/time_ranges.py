@@ -1,16 +1,13 @@
 """Parse and format time ranges: relative (`15m`, `7d`) or absolute, in a time zone. Pure."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
+from ops.durations import parse_duration
 from ops.errors import InputError
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 HINT = "Use a relative range such as 15m, 3h, or 7d, or START/END: 2026-11-24T10:00/2026-11-24T11:30."
-
-_RELATIVE = re.compile(r"(\d{1,6})([smhdw])")
 
 
 @dataclass(frozen=True)
@@ -40,8 +37,7 @@ class TimeRange:
 def parse_range(text: str, zone: tzinfo = UTC) -> TimeRange:
     """Parse `3h`, or `START/END` in ISO 8601; times without an offset are in `zone`. Raises InputError."""
     text = text.strip()
-    if match := _RELATIVE.fullmatch(text):
-        span = timedelta(**{UNITS[match[2]]: int(match[1])})
+    if (span := parse_duration(text)) is not None:
         if not timedelta(0) < span <= timedelta(days=3650):
             raise InputError(f"{text} is out of range.", field="time", hint="Use 1s to 3650d.")
         return TimeRange(span)

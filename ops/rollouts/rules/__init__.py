@@ -1,6 +1,6 @@
-"""The rules that the simulator and the controller share. They import nothing from `ops` except errors.
+"""The rules that the simulator and the controller share. They import nothing from `ops` except errors,
+durations, and the reader of TOML tables.
 
-reader     TOML tables that know the line of each key
 rollout    the rollout file
 waves      targets grouped into stages, and the constraints on stages
 blockers   when a deployment may start: time windows, holidays, freezes, alarms

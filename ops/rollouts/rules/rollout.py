@@ -61,14 +61,14 @@ reason = "Fixes a vulnerability that is being exploited."   # blockers are ignor
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 
 from ops.errors import InputError
-from ops.rollouts.rules import reader
 from ops.rollouts.rules.blockers import DAYS, Blockers, OneTimeWindow, WeeklyWindow
 from ops.rollouts.rules.evidence import Bake
-from ops.rollouts.rules.reader import TomlTable
+from ops.toml_tables import TomlTable, read_toml
 
 MAX_ONE_BOX_PERCENT = 10  # percent of a region's traffic
 MAX_ALARMS = 5  # CloudFormation API Reference, RollbackConfiguration: at most 5 rollback triggers
@@ -172,12 +172,12 @@ class Rollout:
 
     def mistake(self, line: int, message: str, hint: str) -> InputError:
         """Return the error for a mistake that only the resolved targets show."""
-        return reader.mistake(self.file, line, message, hint)
+        return InputError(f"{self.file}, line {line}: {message}", field="rollout", hint=hint)
 
 
 def parse(text: str, file: str) -> Rollout:
     """Parse a rollout file. Raises InputError with the line and the mistake."""
-    root = reader.read_toml(text, file)
+    root = read_toml(text, file, partial(InputError, field="rollout"))
     root.check_keys(
         "what", "where", "override", "order", "limits", "bake", "evidence", "alarms", "blockers", "emergency"
     )
@@ -204,7 +204,7 @@ def parse(text: str, file: str) -> Rollout:
         unmeasured=unmeasured,
         alarms=alarms,
         neighbors=neighbors,
-        blockers=_blockers(root.table("blockers"), root.table("emergency")),
+        blockers=_blockers(root),
         order_line=order.line(),
     )
 
@@ -275,7 +275,7 @@ def _waves(order: TomlTable) -> tuple[tuple[str, ...], ...]:
     if not isinstance(waves, list) or not all(isinstance(wave, list) and wave for wave in waves):
         raise order.mistake("waves", "is not a list of lists.", 'Write [["eu-west-1"], ["us-east-1"]].')
     regions = [region for wave in waves for region in wave]
-    flat = TomlTable(order.file, order.path, {"waves": regions}, order.lines).texts("waves", **_REGION)
+    flat = TomlTable(order.file, order.path, {"waves": regions}).texts("waves", **_REGION)
     if order.values.get("first") in flat:
         raise order.mistake("waves", "contains the first region.", "List only the other regions.")
     return tuple(tuple(wave) for wave in waves)
@@ -332,7 +332,8 @@ def _trigger_names(table: TomlTable, key: str) -> tuple[str, ...]:
     return names
 
 
-def _blockers(table: TomlTable, emergency: TomlTable) -> Blockers:
+def _blockers(root: TomlTable) -> Blockers:
+    table, emergency = root.table("blockers"), root.table("emergency")
     table.check_keys("zone", "holidays", "window")
     emergency.check_keys("reason")
     zone = table.zone("zone", "UTC")
@@ -340,7 +341,7 @@ def _blockers(table: TomlTable, emergency: TomlTable) -> Blockers:
     if not isinstance(holidays, list) or not all(type(day) is date for day in holidays):
         raise table.mistake("holidays", "is not a list of dates.", "Write [2026-12-25], without quotes.")
     windows = [_window(window, zone) for window in table.tables("window")]
-    has_emergency = bool(emergency.values) or emergency.path in emergency.lines
+    has_emergency = "emergency" in root
     return Blockers(
         weekly=tuple(window for window in windows if isinstance(window, WeeklyWindow)),
         periods=tuple(window for window in windows if isinstance(window, OneTimeWindow)),

@@ -17,13 +17,12 @@ from pathlib import Path
 from shutil import which
 
 from ops.errors import NotFound
-from ops.templates.functions import function_source
+from ops.templates.functions import deployment_package, function_source, package_key
 
 # The runtime and architecture of the function in ops/templates/logs; a test compares them.
 PYTHON, MACHINE = "3.13", "aarch64"
 ABI_TAG = f"cp{PYTHON.replace('.', '')}"
 FETCH_S = 60
-_TIMESTAMP = (1980, 1, 1, 0, 0, 0)  # fixed, so that the same content gives the same zip
 FALLBACK = "The processor is deployed without it: slower, but with the same output."
 
 
@@ -57,18 +56,12 @@ LIBRARIES = (
 
 def build(folder: Path) -> bytes:
     """Build the zip, reproducibly; `folder` caches the wheels. Raises NotFound if a download fails."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in sorted(_entries(folder)):
-            entry = zipfile.ZipInfo(name, _TIMESTAMP)
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
-    return buffer.getvalue()
+    return deployment_package(_entries(folder))
 
 
 def key(package: bytes) -> str:
     """Return the key of the zip in the staging bucket."""
-    return f"logs/processor-{hashlib.sha256(package).hexdigest()[:16]}.zip"
+    return package_key("logs/processor", package)
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -8,7 +8,6 @@ from ops.errors import InputError
 from ops.rollouts.rules import rollout as module
 from ops.rollouts.rules.blockers import Blockers, OneTimeWindow, WeeklyWindow
 from ops.rollouts.rules.evidence import Bake
-from ops.rollouts.rules.reader import read_toml
 from ops.rollouts.rules.rollout import EvidenceMetric, NeighborAlarm, StackSource, parse
 from tests.ops.rollouts.samples import FILE, SHOP, A, B, C
 
@@ -162,50 +161,3 @@ def test_points_need_a_metric() -> None:
 def test_an_empty_file_says_what_is_missing() -> None:
     with pytest.raises(InputError, match=r"line 1: evidence.metric is missing"):
         parse("", FILE)
-
-
-LINES = '''# a comment
-a = 1
-"b c".d = """
-[x]
-e = 2
-"""
-f = [  # [[y]]
-  1,
-  { g = 3 },
-]
-
-[ h . "i" ] # more
-j = { k = [1] }
-[[l]]
-m = 1
-[[l]]
-m = 2
-[l.n]
-o = 3
-[[l.p]]
-[[l.p]]
-q = 4
-'''
-
-
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_every_key_has_its_line(end: str) -> None:
-    table = read_toml(LINES.replace("\n", end), FILE)
-    wanted = {
-        ("a",): 2,
-        ("b c", "d"): 3,
-        ("f",): 7,
-        ("f", 1, "g"): 7,
-        ("h", "i"): 12,
-        ("h", "i", "j", "k"): 13,
-        ("l", 0): 14,
-        ("l", 0, "m"): 15,
-        ("l", 1): 16,
-        ("l", 1, "m"): 17,
-        ("l", 1, "n", "o"): 19,
-        ("l", 1, "p", 0): 20,
-        ("l", 1, "p", 1, "q"): 22,
-    }
-    assert {path: table.lines.get(path) for path in wanted} == wanted
-    assert ("x",) not in table.lines and ("y",) not in table.lines and ("e",) not in table.lines

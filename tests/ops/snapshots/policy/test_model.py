@@ -48,8 +48,8 @@ def test_a_treatment_is_written_as_it_was_read(text: str) -> None:
 
 WRONG = {
     "not TOML": ("[tables", "not valid TOML"),
-    "unknown key": ("tabels = 1", "unknown key: 'tabels'"),
-    "no treatment": ("[tables.t]\nx = 'scramble'", "t.x is 'scramble'"),
+    "unknown key": ("tabels = 1", "line 1: tabels is not a known key"),
+    "no treatment": ("[tables.t]\nx = 'scramble'", "line 2: tables.t.x is 'scramble'"),
     "no such fake": ("[tables.t]\nx = 'fake nose'", "t.x is 'fake nose'"),
     "no such column": ("[tables.t]\nx = 'shift 3 by y'", "t.x is shifted by y"),
     "no days": ("[tables.t]\nid = 'keep'\nx = 'shift 0 by id'", "t.x is 'shift 0 by id'"),
@@ -60,8 +60,17 @@ WRONG = {
     "nothing treated": ("[tables.t]\nx = 'keep'", "has no treatment"),
     "another engine": ("engine = 'oracle'", "engine is 'oracle'"),
     "no version": ("version = 0", "version is 0"),
-    "unknown finding": ("[tables.t]\nx = 'null'\n[allow]\n't.x' = ['nose']", "lists 'nose'"),
-    "no column": ("[tables.t]\nx = 'null'\n[allow]\n't' = ['phone']", "'t' is not a column"),
+    "no whole version": ("version = true", "version is True"),
+    "no string": ("after = 5", "after has 5, which is not SQL"),
+    "no table": ("[tables]\nt = 'null'", "tables.t is not a table"),
+    "database of another engine": ("engine = 'mysql'\n[databases.crm]", "line 2: databases.crm is not valid"),
+    "no database name": ("[databases.'a/b']", "databases.a/b is not a valid database name"),
+    "unknown key of a database": (
+        "[databases.crm]\nversion = 1",
+        "line 2: databases.crm.version is not a known key",
+    ),
+    "unknown finding": ("[tables.t]\nx = 'null'\n[allow]\n't.x' = ['nose']", "line 4: allow.t.x has 'nose'"),
+    "no column": ("[tables.t]\nx = 'null'\n[allow]\n't' = ['phone']", "allow.t is not a column"),
 }
 
 

@@ -1,42 +1,45 @@
-"""TOML tables that know the line of each key, so that every error names file, line, and key."""
+"""Read the tables of a TOML file, so that every error names file, line, and key."""
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ops.errors import InputError
+from ops.durations import parse_duration
+from ops.errors import SlipwayError
 
 KeyPath = tuple[str | int, ...]
 
-_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
-_DURATION = re.compile(r"(\d{1,4}d)?(\d{1,4}h)?(\d{1,4}m)?(\d{1,4}s)?")
 
+@dataclass(frozen=True)
+class TomlFile:
+    """A file that is valid TOML. `name` is its name in messages; `error` makes the error of a mistake."""
 
-def mistake(file: str, line: int, message: str, hint: str) -> InputError:
-    """Return the error for a mistake in the line."""
-    return InputError(f"{file}, line {line}: {message}", field="rollout", hint=hint)
+    name: str
+    text: str
+    error: Callable[..., SlipwayError]
 
+    @cached_property
+    def lines(self) -> dict[KeyPath, int]:
+        """The line of every key and table. Found when a message needs it: this parses the file again."""
+        return _lines(self.text)
 
-def parse_duration(text: Any) -> timedelta | None:
-    """Parse a duration such as `90m` or `1d12h`; None when it is not one."""
-    parts = _DURATION.fullmatch(text) if isinstance(text, str) and text else None
-    if not parts:
-        return None
-    return timedelta(**{_UNITS[part[-1]]: int(part[:-1]) for part in parts.groups() if part})
+    def mistake(self, line: int, message: str, hint: str) -> SlipwayError:
+        """Return the error for a mistake in the line."""
+        return self.error(f"{self.name}, line {line}: {message}", hint=hint)
 
 
 @dataclass(frozen=True)
 class TomlTable:
-    """A table of the file. Every reading method raises InputError when the value has another type."""
+    """A table of a file. Every reading method raises the file's error when the value has another type."""
 
-    file: str
+    file: TomlFile
     path: KeyPath
     values: Mapping[str, Any]
-    lines: Mapping[KeyPath, int]
 
     def __contains__(self, key: str) -> bool:
         return key in self.values
@@ -44,19 +47,19 @@ class TomlTable:
     def line(self, key: str = "") -> int:
         """Return the line of the key, or of the table that it is missing from."""
         path: KeyPath = (*self.path, key) if key else self.path
-        while path not in self.lines:
+        while path not in self.file.lines:
             path = path[:-1]
-        return self.lines[path]
+        return self.file.lines[path]
 
     def name(self, key: str = "") -> str:
         """Return the dotted name of the key: `bake.first.time`."""
         return ".".join(part for part in (*self.path, key) if isinstance(part, str) and part)
 
-    def mistake(self, key: str, message: str, hint: str) -> InputError:
-        return mistake(self.file, self.line(key), f"{self.name(key)} {message}", hint)
+    def mistake(self, key: str, message: str, hint: str) -> SlipwayError:
+        return self.file.mistake(self.line(key), f"{self.name(key)} {message}", hint)
 
     def check_keys(self, *known: str) -> None:
-        """Raise InputError for the first unknown key."""
+        """Raise the file's error for the first unknown key."""
         if unknown := next((key for key in self.values if key not in known), ""):
             raise self.mistake(unknown, "is not a known key.", f"Known keys: {', '.join(known)}.")
 
@@ -81,12 +84,21 @@ class TomlTable:
             raise self.mistake(key, f"has {value!r}, which is not {means}.", f"Write {means} in quotes.")
         return value
 
-    def whole(self, key: str, default: int, *, low: int, high: int) -> int:
-        """Return an integer from `low` to `high`."""
+    def choice(self, key: str, *allowed: str) -> str:
+        """Return one of the allowed strings; by default, the first."""
+        value = self.values.get(key, allowed[0])
+        if value not in allowed:
+            raise self.mistake(key, f"is {value!r}.", f"Use one of: {', '.join(allowed)}.")
+        return str(value)
+
+    def whole(self, key: str, default: int, *, low: int, high: int | None = None) -> int:
+        """Return an integer from `low` to `high`; None for no limit."""
         value = self.values.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise self.mistake(key, f"is {value!r}.", f"Write an integer from {low} to {high}.")
-        return value
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or value < low or (high is not None and value > high):
+            limits = f"of {low} or more" if high is None else f"from {low} to {high}"
+            raise self.mistake(key, f"is {value!r}.", f"Write an integer {limits}.")
+        return int(value)
 
     def duration(self, key: str, default: timedelta) -> timedelta:
         """Return a duration such as `90m` or `1d12h`."""
@@ -118,7 +130,7 @@ class TomlTable:
         value = self.values.get(key, {})
         if not isinstance(value, dict):
             raise self.mistake(key, "is not a table.", f"Write [{self.name(key)}] and its entries below.")
-        return TomlTable(self.file, (*self.path, key), value, self.lines)
+        return TomlTable(self.file, (*self.path, key), value)
 
     def tables(self, key: str) -> tuple["TomlTable", ...]:
         """Return the tables at the key, in order; none when the key is missing."""
@@ -126,8 +138,7 @@ class TomlTable:
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             raise self.mistake(key, "is not a list of tables.", f"Write [[{self.name(key)}]] for each.")
         return tuple(
-            TomlTable(self.file, (*self.path, key, number), value, self.lines)
-            for number, value in enumerate(values)
+            TomlTable(self.file, (*self.path, key, number), value) for number, value in enumerate(values)
         )
 
     def _required(self, key: str, means: str) -> Any:
@@ -136,16 +147,17 @@ class TomlTable:
         return self.values[key]
 
 
-def read_toml(text: str, file: str) -> TomlTable:
-    """Parse the text into its root table. Raises InputError with the line when it is not valid TOML."""
+def read_toml(text: str, name: str, error: Callable[..., SlipwayError]) -> TomlTable:
+    """Parse the text into its root table. Raises the error, with the line, when it is not valid TOML."""
     text = text.replace("\r\n", "\n")
+    file = TomlFile(name, text, error)
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        at = re.search(r"\(at line (\d+), ", str(error))
+    except tomllib.TOMLDecodeError as invalid:
+        at = re.search(r"\(at line (\d+), ", str(invalid))
         line = int(at[1]) if at else text.count("\n") + 1
-        raise mistake(file, line, f"not valid TOML: {error}.", "Fix the line and retry.") from error
-    return TomlTable(file, (), values, _lines(text))
+        raise file.mistake(line, f"not valid TOML: {invalid}.", "Fix the line and retry.") from invalid
+    return TomlTable(file, (), values)
 
 
 def _lines(text: str) -> dict[KeyPath, int]:
