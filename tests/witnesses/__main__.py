@@ -51,7 +51,9 @@ def main() -> None:
     for refusal in results(modules(roots or ["ops"]), arguments):
         counts[refusal["result"]] += 1
         if refusal["result"] != CAUGHT:
-            print(f"{refusal['result']}: {refusal['path']}:{refusal['line']} {refusal['function']}: {refusal['text']}")
+            print(
+                f"{refusal['result']}: {refusal['path']}:{refusal['line']} {refusal['function']}: {refusal['text']}"
+            )
     print(", ".join(f"{number} {result}" for result, number in counts.items()))
 
 

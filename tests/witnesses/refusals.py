@@ -16,7 +16,18 @@ HOLDING = {
     "STOP", "WAIT", "ROLL_BACK", "ANYONE", "Gap",
 }  # fmt: skip
 # Lists of reasons not to act, or of what could not be read.
-DOUBTS = {"doubts", "notes", "problems", "violations", "errors", "missing", "failed", "gaps", "unread", "unproven"}
+DOUBTS = {
+    "doubts",
+    "errors",
+    "failed",
+    "gaps",
+    "missing",
+    "notes",
+    "problems",
+    "unproven",
+    "unread",
+    "violations",
+}
 
 
 @dataclass(frozen=True)
@@ -73,21 +84,34 @@ def _refuses(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.If):
         return not isinstance(node.body[-1], ast.Raise) and _holds(node.body[-1])
+    if isinstance(node, ast.Assign | ast.AugAssign):
+        target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
+        return (
+            _last_name(target) in DOUBTS
+            and isinstance(node.value, ast.List | ast.ListComp)
+            and not _is_empty(node.value)
+        )
     return isinstance(node, ast.IfExp) and _names_hold(node.body) != _names_hold(node.orelse)
+
+
+def _is_empty(node: ast.expr) -> bool:
+    return isinstance(node, ast.List) and not node.elts
 
 
 def _holds(statement: ast.stmt) -> bool:
     """Whether the last statement of a guard holds something back."""
     if isinstance(statement, ast.Return):
         return statement.value is not None and _names_hold(statement.value)
-    if isinstance(statement, ast.AugAssign):
-        return isinstance(statement.target, ast.Name) and statement.target.id in DOUBTS
     if not isinstance(statement, ast.Expr):
         return False
     value = statement.value
     if isinstance(value, ast.Yield):
         return isinstance(value.value, ast.JoinedStr | ast.Constant)
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in ("append", "add"):
+    if (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Attribute)
+        and value.func.attr in ("append", "add")
+    ):
         return _last_name(value.func.value) in DOUBTS or any(map(_names_hold, value.args))
     return False
 
@@ -113,7 +137,7 @@ def _body_line(node: ast.AST) -> int:
     """Return the line that is executed only if the refusal happens."""
     if isinstance(node, ast.If):
         return node.body[-1].lineno
-    assert isinstance(node, ast.Raise | ast.IfExp)
+    assert isinstance(node, ast.Raise | ast.IfExp | ast.Assign | ast.AugAssign)
     return node.lineno
 
 
@@ -133,16 +157,28 @@ class _Disabler(ast.NodeTransformer):
         self.done |= meant
         return meant
 
-    def visit_Raise(self, node: ast.Raise) -> ast.AST:  # noqa: N802
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
         return ast.copy_location(ast.Pass(), node) if self._is_meant(node) else node
 
-    def visit_If(self, node: ast.If) -> ast.AST:  # noqa: N802
+    def visit_If(self, node: ast.If) -> ast.AST:
         if _refuses(node) and self._is_meant(node):
             node.test = ast.copy_location(ast.Constant(False), node.test)
             return node
         return self.generic_visit(node)
 
-    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:  # noqa: N802
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        return self._without_doubts(node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        return self._without_doubts(node)
+
+    def _without_doubts(self, node: ast.Assign | ast.AugAssign) -> ast.AST:
+        if _refuses(node) and self._is_meant(node):
+            node.value = ast.copy_location(ast.List([], ast.Load()), node.value)
+            return node
+        return self.generic_visit(node)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.AST:
         if _refuses(node) and self._is_meant(node):
             return node.orelse if _names_hold(node.body) else node.body
         return self.generic_visit(node)

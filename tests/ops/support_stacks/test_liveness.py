@@ -1,5 +1,6 @@
 """The effect of each piece of evidence on a verdict."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -165,3 +166,71 @@ def test_a_stack_without_its_bucket_is_in_use_while_a_pipeline_names_the_bucket(
     assert states(assessed(buckets=(), aliases=()))[ResourceType.STACK] is UsageState.ORPHANED
     unread = assessed(buckets=(), aliases=(), gaps=(gap(TOOLS, facts.BUCKETS, region=""),))
     assert states(unread)[ResourceType.STACK] is UsageState.UNKNOWN
+
+
+@pytest.mark.parametrize("subject", [facts.STACKS, facts.stack_subject(STACK[0])])
+def test_resources_of_an_unread_stack_stay_unknown(subject: str) -> None:
+    graph = assessed(stacks=(), gaps=(gap(TOOLS, subject),))
+    assert states(graph) == dict.fromkeys((ResourceType.BUCKET, ResourceType.KEY), UsageState.UNKNOWN)
+    assert f"part of stack {STACK[0]}, which could not be read" in reasons(graph, ResourceType.KEY)
+    elsewhere = assessed(stacks=(), gaps=(gap(TOOLS, subject, region="us-east-1"),))
+    assert set(states(elsewhere).values()) == {UsageState.LEFT_ALONE}
+
+
+def test_an_unreadable_key_inside_a_stack_leaves_the_stack_unknown() -> None:
+    graph = assessed(aliases=(), gaps=(gap(TOOLS, facts.key_subject(ALIAS)),))
+    assert states(graph)[ResourceType.STACK] is UsageState.UNKNOWN
+    assert reasons(graph, ResourceType.STACK) == f"the key {ALIAS} could not be read"
+    other = assessed(aliases=(), gaps=(gap(TOOLS, facts.key_subject("alias/other")),))
+    assert states(other)[ResourceType.STACK] is UsageState.ORPHANED
+
+
+def test_unread_aliases_leave_the_stack_unknown() -> None:
+    graph = assessed(aliases=(), gaps=(gap(TOOLS, facts.ALIASES),))
+    assert reasons(graph, ResourceType.STACK) == "the key aliases of its account could not be read"
+
+
+def test_a_key_that_only_looks_like_cdks_is_left_alone() -> None:
+    graph = assessed(stacks=(), buckets=(), aliases=(alias(stack=("", ""), origin=""),))
+    assert states(graph) == {ResourceType.KEY: UsageState.LEFT_ALONE}
+
+
+def test_a_new_key_stays_unknown_and_keeps_its_stack() -> None:
+    new = alias()
+    new = alias(key=replace(new.key, created=NOW - timedelta(days=29)))
+    graph = assessed(aliases=(new,))
+    assert states(graph)[ResourceType.KEY] is states(graph)[ResourceType.STACK] is UsageState.UNKNOWN
+    assert "created on 2026-10-26: its pipeline may not be deployed yet" in reasons(graph, ResourceType.KEY)
+    assert f"contains {ALIAS}, which is unknown" in reasons(graph, ResourceType.STACK)
+
+
+def test_a_key_stays_unknown_while_a_bucket_that_it_encrypts_is_not_orphaned() -> None:
+    graph = assessed(buckets=(bucket(missing=("contents",)),))
+    assert reasons(graph, ResourceType.KEY) == f"it encrypts {NAME}, which is unknown"
+    other = bucket(stack=("", ""), tags={}, origin="")
+    graph = assessed(stacks=(), aliases=(alias(stack=("", "")),), buckets=(other,))
+    assert reasons(graph, ResourceType.KEY) == f"it encrypts {NAME}, which is left alone"
+
+
+def test_unread_buckets_leave_the_key_unknown() -> None:
+    graph = assessed(buckets=(), gaps=(gap(TOOLS, facts.BUCKETS, region=""),))
+    assert reasons(graph, ResourceType.KEY) == "the buckets of account tools could not be read"
+    other = assessed(buckets=(), gaps=(gap(OTHER, facts.BUCKETS, region=""),))
+    assert states(other)[ResourceType.KEY] is UsageState.ORPHANED
+
+
+def test_unread_encryption_of_a_bucket_leaves_the_keys_of_its_region_unknown() -> None:
+    unread = bucket(key="", missing=("encryption",))
+    graph = assessed(buckets=(unread,))
+    assert reasons(graph, ResourceType.KEY) == f"the encryption of bucket {NAME} could not be read"
+    for more in ({"region": "us-east-1"}, {"account": OTHER}):
+        away = assessed(stacks=(), aliases=(alias(stack=("", "")),), buckets=(replace(unread, **more),))
+        assert states(away)[ResourceType.KEY] is UsageState.ORPHANED
+
+
+def test_a_key_scheduled_for_deletion_costs_nothing() -> None:
+    pending = alias()
+    pending = alias(key=replace(pending.key, state="PendingDeletion", deletion=NOW + timedelta(days=7)))
+    graph = assessed(buckets=(), aliases=(pending,))
+    assert graph.orphaned_monthly == 0
+    assert "KMS deletes it on 2026-12-01" in reasons(graph, ResourceType.KEY)

@@ -1,0 +1,146 @@
+"""The inventory: what it reads, and a gap for everything that it cannot read."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ops.support_stacks import facts
+from ops.support_stacks.fingerprints import StackKind
+from ops.support_stacks.inventory import InventoryProgress
+from ops.support_stacks.liveness import ResourceType, UsageState, assess_usage
+from tests.ops.support_stacks.fleet import (
+    ALIAS_NAME,
+    PIPELINE_REGION,
+    REGION,
+    STACK,
+    Fleet,
+    fleet,
+)
+
+__all__ = ["fleet"]
+
+
+def states(fleet: Fleet) -> dict[ResourceType, UsageState]:
+    graph = assess_usage(fleet.inventory(), datetime.now(UTC), min_idle_days=0)
+    return {verdict.kind: verdict.state for verdict in graph.verdicts}
+
+
+def gaps(fleet: Fleet) -> set[tuple[str, str, str]]:
+    """The gaps of the first account."""
+    found = fleet.inventory().gaps
+    return {
+        (gap.subject, gap.region, type(gap.error).__name__) for gap in found if gap.account == fleet.tools.id
+    }
+
+
+def test_a_support_stack_is_read_with_its_bucket_key_and_users(fleet: Fleet) -> None:
+    fleet.create_pipeline(key=ALIAS_NAME)
+    progress: list[InventoryProgress] = []
+    found = fleet.inventory(report=progress.append)
+    assert found.gaps == ()
+    assert found.accounts == {fleet.tools.id: "tools", fleet.other.id: "other"}
+    assert found.regions == dict.fromkeys(found.accounts, (REGION, PIPELINE_REGION))
+    (bucket,), (alias,), (stack,), (pipeline,) = found.buckets, found.aliases, found.stacks, found.pipelines
+    assert (bucket.name, bucket.stack, bucket.missing) == (fleet.bucket, (STACK, fleet.stack), ())
+    assert bucket.contents and (bucket.contents.versions, bucket.contents.bytes) == (1, 8)
+    assert bucket.contents.complete and bucket.origin.startswith("CloudFormation tags: created as")
+    assert (alias.name, alias.key.id, alias.stack) == (ALIAS_NAME, fleet.key_id(), (STACK, fleet.stack))
+    assert (stack.id, stack.kind, stack.protected) == (fleet.stack, StackKind.SUPPORT, False)
+    assert [store.bucket for store in pipeline.stores] == [fleet.bucket]
+    assert states(fleet) == dict.fromkeys(ResourceType, UsageState.IN_USE)
+    assert {item.phase for item in progress if item.done == item.total} == {
+        "Regions",
+        "Buckets",
+        "Pipelines, stacks and keys",
+        "Details: buckets",
+        "Details: stacks",
+        "Details: keys",
+    }
+
+
+@pytest.mark.parametrize(
+    ("call", "part"),
+    [
+        ("s3:GetBucketTagging", "tags"),
+        ("s3:GetBucketPolicy", "policy"),
+        ("s3:GetBucketEncryption", "encryption"),
+        ("s3:ListObjectVersions", "contents"),
+        ("s3:ListMultipartUploads", "contents"),
+        ("cloudformation:DescribeStackResources", "stack"),
+    ],
+)
+def test_a_property_of_a_bucket_that_cannot_be_read_is_missing(fleet: Fleet, call: str, part: str) -> None:
+    fleet.refuse(call)
+    (bucket,) = fleet.inventory().buckets
+    assert bucket.missing == (part,)
+    assert (f"{part} of {fleet.bucket}", REGION, "AccessDenied") in gaps(fleet)
+    assert states(fleet)[ResourceType.BUCKET] is UsageState.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "gap"),
+    [
+        ("codepipeline:ListPipelines", "AccessDeniedException", (facts.PIPELINES, PIPELINE_REGION)),
+        ("codepipeline:GetPipeline", "AccessDeniedException", (facts.PIPELINES, PIPELINE_REGION)),
+        ("kms:ListAliases", "AccessDeniedException", (facts.ALIASES, REGION)),
+        ("kms:DescribeKey", "AccessDeniedException", (facts.key_subject(ALIAS_NAME), REGION)),
+        ("kms:GetKeyPolicy", "AccessDeniedException", (facts.key_subject(ALIAS_NAME), REGION)),
+        ("kms:ListResourceTags", "AccessDeniedException", (facts.key_subject(ALIAS_NAME), REGION)),
+        ("cloudformation:ListStackResources", "AccessDenied", (facts.stack_subject(STACK), REGION)),
+        ("cloudformation:DescribeStacks", "AccessDenied", (facts.stack_subject(STACK), REGION)),
+        ("cloudformation:ListStacks", "AccessDenied", (facts.STACKS, REGION)),
+        ("s3:ListBuckets", "AccessDenied", (facts.BUCKETS, "")),
+    ],
+)
+def test_what_cannot_be_read_is_a_gap_and_nothing_of_it_is_orphaned(
+    fleet: Fleet, call: str, code: str, gap: tuple[str, str]
+) -> None:
+    fleet.create_pipeline(bucket="elsewhere")
+    fleet.refuse(call, code, 400)
+    assert (*gap, "AccessDenied") in gaps(fleet)
+    found = states(fleet)
+    assert UsageState.ORPHANED not in (found.get(ResourceType.STACK), found.get(ResourceType.KEY))
+
+
+def test_unread_regions_are_a_gap_and_the_configured_ones_are_read(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    fleet.refuse("account:ListRegions", "AccessDeniedException", 403)
+    found = fleet.inventory()
+    assert found.regions[fleet.tools.id] == fleet.cloud.settings.regions
+    assert (facts.REGIONS, "", "AccessDenied") in gaps(fleet)
+    assert states(fleet)[ResourceType.STACK] is UsageState.UNKNOWN
+
+
+def test_a_bucket_that_was_deleted_since_it_was_listed_is_left_out(fleet: Fleet) -> None:
+    fleet.refuse("s3:GetBucketPolicy", "NoSuchBucket", 404)
+    found = fleet.inventory()
+    assert (found.buckets, found.gaps) == ((), ())
+
+
+def test_a_key_that_was_deleted_since_it_was_listed_is_left_out(fleet: Fleet) -> None:
+    fleet.refuse("kms:DescribeKey", "NotFoundException", 400)
+    found = fleet.inventory()
+    assert (found.aliases, found.gaps) == ((), ())
+
+
+def test_a_pipeline_that_was_deleted_since_it_was_listed_is_left_out(fleet: Fleet) -> None:
+    fleet.create_pipeline()
+    fleet.refuse("codepipeline:GetPipeline", "PipelineNotFoundException", 400)
+    found = fleet.inventory()
+    assert (found.pipelines, found.gaps) == ((), ())
+
+
+def test_a_bucket_with_more_versions_than_are_counted_stays_unknown(fleet: Fleet) -> None:
+    for max_versions, complete in ((1, False), (2, True)):
+        (bucket,) = fleet.inventory(max_versions=max_versions).buckets
+        assert bucket.contents and bucket.contents.complete is complete
+
+
+def test_a_deleted_stack_is_left_out_and_its_retained_bucket_is_not(fleet: Fleet) -> None:
+    fleet.client("cloudformation").delete_stack(StackName=STACK)
+    found = fleet.inventory()
+    assert found.stacks == ()
+    (bucket,) = found.buckets
+    assert bucket.stack == ("", "") and STACK in bucket.origin
