@@ -1,6 +1,7 @@
 """Plans: order, checks, confirmation, stopping, and the audit of each step."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -195,6 +196,13 @@ def test_the_fingerprint_changes_with_what_is_shown(trail: Trail) -> None:
     assert first.fingerprint != Plan("A plan", (trail.step("a", evidence="used"),), OPERATION).fingerprint
     other = trail.step("a", evidence="unused", parameters={"Size": "3"})
     assert first.fingerprint != Plan("A plan", (other,), OPERATION).fingerprint
+    assert first.fingerprint != Plan("Another plan", first.steps, OPERATION).fingerprint
+    elsewhere = replace(first.steps[0], resource=replace(WHERE, region="us-east-1"))
+    assert first.fingerprint != Plan("A plan", (elsewhere,), OPERATION).fingerprint
+    chained, unchained = (
+        Plan("A plan", (trail.step("a"), trail.step("b", needs=needs)), OPERATION) for needs in (("a",), ())
+    )
+    assert chained.fingerprint != unchained.fingerprint
 
 
 def test_the_permissions_are_those_of_all_steps(trail: Trail) -> None:

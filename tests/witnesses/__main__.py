@@ -51,9 +51,8 @@ def main() -> None:
     for refusal in results(modules(roots or ["ops"]), arguments):
         counts[refusal["result"]] += 1
         if refusal["result"] != CAUGHT:
-            print(
-                f"{refusal['result']}: {refusal['path']}:{refusal['line']} {refusal['function']}: {refusal['text']}"
-            )
+            where = f"{refusal['path']}:{refusal['line']} {refusal['function']}"
+            print(f"{refusal['result']}: {where}: {refusal['text']}")
     print(", ".join(f"{number} {result}" for result, number in counts.items()))
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # States, and functions that return them, in which Slipway does not act or does not claim to know.
-HOLDING = {
-    "changed", "CHANGED", "_changed_since", "UNKNOWN", "LEFT_ALONE", "IN_USE", "SHARED", "_used", "LOOK_ALIKE",
-    "ORDINARY", "ROLES", "NOT_READ", "NOT_RUN", "SKIPPED", "BLOCKED", "FILTER_LIMIT", "EXCLUDED", "EXPORT_LOGS",
-    "UNSUBSCRIBED", "UNSUPPORTED", "NOT_SUBSCRIBED", "NO_EXPORT", "PENDING", "WILL_FAIL", "UNHEALTHY", "WAITING",
-    "STOP", "WAIT", "ROLL_BACK", "ANYONE", "Gap",
-}  # fmt: skip
+HOLDING = set(
+    """
+    ANYONE BLOCKED CHANGED EXCLUDED EXPORT_LOGS FILTER_LIMIT Gap IN_USE LEFT_ALONE LOOK_ALIKE NOT_READ
+    NOT_RUN NOT_SUBSCRIBED NO_EXPORT ORDINARY PENDING ROLES ROLL_BACK SHARED SKIPPED STOP UNHEALTHY UNKNOWN
+    UNSUBSCRIBED UNSUPPORTED WAIT WAITING WILL_FAIL _changed_since _used changed
+    """.split()
+)
 # Lists of reasons not to act, or of what could not be read.
 DOUBTS = {
     "doubts",
@@ -55,7 +56,7 @@ def find_refusals(path: str, root: Path = Path()) -> list[Refusal]:
     found = [
         Refusal(path, _body_line(node), function, _text(node), (node.lineno, node.col_offset))
         for function, node in _nodes(tree, "")
-        if _refuses(node)
+        if isinstance(node, ast.stmt | ast.expr) and _refuses(node)
     ]
     return sorted(found, key=lambda refusal: refusal.at)
 

@@ -1,4 +1,4 @@
-"""Runs tests of a pytest session in forked processes: each starts with everything imported and nothing run."""
+"""Runs tests of a pytest session in forked processes, which start with everything imported."""
 
 import gc
 import json

@@ -1,4 +1,4 @@
-"""A support stack as CDK deploys it, with a bucket and a key, in an embedded cloud inside the test's process."""
+"""A support stack as CDK deploys it, with a bucket and a key, inside the test's process."""
 
 import functools
 import json

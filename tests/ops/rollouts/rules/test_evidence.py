@@ -76,6 +76,22 @@ def test_an_alarm_that_came_and_went_in_the_bake_is_unhealthy() -> None:
     assert assess_health(BAKE, BEGAN, DONE, [seen(fired=BEGAN - MINUTE)]).health is BakeHealth.HEALTHY
 
 
+@pytest.mark.parametrize(
+    ("fired", "health"),
+    [
+        (BEGAN - timedelta(seconds=1), BakeHealth.HEALTHY),
+        (BEGAN, BakeHealth.UNHEALTHY),
+        (DONE, BakeHealth.UNHEALTHY),
+        (DONE + timedelta(seconds=1), BakeHealth.HEALTHY),
+    ],
+)
+def test_the_bake_includes_its_first_and_its_last_moment(fired: datetime, health: BakeHealth) -> None:
+    assert assess_health(BAKE, BEGAN, DONE, [seen(fired=fired)]).health is health
+    point = seen(at=fired)
+    counted = health is BakeHealth.UNHEALTHY
+    assert (assess_health(BAKE, BEGAN, DONE, [point]).health is BakeHealth.HEALTHY) is counted
+
+
 @relaxed
 @given(
     st.integers(0, 300).map(lambda minutes: BEGAN + minutes * MINUTE),

@@ -39,6 +39,16 @@ def test_targets_are_accounts_times_regions_with_their_overrides() -> None:
     assert other.alarms == ("shop-health-us",)
 
 
+def test_an_override_can_remove_all_alarms_and_none_changes_nothing() -> None:
+    """An empty list is not the same as no list."""
+    without = parse(SHOP.replace('alarms = ["shop-health-us"]\npoints = 20', "alarms = []\npoints = 1"), FILE)
+    *_, other = make_targets(without, accounts_of)
+    assert (other.alarms, other.points) == ((), 1)
+    unchanged = parse(SHOP.replace('alarms = ["shop-health-us"]\npoints = 20\n', ""), FILE)
+    *_, other = make_targets(unchanged, accounts_of)
+    assert (other.alarms, other.points) == (("shop-health",), None)
+
+
 def test_a_tag_is_resolved() -> None:
     asked: list[tuple[str, str]] = []
 
