@@ -38,6 +38,7 @@ from ops.logs.lake.listing import Lister
 from ops.logs.lake.store import Folder, ObjectStore
 from ops.logs.search import exploration
 from ops.logs.search.model import Search, Term
+from ops.logs.search.query import sql_query
 from ops.settings import Settings
 
 EVENTS = 1_200_000
@@ -84,7 +85,7 @@ def engine(root: Path, cache: str = "cache", store: ObjectStore | None = None) -
 def run_query(duckdb_engine: DuckDbEngine, name: str) -> Any:
     if name == "Q2":
         return exploration.newest(duckdb_engine, SEARCH, 100)
-    return duckdb_engine.query(NOON if name == "Q3" else DAY, SQL[name])
+    return duckdb_engine.run(sql_query(NOON if name == "Q3" else DAY, SQL[name])).table()
 
 
 def spread(root: Path, first: int, last: int) -> None:

@@ -48,7 +48,8 @@ def pipeline(_bench: Workbench, _export: Export, stack: str) -> ExportPipeline:
 
 @st.cache_data(ttl=LAST_TTL_S, show_spinner="Reading the last exported events…")
 def last_exported(_bench: Workbench, location: Location) -> LastEvents:
-    return last_events(engine_of(_bench, location), datetime.now(UTC))
+    engine = engine_of(_bench, location)
+    return last_events(engine.lister, engine, datetime.now(UTC))
 
 
 @dataclass

@@ -7,44 +7,69 @@ import threading
 import time
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Generic, TypeVar, cast
 
 import pyarrow as pa
 
-from ops.errors import SlipwayError
-from ops.logs.engines.progress import QueryProgress, SqlEngine, TrackedEngine
+from ops.logs.lake.layout import Scope
+from ops.logs.search.cursor import Cursor, Progress, QueryCanceled, QueryEngine
+from ops.logs.search.estimate import Cost
+from ops.logs.search.exploration import LogEvent
+from ops.logs.search.query import Query
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 KEPT_S = 900.0  # for which a result is reused
 KEPT_BYTES = 256_000_000
 UNWATCHED_S = 120.0  # then a query is stopped; browsers run timers of background tabs once a minute
-ANSWER_BYTES = 64_000_000  # larger results are truncated
 WAIT_S = 0.1
 AT_ONCE = 6
 
 
-class CanceledBeforeStart(SlipwayError):
-    """The query was stopped before it started."""
-
-
 @dataclass(eq=False)
-class BackgroundQuery:
-    """One query. Its thread writes progress and result; the registry owns `askers` and `left`."""
+class BackgroundQuery(Generic[T_co]):
+    """One result of one or several queries. Its thread writes it; the registry owns `askers` and `left`."""
 
     key: Hashable
     watched: float  # when a page last showed it
     started: float
     took_s: float = 0.0
-    progress: QueryProgress | None = None
-    answer: Any = None
+    result: T_co | None = None
     error: BaseException | None = None
-    notes: tuple[str, ...] = ()
-    dollars: float = 0.0
-    complete: bool = True
     weight: int = 0
     askers: set[str] = field(default_factory=set)  # sessions that wait for it
     left: set[str] = field(default_factory=set)  # sessions that stopped it
+    cursors: list[Cursor] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event, repr=False)
-    stop: threading.Event = field(default_factory=threading.Event, repr=False)
+    canceled: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    @property
+    def answer(self) -> T_co:
+        """The result of a query that is `answered`."""
+        return cast("T_co", self.result)
+
+    @property
+    def progress(self) -> Progress | None:
+        return self.cursors[-1].progress if self.cursors else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(note for cursor in self.cursors for note in cursor.notes))
+
+    @property
+    def dollars(self) -> float:
+        return sum(cursor.cost.dollars for cursor in self.cursors)
+
+    @property
+    def complete(self) -> bool:
+        return all(cursor.complete for cursor in self.cursors)
+
+    def cancel(self) -> None:
+        """Cancel the running query, and those that would follow."""
+        self.canceled.set()
+        for cursor in list(self.cursors):
+            cursor.cancel()
 
     @property
     def running(self) -> bool:
@@ -59,23 +84,42 @@ class BackgroundQuery:
         self.ended.wait(max(0.0, seconds))
 
 
+@dataclass(frozen=True)
+class RecordingEngine:
+    """The engine of a background query, which keeps the cursors to show their progress and to cancel them."""
+
+    engine: QueryEngine
+    cursors: list[Cursor]
+    canceled: threading.Event
+
+    def estimate(self, scope: Scope) -> Cost:
+        return self.engine.estimate(scope)
+
+    def run(self, query: Query) -> Cursor:
+        cursor = self.engine.run(query)
+        self.cursors.append(cursor)
+        if self.canceled.is_set():  # else `cancel` finds the cursor
+            cursor.cancel()
+        return cursor
+
+
 class BackgroundQueries:
     """The registry of this process's queries. Sessions with the same query share it."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._queries: dict[Hashable, BackgroundQuery] = {}  # most recently shown last
+        self._queries: dict[Hashable, BackgroundQuery[object]] = {}  # most recently shown last
         self._slots = threading.BoundedSemaphore(AT_ONCE)
 
     def start(
         self,
         key: Hashable,
         session: str,
-        engine: Callable[[], SqlEngine],
-        work: Callable[[TrackedEngine], Any],
-        after: BackgroundQuery | None = None,
-    ) -> BackgroundQuery:
+        engine: Callable[[], QueryEngine],
+        work: Callable[[QueryEngine], T],
+        after: BackgroundQuery[object] | None = None,
+    ) -> BackgroundQuery[T]:
         """Return the query with that key, started if necessary; it waits until `after` has ended.
 
         A failed query is started again for a session that has not seen the failure, or has called `retry`.
@@ -93,7 +137,7 @@ class BackgroundQueries:
             query.watched = now
             self._queries[key] = query
             self._forget()
-            return query
+            return cast("BackgroundQuery[T]", query)  # a key belongs to one kind of work
 
     def stop(self, session: str) -> None:
         """Stop the session's queries; those that other sessions wait for continue."""
@@ -120,7 +164,7 @@ class BackgroundQueries:
                 del self._queries[query.key]
         self.retry(session)
 
-    def _leave(self, session: str, which: Callable[[BackgroundQuery], bool], *, seen: bool) -> None:
+    def _leave(self, session: str, which: Callable[[BackgroundQuery[object]], bool], *, seen: bool) -> None:
         with self._lock:
             for query in self._queries.values():
                 if query.running and session in query.askers and which(query):
@@ -128,7 +172,7 @@ class BackgroundQueries:
                     if seen:
                         query.left.add(session)
                     if not query.askers:
-                        query.stop.set()
+                        query.cancel()
 
     def _forget(self) -> None:
         """Discard old results, and the least recently shown ones if all results take too much memory."""
@@ -142,24 +186,18 @@ class BackgroundQueries:
 
     def _run(
         self,
-        query: BackgroundQuery,
-        engine: Callable[[], SqlEngine],
-        work: Callable[[TrackedEngine], Any],
-        after: BackgroundQuery | None,
+        query: BackgroundQuery[object],
+        engine: Callable[[], QueryEngine],
+        work: Callable[[QueryEngine], object],
+        after: BackgroundQuery[object] | None,
     ) -> None:
-        def cancelled() -> bool:
-            return query.stop.is_set() or self._clock() - query.watched > UNWATCHED_S
-
-        def report(progress: QueryProgress) -> None:
-            query.progress = progress
-
+        watcher = threading.Thread(target=self._cancel_unwatched, args=(query,), daemon=True, name="watch")
+        watcher.start()
         try:
-            self._await_turn(after, cancelled)
+            _await_turn(query, after, self._slots)
             try:
-                tracked = TrackedEngine(engine(), report, cancelled, ANSWER_BYTES)
-                query.answer = work(tracked)
-                query.notes, query.dollars = tracked.notes, tracked.dollars
-                query.complete, query.weight = tracked.complete, _weight(query.answer)
+                query.result = work(RecordingEngine(engine(), query.cursors, query.canceled))
+                query.weight = _weight(query.result)
             finally:
                 self._slots.release()
         except BaseException as error:  # the page shows it
@@ -167,38 +205,50 @@ class BackgroundQueries:
         query.took_s = self._clock() - query.started
         query.ended.set()
 
-    def _await_turn(self, after: BackgroundQuery | None, cancelled: Callable[[], bool]) -> None:
-        """Wait for `after` and for a free slot, and take it. Raises CanceledBeforeStart."""
-        while after is not None and not after.ended.wait(WAIT_S):
-            if cancelled():
-                raise _canceled()
-        while not self._slots.acquire(timeout=WAIT_S):
-            if cancelled():
-                raise _canceled()
-        if cancelled():
-            self._slots.release()
+    def _cancel_unwatched(self, query: BackgroundQuery[object]) -> None:
+        """Cancel the query when no page has shown it for a while."""
+        while not query.ended.wait(WAIT_S):
+            if self._clock() - query.watched > UNWATCHED_S:
+                query.cancel()
+                return
+
+
+def _await_turn(
+    query: BackgroundQuery[object],
+    after: BackgroundQuery[object] | None,
+    slots: threading.BoundedSemaphore,
+) -> None:
+    """Wait for `after` and for a free slot, and take it. Raises QueryCanceled."""
+    while after is not None and not after.ended.wait(WAIT_S):
+        if query.canceled.is_set():
             raise _canceled()
+    while not slots.acquire(timeout=WAIT_S):
+        if query.canceled.is_set():
+            raise _canceled()
+    if query.canceled.is_set():
+        slots.release()
+        raise _canceled()
 
 
-def _serves(query: BackgroundQuery, session: str, now: float) -> bool:
+def _serves(query: BackgroundQuery[object], session: str, now: float) -> bool:
     """Return whether the session can use the query as it is, without starting it again."""
     if session in query.left:
         return True
     if query.running:
-        return not query.stop.is_set()
+        return not query.canceled.is_set()
     if query.error:
         return session in query.askers
     return now - query.started - query.took_s < KEPT_S
 
 
-def _weight(answer: Any) -> int:
+def _weight(result: object) -> int:
     """Estimate the memory that the result takes."""
-    if isinstance(answer, pa.Table):
-        return int(answer.nbytes)
-    if isinstance(answer, list):
-        return sum(500 + len(getattr(one, "message", "")) for one in answer)
+    if isinstance(result, pa.Table):
+        return int(result.nbytes)
+    if isinstance(result, list):
+        return sum(500 + len(one.message) for one in result if isinstance(one, LogEvent))
     return 1000
 
 
-def _canceled() -> CanceledBeforeStart:
-    return CanceledBeforeStart("The query was stopped before it started.", hint="Retry.")
+def _canceled() -> QueryCanceled:
+    return QueryCanceled("The query was stopped before it started.", hint="Retry.")

@@ -2,8 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 import pyarrow as pa
 import streamlit as st
@@ -11,37 +11,32 @@ import streamlit as st
 from app.logs.background import BackgroundQueries, BackgroundQuery
 from app.shared.session import Workbench
 from ops.logs.api import table_of
-from ops.logs.datasets import open_dataset
-from ops.logs.engines.estimate import Estimate
-from ops.logs.engines.progress import SqlEngine, TrackedEngine
+from ops.logs.datasets import Dataset, open_dataset
 from ops.logs.lake.layout import Scope
 from ops.logs.search import exploration
-from ops.logs.search.exploration import LogEvent
+from ops.logs.search.cursor import QueryEngine
+from ops.logs.search.estimate import Estimate
+from ops.logs.search.exploration import LogEvent, ValueCount
 from ops.logs.search.model import Search
+from ops.logs.search.query import Query
 
 PAGE = 200  # events per page of the list
 KEPT_S = 900
+ANSWER_BYTES = 64_000_000  # larger results of SQL are truncated
 DOWNLOADED = 100_000  # maximum number of events in a file
 FILE_COLUMNS = "ts", "level", "account", "region", "log_group", "log_stream", "message", "id", "pattern"
 
-
-class LogDataset(Protocol):
-    """A dataset of exported logs with its query engines; implemented by `ops.logs.datasets.Dataset`."""
-
-    name: str
-
-    def engine(self, name: str) -> SqlEngine: ...
-    def estimate(self, scope: Scope, engine: str = "auto") -> Estimate: ...
+T = TypeVar("T")
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)
-def dataset(_bench: Workbench, address: str) -> LogDataset:
+def dataset(_bench: Workbench, address: str) -> Dataset:
     """Return the dataset at the address, one object per process: it holds the cache. Raises NotFound."""
     return open_dataset(_bench.cloud, address)
 
 
 @st.cache_data(ttl=KEPT_S, max_entries=100, show_spinner=False)
-def estimate(_dataset: LogDataset, name: str, scope: Scope, engine: str) -> Estimate:
+def estimate(_dataset: Dataset, name: str, scope: Scope, engine: str) -> Estimate:
     return _dataset.estimate(scope, engine)
 
 
@@ -65,13 +60,13 @@ def forget() -> None:
 class PageQueries:
     """The background queries of one session on one dataset and engine."""
 
-    def __init__(self, dataset: LogDataset, engine: str) -> None:
+    def __init__(self, dataset: Dataset, engine: str) -> None:
         self.session = session()
         self.engine = engine
-        self.queries: list[BackgroundQuery] = []
+        self.queries: list[BackgroundQuery[object]] = []
         self.dataset = dataset
 
-    def page(self, search: Search, number: int, shown: list[LogEvent]) -> BackgroundQuery:
+    def page(self, search: Search, number: int, shown: list[LogEvent]) -> BackgroundQuery[list[LogEvent]]:
         """Query the newest events for the first page (0), else the events after the shown ones."""
         if not number:
             return self._start("page", (search, 0), lambda engine: exploration.newest(engine, search, PAGE))
@@ -79,30 +74,29 @@ class PageQueries:
             "page", (search, number), lambda engine: exploration.older(engine, search, shown, PAGE)
         )
 
-    def histogram(self, search: Search) -> BackgroundQuery:
+    def histogram(self, search: Search) -> BackgroundQuery[pa.Table]:
         return self._start("histogram", search, lambda engine: exploration.histogram(engine, search))
 
-    def facets(self, search: Search) -> BackgroundQuery:
+    def facets(self, search: Search) -> BackgroundQuery[dict[str, list[ValueCount]]]:
         return self._start("facets", search, lambda engine: exploration.facets(engine, search))
 
-    def patterns(self, search: Search) -> BackgroundQuery:
+    def patterns(self, search: Search) -> BackgroundQuery[pa.Table]:
         return self._start("patterns", search, lambda engine: exploration.patterns(engine, search))
 
-    def file(self, search: Search) -> BackgroundQuery:
-        """Query the newest events, without a size limit, as a table to download."""
+    def file(self, search: Search) -> BackgroundQuery[pa.Table]:
+        """Query the newest events as a table to download."""
         return self._start("file", search, lambda engine: _rows(engine, search))
 
-    def around(self, event: LogEvent) -> BackgroundQuery:
+    def around(self, event: LogEvent) -> BackgroundQuery[list[LogEvent]]:
         return self._start("around", event, lambda engine: exploration.around(engine, event))
 
-    def find(self, key: str, within: Search) -> BackgroundQuery:
+    def find(self, key: str, within: Search) -> BackgroundQuery[LogEvent | None]:
         return self._start("find", (key, within), lambda engine: exploration.find(engine, key, within))
 
-    def sql(self, scope: Scope, sql: str, parameters: Mapping[str, Any]) -> BackgroundQuery:
-        key = (scope, sql, tuple(sorted(parameters.items())))
-        return self._start("sql", key, lambda engine: engine.query(scope, sql, parameters))
+    def sql(self, query: Query) -> BackgroundQuery[pa.Table]:
+        return self._start("sql", query, lambda engine: engine.run(query).table())
 
-    def waiting(self, query: BackgroundQuery) -> bool:
+    def waiting(self, query: BackgroundQuery[T]) -> bool:
         """Return whether the query is running, and was not stopped in this session."""
         return query.running and self.session not in query.left
 
@@ -127,7 +121,7 @@ class PageQueries:
     def retry(self) -> None:
         background_queries().retry(self.session)
 
-    def _start(self, kind: str, request: Hashable, work: Callable[[TrackedEngine], Any]) -> BackgroundQuery:
+    def _start(self, kind: str, request: Hashable, work: Callable[[QueryEngine], T]) -> BackgroundQuery[T]:
         """Start a query: in sequence on DuckDB, where they read the same objects; in parallel on Athena."""
         before = self.queries[-1] if self.queries and self.engine != "athena" else None
         key = (self.dataset.name, self.engine, kind, request)
@@ -139,7 +133,7 @@ class PageQueries:
         return query
 
 
-def _rows(engine: TrackedEngine, search: Search) -> pa.Table:
-    table = table_of(exploration.newest(engine.uncut(), search, DOWNLOADED))
+def _rows(engine: QueryEngine, search: Search) -> pa.Table:
+    table = table_of(exploration.newest(engine, search, DOWNLOADED))
     names = {"ts": "time"}
     return table.select(FILE_COLUMNS).rename_columns([names.get(name, name) for name in FILE_COLUMNS])

@@ -2,22 +2,22 @@
 
 import time
 from datetime import timedelta
+from typing import TypeVar
 
 import streamlit as st
 
-from app.logs.background import BackgroundQuery, CanceledBeforeStart
+from app.logs.background import BackgroundQuery
 from app.logs.data import PageQueries
 from app.logs.search_bar import show_query_error
 from app.shared.components import plain, show_error
 from app.shared.words import count, duration, visible
-from ops.aws.athena import QueryStopped
 from ops.errors import InputError
-from ops.logs.engines.estimate import Estimate
-from ops.logs.engines.loading import QueryCanceled
+from ops.logs.search.cursor import QueryCanceled
+from ops.logs.search.estimate import Estimate
 
 AT_ONCE_S = 0.7  # queries that end within this time show no progress
 POLL_S = 0.5
-STOPPED = (QueryCanceled, QueryStopped, CanceledBeforeStart)
+T = TypeVar("T")
 
 
 def live(queries: PageQueries) -> bool:
@@ -78,7 +78,7 @@ def _show_notes(queries: PageQueries) -> None:
             st.code(visible("\n".join(notes[:200])), language=None, wrap_lines=True)
 
 
-def shown(queries: PageQueries, query: BackgroundQuery, height: int, sql: str = "") -> bool:
+def shown(queries: PageQueries, query: BackgroundQuery[T], height: int, sql: str = "") -> bool:
     """Return whether the result is available; if not, show a placeholder or the error."""
     if query.answered:
         return True
@@ -92,5 +92,5 @@ def shown(queries: PageQueries, query: BackgroundQuery, height: int, sql: str = 
     return False
 
 
-def _was_stopped(query: BackgroundQuery) -> bool:
-    return query.running or isinstance(query.error, STOPPED)
+def _was_stopped(query: BackgroundQuery[T]) -> bool:
+    return query.running or isinstance(query.error, QueryCanceled)

@@ -15,8 +15,8 @@ from app.shared.components import plain, show_error
 from app.shared.session import Workbench
 from app.shared.words import count, size, visible
 from ops.errors import InputError, QueryError
-from ops.logs.engines.estimate import Estimate
 from ops.logs.lake.listing import REMEMBERED_S
+from ops.logs.search.estimate import Estimate
 from ops.logs.search.time_ranges import between
 
 RANGES = {

@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from app.logs import progress as logs_progress
 from app.logs.background import BackgroundQuery
 from app.logs.charts import result_chart
-from app.logs.data import LogDataset, PageQueries
+from app.logs.data import ANSWER_BYTES, PageQueries
 from app.logs.result_table import json_paths, readable, units, with_fields
 from app.logs.search_bar import go, show_link, show_query_error
 from app.logs.state import View
@@ -22,15 +23,16 @@ from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import count, listed, visible
 from ops.errors import InputError
-from ops.logs.engines.estimate import Estimate
+from ops.logs.datasets import Dataset
 from ops.logs.lake.layout import COLUMNS
+from ops.logs.search.estimate import Estimate
 from ops.logs.search.model import Search
+from ops.logs.search.query import Value, sql_query
 from ops.logs.search.saved_queries import (
     ALIASES,
     FOLDER,
     Chart,
     SavedQuery,
-    Value,
     load_queries,
     parse_query,
 )
@@ -52,7 +54,7 @@ def folders(bench: Workbench) -> list[Path]:
     return [FOLDER, bench.settings.data / "queries"]
 
 
-def show_sql(bench: Workbench, dataset: LogDataset, expected: Estimate, view: View, search: Search) -> None:
+def show_sql(bench: Workbench, dataset: Dataset, expected: Estimate, view: View, search: Search) -> None:
     """Show the whole view; queries read the time range above it."""
     queries, errors = load_queries(folders(bench))
     for error in errors:
@@ -167,11 +169,12 @@ def _show_saving(bench: Workbench, view: View, sql: str) -> None:
 
 
 def _show_result(
-    dataset: LogDataset, expected: Estimate, search: Search, query: SavedQuery, values: Mapping[str, Value]
+    dataset: Dataset, expected: Estimate, search: Search, query: SavedQuery, values: Mapping[str, Value]
 ) -> None:
-    def start() -> tuple[PageQueries, BackgroundQuery]:
+    def start() -> tuple[PageQueries, BackgroundQuery[pa.Table]]:
         queries = PageQueries(dataset, expected.chosen)
-        return queries, queries.sql(search.scope, query.sql, values)
+        asked = sql_query(search.scope, query.sql, values, limit_bytes=ANSWER_BYTES)
+        return queries, queries.sql(asked)
 
     queries, _ = start()
     live = logs_progress.live(queries)
@@ -187,7 +190,7 @@ def _show_result(
     result()
 
 
-def _show_answer(finished: BackgroundQuery, query: SavedQuery) -> None:
+def _show_answer(finished: BackgroundQuery[pa.Table], query: SavedQuery) -> None:
     table = finished.answer
     frame = readable(table.slice(0, SHOWN))
     if frame.empty:

@@ -14,7 +14,7 @@ from app.logs import search_bar
 from app.logs.background import BackgroundQuery
 from app.logs.charts import brushed
 from app.logs.charts import histogram as chart
-from app.logs.data import LogDataset, PageQueries
+from app.logs.data import PageQueries
 from app.logs.event_list import changed_filter, show_events, show_facets
 from app.logs.search_bar import go, now
 from app.logs.state import View
@@ -22,9 +22,10 @@ from app.shared.charts import show_chart
 from app.shared.components import empty_state, errors_shown
 from app.shared.tables import show_table
 from app.shared.words import count
-from ops.logs.engines.estimate import Estimate
+from ops.logs.datasets import Dataset
 from ops.logs.search import exploration
-from ops.logs.search.exploration import LogEvent
+from ops.logs.search.estimate import Estimate
+from ops.logs.search.exploration import LogEvent, ValueCount
 from ops.logs.search.model import Filter, Search
 from ops.logs.search.output import to_csv, to_parquet
 from ops.logs.search.query_parser import ParsedQuery, text_of
@@ -44,16 +45,16 @@ class SearchResults:
     """The background queries of one search and of the expanded event."""
 
     search: Search
-    histogram: BackgroundQuery
-    facets: BackgroundQuery
-    pages: tuple[BackgroundQuery, ...]
+    histogram: BackgroundQuery[pa.Table]
+    facets: BackgroundQuery[dict[str, list[ValueCount]]]
+    pages: tuple[BackgroundQuery[list[LogEvent]], ...]
     opened: LogEvent | None = None
     missed: bool = False
-    around: BackgroundQuery | None = None
-    file: BackgroundQuery | None = None
+    around: BackgroundQuery[list[LogEvent]] | None = None
+    file: BackgroundQuery[pa.Table] | None = None
 
 
-def show_events_view(dataset: LogDataset, expected: Estimate, view: View, search: Search) -> None:
+def show_events_view(dataset: Dataset, expected: Estimate, view: View, search: Search) -> None:
     """Show histogram, facets, and events, refreshed while queries run and in follow mode."""
     engine = expected.chosen
     queries = PageQueries(dataset, engine)
@@ -89,7 +90,7 @@ def _start(queries: PageQueries, view: View, search: Search) -> SearchResults:
     paged = (view.query, view.time, queries.engine, view.dataset)
     if st.session_state.get("logs_paged") != paged:
         st.session_state["logs_paged"], st.session_state["logs_pages"] = paged, 1
-    pages: list[BackgroundQuery] = []
+    pages: list[BackgroundQuery[list[LogEvent]]] = []
     shown: list[LogEvent] = []
     for number in range(st.session_state["logs_pages"]):
         pages.append(queries.page(search, number, shown))
@@ -270,7 +271,7 @@ def show_files(table: Callable[[], pa.Table], name: str) -> None:
     )
 
 
-def show_patterns(dataset: LogDataset, expected: Estimate, view: View, search: Search) -> None:
+def show_patterns(dataset: Dataset, expected: Estimate, view: View, search: Search) -> None:
     """Show the message patterns, compared with the previous period."""
     queries = PageQueries(dataset, expected.chosen)
     queries.patterns(search)

@@ -3,7 +3,7 @@
 api            `Logs`: exported logs in notebooks and scripts
 datasets       the exported logs that can be searched, and their query engines
 known_exports  the deployed exports, and the buckets named in the settings
-search/        searches, saved queries, and the SQL they become
+search/        queries as data, saved queries, and the SQL they become
 engines/       the query engines: DuckDB and Athena
 lake/          the layout and the contents of the log bucket
 compaction/    an hour's objects rewritten as Parquet

@@ -18,11 +18,13 @@ import pyarrow as pa
 
 from ops.aws.cloud import Cloud
 from ops.logs.datasets import Dataset, open_dataset
-from ops.logs.engines.estimate import Estimate
 from ops.logs.lake.layout import OLD_PATTERN_NAME, Scope
 from ops.logs.search import exploration, saved_queries
+from ops.logs.search.cursor import QueryEngine
+from ops.logs.search.estimate import Estimate
 from ops.logs.search.exploration import LogEvent
 from ops.logs.search.model import Search
+from ops.logs.search.query import sql_query
 from ops.logs.search.query_parser import parse
 from ops.logs.search.saved_queries import FOLDER, SavedQuery
 from ops.logs.search.time_ranges import parse_range, zone_of
@@ -85,7 +87,7 @@ class Logs:
             query = saved_queries.parse_query("query", _with_declarations(query, parameters))
         scope = self.parse_search("", last).scope
         values = query.bound(parameters)
-        return _result(self._engine(scope, engine).query(scope, query.sql, values), arrow)
+        return _result(self._engine(scope, engine).run(sql_query(scope, query.sql, values)).table(), arrow)
 
     def patterns(self, text: str = "", last: str = "1h", *, engine: str = "auto", arrow: bool = False) -> Any:
         """Return the message patterns, with counts in the range and in the previous period (`before`)."""
@@ -126,7 +128,7 @@ class Logs:
         start, end = parse_range(last, self._zone).at(self._now())
         return Search(Scope(start, end), query.terms, query.filters)
 
-    def _engine(self, scope: Scope, name: str) -> Any:
+    def _engine(self, scope: Scope, name: str) -> QueryEngine:
         return self.dataset.engine(self.dataset.estimate(scope).chosen if name == "auto" else name)
 
 

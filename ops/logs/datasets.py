@@ -8,10 +8,11 @@ from ops.aws.cloud import Cloud
 from ops.errors import AwsError, NotFound, SettingsError
 from ops.logs.engines.athena import AthenaEngine
 from ops.logs.engines.duckdb import DuckDbEngine
-from ops.logs.engines.estimate import Estimate, estimate
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import Location, Scope
 from ops.logs.lake.store import bucket_of
+from ops.logs.search.cursor import QueryEngine
+from ops.logs.search.estimate import Estimate, choose
 
 GB = 10**9
 _ADDRESS = re.compile(r"(?:([^=]+)=)?s3://([a-z0-9.-]{3,63})(?:/(.*))?")
@@ -35,7 +36,7 @@ class Dataset:
             target = athena.find_target(self._cloud, self.location.account, self.location.region, self.name)
         except AwsError:  # without Athena, DuckDB searches the logs
             return None
-        return AthenaEngine(self._cloud, target) if target else None
+        return AthenaEngine(self._cloud, target, self.duckdb.lister) if target else None
 
     @cached_property
     def duckdb(self) -> DuckDbEngine:
@@ -45,7 +46,7 @@ class Dataset:
         store = bucket_of(self._cloud, location)
         return DuckDbEngine(store, location, cache, concurrency=settings.concurrency)
 
-    def engine(self, name: str) -> DuckDbEngine | AthenaEngine:
+    def engine(self, name: str) -> QueryEngine:
         """Return the engine of that name. Raises NotFound for Athena if the dataset has no Athena tables."""
         if name != "athena":
             return self.duckdb
@@ -57,9 +58,9 @@ class Dataset:
 
     def estimate(self, scope: Scope, engine: str = "auto") -> Estimate:
         """Estimate the data, time, and cost of a query over the scope, and resolve the engine `auto`."""
-        listing = self.duckdb.list(scope)
+        remote = self.athena.estimate(scope) if self.athena else None
         limit = self.athena.scan_limit() if self.athena else 0
-        return estimate(listing, athena=self.athena is not None, engine=engine, limit_bytes=limit)
+        return choose(self.duckdb.estimate(scope), remote, engine=engine, limit_bytes=limit)
 
 
 def configured_locations(cloud: Cloud) -> list[Location]:

@@ -22,9 +22,10 @@ from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.export.deployment.stacks import central_body
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import HOUR, Location, LogFormat, Partition, Scope, folder, hour_of
+from ops.logs.lake.listing import Lister
 from tests.ops.embedded.overlay import ACCOUNT, REGION, client, eventually, unique
 from tests.ops.functions.source import load
-from tests.ops.logs.sample_lake import escape
+from tests.ops.logs.sample_lake import ask, escape
 
 BEGINS = hour_of(datetime.now(UTC)) - 30 * HOUR
 
@@ -80,8 +81,9 @@ class Export:
         self.bucket = self.outputs["Bucket"].rpartition(":")[2]
         self.location = Location(self.bucket, "logs/", ACCOUNT, REGION)
         database = self.outputs["Database"]
-        self.athena = AthenaEngine(cloud, AthenaTarget(ACCOUNT, REGION, database, database))
         self.store = Bucket(cloud, self.bucket, ACCOUNT, REGION)
+        target = AthenaTarget(ACCOUNT, REGION, database, database)
+        self.athena = AthenaEngine(cloud, target, Lister(self.store, self.location))
 
     def _status(self) -> str:
         status = self.cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"]
@@ -147,17 +149,17 @@ class Hour:
 
     def rows(self, sql: str = "SELECT * FROM events", **parameters: Any) -> list[Any]:
         """Return the rows from DuckDB, sorted."""
-        table = self.engine.sql(self.scope, sql, parameters, fresh=True).table()
-        return sorted(map(str, table.to_pylist()))
+        self.engine.list(self.scope, fresh=True)
+        return sorted(map(str, ask(self.engine, self.scope, sql, parameters).to_pylist()))
 
     def athena_rows(self) -> list[Any]:
         sql = "SELECT account, region, log_group, log_stream, ts, message, id, pattern, level FROM events"
-        answer = self.export.athena.sql(self.scope, f"{sql} -- {unique('anew')}")
-        return sorted(map(str, answer.table().to_pylist()))
+        table = ask(self.export.athena, self.scope, f"{sql} -- {unique('anew')}")
+        return sorted(map(str, table.to_pylist()))
 
     def messages(self) -> list[str]:
-        answer = self.engine.sql(self.scope, "SELECT message FROM events", fresh=True)
-        return sorted(answer.table()["message"].to_pylist())
+        self.engine.list(self.scope, fresh=True)
+        return sorted(ask(self.engine, self.scope, "SELECT message FROM events")["message"].to_pylist())
 
     def keys(self, kind: LogFormat) -> list[str]:
         return [one.key for one in self.export.store.list(self.folder(kind))]

@@ -1,12 +1,13 @@
 """The Logs page while a query engine is slow, fails, is stopped, or reports notes."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
@@ -16,9 +17,11 @@ from app.logs import progress as logs_progress
 from app.shared import session as session_module
 from ops.audit import Actor
 from ops.errors import SlipwayError, Throttled
-from ops.logs.engines.estimate import Cost, Estimate
-from ops.logs.engines.loading import LoadProgress, QueryCanceled
 from ops.logs.lake.layout import LogFormat, Scope
+from ops.logs.search.cursor import Cursor, Progress
+from ops.logs.search.estimate import Cost, Estimate
+from ops.logs.search.query import Query
+from ops.logs.search.sql import statements
 from ops.settings import Settings
 from tests.ops.logs.sample_lake import Lake, Made
 
@@ -29,34 +32,29 @@ DAY = "2026-11-24T00:00Z/2026-11-25T00:00Z"
 class Engine:
     """DuckDB over a folder; each query waits until `go` is set."""
 
-    has_patterns = True
-
     def __init__(self, lake: Lake, name: str = "duckdb") -> None:
         self.name = name
         self.go = threading.Event()
         self.error: SlipwayError | None = None
         self._lake = lake
 
-    def sql(
-        self,
-        scope: Scope,
-        sql: str,
-        parameters: Mapping[str, Any] | None = None,
-        *,
-        report: Callable[[Any], None],
-        cancelled: Callable[[], bool],
-        needles: Sequence[str] = (),
-    ) -> Any:
-        report(LoadProgress(3, 12, 1_500_000, 6_000_000))
-        while not self.go.wait(0.01):
-            if cancelled():
-                raise QueryCanceled("Stopped.")
-        if self.error:
-            raise self.error
-        self.needles = tuple(needles)
-        return self._lake.engine.sql(
-            scope, sql, parameters, report=report, cancelled=cancelled, needles=needles
-        )
+    def estimate(self, scope: Scope) -> Cost:
+        return self._lake.engine.estimate(scope)
+
+    def run(self, query: Query) -> Cursor:
+        answer = self._lake.engine.run(query)
+
+        def read(cursor: Cursor) -> Generator[pa.RecordBatch, None, None]:
+            cursor.report(Progress("Read 3 of 12 objects, 1.5 of 6.0 MB", 1_500_000, 6_000_000))
+            while not self.go.wait(0.01):
+                cursor.check()
+            if self.error:
+                raise self.error
+            self.needles = statements(query)[0].needles
+            yield from answer
+            cursor.note(*answer.notes)
+
+        return Cursor(read, query.limit_bytes)
 
 
 class Source:
@@ -232,7 +230,7 @@ def test_a_damaged_object_is_reported(source: Source, monkeypatch: pytest.Monkey
 
 
 def test_a_truncated_result_is_reported(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.logs.background.ANSWER_BYTES", 100_000)
+    monkeypatch.setattr("app.logs.sql_mode.ANSWER_BYTES", 100_000)
     source.engine("duckdb").go.set()
     test = answered(page(view="sql", sql="SELECT range FROM range(10_000_000)"), monkeypatch)
     assert "The result is truncated" in texts(test)

@@ -104,7 +104,8 @@ def coverage(context: Context, selection: Selection, states: tuple[str, ...], la
 def _last(context: Context, source: str) -> Mapping[GroupKey, datetime]:
     cloud = context.cloud
     location = single_known_export(cloud)[0] if source == ONLY else location_of(cloud, source)
-    return last_events(Dataset(cloud, location).duckdb, datetime.now(UTC)).by_group
+    engine = Dataset(cloud, location).duckdb
+    return last_events(engine.lister, engine, datetime.now(UTC)).by_group
 
 
 @verb

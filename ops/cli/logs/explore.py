@@ -24,12 +24,13 @@ from ops.logs.api import table_of
 from ops.logs.compaction.athena import find_compactor
 from ops.logs.compaction.local import plan_compaction
 from ops.logs.datasets import Dataset, open_dataset
-from ops.logs.engines.estimate import Cost, Estimate
-from ops.logs.engines.progress import QueryProgress, TrackedEngine
 from ops.logs.lake.layout import OLD_PATTERN_NAME, Scope
-from ops.logs.search import exploration
+from ops.logs.search.cursor import Cursor, Progress
+from ops.logs.search.estimate import Cost, Estimate
+from ops.logs.search.exploration import LogEvent, events_of, patterns_query
 from ops.logs.search.model import Search
 from ops.logs.search.output import csv_rows, safe_cell
+from ops.logs.search.query import Events, Query, sql_query
 from ops.logs.search.query_parser import parse
 from ops.logs.search.saved_queries import FOLDER, SavedQuery, find_query, load_queries, parse_query
 from ops.logs.search.time_ranges import parse_range, zone_of
@@ -114,8 +115,7 @@ def search(context: Context, options: QueryOptions, text: tuple[str, ...], limit
     with _mistakes_marked():
         request = _request(context, options, text)
     dataset = open_dataset(context.cloud, options.dataset)
-    with _engine(context, "Searching…", dataset, request.scope, options) as engine:
-        events = exploration.newest(engine, request, limit)
+    events = events_of(_answer(context, "Searching…", dataset, Query(request, Events(limit)), options))
     if (form := _format(context, options)) != "table":
         _write(_with_old_name(table_of(events)), form)
         return
@@ -146,8 +146,8 @@ def sql(context: Context, options: QueryOptions, query: str, set: tuple[str, ...
         values = selected.bound(pairs(set, "--set"))
     dataset = open_dataset(context.cloud, options.dataset)
     scope = _scope(context, options)
-    with _mistakes_marked(), _engine(context, "Running…", dataset, scope, options) as engine:
-        table = engine.query(scope, selected.sql, values)
+    with _mistakes_marked():
+        table = _answer(context, "Running…", dataset, sql_query(scope, selected.sql, values), options)
     _show_table(context, options, table, "The query returned no rows. Use a longer range with --last.")
 
 
@@ -159,8 +159,8 @@ def patterns(context: Context, options: QueryOptions, text: tuple[str, ...]) -> 
     with _mistakes_marked():
         request = _request(context, options, text)
     dataset = open_dataset(context.cloud, options.dataset)
-    with _engine(context, "Comparing with the previous period…", dataset, request.scope, options) as engine:
-        table = exploration.patterns(engine, request)
+    query = patterns_query(request)
+    table = _answer(context, "Comparing with the previous period…", dataset, query, options)
     if _format(context, options) != "table":
         table = _with_old_name(table)
     _show_table(context, options, table, "No matching events. Use a longer range with --last.")
@@ -188,7 +188,7 @@ def compact(context: Context, options: QueryOptions, dry_run: bool) -> None:
 @query_options
 def show_estimate(context: Context, options: QueryOptions) -> None:
     dataset = open_dataset(context.cloud, options.dataset)
-    with _running(context, "Listing…"):
+    with _status(context, "Listing…"):
         estimate = dataset.estimate(_scope(context, options), options.engine)
     rows = [_cost_row("DuckDB", estimate.duckdb)]
     if estimate.athena:
@@ -223,22 +223,23 @@ def _scope(context: Context, options: QueryOptions) -> Scope:
     return Scope(start, end, accounts, tuple(options.region))
 
 
-@contextmanager
-def _engine(
-    context: Context, activity: str, dataset: Dataset, scope: Scope, options: QueryOptions
-) -> Iterator[TrackedEngine]:
-    """Yield the query engine; show the choice and the progress on a terminal, and the notes at the end."""
-    with _running(context, activity) as report:
+def _answer(
+    context: Context, activity: str, dataset: Dataset, query: Query, options: QueryOptions
+) -> pa.Table:
+    """Run the query; show the chosen engine and the progress on a terminal, and the notes at the end."""
+    with _status(context, activity) as show:
         chosen = options.engine
         if chosen == "auto":
-            estimate = dataset.estimate(scope)
+            estimate = dataset.estimate(query.scope)
             chosen = estimate.chosen
             if context.errors.is_terminal:
                 context.errors.print(Text(_choice(estimate), style="dim"))
-        engine = TrackedEngine(dataset.engine(chosen), report)
-        yield engine
-    for note in engine.notes:
+        cursor = dataset.engine(chosen).run(query)
+        show(ProgressLine(cursor))
+        table = cursor.table()
+    for note in cursor.notes:
         context.errors.print(Text(readable(note), style="yellow"))
+    return table
 
 
 def _query(text: str, saved: Sequence[SavedQuery]) -> SavedQuery:
@@ -258,7 +259,7 @@ def _parameters(query: SavedQuery) -> str:
     return ", ".join(f"{parameter.name}={parameter.default}" for parameter in query.parameters)
 
 
-def _line(event: exploration.LogEvent, zone: tzinfo, *, full: bool) -> Text:
+def _line(event: LogEvent, zone: tzinfo, *, full: bool) -> Text:
     local = event.ts.astimezone(zone)
     line = Text(f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} ", style="dim")
     line.append(f"{event.level or '':5} ", COLORS.get(event.level or "", "dim"))
@@ -311,16 +312,26 @@ def _plain(value: Any) -> Any:
 
 
 @contextmanager
-def _running(context: Context, activity: str) -> Iterator[Callable[[QueryProgress], None]]:
-    """Show the activity and its progress on a terminal; yield the function that reports progress."""
+def _status(context: Context, activity: str) -> Iterator[Callable[["ProgressLine"], None]]:
+    """Show the activity on a terminal; yield the function that shows a query's progress instead."""
     if not context.errors.is_terminal:
-        yield lambda progress: None
+        yield lambda line: None
         return
-    with context.errors.status(Text(activity)) as line:
-        yield lambda progress: line.update(Text(progress_line(progress)))
+    with context.errors.status(Text(activity)) as status:
+        yield status.update
 
 
-def progress_line(progress: QueryProgress) -> str:
+@dataclass(frozen=True)
+class ProgressLine:
+    """A query's progress in a status line, which redraws it several times per second."""
+
+    cursor: Cursor
+
+    def __rich__(self) -> Text:
+        return Text(progress_line(self.cursor.progress))
+
+
+def progress_line(progress: Progress) -> str:
     """Format the progress as one line."""
     share = "" if progress.share is None else f"{progress.share:4.0%} "
     return f"{share}{progress.text}"

@@ -136,12 +136,12 @@ def compact_hour(
     before = _state(loader, location, partition)
     uncompacted = [obj for obj in objects if not before.manifest.covers(obj)]
     where = folder(location, LogFormat.COMPACTED, partition)
-    others = [loader.fetch(f"{where}{part.name}", "", part.size) for part in before.manifest.parts]
+    others = [loader.files.fetch(f"{where}{part.name}", "", part.size) for part in before.manifest.parts]
     with tempfile.TemporaryDirectory(prefix="slipway-compact-") as name:
         work = _Hour(loader, Path(name), others)
         made = [part for part in makers.map(work.make, batches(uncompacted, PART_BYTES)) if part]
         for part in made:
-            loader.store.upload(Path(name, part.name), f"{where}{part.name}")
+            loader.files.store.upload(Path(name, part.name), f"{where}{part.name}")
     try:
         if made:
             _verify_uploaded(loader, where, made)
@@ -169,7 +169,7 @@ def _switch(
     if set(current.parts) - set(before.parts):
         raise overtaken
     try:
-        loader.store.replace(manifest_key(where), current.with_parts(made).to_json(), state.etag)
+        loader.files.store.replace(manifest_key(where), current.with_parts(made).to_json(), state.etag)
     except Conflict as error:
         named = {part.name for part in _state(loader, location, partition).manifest.parts}
         if not names <= named:  # else our own write succeeded, but its response was lost
@@ -187,13 +187,13 @@ class _State:
 
 def _state(loader: Loader, location: Location, partition: Partition) -> _State:
     where = folder(location, LogFormat.COMPACTED, partition)
-    present = {listed.key.removeprefix(where): listed.etag for listed in loader.store.list(where)}
+    present = {listed.key.removeprefix(where): listed.etag for listed in loader.files.store.list(where)}
     etag = present.pop(MANIFEST, "")
     manifest = Manifest()
     if etag:
         key = manifest_key(where)
         try:
-            manifest = manifest_from_json(loader.store.read(key), key)  # with that ETag, or a newer one
+            manifest = manifest_from_json(loader.files.store.read(key), key)  # with that ETag, or a newer one
         except NotFound:
             etag = ""
     named = {part.name for part in manifest.parts}
@@ -209,7 +209,7 @@ def _sweep(loader: Loader, location: Location, partition: Partition, suspects: f
     """
     where = folder(location, LogFormat.COMPACTED, partition)
     for name in sorted(suspects & _state(loader, location, partition).unnamed):
-        loader.store.delete(f"{where}{name}")
+        loader.files.store.delete(f"{where}{name}")
 
 
 class _Hour:
@@ -224,13 +224,15 @@ class _Hour:
 
     def make(self, batch: list[LogObject]) -> MadePart | None:
         """Write one part; return None if no object of the batch could be read completely."""
-        events, read, notes = read_batch(self.loader, self.loader.connection, batch)
+        events, read, notes = read_batch(self.loader.files, self.loader.connection, batch)
         if notes:  # do not compact damaged objects: their reader reports the damage on each search
-            whole = [obj for obj in batch if not read_batch(self.loader, self.loader.connection, [obj])[2]]
+            whole = [
+                obj for obj in batch if not read_batch(self.loader.files, self.loader.connection, [obj])[2]
+            ]
             self.notes += notes
             if not whole:
                 return None
-            events, read, _ = read_batch(self.loader, self.loader.connection, whole)
+            events, read, _ = read_batch(self.loader.files, self.loader.connection, whole)
         kind = batch[0].kind
         finished = finish(events)
         # Duplicates are searched in all parts before this one, so one part at a time; raw lines have no IDs.
@@ -253,7 +255,7 @@ class _Hour:
 
 
 def _verify_uploaded(loader: Loader, where: str, made: list[MadePart]) -> None:
-    sizes = {listed.key: listed.size for listed in loader.store.list(where)}
+    sizes = {listed.key: listed.size for listed in loader.files.store.list(where)}
     for part in made:
         if sizes.get(f"{where}{part.name}") != part.size:
             raise CompactionFailed(

@@ -3,31 +3,20 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
 import pyarrow as pa
 
 from ops.errors import SlipwayError
 from ops.logs.engines.duckdb_readers import SQL, has_matching_suffix
+from ops.logs.engines.files import ObjectFiles
 from ops.logs.lake.gzipped import inflate
 from ops.logs.lake.layout import LogFormat, LogObject
 from ops.logs.lake.parts import PartFacts
 from ops.logs.lake.readers import EVENTS, is_well_formed, read_lines, read_object
-from ops.logs.lake.store import ObjectStore
 
 BATCH_BYTES = 8 << 20  # of compressed objects in memory at a time: about 50 MB of text
 READS = 8  # objects read in parallel
-
-
-class Files(Protocol):
-    """Access to the objects of a batch; implemented by `ops.logs.engines.loading.Loader`."""
-
-    store: ObjectStore
-
-    def fetch(self, key: str, etag: str, size: int) -> Path: ...
-
-    def content(self, obj: LogObject) -> bytes: ...
 
 
 def batches(objects: Iterable[LogObject], limit_bytes: int = BATCH_BYTES) -> Iterator[list[LogObject]]:
@@ -45,7 +34,7 @@ def batches(objects: Iterable[LogObject], limit_bytes: int = BATCH_BYTES) -> Ite
 
 
 def read_batch(
-    files: Files, connection: duckdb.DuckDBPyConnection, batch: Sequence[LogObject]
+    files: ObjectFiles, connection: duckdb.DuckDBPyConnection, batch: Sequence[LogObject]
 ) -> tuple[pa.Table, list[LogObject], list[str]]:
     """Return the events of a batch of one hour, the objects that were read, and notes about the rest."""
     kind = batch[0].kind
@@ -72,7 +61,7 @@ def read_batch(
     return pa.concat_tables(tables), read, notes
 
 
-def _lines(files: Files, batch: Sequence[LogObject]) -> tuple[pa.Table, list[LogObject]] | None:
+def _lines(files: ObjectFiles, batch: Sequence[LogObject]) -> tuple[pa.Table, list[LogObject]] | None:
     """Return the events of the valid raw objects, and those objects."""
     with ThreadPoolExecutor(READS, "read") as pool:
         read = pool.map(lambda obj: _valid_content(files, obj), batch)
@@ -82,7 +71,7 @@ def _lines(files: Files, batch: Sequence[LogObject]) -> tuple[pa.Table, list[Log
     return read_lines(batch[0].kind, contents.values(), batch[0].partition), list(contents)
 
 
-def _valid_content(files: Files, obj: LogObject) -> bytes | None:
+def _valid_content(files: ObjectFiles, obj: LogObject) -> bytes | None:
     try:
         content, whole = inflate(files.content(obj))
     except (SlipwayError, OSError):
@@ -91,7 +80,7 @@ def _valid_content(files: Files, obj: LogObject) -> bytes | None:
 
 
 def _duckdb_batch(
-    files: Files, connection: duckdb.DuckDBPyConnection, batch: Sequence[LogObject]
+    files: ObjectFiles, connection: duckdb.DuckDBPyConnection, batch: Sequence[LogObject]
 ) -> tuple[pa.Table, list[LogObject]] | None:
     """Return the events read with DuckDB's reader, if it accepts all of the objects."""
     paths: dict[LogObject, Path] = {}

@@ -7,26 +7,29 @@ locked down: SQL from a user can read `events` and nothing else, and cannot chan
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from ops.errors import InputError, SlipwayError
+from ops.logs.engines.backwards import Backwards
 from ops.logs.engines.duckdb_readers import level_sql, path_list, pattern_sql, quoted
 from ops.logs.engines.duckdb_relation import relations
-from ops.logs.engines.loading import Loaded, Loader, LoadProgress, QueryCanceled, never
+from ops.logs.engines.loading import Loaded, Loader, LoadProgress
 from ops.logs.engines.sessions import DuckDbSession, DuckDbSessions
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import OLD_PATTERN_NAME, Listing, Location, Scope, uses_old_name
 from ops.logs.lake.listing import Lister
 from ops.logs.lake.store import ObjectStore
+from ops.logs.search.cursor import Cursor, Progress
+from ops.logs.search.estimate import Cost, duckdb_cost
+from ops.logs.search.query import Events, Query
+from ops.logs.search.sql import Statement, statements
 
 BATCH_ROWS = 10_000
-POLL_S = 0.05
 # Table functions allowed in a FROM clause; all others can read files or settings.
 TABLE_FUNCTIONS = {"range", "generate_series", "unnest", "repeat", "json_each", "json_tree"}
 FAULTS = (duckdb.Error, pa.ArrowException, OSError)  # Arrow raises DuckDB's errors as OSError
@@ -40,25 +43,8 @@ class DuckDbQueryFailed(SlipwayError):
     """DuckDB could not run the query."""
 
 
-@dataclass(frozen=True)
-class DuckDbResult:
-    """A query's result: rows as they are found, the listing that was read, and notes about what was not."""
-
-    schema: pa.Schema
-    batches: Iterator[pa.RecordBatch]
-    listing: Listing
-    notes: tuple[str, ...] = ()
-
-    def table(self) -> pa.Table:
-        """Return all rows."""
-        return pa.Table.from_batches(list(self.batches), self.schema)
-
-
 class DuckDbEngine:
     """Queries one dataset; thread-safe."""
-
-    name = "duckdb"
-    has_patterns = True  # has `masked_events`, `plain_events`, and `known_patterns`
 
     def __init__(
         self,
@@ -83,59 +69,110 @@ class DuckDbEngine:
         """Return the objects that a query over the scope reads."""
         return self.lister.list_scope(scope, fresh=fresh)
 
-    def glance(self, scope: Scope) -> Listing | None:
-        """Return the same if the listing is remembered, else None."""
-        return self.lister.glance(scope)
+    def estimate(self, scope: Scope) -> Cost:
+        return duckdb_cost(self.list(scope))
 
-    def query(self, scope: Scope, sql: str, parameters: Mapping[str, Any] | None = None) -> pa.Table:
-        """Return all rows of a query over `events` in the scope."""
-        return self.sql(scope, sql, parameters).table()
+    def run(self, query: Query) -> Cursor:
+        """Return the query's cursor. Raises InputError for invalid SQL and anything but a SELECT."""
+        for statement in statements(query, has_patterns=True):
+            self._checked(statement.sql)
 
-    def query_holding(
-        self, scope: Scope, sql: str, parameters: Mapping[str, Any], needles: Sequence[str]
-    ) -> pa.Table:
-        """Return all rows of a query for events that contain each of the texts (`message_filter.needles`)."""
-        return self.sql(scope, sql, parameters, needles=needles).table()
+        def read(cursor: Cursor) -> Generator[pa.RecordBatch, None, None]:
+            if isinstance(query.select, Events) and query.select.newest_first:
+                return self._newest(query, query.select, cursor)
+            return self._step(query, cursor)
 
-    def sql(
+        return Cursor(read, query.limit_bytes, "Loaded data is kept: the next search is faster.")
+
+    def _newest(self, query: Query, select: Events, cursor: Cursor) -> Generator[pa.RecordBatch, None, None]:
+        """Yield the newest events: read backwards in steps, until there are enough."""
+        known = self.lister.glance(query.scope)
+        steps, found = Backwards(query.scope, known), 0
+        while True:
+            search = replace(query.search, scope=steps.step())
+            step = Query(search, Events(select.limit - found))
+            for batch in self._step(step, cursor, known):
+                found += batch.num_rows
+                yield batch
+            if found >= select.limit or steps.ended:
+                return
+            steps.expect(select.limit - found, found)
+
+    def _step(
+        self, query: Query, cursor: Cursor, whole: Listing | None = None
+    ) -> Generator[pa.RecordBatch, None, None]:
+        """Yield the results of the query's statements, which read the same files; then keep the session.
+
+        `whole` is the listing that the query is a step of, for the progress.
+        """
+        given = statements(query, has_patterns=True)
+        listing = self.list(query.scope)
+        session, reader, first = self._begin(query.scope, listing, given, cursor, whole)
+        completed = False
+        try:
+            for statement in (None, *given[1:]):
+                if statement:
+                    reader, first = self._execute(session, statement, cursor)
+                yield first if first is not None else pa.RecordBatch.from_pylist([], reader.schema)
+                while first is not None:
+                    with cursor.interruptible(session.cursor.interrupt):
+                        first = next(reader, None)
+                    if first is not None:
+                        yield first
+                reader.close()
+            completed = True
+        except FAULTS as error:
+            failure = _failure(error, cursor)
+            if self._refuse(listing):
+                failure = DuckDbQueryFailed(
+                    "Cannot read a file to its end.",
+                    hint="Run the query again: the file will then be read another way.",
+                    detail=str(error),
+                )
+            raise failure from error
+        finally:
+            session.keep() if completed else session.close()
+
+    def _begin(
         self,
         scope: Scope,
-        sql: str,
-        parameters: Mapping[str, Any] | None = None,
-        *,
-        fresh: bool = False,
-        report: Callable[[LoadProgress], None] = lambda loading: None,
-        cancelled: Callable[[], bool] = never,
-        needles: Sequence[str] = (),
-    ) -> DuckDbResult:
-        """Run one SELECT over `events` in the scope; the result yields rows as they are found.
-
-        `needles` are texts that every event in question contains (`message_filter.needles`), so that less
-        has to be read. Raises InputError for invalid SQL and anything but a SELECT, QueryCanceled,
-        DuckDbQueryFailed.
-        """
-        statement = self._checked(sql)
-        listing = self.list(scope, fresh=fresh)
+        listing: Listing,
+        given: Sequence[Statement],
+        cursor: Cursor,
+        whole: Listing | None,
+    ) -> tuple[DuckDbSession, pa.RecordBatchReader, pa.RecordBatch | None]:
+        """Load the listing and execute the first statement, again if a file was lost or rejected."""
+        report = _reporter(cursor, whole or listing)
+        texts = [self._checked(statement.sql) for statement in given]
+        with_known, old_name = any(KNOWN in text for text in texts), any(map(uses_old_name, texts))
         for attempt in (1, 2, 3):
-            loaded = self.loader.load(listing, report, cancelled, needles)
+            loaded = self.loader.load(listing, given[0].needles, report, cursor.check)
             session = None
             try:
-                session = self._session(loaded, scope, KNOWN in statement, uses_old_name(statement))
-                with _interrupted(session.cursor, cancelled):
-                    used = {
-                        name: value for name, value in (parameters or {}).items() if f"${name}" in statement
-                    }
-                    reader = session.cursor.sql(statement, params=used).to_arrow_reader(BATCH_ROWS)
-                    first = next(reader, None)
-            except FAULTS as error:
+                session = self._session(loaded, scope, with_known, old_name)
+                reader, first = self._execute(session, given[0], cursor)
+            except BaseException as error:
                 if session:
                     session.close()
-                if attempt < 3 and not cancelled() and self._worth_repeating(error, listing):
+                if not isinstance(error, FAULTS):
+                    raise
+                if attempt < 3 and not cursor.canceled and self._worth_repeating(error, listing):
                     continue
-                raise _failure(error, cancelled) from error
-            batches = _watched(session, first, reader, cancelled, lambda: self._refuse(listing))
-            return DuckDbResult(reader.schema, batches, listing, tuple(loaded.notes))
+                raise _failure(error, cursor) from error
+            cursor.spend(listing.objects, listing.size_bytes)
+            cursor.note(*loaded.notes)
+            return session, reader, first
         raise AssertionError("the loop returns or raises")
+
+    def _execute(
+        self, session: DuckDbSession, statement: Statement, cursor: Cursor
+    ) -> tuple[pa.RecordBatchReader, pa.RecordBatch | None]:
+        """Return the reader of the statement's result, and its first batch."""
+        text = self._checked(statement.sql)
+        used = {name: value for name, value in statement.parameters.items() if f"${name}" in text}
+        with cursor.interruptible(session.cursor.interrupt):
+            reader = session.cursor.sql(text, params=used).to_arrow_reader(BATCH_ROWS)
+            return reader, next(reader, None)
 
     def _session(self, loaded: Loaded, scope: Scope, with_known: bool, old_name: bool) -> DuckDbSession:
         """Return a session whose views read the loaded files; `with_known` adds `known_patterns`."""
@@ -267,7 +304,7 @@ def _database(root: Path, store: ObjectStore, memory_mb: int, threads: int) -> d
     return database
 
 
-def _refuse_files(node: Any) -> None:
+def _refuse_files(node: object) -> None:
     """Raise InputError if the tree of a query names a file or a function that can read one."""
     if isinstance(node, list):
         for child in node:
@@ -291,69 +328,28 @@ def _refuse_files(node: Any) -> None:
             _refuse_files(child)
 
 
-@contextlib.contextmanager
-def _interrupted(cursor: duckdb.DuckDBPyConnection, cancelled: Callable[[], bool]) -> Iterator[None]:
-    """Interrupt the query that runs inside when `cancelled` returns True."""
-    if cancelled is never:
-        yield
-        return
-    over = threading.Event()
+def _reporter(cursor: Cursor, whole: Listing) -> Callable[[LoadProgress], None]:
+    """Return the function that reports the progress of loading one step of the whole listing."""
+    before = cursor.cost
 
-    def watch() -> None:
-        while not over.wait(POLL_S):
-            if cancelled():
-                cursor.interrupt()
+    def report(loading: LoadProgress) -> None:
+        done, objects = before.size_bytes + loading.bytes_done, before.objects + loading.done
+        total = max(whole.size_bytes, before.size_bytes + loading.bytes_total)
+        of = max(whole.objects, before.objects + loading.total)
+        text = (
+            "Searching"
+            if loading.done >= loading.total
+            else f"Read {objects:,} of {of:,} objects, {done / 1e6:,.1f} of {total / 1e6:,.1f} MB"
+        )
+        cursor.report(Progress(text, done, total))
 
-    watcher = threading.Thread(target=watch, daemon=True, name="cancel")
-    watcher.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watcher.join()
+    return report
 
 
-def _watched(
-    session: DuckDbSession,
-    first: pa.RecordBatch | None,
-    reader: pa.RecordBatchReader,
-    cancelled: Callable[[], bool],
-    refuse: Callable[[], bool],
-) -> Iterator[pa.RecordBatch]:
-    """Yield the first batch and the reader's others, then keep or close the session."""
-    batch = first
-    try:
-        while batch is not None:
-            yield batch
-            if cancelled():
-                raise _stopped()
-            with _interrupted(session.cursor, cancelled):
-                batch = next(reader, None)
-        reader.close()
-        session.keep()
-    except FAULTS as error:
-        failure = _failure(error, cancelled)
-        if not isinstance(failure, QueryCanceled) and refuse():
-            failure = DuckDbQueryFailed(
-                "Cannot read a file to its end.",
-                hint="Run the query again: the file will then be read another way.",
-                detail=str(error),
-            )
-        raise failure from error
-    finally:
-        if batch is not None:
-            session.close()
-
-
-def _stopped() -> QueryCanceled:
-    return QueryCanceled("The query was canceled.", hint="Loaded data is kept: the next search is faster.")
-
-
-def _failure(error: Exception, cancelled: Callable[[], bool]) -> SlipwayError:
-    """Return DuckDB's error as one of ours, with what to do."""
+def _failure(error: Exception, cursor: Cursor) -> SlipwayError:
+    """Return DuckDB's error as one of ours, with what to do. Raises QueryCanceled if it was an interrupt."""
+    cursor.check()
     text = str(error)
-    if cancelled():
-        return _stopped()
     if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in text:
         return DuckDbQueryFailed(
             "The query exceeded its memory limit.",

@@ -19,6 +19,7 @@ import pyarrow as pa
 from ops.errors import SlipwayError
 from ops.logs.engines.batches import batches, read_batch, readable, usable_parts
 from ops.logs.engines.duckdb_readers import has_matching_suffix
+from ops.logs.engines.files import ObjectFiles
 from ops.logs.engines.scanning import RawObjectScan
 from ops.logs.lake.cache import FileCache, NotCached
 from ops.logs.lake.layout import Listing, LogFormat, LogObject, Part, Partition, hour_folder
@@ -38,15 +39,6 @@ T = TypeVar("T")
 FETCHES = 16
 FOOTERS = 100_000  # remembered in memory, at most
 MAKERS = 2
-
-
-def never() -> bool:
-    """Return False: the default `cancelled` callback, for a query that cannot be canceled."""
-    return False
-
-
-class QueryCanceled(SlipwayError):
-    """The query was canceled."""
 
 
 @dataclass
@@ -73,11 +65,9 @@ class Loader:
     """Loads from one dataset into a cache; safe for many threads and processes."""
 
     def __init__(self, store: ObjectStore, cache: FileCache) -> None:
-        self.store = store
-        self.cache = cache
+        self.files = ObjectFiles(store, cache)
         self.ready = ReadyHours()
         self.connection = duckdb.connect(config={"threads": MAKERS, "memory_limit": "400MB"})
-        self._home = hashlib.sha256(store.name.encode()).hexdigest()[:16]
         self._facts: dict[Path, tuple[int, PartFacts]] = {}  # with the file's size, to detect a changed file
         self._extents: dict[Path, tuple[int, Extent]] = {}
         self._unfit: set[tuple[str, str]] = set()  # raw objects that DuckDB's reader rejects
@@ -87,15 +77,16 @@ class Loader:
     def load(
         self,
         listing: Listing,
-        report: Callable[[LoadProgress], None] = lambda loading: None,
-        cancelled: Callable[[], bool] = never,
-        needles: Sequence[str] = (),
+        needles: Sequence[str],
+        report: Callable[[LoadProgress], None],
+        check: Callable[[], None],
     ) -> Loaded:
-        """Load everything in the listing; missing objects become notes. Raises QueryCanceled.
+        """Load everything in the listing; missing objects become notes.
 
         With `needles` (`message_filter.needles`), events of raw objects without all of them may be left out.
+        `check` is called before each object, and raises an error to stop.
         """
-        work = _Work(self, listing, report, cancelled, needles)
+        work = _Work(self, listing, needles, report, check)
         jobs = [partial(work.part, part) for part in listing.parts if not work.has(part)]
         jobs += [partial(work.raw, obj) for obj in listing.fresh if self._direct(obj)]
         _in_parallel(FETCHES, jobs)
@@ -122,7 +113,7 @@ class Loader:
         """Mark raw objects that DuckDB's reader rejects, for the exact reader; return whether any."""
         rejected = False
         for obj in listing.fresh:
-            path = self.find(obj.key, obj.etag, obj.size) if self._direct(obj) else None
+            path = self.files.find(obj.key, obj.etag, obj.size) if self._direct(obj) else None
             if path and not readable(self.connection, LogFormat.RAW, path):
                 self._unfit.add((obj.key, obj.etag))
                 rejected = True
@@ -131,39 +122,16 @@ class Loader:
     def _direct(self, obj: LogObject) -> bool:
         return obj.kind is LogFormat.RAW and (obj.key, obj.etag) not in self._unfit
 
-    def find(self, key: str, etag: str, size: int) -> Path | None:
-        """Return the object's local file, if there is one."""
-        return self.store.local(key) or self.cache.find(self._name(key, etag), size)
-
-    def fetch(self, key: str, etag: str, size: int) -> Path:
-        """Return the object's local file, downloaded if necessary. Raises NotFound, Conflict, NotCached."""
-        local = self.store.local(key)
-        if local is not None:
-            return local
-        return self.cache.add(self._name(key, etag), lambda path: self.store.fetch(key, etag, path), size)
-
-    def content(self, obj: LogObject) -> bytes:
-        """Return the object's bytes, from a local file if possible. Raises NotFound, Conflict, OSError."""
-        path = None if self.store.local(obj.key) else self.find(obj.key, obj.etag, obj.size)
-        return path.read_bytes() if path else self.store.read(obj.key, obj.etag)
-
-    def _name(self, key: str, etag: str) -> str:
-        """Return the name of the cached file; it keeps the partition's folders for DuckDB's pruning."""
-        folders = [piece for piece in key.split("/")[:-1] if "=" in piece and len(piece) < 200]
-        digest = hashlib.sha256(f"{key}\n{etag}".encode()).hexdigest()[:32]
-        suffix = ".gz" if key.endswith(".gz") else ".parquet" if key.endswith(".parquet") else ""
-        return "/".join(["objects", self._home, *folders, digest + suffix])
-
     def known_parts(self, partition: Partition) -> dict[Path, PartFacts]:
         """Return the cached parts of the hour."""
-        folder = self.cache.root / self.folder(partition)
+        folder = self.files.cache.root / self.folder(partition)
         parts: dict[Path, PartFacts] = {}
         for path in sorted(folder.glob("*.parquet")):
             facts = _remembered(self._facts, path, read_facts)
             if facts is None:
                 with contextlib.suppress(OSError):  # damaged: it will be made again
                     path.unlink()
-            elif self.cache.find(path.relative_to(self.cache.root).as_posix()):
+            elif self.files.cache.find(path.relative_to(self.files.cache.root).as_posix()):
                 parts[path] = facts
         return parts
 
@@ -175,7 +143,7 @@ class Loader:
     def folder(self, partition: Partition) -> str:
         """Return the hour's folder of parts in the cache."""
         place = f"account={partition.account}/region={partition.region}/{hour_folder(partition.hour)}"
-        return f"parts/{self._home}/{place}"
+        return f"parts/{self.files.home}/{place}"
 
     def building(self, partition: Partition) -> threading.Lock:
         with self._lock:
@@ -216,9 +184,9 @@ class _Work:
         self,
         loader: Loader,
         listing: Listing,
-        report: Callable[[LoadProgress], None],
-        cancelled: Callable[[], bool],
         needles: Sequence[str],
+        report: Callable[[LoadProgress], None],
+        check: Callable[[], None],
     ) -> None:
         self.loader = loader
         self._scan = RawObjectScan(needles) if needles else None
@@ -226,13 +194,13 @@ class _Work:
         self._total = (listing.objects, listing.size_bytes)
         self._done = (0, 0)
         self._report = report
-        self._cancelled = cancelled
+        self._check = check
         self._lock = threading.Lock()
         self._compacted: dict[Partition, list[Path]] = {}
 
     def has(self, part: Part) -> bool:
         """Take the part if it is on this machine, and return whether it is."""
-        path = self.loader.find(part.key, "", part.size)
+        path = self.loader.files.find(part.key, "", part.size)
         if path:
             self._take(part, path)
         return path is not None
@@ -240,7 +208,7 @@ class _Work:
     def part(self, part: Part) -> None:
         self._check()
         try:
-            self._take(part, self.loader.fetch(part.key, "", part.size))
+            self._take(part, self.loader.files.fetch(part.key, "", part.size))
         except SlipwayError as error:
             self._note(f"{part.key}: {error}")
             self._advance(1, part.size)
@@ -254,7 +222,7 @@ class _Work:
     def raw(self, obj: LogObject) -> None:
         self._check()
         try:
-            path = self.loader.fetch(obj.key, obj.etag, obj.size)
+            path = self.loader.files.fetch(obj.key, obj.etag, obj.size)
             if self._scan and self._scan.take(path, obj.partition):
                 pass
             elif has_matching_suffix(path):
@@ -310,7 +278,7 @@ class _Work:
                 self.loader.ready.keep(partition, fresh, given, list(parts), notes)
 
     def _make(self, partition: Partition, batch: list[LogObject], others: list[Path]) -> None:
-        events, read, notes = read_batch(self.loader, self.loader.connection, batch)
+        events, read, notes = read_batch(self.loader.files, self.loader.connection, batch)
         events, holders = drop_duplicates(events, others)
         finished = finish(events)
         needs = frozenset(path.name for path in holders)
@@ -321,7 +289,7 @@ class _Work:
         digest = hashlib.sha256(facts.to_json()).hexdigest()[:32]
         name = f"{self.loader.folder(partition)}{digest}.parquet"
         try:
-            path = self.loader.cache.add(name, lambda half: write_part(finished, facts, half))
+            path = self.loader.files.cache.add(name, lambda half: write_part(finished, facts, half))
             others.append(path)
             self.loaded.parts.append(path)
         except NotCached as error:
@@ -329,7 +297,7 @@ class _Work:
             self.loaded.tables.append(finished)
 
     def _exact(self, objects: list[LogObject]) -> None:
-        events, _, notes = read_batch(self.loader, self.loader.connection, objects)
+        events, _, notes = read_batch(self.loader.files, self.loader.connection, objects)
         self.loaded.notes += notes
         self.loaded.tables.append(finish(events))
 
@@ -343,9 +311,3 @@ class _Work:
             self._done = (self._done[0] + objects, self._done[1] + size)
             loading = LoadProgress(self._done[0], self._total[0], self._done[1], self._total[1])
         self._report(loading)
-
-    def _check(self) -> None:
-        if self._cancelled():
-            raise QueryCanceled(
-                "The query was canceled.", hint="Loaded data is kept: the next search is faster."
-            )

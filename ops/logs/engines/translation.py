@@ -1,16 +1,14 @@
-"""Check a query over `events` in DuckDB's dialect, and translate it to Athena's. Pure.
+"""Translate a query over `events` from DuckDB's dialect to Athena's. Pure.
 
 Syntax that would fail on Athena, or return a different result, is a QueryError with its position, before
 anything is sent.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from sqlglot import exp, parse
-from sqlglot.errors import OptimizeError, ParseError, SqlglotError, TokenError
+from sqlglot import exp
+from sqlglot.errors import OptimizeError, SqlglotError
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.tokenizer_core import TokenType
 from sqlglot.tokens import Tokenizer
@@ -18,20 +16,12 @@ from sqlglot.tokens import Tokenizer
 from ops.errors import QueryError
 from ops.logs.engines.athena_rules import RULES, Untranslatable, allowed
 from ops.logs.lake.layout import COLUMNS, OLD_PATTERN_NAME, uses_old_name
+from ops.logs.search.sql_check import RELATION, check, error_at
 
-RELATION = "events"
-# Table functions that generate rows and read no files.
-SERIES = (
-    exp.Unnest,
-    exp.GenerateSeries,
-    exp.ExplodingGenerateSeries,
-)
 SCHEMA: dict[str, str] = {column.name: column.type for column in COLUMNS}
 
 _PLACE = re.compile(r"\s*Line:? (\d+), Col: (\d+)\.?.*", re.DOTALL)
 _UNRESOLVED = re.compile(r"Column '?\"?([^'\"]+)\"?'? could not be resolved")
-# Complete strings, quoted names, and comments; `open` matches the start of an unterminated one.
-_OPENING = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|(?P<open>['"]|/\*)""", re.DOTALL)
 _MARK = "slipway_parameter_"  # placeholder for a parameter until its position in Athena's SQL is known
 
 
@@ -42,35 +32,6 @@ class Translated:
     sql: str
     parameters: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-def check(sql: str) -> exp.Query:
-    """Parse the query. Raises QueryError unless it is a single SELECT from events that reads no files."""
-    try:
-        statements = [statement for statement in parse(sql, read="duckdb") if statement is not None]
-    except (ParseError, TokenError) as error:
-        raise _syntax_error(sql, error) from error
-    if len(statements) != 1:
-        raise QueryError(
-            "The query is empty." if not statements else "There is more than one statement.",
-            text=sql,
-            hint="Write a single SELECT from events.",
-        )
-    query = statements[0]
-    if not isinstance(query, exp.Query):
-        raise QueryError(
-            f"{sql.split(None, 1)[0].upper()} is not allowed.",
-            text=sql,
-            hint="Only SELECT and WITH … SELECT can run: logs are read-only.",
-        )
-    _check_tables(sql, query)
-    return query
-
-
-def parameters_of(sql: str) -> tuple[str, ...]:
-    """Return the names of the query's `$parameters`, in order of first use."""
-    placeholders = check(sql).find_all(exp.Placeholder)
-    return tuple(dict.fromkeys(str(placeholder.this) for placeholder in placeholders))
 
 
 def to_athena(sql: str) -> Translated:
@@ -85,7 +46,7 @@ def to_athena(sql: str) -> Translated:
             qualified = translated if node is qualified else qualified
         text = qualified.sql(dialect="athena", pretty=True, comments=False)
     except Untranslatable as error:
-        raise _at_node(sql, error.node, str(error), error.hint) from error
+        raise error_at(sql, error.node, str(error), error.hint) from error
     except SqlglotError as error:
         raise QueryError(
             f"Cannot translate the query for Athena: {error}", text=sql, hint="Run it on DuckDB."
@@ -177,17 +138,6 @@ def _name(node: exp.Expr) -> str:
     return node.sql("duckdb")[:60]
 
 
-def _check_tables(sql: str, query: exp.Query) -> None:
-    known = {RELATION, *(cte.alias for cte in query.find_all(exp.CTE))}
-    for table in query.find_all(exp.Table):
-        if isinstance(table.this, SERIES):
-            continue
-        if not isinstance(table.this, exp.Identifier) or table.db or table.name.lower() not in known:
-            raise _at_node(
-                sql, table, f"There is no table {table.sql('duckdb')}.", "Select from the table events."
-            )
-
-
 def _qualified(sql: str, query: exp.Query) -> exp.Expr:
     """Resolve every column and expand `*` and aliases: Athena has no aliases in WHERE and GROUP BY."""
     columns = SCHEMA | ({OLD_PATTERN_NAME: "VARCHAR"} if uses_old_name(sql) else {})
@@ -224,51 +174,3 @@ def _positions(text: str) -> tuple[str, tuple[str, ...]]:
             names.append(token.text.removeprefix(_MARK))
             done = token.end + 1
     return "".join([*pieces, text[done:]]), tuple(names)
-
-
-def _syntax_error(sql: str, error: ParseError | TokenError) -> QueryError:
-    if isinstance(error, TokenError) or not error.errors:
-        return _unended(sql)
-    facts: Mapping[str, Any] = error.errors[0]
-    line, mark = facts.get("line") or 1, facts.get("highlight") or ""
-    column = max(1, (facts.get("col") or 1) - len(mark) + 1)
-    reason = str(facts.get("description") or "").partition(" but got <Token")[0].rstrip(".")
-    return QueryError(
-        f"Syntax error at {mark!r} (line {line}, column {column}): {reason[:1].lower()}{reason[1:]}.",
-        text=sql,
-        line=min(line, len(sql.splitlines()) or 1),
-        column=column,
-        hint="Use DuckDB's dialect; see the saved queries for examples.",
-    )
-
-
-def _unended(sql: str) -> QueryError:
-    """Return the error for a quotation mark or comment that is not closed."""
-    openings = [match for match in _OPENING.finditer(sql) if match["open"]]
-    start = openings[-1].start() if openings else 0
-    line, column = _line_and_column(sql, start)
-    return QueryError(
-        f"A quotation mark or comment is not closed (line {line}, column {column}).",
-        text=sql,
-        line=line,
-        column=column,
-        hint="Close it. To put a quotation mark into a string, double it.",
-    )
-
-
-def _at_node(sql: str, node: exp.Expr, message: str, hint: str) -> QueryError:
-    """Return the error at the first part of the node with a known position, else at the node around it."""
-    around: exp.Expr | None = node
-    start = None
-    while around is not None and start is None:
-        start = min((part.meta["start"] for part in around.walk() if "start" in part.meta), default=None)
-        around = around.parent
-    if start is None:
-        return QueryError(message, text=sql, hint=hint)
-    line, column = _line_and_column(sql, start)
-    located = f"{message.rstrip('.')} (line {line}, column {column})."
-    return QueryError(located, text=sql, line=line, column=column, hint=hint)
-
-
-def _line_and_column(sql: str, start: int) -> tuple[int, int]:
-    return sql.count("\n", 0, start) + 1, start - (sql.rfind("\n", 0, start) + 1) + 1

@@ -1,53 +1,26 @@
 """The queries that pages, commands, and notebooks run for a search: one function each."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from math import ceil
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from ops.logs.lake.layout import HOUR, Listing, Scope, hour_of
-from ops.logs.search import sql as statements
+from ops.logs.lake.layout import HOUR, Scope
+from ops.logs.search.cursor import QueryEngine
 from ops.logs.search.model import Filter, Search
-from ops.logs.search.sql import FACETS, Statement
+from ops.logs.search.query import Count, Events, Histogram, Patterns, Query, TopValues
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 WIDTHS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 604800)
-AT_ONCE_BYTES = 16 << 20  # of compressed objects that one query reads, whatever the number of hours
 BARS = 80  # of a histogram, at most
 AROUND = 10  # lines of context before and after
 AROUND_SPANS = (timedelta(minutes=1), HOUR, 24 * HOUR)  # searched in this order until there is enough context
+FACETS = ("account", "region", "group", "stream", "level", "pattern")
 FACET_VALUES = 12
 PATTERNS = 500
 MILLISECOND = timedelta(milliseconds=1)
-
-
-class QueryEngine(Protocol):
-    """An engine that runs a query over `events` in a scope."""
-
-    name: str
-    has_patterns: bool  # offers `masked_events` (see `sql`), and a narrower scope costs less
-
-    def query(self, scope: Scope, sql: str, parameters: Mapping[str, Any]) -> pa.Table: ...
-
-
-@runtime_checkable
-class Scanning(Protocol):
-    """An engine that reads less if it knows texts that the events in question contain."""
-
-    def query_holding(
-        self, scope: Scope, sql: str, parameters: Mapping[str, Any], needles: Sequence[str]
-    ) -> pa.Table: ...
-
-
-@runtime_checkable
-class Glancing(Protocol):
-    """An engine that may remember how much it would read."""
-
-    def glance(self, scope: Scope) -> Listing | None: ...
 
 
 @dataclass(frozen=True)
@@ -77,7 +50,7 @@ class ValueCount:
     events: int
 
 
-def events_of(table: pa.Table) -> list[LogEvent]:
+def events_of(table: "pa.Table") -> list[LogEvent]:
     """Return the rows of a table with the columns of `events`."""
     return [
         LogEvent(
@@ -96,48 +69,8 @@ def events_of(table: pa.Table) -> list[LogEvent]:
 
 
 def newest(engine: QueryEngine, search: Search, limit: int) -> list[LogEvent]:
-    """Return the newest events, newest first; on DuckDB, read backwards in steps until there are enough."""
-    events: list[LogEvent] = []
-    end, hours = search.scope.end, 1
-    known = engine.glance(search.scope) if isinstance(engine, Glancing) else None
-    while end > search.scope.start and len(events) < limit:
-        start = min(_back(search.scope, end, hours), _while_small(known, search.scope, end))
-        scope = replace(search.scope, start=start, end=end) if engine.has_patterns else None
-        part = replace(search, scope=scope or search.scope)
-        statement = statements.newest(part, limit - len(events), has_patterns=engine.has_patterns)
-        events += events_of(_run(engine, part.scope, statement))
-        end = part.scope.start
-        hours = _hours_for(limit - len(events), len(events), search.scope.end - end, hours)
-    return events
-
-
-def _back(scope: Scope, end: datetime, hours: int) -> datetime:
-    """Return the full hour that many hours before `end`, but not before the scope."""
-    return max(scope.start, hour_of(end - timedelta(microseconds=1)) - (hours - 1) * HOUR)
-
-
-def _while_small(known: Listing | None, scope: Scope, end: datetime) -> datetime:
-    """Return the start of the hours before `end` that are small enough to read with one query."""
-    if known is None:
-        return end
-    sizes: Counter[datetime] = Counter()
-    for part in known.parts:
-        sizes[part.partition.hour] += part.size
-    for obj in known.fresh:
-        sizes[obj.partition.hour] += obj.size
-    total = 0
-    for hour in sorted((hour for hour in sizes if hour < end), reverse=True):
-        total += sizes[hour]
-        if total > AT_ONCE_BYTES:
-            return min(end, max(scope.start, hour + HOUR))
-    return scope.start
-
-
-def _hours_for(missing: int, found: int, searched: timedelta, before: int) -> int:
-    """Estimate the hours that hold the missing events, from those found; at most four times `before`."""
-    if not found:
-        return 4 * before
-    return max(1, min(4 * before, ceil(1.2 * missing * (searched / HOUR) / found)))
+    """Return the newest events, newest first."""
+    return events_of(engine.run(Query(search, Events(limit))).table())
 
 
 def older(engine: QueryEngine, search: Search, shown: list[LogEvent], limit: int) -> list[LogEvent]:
@@ -157,11 +90,7 @@ def older(engine: QueryEngine, search: Search, shown: list[LogEvent], limit: int
 
 
 def count(engine: QueryEngine, search: Search) -> int:
-    return int(
-        _run(engine, search.scope, statements.total(search, has_patterns=engine.has_patterns))["events"][
-            0
-        ].as_py()
-    )
+    return int(engine.run(Query(search, Count())).table()["events"][0].as_py())
 
 
 def width_for(scope: Scope) -> timedelta:
@@ -171,33 +100,30 @@ def width_for(scope: Scope) -> timedelta:
     return timedelta(seconds=next(fitting, WIDTHS_S[-1]))
 
 
-def histogram(engine: QueryEngine, search: Search) -> pa.Table:
+def histogram(engine: QueryEngine, search: Search) -> "pa.Table":
     """Count events by `time` (start of the interval, UTC) and `level`; empty intervals are left out."""
-    return _run(
-        engine,
-        search.scope,
-        statements.histogram(search, width_for(search.scope), has_patterns=engine.has_patterns),
-    )
+    width_s = int(width_for(search.scope).total_seconds())
+    return engine.run(Query(search, Histogram(width_s))).table()
 
 
 def facets(engine: QueryEngine, search: Search) -> dict[str, list[ValueCount]]:
     """Return the most frequent values of each field."""
-    return {name: _facet(engine, search, name) for name in FACETS}
+    counts: dict[str, list[ValueCount]] = {name: [] for name in FACETS}
+    for row in engine.run(Query(search, TopValues(FACETS, FACET_VALUES))).table().to_pylist():
+        counts[row["field"]].append(ValueCount(row["value"] or "", row["events"]))
+    return counts
 
 
-def _facet(engine: QueryEngine, search: Search, name: str) -> list[ValueCount]:
-    table = _run(
-        engine, search.scope, statements.facet(search, name, FACET_VALUES, has_patterns=engine.has_patterns)
-    )
-    return [ValueCount(row["value"] or "", row["events"]) for row in table.to_pylist()]
-
-
-def patterns(engine: QueryEngine, search: Search) -> pa.Table:
-    """Count events by message pattern in the range and in the previous period of the same length."""
+def patterns_query(search: Search) -> Query:
+    """Ask for the message patterns in the range and in the previous period of the same length."""
     scope = search.scope
     wider = replace(search, scope=replace(scope, start=scope.start - (scope.end - scope.start)))
-    statement = statements.patterns(wider, scope.start, PATTERNS, has_patterns=engine.has_patterns)
-    return _run(engine, wider.scope, statement)
+    return Query(wider, Patterns(scope.start, PATTERNS))
+
+
+def patterns(engine: QueryEngine, search: Search) -> "pa.Table":
+    """Count events by message pattern in the range and in the previous period of the same length."""
+    return engine.run(patterns_query(search)).table()
 
 
 def around(engine: QueryEngine, event: LogEvent, lines: int = AROUND) -> list[LogEvent]:
@@ -231,14 +157,5 @@ def _in_stream(engine: QueryEngine, event: LogEvent, start: datetime, end: datet
     place = {"accounts": (event.account,), "regions": (event.region,)}
     until = Search(Scope(start, event.ts + MILLISECOND, **place), filters=exact)
     since = Search(Scope(event.ts + MILLISECOND, end, **place), filters=exact)
-    statement = statements.oldest(since, AROUND, has_patterns=engine.has_patterns)
-    return [
-        *reversed(newest(engine, until, 50 * AROUND)),
-        *events_of(_run(engine, since.scope, statement)),
-    ]
-
-
-def _run(engine: QueryEngine, scope: Scope, statement: Statement) -> pa.Table:
-    if statement.needles and isinstance(engine, Scanning):
-        return engine.query_holding(scope, statement.sql, statement.parameters, statement.needles)
-    return engine.query(scope, statement.sql, statement.parameters)
+    after = engine.run(Query(since, Events(AROUND, newest_first=False))).table()
+    return [*reversed(newest(engine, until, 50 * AROUND)), *events_of(after)]

@@ -7,9 +7,6 @@ import difflib
 import re
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from ops.errors import QueryError
 from ops.logs.search.model import FIELD_ALIASES, FIELDS, LEVELS, Filter, Term
 
@@ -146,6 +143,9 @@ class _Scanner:
     def _check_regex(self, regex: str, start: int) -> None:
         if not regex:
             raise self.fail("The regular expression is empty", start, "Enter one between the slashes.")
+        import pyarrow as pa  # slow to import, and few searches have a regular expression
+        import pyarrow.compute as pc
+
         try:
             pc.match_substring_regex(pa.array([""]), regex)
         except pa.ArrowInvalid as error:

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ops.errors import InputError, NotFound, QueryError, SlipwayError
-from ops.logs.engines.translation import parameters_of
+from ops.logs.search.query import Value
 
 FOLDER = Path(__file__).parents[3] / "queries"
-Value = str | int | float
 
 TYPES: dict[str, type] = {"text": str, "integer": int, "number": float}
 CHARTS = ("line", "area", "bar")
@@ -153,6 +152,8 @@ def _chart(text: str, whole: str, line: int) -> Chart:
 
 
 def _check_parameters(query: SavedQuery) -> None:
+    from ops.logs.search.sql_check import parameters_of  # sqlglot is slow to import
+
     used = set(parameters_of(query.sql))
     declared = {parameter.name for parameter in query.parameters}
     if missing := sorted(used - declared):

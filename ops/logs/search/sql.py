@@ -1,4 +1,4 @@
-"""Write searches as SQL over `events`, which is limited to the search's scope. Values are bound. Pure.
+"""Write queries as SQL over `events`, which is limited to the query's scope. Values are bound. Pure.
 
 The dialect is DuckDB's, within what `ops.logs.engines.translation` supports for Athena. `has_patterns` is for
 an engine that offers `events` as two relations, `masked_events` and `plain_events`: the distinct patterns of
@@ -7,18 +7,20 @@ the first are in `known_patterns`, and terms are tested on those first (`message
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 from ops.logs.lake.layout import COLUMNS
 from ops.logs.search.message_filter import PatternCondition, needles, pattern_condition
 from ops.logs.search.model import FIELD_ALIASES, Filter, Search, Term
+from ops.logs.search.query import Count, Events, Histogram, Patterns, Query, Sql, TopValues, Value
 
 COLUMN = {"group": "log_group", "stream": "log_stream", **FIELD_ALIASES}
 ALL = ", ".join(column.name for column in COLUMNS)
 TIES = "account, region, log_group, log_stream, id, message"
 MASKED = ("pattern", "level")
-FACETS = ("account", "region", "group", "stream", "level", "pattern")
+
+
+Values = dict[str, Value | datetime]
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Statement:
     """SQL, the values of its parameters, and texts that every event in question contains (`needles`)."""
 
     sql: str
-    parameters: dict[str, Any] = field(default_factory=dict)
+    parameters: Values = field(default_factory=dict)
     needles: tuple[str, ...] = ()
 
 
@@ -34,22 +36,31 @@ class _Values:
     """Collects values under generated parameter names."""
 
     def __init__(self) -> None:
-        self.by_name: dict[str, Any] = {}
+        self.by_name: Values = {}
 
-    def add(self, value: Any) -> str:
+    def add(self, value: Value) -> str:
         name = f"p{len(self.by_name)}"
         self.by_name[name] = value
         return f"${name}"
 
 
-def newest(search: Search, limit: int, *, has_patterns: bool = False) -> Statement:
-    """Select the newest events, newest first."""
-    return _ordered(search, limit, f"ts DESC, {TIES}", has_patterns)
-
-
-def oldest(search: Search, limit: int, *, has_patterns: bool = False) -> Statement:
-    """Select the oldest events, oldest first."""
-    return _ordered(search, limit, f"ts, {TIES}", has_patterns)
+def statements(query: Query, *, has_patterns: bool = False) -> tuple[Statement, ...]:
+    """Return the SQL that answers the query: the results of several statements follow one another."""
+    search = query.search
+    match query.select:
+        case Sql(text, parameters):
+            return (Statement(text, dict(parameters)),)
+        case Events(limit, newest_first):
+            order = "ts DESC" if newest_first else "ts"
+            return (_ordered(search, limit, f"{order}, {TIES}", has_patterns),)
+        case Count():
+            return (_total(search, has_patterns),)
+        case Histogram(width_s):
+            return (_histogram(search, width_s, has_patterns),)
+        case TopValues(fields, limit):
+            return tuple(_top_values(search, name, limit, has_patterns) for name in fields)
+        case Patterns(since, limit):
+            return (_patterns(search, since, limit, has_patterns),)
 
 
 def _ordered(search: Search, limit: int, order: str, has_patterns: bool) -> Statement:
@@ -73,38 +84,33 @@ def _ordered(search: Search, limit: int, order: str, has_patterns: bool) -> Stat
     )
 
 
-def total(search: Search, *, has_patterns: bool = False) -> Statement:
-    """Count the events."""
+def _total(search: Search, has_patterns: bool) -> Statement:
     source, values = _source(search, has_patterns)
     return Statement(f"SELECT count(*) AS events FROM {source}", values, needles(search.terms))
 
 
-def histogram(search: Search, width: timedelta, *, has_patterns: bool = False) -> Statement:
-    """Count the events by interval and level."""
+def _histogram(search: Search, width_s: int, has_patterns: bool) -> Statement:
     source, values = _source(search, has_patterns)
-    seconds = int(width.total_seconds())
     return Statement(
-        f"SELECT time_bucket(INTERVAL {seconds} SECOND, ts) AS time, level, count(*) AS events "
+        f"SELECT time_bucket(INTERVAL {int(width_s)} SECOND, ts) AS time, level, count(*) AS events "
         f"FROM {source} GROUP BY 1, 2 ORDER BY 1, 2",
         values,
         needles(search.terms),
     )
 
 
-def facet(search: Search, name: str, limit: int, *, has_patterns: bool = False) -> Statement:
-    """Select the most frequent values of a field, with their counts."""
+def _top_values(search: Search, name: str, limit: int, has_patterns: bool) -> Statement:
     source, values = _source(search, has_patterns)
     column = COLUMN.get(name, name)
     return Statement(
-        f"SELECT {column} AS value, count(*) AS events FROM {source} "
-        f"GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {int(limit)}",
+        f"SELECT '{name}' AS field, {column} AS value, count(*) AS events FROM {source} "
+        f"GROUP BY 2 ORDER BY 3 DESC, 2 LIMIT {int(limit)}",
         values,
         needles(search.terms),
     )
 
 
-def patterns(search: Search, since: datetime, limit: int, *, has_patterns: bool = False) -> Statement:
-    """Count the events of each pattern, from `since` on and before it; a new pattern has none before."""
+def _patterns(search: Search, since: datetime, limit: int, has_patterns: bool) -> Statement:
     source, values = _source(search, has_patterns)
     return Statement(
         "SELECT pattern, min(level) AS level, count(*) FILTER (WHERE ts >= $since) AS events, "
@@ -117,7 +123,7 @@ def patterns(search: Search, since: datetime, limit: int, *, has_patterns: bool 
     )
 
 
-def _source(search: Search, has_patterns: bool) -> tuple[str, dict[str, Any]]:
+def _source(search: Search, has_patterns: bool) -> tuple[str, Values]:
     """Return the SQL from after FROM to the end of the WHERE clause, and its values."""
     masked, plain, values = _both(search)
     if not (has_patterns and search.terms):
@@ -126,7 +132,7 @@ def _source(search: Search, has_patterns: bool) -> tuple[str, dict[str, Any]]:
     return f"({union})", values
 
 
-def _both(search: Search) -> tuple[str, str, dict[str, Any]]:
+def _both(search: Search) -> tuple[str, str, Values]:
     """Return the conditions on masked and on plain events, and their values."""
     values = _Values()
     filters = _filters(search, values)

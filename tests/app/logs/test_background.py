@@ -1,39 +1,50 @@
 """Background queries: run once, stopped when no session waits, started again after a failure."""
 
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator, Iterator
+from typing import TypeVar
 
 import pyarrow as pa
 import pytest
 
 from app.logs import background
-from app.logs.background import BackgroundQueries, BackgroundQuery, CanceledBeforeStart
+from app.logs.background import BackgroundQueries, BackgroundQuery
 from ops.errors import AwsError
-from ops.logs.engines.loading import QueryCanceled
-from ops.logs.engines.progress import TrackedEngine
+from ops.logs.lake.layout import Scope
+from ops.logs.search.cursor import Cursor, QueryCanceled, QueryEngine
+from ops.logs.search.estimate import Cost
+from ops.logs.search.query import Query, sql_query
+from tests.ops.logs.sample_lake import DAY
 
 LONG_S = 30
+T = TypeVar("T")
+ANY = sql_query(DAY, "SELECT 1")
 
 
 class Slow:
-    """An engine whose queries run until `go` is set, or until they are stopped."""
-
-    name, has_patterns = "duckdb", True
+    """An engine whose queries run until `go` is set, or until they are canceled."""
 
     def __init__(self) -> None:
         self.runs = 0
         self.go = threading.Event()
 
-    def sql(self, *_: Any, **__: Any) -> Any:
-        raise AssertionError("only `work` is called")
+    def estimate(self, scope: Scope) -> Cost:
+        raise AssertionError("only queries are run")
 
-    def work(self, watched: TrackedEngine) -> Any:
-        self.runs += 1
-        while not self.go.wait(0.01):
-            if watched._cancelled():
-                raise QueryCanceled("Stopped.")
-        return pa.table({"n": [self.runs]})
+    def run(self, query: Query) -> Cursor:
+        def read(cursor: Cursor) -> Generator[pa.RecordBatch, None, None]:
+            self.runs += 1
+            while not self.go.wait(0.01):
+                cursor.check()
+            cursor.note(f"note {self.runs}")
+            cursor.spend(0, 10, 0.5)
+            yield pa.record_batch({"n": [self.runs]})
+
+        return Cursor(read)
+
+
+def work(engine: QueryEngine) -> pa.Table:
+    return engine.run(ANY).table()
 
 
 @pytest.fixture
@@ -51,12 +62,16 @@ class Clock:
 
 
 def start(
-    queries: BackgroundQueries, slow: Any, key: str = "k", by: str = "me", **others: Any
-) -> BackgroundQuery:
-    return queries.start(key, by, lambda: slow, slow.work, **others)
+    queries: BackgroundQueries,
+    slow: Slow,
+    key: str = "k",
+    by: str = "me",
+    after: BackgroundQuery[pa.Table] | None = None,
+) -> BackgroundQuery[pa.Table]:
+    return queries.start(key, by, lambda: slow, work, after)
 
 
-def ended(query: BackgroundQuery) -> BackgroundQuery:
+def ended(query: BackgroundQuery[T]) -> BackgroundQuery[T]:
     query.wait(LONG_S)
     assert not query.running
     return query
@@ -80,7 +95,7 @@ def test_stopping_affects_only_the_session_that_stops(slow: Slow) -> None:
     queries.stop("me")
     assert "me" in query.left
     assert start(queries, slow) is query  # shown as stopped, not started again
-    assert not query.stop.is_set()
+    assert not query.canceled.is_set()
     queries.stop("you")
     assert isinstance(ended(query).error, QueryCanceled)
     assert start(queries, slow) is query
@@ -105,7 +120,7 @@ def test_a_query_that_nobody_watches_is_stopped(slow: Slow) -> None:
 
 
 def test_a_failed_query_is_started_again_for_other_sessions(slow: Slow) -> None:
-    def fail(watched: TrackedEngine) -> None:
+    def fail(engine: QueryEngine) -> pa.Table:
         raise AwsError("no", code="X")
 
     queries = BackgroundQueries()
@@ -122,7 +137,8 @@ def test_a_query_waits_for_another_and_can_be_stopped_before_it_starts(slow: Slo
     first = start(queries, slow, "1")
     second = start(queries, slow, "2", by="you", after=first)
     queries.stop("you")
-    assert isinstance(ended(second).error, CanceledBeforeStart)
+    assert isinstance(ended(second).error, QueryCanceled)
+    assert second.cursors == []
     assert first.running
     assert slow.runs == 1
 

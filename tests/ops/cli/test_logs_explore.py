@@ -13,8 +13,8 @@ from ops.aws.cloud import Cloud
 from ops.cli import main
 from ops.cli.logs.explore import progress_line
 from ops.embedded.lifecycle import RunningCloud
-from ops.logs.engines.progress import QueryProgress
 from ops.logs.lake.layout import hour_folder
+from ops.logs.search.cursor import Progress
 from ops.logs.search.output import FORMULA
 from tests.ops.logs import hostile
 
@@ -147,8 +147,8 @@ def test_hostile_logs_are_plain_text_on_a_terminal_and_no_formulas_in_csv(
 def test_progress_and_warnings_are_separate_from_the_output(
     capsys: pytest.CaptureFixture[str], cloud: Cloud
 ) -> None:
-    assert progress_line(QueryProgress("Read 3 of 12 objects", 0.25)) == " 25% Read 3 of 12 objects"
-    assert progress_line(QueryProgress("Queued in Athena")) == "Queued in Athena"
+    assert progress_line(Progress("Read 3 of 12 objects", 1, 4)) == " 25% Read 3 of 12 objects"
+    assert progress_line(Progress("Queued in Athena")) == "Queued in Athena"
     s3 = cloud.client("s3", "111111111111", "eu-west-1")
     s3.create_bucket(Bucket="cut-off", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     hour = datetime.now(UTC) - timedelta(hours=1)

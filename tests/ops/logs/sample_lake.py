@@ -3,7 +3,7 @@
 import base64
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +14,8 @@ from ops.logs.engines.duckdb import DuckDbEngine, DuckDbQueryFailed
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import Location, LogFormat, Partition, Scope, folder, hour_of
 from ops.logs.lake.store import Folder
+from ops.logs.search.cursor import Cursor, QueryEngine
+from ops.logs.search.query import Value, sql_query
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"
 START = datetime(2026, 11, 24, 10, tzinfo=UTC)
@@ -82,6 +84,13 @@ def _record(event: Made) -> dict[str, object]:
     }
 
 
+def ask(
+    engine: QueryEngine, scope: Scope, sql: str, parameters: Mapping[str, Value] | None = None
+) -> pa.Table:
+    """Return all rows of a SELECT over the events in the scope."""
+    return engine.run(sql_query(scope, sql, parameters)).table()
+
+
 class Lake:
     """The folder and an engine for it."""
 
@@ -113,19 +122,24 @@ class Lake:
     def _table(self, sql: str, scope: Scope) -> pa.Table:
         """Run the query, and run it again if a damaged file must be read another way."""
         try:
-            return self.engine.sql(scope, sql, fresh=True).table()
+            return self.run(sql, scope).table()
         except DuckDbQueryFailed as error:
             if not str(error.hint).startswith("Run the query again"):
                 raise
-            return self.engine.sql(scope, sql, fresh=True).table()
+            return self.run(sql, scope).table()
+
+    def run(self, sql: str, scope: Scope = DAY) -> Cursor:
+        """Return the cursor of a SELECT over the objects that exist now."""
+        self.engine.list(scope, fresh=True)
+        return self.engine.run(sql_query(scope, sql))
 
     def messages(self, scope: Scope = DAY) -> list[str]:
         return [message for (message,) in self.rows("SELECT message FROM events", scope)]
 
     def notes(self, scope: Scope = DAY) -> str:
-        answer = self.engine.sql(scope, "SELECT message FROM events", fresh=True)
-        answer.table()
-        return "\n".join(answer.notes)
+        cursor = self.run("SELECT message FROM events", scope)
+        cursor.table()
+        return "\n".join(cursor.notes)
 
 
 def noise(length: int) -> str:

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
-
-import pyarrow as pa
 
 from ops.logs.export.ledger.model import GroupKey
-from ops.logs.lake.layout import EARLINESS, Listing, Scope
+from ops.logs.lake.layout import EARLINESS, Scope
+from ops.logs.lake.listing import Lister
+from ops.logs.search.cursor import QueryEngine
+from ops.logs.search.query import sql_query
 
 SQL = "SELECT account, region, log_group, max(ts) AS last FROM events GROUP BY account, region, log_group"
 LOOK_BACK = timedelta(hours=24)
@@ -25,17 +25,12 @@ class LastEvents:
     by_place: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
 
 
-class ListingEngine(Protocol):
-    """What the query engine must offer."""
-
-    def list(self, scope: Scope) -> Listing: ...
-    def query(self, scope: Scope, sql: str, parameters: Mapping[str, Any]) -> pa.Table: ...
-
-
-def last_events(engine: ListingEngine, now: datetime, limit_bytes: int = MAX_READ_BYTES) -> LastEvents:
+def last_events(
+    lister: Lister, engine: QueryEngine, now: datetime, limit_bytes: int = MAX_READ_BYTES
+) -> LastEvents:
     """Return the last events of the last day, from as many of the newest hours as `limit_bytes` allows."""
     scope = Scope(now - LOOK_BACK, now + EARLINESS)
-    listing = engine.list(scope)
+    listing = lister.list_scope(scope)
     sizes: Counter[datetime] = Counter()
     by_place: dict[tuple[str, str], datetime] = {}
     sizes_by_partition = [(part.partition, part.size) for part in listing.parts]
@@ -47,7 +42,7 @@ def last_events(engine: ListingEngine, now: datetime, limit_bytes: int = MAX_REA
     if not sizes:
         return LastEvents(scope.start)
     since = _first_hour(sizes, limit_bytes)
-    rows = engine.query(Scope(since, scope.end), SQL, {}).to_pylist()
+    rows = engine.run(sql_query(Scope(since, scope.end), SQL)).table().to_pylist()
     by_group = {
         (row["account"], row["region"], row["log_group"]): row["last"].replace(tzinfo=UTC) for row in rows
     }

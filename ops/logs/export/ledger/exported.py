@@ -1,15 +1,14 @@
 """Counts exported events by group and hour with a query engine."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC
-from typing import Any, Protocol
-
-import pyarrow as pa
 
 from ops.logs.export.error_records import GroupHour
 from ops.logs.export.ledger.counting import CountExported
 from ops.logs.export.ledger.model import EventCount
 from ops.logs.lake.layout import Scope
+from ops.logs.search.cursor import QueryEngine
+from ops.logs.search.query import sql_query
 
 # The relation `events` has each event once, if its format includes IDs.
 SQL = """
@@ -19,17 +18,11 @@ FROM events GROUP BY account, region, log_group, date_trunc('hour', ts)
 """
 
 
-class CountingEngine(Protocol):
-    """What the query engine must offer: SQL over the relation `events` of a scope."""
-
-    def query(self, scope: Scope, sql: str, parameters: Mapping[str, Any]) -> pa.Table: ...
-
-
-def counter(engine: CountingEngine) -> CountExported:
+def counter(engine: QueryEngine) -> CountExported:
     """Return the function that counts exported events for the ledger; it reads all objects of a scope."""
 
     def count(scope: Scope) -> Iterator[tuple[GroupHour, EventCount]]:
-        for row in engine.query(scope, SQL, {}).to_pylist():
+        for row in engine.run(sql_query(scope, SQL)).table().to_pylist():
             hour = row["hour"].replace(tzinfo=UTC)
             at = GroupHour(row["account"], row["region"], row["log_group"], hour)
             yield at, EventCount(int(row["events"]), int(row["size"] or 0))

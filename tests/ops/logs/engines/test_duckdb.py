@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 from ops.audit import Actor, FileAudit
 from ops.errors import InputError
 from ops.logs.compaction.local import plan_compaction
-from ops.logs.engines.loading import QueryCanceled
 from ops.logs.lake.layout import COLUMNS, LogFormat, Partition, Scope
 from ops.logs.lake.parts import PartFacts
 from ops.logs.lake.readers import read_object
 from ops.logs.search import exploration
+from ops.logs.search.cursor import QueryCanceled
 from ops.logs.search.model import Filter, Search
+from ops.logs.search.query import sql_query
 from ops.logs.search.query_parser import parse
 from ops.plan import execute
-from tests.ops.logs.sample_lake import DAY, START, Lake, Made, encode
+from tests.ops.logs.sample_lake import DAY, START, Lake, Made, ask, encode
 
 NASTY = [
     "plain",
@@ -93,10 +94,10 @@ def test_level_and_pattern_are_the_same_for_raw_and_others(lake: Lake) -> None:
     texts = ["ERROR 17 x3f", "info: 3f2a9c", "no level", '{"level":"WARN"}', "[Notice] ünï 5"]
     query = "SELECT pattern, level FROM events"
     lake.put(LogFormat.RAW, [Made(text) for text in texts])
-    raw = lake.engine.query(DAY, query).sort_by("pattern").to_pylist()
+    raw = ask(lake.engine, DAY, query).sort_by("pattern").to_pylist()
     other = Lake(lake.cache.root / "other")
     other.put(LogFormat.JSON, [Made(text, id=text) for text in texts])
-    assert raw == other.engine.query(DAY, query).sort_by("pattern").to_pylist()
+    assert raw == ask(other.engine, DAY, query).sort_by("pattern").to_pylist()
     assert {row["level"] for row in raw} == {"ERROR", "INFO", "WARN", None}
 
 
@@ -118,8 +119,8 @@ def test_template_is_the_same_as_pattern(lake: Lake, compacted: bool) -> None:
         assert old == new
         assert new
     names = [column.name for column in COLUMNS]
-    assert lake.engine.query(DAY, "SELECT * FROM events WHERE message <> 'template'").column_names == names
-    found = lake.engine.query(DAY, "SELECT * FROM events WHERE template LIKE 'ERROR%'")
+    assert ask(lake.engine, DAY, "SELECT * FROM events WHERE message <> 'template'").column_names == names
+    found = ask(lake.engine, DAY, "SELECT * FROM events WHERE template LIKE 'ERROR%'")
     assert found.column_names == [*names, "template"]
     assert found["template"] == found["pattern"]
 
@@ -174,7 +175,7 @@ def test_an_object_deleted_after_listing_is_reported(lake: Lake) -> None:
     lake.put(LogFormat.JSON, [Made("here", id="2")])
     lake.engine.list(DAY)
     (lake.store.root / key).unlink()
-    answer = lake.engine.sql(DAY, "SELECT message FROM events")
+    answer = lake.engine.run(sql_query(DAY, "SELECT message FROM events"))
     assert answer.table()["message"].to_pylist() == ["here"]
     assert "no longer exists" in answer.notes[0]
 
@@ -214,28 +215,25 @@ def test_a_full_disk_only_makes_it_slower(
 )
 def test_sql_reads_events_and_nothing_else(lake: Lake, sql: str, word: str) -> None:
     with pytest.raises(InputError, match=word):
-        lake.engine.query(DAY, sql)
+        ask(lake.engine, DAY, sql)
 
 
 def test_parameters_are_bound_and_events_may_be_read_twice(lake: Lake) -> None:
     lake.put(LogFormat.RAW, [Made("a'b"), Made("c")])
     sql = "WITH e AS (SELECT * FROM events) SELECT count(*) AS n FROM e, events x WHERE e.message = $text"
-    assert lake.engine.query(DAY, sql, {"text": "a'b", "unused": 1})["n"].to_pylist() == [2]
+    assert ask(lake.engine, DAY, sql, {"text": "a'b", "unused": 1})["n"].to_pylist() == [2]
 
 
 def test_an_empty_dataset_gives_an_empty_result(lake: Lake) -> None:
-    assert lake.engine.query(DAY, "SELECT * FROM events").num_rows == 0
+    assert ask(lake.engine, DAY, "SELECT * FROM events").num_rows == 0
 
 
 def test_a_query_can_be_canceled(lake: Lake) -> None:
-    stop = threading.Event()
-    answer = lake.engine.sql(
-        DAY, "SELECT a.range FROM range(3000000) a, range(1000000) b", cancelled=stop.is_set
-    )
-    next(answer.batches)
-    stop.set()
+    cursor = lake.engine.run(sql_query(DAY, "SELECT a.range FROM range(3000000) a, range(1000000) b"))
+    next(iter(cursor))
+    cursor.cancel()
     with pytest.raises(QueryCanceled):
-        for _ in answer.batches:
+        for _ in cursor:
             pass
 
 
@@ -243,10 +241,10 @@ def test_many_threads_query_at_once(lake: Lake) -> None:
     lake.put(LogFormat.JSON, [Made(str(n), n, id=str(n)) for n in range(500)])
     found: list[int] = []
 
-    def ask() -> None:
-        found.append(lake.engine.query(DAY, "SELECT count(*) AS n FROM events")["n"][0].as_py())
+    def count() -> None:
+        found.append(ask(lake.engine, DAY, "SELECT count(*) AS n FROM events")["n"][0].as_py())
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
+    threads = [threading.Thread(target=count) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

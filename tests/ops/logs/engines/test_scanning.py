@@ -3,14 +3,14 @@
 import gzip
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from ops.logs.engines import backwards
 from ops.logs.engines.scanning import RawObjectScan
-from ops.logs.lake.layout import LogFormat, Partition, Scope
+from ops.logs.lake.layout import Listing, LogFormat, Partition, Scope
 from ops.logs.search import exploration
 from ops.logs.search.message_filter import needles
 from ops.logs.search.model import Search, Term
@@ -137,13 +137,13 @@ def test_small_hours_are_read_with_one_query(tmp_path: Path, monkeypatch: pytest
     for hour in range(8):
         lake.put(LogFormat.RAW, [Made(f"error {hour}", 3600 * hour)])
     scopes: list[Scope] = []
-    ask = lake.engine.sql
+    list_objects = lake.engine.list
 
-    def counted(scope: Scope, *arguments: Any, **more: Any) -> Any:
+    def counted(scope: Scope) -> Listing:
         scopes.append(scope)
-        return ask(scope, *arguments, **more)
+        return list_objects(scope)
 
-    monkeypatch.setattr(lake.engine, "sql", counted)
+    monkeypatch.setattr(lake.engine, "list", counted)
     wanted = [f"error {hour}" for hour in reversed(range(8))]
 
     def newest() -> list[str]:
@@ -153,9 +153,9 @@ def test_small_hours_are_read_with_one_query(tmp_path: Path, monkeypatch: pytest
 
     assert newest() == wanted
     assert len(scopes) > 1  # sizes are not remembered: one query per hour
-    lake.engine.list(DAY)
+    list_objects(DAY)
     assert newest() == wanted
     assert scopes == [DAY]
-    monkeypatch.setattr(exploration, "AT_ONCE_BYTES", 1)
+    monkeypatch.setattr(backwards, "AT_ONCE_BYTES", 1)
     assert newest() == wanted
     assert len(scopes) > 1

@@ -6,8 +6,9 @@ import sqlglot
 from sqlglot import exp
 
 from ops.errors import QueryError
-from ops.logs.engines.translation import check, parameters_of, to_athena
+from ops.logs.engines.translation import to_athena
 from ops.logs.lake.layout import COLUMNS
+from ops.logs.search.sql_check import check, parameters_of
 from tests.ops.logs.engines.athena_on_duckdb import run_translated
 
 MESSAGES = [

@@ -1,8 +1,7 @@
 """Queries on an engine: pages without gaps or duplicates, context, keys, ranges of a histogram."""
 
-from collections.abc import Mapping
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -10,7 +9,11 @@ import pytest
 
 from ops.logs.lake.layout import COLUMNS, Scope
 from ops.logs.search import exploration
+from ops.logs.search.cursor import Cursor
+from ops.logs.search.estimate import Cost
 from ops.logs.search.model import Search
+from ops.logs.search.query import Query
+from ops.logs.search.sql import statements
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 SEARCH = Search(Scope(START, START + timedelta(hours=1)))
@@ -18,9 +21,6 @@ SEARCH = Search(Scope(START, START + timedelta(hours=1)))
 
 class Memory:
     """Thirty events in DuckDB: three per millisecond, two of which are equal."""
-
-    name = "memory"
-    has_patterns = False
 
     def __init__(self) -> None:
         self._connection = duckdb.connect()
@@ -34,13 +34,21 @@ class Memory:
                 row[3] = "s"
             self._connection.execute(f"INSERT INTO everything VALUES ({', '.join('?' * 9)})", row)
 
-    def query(self, scope: Scope, sql: str, parameters: Mapping[str, Any]) -> pa.Table:
-        start, end = (moment.replace(tzinfo=None) for moment in (scope.start, scope.end))
-        self._connection.execute(
-            "CREATE OR REPLACE VIEW events AS SELECT * FROM everything "
-            f"WHERE ts >= TIMESTAMP '{start}' AND ts < TIMESTAMP '{end}'"
-        )
-        return self._connection.sql(sql, params=dict(parameters)).to_arrow_table()
+    def estimate(self, scope: Scope) -> Cost:
+        raise AssertionError("an exploration asks for no estimate")
+
+    def run(self, query: Query) -> Cursor:
+        def read(cursor: Cursor) -> Generator[pa.RecordBatch, None, None]:
+            start, end = (moment.replace(tzinfo=None) for moment in (query.scope.start, query.scope.end))
+            self._connection.execute(
+                "CREATE OR REPLACE VIEW events AS SELECT * FROM everything "
+                f"WHERE ts >= TIMESTAMP '{start}' AND ts < TIMESTAMP '{end}'"
+            )
+            for statement in statements(query):
+                result = self._connection.sql(statement.sql, params=statement.parameters).to_arrow_table()
+                yield from result.to_batches() or [pa.RecordBatch.from_pylist([], result.schema)]
+
+        return Cursor(read)
 
 
 @pytest.mark.parametrize("size", [1, 2, 4, 7, 100])

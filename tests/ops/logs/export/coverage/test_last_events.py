@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from ops.logs.export.coverage.last_events import last_events
+from ops.logs.export.coverage.last_events import LastEvents, last_events
 from ops.logs.lake.layout import LogFormat
 from tests.ops.logs.sample_lake import ACCOUNT, REGION, START, Lake, Made
 
@@ -20,8 +20,12 @@ def filled(root: Path) -> Lake:
     return lake
 
 
+def last(lake: Lake, **limit: int) -> LastEvents:
+    return last_events(lake.engine.lister, lake.engine, NOW, **limit)
+
+
 def test_each_group_has_its_last_event(tmp_path: Path) -> None:
-    found = last_events(filled(tmp_path).engine, NOW)
+    found = last(filled(tmp_path))
     assert found.by_group == {
         (ACCOUNT, REGION, "/old"): START + timedelta(seconds=10),
         (ACCOUNT, REGION, "/new"): START + timedelta(hours=4, seconds=7),
@@ -31,10 +35,10 @@ def test_each_group_has_its_last_event(tmp_path: Path) -> None:
 
 
 def test_reading_stops_at_the_limit(tmp_path: Path) -> None:
-    found = last_events(filled(tmp_path).engine, NOW, limit_bytes=1)
+    found = last(filled(tmp_path), limit_bytes=1)
     assert set(found.by_group) == {(ACCOUNT, REGION, "/new")}
     assert found.since == START + timedelta(hours=4)
 
 
 def test_an_empty_dataset_has_none(tmp_path: Path) -> None:
-    assert last_events(Lake(tmp_path).engine, NOW).by_group == {}
+    assert last(Lake(tmp_path)).by_group == {}

@@ -1,7 +1,7 @@
 """The report that ledger, backfill, and retention need, read from the embedded cloud."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,9 @@ from ops.logs.export.coverage.subscribed import list_group_exports
 from ops.logs.export.ledger import exported
 from ops.logs.export.ledger.reader import ExportReport, read_export_report
 from ops.logs.lake.layout import Location, Scope, hour_of
+from ops.logs.search.cursor import Cursor
+from ops.logs.search.estimate import Cost
+from ops.logs.search.query import Query
 from tests.ops.embedded.log_pipeline import LogPipeline, make_group, write_logs
 from tests.ops.embedded.overlay import ACCOUNT, REGION, client, unique
 
@@ -23,9 +26,14 @@ class Engine:
     def __init__(self, rows: list[dict[str, Any]]) -> None:
         self.rows = rows
 
-    def query(self, scope: Scope, sql: str, parameters: Any) -> pa.Table:
-        names = ("account", "region", "log_group", "hour", "events", "size")
-        return pa.table({name: [row[name] for row in self.rows] for name in names})
+    def estimate(self, scope: Scope) -> Cost:
+        raise AssertionError("the ledger reads everything")
+
+    def run(self, query: Query) -> Cursor:
+        def read(cursor: Cursor) -> Generator[pa.RecordBatch, None, None]:
+            yield pa.RecordBatch.from_pylist(self.rows)
+
+        return Cursor(read)
 
 
 def export_report(

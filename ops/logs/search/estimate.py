@@ -21,7 +21,7 @@ PATIENCE_S = 30.0  # up to this, choose DuckDB even if Athena might be faster: i
 
 @dataclass(frozen=True)
 class Cost:
-    """The cost of one query on one engine."""
+    """What a query reads and costs on one engine, estimated or measured."""
 
     objects: int
     size_bytes: int
@@ -44,15 +44,11 @@ class Estimate:
         return self.athena if self.chosen == "athena" and self.athena else self.duckdb
 
 
-def estimate(
-    listing: Listing, *, athena: bool, engine: str = "auto", cached_bytes: int = 0, limit_bytes: int = 0
-) -> Estimate:
-    """Estimate a query over the listing.
+def choose(local: Cost, remote: Cost | None, *, engine: str = "auto", limit_bytes: int = 0) -> Estimate:
+    """Choose an engine from the costs on DuckDB and on Athena, which is None if it is not available.
 
-    `athena` is whether Athena is available; `limit_bytes` is its workgroup's data limit, 0 for none.
+    `limit_bytes` is the data limit of Athena's workgroup, 0 for none.
     """
-    local = _duckdb(listing, cached_bytes)
-    remote = _athena(listing) if athena else None
     if engine != "auto":
         return Estimate(local, remote, engine, "selected manually")
     chosen, why = _choose(local, remote, limit_bytes)
@@ -64,15 +60,15 @@ def athena_dollars(scanned_bytes: int) -> float:
     return max(scanned_bytes, ATHENA_LEAST_BYTES) / 1e12 * ATHENA_DOLLARS_TB
 
 
-def _duckdb(listing: Listing, cached_bytes: int) -> Cost:
-    fetched = max(0, listing.size_bytes - cached_bytes)
+def duckdb_cost(listing: Listing) -> Cost:
+    """Estimate a query over the listing on this machine."""
     reading = listing.fresh_bytes / FRESH_BYTES_S + listing.compacted_bytes / COMPACTED_BYTES_S
-    seconds = fetched / FETCH_BYTES_S + reading + listing.objects * OBJECT_S
+    seconds = listing.size_bytes / FETCH_BYTES_S + reading + listing.objects * OBJECT_S
     return Cost(listing.objects, listing.size_bytes, seconds, 0.0)
 
 
-def _athena(listing: Listing) -> Cost:
-    """Athena reads the source objects, whether they are compacted or not."""
+def athena_cost(listing: Listing) -> Cost:
+    """Estimate the same on Athena, which reads the source objects, whether they are compacted or not."""
     size = listing.fresh_bytes + sum(part.source_bytes for part in listing.parts)
     objects = len(listing.fresh) + listing.covered
     seconds = ATHENA_START_S + size / ATHENA_BYTES_S + objects * ATHENA_OBJECT_S

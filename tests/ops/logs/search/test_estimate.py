@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ops.logs.engines.estimate import athena_dollars, estimate
 from ops.logs.lake.layout import Listing, Location, LogFormat, LogObject, Part, Partition, Scope
+from ops.logs.search.estimate import Estimate, athena_cost, athena_dollars, choose, duckdb_cost
 
 HOUR = datetime(2026, 11, 24, 10, tzinfo=UTC)
 SCOPE = Scope(HOUR, HOUR.replace(hour=11))
@@ -16,6 +16,11 @@ def listing(fresh: int = 0, compacted: int = 0, source: int = 0) -> Listing:
     objects = (LogObject("json/a.gz", fresh, "e", LogFormat.JSON, PLACE),) if fresh else ()
     parts = (Part("compacted/a.parquet", compacted, 10, source, PLACE, LogFormat.JSON),) if compacted else ()
     return Listing(Location("logs"), SCOPE, parts, objects, covered=len(parts))
+
+
+def estimate(read: Listing, *, athena: bool, engine: str = "auto", limit_bytes: int = 0) -> Estimate:
+    remote = athena_cost(read) if athena else None
+    return choose(duckdb_cost(read), remote, engine=engine, limit_bytes=limit_bytes)
 
 
 def test_small_queries_run_on_duckdb_free_of_charge() -> None:
@@ -46,11 +51,6 @@ def test_athena_reads_the_sources_of_compacted_hours() -> None:
     found = estimate(listing(compacted=10**6, source=10**9), athena=True)
     assert found.athena and found.athena.size_bytes == 10**9
     assert found.duckdb.size_bytes == 10**6
-
-
-def test_cached_objects_are_not_downloaded() -> None:
-    there = estimate(listing(fresh=10**9), athena=False, cached_bytes=10**9)
-    assert there.duckdb.seconds < estimate(listing(fresh=10**9), athena=False).duckdb.seconds
 
 
 def test_a_manual_choice_is_kept() -> None:
