@@ -12,7 +12,7 @@ AT_ONCE_BYTES = 16 << 20  # of compressed objects that one step reads, whatever 
 
 @dataclass
 class Backwards:
-    """The steps of one query. With `known`, the listing of the scope, small hours are read at once."""
+    """The steps of one query. With `known`, the listing of the scope, small hours are read in one step."""
 
     scope: Scope
     known: Listing | None
