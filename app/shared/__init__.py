@@ -9,6 +9,7 @@ dialogs       dialogs that stay open across reruns
 tables        tables of plain text
 statuses      label, icon, and color of each status
 words         formatting of times, sizes, and names
+dot           texts in the DOT language of Graphviz
 charts        charts that are cached for all sessions
 plan_runs     plans that run in the background
 plan_panel    the progress of a running plan

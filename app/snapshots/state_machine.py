@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from app.shared.dot import quoted
 from app.shared.statuses import STEPS
 from app.shared.words import duration
 from app.snapshots.charts import STEP_LABELS
@@ -56,7 +57,7 @@ def _boxes(definition: Definition, steps: Mapping[str, StepState], now: datetime
         if not inner_machines(state):
             yield box
             continue
-        yield f"subgraph {_quoted(f'cluster {name}')} {{"
+        yield f"subgraph {quoted(f'cluster {name}')} {{"
         yield f'style="rounded,dashed"; color="{GRAY}"'
         yield box
         for inner in inner_machines(state):
@@ -69,7 +70,7 @@ def _box(step: StepState, now: datetime) -> str:
     label = "\n".join(filter(None, [step.name, _note(step, now)]))
     shape = ', shape=diamond, style=filled, margin="0.05,0"' if step.kind == "Choice" else ""
     look = f'fillcolor="{fill.background}", fontcolor="{fill.text}"{shape}'
-    return f"{_quoted(step.name)} [label={_quoted(label)}, {look}]"
+    return f"{quoted(step.name)} [label={quoted(label)}, {look}]"
 
 
 def _note(step: StepState, now: datetime) -> str:
@@ -105,7 +106,7 @@ def _edges(definition: Definition, steps: Mapping[str, StepState]) -> Iterator[s
                 yield _edge(name, target, "style=dashed")
     for target in shared:
         source = f"any error, then {target}"
-        yield f'{_quoted(source)} [label="any error", shape=plaintext, style="", fontcolor="{GRAY}"]'
+        yield f'{quoted(source)} [label="any error", shape=plaintext, style="", fontcolor="{GRAY}"]'
         yield _edge(source, target, "style=dashed")
 
 
@@ -122,16 +123,8 @@ def _last(name: str, state: State) -> list[str]:
 
 
 def _edge(source: str, target: str, attributes: str = "") -> str:
-    return f"{_quoted(source)} -> {_quoted(target)}" + (f" [{attributes}]" if attributes else "")
+    return f"{quoted(source)} -> {quoted(target)}" + (f" [{attributes}]" if attributes else "")
 
 
 def _unique(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
-
-
-def _quoted(text: str) -> str:
-    """Quote untrusted text as a DOT string: escape quotes, backslashes, and entities."""
-    lines = text.splitlines() or [""]
-    shown = ["".join(character if character.isprintable() else "�" for character in line) for line in lines]
-    escaped = [line.replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") for line in shown]
-    return '"' + "\\n".join(escaped) + '"'

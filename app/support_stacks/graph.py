@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from app.shared.dot import quoted
 from app.shared.statuses import VERDICTS
 from ops.support_stacks.liveness import ResourceType, UsageGraph, UsageState, UsageVerdict
 
@@ -28,7 +29,7 @@ def _pipelines(verdicts: Iterable[UsageVerdict]) -> Iterator[str]:
     for user in users.values():
         label = f"{_short(user.name)}\n{user.region}"
         style = 'fillcolor="#d8dce3", fontcolor="#3c4454", shape=cds'
-        yield f"{_quoted(user.arn)} [label={_quoted(label)}, {style}]"
+        yield f"{quoted(user.arn)} [label={quoted(label)}, {style}]"
 
 
 def _box(verdict: UsageVerdict) -> str:
@@ -36,7 +37,7 @@ def _box(verdict: UsageVerdict) -> str:
     resource_type = verdict.kind.rpartition("::")[2]
     label = f"{resource_type} · {look.word}\n{_short(verdict.id)}\n{verdict.region}"
     return (
-        f"{_quoted(verdict.key)} [label={_quoted(label)}, "
+        f"{quoted(verdict.key)} [label={quoted(label)}, "
         f'fillcolor="{fill.background}", fontcolor="{fill.text}"]'
     )
 
@@ -44,15 +45,15 @@ def _box(verdict: UsageVerdict) -> str:
 def _edges(graph: UsageGraph, verdict: UsageVerdict, shown: dict[str, UsageVerdict]) -> Iterator[str]:
     if verdict.kind is ResourceType.BUCKET:
         for user in verdict.users:
-            yield f"{_quoted(user.arn)} -> {_quoted(verdict.key)}"
+            yield f"{quoted(user.arn)} -> {quoted(verdict.key)}"
     if verdict.kind is not ResourceType.STACK and verdict.stack:
         for other in shown.values():
             if other.stack != verdict.stack:
                 continue
             if other.kind is ResourceType.STACK and verdict.kind is _last_before_stack(graph, verdict.stack):
-                yield f"{_quoted(verdict.key)} -> {_quoted(other.key)} [arrowhead=none]"
+                yield f"{quoted(verdict.key)} -> {quoted(other.key)} [arrowhead=none]"
             if other.kind is ResourceType.KEY and verdict.kind is ResourceType.BUCKET:
-                yield f"{_quoted(verdict.key)} -> {_quoted(other.key)} [arrowhead=none]"
+                yield f"{quoted(verdict.key)} -> {quoted(other.key)} [arrowhead=none]"
 
 
 def _last_before_stack(graph: UsageGraph, stack: str) -> ResourceType:
@@ -63,14 +64,6 @@ def _last_before_stack(graph: UsageGraph, stack: str) -> ResourceType:
 def _short(text: str) -> str:
     """Shorten a long name in the middle: its end distinguishes it from others."""
     return text if len(text) <= MAX_NAME_LENGTH else f"{text[:14]}…{text[-28:]}"
-
-
-def _quoted(text: str) -> str:
-    """Return untrusted text as a DOT string, with quotes, escapes and entities escaped."""
-    lines = text.split("\n")
-    shown = ["".join(c if c.isprintable() else "�" for c in line) for line in lines]
-    escaped = [line.replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") for line in shown]
-    return '"' + "\\n".join(escaped) + '"'
 
 
 def drawable_verdicts(graph: UsageGraph) -> list[UsageVerdict]:

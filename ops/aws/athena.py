@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 from pyarrow import csv
 
+from ops import sql_text
 from ops.aws.calls import translated
 from ops.aws.cloud import Cloud
 from ops.errors import AwsError, InputError, SlipwayError
@@ -196,7 +197,7 @@ def literal(value: Any) -> str:
         return f"DOUBLE '{value!r}'"
     if hasattr(value, "isoformat"):
         return f"TIMESTAMP '{value.isoformat(sep=' ', timespec='milliseconds')}'"
-    return "'" + str(value).replace("'", "''") + "'"
+    return sql_text.literal(str(value), "trino")
 
 
 def _batches(body: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:

@@ -15,6 +15,8 @@ from urllib.parse import unquote, urlparse
 
 from ministack.services import athena, glue, s3
 
+from ops.sql_text import identifier
+
 SEAMS = (
     "ministack.services.glue._tables",
     "ministack.services.s3._buckets",
@@ -184,14 +186,11 @@ def duckdb_type(hive: str) -> str:
         return f"MAP({duckdb_type(key)}, {duckdb_type(value)})"
     if text.startswith("struct<"):
         fields = (field.partition(":") for field in _arguments(text[7:-1]))
-        return f"STRUCT({', '.join(f'{_quoted(name)} {duckdb_type(kind)}' for name, _, kind in fields)})"
+        named = ((identifier(name.strip(), "duckdb"), kind) for name, _, kind in fields)
+        return f"STRUCT({', '.join(f'{name} {duckdb_type(kind)}' for name, kind in named)})"
     if text.startswith("decimal"):
         return text.upper()
     return str(athena._DUCKDB_TYPE_BY_ATHENA.get(text.split("(")[0], "VARCHAR"))
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.strip().replace('"', '""') + '"'
 
 
 def _arguments(text: str) -> Sequence[str]:

@@ -12,6 +12,7 @@ import psutil
 from ops.embedded.ports import HOST
 from ops.embedded.rds.servers import SUPERUSER, DatabaseServers, Login
 from ops.errors import EmbeddedError
+from ops.sql_text import identifier, literal
 
 PATIENCE_S = 180.0  # recovery of a copy is slow on a busy machine
 SYSTEM_PATH = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
@@ -87,14 +88,14 @@ class MariaDb(DatabaseServers):
     def create(self, name: str, user: str, password: str, database: str) -> int:
         self.copy(self._template(), name)
         port = self.start(name)
-        account = f"{_literal(user)}@'%'"
+        account = f"{literal(user, 'mysql')}@'%'"
         self.execute(
             port,
-            f"CREATE USER {account} IDENTIFIED BY {_literal(password)}; "
+            f"CREATE USER {account} IDENTIFIED BY {literal(password, 'mysql')}; "
             f"GRANT {_PRIVILEGES} ON *.* TO {account} WITH GRANT OPTION",
         )
         if database:
-            self.execute(port, f"CREATE DATABASE {_quoted(database)}")
+            self.execute(port, f"CREATE DATABASE {identifier(database, 'mysql')}")
         return port
 
     def _start_on(self, name: str, port: int) -> int:
@@ -160,7 +161,8 @@ class MariaDb(DatabaseServers):
             process.send_signal(signal.SIGCONT)
 
     def set_password(self, port: int, user: str, password: str) -> None:
-        self.execute(port, f"ALTER USER {_literal(user)}@'%' IDENTIFIED BY {_literal(password)}")
+        account = f"{literal(user, 'mysql')}@'%'"
+        self.execute(port, f"ALTER USER {account} IDENTIFIED BY {literal(password, 'mysql')}")
 
     def execute(self, port: int, sql: str) -> str:
         return self._client(self._login(port), stdin=sql)
@@ -194,7 +196,8 @@ class MariaDb(DatabaseServers):
             "--bootstrap",
             f"--datadir={directory}",
             "--innodb-log-file-size=16M",
-            stdin=f"FLUSH PRIVILEGES;\nCREATE USER {superuser} IDENTIFIED BY {_literal(self._superuser)};\n"
+            stdin="FLUSH PRIVILEGES;\n"
+            f"CREATE USER {superuser} IDENTIFIED BY {literal(self._superuser, 'mysql')};\n"
             f"GRANT ALL ON *.* TO {superuser} WITH GRANT OPTION;\n"
             f"DELETE FROM mysql.global_priv WHERE User = 'root' OR User = '';\n",
         )
@@ -218,11 +221,3 @@ def _server() -> Path:
     if path := find_server():
         return path
     raise EmbeddedError(_MISSING)
-
-
-def _quoted(identifier: str) -> str:
-    return "`" + identifier.replace("`", "``") + "`"
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

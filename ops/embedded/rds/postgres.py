@@ -7,6 +7,7 @@ from pathlib import Path
 from ops.embedded.ports import HOST
 from ops.embedded.rds.servers import SUPERUSER, DatabaseServers, Login
 from ops.errors import EmbeddedError
+from ops.sql_text import identifier, literal
 
 VERSION = "18"
 PATIENCE_S = 180  # recovery of a copy is slow on a busy machine
@@ -61,14 +62,14 @@ class Postgres(DatabaseServers):
     def create(self, name: str, user: str, password: str, database: str) -> int:
         self.copy(self._template(), name)
         port = self.start(name)
-        quoted = _quoted(user)
+        quoted = identifier(user, "postgres")
         self.execute(
             port,
-            f"CREATE ROLE {quoted} LOGIN CREATEDB CREATEROLE PASSWORD {_literal(password)}; "
+            f"CREATE ROLE {quoted} LOGIN CREATEDB CREATEROLE PASSWORD {literal(password, 'postgres')}; "
             f"GRANT pg_read_all_data, pg_write_all_data, pg_monitor TO {quoted}",
         )
         if database:
-            self.execute(port, f"CREATE DATABASE {_quoted(database)} OWNER {quoted}")
+            self.execute(port, f"CREATE DATABASE {identifier(database, 'postgres')} OWNER {quoted}")
         return port
 
     def _start_on(self, name: str, port: int) -> int:
@@ -97,7 +98,8 @@ class Postgres(DatabaseServers):
 
     def set_password(self, port: int, user: str, password: str) -> None:
         with self._lock:  # concurrent changes fail with "tuple concurrently updated"
-            self.execute(port, f"ALTER ROLE {_quoted(user)} PASSWORD {_literal(password)}")
+            role = identifier(user, "postgres")
+            self.execute(port, f"ALTER ROLE {role} PASSWORD {literal(password, 'postgres')}")
 
     def execute(self, port: int, sql: str) -> str:
         return self._program(
@@ -131,11 +133,3 @@ class Postgres(DatabaseServers):
             stdin=stdin,
             check=check,
         )
-
-
-def _quoted(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

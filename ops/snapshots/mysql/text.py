@@ -6,7 +6,9 @@ Syntax that only one of them supports is in comments that only it executes: `/*!
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 
+from ops import sql_text
 from ops.snapshots.policy.model import TablePolicy
 
 # System schemas. All other schemas are included.
@@ -87,8 +89,9 @@ def unwrapped(sql: str) -> str:
     return sql.replace("/*M!", "").replace("*/", "")
 
 
+@lru_cache(10_000)  # the fakes of every column have the same words
 def literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    return sql_text.literal(text, "mysql")
 
 
 def rows(cells: Sequence[Sequence[str]], *names: str) -> str:

@@ -21,6 +21,7 @@ from ops.snapshots.mysql.text import (
     tables,
 )
 from ops.snapshots.policy.model import Policy, TablePolicy, Treatment
+from ops.sql_text import nested
 
 _TABLE = ("schema_name", "table_name")
 _COLUMN = (*_TABLE, "column_name")
@@ -94,7 +95,7 @@ FROM ({TABLES}) p JOIN {tables(policies)} t ON {equal_names("t", "p", *_TABLE)};
 
 def _sample(table: TablePolicy) -> str:
     """The key of a row, or all its columns, decide whether it is kept: the same rows in every run."""
-    sampled = choice("sample", "CONCAT_WS('-', <key>)").replace("'", "''")
+    sampled = nested(choice("sample", "CONCAT_WS('-', <key>)"))
     return f"""\
 SELECT CONCAT('DELETE FROM ', p.qualified, ' WHERE ', REPLACE('{sampled}', '<key>',
     GROUP_CONCAT(p.quoted ORDER BY p.place SEPARATOR ', ')), ' % 10000 >= {int(table.percent * 100)};')

@@ -8,6 +8,7 @@ from ops.snapshots.mysql.fakes import numbered_fakes, value_of
 from ops.snapshots.mysql.text import HEAD, columns_of, equal_names, json_boolean, literal, quoted, rows
 from ops.snapshots.policy import fakes
 from ops.snapshots.policy.model import Policy, TablePolicy
+from ops.sql_text import nested
 
 _COLUMN = ("schema_name", "table_name", "column_name")
 _ALL = f"CONCAT({quoted('DATABASE()')}, '.slipway_all')"
@@ -114,7 +115,7 @@ def draw() -> str:
 SELECT CONCAT('CREATE TABLE ', {_ALL}, ' (drawn BIGINT NOT NULL, digest BINARY(16) NOT NULL, '
     'PRIMARY KEY (drawn, digest));\\n', GROUP_CONCAT('INSERT IGNORE INTO ', {_ALL}, ' SELECT ', drawn,
         ', UNHEX(', digest, ') FROM ', qualified, ' WHERE ', quoted, ' IS NOT NULL ORDER BY 1, 2;\\n',
-        'INSERT IGNORE INTO ', {_ALL}, ' SELECT ', taken, ', {_quoted(_NO_DIGEST)} FROM ', qualified,
+        'INSERT IGNORE INTO ', {_ALL}, ' SELECT ', taken, ', {nested(_NO_DIGEST)} FROM ', qualified,
         ' WHERE ', taken, ' IS NOT NULL ORDER BY 1;\\n' SEPARATOR ''),
     'CREATE TABLE ', moved, ' (slipway_digest BINARY(16) PRIMARY KEY, slipway_drawn BIGINT NOT NULL);\\n',
     'INSERT INTO ', moved, ' ', REPLACE({literal(moved)}, '<all>', {_ALL}),
@@ -123,16 +124,12 @@ FROM slipway_fakes WHERE is_unique GROUP BY kind, space, moved ORDER BY kind, sp
 """
 
 
-def _quoted(sql: str) -> str:
-    return sql.replace("'", "''")
-
-
 def space(policy: Policy) -> str:
     """Return SQL that checks that there are enough fakes for the unique columns that share them.
 
     Values that already equal a fake count too. Distinct values are counted only if there might be too many.
     """
-    ok = _quoted(json_boolean("many + taken <= <space>"))
+    ok = nested(json_boolean("many + taken <= <space>"))
     return f"""\
 {HEAD}
 SELECT {literal(HEAD)};

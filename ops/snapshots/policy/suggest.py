@@ -1,5 +1,6 @@
 """Suggests treatments for unlisted columns, from their names, types, and the findings of the scan."""
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -147,4 +148,4 @@ def _key(name: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return json.dumps(text, ensure_ascii=False)  # with these escapes, a TOML string too

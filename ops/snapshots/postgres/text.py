@@ -1,8 +1,10 @@
 """Building blocks of SQL for PostgreSQL: names, literals, lists, and the catalog queries."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.resources import files
 
+from ops import sql_text
 from ops.snapshots.policy.model import TablePolicy
 
 # Tables of users: neither system tables nor tables of extensions.
@@ -38,14 +40,15 @@ def name(table: TablePolicy) -> str:
 
 
 def identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    return sql_text.identifier(name, "postgres")
 
 
+@lru_cache(10_000)  # the fakes of every column have the same words
 def literal(text: str) -> str:
     """Quote a literal, independent of standard_conforming_strings and safe from psql variables."""
     if "\\" in text or ":" in text:
         return "E'" + text.replace("\\", "\\\\").replace("'", "''").replace(":", "\\x3a") + "'"
-    return "'" + text.replace("'", "''") + "'"
+    return sql_text.literal(text, "postgres")
 
 
 def array(words: Sequence[str]) -> str:

@@ -13,6 +13,7 @@ from ops.snapshots.postgres.text import (
     print_verbatim,
     values,
 )
+from ops.sql_text import nested
 
 # An UPDATE leaves the old row version in the table file, and statistics contain sample values. The master
 # user cannot rewrite the shared system tables, which causes a warning for each; they contain no user data.
@@ -72,7 +73,7 @@ def treat(policy: Policy) -> str:
 
 def _sample(table: TablePolicy) -> str:
     """The key of a row decides whether it is kept: the same rows in every run."""
-    sampled = choice("sample", "concat_ws('-', %s)").replace("'", "''")
+    sampled = nested(choice("sample", "concat_ws('-', %s)"))
     return f"""\
 SELECT format('DELETE FROM %s WHERE {sampled} %% 10000 >= %s;',
     {literal(name(table))}, string_agg(format('%I::text', a.attname), ', ' ORDER BY a.attnum),

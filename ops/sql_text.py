@@ -1,0 +1,18 @@
+"""Quote names and texts for SQL, in the dialect of a database: `postgres`, `mysql`, `trino`, or `duckdb`."""
+
+from sqlglot import exp
+
+
+def identifier(name: str, dialect: str) -> str:
+    """Return the name as a quoted identifier."""
+    return exp.to_identifier(name, quoted=True).sql(dialect)
+
+
+def literal(text: str, dialect: str) -> str:
+    """Return the text as a string literal."""
+    return exp.Literal.string(text).sql(dialect)
+
+
+def nested(sql: str) -> str:
+    """Return SQL that is written inside a string literal, without the quotes around it."""
+    return sql.replace("'", "''")
