@@ -65,7 +65,7 @@ def sanitize_sql(policy_text: str, login: Login) -> str:
         return _output(command, variables, postgres_treat.treat(policy))
     address = ["--host=127.0.0.1", f"--port={login.port}", f"--user={login.user}", login.database]
     command = [
-        str(mariadb.find_client()),
+        "mariadb",
         "--no-defaults",
         "--batch",
         "--raw",

@@ -19,13 +19,11 @@ REPLICATION = re.compile(r"eplicationbucket(?P<path>[0-9a-f]{8})[0-9a-f]{12}$")
 ALIAS = re.compile(r"tencryptionalias(?P<path>[0-9a-f]{8})[0-9a-f]{12}$")
 ARTIFACTS = re.compile(r"artifactsbucket[0-9a-f]{8}-[a-z0-9]+$")
 ARTIFACTS_LOGICAL = re.compile(r"ArtifactsBucket[0-9A-F]{8}$")
-ARTIFACTS_ALIAS = re.compile(r"^alias/codepipeline-[a-z0-9]+$")
 SUPPORT_NAME = re.compile(r"(-support-|^cross-region-support-)(?P<region>[a-z]{2}(-[a-z]+)+-\d)")
 ROLES_NAME = re.compile(r"-support-\d{12}$")
 
 RESOURCE_TYPES = {"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::KMS::Key", "AWS::KMS::Alias"}
 LOGICAL_ID = "aws:cloudformation:logical-id"
-STACK_ID = "aws:cloudformation:stack-id"
 STACK_NAME = "aws:cloudformation:stack-name"
 
 

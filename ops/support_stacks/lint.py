@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.aws.cloudformation.resources import StackResource
 from ops.errors import InputError
-from ops.support_stacks.fingerprints import CONSTRUCT, StackKind, stack_kind
+from ops.support_stacks.fingerprints import CONSTRUCT
 from ops.support_stacks.replication import bucket_name
 
 MAX_DEPTH = 8  # nested stages
@@ -18,8 +17,7 @@ MAX_DEPTH = 8  # nested stages
 class LintFinding:
     """A replication bucket that deploying the app would create.
 
-    `own_stack` is True for a support stack, False for a bucket inside another stack. `pipelines` are the
-    names of the stacks whose pipelines use the bucket.
+    `pipelines` are the names of the stacks whose pipelines use the bucket.
     """
 
     stack: str
@@ -27,7 +25,6 @@ class LintFinding:
     region: str
     bucket: str
     key: bool
-    own_stack: bool
     pipelines: tuple[str, ...]
 
 
@@ -57,11 +54,6 @@ def _findings(stacks: list[_Stack]) -> Iterator[LintFinding]:
             for store in _locations(pipeline):
                 users.setdefault(store, []).append(stack.name)
     for stack in stacks:
-        resources = [
-            StackResource(id, resource.get("Type", ""), "")
-            for id, resource in stack.template.get("Resources", {}).items()
-        ]
-        kind = stack_kind(stack.name, resources)
         for logical_id, properties in stack.resources("AWS::S3::Bucket"):
             if CONSTRUCT not in logical_id:
                 continue
@@ -72,7 +64,6 @@ def _findings(stacks: list[_Stack]) -> Iterator[LintFinding]:
                 region=stack.region,
                 bucket=name,
                 key=any(CONSTRUCT in id for id, _ in stack.resources("AWS::KMS::Key")),
-                own_stack=kind is StackKind.SUPPORT,
                 pipelines=tuple(dict.fromkeys(users.get(name, ()))),
             )
 

@@ -23,8 +23,6 @@ OLD, NEW = template(1), template(2)
 LONG = 'time = "60s"\nwait = "3s"'  # a bake in which something happens
 AT_ONCE = 3  # stories
 
-WAVES = {"first": "wave 1", "middle": "wave 2", "last": "wave 3"}
-
 
 @dataclass
 class Told:

@@ -102,7 +102,7 @@ def test_a_failing_stage_and_its_alarm_are_shown(monkeypatch: pytest.MonkeyPatch
     now = datetime.now(UTC)
     stages = judge_stages(central(), parts, {}, 3, now)
     alarm = Alarm("a", "ALARM", f"Objects come late {HOSTILE}", "", now - timedelta(minutes=7, seconds=2))
-    found = ExportPipeline(central(), now, stages, (alarm,), 3, ("Metrics: denied",))
+    found = ExportPipeline(central(), now, stages, (alarm,), ("Metrics: denied",))
     monkeypatch.setattr(log_export_data, "read_pipeline", lambda *_: found)
     test = page("log_export")
     assert not test.exception

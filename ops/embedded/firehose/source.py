@@ -33,10 +33,6 @@ class RecordSource:
     def commit(self) -> None:
         raise NotImplementedError
 
-    def rewind(self) -> None:
-        """Return to the last commit, so that uncommitted records are read again."""
-        raise NotImplementedError
-
 
 class KinesisSource(RecordSource):
     """All shards of a stream, including closed ones."""
@@ -80,9 +76,6 @@ class KinesisSource(RecordSource):
     def commit(self) -> None:
         self._committed.update(self._read_positions)
 
-    def rewind(self) -> None:
-        self._read_positions = dict(self._committed)
-
     def _unread(self) -> Iterator[tuple[str, dict[str, Any]]]:
         _, _, _, region, account, name = self._arn.split(":", 5)
         with request_scope(account, region):
@@ -117,9 +110,6 @@ class DirectPutSource(RecordSource):
 
     def commit(self) -> None:
         del self._records[: self._read_count]
-        self._read_count = 0
-
-    def rewind(self) -> None:
         self._read_count = 0
 
 

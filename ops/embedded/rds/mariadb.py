@@ -63,11 +63,6 @@ def find_server() -> Path | None:
     return Path(path) if path else None
 
 
-def find_client() -> Path | None:
-    path = shutil.which("mariadb", path=SYSTEM_PATH)
-    return Path(path) if path else None
-
-
 class MariaDb(DatabaseServers):
     product = "MariaDB"
     version = "1"

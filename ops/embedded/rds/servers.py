@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ops.embedded.ports import HOST, free_port
+from ops.embedded.ports import free_port
 from ops.errors import EmbeddedError
 
 SUPERUSER = "rdsadmin"
@@ -31,16 +31,6 @@ class Login:
     user: str
     password: str
     database: str = ""
-
-    def task_environment(self) -> dict[str, str]:
-        """Return the variables that the sanitizing task gets."""
-        return {
-            "DB_HOST": HOST,
-            "DB_PORT": str(self.port),
-            "DB_USER": self.user,
-            "DB_PASSWORD": self.password,
-            "DB_NAME": self.database,
-        }
 
 
 class DatabaseServers(ABC):

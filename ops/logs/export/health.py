@@ -55,7 +55,6 @@ class ExportPipeline:
     at: datetime
     stages: tuple[ExportStage, ...]
     alarms: tuple[Alarm, ...] = ()
-    failed_objects: int | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -101,7 +100,7 @@ def read_pipeline(cloud: Cloud, export: Export, now: datetime) -> ExportPipeline
     except SlipwayError as error:
         notes.append(f"Cannot list failed objects: {error}")
     stages = judge_stages(export, resources, series, failed, now)
-    return ExportPipeline(export, now, stages, tuple(alarms), failed, tuple(notes))
+    return ExportPipeline(export, now, stages, tuple(alarms), tuple(notes))
 
 
 def find_resources(cloud: Cloud, export: Export) -> PipelineResources:

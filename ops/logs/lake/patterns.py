@@ -5,7 +5,6 @@ word, each run of digits does. `req-3f2a took 17ms` becomes `req-* took *ms`. No
 between two stars of a pattern is in the message unchanged (`ops.logs.search.message_filter` relies on it).
 """
 
-import re
 import string
 
 import numpy as np
@@ -38,12 +37,6 @@ _KIND = bytes(  # class of each character of a word; 0 for all others
     or _OTHER * (n == 95 or chr(n) in _LETTERS)
     for n in range(256)
 )
-
-
-def pattern_of(message: str) -> str:
-    """Return the pattern of one message."""
-    array = pa.array([message], pa.string())
-    return str(patterns_of(array).to_pylist()[0])
 
 
 def patterns_of(*messages: pa.Array) -> pa.DictionaryArray:
@@ -82,20 +75,8 @@ def levels_of(patterns: pa.DictionaryArray) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(level.indices.take(patterns.indices), level.dictionary)
 
 
-def masked_by_rule(message: str) -> str:
-    """Return the same as `pattern_of`, in plain Python: the rule to read and to test against."""
-
-    def word(match: re.Match[str]) -> str:
-        text = match.group()
-        if re.fullmatch("[0-9a-fA-F]+", text) and re.search("[0-9]", text):
-            return MASK
-        return re.sub("[0-9]+", MASK, text)
-
-    return re.sub("[0-9A-Za-z_]+", word, message)
-
-
 def _masked(values: pa.Array) -> pa.Array:
-    """Mask the words of each value by the rule of `masked_by_rule`, vectorized over all bytes."""
+    """Mask the words of each value by the module's rule, vectorized over all bytes."""
     data, borders = parts_of(values)
     kinds = translated(data, _KIND)
     starts, ends = _runs(kinds > 0, borders)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ops.embedded.ports import HOST
 from ops.embedded.rds.postgres import BINARIES
 from ops.embedded.rds.servers import Login
 from ops.snapshots.policy.scripts import SqlScript
@@ -67,7 +68,11 @@ def sanitize(login: Login, scripts: Sequence[SqlScript], client: str = "psql") -
                 "PATH": f"{BINARIES}:/usr/bin:/bin",
                 "SCRIPTS": folder,
                 "SALT": SALT,
-                **login.task_environment(),
+                "DB_HOST": HOST,
+                "DB_PORT": str(login.port),
+                "DB_USER": login.user,
+                "DB_PASSWORD": login.password,
+                "DB_NAME": login.database,
             },
             capture_output=True,
             text=True,

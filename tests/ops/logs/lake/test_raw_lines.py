@@ -17,10 +17,10 @@ from ops.logs.engines.duckdb_readers import raw_sql
 from ops.logs.lake import readers
 from ops.logs.lake.layout import LogFormat, Partition, Scope
 from ops.logs.lake.parts import finish
-from ops.logs.lake.patterns import masked_by_rule
 from ops.logs.lake.raw_lines import parse_lines
 from tests.ops.functions.source import Context, load
 from tests.ops.logs.engines.athena_on_duckdb import run_athena
+from tests.ops.logs.pattern_rule import masked_by_rule
 
 GROUP, ACCOUNT, REGION = "/app/one", "111111111111", "eu-west-1"
 AT = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.logs.lake.buffers import picked
-from ops.logs.lake.patterns import masked_by_rule, pattern_of, patterns_of
+from ops.logs.lake.patterns import patterns_of
 from ops.logs.search.message_filter import pattern_condition
 from ops.logs.search.model import Term
+from tests.ops.logs.pattern_rule import masked_by_rule, pattern_of
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,6 @@ LITERALS = st.lists(
     FRAGMENTS.map(lambda text: text.replace(".", r"\.").replace("*", r"\*")), min_size=1, max_size=3
 )
 GLUE = st.sampled_from([".*", ".+", ".", r"\d+", r"\w*", "[a-f0-9]+", r"\b", "?", "|", "", r"\s"])
-ANCHORS = st.sampled_from(["", "", "", "^", "$"])
 
 
 @st.composite
