@@ -2,7 +2,7 @@
 
 cloud            clients by service, account, and region; assumed roles, retries, endpoint
 calls            botocore errors translated to `ops.errors`, by error code
-pace             rate limiting of calls across threads
+pace             rate limiting of calls across threads, and pauses before retries
 cloudformation/  read, deploy, watch, and delete stacks
 cloudwatch/      metrics and alarms
 logs/            log groups, streams, subscription filters, and past events

@@ -1,6 +1,5 @@
 """Kinesis Data Streams: put records, with retries."""
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -9,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from ops.aws.calls import THROTTLED, code, translated
 from ops.aws.cloud import Cloud
+from ops.aws.pace import Backoff
 from ops.errors import Throttled
 
 # Limits of PutRecords: Kinesis API Reference.
@@ -41,7 +41,8 @@ def put_records(
 
 def _put(client: Any, stream: str, batch: Sequence[KeyedRecord], sleep: Callable[[float], None]) -> None:
     left: list[dict[str, Any]] = [{"PartitionKey": key, "Data": data} for key, data in batch]
-    for attempt in range(ATTEMPTS):
+    backoff = Backoff(f"Putting records into {stream}", FIRST_PAUSE_S, LONGEST_PAUSE_S, sleep)
+    for _ in range(ATTEMPTS):
         with translated(f"Putting records into the stream {stream}"):
             try:
                 answers = client.put_records(StreamName=stream, Records=left)["Records"]
@@ -53,8 +54,7 @@ def _put(client: Any, stream: str, batch: Sequence[KeyedRecord], sleep: Callable
             left = [record for record, answer in zip(left, answers, strict=True) if "ErrorCode" in answer]
         if not left:
             return
-        longest = min(FIRST_PAUSE_S * 2**attempt, LONGEST_PAUSE_S)
-        sleep(random.uniform(longest / 2, longest))
+        backoff.wait()
     raise Throttled(
         f"The stream {stream} rejected {len(left)} records because it is throttled.",
         hint="Retry later, or increase the stream's shard count.",

@@ -1,5 +1,11 @@
-"""Rate limiting: space the calls of all threads evenly, and retry calls that the service throttles."""
+"""When to call: calls of all threads spaced evenly, and the pauses before a throttled call is repeated.
 
+botocore repeats a failed call. `Backoff` is for what botocore takes for a success, such as single records
+that were rejected, and for more patience than its attempts have.
+https://docs.aws.amazon.com/prescriptive-guidance/latest/cloud-design-patterns/retry-backoff.html
+"""
+
+import logging
 import random
 import threading
 import time
@@ -9,6 +15,7 @@ from typing import TypeVar
 from ops.errors import Throttled
 
 R = TypeVar("R")
+log = logging.getLogger(__name__)
 
 FIRST_DELAY_S = 0.5
 MAX_DELAY_S = 10.0
@@ -33,7 +40,7 @@ class Pace:
 
     def call(self, function: Callable[[], R]) -> R:
         """Call `function` at this rate. Raises Throttled if it is still throttled after TIMEOUT_S."""
-        delay_s = FIRST_DELAY_S
+        backoff = Backoff("A call at a limited rate", FIRST_DELAY_S, MAX_DELAY_S, self._sleep)
         deadline = self._clock() + TIMEOUT_S
         while True:
             self._await_turn()
@@ -42,9 +49,7 @@ class Pace:
             except Throttled:
                 if self._clock() > deadline:
                     raise
-            # Exponential backoff with jitter, so that throttled threads do not retry at the same time.
-            self._sleep(random.uniform(delay_s / 2, delay_s))
-            delay_s = min(2 * delay_s, MAX_DELAY_S)
+            backoff.wait()
 
     def _await_turn(self) -> None:
         with self._lock:
@@ -53,3 +58,32 @@ class Pace:
             self._next = turn + self._interval_s
         if turn > now:
             self._sleep(turn - now)
+
+
+class Backoff:
+    """Pauses for one call, each twice as long as the one before, up to `longest_s`. They are logged.
+
+    A pause is shortened at random, by up to half: throttled callers do not all repeat their call at the same
+    moment. `doing` starts the log message, such as "Putting records".
+    """
+
+    def __init__(
+        self,
+        doing: str,
+        first_s: float,
+        longest_s: float,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._doing = doing
+        self._pause_s = first_s
+        self._longest_s = longest_s
+        self._sleep = sleep
+        self._failed = 0
+
+    def wait(self) -> None:
+        """Pause after a failed attempt."""
+        pause_s = random.uniform(self._pause_s / 2, self._pause_s)
+        self._pause_s = min(2 * self._pause_s, self._longest_s)
+        self._failed += 1
+        log.info("%s: attempt %d failed; the next is in %.1f s", self._doing, self._failed, pause_s)
+        self._sleep(pause_s)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from ops.aws.calls import code, translated
+from ops.aws.pace import Backoff
 from ops.aws.s3.buckets import ObjectVersion
 from ops.aws.s3.staging import NOT_FOUND_CODES
 from ops.errors import Conflict, Throttled
@@ -22,7 +23,8 @@ PARALLEL = 4  # batches: S3 allows 3,500 deletions per second and prefix, and a 
 REPORT_EVERY = 10  # batches
 # Temporary errors of single versions in a batch: S3 API Reference, "List of error codes".
 RETRYABLE_CODES = ("InternalError", "ServiceUnavailable", "SlowDown")
-RETRY_DELAYS_S = (1.0, 2.0, 4.0, 8.0)
+ATTEMPTS = 5
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 8.0
 
 
 def delete_versions(
@@ -66,7 +68,10 @@ def _delete(
     sleep: Callable[[float], None],
 ) -> None:
     remaining = batch
-    for delay in (*RETRY_DELAYS_S, None):
+    backoff = Backoff(f"Deleting versions in {bucket}", FIRST_PAUSE_S, LONGEST_PAUSE_S, sleep)
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            backoff.wait()
         errors = _delete_once(client, bucket, owner, remaining)
         if not errors:
             return
@@ -81,8 +86,6 @@ def _delete(
                 )
         failed = {(error.get("Key"), error.get("VersionId")) for error in errors}
         remaining = [item for item in remaining if (item.key, item.id) in failed]
-        if delay:
-            sleep(delay)
     raise Throttled(
         f"Cannot delete {len(remaining):,} versions in {bucket}: S3 is throttling the requests.",
         code=str(errors[0].get("Code")),

@@ -1,11 +1,12 @@
-"""Pace: many threads, one rate; a throttled call is repeated, and given up only in the end."""
+"""Pace and backoff: many threads, one rate; pauses grow, and a throttled call is given up in the end."""
 
+import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ops.aws.pace import TIMEOUT_S, Pace
+from ops.aws.pace import TIMEOUT_S, Backoff, Pace
 from ops.errors import NotFound, Throttled
 
 
@@ -69,3 +70,24 @@ def test_another_error_is_not_repeated() -> None:
     with pytest.raises(NotFound):
         pace.call(call)
     assert clock.now == 0
+
+
+def test_pauses_double_up_to_the_longest(caplog: pytest.LogCaptureFixture) -> None:
+    pauses: list[float] = []
+    backoff = Backoff("Putting records", 1.0, 10.0, pauses.append)
+    with caplog.at_level(logging.INFO, "ops.aws.pace"):
+        for _ in range(6):
+            backoff.wait()
+    longest = [1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    assert all(limit / 2 <= pause <= limit for limit, pause in zip(longest, pauses, strict=True))
+    assert [record.getMessage().split("; ")[0] for record in caplog.records][4:] == [
+        "Putting records: attempt 5 failed",
+        "Putting records: attempt 6 failed",
+    ]
+
+
+def test_two_callers_do_not_pause_equally_long() -> None:
+    pauses: list[float] = []
+    for _ in range(20):
+        Backoff("Putting records", 1.0, 10.0, pauses.append).wait()
+    assert len(set(pauses)) > 10
