@@ -52,7 +52,14 @@ class ProofFailed(Exception):
 
 
 class ResourceFailed(Exception):
-    """A temporary resource failed, was deleted, or belongs to another run."""
+    """A temporary resource failed or belongs to another run."""
+
+
+class ResourceMissing(Exception):
+    """A temporary resource does not exist. The state machine retries a few times.
+
+    RDS is eventually consistent: right after a resource was created, a read may not find it.
+    """
 
 
 def error_code(error: ClientError) -> str:

@@ -21,6 +21,7 @@ from ops.functions.snapshots.common import (
     ProofFailed,
     Record,
     ResourceFailed,
+    ResourceMissing,
     Throttled,
     error_code,
     is_ours,
@@ -150,7 +151,7 @@ def _all_available(run: Record) -> list[DatabaseDescription]:
 def _available(kind: DatabaseKind, name: str) -> DatabaseDescription:
     database = kind.database(name)
     if not database:
-        raise ResourceFailed(f"The temporary database {name} no longer exists.")
+        raise ResourceMissing(f"The temporary database {name} no longer exists.")
     if database.status.startswith(FAILED_STATUSES):
         raise ResourceFailed(
             f"The temporary database {name} is {database.status}.{recent_events(kind.db_event, name)}"
@@ -352,7 +353,7 @@ def _leftovers(name: str = "") -> set[str]:
 def _snapshot(run: Record, name: str) -> SnapshotDescription:
     snapshot = KINDS[run["kind"]].snapshot(name)
     if not snapshot:
-        raise ResourceFailed(f"The snapshot {name} no longer exists.")
+        raise ResourceMissing(f"The snapshot {name} no longer exists.")
     return snapshot
 
 

@@ -136,7 +136,8 @@ def _check_options(database: DatabaseDescription) -> None:
 
 def _check_scripts() -> None:
     bucket, prefix = os.environ["SCRIPT_BUCKET"], os.environ["SCRIPT_PREFIX"]
-    objects = s3.list_objects_v2(Bucket=bucket, Prefix=prefix.rstrip("/") + "/").get("Contents", [])
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix.rstrip("/") + "/")
+    objects = [item for page in pages for item in page.get("Contents", [])]
     scripts = [item for item in objects if item["Key"].endswith(".sql")]
     if not scripts:
         raise PreflightFailed(

@@ -16,6 +16,7 @@ State = dict[str, Any]
 HANDLER = "${Handler}"
 POLL = "${PollSeconds}"  # a number in the rendered text: see `text`
 POLL_ATTEMPTS = 300
+MISSING_ATTEMPTS = 3
 SANITIZE_TIMEOUT_S = 24 * 3600
 CLEAN_UP_ATTEMPTS = 20
 
@@ -185,12 +186,12 @@ def _clean_up() -> dict[str, State]:
 
 
 def _task(action: str, *, following: str, run: State | None = None) -> State:
-    return {**_invoke(action, run), "Retry": [_transient()], "Catch": _catch(), "Next": following}
+    return {**_invoke(action, run), "Retry": [_missing(), _transient()], "Catch": _catch(), "Next": following}
 
 
 def _wait(action: str, *, following: str) -> State:
     """Return a task that polls every POLL seconds until the handler no longer raises NotReady."""
-    return {**_task(action, following=following), "Retry": [_not_ready(), _transient()]}
+    return {**_task(action, following=following), "Retry": [_not_ready(), _missing(), _transient()]}
 
 
 def _clean_up_task(name: str) -> State:
@@ -221,6 +222,16 @@ def _not_ready() -> State:
         "ErrorEquals": ["NotReady"],
         "IntervalSeconds": POLL,
         "MaxAttempts": POLL_ATTEMPTS,
+        "BackoffRate": 1,
+    }
+
+
+def _missing() -> State:
+    """Retry a read that may not see yet what an earlier state created."""
+    return {
+        "ErrorEquals": ["ResourceMissing"],
+        "IntervalSeconds": POLL,
+        "MaxAttempts": MISSING_ATTEMPTS,
         "BackoffRate": 1,
     }
 
