@@ -41,7 +41,7 @@ from tests.faults.monitor.records import Call as Made
 from tests.faults.monitor.records import Item, parse
 
 REGION = "eu-west-1"
-ORIGINAL, CLEAN = "original", "clean"
+ORIGINAL, HALF, CLEAN = "original", "half", "clean"
 ENDPOINT = "http://127.0.0.1:9"  # nobody listens there: what is not answered here fails
 
 Record = dict[str, Any]
@@ -122,6 +122,7 @@ class Call:
     service: str
     operation: str
     parameters: Record
+    raw: Any = None  # the request of botocore, as it is sent
 
     @property
     def name(self) -> str:
@@ -165,7 +166,7 @@ class Cloud:
 
     def _answer(self, request: Any, event_name: str, **_more: Any) -> AWSResponse:
         _, service, operation = event_name.split(".")
-        call = Call(_NAMES.get(service, service), operation, _asked(request))
+        call = Call(_NAMES.get(service, service), operation, _asked(request), request)
         answered: list[tuple[int, Record, bytes]] = []
 
         def make() -> None:

@@ -1,4 +1,4 @@
-"""The fault matrix: five faults in every call of every state, and the outcome of the run.
+"""The fault matrix of snapshots: every fault in every call of every state, and the outcome of the run.
 
 python -m tests.faults.matrix FAULT           judges a fault in every call, and prints a cell a line, as JSON
 python -m tests.faults.matrix one-for-each    judges one fault in each call, the faults taking turns
@@ -6,39 +6,22 @@ python -m tests.faults.matrix one-for-each    judges one fault in each call, the
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ministack.services import stepfunctions as sf
-
 from ops.aws.stepfunctions.history import Execution
-from tests.faults.cloud import CLEAN, ORIGINAL, Call, Cloud, refused, start, timed_out
+from tests.faults.cells import FAULTY, PASSING, Cell, Scenario, faults_of
+from tests.faults.cloud import CLEAN, ORIGINAL, Cloud, start
+from tests.faults.injection import Injection
 from tests.faults.monitor.judge import Judge
-from tests.faults.runs import LAMBDA, PREFIX, Pipeline, install
+from tests.faults.runs import PREFIX, Pipeline, install
 
-FAULTS = ("error", "throttled", "timeout", "stop", "missing")
 ONE_FOR_EACH = "one-for-each"
-FAULTY, NEXT = "run-2", "run-3"
+NEXT = "run-3"
 REPLACES = "Delete old snapshots"  # needs a snapshot of an earlier run
 QA = "222222222222"
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A pipeline, and the event before the fault: none, a failed task, or a stop."""
-
-    name: str
-    kind: str
-    key: bool = False
-    latest: bool = False
-    encrypted: bool = False
-    before: str = ""
-
-    @property
-    def faulty(self) -> str:
-        """The execution with the fault."""
-        return f"clean-up-{FAULTY}" if self.before == "stop" else FAULTY
 
 
 SCENARIOS = (
@@ -54,131 +37,12 @@ SCENARIOS = (
 
 
 @dataclass(frozen=True)
-class Cell:
-    scenario: str
-    state: str
-    call: str
-    fault: str
-
-
-@dataclass(frozen=True)
 class Verdict:
     """`became` is the outcome of the run; `wrong` lists violations, and is empty if the cell passes."""
 
     cell: Cell
     became: str
     wrong: tuple[str, ...]
-
-
-@dataclass
-class Injection:
-    """Injects the fault into every call with a name, in one state of one execution."""
-
-    pipeline: Pipeline
-    scenario: Scenario
-    cell: Cell | None = None
-    seen: list[tuple[str, str]] | None = None
-
-    def around(self, name: str, state: str, make: Callable[[], Any]) -> Any:
-        self._see(state, name)
-        if self.pipeline.current["name"] == FAULTY and state == "Sanitize" and self.scenario.before:
-            if self.scenario.before == "stop":
-                self.pipeline.stop = True
-                return make()
-            raise sf._ExecutionError("States.TaskFailed", "the task failed on purpose")
-        if not self._strikes(state, name):
-            return make()
-        assert self.cell
-        service = "Lambda" if name == LAMBDA else "ECS"
-        if self.cell.fault in ("timeout", "stop"):
-            answer = make()
-            self.pipeline.stop = self.cell.fault == "stop"
-            if self.pipeline.stop:
-                return answer
-        names = {
-            "error": f"{service}.AccessDeniedException",
-            "throttled": f"{service}.TooManyRequestsException",
-            "timeout": "Sandbox.Timedout" if name == LAMBDA else "States.Timeout",
-            "missing": f"{service}.ResourceNotFoundException",
-        }
-        if self.cell.fault == "missing" and name != LAMBDA:
-            return {"TaskArn": "arn:aws:ecs:eu-west-1:1:task/cluster/" + "0" * 32}  # it never ran
-        raise sf._ExecutionError(names[self.cell.fault], f"{self.cell.fault} on purpose")
-
-    def interfere(self, call: Call, make: Callable[[], None]) -> tuple[int, bytes] | None:
-        running = self.pipeline.current and self.pipeline.current["status"] == "RUNNING"
-        if not running or self.pipeline.inside:
-            return None
-        self._see(self.pipeline.state(), call.name)
-        if not self._strikes(self.pipeline.state(), call.name):
-            return None
-        assert self.cell
-        fault: Callable[[Call, Callable[[], None]], tuple[int, bytes] | None]
-        fault = getattr(self, f"_{self.cell.fault}")
-        return fault(call, make)
-
-    def _see(self, state: str, name: str) -> None:
-        if self.seen is not None and self.pipeline.current["name"] == self.scenario.faulty:
-            self.seen.append((state, name))
-
-    def _strikes(self, state: str, name: str) -> bool:
-        return bool(
-            self.cell
-            and (self.cell.state, self.cell.call) == (state, name)
-            and self.pipeline.current["name"] == self.scenario.faulty
-        )
-
-    def _error(self, call: Call, make: Callable[[], None]) -> tuple[int, bytes]:
-        return refused(call, "AccessDenied", 403)
-
-    def _throttled(self, call: Call, make: Callable[[], None]) -> tuple[int, bytes]:
-        codes = {"s3": "SlowDown", "rds": "Throttling", "sns": "Throttling"}
-        return refused(
-            call, codes.get(call.service, "ThrottlingException"), 503 if call.service == "s3" else 400
-        )
-
-    def _timeout(self, call: Call, make: Callable[[], None]) -> None:
-        """The worst case: the call succeeds, but the response is lost."""
-        make()
-        raise timed_out()
-
-    def _stop(self, call: Call, make: Callable[[], None]) -> None:
-        make()
-        self.pipeline.stop = True
-
-    def _missing(self, call: Call, make: Callable[[], None]) -> tuple[int, bytes] | None:
-        named = [value for key, value in call.parameters.items() if key.endswith("Identifier")]
-        if call.service != "rds":
-            codes = {"s3": "NoSuchBucket", "sns": "NotFound", "kms": "NotFoundException"}
-            return refused(call, codes.get(call.service, "ResourceNotFoundException"), 404)
-        if call.operation.startswith("Describe"):
-            return _nothing(call, named)
-        if call.operation.startswith(("Create", "Copy", "Restore")):
-            make()
-            made = next(name for name in named if name != "prod" and "arn:" not in name)
-            self.pipeline.vanish(_target(call) or made)
-            return None
-        self.pipeline.vanish(_target(call))
-        return None
-
-
-def _target(call: Call) -> str:
-    """Return the resource that the call creates or changes."""
-    asked = call.parameters
-    if "ResourceName" in asked:
-        return str(asked["ResourceName"]).rpartition(":")[2]
-    of_snapshot = "Snapshot" in call.operation and not call.operation.startswith("Restore")
-    names = ["TargetDBSnapshot", "TargetDBClusterSnapshot", "DBSnapshot", "DBClusterSnapshot"]
-    names = names if of_snapshot else ["DBInstance", "DBCluster"]
-    return str(next(asked[f"{name}Identifier"] for name in names if f"{name}Identifier" in asked))
-
-
-def _nothing(call: Call, named: list[str]) -> tuple[int, bytes]:
-    thing = call.operation.removeprefix("Describe").removesuffix("s")
-    if named and f"{thing}Identifier" in call.parameters:
-        return refused(call, f"{thing}NotFoundFault" if "Cluster" in thing else f"{thing}NotFound", 404)
-    inner = f"<{call.operation}Result><{thing}s/></{call.operation}Result>"
-    return 200, f"<{call.operation}Response>{inner}</{call.operation}Response>".encode()
 
 
 class Matrix:
@@ -200,7 +64,7 @@ class Matrix:
                     continue
                 if (scenario.kind, state, call) not in known:
                     known.add((scenario.kind, state, call))
-                    found += [Cell(scenario.name, state, call, fault) for fault in FAULTS]
+                    found += [Cell(scenario.name, state, call, fault) for fault in faults_of(state, call)]
         return found
 
     def _calls(self, scenario: Scenario) -> Iterator[tuple[str, str]]:
@@ -239,6 +103,9 @@ class Matrix:
         swept = pipeline.run_what_was_started()
         became = _became(ended) + (", swept" if swept else "")
         wrong = [*left(pipeline), *leaked(pipeline), *_untold(ended, cell)]
+        must_pass = cell.fault in PASSING and injection.struck and scenario.before != "error"
+        if must_pass and became != "went on":
+            wrong.append(f"the fault passes, and the run {became}: {ended.cause[:200]}")
         following = pipeline.run(NEXT)
         pipeline.run_what_was_started()
         if following.status != "SUCCEEDED":
@@ -306,7 +173,7 @@ def _untold(ended: Execution, cell: Cell) -> list[str]:
     failed = ended.failed_step
     if not failed or not (failed.cause or failed.error) or not ended.cause:
         return ["it does not say where and why"]
-    late = cell.fault == "missing"  # is noticed by a later state
+    late = cell.fault in ("missing", "short")  # is noticed by a later state
     first = "Sanitize" if cell.state == "Clean up after failure" else cell.state
     return [] if failed.name == first or late else [f"blames {failed.name}"]
 
@@ -320,7 +187,13 @@ def one_for_each(cells: list[Cell]) -> list[Cell]:
     of_call: dict[tuple[str, str], dict[str, Cell]] = {}
     for cell in cells:
         of_call.setdefault((cell.state, cell.call), {}).setdefault(cell.fault, cell)
-    return [faults[FAULTS[number % len(FAULTS)]] for number, faults in enumerate(of_call.values())]
+    chosen: list[Cell] = []
+    kinds: Counter[str] = Counter()
+    for faults in of_call.values():  # of the faults that apply, the one with the fewest cells so far
+        chosen.append(min(faults.values(), key=lambda cell: kinds[cell.fault]))
+        kinds[chosen[-1].fault] += 1
+    first = {cell.fault: cell for cell in reversed(cells)}
+    return [*chosen, *(cell for fault, cell in first.items() if not kinds[fault])]
 
 
 def main() -> None:

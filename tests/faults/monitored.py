@@ -7,6 +7,9 @@ import json
 from dataclasses import dataclass
 
 from ops.templates.functions import function_source
+from tests.faults.cells import Cell
+
+NO_FAULT = Cell("instance", "no state", "no call", "error")
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class Mutant:
     new: str
     invariant: int
     says: str
+    cell: Cell = NO_FAULT
 
 
 _PASSWORD = """    secret = secrets.get_secret_value(SecretId=os.environ["SECRET"])["SecretString"]
@@ -40,7 +44,7 @@ MUTANTS = {
     ),
     "the report is not read to its end": Mutant(
         "if not ends or len(checks) != int(ends[-1].split()[1]):", "if not checks:",
-        1, "before it is proven clean",
+        1, "before it is proven clean", Cell("instance", "Sanitize", "ecs:RunTask", "short"),
     ),
     "tagged as sanitized before the proof": Mutant(
         "def restore_database(run: Record) -> Record:\n",
@@ -85,15 +89,14 @@ MUTANTS = {
 def main() -> None:
     from tests.faults import runs
     from tests.faults.cloud import start
-    from tests.faults.matrix import Cell, Matrix
+    from tests.faults.matrix import Matrix
 
     matrix = Matrix(start())
     for name, mutant in MUTANTS.items():
         source = function_source("snapshots")
         assert source.count(mutant.old) == 1, (name, source.count(mutant.old))
         runs.CODE = compile(source.replace(mutant.old, mutant.new), "snapshots.py", "exec")
-        runs.SHORT_REPORT = "report" in name
-        verdict = matrix.judge(Cell("instance", "no state", "no call", "error"))
+        verdict = matrix.judge(mutant.cell)
         print(json.dumps({"mutant": name, "wrong": verdict.wrong}), flush=True)
 
 

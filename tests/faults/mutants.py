@@ -44,8 +44,9 @@ MUTANTS = {
 
 def main() -> None:
     from tests.faults import runs
+    from tests.faults.cells import Cell
     from tests.faults.cloud import start
-    from tests.faults.matrix import Cell, Matrix
+    from tests.faults.matrix import Matrix
 
     mutant = MUTANTS[sys.argv[1]]
     source = function_source("snapshots")

@@ -22,17 +22,16 @@ from ops.embedded.stepfunctions import executions, language
 from ops.embedded.stepfunctions import history as stepfunctions_history
 from ops.snapshots.pipeline import machine
 from ops.templates.functions import function_source
-from tests.faults.cloud import CLEAN, REGION, Cloud
+from tests.faults.cells import ECS, LAMBDA
+from tests.faults.cloud import CLEAN, HALF, REGION, Cloud
 from tests.faults.monitor.records import Call as Made
 from tests.faults.monitor.records import Lines
 
 Record = dict[str, Any]
-LAMBDA, ECS = "lambda:Invoke", "ecs:RunTask"
 CODE = compile(function_source("snapshots"), "snapshots.py", "exec")
 PREFIX = "slipway-tmp-00000000-"
 PIPELINE, GROUP = "snapshots-prod", "/slipway/snapshots/snapshots-prod"
 PASSWORD = "temporary-9c41d07b"
-SHORT_REPORT = False  # whether the task is killed before it ends its report, and exits with success
 LOOKS = 25  # instead of 300: nothing takes longer here
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -74,6 +73,7 @@ class Pipeline:
     stop: bool = False
     inside: bool = False  # in the task: its calls are not calls of the state machine
     runs: int = 0
+    task_ends: str = ""  # before its end: killed after half of the changes, or short of its report's end
 
     @property
     def bucket(self) -> str:
@@ -209,12 +209,14 @@ class Pipeline:
         [override] = data["Overrides"]["ContainerOverrides"]
         port = next(int(e["Value"]) for e in override["Environment"] if e["Name"] == "DB_PORT")
         contents = self.cloud.storage.paper
-        contents.held[contents.ports[port]] = CLEAN
+        contents.held[contents.ports[port]] = HALF if self.task_ends == "killed" else CLEAN
+        if self.task_ends == "killed":
+            return {}
         task = f"{len(self.current['events']):032x}"
         stream = f"run/sanitize/{self.current['name']}{task}"
         logs, moment = self.cloud.client("logs"), int(time.time() * 1000)
         lines = ['REPORT {"check": "drift", "ok": true, "policy": 1}', "REPORT-END 1"]
-        if SHORT_REPORT:
+        if self.task_ends == "short":
             lines.pop()
         logs.create_log_stream(logGroupName=GROUP, logStreamName=stream)
         logs.put_log_events(

@@ -1,13 +1,12 @@
-"""Every call of every state fails in five ways: no leftovers, no leaks, and every failure is reported."""
+"""Every fault in every call of every state: no leftovers, no leaks, every failure reported, at any moment."""
 
 from typing import Any
 
 import pytest
 
+from tests.faults.cells import FAULTS
 from tests.faults.mutants import MUTANTS
 from tests.faults.processes import answers, started
-
-FAULTS = ("error", "throttled", "timeout", "stop", "missing")
 
 
 def judged(which: str) -> list[dict[str, Any]]:

@@ -11,11 +11,16 @@ KINDS = ("DBInstance", "DBCluster", "DBSnapshot", "DBClusterSnapshot")
 
 
 class Deletion:
-    """Keeps what pipelines use, which stacks contain what they use, and which databases Slipway created."""
+    """Keeps what pipelines use, which stacks contain what they use, and which databases Slipway created.
+
+    `complete`: the records begin with an empty cloud. Otherwise Slipway may have created what is unknown.
+    """
 
     number = 5
 
-    def __init__(self) -> None:
+    def __init__(self, *, complete: bool = True) -> None:
+        self._complete = complete
+        self._theirs: set[tuple[str, str]] = set()
         self._pipelines: dict[tuple[str, str, str], set[str]] = {}  # account, region, name → buckets and keys
         self._templates: dict[tuple[str, str, str], str] = {}  # account, region, stack → template
         self._ours: set[tuple[str, str]] = set()  # account, database or snapshot
@@ -40,9 +45,10 @@ class Deletion:
                 self._pipelines.pop(name, None)
         elif call.operation in ("CreateStack", "UpdateStack", "CreateChangeSet"):
             self._templates[(*call.place, call.get("StackName"))] = call.get("TemplateBody")
-        elif call.service == "rds" and call.product:
+        elif call.service == "rds":
             if call.operation.startswith(("Create", "Restore", "Copy")):
-                self._ours |= {(call.account, name) for name in _databases(call)}
+                owned = self._ours if call.product else self._theirs
+                owned |= {(call.account, name) for name in _databases(call)}
             elif new := call.get("NewDBInstanceIdentifier") or call.get("NewDBClusterIdentifier"):
                 if self._ours & {(call.account, name) for name in _databases(call)}:
                     self._ours.add((call.account, new))
@@ -61,7 +67,8 @@ class Deletion:
                 yield f"the stack {stack} is deleted, and a pipeline uses its {lost[0]}"
         elif call.service == "rds" and call.operation in [f"Delete{kind}" for kind in KINDS]:
             for name in _databases(call):
-                if (call.account, name) not in self._ours:
+                unknown = self._complete and (call.account, name) not in self._ours
+                if unknown or (call.account, name) in self._theirs:
                     yield f"{name} is deleted, which Slipway has not created"
 
     def _judge_key(self, call: Call, used: set[str]) -> Iterator[str]:

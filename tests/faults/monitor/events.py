@@ -44,9 +44,12 @@ class Events:
         elif isinstance(item, Delivery):
             yield from self._arrive(item.key, item.body)
 
+    def missing(self) -> set[str]:
+        """Return the IDs of the events that have not arrived yet."""
+        return self._due - set(self._arrived)
+
     def close(self) -> Iterator[str]:
-        lost = self._due - set(self._arrived)
-        if lost:
+        if lost := self.missing():
             group, _, _, message = self._accepted[min(lost)]
             yield f"{len(lost)} of {len(self._due)} events are lost, such as {message[:60]!r} of {group}"
 

@@ -132,6 +132,8 @@ def parse(record: Mapping[str, Any]) -> Item:
         return Transition(record["execution"], record["event"], account)
     if kind == "lines":
         return Lines(record["group"], record["stream"], tuple(record["events"]), account, region)
+    if kind == "audit":
+        return Audit(record["step"], record["result"], account, record["actor"], record["reason"])
     return Delivery(record["bucket"], record["key"], record["body"])
 
 
