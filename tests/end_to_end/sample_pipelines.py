@@ -15,9 +15,9 @@ from tests.end_to_end.assemblies import CdkStack
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[RunningCloud]:
+def serving(data: Path, record: Path | None = None) -> Iterator[RunningCloud]:
     """Start an embedded cloud with used, shared and orphaned stacks, and a bucket that its stack retained."""
-    running = emulator.start(seeds.planted(data, pipelines), sample=False, owner=True)
+    running = emulator.start(seeds.planted(data, pipelines), sample=False, owner=True, record=record)
     try:
         yield running
     finally:
