@@ -1,17 +1,28 @@
-"""Stands before the rollouts' handler in the fault matrix: packed into its zip, it is the function's handler.
+"""The handler of the fault matrix of rollouts, which wraps the controller's handler in its package.
 
-A rollout's faults lie in a file: the action, the kind of fault, how often, on which target. Each that is met
-leaves a mark in a file of its own. The controller's code is untouched.
+A file lists the faults of a rollout: the action, the kind of fault, how often, and on which target. Each
+fault that strikes leaves a mark in a file of its own. The controller's code is unchanged.
 """
 
+import io
 import json
 import os
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ReadTimeoutError
+from botocore.httpsession import URLLib3Session
+
 from ops.functions.rollouts import handler as rollouts
-from ops.functions.rollouts.aws import Denied, TargetFailed, Throttled, Unreachable
+from ops.functions.rollouts import rollback, store, targets
+from ops.functions.rollouts.aws import Denied, NotReady, TargetFailed, Throttled, Unreachable
+from ops.rollouts.rules.decisions import TargetState
 
 FOLDER = Path(os.environ.get("FAULTS", "/nonexistent"))
 PATIENCE_S = 200.0  # less than the function's time limit
@@ -33,12 +44,71 @@ def handler(event: dict[str, Any], context: object) -> Any:
         raise INSTEAD[fault]
     if fault == "late":
         _wait_for(FOLDER / f"{name}.done")
-    answer = rollouts.handler(event, context)
+    with _interference(fault):
+        answer = rollouts.handler(event, context)
     if fault == "crash after":
         raise RuntimeError("killed after all was done, before it could answer")
     if fault == "stopped":
         _wait_for(FOLDER / f"{name}.done")
     return answer
+
+
+@contextmanager
+def _interference(fault: str) -> Iterator[None]:
+    """Interfere with the first request or the first write of the state; each strikes once."""
+    send, update = URLLib3Session.send, store.update
+    waiting = [fault]
+
+    def faulty_send(self: URLLib3Session, request: Any) -> Any:
+        strikes = bool(waiting) and request.method == "POST"
+        if strikes and waiting.pop() == "skew":
+            return _skewed(request)
+        answer = send(self, request)
+        if strikes:
+            raise ReadTimeoutError(endpoint_url=request.url)
+        return answer
+
+    def killed_update(*arguments: Any, **more: Any) -> bool:
+        os.kill(os.getpid(), signal.SIGKILL)  # as Lambda ends a function that is out of memory
+        return False
+
+    if fault in ("lost", "skew"):
+        URLLib3Session.send = faulty_send  # type: ignore[method-assign]
+    if fault == "half":
+        store.update = killed_update
+    if fault == "claims early":
+        rollouts.ACTIONS["undo"] = _claim
+    try:
+        yield
+    finally:
+        URLLib3Session.send, store.update = send, update  # type: ignore[method-assign]
+        rollouts.ACTIONS["undo"] = rollback.roll_back
+
+
+def _claim(event: dict[str, Any]) -> Any:
+    """A broken controller: records the rollback as done as soon as it has begun."""
+    try:
+        return rollback.roll_back(event)
+    except NotReady:
+        targets.set_state(event, TargetState.ROLLED_BACK, "rolled back", "as good as done")
+        raise
+
+
+def _skewed(request: Any) -> AWSResponse:
+    code, message = "RequestTimeTooSkewed", "the clock is wrong, on purpose"
+    body = json.dumps({"__type": code, "message": message})
+    if "X-Amz-Target" not in request.headers:
+        body = (
+            f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        )
+    return AWSResponse(request.url, 403, HTTPHeaders(), _Raw(body.encode()))
+
+
+class _Raw(io.BytesIO):
+    """A response body in the form of urllib3."""
+
+    def stream(self, **_more: Any) -> Iterator[bytes]:
+        yield self.read()
 
 
 def _wait_for(mark: Path) -> None:

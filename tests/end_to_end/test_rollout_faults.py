@@ -1,8 +1,7 @@
 """The controller interrupted in every state, in every way: it resumes or rolls back, and reports everything.
 
-Each cell is a fault: how, in which action. Cells whose rollouts end alike share one, each on a target of its
-own; a stopped state machine has one to itself. State machine, handler and CloudFormation are those of the
-embedded cloud; a handler that wraps the controller's own injects the faults.
+Each cell is a kind of fault in an action. Cells whose rollouts end alike share one, each on its own target; a
+stopped state machine has its own rollout. A handler that wraps the controller's injects the faults.
 """
 
 import io
@@ -25,6 +24,7 @@ from ops.rollouts import package
 from ops.rollouts.rules.decisions import TargetState
 from ops.rollouts.runs import RunDetails, RunTarget
 from tests.end_to_end.fleet import PATIENCE_S, REGIONS, Fleet, Place, set_up, template
+from tests.faults.monitor.watch import Watch
 from tests.ops.embedded.overlay import client, eventually
 
 HERE = REGIONS[:2]
@@ -40,9 +40,10 @@ OF_THE_RUN = ("begin", "next", "rest")
 FORWARD = ("begin target", "record", "propose", "execute", "settle", "verify")
 BACK = ("fail", "undo", "stuck")
 PASSING = ("crash before", "crash after", "throttled")
+ALSO_PASSING = ("lost", "skew", "half")  # a response, a request, and the function: thorough in every action
 LASTING = ("unreachable", "denied")
-KINDS = (*PASSING, "stopped", *LASTING)
-TIMES = {"crash before": 1, "crash after": 1, "throttled": 2, "stopped": 1}
+KINDS = (*PASSING, *ALSO_PASSING, "stopped", *LASTING)
+TIMES = {"crash before": 1, "crash after": 1, "throttled": 2, "stopped": 1} | dict.fromkeys(ALSO_PASSING, 1)
 FOREVER = 10_000
 LONG_S = 15  # a bake that is not over before it is waited for, however busy the machine
 AT_ONCE = 8  # rollouts; they mostly wait
@@ -94,8 +95,7 @@ class World:
         return any(cell.action in BACK for cell in self.cells)
 
     @property
-    def stacks(self) -> dict[str, str]:
-        """The region of each: a plain one in each wave, and those of the cells."""
+    def stacks(self) -> dict[str, str]:  # with their regions: a plain one in each wave, those of the cells
         plain = {f"{self.name}-plain": HERE[0], f"{self.name}-last": HERE[1]}
         return plain | {cell.stack: region_of(cell) for cell in self.on_targets}
 
@@ -106,7 +106,7 @@ class World:
 
     @property
     def tolerated(self) -> int:
-        """So many that every cell's target is begun before the last failure stops the rollout."""
+        # So many that every cell's target is started before the last failure stops the rollout.
         lasting = [cell for cell in self.cells if cell.action in FORWARD and cell.kind in LASTING]
         return max(0, len(self.failing) + len(lasting) - 1)
 
@@ -128,11 +128,25 @@ def stopped(action: str) -> World:
 
 
 WORLDS = [
-    World("passing", "DONE", cells((*OF_THE_RUN, *FORWARD), PASSING)),
+    World(
+        "passing",
+        "DONE",
+        (
+            *cells((*OF_THE_RUN, *FORWARD), PASSING),
+            Cell("propose", "lost"),
+            Cell("record", "skew"),
+            Cell("execute", "half"),
+        ),
+    ),
     World("lasting", "ROLLED_BACK", cells(FORWARD, LASTING)),
     World("back", "ROLLED_BACK", cells(("fail", "undo"), PASSING)),
     World("stuck", "STUCK", (*cells(("stuck",), PASSING), *cells(("undo",), LASTING))),
     *(stopped(action) for action in (*OF_THE_RUN, *FORWARD, *BACK)),
+]
+
+THOROUGH = [
+    World("also-passing", "DONE", cells((*OF_THE_RUN, *FORWARD), ALSO_PASSING)),
+    World("also-back", "ROLLED_BACK", cells(("fail", "undo"), ALSO_PASSING)),
 ]
 
 
@@ -182,7 +196,6 @@ class Played:
         return "; ".join(self.wrong_with(name) for name in self.before if self.wrong_with(name))
 
     def wrong_with(self, name: str) -> str:
-        """Byte by byte as before, or as wanted; never between."""
         state, stands = self.targets[name].state, self.after[name]
         if state is TargetState.STUCK:
             named = name in self.watched.why
@@ -223,10 +236,7 @@ def play(
     world: World,
     meanwhile: Callable[[Fleet, str], None] | None = None,
 ) -> Played:
-    """The rollout of the world, on stacks that somebody had deployed before.
-
-    `meanwhile` happens while a handler's call waits in the first cell's action.
-    """
+    """Roll out on existing stacks; call `meanwhile` while the handler waits in the first cell's action."""
     fleet = Fleet(cloud, embedded, folder / world.name, world.name)
     spots = spots_of(cloud, embedded, folder, world)
     for spot in spots:
@@ -313,7 +323,6 @@ def _file(fleet: Fleet, world: World) -> Path:
 
 
 def stop(fleet: Fleet, run: str) -> None:
-    """Somebody stops the state machine in the very state."""
     states = fleet.client("stepfunctions", (PRODUCTION.id, fleet.controller.place.region))
     states.stop_execution(executionArn=fleet.watch(run).execution, cause="a test")
 
@@ -342,8 +351,31 @@ def faulty(cloud: Cloud, embedded: Any, tmp_path_factory: pytest.TempPathFactory
     )
 
 
+def test_the_monitor_reports_a_rollback_that_is_claimed_early(
+    cloud: Cloud, embedded: Any, faulty: Path, watch: Watch
+) -> None:
+    assert watch.look() == []
+    world = World("early", "ROLLED_BACK", (Cell("undo", "claims early"),))
+    play(cloud, embedded, faulty, world)
+    found = [str(violation) for violation in watch.look()]
+    assert any("is recorded as rolled back, and was not read since its last change" in each for each in found)
+
+
 def test_every_cell_of_the_matrix_holds(
     cloud: Cloud, embedded: Any, faulty: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hold(cloud, embedded, faulty, capsys, WORLDS)
+
+
+@pytest.mark.thorough
+def test_every_cell_with_lost_calls_holds(
+    cloud: Cloud, embedded: Any, faulty: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hold(cloud, embedded, faulty, capsys, THOROUGH)
+
+
+def hold(
+    cloud: Cloud, embedded: Any, faulty: Path, capsys: pytest.CaptureFixture[str], worlds: list[World]
 ) -> None:
     def tell(world: World) -> dict[Cell, str]:
         try:
@@ -354,15 +386,15 @@ def test_every_cell_of_the_matrix_holds(
         return {cell: played.holds(cell) for cell in world.cells}
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        told = {cell: wrong for found in pool.map(tell, WORLDS) for cell, wrong in found.items()}
+        told = {cell: wrong for found in pool.map(tell, worlds) for cell, wrong in found.items()}
     with capsys.disabled():
         _print(told)
     assert {cell: wrong for cell, wrong in told.items() if wrong} == {}
 
 
 def _print(told: dict[Cell, str]) -> None:
-    print("\n" + f"{'':14}" + "".join(f"{kind:>15}" for kind in KINDS))
+    print("\n" + f"{'':14}" + "".join(f"{kind:>14}" for kind in KINDS))
     for action in (*OF_THE_RUN, *FORWARD, *BACK):
         row = [told.get(Cell(action, kind)) for kind in KINDS]
-        words = ["–" if each is None else "holds" if not each else "FAILS" for each in row]
-        print(f"{action:14}" + "".join(f"{word:>15}" for word in words))
+        words = ["–" if each is None else "FAILS" if each else "holds" for each in row]
+        print(f"{action:14}" + "".join(f"{word:>14}" for word in words))
