@@ -15,6 +15,7 @@ from ops.embedded.accounts import cloud as embedded_cloud
 from ops.embedded.lifecycle import RunningCloud
 from ops.settings import Settings
 from tests import seeds
+from tests.faults.monitor.watch import Watch
 from tests.seeds import DELAY_S
 
 # How long an example takes tells of the machine, not of the code.
@@ -54,6 +55,22 @@ def embedded(settings: Settings, record: Path) -> Iterator[RunningCloud]:
 def record(data: Path) -> Path:
     """The file in which the embedded cloud records everything that happens."""
     return data / "record.jsonl"
+
+
+@pytest.fixture(scope="session")
+def watch(record: Path) -> Watch:
+    return Watch(record)
+
+
+@pytest.fixture(autouse=True)
+def monitored(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test during which the embedded cloud records a broken invariant."""
+    if "embedded" not in request.fixturenames:
+        yield
+        return
+    watch: Watch = request.getfixturevalue("watch")
+    yield
+    assert [str(violation) for violation in watch.look()] == []
 
 
 @pytest.fixture(scope="session")
