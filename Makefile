@@ -87,7 +87,7 @@ fix: .venv/.dev
 	@$(BIN)/ruff format .
 
 # Update the generated files, so that a diff shows how a change affects them: the templates as they are deployed,
-# and the table of operations.
+# the table of operations, and what the embedded cloud knows of AWS.
 golden: .venv/.dev
 	@$(BIN)/python -m ops snapshots template > $(GOLDEN)/snapshots.json
 	@$(BIN)/python -m ops logs export-template central > $(GOLDEN)/logs.json
@@ -97,6 +97,8 @@ golden: .venv/.dev
 	@$(BIN)/python -m ops support-stacks replication template > $(GOLDEN)/replication.json
 	@for which in roles app; do $(BIN)/python -m ops setup template $$which > $(GOLDEN)/setup-$$which.json; done
 	@$(BIN)/python -m ops operations --markdown > docs/operations.md
+	@$(BIN)/python -m tests.conformance.extract
+	@$(BIN)/python -m tests.conformance.table
 
 .venv/.notebooks: requirements-notebooks.txt | .venv/.run
 	@$(BIN)/python $(INSTALL) requirements-notebooks.txt

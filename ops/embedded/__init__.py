@@ -14,10 +14,11 @@ network          blocks connections to other machines
 ports            free ports on loopback
 processes        find and terminate child processes
 athena/          Athena on DuckDB
+authority/       what is refused although the action itself is allowed
 cloudformation/  resource types and stack operations
 ecs/             Fargate tasks as local processes
 firehose/        delivery streams
-iam/             service roles
+iam/             role sessions
 logs/            CloudWatch Logs
 rds/             real PostgreSQL and MariaDB behind RDS
 stepfunctions/   executions

@@ -26,6 +26,9 @@ from ops.embedded import network, recording, saving
 from ops.embedded.athena import access as athena_access
 from ops.embedded.athena import parameters as athena_parameters
 from ops.embedded.athena import service as athena
+from ops.embedded.authority import condition_keys
+from ops.embedded.authority import documents as iam_documents
+from ops.embedded.authority import requests as authority
 from ops.embedded.cloudformation import operations as cloudformation_operations
 from ops.embedded.cloudformation import resource_types
 from ops.embedded.context import OverlayContext
@@ -78,6 +81,7 @@ OVERLAYS = (
     athena,
     athena_access,
     athena_parameters,
+    iam_documents,
 )
 SEAMS = (
     "ministack.app._build_persistence_save_dict",
@@ -224,6 +228,8 @@ def _install(context: OverlayContext) -> Databases:
     for overlay in OVERLAYS:
         overlay.install(context)
     databases = rds.install(context)
+    condition_keys.install(context)
+    authority.install(context)  # after the overlays that name a request's resource
     load_state = app._load_persisted_state
 
     def load_and_resume() -> None:

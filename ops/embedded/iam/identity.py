@@ -30,6 +30,15 @@ SEAMS = (
 )
 
 
+class Refused(Exception):
+    """A request is refused for something besides its own action; the message is the service's."""
+
+    def __init__(self, service: str, code: str, message: str) -> None:
+        super().__init__(message)
+        self.service = service
+        self.code = code
+
+
 @dataclass(frozen=True)
 class RoleSession:
     """Credentials of an assumed role, in the form that a container or a function gets."""
@@ -104,7 +113,7 @@ def trusts(role_arn: str, service: str, *, source_arn: str = "") -> bool:
         action="sts:AssumeRole",
         resource_arn=role_arn,
         region=get_region(),
-        service_context=_source_context(source_arn, account),
+        service_context={**_source_context(source_arn, account), **_external_id(service, account)},
     )
     statements = [
         statement
@@ -117,9 +126,17 @@ def trusts(role_arn: str, service: str, *, source_arn: str = "") -> bool:
 
 
 def _source_context(arn: str, account: str) -> dict[str, str]:
-    if not arn:
+    if arn.count(":") < 5:  # the resource does not exist yet, or is not known
         return {"aws:sourceaccount": account}
     return {"aws:sourcearn": arn, "aws:sourceaccount": arn.split(":")[4] or account}
+
+
+def _external_id(service: str, account: str) -> dict[str, str]:
+    """Firehose is the one service that sends an external ID: the account's.
+
+    https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html
+    """
+    return {"sts:externalid": account} if service == "firehose.amazonaws.com" else {}
 
 
 def _statements(policy: Any) -> list[dict[str, Any]]:
@@ -134,14 +151,17 @@ def denial_message(
     """Return AWS's message if the session may not perform `action` on `resource`, otherwise None."""
     if not app.AUTH:
         return None
-    denied = iam_evaluator.enforce(
-        session.access_key_id,
-        action,
-        action.split(":")[0],
-        get_region(),
-        resource_arn=resource,
-        service_context=dict(service_context or {}),
-    )
+    try:
+        denied = iam_evaluator.enforce(
+            session.access_key_id,
+            action,
+            action.split(":")[0],
+            get_region(),
+            resource_arn=resource,
+            service_context=dict(service_context or {}),
+        )
+    except Refused as refused:
+        return str(refused)
     if denied is None:
         return None
     if isinstance(denied, iam_evaluator.AuthError):

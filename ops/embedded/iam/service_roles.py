@@ -34,7 +34,7 @@ def require_permissions(
     if role_arn.count(":") < 5:
         raise ServiceRoleDenied(f"{role_arn or 'An empty string'} is not the ARN of a role.")
     with request_scope(role_arn.split(":")[4], region):
-        if not _trusts(role_arn, service, region, source_arn):
+        if not trusts(role_arn, service, region=region, source_arn=source_arn):
             raise ServiceRoleDenied(f"{role_arn} does not exist or does not trust {service}.amazonaws.com.")
         pin_request_origin("127.0.0.1", True)  # services call over TLS, which bucket policies may require
         session = identity.assume(role_arn, SESSION)
@@ -43,6 +43,7 @@ def require_permissions(
                 raise ServiceRoleDenied(message)
 
 
-def _trusts(role_arn: str, service: str, region: str, source_arn: str) -> bool:
+def trusts(role_arn: str, service: str, *, region: str, source_arn: str = "") -> bool:
+    """Return whether the role trusts the service, such as `logs`, under its global or its regional name."""
     names = (f"{service}.amazonaws.com", f"{service}.{region}.amazonaws.com")
     return any(identity.trusts(role_arn, name, source_arn=source_arn) for name in names)

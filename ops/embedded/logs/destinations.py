@@ -71,13 +71,18 @@ def resolve_target(destination_arn: str, role: str) -> SubscriptionTarget:
     return SubscriptionTarget(destination_arn, role, destination_types[service])
 
 
-def may_subscribe(destination_arn: str, action: str) -> bool:
-    """Return whether the destination's access policy allows the current account to subscribe."""
+def may_subscribe(destination_arn: str, role: str, action: str) -> bool:
+    """Return whether the destination's access policy allows the current account to subscribe.
+
+    Only a subscription with a role has an organization: CloudWatch Logs assumes the role to find it.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CreateSubscriptionFilter-CrossAccount.html
+    """
     _, _, service, region, owner, _, *rest = destination_arn.split(":")
     account = get_account_id()
     if service != "logs" or not app.AUTH:
         return True
     destination = cloudwatch_logs._destinations.get_scoped(owner, region, rest[0])
+    trusted = bool(role) and service_roles.trusts(role, "logs", region=get_region(), source_arn="")
     request = iam_evaluator.EvalContext(
         principal_arn=f"arn:aws:iam::{account}:root",
         principal_type="Root",
@@ -85,6 +90,7 @@ def may_subscribe(destination_arn: str, action: str) -> bool:
         action=action,
         resource_arn=destination_arn,
         region=region,
+        principal_keys={} if trusted else {"aws:principalorgid": None},
     )
     policy = destination["accessPolicy"] if destination else None
     return bool(iam_evaluator.resource_policy_allows(policy, request, owner == account))
@@ -128,7 +134,7 @@ def subscription_problem(destination_arn: str, role: str, pattern: str, action: 
         target = resolve_target(destination_arn, role)
     except (UnsupportedFilterPattern, LookupError) as error:
         return "InvalidParameterException", str(error)
-    if not may_subscribe(destination_arn, action):
+    if not may_subscribe(destination_arn, role, action):
         message = (
             f"User with accountId: {get_account_id()} is not authorized to perform: {action} "
             f"on resource {destination_arn}"

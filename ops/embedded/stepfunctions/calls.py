@@ -15,6 +15,7 @@ from ministack.core.responses import get_account_id, get_region, new_uuid
 from ministack.services import ecs as emulated_ecs
 from ministack.services import stepfunctions as sf
 
+from ops.embedded.authority import passed_roles
 from ops.embedded.context import OverlayContext
 from ops.embedded.ecs import service as ecs
 from ops.embedded.iam import identity
@@ -143,10 +144,8 @@ def _run_task_permissions(parameters: Record, *, synchronous: bool) -> Iterator[
     cluster = parameters.get("Cluster", "default")
     cluster = cluster if cluster.startswith("arn:") else _arn("ecs", f"cluster/{cluster}")
     yield "ecs:RunTask", target, {"ecs:cluster": cluster}
-    overrides = parameters.get("Overrides", {})
-    for role_type in ("executionRoleArn", "taskRoleArn"):
-        if role := overrides.get(role_type[0].upper() + role_type[1:]) or definition.get(role_type):
-            yield "iam:PassRole", role, {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+    for role in passed_roles.of_task(parameters["TaskDefinition"], parameters.get("Overrides", {})):
+        yield "iam:PassRole", role, {"iam:PassedToService": passed_roles.passed_to("ecs:RunTask")}
     if synchronous:
         yield from _managed_rule("StepFunctionsGetEventsForECSTaskRule")
 

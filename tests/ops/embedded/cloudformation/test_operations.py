@@ -159,6 +159,6 @@ def test_a_missing_rollback_trigger_rolls_back_a_new_stack(embedded: Any) -> Non
 
 def test_a_stack_keeps_the_role_of_its_deployment(embedded: Any) -> None:
     stacks = Stacks(embedded)
-    arn = f"arn:aws:iam::{ACCOUNT}:role/someone"
+    arn = role(embedded, "cloudformation.amazonaws.com")
     assert stacks.deploy("one", stacks.alarm, RoleARN=arn)["RoleARN"] == arn
     assert stacks.deploy("two", stacks.alarm)["RoleARN"] == arn

@@ -1,0 +1,8 @@
+"""What AWS refuses although the caller may perform the action itself.
+
+requests        checks of each request
+condition_keys  condition keys of a request
+passed_roles    roles that a request passes to a service
+documents       principals, sizes, and names in IAM
+reference       resource types and condition keys of each action
+"""

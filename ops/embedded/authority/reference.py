@@ -1,0 +1,50 @@
+"""The Service Authorization Reference: the resource types and the condition keys of each action.
+
+`reference.json` is generated from https://docs.aws.amazon.com/service-authorization/latest/reference/.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+def condition_keys(action: str) -> frozenset[str]:
+    """Return the service's own condition keys of an action, such as `ecs:cluster`."""
+    return frozenset(_action(action).get("keys", ()))
+
+
+def is_listed(action: str) -> bool:
+    return bool(_service(action)) and action.partition(":")[2] in _service(action)["actions"]
+
+
+def takes(action: str, arn: str) -> bool:
+    """Return whether the action, which is listed, has a resource type whose ARNs look like this one."""
+    names = _action(action).get("required", []) + _action(action).get("optional", [])
+    return any(_pattern(_service(action)["types"][name]).fullmatch(arn) for name in names)
+
+
+def _action(action: str) -> Mapping[str, Any]:
+    entry: Mapping[str, Any] = _service(action).get("actions", {}).get(action.partition(":")[2], {})
+    return entry
+
+
+def _service(action: str) -> Mapping[str, Any]:
+    return _services().get(action.partition(":")[0], {})
+
+
+@cache
+def _services() -> Mapping[str, Mapping[str, Any]]:
+    services: Mapping[str, Mapping[str, Any]] = json.loads(
+        Path(__file__).with_name("reference.json").read_text("utf-8")
+    )
+    return services
+
+
+@cache
+def _pattern(arn: str) -> re.Pattern[str]:
+    """Turn `arn:${Partition}:sns:${Region}:${Account}:${TopicName}` into a pattern of ARNs."""
+    literals = re.split(r"\$\{[^}]+\}", arn)
+    return re.compile(".*".join(map(re.escape, literals)))

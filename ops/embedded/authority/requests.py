@@ -1,0 +1,122 @@
+"""Checks of a request that the emulator leaves out: condition keys, and `iam:PassRole` on the roles it names.
+
+The emulator checks one action on one resource for most requests. Calls over HTTP and the aws-sdk calls of a
+state machine extract the resource first and enforce then: the request is kept between the two.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator
+
+from ops.embedded.authority import condition_keys, passed_roles
+from ops.embedded.context import OverlayContext
+from ops.embedded.iam.identity import Refused
+
+SEAMS = (
+    "ministack.app._dispatch_service_request",
+    "ministack.core.iam_actions.access_denied_response",
+    "ministack.core.iam_actions.extract_resource_arn",
+    "ministack.core.iam_evaluator.enforce",
+)
+
+Response = tuple[int, dict[str, str], bytes]
+_current: ContextVar["Request | None"] = ContextVar("request", default=None)
+
+
+@dataclass(frozen=True)
+class Request:
+    """An API call: its service, such as `lambda`, its resource's ARN, and its parameters."""
+
+    service: str
+    resource: str
+    body: bytes
+    query: Mapping[str, Any]
+
+    @cached_property
+    def parameters(self) -> Mapping[str, Any]:
+        """The members of a JSON body, or the flat names of the Query protocol."""
+        if self.body[:1] != b"{":
+            return self.query
+        try:
+            parameters: Mapping[str, Any] = json.loads(self.body)
+            return parameters
+        except ValueError:
+            return {}
+
+
+def install(context: OverlayContext) -> None:
+    extract = iam_actions.extract_resource_arn
+    iam_actions.extract_resource_arn = lambda *arguments: _extract(extract, *arguments)
+    enforce = iam_evaluator.enforce
+    iam_evaluator.enforce = lambda *arguments, **more: _enforce(enforce, *arguments, **more)
+    dispatch = app._dispatch_service_request
+    app._dispatch_service_request = lambda *arguments: _dispatch(dispatch, *arguments)
+
+
+def _extract(
+    original: Callable[..., str],
+    service: str,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    query: dict[str, Any],
+    *scope: str,
+) -> str:
+    resource = original(service, method, path, headers, body, query, *scope)
+    _current.set(Request(service, resource, body, query))
+    return resource
+
+
+def _enforce(
+    original: Callable[..., Any], access_key: str, action: str, service: str, region: str, **more: Any
+) -> Any:
+    request = _current.get()
+    if request is None or request.service != service:
+        return original(access_key, action, service, region, **more)
+    _current.set(None)  # a request may have more than one check
+    context = more.pop("service_context", None) or {}
+    context = {**condition_keys.of_request(action, request.parameters, context), **context}
+    if denied := original(access_key, action, service, region, service_context=context, **more):
+        return denied
+    for role in passed_roles.named_in(action, request.parameters):
+        passed_roles.require_own_account(action, role)
+        keys = {"iam:PassedToService": passed_roles.passed_to(action)}
+        refused = original(access_key, "iam:PassRole", "iam", region, resource_arn=role, service_context=keys)
+        if refused:
+            explicit = refused.decision == "Deny"
+            arguments = ("iam:PassRole", refused.principal_arn, role, explicit)
+            raise Refused(service, "AccessDenied", iam_actions.identity_denial_message(*arguments))
+        passed_roles.require_trust(action, role, region=region, source_arn=request.resource)
+    return None
+
+
+async def _dispatch(
+    original: Callable[..., Any],
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    query: dict[str, Any],
+    request_id: str,
+) -> Response:
+    try:
+        response: Response = await original(method, path, headers, body, query, request_id)
+    except Refused as refused:
+        status, reply_headers, content = iam_actions.access_denied_response(
+            refused.service,
+            "",
+            "",
+            request_id,
+            error_code=refused.code,
+            message=str(refused),
+            headers=headers,
+        )
+        response = (status if refused.code == "AccessDenied" else 400, reply_headers, content)
+    return response

@@ -1,0 +1,82 @@
+"""The table at the end of docs/embedded.md: behaviors of AWS, and whether the embedded cloud has them.
+
+Each test of this folder is a row that is enforced: the first paragraph of its docstring is the behavior, the
+last line is AWS's page. What is known and not enforced is listed here, with the reason.
+`make golden` updates the page.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+PAGE = Path("docs/embedded.md")
+HEADING = "## What AWS refuses"
+_INTRODUCTION = """
+Every row that is enforced is a test in `tests/conformance/`. `make golden` generates this table.
+"""
+_IAM, _KMS, _CFN = (
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/",
+    "https://docs.aws.amazon.com/kms/latest/developerguide/",
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/",
+)
+
+
+class Row(NamedTuple):
+    """A behavior of AWS, the page that describes it, and "yes", or the reason why it is not enforced."""
+
+    behavior: str
+    page: str
+    enforced: str
+
+
+NOT_ENFORCED = (
+    Row(
+        "CloudFormation makes resources with the permissions of its caller, or of its service role.",
+        f"{_CFN}using-iam-servicerole.html",
+        "no: resources are made without permission checks",
+    ),
+    Row(
+        "What a KMS key encrypts can be used only with permission for the key, and while the key is enabled.",
+        f"{_KMS}key-policies.html",
+        "no: only calls to KMS itself are checked",
+    ),
+    Row(
+        "A trust policy that names a service that does not exist is rejected.",
+        f"{_IAM}reference_policies_elements_principal.html",
+        "no: there is no list of service principals to compare with",
+    ),
+)
+
+
+def rows() -> list[Row]:
+    """Return the rows of all tests in the order of their files, then those that are not enforced."""
+    enforced = [row for path in sorted(Path(__file__).parent.glob("test_*.py")) for row in _tested(path)]
+    return [*enforced, *NOT_ENFORCED]
+
+
+def markdown() -> str:
+    """Return the page's last section."""
+    lines = ["| Behavior | AWS's page | Enforced |", "|---|---|---|"]
+    lines += [f"| {row.behavior} | [{_title(row.page)}]({row.page}) | {row.enforced} |" for row in rows()]
+    return "\n".join([HEADING, _INTRODUCTION, *lines, ""])
+
+
+def page() -> str:
+    """Return the page with its section up to date."""
+    return f"{PAGE.read_text().partition(HEADING)[0].rstrip()}\n\n{markdown()}"
+
+
+def _tested(path: Path) -> Iterator[Row]:
+    for node in ast.parse(path.read_text()).body:
+        text = ast.get_docstring(node) if isinstance(node, ast.FunctionDef) else None
+        if text and (url := text.rpartition("\n")[2]).startswith("https://docs.aws.amazon.com/"):
+            yield Row(" ".join(text.partition("\n\n")[0].split()), url, "yes")
+
+
+def _title(url: str) -> str:
+    return url.rpartition("/")[2].partition(".")[0].partition("#")[0]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
