@@ -29,7 +29,7 @@ from ops.aws.cloud import Place
 from ops.embedded.accounts import cloud as embedded_cloud
 from ops.embedded.lifecycle import start, stop
 from ops.embedded.ports import free_port
-from ops.plan import execute
+from ops.plan import perform
 from ops.settings import Settings
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.runs import control as runs
@@ -106,8 +106,8 @@ class Background:
         place = Place(self._cloud.account("production"), self._cloud.settings.home_region)
         pipeline = catalog.find_pipeline(self._cloud, place, DATABASE)
         if not runs.running_refresh(runs.list_runs(self._cloud, pipeline)):
-            plan = runs.plan_refresh(self._cloud, pipeline, datetime.now(UTC))
-            execute(plan, actor=Actor("bench", "cli"), audit=self._audit)
+            call = runs.refresh_call(self._cloud, pipeline, datetime.now(UTC))
+            perform(call, actor=Actor("bench", "cli"), audit=self._audit)
 
     async def run(self) -> None:
         self._pages.cpu_percent()

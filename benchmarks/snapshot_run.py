@@ -17,7 +17,7 @@ from ops.embedded.accounts import HOME, PRODUCTION
 from ops.embedded.rds.postgres import Postgres
 from ops.embedded.rds.servers import Login
 from ops.embedded.sample import SampleDatabase, production_databases
-from ops.plan import execute
+from ops.plan import perform
 from ops.settings import Settings
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.runs import control as runs
@@ -29,10 +29,10 @@ PASSWORD = "correct-horse-1"
 def run_seconds(cloud: Cloud, data: Path, database: str) -> float:
     """Return the seconds from the start of a run to the end of its cleanup."""
     pipeline = catalog.find_pipeline(cloud, Place(PRODUCTION, HOME), database)
-    plan = runs.plan_refresh(cloud, pipeline, datetime.now(UTC))
     start = time.perf_counter()
-    execute(plan, actor=Actor.local("benchmark"), audit=FileAudit(data / "audit.jsonl"))
-    while (watched := runs.read_run(cloud, pipeline, plan.steps[0].id)).execution.status == "RUNNING":
+    call = runs.refresh_call(cloud, pipeline, datetime.now(UTC))
+    name = perform(call, actor=Actor.local("benchmark"), audit=FileAudit(data / "audit.jsonl"))
+    while (watched := runs.read_run(cloud, pipeline, name)).execution.status == "RUNNING":
         time.sleep(0.2)
     assert watched.execution.status == "SUCCEEDED", watched.execution.cause
     return time.perf_counter() - start

@@ -1,7 +1,8 @@
 """Plans: every change to AWS is planned, previewed, confirmed, and then executed.
 
 A plan is computed from what was read, without side effects. The preview, the confirmation, the audit log, and
-the execution all use the same object.
+the execution all use the same object. A plan can be part of a larger one (`nest`): its steps become steps of
+that plan. One call with nothing to preview is an `AuditedCall`.
 """
 
 import hashlib
@@ -9,15 +10,19 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
+from typing import Any, Generic, TypeVar, cast
 
 from ops.audit import Actor, AuditLog, Record, redacted, timestamp
-from ops.errors import AuditUnavailable, NotAllowed, PlanRefused, SlipwayError
+from ops.errors import AuditUnavailable, Conflict, NotAllowed, PlanRefused, SlipwayError
 from ops.operations import Operation
-from ops.roles import Role
+
+K = TypeVar("K")
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -53,26 +58,49 @@ def always_ready() -> Check:
     return READY
 
 
+class Running:
+    """What a step has while it runs: called with a message, it reports progress."""
+
+    def __init__(self, report: ReportProgress, values: Mapping[object, object]) -> None:
+        self._report = report
+        self._values = values
+
+    def __call__(self, message: str) -> None:
+        self._report(message)
+
+    def value(self, step: "Step[T]") -> T:
+        """Return the value of a step that this step needs. Raises Conflict if that step had nothing to do."""
+        if step.key not in self._values:
+            raise Conflict(f"“{step.does}” had nothing to do.", hint="Create the plan again.")
+        return cast(T, self._values[step.key])
+
+
 @dataclass(frozen=True)
-class Step:
+class Step(Generic[T_co]):
     """One change to one resource.
 
     `does` describes the change, `evidence` the reason for it, `actions` are the IAM actions it needs. `act`
-    is passed a function that reports progress, and must be safe to run twice. A step runs only after the
-    steps in `needs` have succeeded. `parameters` are the request's parameters; the audit log records them
-    without secrets.
+    is passed a function that reports progress, and must be safe to run twice; it returns the value of the
+    step. A step runs only after the steps in `needs` have succeeded. `parameters` are the request's
+    parameters; the audit log records them without secrets. `details` are lines that the preview shows on
+    demand, such as the resources of a stack. A `destructive` step deletes or replaces something: the preview
+    marks it, and the user must confirm its plan. `part` is the title of the plan that the step was nested
+    from. `key` identifies the value of the step; a copy of the step has the same.
     """
 
     id: str
     does: str
     resource: Resource
-    act: Callable[[ReportProgress], None] = field(repr=False)
+    act: Callable[[Running], T_co] = field(repr=False)
     parameters: Mapping[str, str]
     evidence: str = ""
     actions: tuple[str, ...] = ()
     check: Callable[[], Check] = field(default=always_ready, repr=False)
     needs: tuple[str, ...] = ()
     destructive: bool = False
+    details: tuple[str, ...] = ()
+    part: str = ""
+    key: object = field(default_factory=object, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -84,21 +112,19 @@ class Plan:
     """
 
     title: str
-    steps: tuple[Step, ...]
+    steps: tuple[Step[object], ...]
     operation: Operation
     confirm: str = ""
     at_once: int = 1
-
-    @property
-    def role(self) -> Role:
-        """The lowest role that is allowed to execute the plan."""
-        return self.operation.role
 
     @cached_property
     def fingerprint(self) -> str:
         """A hash of everything in the preview, so that only the confirmed plan is executed."""
         preview = [
-            [s.id, s.does, repr(s.resource), s.evidence, *s.needs, sorted(s.parameters.items())]
+            [
+                [s.id, s.part, s.does, repr(s.resource), s.evidence, s.destructive, *s.details, *s.needs],
+                sorted(s.parameters.items()),
+            ]
             for s in self.steps
         ]
         return hashlib.sha256(json.dumps([self.title, preview]).encode()).hexdigest()[:16]
@@ -107,6 +133,47 @@ class Plan:
     def actions(self) -> tuple[str, ...]:
         """The IAM actions that the plan needs, sorted."""
         return tuple(sorted({action for step in self.steps for action in step.actions}))
+
+    @property
+    def destructive(self) -> bool:
+        """Whether a step deletes or replaces something."""
+        return any(step.destructive for step in self.steps)
+
+    @property
+    def parts(self) -> tuple[tuple[Step[object], ...], ...]:
+        """The steps by nested plan; a step of the plan itself is a part of its own."""
+        parts: dict[str, list[Step[object]]] = {}
+        for step in self.steps:
+            parts.setdefault(step.part or step.id, []).append(step)
+        return tuple(tuple(steps) for steps in parts.values())
+
+
+def nest(plan: Plan, id: str, needs: tuple[str, ...] = ()) -> tuple[Step[Any], ...]:
+    """Return the steps of a plan as steps of a larger one, after its steps `needs`; ids begin with `id`.
+
+    Each is previewed, audited, shown, and stopped like any other step of the larger plan.
+    """
+    return tuple(
+        replace(
+            step,
+            id=f"{id}: {step.id}",
+            part=plan.title,
+            needs=(*needs, *(f"{id}: {need}" for need in step.needs)),
+        )
+        for step in plan.steps
+    )
+
+
+@dataclass(frozen=True)
+class AuditedCall(Generic[T_co]):
+    """One call to AWS with nothing to preview: audited like a step, and allowed to the same roles."""
+
+    step: Step[T_co]
+    operation: Operation
+
+    @property
+    def title(self) -> str:
+        return self.step.does
 
 
 class Status(StrEnum):
@@ -126,7 +193,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """A change of a step's status, or a message from the step."""
+    """A change of a step's status, or a message from the step. `step` is the id of the step."""
 
     step: str
     status: Status
@@ -136,10 +203,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class StepResult:
-    step: Step
+    """How a step ended. `value` is what the step returned, None unless it is DONE."""
+
+    step: Step[object]
     status: Status
     reason: str = ""
     error: SlipwayError | None = None
+    value: object = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +225,15 @@ class Outcome:
     def error(self) -> SlipwayError | None:
         """The first error, if any."""
         return next((result.error for result in self.results if result.error), None)
+
+    def value(self, step: Step[T]) -> T:
+        """Return the value of a step of the plan. Raises KeyError if the step has not acted."""
+        return self.values({"step": step})["step"]
+
+    def values(self, steps: Mapping[K, Step[T]]) -> dict[K, T]:
+        """Return the values of those steps of the plan that have acted."""
+        values = {r.step.key: r.value for r in self.results if r.status is Status.DONE}
+        return {name: cast(T, values[step.key]) for name, step in steps.items() if step.key in values}
 
 
 def execute(
@@ -179,19 +258,43 @@ def execute(
             hint=f"Type {plan.confirm!r} to confirm.",
         )
     succeeded: set[str] = set()
+    values: dict[object, object] = {}
+    title = f"{plan.title} [{plan.fingerprint}]"
 
-    def run(step: Step) -> StepResult:
-        result = _run(plan, step, succeeded, actor, audit, report, stopped)
+    def run(step: Step[object]) -> StepResult:
+        result = run_if_possible(step)
         if result.status in (Status.DONE, Status.ALREADY):
             succeeded.add(step.id)
         report(Progress(step.id, result.status, result.reason))
+        return result
+
+    def run_if_possible(step: Step[object]) -> StepResult:
+        if missing := [need for need in step.needs if need not in succeeded]:
+            return StepResult(step, Status.NOT_RUN, f"needs “{missing[0]}”, which did not succeed")
+        if stopped():
+            return StepResult(step, Status.NOT_RUN, "stopped")
+        result = _run(step, title, values, actor, audit, report)
+        if result.status is Status.DONE:
+            values[step.key] = result.value
         return result
 
     results = map(run, plan.steps) if plan.at_once == 1 else _run_in_parallel(plan, run)
     return Outcome(plan, tuple(results))
 
 
-def _run_in_parallel(plan: Plan, run: Callable[[Step], StepResult]) -> list[StepResult]:
+def perform(call: AuditedCall[T], *, actor: Actor, audit: AuditLog) -> T:
+    """Make the call, audited before and after, and return its value.
+
+    Raises NotAllowed if the actor's role is too low, and the error of the call.
+    """
+    check_role(call, actor)
+    result = _run(call.step, call.operation.does, {}, actor, audit, lambda progress: None)
+    if result.error:
+        raise result.error
+    return cast(T, result.value)
+
+
+def _run_in_parallel(plan: Plan, run: Callable[[Step[object]], StepResult]) -> list[StepResult]:
     """Run up to `at_once` steps in parallel.
 
     Steps are submitted in order and each waits for those it needs. These were submitted before it, so the
@@ -199,7 +302,7 @@ def _run_in_parallel(plan: Plan, run: Callable[[Step], StepResult]) -> list[Step
     """
     futures: dict[str, Future[StepResult]] = {}
 
-    def run_after(needed: list[Future[StepResult]], step: Step) -> StepResult:
+    def run_after(needed: list[Future[StepResult]], step: Step[object]) -> StepResult:
         wait(needed)
         return run(step)
 
@@ -214,25 +317,26 @@ def _run_in_parallel(plan: Plan, run: Callable[[Step], StepResult]) -> list[Step
             raise
 
 
-def check_role(plan: Plan, actor: Actor) -> None:
-    """Raise NotAllowed if the actor's role is too low for the plan."""
-    if not actor.role.includes(plan.role):
+def check_role(change: Plan | AuditedCall[object], actor: Actor) -> None:
+    """Raise NotAllowed if the actor's role is too low for the plan or call."""
+    role = change.operation.role
+    if not actor.role.includes(role):
         raise NotAllowed(
-            f"{plan.title}: requires the role {plan.role}; {actor.name} has the role {actor.role}. "
+            f"{change.title}: requires the role {role}; {actor.name} has the role {actor.role}. "
             "Nothing was changed.",
-            hint=f"Ask an administrator for the role, or ask somebody with the role {plan.role} to do it.",
+            hint=f"Ask an administrator for the role, or ask somebody with the role {role} to do it.",
         )
 
 
 def _run(
-    plan: Plan,
-    step: Step,
-    succeeded: set[str],
+    step: Step[object],
+    title: str,
+    values: Mapping[object, object],
     actor: Actor,
     audit: AuditLog,
     report: Callable[[Progress], None],
-    stopped: Callable[[], bool],
 ) -> StepResult:
+    """Check the step, run it, and audit it as part of the plan with this title."""
     started = time.monotonic()
 
     def record(result: str, reason: str = "") -> None:
@@ -242,7 +346,7 @@ def _run(
                 at=timestamp(datetime.now(UTC)),
                 actor=actor.name,
                 via=actor.via,
-                plan=f"{plan.title} [{plan.fingerprint}]",
+                plan=title,
                 step=step.id,
                 does=step.does,
                 resource=f"{resource.kind} {resource.id}",
@@ -258,10 +362,6 @@ def _run(
             )
         )
 
-    if missing := [need for need in step.needs if need not in succeeded]:
-        return StepResult(step, Status.NOT_RUN, f"needs “{missing[0]}”, which did not succeed")
-    if stopped():
-        return StepResult(step, Status.NOT_RUN, "stopped")
     try:
         check = step.check()
         if check.readiness is Readiness.DONE:
@@ -271,7 +371,7 @@ def _run(
             return StepResult(step, Status.SKIPPED, check.reason)
         record("started")
         report(Progress(step.id, Status.RUNNING))
-        step.act(lambda message: report(Progress(step.id, Status.RUNNING, message)))
+        value = step.act(Running(lambda message: report(Progress(step.id, Status.RUNNING, message)), values))
     except AuditUnavailable as error:
         return StepResult(step, Status.FAILED, str(error), error)
     except SlipwayError as error:
@@ -281,7 +381,7 @@ def _run(
         _record_result(record, "failed", repr(error))
         raise
     _record_result(record, "done")
-    return StepResult(step, Status.DONE)
+    return StepResult(step, Status.DONE, value=value)
 
 
 def _record_result(record: Callable[[str, str], None], result: str, reason: str = "") -> None:

@@ -7,20 +7,23 @@ from typing import NoReturn
 import streamlit as st
 
 from app.log_export import data
-from app.shared.components import confirm_plan, empty_state, errors_shown, plain
+from app.shared.components import confirm_plan, empty_state, errors_shown, plain, start, wait_for
 from app.shared.dialogs import close_dialog, dialog
 from app.shared.plan_panel import show_plan_panel
-from app.shared.plan_runs import PlanRun
 from app.shared.session import Workbench
 from app.shared.tables import show_table
+from app.shared.words import count
 from ops.aws.cloud import Cloud, Place
+from ops.aws.cloudformation.change_sets import Preview
 from ops.logs.export.deployment.deployed import ExportDeployment, find_central, place_name, read_deployments
-from ops.logs.export.deployment.plan import DEPLOY, REMOVE, DeploymentRequest, plan_deploy, plan_remove
+from ops.logs.export.deployment.plan import DeploymentRequest, plan_deploy, plan_previews, plan_remove
+from ops.operations import Operation
 from ops.plan import Plan
 from ops.templates.logs import CENTRAL
 from ops.templates.logs.parameters import ExportParameter
 
 POLL_S = 1.0
+OPERATIONS = (Operation.DEPLOY_EXPORT, Operation.REMOVE_EXPORT)
 DEPLOYMENTS_TTL_S = 30
 # Set by the deployment.
 HIDDEN_PARAMETERS = ("ProcessorPackage",)
@@ -81,19 +84,35 @@ def _show_form(
     )
     present = central.stack.parameters if central and central.stack else {}
     changes = _ask_parameters(present)
-    busy = any(work.running for work in _works(bench))
+    latest = bench.plan_runs.latest(*OPERATIONS)
+    busy = latest is not None and latest.running
     places = tuple(names[name] for name in selected)
     with st.container(horizontal=True):
         if st.button(
             "Preview deployment", type="primary", key="deployment-plan", disabled=busy or not places
         ):
-            _confirm(
-                bench,
-                plan_deploy(bench.cloud, deployments, DeploymentRequest(home, places, changes)),
-                "Deploy log export",
-            )
+            request = DeploymentRequest(home, places, changes)
+            previews = _read_previews(bench, deployments, request)
+            _confirm(bench, plan_deploy(bench.cloud, deployments, request, previews), "Deploy log export")
         if central and st.button("Remove export", key="deployment-remove", disabled=busy or not places):
             _confirm(bench, plan_remove(bench.cloud, deployments, central.place, places), "Remove log export")
+
+
+def _read_previews(
+    bench: Workbench, deployments: Sequence[ExportDeployment], request: DeploymentRequest
+) -> dict[Place, Preview]:
+    """Return what change sets would change. A user who may not create one sees what the templates show."""
+    if not Operation.PREPARE_STACK.allows(bench.actor.role):
+        return {}
+    previews = plan_previews(bench.cloud, deployments, request)
+    total = count(len(previews.steps), "target")
+    with st.status(f"Previewing {total}") as status:
+        work = start(bench, previews.plan)
+        while work.running:
+            finished = sum(work.finished(steps) for steps in previews.plan.parts)
+            status.update(label=f"Previewed {finished} of {total}")
+            wait_for(work, POLL_S)
+    return work.outcome.values(previews.steps) if work.outcome else {}
 
 
 def _choose_central(names: Mapping[str, Place], central: ExportDeployment | None) -> Place:
@@ -155,16 +174,12 @@ def _clear_caches(bench: Workbench) -> None:
     data.coverage_scan(bench).start(bench.cloud)
 
 
-def _works(bench: Workbench) -> list[PlanRun]:
-    return [work for work in bench.plan_runs.recent() if work.plan.title.startswith((DEPLOY, REMOVE))]
-
-
 def _show_latest(bench: Workbench) -> None:
     """Show the progress or result of the last deployment."""
-    if works := _works(bench):
+    if work := bench.plan_runs.latest(*OPERATIONS):
         show_plan_panel(
             bench,
-            works[0],
+            work,
             key="deployment",
             thing="target",
             then=partial(_clear_caches, bench),

@@ -72,7 +72,7 @@ def edit_document(bench: Workbench) -> Document | None:
         return accounts_of(bench.cloud, kind, name)
 
     try:
-        return runs.prepare_run_from_text(text, path, resolve, bench.actor, datetime.now(UTC))
+        return runs.prepare_run(path, resolve, bench.actor, datetime.now(UTC), text=text)
     except InputError as error:
         show_error(error)
         return None
@@ -156,18 +156,17 @@ def offer_start(bench: Workbench, controller: Controller, document: Document) ->
 
 
 def _previews(bench: Workbench, controller: Controller, document: Document) -> tuple[TargetPreview, ...]:
-    previews: list[TargetPreview] = []
-    plan = runs.plan_previews(bench.cloud, controller, document, previews)
-    with st.status(plain(plan.steps[0].does)) as status:
-        work = start(bench, plan)
+    previews = runs.plan_previews(bench.cloud, controller, document)
+    total = count(len(previews.steps), "target")
+    with st.status(f"Previewing {total}") as status:
+        work = start(bench, previews.plan)
         while work.running:
-            if messages := work.messages(plan.steps[0].id):
-                status.update(label=plain(messages[-1]))
+            finished = sum(work.finished([step]) for step in previews.steps)
+            status.update(label=f"Previewed {finished} of {total}")
             wait_for(work, 0.5)
     if error := work.error or (work.outcome and work.outcome.error):
         show_error(error)
-        return ()
-    return tuple(previews)
+    return previews.read(work.outcome) if work.outcome and work.outcome.ok else ()
 
 
 @dialog("Start rollout")
@@ -178,16 +177,8 @@ def _start_dialog(
     previews: tuple[TargetPreview, ...],
     approved: tuple[str, ...],
 ) -> None:
-    path = Path(document.file)
+    run = runs.approve(document, approved)
     try:
-        run = runs.prepare_run_from_text(
-            document.text,
-            path,
-            lambda kind, name: document.accounts[f"{kind} {name}"],
-            bench.actor,
-            datetime.strptime(document.run[-15:], "%Y%m%d-%H%M%S"),
-            approved=approved,
-        )
         plan = runs.plan_start(bench.cloud, controller, run, previews)
     except SlipwayError as error:
         show_error(error)

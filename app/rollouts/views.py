@@ -16,9 +16,10 @@ from app.shared.components import (
     empty_state,
     errors_shown,
     operation_button,
+    perform_call,
     plain,
 )
-from app.shared.dialogs import close_when_done, dialog
+from app.shared.dialogs import close_dialog, close_when_done, dialog
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import ago, count, duration, utc
@@ -344,5 +345,8 @@ def _ask_freeze(bench: Workbench, controller: Controller, *, unfreeze: bool) -> 
     if not unfreeze and not reason:
         st.caption("Enter a reason")
         return
-    plan = runs.plan_freeze(bench.cloud, controller, reason, bench.actor)
-    close_when_done(confirm_plan(bench, plan, button=UNFREEZE if unfreeze else FREEZE), _frozen.clear)
+    call = runs.freeze_call(bench.cloud, controller, reason, bench.actor)
+    if operation_button(bench, call.operation, UNFREEZE if unfreeze else FREEZE, type="primary"):
+        perform_call(bench, call)
+        _frozen.clear()
+        close_dialog()

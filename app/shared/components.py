@@ -5,7 +5,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -17,9 +17,12 @@ from ops.aws.cloud import Place
 from ops.errors import AwsError, SlipwayError
 from ops.operations import Operation
 from ops.own_log import record_failure
-from ops.plan import Plan, Status
+from ops.plan import AuditedCall, Plan, Status, perform
 
+T = TypeVar("T")
 MESSAGES_HEIGHT, PADDING, LINE = 180, 44, 23  # pixels
+DESTRUCTIVE = "🔴"
+SHOWN_DETAILS = 30  # lines, above which they are shown on demand
 ICONS = {
     None: "schedule",
     Status.RUNNING: "progress_activity",
@@ -108,10 +111,12 @@ def _choose(label: str, parameter: str, options: list[str]) -> str:
 
 
 def show_plan(plan: Plan) -> None:
-    """Show the plan as a table of steps with resource and reason."""
+    """Show the plan as a table of steps with resource and reason, and what they change in detail."""
+    nested = any(step.part for step in plan.steps)
     rows = [
         {
-            "Step": step.does,
+            **({"Part": step.part} if nested else {}),
+            "Step": f"{DESTRUCTIVE} {step.does}" if step.destructive else step.does,
             "Resource": f"{step.resource.kind} {step.resource.id}",
             "Account": step.resource.account,
             "Region": step.resource.region,
@@ -120,18 +125,26 @@ def show_plan(plan: Plan) -> None:
         for step in plan.steps
     ]
     show_table(rows)
+    if plan.destructive:
+        st.caption(f"{DESTRUCTIVE} :red[Deletes or replaces something]")
+    if details := [{"Step": step.does, "Change": line} for step in plan.steps for line in step.details]:
+        with st.expander(f"Resource changes ({len(details)})", expanded=len(details) <= SHOWN_DETAILS):
+            show_table(details)
     with st.expander("Required IAM permissions"):
         st.code("\n".join(plan.actions), language=None)
 
 
 def show_plan_progress(run: PlanRun) -> None:
-    """Show the status and the latest messages of each step."""
-    for step in run.plan.steps:
-        status = run.status(step.id)
-        label = status.label if status else "Waiting"
-        st.markdown(f":material/{ICONS[status]}: {label} · {plain(step.does)}")
-        if messages := run.messages(step.id):
-            show_lines("\n".join(messages[-200:]), MESSAGES_HEIGHT)
+    """Show the status and the latest messages of each step, by nested plan."""
+    for steps in run.plan.parts:
+        if steps[0].part:
+            st.markdown(f"**{plain(steps[0].part)}**")
+        for step in steps:
+            status = run.status(step.id)
+            label = status.label if status else "Waiting"
+            st.markdown(f":material/{ICONS[status]}: {label} · {plain(step.does)}")
+            if messages := run.messages(step.id):
+                show_lines("\n".join(messages[-200:]), MESSAGES_HEIGHT)
     if error := run.error or (run.outcome and run.outcome.error):
         show_error(error)
 
@@ -147,12 +160,14 @@ def show_lines(text: str, max_height: int) -> None:
 
 
 def confirm_plan(bench: Workbench, plan: Plan, *, button: str) -> PlanRun | None:
-    """Show the plan, a text input if it must be confirmed by typing, and the button that executes it."""
+    """Show the plan, the input that confirms it, if any, and the button that executes it."""
     show_plan(plan)
     typed = ""
     if plan.confirm:
         typed = st.text_input(f"Type {plain(plan.confirm)} to confirm", key=f"confirm-{plan.fingerprint}")
     ready = typed == plan.confirm
+    if plan.destructive and not plan.confirm:
+        ready = st.checkbox("Delete or replace these resources", key=f"confirm-{plan.fingerprint}")
     if refusal := plan.operation.refusal(bench.actor.role):
         st.caption(refusal)
     disabled = not ready or bool(refusal)
@@ -164,9 +179,14 @@ def confirm_plan(bench: Workbench, plan: Plan, *, button: str) -> PlanRun | None
 def start(bench: Workbench, plan: Plan, *, confirmed: str = "") -> PlanRun:
     """Execute the plan in the background as the current user. Raises NotAllowed.
 
-    Pages make changes only through this function; a test enforces it.
+    Pages make changes only through this function and `perform_call`; a test enforces it.
     """
     return bench.plan_runs.start(plan, actor=bench.actor, audit=bench.audit, confirmed=confirmed)
+
+
+def perform_call(bench: Workbench, call: AuditedCall[T]) -> T:
+    """Make one call as the current user, and return its value. Raises NotAllowed, and the call's error."""
+    return perform(call, actor=bench.actor, audit=bench.audit)
 
 
 def operation_button(bench: Workbench, operation: Operation, label: str, **options: Any) -> bool:

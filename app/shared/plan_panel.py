@@ -12,7 +12,6 @@ from app.shared.words import count
 from ops.plan import Status
 
 REFRESH_S = 1.0
-UNFINISHED = (None, Status.RUNNING, Status.NOT_RUN)
 
 
 def show_plan_panel(
@@ -20,7 +19,8 @@ def show_plan_panel(
 ) -> None:
     """Show a plan run. The panel refreshes itself; after the run, it calls `then` and reruns the page.
 
-    `thing` is the noun for a step; `advice` is shown if some steps did not succeed.
+    `thing` is the noun for a part of the plan: a step, or a nested plan. `advice` is shown if some steps did
+    not succeed.
     """
     live = run.running
 
@@ -29,11 +29,11 @@ def show_plan_panel(
         if live and not run.running:
             then()
             st.rerun()
-        steps = run.plan.steps
-        finished = sum(run.status(step.id) not in UNFINISHED for step in steps)
+        parts = run.plan.parts
+        finished = sum(run.finished(steps) for steps in parts)
         with st.container(border=True):
             with st.container(horizontal=True, horizontal_alignment="distribute"):
-                st.markdown(f"**{plain(run.plan.title)}** · {finished} of {count(len(steps), thing)}")
+                st.markdown(f"**{plain(run.plan.title)}** · {finished} of {count(len(parts), thing)}")
                 if run.stopping:
                     st.markdown(f":material/hourglass_top: Stopping: finishing each {thing} in progress…")
                 elif run.running:
@@ -45,7 +45,7 @@ def show_plan_panel(
                         icon=":material/stop_circle:",
                         on_click=run.stop,
                     )
-            st.progress(finished / max(len(steps), 1))
+            st.progress(finished / max(len(parts), 1))
             with st.expander(f"{thing.capitalize()}s", expanded=run.running):
                 show_plan_progress(run)
             if not run.running:
@@ -61,7 +61,6 @@ def _show_result(run: PlanRun, thing: str, advice: str) -> None:
         unfinished = [r for r in run.outcome.results if r.status not in (Status.DONE, Status.ALREADY)]
         reasons = [f"{r.step.does}: {r.reason}" for r in unfinished if r.status is not Status.NOT_RUN]
         why = plain("; ".join(reasons[:3]) or "Stopped by a user.")
-        st.warning(
-            f"{count(len(unfinished), thing)} did not complete. {why} {advice}", icon=":material/warning:"
-        )
+        parts = {r.step.part or r.step.id for r in unfinished}
+        st.warning(f"{count(len(parts), thing)} did not complete. {why} {advice}", icon=":material/warning:")
     st.page_link(navigation.audit(), label="Show in the audit log", icon=":material/history:")

@@ -2,11 +2,13 @@
 
 import secrets
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ops.audit import Actor, AuditLog
 from ops.errors import SlipwayError
-from ops.plan import Outcome, Plan, Progress, Status, check_role, execute
+from ops.operations import Operation
+from ops.plan import Outcome, Plan, Progress, Status, Step, check_role, execute
 
 
 @dataclass
@@ -33,6 +35,10 @@ class PlanRun:
     def status(self, step: str) -> Status | None:
         """Return the latest status of a step, or None if it has not started."""
         return next((p.status for p in reversed(self.progress) if p.step == step), None)
+
+    def finished(self, steps: Sequence[Step[object]]) -> bool:
+        """Whether each of these steps has run, was skipped, or failed."""
+        return all(self.status(step.id) not in (None, Status.RUNNING, Status.NOT_RUN) for step in steps)
 
     def messages(self, step: str) -> list[str]:
         """Return the messages of a step, oldest first."""
@@ -77,6 +83,10 @@ class PlanRuns:
         """Return the runs, newest first."""
         with self._lock:
             return list(reversed(self._runs.values()))
+
+    def latest(self, *operations: Operation) -> PlanRun | None:
+        """Return the newest run of one of these operations. It is the same in every browser."""
+        return next((run for run in self.recent() if run.plan.operation in operations), None)
 
     def _forget(self) -> None:
         finished = [run.id for run in self._runs.values() if not run.running]

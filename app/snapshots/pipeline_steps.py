@@ -11,6 +11,7 @@ from app.shared.components import (
     clear_caches_once,
     confirm_plan,
     operation_button,
+    perform_call,
     plain,
     show_error,
     show_plan_progress,
@@ -26,9 +27,10 @@ from app.snapshots import pipeline_form as form
 from ops.aws import network
 from ops.aws.cloud import Place
 from ops.aws.cloudformation import deploy
-from ops.aws.cloudformation.deploy import Preview
+from ops.aws.cloudformation.change_sets import Preview, read_preview
 from ops.aws.network import Subnet
 from ops.operations import Operation
+from ops.plan import Resource
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.pipeline.model import STACK_PREFIX, PipelineSettings, from_parameters
@@ -121,7 +123,7 @@ def preview(bench: Workbench, place: Place, settings: PipelineSettings) -> None:
     if error := work.error or (work.outcome and work.outcome.error):
         show_error(error)
         return
-    st.session_state["preview"] = deploy.read_preview(bench.cloud, prepared.spec)
+    st.session_state["preview"] = read_preview(bench.cloud, prepared.spec)
 
 
 def show_checks(bench: Workbench, place: Place, settings: PipelineSettings) -> None:
@@ -167,8 +169,7 @@ def show_preview(bench: Workbench, place: Place, database: str) -> None:
             drop_suggestions()
             st.rerun()
         if operation_button(bench, Operation.DISCARD_CHANGES, "Discard changes", icon=":material/delete:"):
-            plan = deploy.plan_discard(bench.cloud, change_set)
-            wait_for(start(bench, plan), PREVIEW_S)
+            perform_call(bench, deploy.discard_call(bench.cloud, change_set))
             del st.session_state["preview"]
             st.rerun()
 
@@ -204,11 +205,12 @@ def _follow(work: PlanRun) -> None:
 
 def _last_work(bench: Workbench, place: Place, stack: str) -> PlanRun | None:
     """Return the last work on a stack. It is the same in every browser that opens the page."""
+    resource = Resource("AWS::CloudFormation::Stack", stack, place.account.id, place.region)
     for work in bench.plan_runs.recent():
-        for step in work.plan.steps:
-            where = (step.resource.id, step.resource.account, step.resource.region)
-            if step.id in ("execute", "delete") and where == (stack, place.account.id, place.region):
-                return work
+        if work.plan.operation in (Operation.DEPLOY_STACK, Operation.DELETE_STACK) and any(
+            step.resource == resource for step in work.plan.steps
+        ):
+            return work
     return None
 
 

@@ -11,10 +11,8 @@ from app.shared.components import (
     empty_state,
     errors_shown,
     operation_button,
+    perform_call,
     plain,
-    show_error,
-    start,
-    wait_for,
 )
 from app.shared.dialogs import close_when_done, dialog
 from app.shared.session import Workbench
@@ -39,7 +37,6 @@ from ops.snapshots.runs import control as runs
 
 CATALOG_TTL_S = 15
 RUNS_TTL_S = 2
-SHORT_PLAN_S = 10
 
 
 @st.cache_data(ttl=CATALOG_TTL_S, show_spinner="Loading databases…")
@@ -215,14 +212,12 @@ def _refresh_button(bench: Workbench, pipeline: DeployedPipeline, executions: li
     )
     if not clicked:
         return
-    plan = runs.plan_refresh(bench.cloud, pipeline, datetime.now(UTC))
-    work = wait_for(start(bench, plan), SHORT_PLAN_S)
-    if error := work.error or (work.outcome and work.outcome.error):
-        show_error(error)
-        return
-    st.query_params["run"] = plan.steps[0].id
-    summaries.clear()
-    st.rerun()
+    with errors_shown():
+        st.query_params["run"] = perform_call(
+            bench, runs.refresh_call(bench.cloud, pipeline, datetime.now(UTC))
+        )
+        summaries.clear()
+        st.rerun()
 
 
 def show_runs(bench: Workbench, pipeline: DeployedPipeline) -> None:

@@ -14,6 +14,7 @@ from app.support_stacks.scan import InventoryScan
 from app.support_stacks.views import label
 from ops.aws.cloud import Cloud
 from ops.errors import SlipwayError
+from ops.operations import Operation
 from ops.plan import Plan
 from ops.settings import Account
 from ops.support_stacks import cdk_code, migration
@@ -22,13 +23,12 @@ from ops.support_stacks.cleanup_steps import CleanUpOptions
 from ops.support_stacks.liveness import ResourceType, UsageGraph, UsageState, UsageVerdict
 from ops.support_stacks.replication import SharedBucket, plan_replication, read_shared
 
-CLEAN_UP, SET_UP = "Clean up", "Set up shared replication"  # the beginnings of the plans' titles
 SHARED_TTL_S = 30
 
 
 def is_outdated(bench: Workbench, scan: InventoryScan) -> bool:
     """Whether a cleanup has completed since the inventory was read."""
-    work = _latest_work(bench, CLEAN_UP)
+    work = bench.plan_runs.latest(Operation.CLEAN_UP_SUPPORT)
     if work is None or work.running or not work.progress or scan.started_at is None:
         return False
     return work.progress[-1].at > scan.started_at
@@ -36,7 +36,7 @@ def is_outdated(bench: Workbench, scan: InventoryScan) -> bool:
 
 def show_clean_up(bench: Workbench, graph: UsageGraph, *, outdated: bool) -> None:
     """Show the latest cleanup, and the selection for the next. An outdated inventory allows no plan."""
-    work = _latest_work(bench, CLEAN_UP)
+    work = bench.plan_runs.latest(Operation.CLEAN_UP_SUPPORT)
     if work:
         _show_work(bench, work, "support-clean-up")
     orphaned = _options(graph)
@@ -84,10 +84,6 @@ def _show_plan(bench: Workbench, plan: Plan, action: str) -> None:
         close_dialog()
 
 
-def _latest_work(bench: Workbench, title: str) -> PlanRun | None:
-    return next((work for work in bench.plan_runs.recent() if work.plan.title.startswith(title)), None)
-
-
 def _show_work(bench: Workbench, work: PlanRun, key: str) -> None:
     show_plan_panel(
         bench,
@@ -133,7 +129,7 @@ def show_code(shared: Sequence[SharedBucket]) -> None:
 def _set_up(
     bench: Workbench, account: Account, regions: Sequence[str], shared: Sequence[SharedBucket]
 ) -> None:
-    work = _latest_work(bench, SET_UP)
+    work = bench.plan_runs.latest(Operation.SHARE_REPLICATION)
     if work:
         _show_work(bench, work, "support-shared")
     existing = [item.region for item in shared]

@@ -5,17 +5,17 @@ import json
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from rich.text import Text
 
 from ops.audit import Actor, AuditLog
 from ops.errors import PlanRefused
 from ops.own_log import Level, configure
-from ops.plan import Outcome, Plan, Progress, Status, check_role, execute
+from ops.plan import AuditedCall, Outcome, Plan, Progress, Status, Step, check_role, execute, perform
 from ops.settings import EMBEDDED_ACCOUNTS, Settings, load
 
 if TYPE_CHECKING:  # what takes long to import is imported where it is used
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # what takes long to import is imported where it is used
     from ops.aws.cloud import Cloud, Place
 
 PIPE_WIDTH = 400
+T = TypeVar("T")
 UNITS = {"gb": "GB", "gib": "GiB"}
 
 
@@ -122,9 +123,25 @@ class Context:
 
     def carry_out(self, plan: Plan, *, dry_run: bool, confirmed: str) -> Outcome | None:
         """Show the plan and execute it; return None after a dry run. Raises the first failed step's error."""
-        self._preview(plan, dry_run=dry_run)
-        if dry_run:
-            return None
+        self._preview(plan.title, plan.confirm, plan.steps, dry_run=dry_run)
+        return None if dry_run else self._execute(plan, confirmed)
+
+    def execute(self, plan: Plan) -> Outcome:
+        """Show a plan without confirmation and execute it. Raises the first failed step's error."""
+        self._preview(plan.title, "", plan.steps, dry_run=False)
+        return self._execute(plan, "")
+
+    def perform(self, call: AuditedCall[T]) -> T:
+        """Make the call and return its value. Raises its error."""
+        value = perform(call, actor=self.actor, audit=self.audit)
+        self.echo(f"{datetime.now(UTC):%H:%M:%S} {Status.DONE.label}: {call.title}")
+        return value
+
+    def show_call(self, call: AuditedCall[object]) -> None:
+        """Show what the call would do."""
+        self._preview(call.title, "", (call.step,), dry_run=True)
+
+    def _execute(self, plan: Plan, confirmed: str) -> Outcome:
         check_role(plan, self.actor)  # before asking for confirmation
         if plan.confirm and not confirmed:
             confirmed = self._prompt(plan)
@@ -135,14 +152,23 @@ class Context:
             raise outcome.error
         return outcome
 
-    def _preview(self, plan: Plan, *, dry_run: bool) -> None:
+    def _preview(self, title: str, confirm: str, steps: Sequence[Step[object]], *, dry_run: bool) -> None:
         if self.as_json:
             if dry_run:
-                self.print_json({"title": plan.title, "confirm": plan.confirm, "steps": plan_rows(plan)})
+                self.print_json({"title": title, "confirm": confirm, "steps": step_documents(steps)})
             return
-        self.console.print(Text(plan.title, style="bold"))
-        for row in plan_rows(plan):
-            self.console.print(Text(readable(f"  • {row['does']} ({row['resource']}) {row['evidence']}")))
+        self.console.print(Text(title, style="bold"))
+        part = ""
+        for step, row in zip(steps, step_rows(steps), strict=True):
+            if step.part not in ("", part):
+                self.console.print(Text(readable(f"  {step.part}")))
+            part = step.part
+            style = "red" if step.destructive else ""
+            indent = "    " if part else "  "
+            line = f"{indent}• {row['does']} ({row['resource']}) {row['evidence']}"
+            self.console.print(Text(readable(line), style=style))
+            for detail in step.details:
+                self.console.print(Text(readable(f"{indent}    {detail}")))
 
     def _prompt(self, plan: Plan) -> str:
         if not sys.stdin.isatty():
@@ -173,6 +199,10 @@ def _console(stream: TextIO) -> "Console":
 
 def plan_rows(plan: Plan) -> list[dict[str, str]]:
     """Return the plan's steps as rows of a table."""
+    return step_rows(plan.steps)
+
+
+def step_rows(steps: Sequence[Step[object]]) -> list[dict[str, str]]:
     return [
         {
             "does": step.does,
@@ -181,7 +211,15 @@ def plan_rows(plan: Plan) -> list[dict[str, str]]:
             "region": step.resource.region,
             "evidence": step.evidence,
         }
-        for step in plan.steps
+        for step in steps
+    ]
+
+
+def step_documents(steps: Sequence[Step[object]]) -> list[dict[str, Any]]:
+    """Return the steps as JSON: the rows, the plan that a step is nested from, and what it changes."""
+    return [
+        {**row, "part": step.part, "destructive": step.destructive, "details": step.details}
+        for step, row in zip(steps, step_rows(steps), strict=True)
     ]
 
 

@@ -134,10 +134,11 @@ def list_runs(context: Context, pipeline: catalog.DeployedPipeline) -> None:
 @click.option("--wait", is_flag=True, help="Wait for the run to finish; fail if it fails.")
 @dry_run_option
 def refresh(context: Context, pipeline: catalog.DeployedPipeline, wait: bool, dry_run: bool) -> None:
-    plan = runs.plan_refresh(context.cloud, pipeline, datetime.now(UTC))
-    if context.carry_out(plan, dry_run=dry_run, confirmed="") is None:
+    call = runs.refresh_call(context.cloud, pipeline, datetime.now(UTC))
+    if dry_run:
+        context.show_call(call)
         return
-    name = plan.steps[0].id
+    name = context.perform(call)
     if not wait:
         _print_run(context, runs.read_run(context.cloud, pipeline, name))
         return

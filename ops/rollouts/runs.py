@@ -4,9 +4,9 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ops.aws.lambdas import FunctionFailed
 from ops.aws.s3 import staging as s3
 from ops.errors import InputError, NotFound, SlipwayError
 from ops.operations import Operation
-from ops.plan import Plan, ReportProgress, Resource, Step
+from ops.plan import AuditedCall, Outcome, Plan, ReportProgress, Resource, Step
 from ops.rollouts.controller import Controller, invoke_controller
 from ops.rollouts.rules import document as documents
 from ops.rollouts.rules.decisions import OperatorCommand, TargetState
@@ -27,10 +27,9 @@ from ops.rollouts.rules.waves import ResolveAccounts, RolloutTarget
 from ops.rollouts.source import read_file, read_template
 
 MACHINE = "AWS::StepFunctions::StateMachine"
+STACK = "AWS::CloudFormation::Stack"
 INVOKE = ("lambda:InvokeFunction",)
-PREVIEW_POLL_S = 1.0
-PREVIEW_ATTEMPTS = 300  # polls of a change set or a drift detection
-
+PREVIEW_POLL_S, PREVIEW_ATTEMPTS = 1.0, 300  # for a change set or a drift detection
 
 COMMAND_TITLES = {
     OperatorCommand.PAUSE: "Pause rollout",
@@ -107,75 +106,98 @@ class RunDetails:
 
 
 def prepare_run(
-    path: Path, resolve: ResolveAccounts, actor: Actor, now: datetime, *, approved: tuple[str, ...] = ()
-) -> Document:
-    """Prepare a run of the file: read the template, resolve units and tags. Raises InputError.
-
-    `resolve` is called only when the file has units or tags; see `ops.aws.organizations.accounts_of`.
-    """
-    text, _ = read_file(path)
-    return prepare_run_from_text(text, path, resolve, actor, now, approved=approved)
-
-
-def prepare_run_from_text(
-    text: str,
     path: Path,
     resolve: ResolveAccounts,
     actor: Actor,
     now: datetime,
     *,
+    text: str = "",
     approved: tuple[str, ...] = (),
 ) -> Document:
-    """Prepare a run like `prepare_run`, with `text` as the content of the file at `path`."""
+    """Prepare a run of the file: read the template, resolve units and tags. Raises InputError.
+
+    `resolve` is called only when the file has units or tags; see `ops.aws.organizations.accounts_of`. `text`
+    replaces the content of the file.
+    """
+    text = text or read_file(path)
     rollout = parse(text, str(path))
     template = read_template(path, rollout.source)
     selectors = {("unit", group.unit) for group in rollout.groups if group.unit}
     selectors |= {("tag", group.tag) for group in rollout.groups if group.tag}
     accounts = {f"{kind} {name}": tuple(resolve(kind, name)) for kind, name in sorted(selectors)}
     run = documents.new_run_id(rollout, now)
-    document = Document(run, str(path), text, accounts, template, actor.name, approved)
-    assert (
-        document.stages
-    )  # computed here, so that violated constraints are reported before anything is written
+    document = Document(run, str(path), text, accounts, template, actor.name, approved, rollout)
+    _ = document.stages  # computed here, to report violated constraints before anything is written
     return document
 
 
-def _upload(cloud: Cloud, controller: Controller, document: Document) -> None:
+def approve(document: Document, approved: tuple[str, ...]) -> Document:
+    """Return the same run with these approved lines."""
+    return replace(document, approved=approved, parsed=document.rollout)
+
+
+def _upload_step(cloud: Cloud, controller: Controller, document: Document) -> Step[None]:
     """Upload the document for the controller, and the template where CloudFormation can read it."""
-    client = s3.client_of(cloud, controller.place.account.id, controller.place.region)
-    prefix = f"runs/{document.run}"
-    s3.put_if_different(client, controller.bucket, f"{prefix}/templates/wanted", document.template.encode())
-    s3.put_if_different(client, controller.bucket, f"{prefix}/document.json", document.to_json().encode())
-
-
-def plan_previews(
-    cloud: Cloud, controller: Controller, document: Document, previews: list[TargetPreview]
-) -> Plan:
-    """Plan a change set in every target, deleted again once read; fills `previews` when executed."""
-    targets = [target for _, target in document.targets.values()]
+    where = (controller.place.account.id, controller.place.region)
+    client = s3.client_of(cloud, *where)
+    files = {
+        f"runs/{document.run}/templates/wanted": document.template.encode(),
+        f"runs/{document.run}/document.json": document.to_json().encode(),
+    }
 
     def act(say: ReportProgress) -> None:
-        previews.clear()
-        _upload(cloud, controller, document)
-        with ThreadPoolExecutor(cloud.settings.concurrency) as pool:
-            for preview in pool.map(lambda target: _preview(cloud, controller, document, target), targets):
-                previews.append(preview)
-                say(f"{len(previews)} of {len(targets)} targets: {preview.target.id}")
+        for key, body in files.items():
+            s3.put_if_different(client, controller.bucket, key, body)
 
-    step = Step(
-        id=f"preview {document.run}",
-        does=f"Create a change set in {len(targets)} targets, then delete it",
-        resource=_resource(controller),
+    return Step(
+        id="upload",
+        does=f"Upload the rollout {document.run} and its template",
+        resource=Resource("AWS::S3::Bucket", controller.bucket, *where),
         act=act,
         parameters=_parameters(controller, document),
-        evidence="No resource is changed",
-        actions=("s3:GetObject", "s3:PutObject", *INVOKE),
+        actions=("s3:GetObject", "s3:PutObject"),
     )
-    return Plan(f"Preview {document.rollout.name}", (step,), Operation.PREVIEW_ROLLOUT)
+
+
+@dataclass(frozen=True)
+class ChangePreviews:
+    """A plan that reads what would change in every target, and its steps, each of which returns a preview."""
+
+    plan: Plan
+    steps: tuple[Step[TargetPreview], ...]
+
+    def read(self, outcome: Outcome) -> tuple[TargetPreview, ...]:
+        """Return the previews, once all steps have run."""
+        return tuple(outcome.value(step) for step in self.steps)
+
+
+def plan_previews(cloud: Cloud, controller: Controller, document: Document) -> ChangePreviews:
+    """Plan a change set in every target, deleted again once it is read."""
+    upload = _upload_step(cloud, controller, document)
+    steps = tuple(
+        Step(
+            id=target.id,
+            does=f"Create a change set in {target.id}, then delete it",
+            resource=Resource(STACK, target.stack, target.account, target.region),
+            act=partial(_preview, cloud, controller, document, target),
+            parameters={"run": document.run, "target": target.id},
+            evidence="No resource is changed",
+            actions=INVOKE,
+            needs=(upload.id,),
+        )
+        for _, target in document.targets.values()
+    )
+    plan = Plan(
+        f"Preview {document.rollout.name}",
+        (upload, *steps),
+        Operation.PREVIEW_ROLLOUT,
+        at_once=cloud.settings.concurrency,
+    )
+    return ChangePreviews(plan, steps)
 
 
 def _preview(
-    cloud: Cloud, controller: Controller, document: Document, target: RolloutTarget
+    cloud: Cloud, controller: Controller, document: Document, target: RolloutTarget, say: ReportProgress
 ) -> TargetPreview:
     on = {"run": document.run, "target": target.id}
     for _ in range(PREVIEW_ATTEMPTS):
@@ -199,9 +221,38 @@ def _read_preview(target: RolloutTarget, answer: Mapping[str, Any]) -> TargetPre
 
 
 def plan_start(
-    cloud: Cloud, controller: Controller, document: Document, previews: tuple[TargetPreview, ...]
+    cloud: Cloud,
+    controller: Controller,
+    document: Document,
+    previews: tuple[TargetPreview, ...] | None = None,
 ) -> Plan:
-    """Plan the start. Raises InputError when a target cannot be deployed or an approval is missing."""
+    """Plan the start. Without previews, neither changes nor approvals are known.
+
+    Raises InputError when a target cannot be deployed or an approval is missing.
+    """
+    changes = "changes not read"
+    if previews is not None:
+        _check_previews(document, previews)
+        changes = f"{sum(bool(preview.changes) for preview in previews)} targets with changes"
+    override = document.rollout.blockers.override
+    upload = _upload_step(cloud, controller, document)
+    start = Step(
+        id="start",
+        does=f"Start the rollout {document.rollout.name} to {len(document.targets)} targets"
+        + (f" as an emergency: {override}" if override else ""),
+        resource=_resource(controller),
+        act=lambda say: invoke_controller(cloud, controller, "start", {"run": document.run}),
+        parameters={**_parameters(controller, document), "approved": "; ".join(document.approved)},
+        needs=(upload.id,),
+        evidence=f"{len(document.stages)} stages, {changes}",
+        actions=INVOKE,
+        destructive=bool(document.approved),
+    )
+    name = document.rollout.name
+    return Plan(f"Start rollout {name}", (upload, start), Operation.START_ROLLOUT, confirm=name)
+
+
+def _check_previews(document: Document, previews: tuple[TargetPreview, ...]) -> None:
     if failed := [preview for preview in previews if preview.error]:
         raise InputError(
             f"Cannot deploy {failed[0].target.id}: {failed[0].error}",
@@ -215,26 +266,6 @@ def plan_start(
             field="approved",
             hint=f"Approve or remove the changes that lose data or overwrite drift: {len(missing)}.",
         )
-    override = document.rollout.blockers.override
-    step = Step(
-        id=document.run,
-        does=f"Start the rollout {document.rollout.name} to {len(document.targets)} targets"
-        + (f" as an emergency: {override}" if override else ""),
-        resource=_resource(controller),
-        act=lambda say: _start(cloud, controller, document),
-        parameters={**_parameters(controller, document), "approved": "; ".join(document.approved)},
-        evidence=f"{len(document.stages)} stages, "
-        f"{sum(bool(preview.changes) for preview in previews)} targets with changes",
-        actions=("s3:GetObject", "s3:PutObject", *INVOKE),
-        destructive=bool(document.approved),
-    )
-    name = document.rollout.name
-    return Plan(f"Start rollout {name}", (step,), Operation.START_ROLLOUT, confirm=name)
-
-
-def _start(cloud: Cloud, controller: Controller, document: Document) -> None:
-    _upload(cloud, controller, document)
-    invoke_controller(cloud, controller, "start", {"run": document.run})
 
 
 def _parameters(controller: Controller, document: Document) -> dict[str, str]:
@@ -272,7 +303,7 @@ def plan_command(
         id=f"{command} {run}",
         does=descriptions[command],
         resource=_resource(controller),
-        act=lambda say: invoke_controller(cloud, controller, "order", on) and None,
+        act=lambda say: invoke_controller(cloud, controller, "order", on),
         parameters=on,
         evidence=reason.strip(),
         actions=INVOKE,
@@ -283,20 +314,20 @@ def plan_command(
     return Plan(f"{COMMAND_TITLES[command]}: {run}", (step,), Operation.CONTROL_ROLLOUT, confirm=typed)
 
 
-def plan_freeze(cloud: Cloud, controller: Controller, reason: str, actor: Actor) -> Plan:
-    """Plan a freeze of all rollouts; an empty reason plans its end."""
+def freeze_call(cloud: Cloud, controller: Controller, reason: str, actor: Actor) -> AuditedCall[object]:
+    """Freeze all rollouts; with an empty reason, unfreeze them."""
     title = "Freeze all rollouts" if reason else "Unfreeze all rollouts"
     on = {"why": reason, "who": actor.name}
     step = Step(
         id="freeze",
         does=f"{title}: no more targets are started" if reason else title,
         resource=_resource(controller),
-        act=lambda say: invoke_controller(cloud, controller, "freeze", on) and None,
+        act=lambda say: invoke_controller(cloud, controller, "freeze", on),
         parameters=on,
         evidence=reason,
         actions=INVOKE,
     )
-    return Plan(title, (step,), Operation.FREEZE_ROLLOUTS)
+    return AuditedCall(step, Operation.FREEZE_ROLLOUTS)
 
 
 def freeze_reason(cloud: Cloud, controller: Controller) -> str:

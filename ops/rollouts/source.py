@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import InputError
-from ops.rollouts.rules.rollout import Rollout, StackSource, parse
+from ops.rollouts.rules.rollout import StackSource
 
 
-def read_file(path: Path) -> tuple[str, Rollout]:
-    """Return the file's text and its content. Raises InputError."""
-    text = _read(path, "rollout", "Specify a file such as rollouts/shop.toml.")
-    return text, parse(text, str(path))
+def read_file(path: Path) -> str:
+    """Return the text of the rollout file. Raises InputError."""
+    return _read(path, "rollout", "Specify a file such as rollouts/shop.toml.")
 
 
 def read_template(path: Path, source: StackSource) -> str:

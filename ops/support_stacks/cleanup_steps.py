@@ -63,8 +63,8 @@ class CleanUpStepBuilder:
         self._options = options
         self._recheck = Recheck(cloud, graph.inventory, unprotect=options.unprotect)
 
-    def steps(self, group: DeletionGroup) -> list[Step]:
-        steps: list[Step] = []
+    def steps(self, group: DeletionGroup) -> list[Step[None]]:
+        steps: list[Step[None]] = []
         emptied = []
         for bucket in group.buckets:
             if self._options.archive:
@@ -85,7 +85,7 @@ class CleanUpStepBuilder:
             steps.append(self._delete_alias(alias, (*needs, steps[-1].id)))
         return steps
 
-    def _archive(self, bucket: ArtifactBucket, stack: CandidateStack | None) -> Step:
+    def _archive(self, bucket: ArtifactBucket, stack: CandidateStack | None) -> Step[None]:
         archive, listing = self._options.archive, BucketListing()
         source = client_of(self._cloud, bucket.account, bucket.region)
 
@@ -109,7 +109,7 @@ class CleanUpStepBuilder:
             ),
         )
 
-    def _empty(self, bucket: ArtifactBucket, stack: CandidateStack | None) -> Step:
+    def _empty(self, bucket: ArtifactBucket, stack: CandidateStack | None) -> Step[None]:
         listing = BucketListing()
         client = client_of(self._cloud, bucket.account, bucket.region)
 
@@ -142,7 +142,7 @@ class CleanUpStepBuilder:
             destructive=True,
         )
 
-    def _unprotect(self, stack: CandidateStack, needs: tuple[str, ...]) -> Step:
+    def _unprotect(self, stack: CandidateStack, needs: tuple[str, ...]) -> Step[None]:
         place = self._cloud.place(stack.account, stack.region)
         return Step(
             id=f"unprotect {stack.id}",
@@ -157,7 +157,9 @@ class CleanUpStepBuilder:
             destructive=True,
         )
 
-    def _delete_stack(self, stack: CandidateStack, group: DeletionGroup, needs: tuple[str, ...]) -> Step:
+    def _delete_stack(
+        self, stack: CandidateStack, group: DeletionGroup, needs: tuple[str, ...]
+    ) -> Step[None]:
         client = cloudformation.client_of(self._cloud, stack.account, stack.region)
 
         def act(say: ReportProgress) -> None:
@@ -188,7 +190,7 @@ class CleanUpStepBuilder:
             destructive=True,
         )
 
-    def _delete_bucket(self, bucket: ArtifactBucket, needs: tuple[str, ...]) -> Step:
+    def _delete_bucket(self, bucket: ArtifactBucket, needs: tuple[str, ...]) -> Step[None]:
         client = client_of(self._cloud, bucket.account, bucket.region)
         return Step(
             id=f"delete {bucket.name}",
@@ -203,7 +205,7 @@ class CleanUpStepBuilder:
             destructive=True,
         )
 
-    def _delete_alias(self, alias: KeyAlias, needs: tuple[str, ...]) -> Step:
+    def _delete_alias(self, alias: KeyAlias, needs: tuple[str, ...]) -> Step[None]:
         place = self._cloud.place(alias.account, alias.region)
 
         return Step(
@@ -219,7 +221,7 @@ class CleanUpStepBuilder:
             destructive=True,
         )
 
-    def _schedule(self, alias: KeyAlias, needs: tuple[str, ...]) -> Step:
+    def _schedule(self, alias: KeyAlias, needs: tuple[str, ...]) -> Step[None]:
         place = self._cloud.place(alias.account, alias.region)
         days = self._options.waiting_days
 

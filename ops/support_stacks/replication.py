@@ -1,16 +1,17 @@
 """The shared replication buckets: one bucket and key per region, listed in every region."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from ops.aws.cloud import Cloud, Place
-from ops.aws.cloudformation import deploy, whole_stacks
+from ops.aws.cloudformation import deploy
 from ops.aws.cloudformation import stacks as cloudformation
 from ops.aws.cloudformation.stacks import Change, StackSpec
 from ops.aws.regions import list_regions
 from ops.errors import InputError, NotFound
 from ops.operations import Operation
-from ops.plan import Plan, ReportProgress, Resource, Step
+from ops.plan import Plan, Step, nest
 from ops.settings import Account
 from ops.templates.support_stacks import JOB, JOB_TAG, directory, replication
 
@@ -107,15 +108,17 @@ def plan_replication(
     _check(account, regions, enabled, targets or (), expire_days)
     existing = {shared.region: shared for shared in read_shared(cloud, account, enabled)}
     all_targets = {target for shared in existing.values() for target in shared.targets}
-    steps: list[Step] = []
+    steps: list[Step[Any]] = []
     for region in regions:
         current = existing.get(region)
         readers = targets if targets is not None else current.targets if current else all_targets
         days = expire_days or (current.expire_days if current else EXPIRE_DAYS)
-        steps += _stack_steps(cloud, stack_spec(account, region, sorted(readers), days))
-    deployments = tuple(step.id for step in steps if step.id.startswith("deploy"))
+        spec = stack_spec(account, region, sorted(readers), days)
+        steps += nest(_bucket_plan(cloud, spec), region)
     all_regions = sorted({*regions, *existing})
-    steps += [_directory_step(cloud, account, region, all_regions, deployments) for region in all_regions]
+    needs = tuple(step.id for step in steps)
+    for region in all_regions:
+        steps += nest(_directory_plan(cloud, account, region, all_regions), f"directory {region}", needs)
     return Plan(
         f"Set up shared replication in {account.name}: {', '.join(regions)}",
         tuple(steps),
@@ -150,29 +153,15 @@ def _check(
         )
 
 
-def _stack_steps(cloud: Cloud, spec: StackSpec) -> list[Step]:
-    """Return the steps that prepare a change set, named by region, and the step that executes it."""
-    preparation = deploy.plan_preview(cloud, spec, ())
-    steps = [
-        replace(
-            step,
-            id=f"{step.id} {spec.region}",
-            does=f"{step.does} ({spec.region})",
-            needs=tuple(f"{need} {spec.region}" for need in step.needs),
-        )
-        for step in preparation.steps
-    ]
-    execution = Step(
-        id=f"deploy {spec.region}",
-        does=f"Deploy the shared bucket and key in {spec.region}",
-        resource=Resource("AWS::CloudFormation::Stack", spec.name, spec.account, spec.region),
-        act=lambda say: whole_stacks.execute_prepared(cloud, spec, say, may_remove=_is_parameter),
-        parameters=spec.parameters,
-        needs=(steps[-1].id,),
+def _bucket_plan(cloud: Cloud, spec: StackSpec) -> Plan:
+    return deploy.plan_stack(
+        cloud,
+        spec,
+        title=f"Deploy the shared bucket and key in {spec.region}",
+        may_remove=_is_parameter,
         evidence="costs about $1.00/month for the key, plus storage",
-        actions=(*whole_stacks.EXECUTE_ACTIONS, *RESOURCE_ACTIONS),
+        actions=RESOURCE_ACTIONS,
     )
-    return [*steps, execution]
 
 
 RESOURCE_ACTIONS = (
@@ -197,26 +186,23 @@ def _is_parameter(change: Change) -> bool:
     return change.kind == "AWS::SSM::Parameter"
 
 
-def _directory_step(
-    cloud: Cloud, account: Account, region: str, regions: Sequence[str], needs: tuple[str, ...]
-) -> Step:
-    """Return the step that deploys the directory. Its template lists what the earlier steps create."""
+def _directory_plan(cloud: Cloud, account: Account, region: str, regions: Sequence[str]) -> Plan:
+    """Plan the stack with the directory. Its template lists what the earlier stacks create."""
 
-    def act(say: ReportProgress) -> None:
+    def resolve() -> StackSpec:
         shared = read_shared(cloud, account, regions)
         if len(shared) < len(regions):
             raise NotFound(
                 "A shared bucket no longer exists.", hint="Run the plan again to create the missing buckets."
             )
-        spec = directory_spec(account, region, shared)
-        whole_stacks.deploy_in_one_step(cloud, spec, (), say, may_remove=_is_parameter)
+        return directory_spec(account, region, shared)
 
-    return Step(
-        id=f"directory {region}",
-        does=f"List every shared bucket and key in the parameters of {region}",
-        resource=Resource("AWS::CloudFormation::Stack", DIRECTORY, account.id, region),
-        act=act,
-        parameters={"regions": ",".join(regions)},
-        needs=needs,
-        actions=(*whole_stacks.DEPLOY_ACTIONS, "ssm:PutParameter", "ssm:DeleteParameter"),
+    return deploy.plan_stack(
+        cloud,
+        directory_spec(account, region, ()),
+        title=f"List every shared bucket and key in the parameters of {region}",
+        may_remove=_is_parameter,
+        resolve=resolve,
+        evidence=f"the buckets and keys in {', '.join(regions)}",
+        actions=("ssm:PutParameter", "ssm:DeleteParameter"),
     )

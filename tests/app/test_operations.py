@@ -155,10 +155,12 @@ def test_pages_make_changes_through_one_function() -> None:
     found = {(path, call) for folder in ("app", "pages") for path, call in calls(folder)}
     assert {path for path, call in found if call.endswith("plan_runs.start")} == {"app/shared/components.py"}
     assert {path for path, call in found if call == "execute"} == {"app/shared/plan_runs.py"}
+    assert {path for path, call in found if call == "perform"} == {"app/shared/components.py"}
 
 
 def test_command_line_makes_changes_through_one_function() -> None:
-    assert {path for path, call in calls("ops/cli") if call == "execute"} == {"ops/cli/context.py"}
+    for function in ("execute", "perform"):
+        assert {path for path, call in calls("ops/cli") if call == function} == {"ops/cli/context.py"}
 
 
 def test_every_operation_is_planned_somewhere() -> None:

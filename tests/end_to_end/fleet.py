@@ -12,12 +12,13 @@ from typing import Any
 from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Cloud
 from ops.aws.cloudformation import deploy
+from ops.aws.cloudformation.change_sets import read_preview
 from ops.aws.cloudformation.deploy import Upload
 from ops.aws.cloudformation.stacks import StackSpec
 from ops.aws.organizations import accounts_of
 from ops.embedded.accounts import ACCOUNTS
 from ops.embedded.lifecycle import RunningCloud
-from ops.plan import Plan, execute
+from ops.plan import Outcome, Plan, execute
 from ops.rollouts import controller as controllers
 from ops.rollouts import runs
 from ops.rollouts.controller import Controller
@@ -162,22 +163,22 @@ class Fleet:
 
     def start(self, path: Path, approved: tuple[str, ...] = ()) -> str:
         document = runs.prepare_run(path, self.resolve, ADA, datetime.now(UTC), approved=approved)
-        self.must(runs.plan_start(self.cloud, self.controller, document, ()))
+        self.must(runs.plan_start(self.cloud, self.controller, document))
         return document.run
 
     def previews(self, document: Document) -> tuple[TargetPreview, ...]:
-        found: list[TargetPreview] = []
-        self.must(runs.plan_previews(self.cloud, self.controller, document, found))
-        return tuple(found)
+        previews = runs.plan_previews(self.cloud, self.controller, document)
+        return previews.read(self.must(previews.plan))
 
     def resolve(self, kind: str, name: str) -> tuple[str, ...]:
         return accounts_of(self.cloud, kind, name)
 
-    def must(self, plan: Plan) -> None:
+    def must(self, plan: Plan) -> Outcome:
         audit = FileAudit(self.folder / "audit.jsonl")
         outcome = execute(plan, actor=ADA, audit=audit, confirmed=plan.confirm)
         if outcome.error:
             raise outcome.error
+        return outcome
 
     def order(self, run: str, does: str, why: str) -> None:
         self.must(runs.plan_command(self.cloud, self.controller, run, OperatorCommand(does), why, ADA))
@@ -222,7 +223,7 @@ def set_up(cloud: Cloud, folder: Path) -> None:
     def carry_out(spec: StackSpec, uploads: tuple[Upload, ...] = ()) -> None:
         audit = FileAudit(folder / "audit.jsonl")
         for plan in (deploy.plan_preview(cloud, spec, uploads), None):
-            steps = plan or deploy.plan_deploy(cloud, deploy.read_preview(cloud, spec))
+            steps = plan or deploy.plan_deploy(cloud, read_preview(cloud, spec))
             if error := execute(steps, actor=ADA, audit=audit, confirmed=steps.confirm).error:
                 raise error
 

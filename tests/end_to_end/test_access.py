@@ -10,12 +10,13 @@ import pytest
 from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation import deploy
+from ops.aws.cloudformation.change_sets import read_preview
 from ops.aws.cloudformation.stacks import StackSpec
 from ops.aws.logs import groups as log_groups
 from ops.aws.rds import databases as rds
 from ops.embedded.accounts import ACCOUNTS, WORKBENCH
 from ops.errors import AccessDenied
-from ops.plan import Plan, execute
+from ops.plan import Plan, execute, perform
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.runs import control as runs
 from ops.support_stacks.inventory import read_inventory
@@ -51,7 +52,7 @@ def deployed(cloud: Cloud, carry_out: Callable[[Plan], None]) -> None:
             region=cloud.settings.home_region,
         )
         carry_out(deploy.plan_preview(cloud, spec, ()))
-        carry_out(deploy.plan_deploy(cloud, deploy.read_preview(cloud, spec)))
+        carry_out(deploy.plan_deploy(cloud, read_preview(cloud, spec)))
 
 
 def as_role(cloud: Cloud, role: str) -> Cloud:
@@ -60,9 +61,7 @@ def as_role(cloud: Cloud, role: str) -> Cloud:
 
 
 @pytest.mark.usefixtures("deployed")
-def test_read_only_role_reads_everything_and_changes_nothing(
-    cloud: Cloud, carry_out: Callable[[Plan], None]
-) -> None:
+def test_read_only_role_reads_everything_and_changes_nothing(cloud: Cloud, tmp_path: Path) -> None:
     read_only = as_role(cloud, READ_ROLE)
     place = read_only.places[0]
     assert rds.list_databases(read_only, place)
@@ -75,19 +74,25 @@ def test_read_only_role_reads_everything_and_changes_nothing(
     inventory = read_inventory(read_only, datetime.now(UTC))
     assert [(gap.subject, str(gap.error)) for gap in inventory.gaps] == []
     with pytest.raises(AccessDenied):
-        carry_out(runs.plan_refresh(read_only, pipeline, datetime.now(UTC)))
+        perform(
+            runs.refresh_call(read_only, pipeline, datetime.now(UTC)),
+            actor=Actor.local("test"),
+            audit=FileAudit(tmp_path / "audit.jsonl"),
+        )
     with pytest.raises(AccessDenied):
         log_groups.set_retention(read_only, Place(place.account, place.region), "/any", 30)
 
 
 @pytest.mark.usefixtures("deployed")
-def test_working_role_refreshes_a_snapshot(cloud: Cloud, carry_out: Callable[[Plan], None]) -> None:
+def test_working_role_refreshes_a_snapshot(cloud: Cloud, tmp_path: Path) -> None:
     working = as_role(cloud, ROLE)
     pipeline = catalog.find_pipeline(working, working.places[0], SHOP)
     eventually(lambda: not runs.running_refresh(runs.list_runs(working, pipeline)), 120)
-    plan = runs.plan_refresh(working, pipeline, datetime.now(UTC))
-    carry_out(plan)
-    name = plan.steps[0].id
+    name = perform(
+        runs.refresh_call(working, pipeline, datetime.now(UTC)),
+        actor=Actor.local("test"),
+        audit=FileAudit(tmp_path / "audit.jsonl"),
+    )
     eventually(lambda: runs.read_run(working, pipeline, name).execution.status != "RUNNING", 120)
     assert runs.read_run(working, pipeline, name).execution.status == "SUCCEEDED"
 

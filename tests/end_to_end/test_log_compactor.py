@@ -21,7 +21,7 @@ from ops.logs.search import exploration
 from ops.logs.search.model import Search
 from ops.logs.search.query_parser import parse
 from ops.logs.search.saved_queries import FOLDER, load_queries
-from ops.plan import Readiness
+from ops.plan import Readiness, Running
 from tests.end_to_end.compacting import BEGINS, Disturbed, Export, Hour, Killed, Put, an_hour
 from tests.ops.embedded.overlay import client
 from tests.ops.functions.source import Context
@@ -374,7 +374,7 @@ def test_the_command_compacts_with_the_function(hour: Hour, cloud: Cloud) -> Non
     said: list[str] = []
     plan = plan_compaction(hour.engine, hour.scope, maker=find_compactor(cloud, hour.export.location))
     assert [step.actions for step in plan.steps] == [("lambda:InvokeFunction",)]
-    plan.steps[0].act(said.append)
+    plan.steps[0].act(Running(said.append, {}))
     assert said == ["Compacted hours: 1, events: 3"]
     assert plan.steps[0].check().readiness is Readiness.DONE
     assert hour.rows() == before
@@ -387,7 +387,7 @@ def test_the_command_reports_the_functions_failure(hour: Hour, cloud: Cloud) -> 
     maker = find_compactor(cloud, hour.export.location)
     (step,) = plan_compaction(hour.engine, hour.scope, maker=maker).steps
     with pytest.raises(CompactionFailed, match=r"Hours that failed: 1\. .* has version 7"):
-        step.act(print)
+        step.act(Running(print, {}))
     with pytest.raises(NotFound, match="has a compactor function"):
         find_compactor(cloud, replace(hour.export.location, bucket="another"))
 

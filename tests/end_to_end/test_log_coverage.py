@@ -91,7 +91,7 @@ def test_each_group_is_exported_or_has_a_reason(bench: Workbench, place: Place, 
 def test_unsubscribing_lasts_until_subscribing(bench: Workbench, place: Place, mode: str) -> None:
     found = eventually(lambda: state(bench, place, "b", CoverageState.SUBSCRIBED))
     plan = plan_unsubscribe(bench.cloud, [found])
-    assert plan.confirm and plan.role is Role.ADMINISTRATOR
+    assert plan.confirm and plan.operation.role is Role.ADMINISTRATOR
     bench.must(plan)
     assert covered(bench, place, "b").state is CoverageState.UNSUBSCRIBED
     call_subscriber(bench, place, "check")
@@ -103,7 +103,7 @@ def test_unsubscribing_lasts_until_subscribing(bench: Workbench, place: Place, m
     assert [result.status.value for result in again.results] == ["already done"]
 
     plan = plan_subscribe(bench.cloud, [left_out])
-    assert plan.role is Role.OPERATOR and not plan.confirm
+    assert plan.operation.role is Role.OPERATOR and not plan.confirm
     bench.must(plan)
     assert covered(bench, place, "b").state is CoverageState.SUBSCRIBED
     call_subscriber(bench, place, "reconcile")

@@ -13,11 +13,12 @@ import psycopg
 from ops.audit import Actor, FileAudit
 from ops.aws import network
 from ops.aws.cloud import Cloud, Place
-from ops.aws.cloudformation.deploy import plan_deploy, read_preview
+from ops.aws.cloudformation.change_sets import read_preview
+from ops.aws.cloudformation.deploy import plan_deploy
 from ops.aws.cloudformation.stacks import StackSpec
 from ops.aws.stepfunctions.history import Execution
 from ops.embedded.accounts import HOME
-from ops.plan import Outcome, Plan, execute
+from ops.plan import AuditedCall, Outcome, Plan, execute, perform
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.pipeline.model import PipelineSettings
@@ -67,6 +68,9 @@ class Workbench:
     def must(self, plan: Plan) -> None:
         if error := self.carry_out(plan).error:
             raise error
+
+    def perform(self, call: AuditedCall[T]) -> T:
+        return perform(call, actor=Actor.local("test"), audit=self.audit)
 
     def make_database(self, name: str, sql: str = "", **more: Any) -> None:
         """Create a DB instance in production, and run `sql` in it."""
@@ -180,9 +184,7 @@ class Workbench:
         return catalog.find_pipeline(self.cloud, self.production, database)
 
     def refresh(self, pipeline: DeployedPipeline) -> str:
-        plan = runs.plan_refresh(self.cloud, pipeline, datetime.now(UTC))
-        self.must(plan)
-        return plan.steps[0].id
+        return self.perform(runs.refresh_call(self.cloud, pipeline, datetime.now(UTC)))
 
     def watch(self, pipeline: DeployedPipeline, name: str) -> runs.RunDetails:
         return runs.read_run(self.cloud, pipeline, name)

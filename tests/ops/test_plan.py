@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from ops.audit import Actor, FileAudit, Record
-from ops.errors import AuditUnavailable, Conflict, PlanRefused
+from ops.errors import AuditUnavailable, Conflict, NotAllowed, PlanRefused
 from ops.operations import Operation
 from ops.plan import (
     READY,
+    AuditedCall,
     Check,
     Outcome,
     Plan,
@@ -20,9 +21,12 @@ from ops.plan import (
     Readiness,
     ReportProgress,
     Resource,
+    Running,
     Status,
     Step,
     execute,
+    nest,
+    perform,
 )
 from ops.roles import Role
 
@@ -37,7 +41,7 @@ class Trail:
     def __init__(self) -> None:
         self.acted: list[str] = []
 
-    def step(self, id_: str, *, error: BaseException | None = None, **more: Any) -> Step:
+    def step(self, id_: str, *, error: BaseException | None = None, **more: Any) -> Step[None]:
         def act(say: ReportProgress) -> None:
             self.acted.append(id_)
             say(f"{id_} acts")
@@ -57,7 +61,7 @@ def audit(tmp_path: Path) -> FileAudit:
     return FileAudit(tmp_path / "audit.jsonl")
 
 
-def run(audit: FileAudit, *steps: Step, **more: Any) -> Outcome:
+def run(audit: FileAudit, *steps: Step[object], **more: Any) -> Outcome:
     return execute(Plan("A plan", steps, OPERATION), actor=ACTOR, audit=audit, **more)
 
 
@@ -226,3 +230,109 @@ def test_the_audit_says_from_where_in_which_role_on_what_evidence_and_how_long(
     assert started.parameters == done.parameters == kept
     assert started.duration_s is None
     assert done.duration_s is not None and done.duration_s >= 0
+
+
+def counting(id_: str, number: int, **more: Any) -> Step[int]:
+    return Step(id_, f"Count to {number}", WHERE, lambda run: number, {}, **more)
+
+
+def test_the_value_of_a_step_is_for_later_steps_and_for_the_caller(audit: FileAudit) -> None:
+    three = counting("three", 3)
+    sentence: Step[str] = Step(
+        "sentence", "Say it", WHERE, lambda run: f"there are {run.value(three) + 1}", {}, needs=("three",)
+    )
+    outcome = run(audit, three, sentence)
+    number: int = outcome.value(three)  # the types are checked by mypy
+    text: str = outcome.value(sentence)
+    assert (number, text) == (3, "there are 4")
+    assert outcome.values({"a": three, "b": counting("other", 5)}) == {"a": 3}
+
+
+def test_the_value_of_a_step_that_had_nothing_to_do_is_an_error(audit: FileAudit) -> None:
+    done = counting("three", 3, check=checked(Readiness.DONE))
+    needs_it: Step[int] = Step("next", "Use it", WHERE, lambda run: run.value(done), {}, needs=("three",))
+    outcome = run(audit, done, needs_it)
+    assert statuses(outcome) == [Status.ALREADY, Status.FAILED]
+    assert "had nothing to do" in str(outcome.error)
+    with pytest.raises(KeyError):
+        outcome.value(done)
+
+
+def nested(trail: Trail) -> tuple[Plan, Step[int]]:
+    """Return a plan with two nested plans, the second after the first, and a step of the first."""
+    three = counting("b", 3, needs=("a",))
+    first = Plan("First part", (trail.step("a"), three), OPERATION)
+    second = Plan("Second part", (trail.step("a"), trail.step("b", needs=("a",))), OPERATION)
+    one = nest(first, "1")
+    return Plan("Both", (*one, *nest(second, "2", needs=tuple(step.id for step in one))), OPERATION), three
+
+
+def test_nested_steps_are_previewed_audited_and_reported_one_by_one(trail: Trail, audit: FileAudit) -> None:
+    plan, three = nested(trail)
+    ids = ["1: a", "1: b", "2: a", "2: b"]
+    assert [step.id for step in plan.steps] == ids
+    assert [[step.part for step in part] for part in plan.parts] == [["First part"] * 2, ["Second part"] * 2]
+    seen: list[Progress] = []
+    outcome = execute(plan, actor=ACTOR, audit=audit, report=seen.append)
+    assert outcome.ok and outcome.value(three) == 3
+    assert [p.step for p in seen if p.status is Status.DONE] == ids
+    records = list(reversed(audit.read(20)))
+    assert [(r.step, r.result) for r in records] == [(id, at) for id in ids for at in ("started", "done")]
+    assert {r.plan for r in records} == {f"Both [{plan.fingerprint}]"}
+
+
+def test_a_stop_takes_effect_between_the_steps_of_a_nested_plan(trail: Trail, audit: FileAudit) -> None:
+    plan, _ = nested(trail)
+    outcome = execute(plan, actor=ACTOR, audit=audit, stopped=lambda: trail.acted == ["a"])
+    assert statuses(outcome) == [Status.DONE] + [Status.NOT_RUN] * 3
+
+
+@pytest.mark.parametrize("at_once", [1, 4])
+def test_a_nested_plan_runs_after_the_whole_plan_that_it_needs(
+    at_once: int, trail: Trail, audit: FileAudit
+) -> None:
+    failing = Plan("First part", (trail.step("a"), trail.step("b", error=Conflict("Busy."))), OPERATION)
+    one = nest(failing, "1")
+    second = nest(Plan("Second part", (trail.step("c"),), OPERATION), "2", tuple(step.id for step in one))
+    third = nest(Plan("Third part", (trail.step("d"),), OPERATION), "3")
+    plan = Plan("All", (*one, *second, *third), OPERATION, at_once=at_once)
+    outcome = execute(plan, actor=ACTOR, audit=audit)
+    assert statuses(outcome) == [Status.DONE, Status.FAILED, Status.NOT_RUN, Status.DONE]
+    assert "c" not in trail.acted and "d" in trail.acted
+
+
+def test_what_a_step_shows_in_detail_and_deletes_is_part_of_the_fingerprint(trail: Trail) -> None:
+    plain = Plan("A plan", (trail.step("a"),), OPERATION)
+    detailed = Plan("A plan", (trail.step("a", details=("Add Data",)),), OPERATION)
+    destructive = Plan("A plan", (trail.step("a", destructive=True),), OPERATION)
+    assert len({plain.fingerprint, detailed.fingerprint, destructive.fingerprint}) == 3
+    assert destructive.destructive and not plain.destructive
+
+
+def test_a_call_is_audited_and_returns_its_value(audit: FileAudit) -> None:
+    value: int = perform(AuditedCall(counting("three", 3), OPERATION), actor=ACTOR, audit=audit)
+    assert value == 3
+    done, started = audit.read(9)
+    assert (started.result, done.result) == ("started", "done")
+    assert (done.plan, done.does) == (OPERATION.does, "Count to 3")
+
+
+def test_a_failed_call_is_audited_and_raises_its_error(trail: Trail, audit: FileAudit) -> None:
+    with pytest.raises(Conflict, match="Busy"):
+        perform(AuditedCall(trail.step("a", error=Conflict("Busy.")), OPERATION), actor=ACTOR, audit=audit)
+    assert audit.read(1)[0].result == "failed"
+
+
+def test_a_call_needs_the_role_and_the_audit_log(trail: Trail, audit: FileAudit) -> None:
+    call = AuditedCall(trail.step("a"), OPERATION)
+    with pytest.raises(NotAllowed):
+        perform(call, actor=Actor("ada", "test", Role.OPERATOR), audit=audit)
+    with pytest.raises(AuditUnavailable):
+        perform(call, actor=ACTOR, audit=Broken())
+    assert trail.acted == [] and audit.read(9) == []
+
+
+def test_a_running_step_reports_progress() -> None:
+    said: list[str] = []
+    Running(said.append, {})("halfway")
+    assert said == ["halfway"]

@@ -109,7 +109,7 @@ def begin(folder: Path, name: str, more: str = "") -> str:
     path.write_text(FILE.format(name=name) + more)
     controller = controllers.find_controller(bench.cloud)
     document = runs.prepare_run(path, lambda kind, name: (), bench.actor, datetime.now(UTC))
-    plan = runs.plan_start(bench.cloud, controller, document, ())
+    plan = runs.plan_start(bench.cloud, controller, document)
     assert not execute(plan, actor=bench.actor, audit=bench.audit, confirmed=name).error
     eventually(lambda: watch(document.run).baking)
     return document.run

@@ -15,7 +15,7 @@ from app.overview import views as overview_views
 from app.shared.components import clear_caches_once
 from app.shared.session import workbench
 from app.snapshots import run as run_view
-from ops.plan import execute
+from ops.plan import execute, perform
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.runs import control as runs
@@ -82,9 +82,8 @@ def idle(clock: Clock) -> DeployedPipeline:
 def run(idle: DeployedPipeline) -> Iterator[str]:
     """Yield a run in progress; stop it and clean up afterward."""
     bench = workbench()
-    plan = runs.plan_refresh(bench.cloud, idle, datetime.now(UTC))
-    name = plan.steps[0].id
-    assert not execute(plan, actor=bench.actor, audit=bench.audit).error
+    call = runs.refresh_call(bench.cloud, idle, datetime.now(UTC))
+    name = perform(call, actor=bench.actor, audit=bench.audit)
     yield name
     plan = runs.plan_stop(bench.cloud, idle, name)
     assert not execute(plan, actor=bench.actor, audit=bench.audit).error

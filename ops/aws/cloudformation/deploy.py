@@ -1,38 +1,50 @@
-"""Deployment of a stack: stage the template, preview a change set, execute it, wait until it completes.
+"""Plans that deploy a stack: stage the template, preview a change set, execute it, wait until it completes.
 
-Two plans: `plan_preview` creates a change set, which changes no resource of the stack; `plan_deploy` executes
-the change set that `read_preview` shows.
+plan_preview            creates a change set, which changes no resource of the stack
+plan_deploy             executes the change set that `change_sets.read_preview` shows
+plan_staging            uploads the template and what the stack needs
+plan_temporary_preview  creates a change set, reads it, and deletes it again
+plan_stack              all steps of a deployment, as part of a plan that deploys many stacks
+plan_delete             deletes a stack
 """
 
 import hashlib
-import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from ops.aws.calls import code, message, translated
 from ops.aws.cloud import Cloud
+from ops.aws.cloudformation import change_sets
 from ops.aws.cloudformation import stacks as cfn
-from ops.aws.cloudformation.operations import POLL_INTERVAL_S, delete_stack, follow
+from ops.aws.cloudformation.change_sets import (
+    EXECUTE_ACTIONS,
+    Preview,
+    check_executable,
+    create_change_set,
+    discard_change_set,
+    execute_change_set,
+    read_preview,
+)
+from ops.aws.cloudformation.operations import delete_stack
 from ops.aws.cloudformation.stacks import Change, Stack, StackSpec
 from ops.aws.s3 import staging as s3
-from ops.errors import Conflict, InputError, NotFound, StackFailed
+from ops.errors import Conflict, InputError
 from ops.operations import Operation
-from ops.plan import READY, Check, Plan, Readiness, ReportProgress, Resource, Step
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
+from ops.plan import (
+    READY,
+    AuditedCall,
+    Check,
+    Plan,
+    Readiness,
+    ReportProgress,
+    Resource,
+    Step,
+    always_ready,
+)
 
 MAX_TEMPLATE_BYTES = 1_048_576  # bytes, staged in S3: AWS CloudFormation User Guide, "quotas"
-CHANGE_SET_TIMEOUT_S = 300.0  # for CloudFormation to create a change set
 OLD_VERSIONS_DAYS = 30
 FAILED_CREATION = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")  # such a stack can only be deleted
-# CloudFormation has no error code for a change set without changes, only these two reasons.
-NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 
 
 @dataclass(frozen=True)
@@ -43,38 +55,114 @@ class Upload:
     body: bytes
 
 
-@dataclass(frozen=True)
-class Preview:
-    """The changes of a change set. `change_set` is its ARN, empty if the stack is up to date."""
-
-    spec: StackSpec
-    change_set: str
-    creates: bool
-    changes: tuple[Change, ...]
-
-    @property
-    def up_to_date(self) -> bool:
-        return not self.change_set
-
-    @property
-    def destructive_changes(self) -> tuple[Change, ...]:
-        """The changes that delete or replace an existing resource."""
-        return tuple(change for change in self.changes if change.is_destructive)
-
-
 def staging_bucket(account: str, region: str) -> str:
     """Return the name of the bucket for templates and code, one per account and region."""
     return f"slipway-staging-{account}-{region}"
 
 
-def change_set_name(spec: StackSpec) -> str:
-    """Return a name derived from the spec, so that the same spec finds its change set again."""
-    content = [spec.template_body, dict(spec.parameters), dict(spec.tags), sorted(spec.capabilities)]
-    return f"slipway-{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]}"
-
-
 def plan_preview(cloud: Cloud, spec: StackSpec, uploads: tuple[Upload, ...]) -> Plan:
     """Plan to create a change set of the staged template. Raises InputError if the template is too large."""
+    steps = (*_staging_steps(cloud, spec, uploads), _change_set_step(cloud, spec))
+    return Plan(f"Prepare {spec.name}", steps, Operation.PREPARE_STACK)
+
+
+def plan_staging(cloud: Cloud, spec: StackSpec, uploads: tuple[Upload, ...]) -> Plan:
+    """Plan to upload the template and what the stack needs. Raises InputError for a too large template."""
+    bucket, upload, _ = _staging_steps(cloud, spec, uploads)
+    return Plan(f"Stage {spec.name} in {spec.region}", (bucket, upload), Operation.PREPARE_STACK)
+
+
+def plan_temporary_preview(
+    cloud: Cloud, spec: StackSpec, uploads: tuple[Upload, ...] = ()
+) -> tuple[Plan, Step[Preview]]:
+    """Plan to read what a change set would change and to delete it again, with the step that returns it.
+
+    What must exist first, the bucket and the uploads, has steps of its own.
+    """
+
+    def act(say: ReportProgress) -> Preview:
+        # One step: a plan that is stopped between its steps leaves no change set and no empty stack behind.
+        is_new = cfn.read_stack(cloud, spec.account, spec.region, spec.name) is None
+        try:
+            return create_change_set(cloud, spec, _template_url(spec), say)
+        finally:
+            discard_change_set(cloud, spec, say, empty_stack=is_new)
+
+    look = Step(
+        id="preview",
+        does="Create a change set to preview the changes, then delete it",
+        resource=_resource(spec, "AWS::CloudFormation::Stack", spec.name),
+        act=act,
+        needs=("upload", "leftover"),
+        evidence="Changes no resource of the stack",
+        parameters=spec.parameters,
+        actions=tuple(sorted({*change_sets.CREATE_ACTIONS, *change_sets.DISCARD_ACTIONS})),
+    )
+    steps = (*_staging_steps(cloud, spec, uploads), look)
+    return Plan(f"Preview {spec.name}", steps, Operation.PREPARE_STACK), look
+
+
+def plan_stack(
+    cloud: Cloud,
+    spec: StackSpec,
+    uploads: tuple[Upload, ...] = (),
+    *,
+    title: str,
+    may_remove: Callable[[Change], bool],
+    resolve: Callable[[], StackSpec] | None = None,
+    check: Callable[[], Check] = always_ready,
+    evidence: str = "",
+    changes: tuple[Change, ...] = (),
+    actions: tuple[str, ...] = (),
+) -> Plan:
+    """Plan every step of a deployment, to be nested in a plan that deploys many stacks.
+
+    `resolve` returns the specification once the steps before have run, if `spec` depends on what they create.
+    `check` is DONE if the stack is up to date. `evidence`, `changes` and `actions` are those of the
+    execution, which raises Conflict for a deletion or replacement that `may_remove` does not allow.
+    """
+    final = resolve or (lambda: spec)
+    client = cfn.client_of(cloud, spec.account, spec.region)
+
+    def check_execution() -> Check:
+        if (result := check()).readiness is not Readiness.READY:
+            return result
+        preview = read_preview(cloud, final())
+        if preview.up_to_date:
+            return Check(Readiness.DONE, "up to date")
+        if forbidden := [change for change in preview.destructive_changes if not may_remove(change)]:
+            raise Conflict(
+                f"The change set would delete or replace {forbidden[0].logical_id} of {spec.name}. "
+                "Nothing was changed.",
+                hint="Check the stack's template: it was changed outside of Slipway.",
+            )
+        return check_executable(client, preview)
+
+    execution = Step(
+        id="execute",
+        does=title,
+        resource=_resource(spec, "AWS::CloudFormation::Stack", spec.name),
+        act=lambda run: execute_change_set(client, run.value(change_set), run),
+        parameters=spec.parameters,
+        check=check_execution,
+        needs=("change-set",),
+        evidence=evidence,
+        details=tuple(change.line for change in changes),
+        destructive=any(change.is_destructive for change in changes),
+        actions=(*EXECUTE_ACTIONS, *actions),
+    )
+    change_set = _change_set_step(cloud, spec, final, check)
+    steps = (*_staging_steps(cloud, spec, uploads, final), change_set, execution)
+    return Plan(title, steps, Operation.DEPLOY_STACK)
+
+
+def _staging_steps(
+    cloud: Cloud,
+    spec: StackSpec,
+    uploads: tuple[Upload, ...],
+    final: Callable[[], StackSpec] | None = None,
+) -> tuple[Step[None], Step[None], Step[None]]:
+    """Return the steps for what must exist, and what must not, before there can be a change set."""
     body = spec.template_body.encode()
     if len(body) > MAX_TEMPLATE_BYTES:
         raise InputError(
@@ -82,14 +170,21 @@ def plan_preview(cloud: Cloud, spec: StackSpec, uploads: tuple[Upload, ...]) -> 
             hint=f"CloudFormation accepts up to {MAX_TEMPLATE_BYTES:,} bytes. Split the stack.",
         )
     bucket = staging_bucket(spec.account, spec.region)
-    template = Upload(f"templates/{hashlib.sha256(body).hexdigest()[:16]}.json", body)
-    steps = (
+    return (
         _bucket_step(cloud, spec, bucket),
-        _upload_step(cloud, spec, bucket, (template, *uploads)),
+        _upload_step(cloud, spec, bucket, uploads, final or (lambda: spec)),
         _failed_creation_step(cloud, spec),
-        _change_set_step(cloud, spec, f"https://{_s3_host(spec.region)}/{bucket}/{template.key}"),
     )
-    return Plan(f"Prepare {spec.name}", steps, Operation.PREPARE_STACK)
+
+
+def _template_upload(spec: StackSpec) -> Upload:
+    body = spec.template_body.encode()
+    return Upload(f"templates/{hashlib.sha256(body).hexdigest()[:16]}.json", body)
+
+
+def _template_url(spec: StackSpec) -> str:
+    bucket = staging_bucket(spec.account, spec.region)
+    return f"https://{_s3_host(spec.region)}/{bucket}/{_template_upload(spec).key}"
 
 
 def _s3_host(region: str) -> str:
@@ -100,7 +195,7 @@ def _resource(spec: StackSpec, resource_type: str, id_: str) -> Resource:
     return Resource(resource_type, id_, spec.account, spec.region)
 
 
-def _bucket_step(cloud: Cloud, spec: StackSpec, bucket: str) -> Step:
+def _bucket_step(cloud: Cloud, spec: StackSpec, bucket: str) -> Step[None]:
     client = s3.client_of(cloud, spec.account, spec.region)
 
     def check() -> Check:
@@ -130,26 +225,33 @@ def _bucket_step(cloud: Cloud, spec: StackSpec, bucket: str) -> Step:
     )
 
 
-def _upload_step(cloud: Cloud, spec: StackSpec, bucket: str, uploads: tuple[Upload, ...]) -> Step:
+def _upload_step(
+    cloud: Cloud,
+    spec: StackSpec,
+    bucket: str,
+    uploads: tuple[Upload, ...],
+    final: Callable[[], StackSpec],
+) -> Step[None]:
     client = s3.client_of(cloud, spec.account, spec.region)
 
     def act(say: ReportProgress) -> None:
-        for upload in uploads:
+        for upload in (_template_upload(final()), *uploads):
             wrote = s3.put_if_different(client, bucket, upload.key, upload.body)
             say(f"{upload.key}: {'uploaded' if wrote else 'already up to date'}")
 
+    keys = [upload.key for upload in (_template_upload(spec), *uploads)]
     return Step(
         id="upload",
-        does=f"Upload the template{f' and {len(uploads) - 1} more' if len(uploads) > 1 else ''}",
+        does=f"Upload the template{f' and {len(uploads)} more' if uploads else ''}",
         resource=_resource(spec, "AWS::S3::Bucket", bucket),
         act=act,
-        parameters={"bucket": bucket, "keys": ", ".join(upload.key for upload in uploads)},
+        parameters={"bucket": bucket, "keys": ", ".join(keys)},
         needs=("bucket",),
         actions=("s3:GetObject", "s3:PutObject"),
     )
 
 
-def _failed_creation_step(cloud: Cloud, spec: StackSpec) -> Step:
+def _failed_creation_step(cloud: Cloud, spec: StackSpec) -> Step[None]:
     """Return the step that deletes a stack whose creation failed, because CloudFormation cannot update it."""
     client = cfn.client_of(cloud, spec.account, spec.region)
 
@@ -185,98 +287,30 @@ def _failed_creation_step(cloud: Cloud, spec: StackSpec) -> Step:
     )
 
 
-def _change_set_step(cloud: Cloud, spec: StackSpec, template_url: str) -> Step:
-    client = cfn.client_of(cloud, spec.account, spec.region)
-
-    def act(say: ReportProgress) -> None:
-        stack = cfn.read_stack(cloud, spec.account, spec.region, spec.name)
-        say("creating the change set")
-        _create_change_set(client, spec, template_url, creates=_is_new(stack))
+def _change_set_step(
+    cloud: Cloud,
+    spec: StackSpec,
+    final: Callable[[], StackSpec] | None = None,
+    check: Callable[[], Check] = always_ready,
+) -> Step[Preview]:
+    def act(say: ReportProgress) -> Preview:
+        current = final() if final else spec
+        preview = create_change_set(cloud, current, _template_url(current), say)
+        for change in preview.changes:
+            say(change.line)
+        return preview
 
     return Step(
         id="change-set",
         does="Create a change set to preview the changes",
         resource=_resource(spec, "AWS::CloudFormation::Stack", spec.name),
         act=act,
+        check=check,
         needs=("upload", "leftover"),
         evidence="Changes no resource of the stack",
         parameters=spec.parameters,
-        actions=(
-            "cloudformation:CreateChangeSet",
-            "cloudformation:DeleteChangeSet",
-            "cloudformation:DescribeChangeSet",
-            "cloudformation:DescribeStacks",
-        ),
+        actions=change_sets.CREATE_ACTIONS,
     )
-
-
-def _is_new(stack: Stack | None) -> bool:
-    return stack is None or stack.status == "REVIEW_IN_PROGRESS"
-
-
-def _create_change_set(
-    client: "CloudFormationClient", spec: StackSpec, template_url: str, *, creates: bool
-) -> None:
-    name = change_set_name(spec)
-    with translated(f"Creating a change set for {spec.name}"):
-        _delete_change_set(client, spec.name, name)
-        change_set = client.create_change_set(
-            StackName=spec.name,
-            ChangeSetName=name,
-            ChangeSetType="CREATE" if creates else "UPDATE",
-            TemplateURL=template_url,
-            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in spec.parameters.items()],
-            Tags=[{"Key": k, "Value": v} for k, v in spec.tags.items()],
-            Capabilities=list(spec.capabilities),  # type: ignore[arg-type]
-        )
-        deadline = time.monotonic() + CHANGE_SET_TIMEOUT_S
-        while True:
-            description = client.describe_change_set(ChangeSetName=change_set["Id"])
-            status, reason = description["Status"], description.get("StatusReason", "")
-            if status == "CREATE_COMPLETE":
-                return
-            if status == "FAILED" and any(text in reason for text in NO_CHANGES):
-                client.delete_change_set(ChangeSetName=change_set["Id"])
-                return
-            if status == "FAILED" or time.monotonic() > deadline:
-                raise StackFailed(
-                    f"Cannot create a change set for {spec.name}: {reason or status}",
-                    hint="Nothing was changed. Fix the reported problem and retry.",
-                )
-            time.sleep(POLL_INTERVAL_S)
-
-
-def _delete_change_set(client: "CloudFormationClient", stack: str, name: str) -> None:
-    """Delete the change set if it and the stack exist."""
-    try:
-        client.delete_change_set(StackName=stack, ChangeSetName=name)
-    except ClientError as error:
-        if code(error) != "ChangeSetNotFound" and "does not exist" not in message(error):
-            raise
-
-
-def read_preview(cloud: Cloud, spec: StackSpec) -> Preview:
-    """Return the changes of the spec's change set. Raises NotFound for a new stack without a change set."""
-    client = cfn.client_of(cloud, spec.account, spec.region)
-    stack = cfn.read_stack(cloud, spec.account, spec.region, spec.name)
-    creates = _is_new(stack)
-    if arn := _find_change_set(client, spec) if stack else "":
-        return Preview(spec, arn, creates=creates, changes=cfn.read_changes(client, arn))
-    if creates:
-        raise NotFound(f"{spec.name} has no change set.", hint="Create the preview first.")
-    return Preview(spec, "", creates=False, changes=())
-
-
-def _find_change_set(client: "CloudFormationClient", spec: StackSpec) -> str:
-    """Return the ARN of the spec's change set; empty for none."""
-    with translated(f"Reading the change set of {spec.name}"):
-        try:
-            description = client.describe_change_set(StackName=spec.name, ChangeSetName=change_set_name(spec))
-        except ClientError as error:
-            if code(error) == "ChangeSetNotFound":
-                return ""
-            raise
-    return description["ChangeSetId"]
 
 
 def plan_deploy(cloud: Cloud, preview: Preview) -> Plan:
@@ -290,98 +324,29 @@ def plan_deploy(cloud: Cloud, preview: Preview) -> Plan:
         id="execute",
         does=f"{'Create' if preview.creates else 'Update'} stack {spec.name}",
         resource=_resource(spec, "AWS::CloudFormation::Stack", spec.name),
-        act=partial(_execute, client, preview),
-        check=partial(_check_executable, client, preview),
-        evidence=_counted(preview.changes),
+        act=partial(execute_change_set, client, preview),
+        check=partial(check_executable, client, preview),
+        evidence=preview.summary,
+        details=tuple(change.line for change in preview.changes),
         parameters=spec.parameters,
-        actions=(
-            "cloudformation:DescribeChangeSet",
-            "cloudformation:DescribeStackEvents",
-            "cloudformation:DescribeStacks",
-            "cloudformation:ExecuteChangeSet",
-        ),
+        actions=EXECUTE_ACTIONS,
         destructive=bool(preview.destructive_changes),
     )
     return Plan(title, (step,), Operation.DEPLOY_STACK)
 
 
-def _counted(changes: tuple[Change, ...]) -> str:
-    def count(matches: Callable[[Change], bool]) -> int:
-        return sum(matches(change) for change in changes)
-
-    counts = {
-        "added": count(lambda change: change.action == "Add"),
-        "modified": count(lambda change: change.action == "Modify" and not change.is_destructive),
-        "replaced": count(lambda change: change.action == "Modify" and change.is_destructive),
-        "removed": count(lambda change: change.action == "Remove"),
-    }
-    return ", ".join(f"{number} {action}" for action, number in counts.items() if number)
-
-
-def _check_executable(client: "CloudFormationClient", preview: Preview) -> Check:
-    with translated(f"Reading the change set of {preview.spec.name}"):
-        try:
-            description = client.describe_change_set(ChangeSetName=preview.change_set)
-        except ClientError as error:
-            if code(error) == "ChangeSetNotFound":
-                return Check(Readiness.CHANGED, "the change set no longer exists: create the preview again")
-            raise
-    execution = description.get("ExecutionStatus", "")
-    if execution == "EXECUTE_COMPLETE":
-        return Check(Readiness.DONE, "the change set is already executed")
-    if execution != "AVAILABLE":
-        return Check(Readiness.CHANGED, f"the change set is {execution}: create the preview again")
-    return READY
-
-
-def _execute(client: "CloudFormationClient", preview: Preview, say: ReportProgress) -> None:
-    name = preview.spec.name
-    with translated(f"Deploying {name}"):
-        stack_id = client.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
-        result = follow(
-            client, stack_id, lambda: client.execute_change_set(ChangeSetName=preview.change_set), say
-        )
-    if not cfn.has_failed(result.status):
-        return
-    rolled_back = (
-        "CloudFormation rolled the creation back; the next deployment deletes the empty stack first."
-        if preview.creates
-        else "CloudFormation rolled the stack back."
-    )
-    raise result.failure(
-        name,
-        hint=f"{rolled_back} Fix the reported problem and retry."
-        if result.status.endswith("ROLLBACK_COMPLETE")
-        else "The stack needs attention before its next update. Check its events in CloudFormation.",
-    )
-
-
-def plan_discard(cloud: Cloud, preview: Preview) -> Plan:
-    """Plan to delete the change set of a preview, and the empty stack of a creation that was not executed."""
+def discard_call(cloud: Cloud, preview: Preview) -> AuditedCall[None]:
+    """Delete the change set of a preview, and the empty stack of a creation that was not executed."""
     spec = preview.spec
-    client = cfn.client_of(cloud, spec.account, spec.region)
-
-    def act(say: ReportProgress) -> None:
-        with translated(f"Discarding the change set of {spec.name}"):
-            _delete_change_set(client, spec.name, change_set_name(spec))
-        stack = cfn.read_stack(cloud, spec.account, spec.region, spec.name)
-        if preview.creates and stack and stack.status == "REVIEW_IN_PROGRESS":
-            delete_stack(client, stack, say)
-
     step = Step(
         id="discard",
         does=f"Discard the change set of {spec.name}",
         resource=_resource(spec, "AWS::CloudFormation::Stack", spec.name),
-        act=act,
-        parameters={"change_set": change_set_name(spec)},
-        actions=(
-            "cloudformation:DeleteChangeSet",
-            "cloudformation:DeleteStack",
-            "cloudformation:DescribeStackEvents",
-            "cloudformation:DescribeStacks",
-        ),
+        act=partial(discard_change_set, cloud, spec, empty_stack=preview.creates),
+        parameters={"change_set": change_sets.change_set_name(spec)},
+        actions=change_sets.DISCARD_ACTIONS,
     )
-    return Plan(f"Discard the preview of {spec.name}", (step,), Operation.DISCARD_CHANGES)
+    return AuditedCall(step, Operation.DISCARD_CHANGES)
 
 
 def plan_delete(cloud: Cloud, stack: Stack, account: str, region: str) -> Plan:

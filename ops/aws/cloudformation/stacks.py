@@ -70,6 +70,12 @@ class Change:
         """Whether the change may delete the existing resource."""
         return self.action == "Remove" or self.replacement in ("True", "Conditional")
 
+    @property
+    def line(self) -> str:
+        """The change in one line, such as `Modify Data (AWS::S3::Bucket), may be replaced`."""
+        replaced = {"True": ", replaced", "Conditional": ", may be replaced"}.get(self.replacement, "")
+        return f"{self.action} {self.logical_id} ({self.kind}){replaced}"
+
 
 @dataclass(frozen=True)
 class StackEvent:

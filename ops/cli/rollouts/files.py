@@ -76,10 +76,8 @@ def _calendar_rows(document: Document, start: datetime) -> list[dict[str, Any]]:
 
 def preview(context: Context, controller: Controller, document: Document) -> tuple[TargetPreview, ...]:
     """Return what would change in every target, according to change sets that are deleted afterward."""
-    previews: list[TargetPreview] = []
-    previews_plan = runs.plan_previews(context.cloud, controller, document, previews)
-    context.carry_out(previews_plan, dry_run=False, confirmed="")
-    return tuple(previews)
+    previews = runs.plan_previews(context.cloud, controller, document)
+    return previews.read(context.execute(previews.plan))
 
 
 def show_previews(context: Context, previews: tuple[TargetPreview, ...]) -> None:

@@ -1,20 +1,18 @@
 """Snapshot pipelines in many accounts and regions: the parameters of each, and its staged scripts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ops.aws.cloud import Place
+from ops.aws.cloud import Cloud, Place
+from ops.aws.cloudformation import deploy
 from ops.cli.context import Context
 from ops.cli.snapshots import default_subnets, read_policy
 from ops.errors import InputError
 from ops.operations import Operation
-from ops.plan import Plan, Step
+from ops.plan import Plan, nest
 from ops.snapshots.pipeline.model import PipelineSettings
 from ops.snapshots.pipeline.setup import PreparedPipeline, prepare_pipeline
-
-STAGING_STEPS = ("bucket", "upload")  # the steps of a preparation that change no stack
 
 
 def parameters_by_place(
@@ -32,7 +30,7 @@ def parameters_by_place(
         )
     text = read_policy(policy)
     prepared = {place: _prepare(context, place, text, given["SourceDatabase"]) for place in places}
-    context.carry_out(_staging(prepared), dry_run=False, confirmed="")
+    context.carry_out(_staging(context.cloud, prepared), dry_run=False, confirmed="")
     return {place: {**pipeline.spec.parameters, **given} for place, pipeline in prepared.items()}
 
 
@@ -50,22 +48,12 @@ def _prepare(context: Context, place: Place, policy: str, database: str) -> Prep
         raise InputError(f"{where}: {error}", field=error.field, hint=error.hint) from error
 
 
-def _staging(prepared: Mapping[Place, PreparedPipeline]) -> Plan:
+def _staging(cloud: Cloud, prepared: Mapping[Place, PreparedPipeline]) -> Plan:
     steps = [
-        _for_place(step, place)
+        step
         for place, pipeline in prepared.items()
-        for step in pipeline.plan.steps
-        if step.id in STAGING_STEPS
+        for step in nest(
+            deploy.plan_staging(cloud, pipeline.spec, pipeline.uploads), f"{place.account.id}/{place.region}"
+        )
     ]
     return Plan("Stage the scripts in every target", tuple(steps), Operation.PREPARE_STACK)
-
-
-def _for_place(step: Step, place: Place) -> Step:
-    """Make the step's id and description unique by place."""
-    suffix = f" {place.account.id}/{place.region}"
-    return replace(
-        step,
-        id=step.id + suffix,
-        does=step.does + suffix,
-        needs=tuple(need + suffix for need in step.needs),
-    )

@@ -47,12 +47,16 @@ def start(
 ) -> None:
     cloud, controller = context.cloud, find_controller(context.cloud)
     document = prepare(context, file, approved)
+    if dry_run:
+        context.carry_out(runs.plan_start(cloud, controller, document), dry_run=True, confirmed="")
+        context.echo(f"Preview the changes with change sets: slipway rollouts plan {file}")
+        return
     previews = preview(context, controller, document)
     if not context.as_json:
         show_previews(context, previews)
-    plan = runs.plan_start(cloud, controller, document, previews)
-    if context.carry_out(plan, dry_run=dry_run, confirmed=confirm) is None:
-        return
+    context.carry_out(
+        runs.plan_start(cloud, controller, document, previews), dry_run=False, confirmed=confirm
+    )
     if wait:
         context.echo(f"Started {document.run}.")
         _follow(context, controller, document.run)
@@ -196,8 +200,7 @@ def unfreeze(context: Context) -> None:
 
 
 def _freeze(context: Context, reason: str) -> None:
-    plan = runs.plan_freeze(context.cloud, find_controller(context.cloud), reason, context.actor)
-    context.carry_out(plan, dry_run=False, confirmed="")
+    context.perform(runs.freeze_call(context.cloud, find_controller(context.cloud), reason, context.actor))
     if context.as_json:
         context.print_json({"frozen": bool(reason), "reason": reason})
 

@@ -8,6 +8,7 @@ from typing import Any
 from ops.audit import Actor
 from ops.aws.cloud import Cloud
 from ops.aws.cloudformation import deploy
+from ops.aws.cloudformation.change_sets import read_preview
 from ops.aws.cloudformation.deploy import Upload
 from ops.aws.cloudformation.stacks import StackSpec
 from ops.plan import Plan
@@ -24,7 +25,7 @@ def begin_rollout(cloud: Cloud, actor: Actor, carry_out: Callable[[Plan], None])
 
     def deploy_stack(spec: StackSpec, uploads: tuple[Upload, ...] = ()) -> None:
         carry_out(deploy.plan_preview(cloud, spec, uploads))
-        carry_out(deploy.plan_deploy(cloud, deploy.read_preview(cloud, spec)))
+        carry_out(deploy.plan_deploy(cloud, read_preview(cloud, spec)))
 
     deploy_stack(*controllers.controller_spec(cloud, poll_seconds=POLL_S, settle_seconds=POLL_S))
     controller = controllers.find_controller(cloud)
@@ -34,7 +35,7 @@ def begin_rollout(cloud: Cloud, actor: Actor, carry_out: Callable[[Plan], None])
         )
     _create_alarm(cloud.client("cloudwatch"))
     document = runs.prepare_run(EXAMPLE, lambda kind, name: (), actor, datetime.now(UTC))
-    carry_out(runs.plan_start(cloud, controller, document, ()))
+    carry_out(runs.plan_start(cloud, controller, document))
 
 
 def _create_alarm(cloudwatch: Any) -> None:

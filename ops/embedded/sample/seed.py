@@ -17,7 +17,8 @@ from ministack.core.responses import request_scope
 
 from ops.audit import Actor
 from ops.aws.cloud import Place
-from ops.aws.cloudformation.deploy import plan_deploy, read_preview
+from ops.aws.cloudformation.change_sets import read_preview
+from ops.aws.cloudformation.deploy import plan_deploy
 from ops.aws.logs.audit_trail import open_audit
 from ops.aws.network import list_subnets
 from ops.embedded.accounts import (

@@ -264,7 +264,7 @@ def _verify_uploaded(loader: Loader, where: str, made: list[MadePart]) -> None:
             )
 
 
-def _step(engine: DuckDbEngine, maker: Compactor, day: tuple[date, str, str], hours: Hours) -> Step:
+def _step(engine: DuckDbEngine, maker: Compactor, day: tuple[date, str, str], hours: Hours) -> Step[None]:
     location, loader = engine.lister.location, engine.loader
     on, account, region = day
     sizes = [obj.size for objects in hours.values() for obj in objects]

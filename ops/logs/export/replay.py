@@ -75,7 +75,7 @@ def plan_replay(cloud: Cloud, location: Location, stream: Stream, objects: list[
     )
 
 
-def _step(cloud: Cloud, location: Location, stream: Stream, error_object: ErrorObject) -> Step:
+def _step(cloud: Cloud, location: Location, stream: Stream, error_object: ErrorObject) -> Step[None]:
     bucket = bucket_of(cloud, location)
     skipped = f", skip {error_object.unreadable:,} unreadable records" if error_object.unreadable else ""
     return Step(

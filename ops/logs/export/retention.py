@@ -130,7 +130,7 @@ def plan_retention(
     )
 
 
-def _step(cloud: Cloud, advice: RetentionAdvice, days: int, clock: Callable[[], datetime]) -> Step:
+def _step(cloud: Cloud, advice: RetentionAdvice, days: int, clock: Callable[[], datetime]) -> Step[None]:
     group = advice.group
     place = group.place
     return Step(

@@ -6,7 +6,7 @@ reader computes the same targets and stages with the same code.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import InitVar, asdict, dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -21,7 +21,8 @@ class Document:
     """The input of one run, as stored.
 
     `accounts` holds the resolved account ids by "unit ou-…" and "tag k=v". `approved` are the approved lines:
-    see `ops.rollouts.rules.changes`. `template` is the template's text.
+    see `ops.rollouts.rules.changes`. `template` is the template's text. `parsed` is the content of `text` if
+    the caller has parsed it already.
     """
 
     run: str
@@ -31,6 +32,11 @@ class Document:
     template: str
     by: str
     approved: Sequence[str] = ()
+    parsed: InitVar[Rollout | None] = None
+
+    def __post_init__(self, parsed: Rollout | None) -> None:
+        if parsed:
+            vars(self)["rollout"] = parsed
 
     @cached_property
     def rollout(self) -> Rollout:

@@ -6,6 +6,7 @@ from datetime import datetime
 from ops.aws import kms
 from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation import deploy
+from ops.aws.cloudformation.deploy import Upload
 from ops.aws.cloudformation.stacks import StackSpec
 from ops.plan import Plan
 from ops.snapshots.pipeline.catalog import find_database
@@ -14,9 +15,10 @@ from ops.snapshots.pipeline.model import PipelineSettings, check_pipeline, stack
 
 @dataclass(frozen=True)
 class PreparedPipeline:
-    """A validated stack, and the plan that creates the change set for `deploy.read_preview`."""
+    """A validated stack with its scripts, and the plan that creates its change set."""
 
     spec: StackSpec
+    uploads: tuple[Upload, ...]
     plan: Plan
 
 
@@ -29,4 +31,5 @@ def prepare_pipeline(
     default_key = bool(key) and kms.is_aws_managed(cloud, place, key)
     check_pipeline(pipeline, database, default_key=default_key, now=now)
     spec = stack_spec(pipeline, place, deploy.staging_bucket(place.account.id, place.region))
-    return PreparedPipeline(spec, deploy.plan_preview(cloud, spec, uploads(pipeline)))
+    scripts = uploads(pipeline)
+    return PreparedPipeline(spec, scripts, deploy.plan_preview(cloud, spec, scripts))

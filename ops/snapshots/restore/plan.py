@@ -18,7 +18,6 @@ from ops.plan import READY, Check, Plan, Readiness, ReportProgress, Resource, St
 from ops.snapshots.pipeline.catalog import DATABASES, SNAPSHOTS
 from ops.snapshots.restore.model import FAILED_STATUSES, SNAPSHOT_TAG, Restore, check_name
 
-RESTORE = "restore"
 _DESCRIBE = ("rds:DescribeDBInstances", "rds:DescribeDBClusters", "rds:DescribeEvents")
 
 
@@ -39,14 +38,12 @@ def plan_restore(restore: Restore) -> Plan:
 
 def is_restore_of(plan: Plan, database: str) -> bool:
     """Return whether the plan restores a sanitized snapshot of a database."""
-    return any(step.id == RESTORE and step.evidence == _evidence(database) for step in plan.steps)
+    return plan.operation is Operation.RESTORE_SNAPSHOT and any(
+        step.parameters.get("production_database") == database for step in plan.steps
+    )
 
 
-def _evidence(database: str) -> str:
-    return f"a sanitized copy of {database}"
-
-
-def _create_steps(restore: Restore) -> list[Step]:
+def _create_steps(restore: Restore) -> list[Step[None]]:
     """Steps that create the new database next to the old one."""
     steps = [_restore_step(restore)]
     if restore.must_copy:
@@ -56,7 +53,7 @@ def _create_steps(restore: Restore) -> list[Step]:
     return [*steps, _password_step(restore)]
 
 
-def _swap_steps(restore: Restore) -> list[Step]:
+def _swap_steps(restore: Restore) -> list[Step[None]]:
     steps = [_set_aside_step(restore), _take_name_step(restore), _delete_old_step(restore)]
     return [*steps, _delete_copy_step(restore)] if restore.must_copy else steps
 
@@ -78,7 +75,7 @@ def _resource(restore: Restore, name: str, kinds: dict[str, str] = DATABASES) ->
     return Resource(kinds[restore.source.kind], name, *where)
 
 
-def _copy_step(restore: Restore) -> Step:
+def _copy_step(restore: Restore) -> Step[None]:
     def find() -> tuple[str, dict[str, str]] | None:
         return rds.find_snapshot(restore.cloud, restore.place, restore.source.kind, restore.token)
 
@@ -114,7 +111,7 @@ def _copy_step(restore: Restore) -> Step:
     )
 
 
-def _restore_step(restore: Restore) -> Step:
+def _restore_step(restore: Restore) -> Step[None]:
     name = restore.next
 
     def check() -> Check:
@@ -140,13 +137,14 @@ def _restore_step(restore: Restore) -> Step:
         restore.wait(name, say, lambda database: _is_settled(database) or restore.has_name)
 
     return Step(
-        id=RESTORE,
+        id="restore",
         does=f"Restore the snapshot as {name}",
         resource=_resource(restore, name),
         act=act,
         check=check,
-        evidence=_evidence(restore.database),
+        evidence=f"a sanitized copy of {restore.database}",
         parameters={
+            "production_database": restore.database,
             "snapshot": restore.source.arn,
             "subnet_group": restore.settings.subnet_group,
             "security_groups": ",".join(restore.settings.security_groups),
@@ -161,7 +159,7 @@ def _restore_step(restore: Restore) -> Step:
     )
 
 
-def _instance_step(restore: Restore) -> Step:
+def _instance_step(restore: Restore) -> Step[None]:
     def find() -> DatabaseState | None:
         return rds.find_database(restore.cloud, restore.place, "instance", restore.token)
 
@@ -194,7 +192,7 @@ def _instance_step(restore: Restore) -> Step:
     )
 
 
-def _password_step(restore: Restore) -> Step:
+def _password_step(restore: Restore) -> Step[None]:
     def has_secret(database: DatabaseState | None) -> bool:
         return bool(database and database.settled and database.secret)
 
@@ -227,7 +225,7 @@ def _password_step(restore: Restore) -> Step:
     )
 
 
-def _set_aside_step(restore: Restore) -> Step:
+def _set_aside_step(restore: Restore) -> Step[None]:
     name, old = restore.name, restore.old
 
     def check() -> Check:
@@ -270,7 +268,7 @@ def _delete_leftover(restore: Restore, say: ReportProgress) -> None:
         restore.delete(restore.old, say)
 
 
-def _take_name_step(restore: Restore) -> Step:
+def _take_name_step(restore: Restore) -> Step[None]:
     name = restore.name
 
     def check() -> Check:
@@ -299,7 +297,7 @@ def _take_name_step(restore: Restore) -> Step:
     )
 
 
-def _delete_old_step(restore: Restore) -> Step:
+def _delete_old_step(restore: Restore) -> Step[None]:
     old = restore.old
 
     def check() -> Check:
@@ -323,7 +321,7 @@ def _delete_old_step(restore: Restore) -> Step:
     )
 
 
-def _delete_copy_step(restore: Restore) -> Step:
+def _delete_copy_step(restore: Restore) -> Step[None]:
     kind, token = restore.source.kind, restore.token
 
     def check() -> Check:

@@ -14,7 +14,7 @@ from ops.aws.stepfunctions import executions as stepfunctions
 from ops.aws.stepfunctions.history import Execution, read_execution
 from ops.errors import Conflict
 from ops.operations import Operation
-from ops.plan import Check, Plan, Readiness, ReportProgress, Resource, Step
+from ops.plan import AuditedCall, Check, Plan, Readiness, ReportProgress, Resource, Step
 from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.report import SanitizingReport, report_from_log
 
@@ -108,21 +108,21 @@ def report_from_lines(lines: list[Line]) -> SanitizingReport:
     return report_from_log(line.message.rstrip() for line in lines)
 
 
-def plan_refresh(cloud: Cloud, pipeline: DeployedPipeline, now: datetime) -> Plan:
-    """Plan to start a run. The step fails while another run is in progress, so a second click is harmless."""
+def refresh_call(cloud: Cloud, pipeline: DeployedPipeline, now: datetime) -> AuditedCall[str]:
+    """Start a run and return its name. Fails while another run is in progress: a second click is harmless."""
     name = f"refresh-{now:%Y%m%d-%H%M%S}"
 
-    def act(say: ReportProgress) -> None:
+    def act(say: ReportProgress) -> str:
         if other := running_refresh(list_runs(cloud, pipeline)):
             raise Conflict(
                 f"A run of {pipeline.name} is already in progress: {other.name}.",
                 hint="Wait until it finishes, or stop it.",
             )
         stepfunctions.start_execution(_client(cloud, pipeline), pipeline.machine, name, {})
-        say(name)
+        return name
 
     step = Step(
-        id=name,
+        id="refresh",
         does=f"Start the run {name}: copy and sanitize {pipeline.database}, create and share a snapshot",
         resource=_machine(pipeline),
         act=act,
@@ -130,7 +130,7 @@ def plan_refresh(cloud: Cloud, pipeline: DeployedPipeline, now: datetime) -> Pla
         evidence=f"{pipeline.database} itself is not changed",
         actions=("states:ListExecutions", "states:StartExecution"),
     )
-    return Plan(f"Refresh the sanitized snapshot of {pipeline.database}", (step,), Operation.REFRESH_SNAPSHOT)
+    return AuditedCall(step, Operation.REFRESH_SNAPSHOT)
 
 
 def plan_stop(cloud: Cloud, pipeline: DeployedPipeline, name: str) -> Plan:
@@ -161,7 +161,7 @@ def plan_clean_up(cloud: Cloud, pipeline: DeployedPipeline, name: str, now: date
     return Plan(f"Clean up after {name}", (step,), Operation.CLEAN_UP_REFRESH)
 
 
-def _clean_up_step(cloud: Cloud, pipeline: DeployedPipeline, name: str, suffix: str = "") -> Step:
+def _clean_up_step(cloud: Cloud, pipeline: DeployedPipeline, name: str, suffix: str = "") -> Step[None]:
     client = _client(cloud, pipeline)
     clean_up = f"{CLEAN_UP_PREFIX}{name}"[: 80 - len(suffix)] + suffix
 

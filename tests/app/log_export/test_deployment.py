@@ -1,5 +1,6 @@
 """The tab Deployment: the deployed stacks, the plan before any change, and what is rejected."""
 
+import re
 import threading
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 from app.shared.session import workbench
 from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Cloud
-from ops.logs.export.deployment.plan import DEPLOY
+from ops.aws.cloudformation.stacks import read_stack
+from ops.logs.export.deployment.stacks import STACK
 from ops.operations import Operation
 from ops.plan import Plan, ReportProgress, Resource, Status, Step
 from tests.ops.embedded.overlay import eventually
@@ -34,11 +36,23 @@ def test_the_plan_is_shown_before_anything_is_deployed(cloud: Cloud) -> None:
     press(test, "Preview deployment")
     assert not test.exception
     steps = next(frame.value for frame in test.dataframe if "Step" in frame.value)
-    assert list(steps["Step"])[:2] == [
+    assert list(dict.fromkeys(steps["Part"]))[:2] == [
         "Create the central stack in production eu-west-1",
         "Create the member stack in production us-east-1",
     ]
-    assert len(steps) == len(cloud.places)
+    assert len(set(steps["Part"])) == len(cloud.places)
+    assert list(steps["Step"])[:4] == [
+        "Create the staging bucket",
+        "Upload the template and 1 more",
+        "Delete the stack if its creation failed earlier",
+        "Create a change set to preview the changes",
+    ]
+    changes = next(frame.value for frame in test.dataframe if "Change" in frame.value)
+    assert "Add Writer (AWS::IAM::Role)" in set(changes["Change"])
+    reasons = dict(zip(steps["Step"], steps["Reason"], strict=True))
+    assert re.fullmatch(r"\d+ added.*", reasons["Create the central stack in production eu-west-1"])
+    for place in cloud.places:  # the previews left no stack behind
+        assert read_stack(cloud, place.account.id, place.region, STACK) is None
     assert "Deploy log export" in {button.label for button in test.button}
 
 
@@ -61,7 +75,7 @@ def test_a_deployment_stops_after_the_current_target(tmp_path: Path) -> None:
         Step("first", "Create the centre", place, wait, {}),
         Step("second", "Create the export elsewhere", place, lambda say: None, {}, needs=("first",)),
     )
-    plan = Plan(f"{DEPLOY} to 2 places", steps, Operation.DEPLOY_EXPORT)
+    plan = Plan("A title that nothing depends on", steps, Operation.DEPLOY_EXPORT)
     try:
         work = workbench().plan_runs.start(
             plan, actor=Actor("tester", "page"), audit=FileAudit(tmp_path / "audit.jsonl")

@@ -17,13 +17,13 @@ from ops.support_stacks.facts import Inventory
 NOTHING = Inventory(datetime.now(UTC), {}, {}, (), (), (), (), ())
 
 
-def started(works: PlanRuns, folder: Path, title: str, go: threading.Event) -> PlanRun:
+def started(works: PlanRuns, folder: Path, operation: Operation, go: threading.Event) -> PlanRun:
     def act(say: ReportProgress) -> None:
         go.wait()
 
     step = Step("one", "Deletes it", Resource("AWS::S3::Bucket", "b", "111111111111", "eu-west-1"), act, {})
     return works.start(
-        Plan(title, (step,), Operation.CLEAN_UP_SUPPORT),
+        Plan("A plan", (step,), operation),
         actor=Actor.local("t"),
         audit=FileAudit(folder / "audit.jsonl"),
     )
@@ -46,7 +46,7 @@ def test_an_inventory_is_outdated_after_a_cleanup(tmp_path: Path) -> None:
     bench: Any = SimpleNamespace(plan_runs=works)
     assert not is_outdated(bench, read())
     before = read()
-    work = started(works, tmp_path, "Clean up PipeA", go)
+    work = started(works, tmp_path, Operation.CLEAN_UP_SUPPORT, go)
     assert not is_outdated(bench, before)
     go.set()
     wait_for(work)
@@ -58,6 +58,6 @@ def test_an_inventory_is_not_outdated_after_other_plans(tmp_path: Path) -> None:
     works, go = PlanRuns(), threading.Event()
     before = read()
     go.set()
-    wait_for(started(works, tmp_path, "Set up shared replication", go))
+    wait_for(started(works, tmp_path, Operation.SHARE_REPLICATION, go))
     bench: Any = SimpleNamespace(plan_runs=works)
     assert not is_outdated(bench, before)

@@ -96,7 +96,7 @@ def plan_backfill(
     )
 
 
-def _step(context: BackfillContext, request: BackfillRequest) -> Step:
+def _step(context: BackfillContext, request: BackfillRequest) -> Step[None]:
     group = request.group
     place = group.place
     task = request.uses_export_task(context.location)

@@ -105,7 +105,7 @@ def _by_export(entries: Sequence[GroupCoverage]) -> list[tuple[Export, list[Grou
     return [(exports[id], groups) for id, groups in by_stack.items()]
 
 
-def _subscribe_step(cloud: Cloud, export: Export, covered: GroupCoverage) -> Step:
+def _subscribe_step(cloud: Cloud, export: Export, covered: GroupCoverage) -> Step[None]:
     rules, group = export.rules, covered.group
 
     def check() -> Check:
@@ -133,7 +133,7 @@ def _subscribe_step(cloud: Cloud, export: Export, covered: GroupCoverage) -> Ste
     )
 
 
-def _unsubscribe_step(cloud: Cloud, export: Export, covered: GroupCoverage) -> Step:
+def _unsubscribe_step(cloud: Cloud, export: Export, covered: GroupCoverage) -> Step[None]:
     rules, group = export.rules, covered.group
 
     def exports_group() -> bool:
@@ -165,7 +165,9 @@ def _unsubscribe_step(cloud: Cloud, export: Export, covered: GroupCoverage) -> S
     )
 
 
-def _policy_step(cloud: Cloud, export: Export, groups: Sequence[GroupCoverage], *, exclude: bool) -> Step:
+def _policy_step(
+    cloud: Cloud, export: Export, groups: Sequence[GroupCoverage], *, exclude: bool
+) -> Step[None]:
     """Return one step for all groups of an account and region, which has one policy."""
     place, rules = export.place, export.rules
     names = frozenset(entry.group.name for entry in groups)

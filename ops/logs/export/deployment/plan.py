@@ -2,17 +2,20 @@
 
 The central stack comes first, then the destinations of the other regions, then all other accounts and
 regions in parallel. If one fails, only those that send their logs through it are skipped. Removal runs in
-the opposite order.
+the opposite order. Each stack is a nested plan.
 """
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ops.aws.cloud import Cloud, Place
-from ops.aws.cloudformation import deploy, whole_stacks
+from ops.aws.cloudformation import deploy
+from ops.aws.cloudformation.change_sets import Preview
 from ops.aws.cloudformation.deploy import Upload
 from ops.aws.cloudformation.stacks import Change, Stack, StackSpec
+from ops.aws.cloudformation.template_changes import template_changes
 from ops.errors import Conflict, InputError, NotFound, SlipwayError
 from ops.logs.export.deployment import package
 from ops.logs.export.deployment import parameters as deployment_parameters
@@ -26,11 +29,9 @@ from ops.logs.export.deployment.deployed import (
 )
 from ops.logs.export.deployment.stacks import STACK, central_spec, member_spec
 from ops.operations import Operation
-from ops.plan import READY, Check, Plan, Readiness, ReportProgress, Resource, Step
+from ops.plan import READY, Check, Plan, Readiness, Step, nest
 
 MAX_PARALLEL = 6  # stacks: each one is polled once a second
-DEPLOY, REMOVE = "Deploy the log export", "Remove the log export"  # how the plans' titles begin
-RESOURCE_TYPE = "AWS::CloudFormation::Stack"
 # Replacing one of these loses the records that are in transit.
 NEVER_REPLACE = ("AWS::Kinesis::Stream", "AWS::Logs::Destination")
 
@@ -59,24 +60,75 @@ class _PlannedStack:
     note: str = ""
 
 
-def plan_deploy(cloud: Cloud, deployments: Sequence[ExportDeployment], request: DeploymentRequest) -> Plan:
+@dataclass(frozen=True)
+class ChangePreviews:
+    """A plan that reads what would change in each account and region, and the step that returns it."""
+
+    plan: Plan
+    steps: Mapping[Place, Step[Preview]]
+
+
+def plan_deploy(
+    cloud: Cloud,
+    deployments: Sequence[ExportDeployment],
+    request: DeploymentRequest,
+    previews: Mapping[Place, Preview] | None = None,
+) -> Plan:
     """Plan to create missing stacks and to update those that differ.
 
-    `deployments` has an entry for each account and region of the request. Raises InputError for invalid
+    `deployments` has an entry for each account and region of the request. `previews` are those of
+    `plan_previews`; without one, a stack's changes are read from the templates. Raises InputError for invalid
     parameters, and where a stack of another export exists.
     """
-    deployment_parameters.check_parameters(request.parameters)
-    by_place = {deployment.place: deployment for deployment in deployments}
-    _check_places(by_place, request)
-    central = _central_stack(cloud, by_place[request.central], request)
-    planned = [central, *_member_stacks(by_place, request, central)]
-    steps = [_deploy_step(cloud, stack, request, central) for stack in planned]
+    planned = _planned_stacks(cloud, deployments, request)
+    steps: list[Step[Any]] = []
+    parts: dict[Place, tuple[str, ...]] = {}
+    for stack in planned:
+        needs = parts[stack.through] if stack.through else ()
+        part = nest(_stack_plan(cloud, stack, request, previews or {}), place_name(stack.place), needs)
+        parts[stack.place] = tuple(step.id for step in part)
+        steps += part
     return Plan(
-        f"{DEPLOY} to {len(steps)} targets (central stack in {place_name(request.central)})",
+        f"Deploy the log export to {len(planned)} targets (central stack in {place_name(request.central)})",
         tuple(steps),
         Operation.DEPLOY_EXPORT,
         at_once=MAX_PARALLEL,
     )
+
+
+def plan_previews(
+    cloud: Cloud, deployments: Sequence[ExportDeployment], request: DeploymentRequest
+) -> ChangePreviews:
+    """Plan to read the changes of every stack that `plan_deploy` creates or updates, from change sets.
+
+    The bucket, the template and the code that a change set needs stay; the change sets are deleted again.
+    """
+    steps: list[Step[Any]] = []
+    of_place: dict[Place, Step[Preview]] = {}
+    for stack in _planned_stacks(cloud, deployments, request):
+        if stack.deployment.error or not _differences(stack.deployment, stack.spec):
+            continue
+        spec = _with_expected_target(stack, request.central)
+        plan, of_place[stack.place] = deploy.plan_temporary_preview(cloud, spec, stack.uploads)
+        steps += nest(replace(plan, title=f"Preview {place_name(stack.place)}"), place_name(stack.place))
+    plan = Plan(
+        f"Preview the log export in {len(of_place)} targets",
+        tuple(steps),
+        Operation.PREPARE_STACK,
+        at_once=MAX_PARALLEL,
+    )
+    return ChangePreviews(plan, of_place)
+
+
+def _planned_stacks(
+    cloud: Cloud, deployments: Sequence[ExportDeployment], request: DeploymentRequest
+) -> list[_PlannedStack]:
+    """Return the central stack first, and each other one after the stack that it sends through."""
+    deployment_parameters.check_parameters(request.parameters)
+    by_place = {deployment.place: deployment for deployment in deployments}
+    _check_places(by_place, request)
+    central = _central_stack(cloud, by_place[request.central], request)
+    return [central, *_member_stacks(by_place, request, central)]
 
 
 def _check_places(by_place: Mapping[Place, ExportDeployment], request: DeploymentRequest) -> None:
@@ -162,23 +214,13 @@ def _keep_name(spec: StackSpec, deployment: ExportDeployment) -> StackSpec:
     return replace(spec, name=deployment.stack.name) if deployment.stack else spec
 
 
-def _deploy_step(
-    cloud: Cloud, planned: _PlannedStack, request: DeploymentRequest, central: _PlannedStack
-) -> Step:
+def _stack_plan(
+    cloud: Cloud, planned: _PlannedStack, request: DeploymentRequest, previews: Mapping[Place, Preview]
+) -> Plan:
     place, existing = planned.place, planned.deployment.stack
-    is_central = planned is central
+    is_central = planned.through is None
     kind = "central stack" if is_central else "member stack"
-    differences = ", ".join(_differences(planned.deployment, planned.spec))
-    if planned.deployment.error:
-        evidence = f"cannot be read: {planned.deployment.error}"
-    elif existing:
-        evidence = f"changes {differences}" if differences else "up to date"
-    else:
-        evidence = f"up to {len(json.loads(planned.spec.template_body)['Resources'])} resources"
-
-    def act(say: ReportProgress) -> None:
-        spec = _with_target(cloud, planned, request.central)
-        whole_stacks.deploy_in_one_step(cloud, spec, planned.uploads, say, may_remove=_may_replace)
+    evidence, changes = _evidence(planned, previews.get(place))
 
     def check() -> Check:
         spec = _with_target(cloud, planned, request.central)
@@ -192,17 +234,37 @@ def _deploy_step(
             )
         return READY
 
-    return Step(
-        id=place_name(place),
-        does=f"{'Update' if existing else 'Create'} the {kind} in {place_name(place)}",
-        resource=Resource(RESOURCE_TYPE, planned.spec.name, place.account.id, place.region),
-        act=act,
+    return deploy.plan_stack(
+        cloud,
+        planned.spec,
+        planned.uploads,
+        title=f"{'Update' if existing else 'Create'} the {kind} in {place_name(place)}",
+        may_remove=_may_replace,
+        resolve=lambda: _with_target(cloud, planned, request.central),
         check=check,
-        needs=(place_name(planned.through),) if planned.through else (),
         evidence="; ".join(filter(None, (evidence, planned.note))),
-        parameters=planned.spec.parameters,
-        actions=(*whole_stacks.DEPLOY_ACTIONS, *(CENTRAL_ACTIONS if is_central else MEMBER_ACTIONS)),
+        changes=changes,
+        actions=CENTRAL_ACTIONS if is_central else MEMBER_ACTIONS,
     )
+
+
+def _evidence(planned: _PlannedStack, preview: Preview | None) -> tuple[str, tuple[Change, ...]]:
+    """Return what the deployment of the stack changes: a summary, and the resources.
+
+    These are from the change set of the preview, or else from the templates.
+    """
+    deployment = planned.deployment
+    if deployment.error:
+        return f"cannot be read: {deployment.error}", ()
+    if deployment.stack is None:
+        changes = preview.changes if preview else template_changes({}, planned.spec, {})
+        return preview.summary if preview else f"up to {len(changes)} resources (from the template)", changes
+    differences = ", ".join(_differences(deployment, planned.spec))
+    if not differences:
+        return "up to date", ()
+    before = deployment.template if isinstance(deployment.template, Mapping) else {}
+    read = template_changes(before, planned.spec, deployment.stack.parameters)
+    return f"changes {differences}", preview.changes if preview else read
 
 
 def _may_replace(change: Change) -> bool:
@@ -222,6 +284,17 @@ def _with_target(cloud: Cloud, planned: _PlannedStack, home: Place) -> StackSpec
         )
     name = "StreamName" if output == "Stream" else "LogDestination"
     return replace(planned.spec, parameters={**planned.spec.parameters, name: before.outputs[output]})
+
+
+def _with_expected_target(planned: _PlannedStack, home: Place) -> StackSpec:
+    """Return the specification with the destination that will exist: whether it is given is a condition."""
+    parameters = planned.spec.parameters
+    if planned.through is None or planned.place.account == home.account or parameters["LogDestination"]:
+        return planned.spec
+    partition = "aws-cn" if home.region.startswith("cn-") else "aws"
+    name = parameters["DestinationName"]
+    arn = f"arn:{partition}:logs:{planned.place.region}:{home.account.id}:destination:{name}"
+    return replace(planned.spec, parameters={**parameters, "LogDestination": arn})
 
 
 def _differences(deployment: ExportDeployment, spec: StackSpec) -> list[str]:
@@ -276,7 +349,7 @@ def plan_remove(
         *(item for item in of_home_account if item.is_central),
     ]
     return Plan(
-        f"{REMOVE} from {len(ordered)} targets",
+        f"Remove the log export from {len(ordered)} targets",
         tuple(_remove_step(cloud, deployment, ordered, home) for deployment in ordered),
         Operation.REMOVE_EXPORT,
         confirm=STACK,
@@ -319,7 +392,7 @@ def _check_senders(
 
 def _remove_step(
     cloud: Cloud, deployment: ExportDeployment, ordered: Sequence[ExportDeployment], home: Place
-) -> Step:
+) -> Step[Any]:
     """Delete the central stack after all others, and a destination after those that send to it."""
     stack, place = _require_stack(deployment), deployment.place
     [deletes] = deploy.plan_delete(cloud, stack, place.account.id, place.region).steps

@@ -15,13 +15,15 @@ from moto import mock_aws
 
 from ops.audit import Actor
 from ops.aws.cloud import Cloud
-from ops.aws.cloudformation import deploy
+from ops.aws.cloudformation import change_sets, deploy
 from ops.aws.cloudformation import operations as stack_operations
-from ops.aws.cloudformation.deploy import Preview, Upload
+from ops.aws.cloudformation.change_sets import Preview, change_set_name, read_preview
+from ops.aws.cloudformation.deploy import Upload
 from ops.aws.cloudformation.stacks import StackSpec, client_of, read_stack
 from ops.aws.s3.staging import create_private_bucket
 from ops.errors import Conflict, InputError, NotFound, PlanRefused, StackFailed
-from ops.plan import Plan, Readiness, Status, Step, execute
+from ops.operations import Operation
+from ops.plan import Plan, Progress, Readiness, Running, Status, Step, execute, nest
 from ops.settings import Account, Settings
 from tests.end_to_end.workbench import Workbench
 
@@ -59,7 +61,7 @@ BROKEN = {
 
 def preview(workbench: Workbench, wanted: StackSpec, *uploads: Upload) -> Preview:
     workbench.must(deploy.plan_preview(workbench.cloud, wanted, uploads))
-    return deploy.read_preview(workbench.cloud, wanted)
+    return read_preview(workbench.cloud, wanted)
 
 
 def deployed(workbench: Workbench, wanted: StackSpec) -> Preview:
@@ -82,8 +84,71 @@ def test_a_preview_shows_the_changes_and_changes_nothing(workbench: Workbench) -
     ]
     assert status(workbench, wanted) == "REVIEW_IN_PROGRESS"
     assert preview(workbench, wanted).changes == prepared.changes  # a second preview creates no second stack
-    workbench.must(deploy.plan_discard(workbench.cloud, prepared))
+    workbench.perform(deploy.discard_call(workbench.cloud, prepared))
     assert status(workbench, wanted) == "none"
+
+
+def test_a_temporary_preview_returns_the_changes_and_leaves_nothing(workbench: Workbench) -> None:
+    wanted = spec({"Group": log_group()})
+    plan, look = deploy.plan_temporary_preview(workbench.cloud, wanted)
+    found = workbench.carry_out(plan).value(look)
+    assert found.creates and [change.line for change in found.changes] == ["Add Group (AWS::Logs::LogGroup)"]
+    assert status(workbench, wanted) == "none"
+    deployed(workbench, wanted)
+    changed = replace(wanted, template_body=spec({"Group": log_group(RetentionInDays=14)}).template_body)
+    plan, look = deploy.plan_temporary_preview(workbench.cloud, changed)
+    assert [change.action for change in workbench.carry_out(plan).value(look).changes] == ["Modify"]
+    assert status(workbench, wanted) == "CREATE_COMPLETE"
+
+
+def test_a_rejected_change_set_leaves_no_empty_stack(workbench: Workbench) -> None:
+    wanted = spec({"Thing": {"Type": "AWS::No::Such", "Properties": {}}})
+    for plan in (
+        deploy.plan_preview(workbench.cloud, wanted, ()),
+        deploy.plan_temporary_preview(workbench.cloud, wanted)[0],
+    ):
+        assert workbench.carry_out(plan).error
+        assert status(workbench, wanted) == "none"
+
+
+def test_all_steps_of_a_deployment_are_steps_of_the_larger_plan(workbench: Workbench) -> None:
+    wanted = spec({"Group": log_group()})
+    part = deploy.plan_stack(
+        workbench.cloud, wanted, title="Create it", may_remove=lambda change: False, evidence="1 resource"
+    )
+    plan = Plan("Deploy one", nest(part, "here"), Operation.DEPLOY_EXPORT)
+    progress: list[Progress] = []
+    assert execute(plan, actor=ACTOR, audit=workbench.audit, report=progress.append).ok
+    assert {step.part for step in plan.steps} == {"Create it"}
+    assert [p.message for p in progress if p.message.startswith("Add")] == ["Add Group (AWS::Logs::LogGroup)"]
+    recorded = [r.step for r in reversed(workbench.audit.read(20)) if r.result == "done"]
+    assert recorded[-3:] == ["here: upload", "here: change-set", "here: execute"]
+    again = workbench.carry_out(plan)
+    assert again.results[-1].status is Status.ALREADY and again.results[-1].reason == "up to date"
+
+
+def test_a_deployment_that_is_stopped_before_its_execution_changes_nothing(workbench: Workbench) -> None:
+    wanted = spec({"Group": log_group()})
+    part = deploy.plan_stack(workbench.cloud, wanted, title="Create it", may_remove=lambda change: False)
+    progress: list[Progress] = []
+    outcome = execute(
+        Plan("Deploy one", nest(part, "here"), Operation.DEPLOY_EXPORT),
+        actor=ACTOR,
+        audit=workbench.audit,
+        report=progress.append,
+        stopped=lambda: any(p.step == "here: change-set" and p.status is Status.DONE for p in progress),
+    )
+    assert outcome.results[-1].status is Status.NOT_RUN
+    assert status(workbench, wanted) == "REVIEW_IN_PROGRESS"
+
+
+def test_a_removal_that_is_not_allowed_is_refused(workbench: Workbench) -> None:
+    wanted = spec({"Group": log_group(), "Old": queue()})
+    deployed(workbench, wanted)
+    less = replace(spec({"Group": log_group()}), name=wanted.name)
+    part = deploy.plan_stack(workbench.cloud, less, title="Update it", may_remove=lambda change: False)
+    outcome = workbench.carry_out(Plan("Deploy one", nest(part, "here"), Operation.DEPLOY_EXPORT))
+    assert isinstance(outcome.error, Conflict) and "delete or replace Old" in str(outcome.error)
 
 
 def test_a_deployment_reports_its_events(workbench: Workbench) -> None:
@@ -155,7 +220,7 @@ def test_a_deleted_change_set_is_not_executed(workbench: Workbench) -> None:
     wanted = spec({"Group": log_group()})
     prepared = preview(workbench, wanted)
     plan = deploy.plan_deploy(workbench.cloud, prepared)
-    workbench.must(deploy.plan_discard(workbench.cloud, prepared))
+    workbench.perform(deploy.discard_call(workbench.cloud, prepared))
     outcome = workbench.carry_out(plan)
     assert [result.status for result in outcome.results] == [Status.SKIPPED]
     assert "create the preview again" in outcome.results[0].reason
@@ -203,7 +268,7 @@ def test_a_template_over_the_limit_is_refused(workbench: Workbench) -> None:
 
 def test_a_new_stack_without_a_change_set_has_no_preview(workbench: Workbench) -> None:
     with pytest.raises(NotFound, match="has no change set"):
-        deploy.read_preview(workbench.cloud, spec({"Group": log_group()}))
+        read_preview(workbench.cloud, spec({"Group": log_group()}))
 
 
 def test_a_deletion_needs_the_name_as_confirmation(workbench: Workbench) -> None:
@@ -270,7 +335,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Cloud:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setattr(stack_operations, "POLL_INTERVAL_S", 0.0)
-    monkeypatch.setattr(deploy, "POLL_INTERVAL_S", 0.0)
+    monkeypatch.setattr(change_sets, "POLL_INTERVAL_S", 0.0)
     return Cloud(Settings(cloud="aws", accounts=(Account("one", ACCOUNT),)))
 
 
@@ -306,7 +371,7 @@ def has_events(stub: Stubber, *newest_first: tuple[str, str, str]) -> None:
     stub.add_response("describe_stack_events", {"StackEvents": items}, {"StackName": ARN})
 
 
-def step(plan: Plan, id_: str) -> Step:
+def step(plan: Plan, id_: str) -> Step[object]:
     return next(step for step in plan.steps if step.id == id_)
 
 
@@ -332,7 +397,7 @@ def test_the_status_before_an_update_is_not_its_result(aws: Cloud, stub: Stubber
     has_status(stub, "UPDATE_COMPLETE")
     has_events(stub, ENDED, CHANGED, BEGUN, BEFORE)
     messages: list[str] = []
-    step(deploy.plan_deploy(aws, UPDATE), "execute").act(messages.append)
+    step(deploy.plan_deploy(aws, UPDATE), "execute").act(Running(messages.append, {}))
     assert messages == [
         "12:00:00 shop UPDATE_IN_PROGRESS",
         "12:00:00 Group UPDATE_COMPLETE",
@@ -347,7 +412,7 @@ def test_a_failed_rollback_needs_attention(aws: Cloud, stub: Stubber) -> None:
     has_status(stub, "UPDATE_ROLLBACK_FAILED")
     has_events(stub, failed, BEGUN, BEFORE)
     with pytest.raises(StackFailed, match=r"First failure: Group \(AWS::SQS::Queue\): because") as caught:
-        step(deploy.plan_deploy(aws, UPDATE), "execute").act(print)
+        step(deploy.plan_deploy(aws, UPDATE), "execute").act(Running(print, {}))
     assert caught.value.resource == "Group"
     assert "needs attention" in caught.value.hint
 
@@ -360,7 +425,7 @@ def test_an_operation_that_does_not_complete_times_out(
     has_events(stub, BEGUN, BEFORE)
     has_status(stub, "UPDATE_IN_PROGRESS")
     with pytest.raises(Conflict, match="is still UPDATE_IN_PROGRESS"):
-        step(deploy.plan_deploy(aws, UPDATE), "execute").act(print)
+        step(deploy.plan_deploy(aws, UPDATE), "execute").act(Running(print, {}))
 
 
 @pytest.mark.parametrize(
@@ -405,7 +470,7 @@ def test_only_a_stack_whose_creation_failed_is_deleted_first(
 def makes_change_set(stub: Stubber, status: str, reason: str) -> None:
     """Prepare the change set of an existing stack, after the deletion of an earlier one with its name."""
     has_status(stub, "CREATE_COMPLETE", "shop")
-    named = {"StackName": "shop", "ChangeSetName": deploy.change_set_name(SHOP)}
+    named = {"StackName": "shop", "ChangeSetName": change_set_name(SHOP)}
     stub.add_client_error("delete_change_set", "ChangeSetNotFound", "none", expected_params=named)
     template = f"templates/{hashlib.sha256(SHOP.template_body.encode()).hexdigest()[:16]}.json"
     request = named | {
@@ -431,13 +496,15 @@ def makes_change_set(stub: Stubber, status: str, reason: str) -> None:
 def test_a_change_set_without_changes_is_deleted(aws: Cloud, stub: Stubber, reason: str) -> None:
     makes_change_set(stub, "FAILED", reason)
     stub.add_response("delete_change_set", {}, {"ChangeSetName": CHANGE_SET})
-    step(deploy.plan_preview(aws, SHOP, ()), "change-set").act(print)
+    step(deploy.plan_preview(aws, SHOP, ()), "change-set").act(Running(print, {}))
 
 
 def test_the_error_of_a_failed_change_set_has_its_reason(aws: Cloud, stub: Stubber) -> None:
     makes_change_set(stub, "FAILED", "Transform AWS::Nothing failed")
+    named = {"StackName": "shop", "ChangeSetName": change_set_name(SHOP)}
+    stub.add_response("delete_change_set", {}, named)
     with pytest.raises(StackFailed, match="change set for shop: Transform AWS::Nothing failed") as caught:
-        step(deploy.plan_preview(aws, SHOP, ()), "change-set").act(print)
+        step(deploy.plan_preview(aws, SHOP, ()), "change-set").act(Running(print, {}))
     assert "Nothing was changed" in caught.value.hint
 
 
@@ -445,7 +512,7 @@ def test_a_stack_in_review_without_its_change_set_is_not_up_to_date(aws: Cloud, 
     has_status(stub, "REVIEW_IN_PROGRESS", "shop")
     stub.add_client_error("describe_change_set", "ChangeSetNotFound", "none")
     with pytest.raises(NotFound, match="shop has no change set"):
-        deploy.read_preview(aws, SHOP)
+        read_preview(aws, SHOP)
 
 
 def test_the_error_says_how_to_disable_termination_protection(aws: Cloud, stub: Stubber) -> None:
@@ -456,7 +523,7 @@ def test_the_error_says_how_to_disable_termination_protection(aws: Cloud, stub: 
     message = f"Stack [{ARN}] cannot be deleted while TerminationProtection is enabled"
     stub.add_client_error("delete_stack", "ValidationError", message, expected_params={"StackName": ARN})
     with pytest.raises(Conflict, match="shop: termination protection is enabled") as caught:
-        step(deploy.plan_delete(aws, stack, ACCOUNT, REGION), "delete").act(print)
+        step(deploy.plan_delete(aws, stack, ACCOUNT, REGION), "delete").act(Running(print, {}))
     assert "--no-enable-termination-protection --stack-name shop" in caught.value.hint
 
 
@@ -464,7 +531,7 @@ def test_planning_makes_no_calls(aws: Cloud, stub: Stubber) -> None:
     # The stub has no responses, so any call would fail.
     plan = deploy.plan_preview(aws, SHOP, (Upload("a.sql", b"SELECT 1"),))
     assert [step.id for step in plan.steps] == ["bucket", "upload", "leftover", "change-set"]
-    assert deploy.plan_discard(aws, UPDATE).actions == (
+    assert deploy.discard_call(aws, UPDATE).step.actions == (
         "cloudformation:DeleteChangeSet",
         "cloudformation:DeleteStack",
         "cloudformation:DescribeStackEvents",

@@ -1,6 +1,7 @@
 """The plan of the export's stacks: their order, their parameters, and what is rejected."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,14 +10,15 @@ from pathlib import Path
 import pytest
 
 from ops.aws.cloud import Cloud, Place
-from ops.aws.cloudformation.stacks import Stack
+from ops.aws.cloudformation.change_sets import Preview
+from ops.aws.cloudformation.stacks import Change, Stack, StackSpec
 from ops.errors import AccessDenied, InputError, NotFound
 from ops.logs.export.deployment import package
 from ops.logs.export.deployment.deployed import ExportDeployment
 from ops.logs.export.deployment.parameters import CENTRAL_PARAMETERS, central_parameters, check_parameters
-from ops.logs.export.deployment.plan import DeploymentRequest, plan_deploy, plan_remove
+from ops.logs.export.deployment.plan import DeploymentRequest, plan_deploy, plan_previews, plan_remove
 from ops.logs.export.deployment.stacks import central_body, member_body
-from ops.plan import Plan
+from ops.plan import Plan, Step
 from ops.settings import Account, Settings
 from ops.templates.logs import CENTRAL_DESCRIPTION, MEMBER_DESCRIPTION
 
@@ -63,9 +65,23 @@ def waits(plan: Plan) -> dict[str, tuple[str, ...]]:
     return {step.id: step.needs for step in plan.steps}
 
 
+def stacks(plan: Plan) -> dict[str, Step[object]]:
+    """Return the last step of each stack, by place."""
+    return {steps[-1].id.removesuffix(": execute"): steps[-1] for steps in plan.parts}
+
+
+def stacks_wait(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Return for each stack those that the first of its steps waits for."""
+    ids = list(stacks(plan))
+    return {
+        id: tuple(other for other in ids if f"{other}: execute" in steps[0].needs)
+        for id, steps in zip(ids, plan.parts, strict=True)
+    }
+
+
 def test_the_central_stack_comes_first_then_destinations_then_all_others(cloud: Cloud) -> None:
     plan = plan_deploy(cloud, NOTHING, DeploymentRequest(CENTER, EVERYWHERE, {}))
-    assert waits(plan) == {
+    assert stacks_wait(plan) == {
         "one eu-west-1": (),
         "one us-east-1": ("one eu-west-1",),
         "two eu-west-1": ("one eu-west-1",),
@@ -73,18 +89,61 @@ def test_the_central_stack_comes_first_then_destinations_then_all_others(cloud: 
         "three eu-west-1": ("one eu-west-1",),
         "three us-east-1": ("one us-east-1",),
     }
-    assert all(step.does.startswith("Create") for step in plan.steps)
+    assert all(step.does.startswith("Create") for step in stacks(plan).values())
+    of_first = [step.id.partition(": ")[2] for step in plan.parts[0]]
+    assert of_first == ["bucket", "upload", "leftover", "change-set", "execute"]
 
 
 def test_a_regions_destination_is_created_even_if_not_selected(cloud: Cloud) -> None:
     plan = plan_deploy(cloud, NOTHING, DeploymentRequest(CENTER, (Place(TWO, AWAY),), {}))
-    assert list(waits(plan)) == ["one eu-west-1", "one us-east-1", "two us-east-1"]
-    assert "creates the destination that the other accounts need in us-east-1" in plan.steps[1].evidence
+    assert list(stacks(plan)) == ["one eu-west-1", "one us-east-1", "two us-east-1"]
+    evidence = stacks(plan)["one us-east-1"].evidence
+    assert "creates the destination that the other accounts need in us-east-1" in evidence
+
+
+def test_a_new_stack_lists_the_resources_of_its_change_set(cloud: Cloud) -> None:
+    request = DeploymentRequest(CENTER, (CENTER,), {})
+    from_template = stacks(plan_deploy(cloud, NOTHING, request))["one eu-west-1"]
+    assert re.fullmatch(r"up to \d+ resources \(from the template\)", from_template.evidence)
+    assert "Add Writer (AWS::IAM::Role)" in from_template.details
+    added = Change("Add", "Stream", "AWS::Kinesis::Stream", "", "", ())
+    spec = StackSpec("log-export", "{}", {}, {}, (), "111111111111", HOME)
+    previews = {CENTER: Preview(spec, "arn", creates=True, changes=(added,))}
+    from_change_set = stacks(plan_deploy(cloud, NOTHING, request, previews))["one eu-west-1"]
+    assert (from_change_set.evidence, from_change_set.details) == (
+        "1 added",
+        ("Add Stream (AWS::Kinesis::Stream)",),
+    )
+
+
+def test_a_replacement_makes_the_deployment_destructive(cloud: Cloud) -> None:
+    request = DeploymentRequest(CENTER, (CENTER,), {"Retention": "48"})
+    found = central()
+    assert found.stack
+    spec = StackSpec("log-export", "{}", {}, {}, (), "111111111111", HOME)
+    for replacement, destructive in (("True", True), ("False", False)):
+        change = Change("Modify", "Table", "AWS::Glue::Table", "t", replacement, ())
+        previews = {CENTER: Preview(spec, "arn", creates=False, changes=(change,))}
+        assert plan_deploy(cloud, [found], request, previews).destructive is destructive
+
+
+def test_previews_are_read_where_something_changes(cloud: Cloud) -> None:
+    previews = plan_previews(cloud, NOTHING, DeploymentRequest(CENTER, EVERYWHERE, {}))
+    assert set(previews.steps) == set(EVERYWHERE)
+    destinations = {
+        step.resource.account + step.resource.region: step.parameters.get("LogDestination")
+        for step in previews.plan.steps
+        if step.id.endswith("preview")
+    }
+    assert destinations["222222222222us-east-1"] == (
+        "arn:aws:logs:us-east-1:111111111111:destination:BucketBackupLogDestination"
+    )
+    assert destinations["111111111111us-east-1"] == ""  # it creates the destination
 
 
 def test_an_update_lists_the_differences(cloud: Cloud) -> None:
     plan = plan_deploy(cloud, [central()], DeploymentRequest(CENTER, (CENTER,), {"Retention": "48"}))
-    (step,) = plan.steps
+    (step,) = stacks(plan).values()
     assert step.does == "Update the central stack in one eu-west-1"
     assert "Retention: 24 → 48" in step.evidence
     assert "ProcessorPackage: empty → slipway-staging-111111111111-eu-west-1/logs/processor-" in step.evidence
@@ -95,10 +154,8 @@ def test_an_unread_target_is_reported_and_blocks_no_other(cloud: Cloud) -> None:
     denied = ExportDeployment(Place(TWO, HOME), error=AccessDenied("two may not be read."))
     deployments = [denied if each.place == denied.place else each for each in NOTHING]
     plan = plan_deploy(cloud, deployments, DeploymentRequest(CENTER, EVERYWHERE, {}))
-    assert {step.id: step.evidence for step in plan.steps}["two eu-west-1"].startswith(
-        "cannot be read: two may not be read."
-    )
-    assert not any("two eu-west-1" in needs for needs in waits(plan).values())
+    assert stacks(plan)["two eu-west-1"].evidence.startswith("cannot be read: two may not be read.")
+    assert not any("two eu-west-1" in needs for needs in stacks_wait(plan).values())
 
 
 def test_without_a_package_index_the_processor_is_inline(
@@ -109,7 +166,7 @@ def test_without_a_package_index_the_processor_is_inline(
 
     monkeypatch.setattr(package, "build", unreachable)
     before = central(ProcessorPackage="bucket/logs/processor-old.zip")
-    (step,) = plan_deploy(cloud, [before], DeploymentRequest(CENTER, (CENTER,), {})).steps
+    (step,) = stacks(plan_deploy(cloud, [before], DeploymentRequest(CENTER, (CENTER,), {}))).values()
     assert "ProcessorPackage: bucket/logs/processor-old.zip → empty" in step.evidence
     assert step.evidence.endswith("No index. Deployed without it.")
 
@@ -193,5 +250,5 @@ def test_a_stack_keeps_its_name(cloud: Cloud) -> None:
     found = central()
     assert found.stack
     other = replace(found, stack=replace(found.stack, name="CloudWatch2S3-successor"))
-    (step,) = plan_deploy(cloud, [other], DeploymentRequest(CENTER, (CENTER,), {})).steps
+    (step,) = stacks(plan_deploy(cloud, [other], DeploymentRequest(CENTER, (CENTER,), {}))).values()
     assert step.resource.id == "CloudWatch2S3-successor"
