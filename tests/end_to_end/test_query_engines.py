@@ -50,11 +50,17 @@ EVERY = [
     sql_query(Scope(DAYS.start, DAYS.end, groups=("/web/*",)), "SELECT message FROM events ORDER BY ts"),
 ]
 LARGE = sql_query(DAYS, "SELECT a.message, b.message AS other FROM events a, events b, events c")
+
+
 ENDLESS = sql_query(
     DAYS,
     "SELECT count(*) AS n FROM events a, events b, events c, events d, events e, events f, events g "
     "WHERE a.id < g.id",
 )
+
+
+def kind(query: Query) -> str:
+    return f"{type(query.select).__name__} of {len(query.search.terms)} terms"
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +87,14 @@ def rows(engine: QueryEngine, query: Query) -> list[dict[str, Any]]:
     return sorted(found, key=str) if isinstance(query.select, Sql) else found
 
 
-@pytest.mark.parametrize("query", EVERY, ids=str)
+@pytest.mark.parametrize("query", EVERY, ids=kind)
 def test_the_same_query_gives_the_same_rows(lake: Lake, duckdb: DuckDbEngine, query: Query) -> None:
     found = rows(duckdb, query)
     assert found
     assert found == rows(lake.engine, query)
 
 
-@pytest.mark.parametrize("query", EVERY, ids=str)
+@pytest.mark.parametrize("query", EVERY, ids=kind)
 def test_a_query_can_be_sent_to_another_process(duckdb: DuckDbEngine, query: Query) -> None:
     pickled = pickle.loads(pickle.dumps(query))
     text = json.dumps(asdict(query), default=datetime.isoformat)
@@ -130,7 +136,7 @@ def test_nothing_is_read_before_the_first_batch(engine: QueryEngine) -> None:
         engine.run(sql_query(DAYS, "DELETE FROM events"))
 
 
-@pytest.mark.parametrize("query", EVERY, ids=str)
+@pytest.mark.parametrize("query", EVERY, ids=kind)
 def test_progress_grows_to_the_total(engine: QueryEngine, query: Query) -> None:
     cursor = engine.run(once(query))
     done = [cursor.progress.done_bytes]

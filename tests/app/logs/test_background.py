@@ -103,6 +103,26 @@ def test_stopping_affects_only_the_session_that_stops(slow: Slow) -> None:
     assert start(queries, slow) is not query
 
 
+def test_stopping_between_two_queries_cancels_the_second(slow: Slow) -> None:
+    queries, between = BackgroundQueries(), threading.Event()
+    stopped = threading.Event()
+
+    def twice(engine: QueryEngine) -> pa.Table:
+        work(engine)
+        slow.go.clear()
+        between.set()
+        assert stopped.wait(LONG_S)
+        return work(engine)
+
+    slow.go.set()
+    query = queries.start("k", "me", lambda: slow, twice)
+    assert between.wait(LONG_S)
+    queries.stop("me")
+    stopped.set()
+    assert isinstance(ended(query).error, QueryCanceled)
+    assert (query.notes, query.dollars) == (("note 1",), 0.5)
+
+
 def test_a_query_that_is_no_longer_shown_is_stopped(slow: Slow) -> None:
     queries = BackgroundQueries()
     old, kept = start(queries, slow, "old"), start(queries, slow, "kept")
