@@ -122,7 +122,7 @@ def _show_groups(bench: Workbench, coverage: Coverage, last: LastEvents) -> None
         number = st.pagination(pages, key=f"coverage-page-{pages}")
     rows = entries[(number - 1) * ROWS : number * ROWS]
     event = show_table(
-        pd.DataFrame([_row(entry, last) for entry in rows], columns=list(COLUMNS)),
+        pd.DataFrame({name: [cell(entry, last) for entry in rows] for name, cell in COLUMNS.items()}),
         key=f"coverage-{_digest(rows)}",
         height=min(36 * (len(rows) + 1), 560),
         on_select="rerun",
@@ -193,10 +193,6 @@ COLUMNS: dict[str, Callable[[GroupCoverage, LastEvents], str]] = {
     ),
     "Last exported": lambda entry, last: _last(entry, last),
 }
-
-
-def _row(covered: GroupCoverage, last: LastEvents) -> dict[str, str]:
-    return {name: cell(covered, last) for name, cell in COLUMNS.items()}
 
 
 def _last(covered: GroupCoverage, last: LastEvents) -> str:

@@ -69,7 +69,7 @@ def show_sql(bench: Workbench, dataset: Dataset, expected: Estimate, view: View,
         sql = _edit(view, query)
         with _mistakes_shown():
             parsed = parse_query(query.name if query else "own", sql)
-            values = parsed.bound({name: view.values.get(name) for name in _names(parsed)})
+            values = parsed.bound({item.name: view.values.get(item.name) for item in parsed.parameters})
             _show_parameters(parsed, view)
             _show_buttons(bench, view, sql)
             if view.sql or view.saved:
@@ -241,7 +241,3 @@ def _show_schema() -> None:
         "For a JSON field, use CASE WHEN json_valid(message) THEN message-\\>\\>'\\$.path' END. "
         "Write DuckDB SQL; for Athena, it is translated. Queries read the time range above."
     )
-
-
-def _names(query: SavedQuery) -> set[str]:
-    return {parameter.name for parameter in query.parameters}

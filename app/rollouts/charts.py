@@ -109,8 +109,9 @@ def grid(targets: Sequence[Cell]) -> alt.LayerChart:
     boxes = base.mark_rect(cornerRadius=6).encode(
         color=alt.Color("Status:N", scale=_scale(shown, ROLLOUT_TARGETS), legend=None)
     )
+    colors = alt.Scale(domain=list(shown), range=[ROLLOUT_TARGETS[name].text for name in shown])
     words = base.mark_text(fontSize=12, limit=within).encode(
-        text="Status:N", color=alt.Color("Status:N", scale=_text_scale(shown), legend=None)
+        text="Status:N", color=alt.Color("Status:N", scale=colors, legend=None)
     )
     chart: alt.LayerChart = (
         alt.layer(boxes, words).resolve_scale(color="independent").properties(height=alt.Step(CELL))
@@ -155,10 +156,6 @@ def calendar(bars: Sequence[Bar], now: datetime | None = None) -> alt.LayerChart
 
 def _scale(shown: Sequence[str], fills: Mapping[str, Fill]) -> alt.Scale:
     return alt.Scale(domain=list(shown), range=[fills[name].background for name in shown])
-
-
-def _text_scale(shown: Sequence[str]) -> alt.Scale:
-    return alt.Scale(domain=list(shown), range=[ROLLOUT_TARGETS[name].text for name in shown])
 
 
 def _text(moment: datetime) -> str:

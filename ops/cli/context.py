@@ -228,6 +228,14 @@ def heading(key: str) -> str:
     return " ".join(UNITS.get(word, word) for word in key.split("_"))
 
 
+def result_rows(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return the results of the steps as rows of a table."""
+    return [
+        {"step": result.step.does, "result": str(result.status), "why": result.reason or None}
+        for result in outcome.results
+    ]
+
+
 def readable(cell: Any) -> str:
     """Format a cell as one line without control characters: names can contain terminal escapes."""
     if cell is None:

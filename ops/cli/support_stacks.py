@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ops.cli.context import Context, plan_rows
+from ops.cli.context import Context, plan_rows, result_rows
 from ops.cli.verbs import confirm_option, dry_run_option, verb
 from ops.errors import NotFound, PlanRefused
 from ops.plan import Plan
@@ -210,10 +210,7 @@ def clean_up(context: Context, request: CleanUpRequest, fingerprint: str, confir
     outcome = context.carry_out(plan_, dry_run=dry_run, confirmed=confirm)
     if outcome is None:
         return 0
-    rows = [
-        {"step": result.step.does, "result": str(result.status), "why": result.reason or None}
-        for result in outcome.results
-    ]
+    rows = result_rows(outcome)
     context.show(rows, empty="", value={"results": rows})
     return 0 if outcome.ok else EXIT_INCOMPLETE
 

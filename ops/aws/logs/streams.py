@@ -40,13 +40,12 @@ def read_stream(cloud: Cloud, place: Place, group: str, stream: str, *, limit: i
                 if code(error) == "ResourceNotFoundException":
                     return lines
                 raise
-            lines += [Line(_moment(event["timestamp"]), event["message"]) for event in answer["events"]]
+            lines += [
+                Line(datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"])
+                for event in answer["events"]
+            ]
             following = answer["nextForwardToken"]
             if token.get("nextToken") == following:  # the same token again means the end of the stream
                 break
             token = {"nextToken": following}
     return lines[:limit]
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

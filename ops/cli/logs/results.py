@@ -1,6 +1,6 @@
 """Code shared by commands that execute a plan: with `--json`, they print the result of each step."""
 
-from ops.cli.context import Context
+from ops.cli.context import Context, result_rows
 from ops.plan import Plan
 
 
@@ -8,11 +8,7 @@ def carry_out(context: Context, plan: Plan, *, dry_run: bool, confirmed: str = "
     """Show the plan and execute it. Raises the first failed step's error."""
     outcome = context.carry_out(plan, dry_run=dry_run, confirmed=confirmed)
     if outcome and context.as_json:
-        rows = [
-            {"step": result.step.does, "result": str(result.status), "why": result.reason or None}
-            for result in outcome.results
-        ]
-        context.print_json({"results": rows})
+        context.print_json({"results": result_rows(outcome)})
 
 
 def show_no_steps(context: Context, reason: str) -> None:

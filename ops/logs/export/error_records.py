@@ -11,10 +11,10 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from ops.logs.lake.layout import UNKNOWN, Location, hour_of
+from ops.logs.lake.layout import UNKNOWN, Location, hour_at
 
 ERRORS = "errors/"
 REPLAYED = "replayed/"  # error objects whose records are in the stream again
@@ -108,10 +108,6 @@ def count_events(record: Mapping[str, Any]) -> Counter[GroupHour]:
         return Counter()
     region = region_of(record)
     return Counter(
-        GroupHour(record["owner"], region, record["logGroup"], _hour(event["timestamp"]))
+        GroupHour(record["owner"], region, record["logGroup"], hour_at(event["timestamp"]))
         for event in record["logEvents"]
     )
-
-
-def _hour(milliseconds: int) -> datetime:
-    return hour_of(datetime.fromtimestamp(milliseconds / 1000, UTC))

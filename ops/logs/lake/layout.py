@@ -201,6 +201,11 @@ def hour_of(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
+def hour_at(milliseconds: int) -> datetime:
+    """Return the start of the hour of a timestamp of CloudWatch Logs."""
+    return hour_of(datetime.fromtimestamp(milliseconds / 1000, UTC))
+
+
 def hour_folder(hour: datetime) -> str:
     """Return `date=YYYY-MM-DD/hour=HH/`."""
     return f"{hour:date=%Y-%m-%d/hour=%H/}"

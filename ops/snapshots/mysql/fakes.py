@@ -60,12 +60,8 @@ _DIGITS = {
     "phone": "CONCAT('+999', LPAD({0} % 10000000000, 10, '0'))",
     "postcode": "LPAD({0} % 100000, 5, '0')",
 }
-# The salts that select the two words of a fake, and the number of words of each.
+# The salts that select the two words of a fake.
 _SALTS = {"name": ("first_name", "last_name"), "address": ("house", "address")}
-_PARTS = {
-    "name": (len(fakes.FIRST_NAMES), len(fakes.LAST_NAMES)),
-    "address": (fakes.HOUSE_NUMBERS, len(fakes.STREETS)),
-}
 
 
 def _seed_of(kind: str) -> str:
@@ -135,8 +131,8 @@ def _from_hex(sql: str) -> str:
 
 def _of_words(kind: str) -> NumberedFakes:
     taken = "NULL"
-    if kind in _PARTS:
-        (first, second), (one, other) = _PARTS[kind], _SALTS[kind]
+    if kind in fakes.PARTS:
+        (first, second), (one, other) = fakes.PARTS[kind], _SALTS[kind]
         drawn = f"{choice(one)} % {first} * {second} + {choice(other)} % {second}"
         fake = _words(kind, f"(<drawn>) DIV {second}", "(<drawn>)")
     else:

@@ -41,6 +41,8 @@ LISTED: dict[str, tuple[str, ...]] = {
     "last_name": LAST_NAMES,
 }
 HOUSE_NUMBERS = 199  # house numbers of fake addresses, from 1
+# The number of words of each part of a fake with two parts.
+PARTS = {"name": (len(FIRST_NAMES), len(LAST_NAMES)), "address": (HOUSE_NUMBERS, len(STREETS))}
 
 
 @dataclass(frozen=True)

@@ -59,10 +59,6 @@ _DIGITS = {
 }
 # The salts that select the two words of a fake.
 _SALTS = {"name": ("first_name", "last_name"), "address": ("address", "address")}
-_PARTS: dict[str, tuple[int, int]] = {
-    "name": (len(fakes.FIRST_NAMES), len(fakes.LAST_NAMES)),
-    "address": (fakes.HOUSE_NUMBERS, len(fakes.STREETS)),
-}
 
 
 def _seed_of(kind: str, value: str) -> str:
@@ -129,8 +125,8 @@ def _from_hex(sql: str) -> str:
 
 def _of_words(kind: str, name: str, value: str) -> NumberedFakes:
     count, taken = fakes.FAKE_RANGES[kind].base, "NULL::bigint"
-    if kind in _PARTS:
-        (first, second), salts = _PARTS[kind], _SALTS[kind]
+    if kind in fakes.PARTS:
+        (first, second), salts = fakes.PARTS[kind], _SALTS[kind]
         drawn = f"{choice(salts[0], value)} % {first} * {second} + {choice(salts[1], value)} % {second}"
         fake = _words(kind, f"(<drawn>) / {second}", f"(<drawn>) % {second}")
     else:

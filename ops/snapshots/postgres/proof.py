@@ -39,9 +39,10 @@ _FINDINGS = {
 def drift(policy: Policy) -> str:
     """Return SQL that prints one line: unlisted columns, and listed columns that do not exist."""
     ok = "true" if policy.unlisted == "keep" else "unlisted IS NULL"
+    listed = [(table.schema, table.name, column) for table in policy.tables for column in table.columns]
     truncated = [(table.schema, table.name) for table in policy.tables if table.rows == "truncate"]
     return f"""\
-WITH listed (schema, name, column_name) AS ({values(_listed(policy), 3)}),
+WITH listed (schema, name, column_name) AS ({values(listed, 3)}),
 truncated (schema, name) AS ({values(truncated, 2)}),
 present AS ({COLUMNS}),
 found AS (
@@ -87,10 +88,6 @@ SELECT json_build_object('check', 'database', 'table', current_database(), 'colu
     'bad', count(*), 'ok', {ok})
 FROM ({COLUMNS}) c WHERE current_database() <> :'own';
 """
-
-
-def _listed(policy: Policy) -> list[tuple[str, ...]]:
-    return [(table.schema, table.name, column) for table in policy.tables for column in table.columns]
 
 
 def assertions(policy: Policy) -> str:

@@ -9,7 +9,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ops.aws.logs.history import FilteredLogEvent
 from ops.logs.export.ledger.model import GroupKey
@@ -37,7 +37,7 @@ class BackfillWriter:
 
     def add(self, event: FilteredLogEvent) -> None:
         line = _line(self._group, event)
-        self._lines[_hour(event.timestamp)].append(line)
+        self._lines[layout.hour_at(event.timestamp)].append(line)
         self._buffered += len(line)
         self.events += 1
         if self._buffered >= PART_BYTES:
@@ -96,7 +96,3 @@ def _line(group: GroupKey, event: FilteredLogEvent) -> bytes:
         "message": event.message,
     }
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def _hour(timestamp: int) -> datetime:
-    return layout.hour_of(datetime.fromtimestamp(timestamp / 1000, UTC))
