@@ -5,7 +5,8 @@ SLIPWAY_DATA ?= .slipway
 BIN := .venv/bin
 GOLDEN := tests/data/templates
 
-.PHONY: all run notebook test pictures lint style types templates audit fix golden bench requirements shipped wheel prose
+.PHONY: all run notebook test pictures lint style types templates audit fix golden bench requirements shipped wheel prose mutants \
+	witnesses
 all: lint test
 
 # Environments are updated in place: nothing in use is deleted, and a .venv that is a link stays one.
@@ -116,6 +117,20 @@ notebook: .venv/.notebooks
 bench: .venv/.bench
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file || exit 1; done
 
+# The tool that changes operators and constants of the modules in [tool.mutmut], one at a time.
+.venv/.mutants: requirements-mutants.txt | .venv/.dev
+	@$(BIN)/python $(INSTALL) requirements-mutants.txt
+	@touch $@
+
+# Print the changes that no test detects.
+mutants: .venv/.mutants
+	@$(BIN)/python -m mutmut run
+	@$(BIN)/python -m mutmut results
+
+# Disable every refusal of ops/ one by one, and print those that no test detects.
+witnesses: .venv/.dev
+	@$(BIN)/python -m tests.witnesses
+
 # Compile the pinned requirements from the ranges in pyproject.toml. The development set comes first and constrains
 # the others, so that they agree on every version.
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -126,6 +141,7 @@ requirements:
 	$(UV_COMPILE) pyproject.toml --extra embedded -c requirements-dev.txt -o requirements-embedded.txt
 	$(UV_COMPILE) pyproject.toml --extra notebooks -c requirements-dev.txt -o requirements-notebooks.txt
 	$(UV_COMPILE) --group bench -c requirements-dev.txt -o requirements-bench.txt
+	$(UV_COMPILE) --group mutants -c requirements-dev.txt -o requirements-mutants.txt
 	$(UV_COMPILE) --group checkov -o requirements-checkov.txt
 	$(UV_COMPILE) --group audit -o requirements-audit.txt
 	$(MAKE) --no-print-directory shipped

@@ -83,3 +83,10 @@ def test_a_folder_without_an_assembly_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}")
     with pytest.raises(InputError, match="not the manifest of a cloud assembly"):
         lint(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["{", '"text"', "[]"])
+def test_a_manifest_that_cannot_be_read_is_an_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        lint(tmp_path)
