@@ -83,7 +83,7 @@ class InProcessCloud(Cloud):
         body = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else body.read()
         query = parse_qs(split.query, keep_blank_values=True)
         with request_scope(account, region):
-            return asyncio.run(
+            return asyncio.run(  # type: ignore[no-any-return]
                 _completed(app.SERVICE_HANDLERS[service](request.method, split.path, headers, body, query))
             )
 
@@ -123,7 +123,7 @@ def _error_headers(request: Any) -> dict[str, str]:
 
 def _response(url: str, status: int, headers: dict[str, str], body: bytes | str) -> AWSResponse:
     content = body.encode() if isinstance(body, str) else body
-    return AWSResponse(url, status, HTTPHeaders.from_dict(headers), _Raw(content))  # type: ignore[arg-type]
+    return AWSResponse(url, status, HTTPHeaders.from_dict(headers), _Raw(content))
 
 
 class _Raw(io.BytesIO):

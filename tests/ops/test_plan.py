@@ -194,6 +194,20 @@ def test_a_defect_is_audited_and_raised(trail: Trail, audit: FileAudit) -> None:
     assert audit.read(1)[0].result == "failed"
 
 
+@pytest.mark.parametrize("role", Role)
+def test_a_plan_needs_the_role_of_its_operation(trail: Trail, audit: FileAudit, role: Role) -> None:
+    plan = Plan("A plan", (trail.step("a"),), OPERATION)
+    actor = Actor("me", "test", role)
+    if role.includes(plan.role):
+        assert execute(plan, actor=actor, audit=audit).ok
+    else:
+        with pytest.raises(
+            NotAllowed, match=f"A plan: requires the role {plan.role}; me has the role {role}"
+        ):
+            execute(plan, actor=actor, audit=audit)
+        assert trail.acted == [] and audit.read(1) == []
+
+
 def test_the_fingerprint_changes_with_what_is_shown(trail: Trail) -> None:
     first = Plan("A plan", (trail.step("a", evidence="unused"),), OPERATION)
     assert first.fingerprint == Plan("A plan", (trail.step("a", evidence="unused"),), OPERATION).fingerprint

@@ -12,7 +12,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.witnesses.session import CAUGHT
+from tests.witnesses.session import CAUGHT, DISABLE
+
+UNIT_TESTS = ("-m", "not thorough", "--ignore", "tests/ops/embedded", "tests/app", "tests/ops")
 
 
 def modules(roots: Sequence[str] = ("ops",)) -> list[str]:
@@ -21,8 +23,10 @@ def modules(roots: Sequence[str] = ("ops",)) -> list[str]:
     return sorted(file.as_posix() for file in files if "embedded" not in file.parts)
 
 
-def results(paths: Sequence[str], arguments: Sequence[str] = ("tests",)) -> Iterator[dict[str, str]]:
-    """Yield each refusal with its result, as its tests have run."""
+def results(
+    paths: Sequence[str], arguments: Sequence[str] = UNIT_TESTS, mode: str = DISABLE
+) -> Iterator[dict[str, str]]:
+    """Yield each refusal of the modules with its result, as soon as its tests have run."""
     with tempfile.TemporaryDirectory() as folder:
         listed = subprocess.run(
             ["git", "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True, check=True
@@ -32,7 +36,7 @@ def results(paths: Sequence[str], arguments: Sequence[str] = ("tests",)) -> Iter
                 target = Path(folder, name)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)
-        command = [sys.executable, "-m", "tests.witnesses.session", ",".join(paths), *arguments]
+        command = [sys.executable, "-m", "tests.witnesses.session", mode, ",".join(paths), *arguments]
         with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout
             for line in process.stdout:
@@ -44,7 +48,7 @@ def results(paths: Sequence[str], arguments: Sequence[str] = ("tests",)) -> Iter
 
 def main() -> None:
     given = sys.argv[1:]
-    roots, arguments = given, ["tests"]
+    roots, arguments = given, list(UNIT_TESTS)
     if "--" in given:
         roots, arguments = given[: given.index("--")], given[given.index("--") + 1 :]
     counts: Counter[str] = Counter()

@@ -1,6 +1,7 @@
 """Disables refusals one by one in a copy of the project, and runs the tests that execute them.
 
-python -m tests.witnesses.session PATH,PATH,… PYTEST_ARGUMENT…   prints a refusal a line, as JSON
+python -m tests.witnesses.session disable PATH,PATH,… PYTEST_ARGUMENT…   prints a refusal a line, as JSON
+python -m tests.witnesses.session execute PATH,PATH,… PYTEST_ARGUMENT…   only those that no test executes
 """
 
 import ast
@@ -18,9 +19,11 @@ import pytest
 from tests.witnesses.refusals import Refusal, disabled, find_refusals
 from tests.witnesses.running import any_fails, in_child, measure, replace_code
 
-CAUGHT, SURVIVED, NOT_EXECUTED = "caught", "survived", "not executed"
+CAUGHT, SURVIVED, EXECUTED, NOT_EXECUTED = "caught", "survived", "executed", "not executed"
+DISABLE, EXECUTE = "disable", "execute"
 COLLECTING_S = 3600.0
 SPARED_S = 60.0  # for a test that hangs, beyond ten times what the tests take
+STARTING = {"browser", "database_folder", "embedded", "plant"}  # fixtures that start processes
 # Sources that tests run from their text: coverage does not see them, so every test of these folders is run.
 FROM_TEXT = {
     f"ops/functions/{name}/": (f"tests/ops/functions/{name}/", *more)
@@ -37,17 +40,22 @@ FROM_TEXT = {
 class Witnesses:
     """A pytest plugin that runs the collected tests once per refusal instead of once."""
 
-    def __init__(self, refusals: Sequence[Refusal]) -> None:
+    def __init__(self, refusals: Sequence[Refusal], mode: str) -> None:
         self.refusals = refusals
-        self.results: list[tuple[Refusal, str]] = []
+        self.mode = mode
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the tests that start nothing: a forked process could not stop it."""
+        items[:] = [item for item in items if not STARTING.intersection(getattr(item, "fixturenames", ()))]
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         tests_by_line, durations = _measure(session.items)
         items = {item.nodeid: item for item in session.items}
         for refusal in self.refusals:
             names = _covering(refusal, tests_by_line, durations)
-            result = NOT_EXECUTED
-            if names:
+            result = EXECUTED if names else NOT_EXECUTED
+            if names and self.mode == DISABLE:
                 ordered = sorted(names, key=lambda name: durations[name])
                 limit_s = SPARED_S + 10 * sum(durations[name] for name in names)
                 result = SURVIVED if _pass(refusal, [items[name] for name in ordered], limit_s) else CAUGHT
@@ -106,10 +114,10 @@ def _pass(refusal: Refusal, items: Sequence[pytest.Item], limit_s: float) -> boo
 
 
 def main() -> None:
-    paths, arguments = sys.argv[1].split(","), sys.argv[2:]
+    mode, paths, arguments = sys.argv[1], sys.argv[2].split(","), sys.argv[3:]
     refusals = [refusal for path in paths for refusal in find_refusals(path)]
     quiet = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist")
-    sys.exit(pytest.main([*quiet, *arguments], plugins=[Witnesses(refusals)]))
+    sys.exit(pytest.main([*quiet, *arguments], plugins=[Witnesses(refusals, mode)]))
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ class Fleet:
         They are named by what they belong to, such as `bucket={"policy": None}`.
         """
         facts = self.inventory()
-        changed = {
+        changed: dict[str, Any] = {
             plural: tuple(replace(item, **changes[name]) for item in getattr(facts, plural))
             for name, plural in (("bucket", "buckets"), ("alias", "aliases"), ("stack", "stacks"))
             if name in changes

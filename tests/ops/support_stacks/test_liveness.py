@@ -223,8 +223,8 @@ def test_unread_encryption_of_a_bucket_leaves_the_keys_of_its_region_unknown() -
     unread = bucket(key="", missing=("encryption",))
     graph = assessed(buckets=(unread,))
     assert reasons(graph, ResourceType.KEY) == f"the encryption of bucket {NAME} could not be read"
-    for more in ({"region": "us-east-1"}, {"account": OTHER}):
-        away = assessed(stacks=(), aliases=(alias(stack=("", "")),), buckets=(replace(unread, **more),))
+    for elsewhere in (replace(unread, region="us-east-1"), replace(unread, account=OTHER)):
+        away = assessed(stacks=(), aliases=(alias(stack=("", "")),), buckets=(elsewhere,))
         assert states(away)[ResourceType.KEY] is UsageState.ORPHANED
 
 

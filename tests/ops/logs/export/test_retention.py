@@ -117,6 +117,11 @@ def test_unsupported_retention() -> None:
         plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 2)
 
 
+def test_nothing_selected_is_refused() -> None:
+    with pytest.raises(InputError, match="No log groups are selected"):
+        plan([], 7)
+
+
 def test_deletion_requires_typed_confirmation() -> None:
     made = plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 30)
     assert made.confirm == "delete logs older than 30 days"

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from ops.rollouts.rules.blockers import StartCheck
 from ops.rollouts.rules.decisions import (
+    Decision,
     DecisionKind,
     ManualControls,
     OperatorCommand,
@@ -70,11 +72,13 @@ def test_each_stage_is_deployed_baked_and_passed_before_the_next() -> None:
     assert (decision.kind, decision.stage) == (DecisionKind.BAKE, 0)
     assert decision.until == BAKED + BOX.bake.time
     decision = decide(ROLLOUT, STAGES, facts(1, now=STARTED, baked=frozenset()))
-    assert (decision.kind, decision.until) == (DecisionKind.WAIT, STARTED + BOX.bake.time)
+    end = STARTED + BOX.bake.time
+    reason = f"baking until {end:%Y-%m-%d %H:%M:%S} UTC"
+    assert decision == Decision(DecisionKind.WAIT, 0, reasons=(reason,), until=end)
     decision = decide(ROLLOUT, STAGES, facts(1, baked=frozenset()))
     assert (decision.kind, decision.stage, decision.reasons) == (DecisionKind.PASS, 0, ())
     assert decide(ROLLOUT, STAGES, facts(1)).targets == FIRST.targets
-    assert decide(ROLLOUT, STAGES, facts(len(STAGES))).kind is DecisionKind.END
+    assert decide(ROLLOUT, STAGES, facts(len(STAGES))) == Decision(DecisionKind.END, len(STAGES) - 1)
 
 
 def test_only_the_targets_that_were_not_started_are_deployed() -> None:
@@ -87,8 +91,11 @@ def test_only_the_targets_that_were_not_started_are_deployed() -> None:
 def test_a_skipped_bake_still_stops_on_an_active_alarm(name: str) -> None:
     baking = facts(1, baked=frozenset(), now=STARTED, controls=ManualControls(skips={0: "urgent"}))
     assert decide(ROLLOUT, STAGES, baking).reasons == ("bake skipped: urgent",)
-    alarmed = seen(observation(name, "ALARM", is_target=name != NEIGHBOR))
-    assert reasons(replace(baking, observations=alarmed)) == (f"{name}: alarm health is active",)
+    alarmed = replace(baking, observations=seen(observation(name, "ALARM", is_target=name != NEIGHBOR)))
+    reason = f"{name}: alarm health is active"
+    assert decide(ROLLOUT, STAGES, alarmed) == Decision(DecisionKind.STOP, 0, reasons=(reason,))
+    without_data = seen(observation(name, "INSUFFICIENT_DATA", is_target=name != NEIGHBOR))
+    assert decide(ROLLOUT, STAGES, replace(baking, observations=without_data)).kind is DecisionKind.PASS
 
 
 def test_a_skip_is_of_one_stage() -> None:
@@ -150,14 +157,30 @@ def test_pause_and_freeze_hold_the_next_stage_and_an_override_only_the_freeze() 
     decision = decide(ROLLOUT, STAGES, frozen)
     assert (decision.kind, decision.reasons) == (DecisionKind.WAIT, ("all rollouts are frozen: sale",))
     urgent = facts(1, controls=ManualControls(freeze="sale", override="urgent"))
-    assert decide(ROLLOUT, STAGES, urgent).kind is DecisionKind.DEPLOY
+    decision = decide(ROLLOUT, STAGES, urgent)
+    assert (decision.kind, decision.reasons) == (DecisionKind.DEPLOY, ("all rollouts are frozen: sale",))
+
+
+def test_a_window_holds_the_next_stage_until_it_opens() -> None:
+    closed = datetime(2026, 7, 3, 20, tzinfo=UTC)  # a Friday evening
+    decision = decide(ROLLOUT, STAGES, facts(1, now=closed))
+    open_again = datetime(2026, 7, 4, 22, tzinfo=UTC)
+    reason = "closed fri, sat 14:00–24:00 (Europe/Berlin)"
+    opens = datetime(2026, 7, 3, 22, tzinfo=UTC)
+    assert decision == Decision(DecisionKind.WAIT, 1, (), (reason,), opens)
+    assert decide(ROLLOUT, STAGES, facts(1, now=open_again)).kind is DecisionKind.DEPLOY
 
 
 def test_a_rollout_that_ends_starts_no_target() -> None:
     target = FIRST.targets[0]
-    for ending in (facts(1, stopped="an alarm"), facts(1, controls=ManualControls(stop="no"))):
-        check = check_target_start(ROLLOUT, STAGES, ending, target)
-        assert not check.allowed and check.opens_at is None and len(check.reasons) == 1
+    failing = failed(3, *ids[2][:2], baked=frozenset({0, 1}))
+    for ending, reason in (
+        (facts(1, stopped="an alarm"), "an alarm"),
+        (facts(1, controls=ManualControls(stop="no")), "no"),
+        (failing, f"{' and '.join(ids[2][:2])} failed; limits.failures is 1"),
+        (facts(1, controls=ManualControls(pause="lunch")), "paused: lunch"),
+    ):
+        assert check_target_start(ROLLOUT, STAGES, ending, target) == StartCheck(False, None, (reason,))
 
 
 def failed(stages: int, *names: str, **more: Any) -> RolloutFacts:

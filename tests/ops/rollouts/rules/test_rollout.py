@@ -161,3 +161,9 @@ def test_points_need_a_metric() -> None:
 def test_an_empty_file_says_what_is_missing() -> None:
     with pytest.raises(InputError, match=r"line 1: evidence.metric is missing"):
         parse("", FILE)
+
+
+def test_a_rollout_has_targets() -> None:
+    start, end = SHOP.index("[[where]]"), SHOP.index("[[override]]")
+    with pytest.raises(InputError, match="where is missing"):
+        parse(SHOP[:start] + SHOP[end:], FILE)
