@@ -198,11 +198,11 @@ def test_a_defect_is_audited_and_raised(trail: Trail, audit: FileAudit) -> None:
 def test_a_plan_needs_the_role_of_its_operation(trail: Trail, audit: FileAudit, role: Role) -> None:
     plan = Plan("A plan", (trail.step("a"),), OPERATION)
     actor = Actor("me", "test", role)
-    if role.includes(plan.role):
+    if role.includes(OPERATION.role):
         assert execute(plan, actor=actor, audit=audit).ok
     else:
         with pytest.raises(
-            NotAllowed, match=f"A plan: requires the role {plan.role}; me has the role {role}"
+            NotAllowed, match=f"A plan: requires the role {OPERATION.role}; me has the role {role}"
         ):
             execute(plan, actor=actor, audit=audit)
         assert trail.acted == [] and audit.read(1) == []
