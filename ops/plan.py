@@ -285,12 +285,12 @@ def execute(
 def perform(call: AuditedCall[T], *, actor: Actor, audit: AuditLog) -> T:
     """Make the call, audited before and after, and return its value.
 
-    Raises NotAllowed if the actor's role is too low, and the error of the call.
+    Raises NotAllowed if the actor's role is too low, Conflict if the call was not made, and its error.
     """
     check_role(call, actor)
     result = _run(call.step, call.operation.does, {}, actor, audit, lambda progress: None)
-    if result.error:
-        raise result.error
+    if result.status is not Status.DONE:
+        raise result.error or Conflict(f"{call.title}: {result.reason}.", hint="Refresh, then retry.")
     return cast(T, result.value)
 
 

@@ -337,6 +337,13 @@ def test_a_failed_call_is_audited_and_raises_its_error(trail: Trail, audit: File
     assert audit.read(1)[0].result == "failed"
 
 
+@pytest.mark.parametrize("readiness", [Readiness.DONE, Readiness.CHANGED])
+def test_a_call_that_is_not_made_returns_no_value(readiness: Readiness, audit: FileAudit) -> None:
+    call = AuditedCall(counting("three", 3, check=checked(readiness, "somebody was faster")), OPERATION)
+    with pytest.raises(Conflict, match="somebody was faster"):
+        perform(call, actor=ACTOR, audit=audit)
+
+
 def test_a_call_needs_the_role_and_the_audit_log(trail: Trail, audit: FileAudit) -> None:
     call = AuditedCall(trail.step("a"), OPERATION)
     with pytest.raises(NotAllowed):
