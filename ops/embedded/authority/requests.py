@@ -14,7 +14,7 @@ from typing import Any
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 
-from ops.embedded.authority import condition_keys, passed_roles
+from ops.embedded.authority import condition_keys, passed_roles, resources
 from ops.embedded.context import OverlayContext
 from ops.embedded.iam.identity import Refused
 
@@ -22,6 +22,8 @@ SEAMS = (
     "ministack.app._dispatch_service_request",
     "ministack.core.iam_actions.access_denied_response",
     "ministack.core.iam_actions.extract_resource_arn",
+    "ministack.core.iam_actions.identity_denial_message",
+    "ministack.core.iam_evaluator.AuthError",
     "ministack.core.iam_evaluator.enforce",
 )
 
@@ -31,10 +33,9 @@ _current: ContextVar["Request | None"] = ContextVar("request", default=None)
 
 @dataclass(frozen=True)
 class Request:
-    """An API call: its service, such as `lambda`, its resource's ARN, and its parameters."""
+    """An API call: its service, such as `lambda`, and its parameters."""
 
     service: str
-    resource: str
     body: bytes
     query: Mapping[str, Any]
 
@@ -70,7 +71,7 @@ def _extract(
     *scope: str,
 ) -> str:
     resource = original(service, method, path, headers, body, query, *scope)
-    _current.set(Request(service, resource, body, query))
+    _current.set(Request(service, body, query))
     return resource
 
 
@@ -83,18 +84,28 @@ def _enforce(
     _current.set(None)  # a request may have more than one check
     context = more.pop("service_context", None) or {}
     context = {**condition_keys.of_request(action, request.parameters, context), **context}
-    if denied := original(access_key, action, service, region, service_context=context, **more):
-        return denied
+    emulated = more.pop("resource_arn")
+    arns = resources.of_request(action, request.parameters, emulated)
+    for arn in arns:
+        denied = original(access_key, action, service, region, resource_arn=arn, service_context=context)
+        if denied and (arns == [emulated] or isinstance(denied, iam_evaluator.AuthError)):
+            return denied  # the emulator reports it
+        _require_allowed(denied, service, action, arn)
     for role in passed_roles.named_in(action, request.parameters):
         passed_roles.require_own_account(action, role)
         keys = {"iam:PassedToService": passed_roles.passed_to(action)}
-        refused = original(access_key, "iam:PassRole", "iam", region, resource_arn=role, service_context=keys)
-        if refused:
-            explicit = refused.decision == "Deny"
-            arguments = ("iam:PassRole", refused.principal_arn, role, explicit)
-            raise Refused(service, "AccessDenied", iam_actions.identity_denial_message(*arguments))
-        passed_roles.require_trust(action, role, region=region, source_arn=request.resource)
+        denied = original(access_key, "iam:PassRole", "iam", region, resource_arn=role, service_context=keys)
+        _require_allowed(denied, service, "iam:PassRole", role)
+        passed_roles.require_trust(action, role, region=region, source_arn=arns[0])
     return None
+
+
+def _require_allowed(denied: Any, service: str, action: str, arn: str) -> None:
+    """Raise Refused for the evaluator's denial of an action on a resource."""
+    if denied:
+        explicit = denied.decision == "Deny"
+        message = iam_actions.identity_denial_message(action, denied.principal_arn, arn, explicit)
+        raise Refused(service, "AccessDenied", message)
 
 
 async def _dispatch(
@@ -118,5 +129,6 @@ async def _dispatch(
             message=str(refused),
             headers=headers,
         )
-        response = (status if refused.code == "AccessDenied" else 400, reply_headers, content)
+        forbidden = refused.code == "AccessDenied" and refused.service != "logs"
+        response = (status if forbidden else 400, reply_headers, content)
     return response
