@@ -13,6 +13,7 @@ FOLDERS = sorted(path.parent for path in Path("ops/functions").glob("*/handler.p
 PACKED = {
     "rollouts"
 }  # no inline function: its zip is made and checked by `ops.rollouts.package` and its test
+SHARED = Path("ops/functions/shared")  # no function, but what several of them use
 FUNCTIONS = [folder.name for folder in FOLDERS if folder.name not in PACKED]
 PARTS = [
     (name, path.stem)
@@ -72,7 +73,17 @@ def test_every_part_belongs_to_its_function(name: str, part: str) -> None:
 
 def test_every_folder_of_functions_has_a_handler() -> None:
     folders = {path.parent for path in Path("ops/functions").glob("*/__init__.py")}
-    assert folders == set(FOLDERS)
+    assert folders == {*FOLDERS, SHARED}
+
+
+@pytest.mark.parametrize("part", [path.stem for path in SHARED.glob("*.py") if path.stem != "__init__"])
+def test_what_is_shared_has_several_users(part: str) -> None:
+    users = {
+        path.parent
+        for path in Path("ops/functions").glob("*/*.py")
+        if f"from ops.functions.shared.{part} import" in path.read_text() and path.parent != SHARED
+    }
+    assert len(users) > 1  # otherwise it belongs to its only user
 
 
 def test_there_is_something_to_check() -> None:

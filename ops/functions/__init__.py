@@ -5,4 +5,5 @@ log_processor/   transforms Firehose batches of the log export
 log_subscriber/  subscribes log groups to the export
 log_compactor/   compacts exported logs with Athena
 rollouts/        the controller of rollouts
+shared/          what several of them use
 """

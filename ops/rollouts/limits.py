@@ -18,8 +18,8 @@ SETTLE_ATTEMPTS = 4_000  # polls of a stack operation in progress: 16 hours at 1
 UNREACHABLE_ATTEMPTS = 20
 TRANSIENT_ATTEMPTS = 6
 
-TASK_EVENTS = 5  # state entered and exited; task scheduled, started, and succeeded
-RETRY_EVENTS = 3  # of a failed attempt: task scheduled, started, and failed
+TASK_EVENTS = 6  # state entered and exited; task scheduled, started, submitted, and succeeded
+RETRY_EVENTS = 4  # of a failed attempt: task scheduled, started, submitted, and failed
 CHOICE_EVENTS = 2
 MAP_EVENTS = 5  # state entered and exited; map run started and succeeded; the map run's own
 MAX_WAITS = 50  # per stage, for windows, freezes, alarms, and operator commands; each can recur

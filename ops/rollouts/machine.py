@@ -22,6 +22,7 @@ StateDefinition = dict[str, Any]
 HANDLER = "${Handler}"
 POLL = "${PollSeconds}"  # becomes a number: see `text`
 SETTLE = "${SettleSeconds}"
+ANSWER_TIMEOUT_S = 1200  # for the handler, which runs for at most 15 minutes, to end a task with its token
 
 
 def definition() -> StateDefinition:
@@ -190,14 +191,20 @@ def _task(action: str, *, on: StateDefinition, following: str) -> StateDefinitio
 
 
 def _invoke(action: str, on: StateDefinition) -> StateDefinition:
+    """Return a task that the handler ends with the token: see ops/functions/shared/tasks.py."""
     return {
         "Type": "Task",
-        "Resource": "arn:${AWS::Partition}:states:::lambda:invoke",
+        "Resource": "arn:${AWS::Partition}:states:::lambda:invoke.waitForTaskToken",
         "Parameters": {
             "FunctionName": HANDLER,
-            "Payload": {"action": action, **({"on": on} if on else {"on.$": "$"})},
+            "Payload": {
+                "action": action,
+                **({"on": on} if on else {"on.$": "$"}),
+                "token.$": "$$.Task.Token",
+                "state.$": "$$.State.Name",
+            },
         },
-        "OutputPath": "$.Payload",
+        "TimeoutSeconds": ANSWER_TIMEOUT_S,
     }
 
 

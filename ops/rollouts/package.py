@@ -25,7 +25,8 @@ def _entries() -> Iterator[tuple[str, bytes]]:
     yield "ops/rollouts/__init__.py", ops.joinpath("rollouts", "__init__.py").read_bytes()
     yield from _tree(ops.joinpath("rollouts", "rules"), "ops/rollouts/rules")
     yield "ops/functions/__init__.py", ops.joinpath("functions", "__init__.py").read_bytes()
-    yield from _tree(ops.joinpath("functions", "rollouts"), "ops/functions/rollouts")
+    for folder in ("shared", "rollouts"):
+        yield from _tree(ops.joinpath("functions", folder), f"ops/functions/{folder}")
     yield from _tree(files("tzdata"), "tzdata")  # Lambda's Python runtime has no time zone database
 
 

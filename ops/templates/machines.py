@@ -87,7 +87,7 @@ def machine(
             RoleArn=GetAtt("MachineRole", "Arn"),
             DefinitionString=Sub(definition, Handler=handler, **names),
             LoggingConfiguration=stepfunctions.LoggingConfiguration(
-                Level="ERROR",
+                Level="FATAL",  # ERROR would include every poll of a resource that is not ready yet
                 IncludeExecutionData=False,
                 Destinations=[
                     stepfunctions.LogDestination(

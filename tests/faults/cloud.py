@@ -213,7 +213,7 @@ class Cloud:
     def _serve(
         self, call: Call, request: Any, path: str, headers: Record, body: bytes, query: Record
     ) -> tuple[int, Record, bytes]:
-        if call.service == "states":
+        if call.service == "states" and not call.operation.startswith("SendTask"):
             return self._states(call, request)
         with request_scope(self.account, REGION):
             if call.service == "rds":

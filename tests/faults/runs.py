@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import threading
 import time
 import types
 from collections.abc import Callable
@@ -49,6 +50,9 @@ def install(cloud: Cloud, pipelines: Callable[[], "Pipeline"]) -> None:
     sf._emit_execution_status_event = lambda execution: None
     sf._invoke_resource = lambda resource, data: pipelines().integrate(resource, data)
     sf._invoke_resource_with_timeout = lambda resource, data, timeout: pipelines().integrate(resource, data)
+    sf._invoke_with_callback = lambda resource, data, token, state: pipelines().integrate(
+        resource, data, token
+    )
     pause = executions.pause
 
     def pass_time(seconds: float) -> None:
@@ -163,12 +167,12 @@ class Pipeline:
         boto3.client = self.cloud.client  # type: ignore[assignment]
         exec(CODE, self.code)
 
-    def call(self, action: str, run: Record) -> Any:
+    def call(self, action: str, run: Record, **more: str) -> Any:
         os.environ.update(self.environment)
         output = io.StringIO()
         try:
             with self.cloud.product(), redirect_stdout(output):
-                return self.code["handler"]({"action": action, "run": run}, None)
+                return self.code["handler"]({"action": action, "run": run, **more}, None)
         finally:
             events = tuple({"timestamp": 0, "message": line} for line in output.getvalue().splitlines())
             self.cloud.observe(Lines("/aws/lambda/handler", "handler", events, self.cloud.account, REGION))
@@ -180,22 +184,35 @@ class Pipeline:
                 return str(event["stateEnteredEventDetails"]["name"])
         return ""
 
-    def integrate(self, resource: str, data: Record) -> Any:
-        name, make = (ECS, self._task) if ":ecs:" in resource else (LAMBDA, self._invoke)
+    def integrate(self, resource: str, data: Record, token: str = "") -> Any:
         stepfunctions_history.record_parameters(self.current, data)
-        answer = self.around(name, self.state(), lambda: make(data))
+        if token:
+            answer = self.around(LAMBDA, self.state(), lambda: self._invoke(data, token))
+        else:
+            answer = self.around(ECS, self.state(), lambda: self._task(data))
         if self.stop:  # the call took effect, but the state machine stops
             self.current.update(status="ABORTED", stopDate=sf.now_iso())
             raise executions.Aborted
         return answer
 
-    def _invoke(self, data: Record) -> Record:
+    def _invoke(self, data: Record, token: str) -> Any:
+        """Call the handler, which ends the task with its token or, if it crashes, with its error."""
         payload = data["Payload"]
+        task: Record = {"event": threading.Event(), "result": None, "error": None, "heartbeat": None}
+        with self.cloud.scope():
+            sf._task_tokens[token] = task
         try:
-            return {"StatusCode": 200, "Payload": self.call(payload["action"], payload["run"])}
+            self.call(**payload)
         except Exception as error:
-            cause = {"errorType": type(error).__name__, "errorMessage": str(error)}
-            raise sf._ExecutionError(type(error).__name__, json.dumps(cause)) from error
+            if not task["event"].is_set():
+                cause = {"errorType": type(error).__name__, "errorMessage": str(error)}
+                raise sf._ExecutionError(type(error).__name__, json.dumps(cause)) from error
+        finally:
+            with self.cloud.scope():
+                sf._task_tokens.pop(token, None)
+        if failure := task["error"]:
+            raise sf._ExecutionError(failure["Error"], failure["Cause"])
+        return json.loads(task["result"])
 
     def _task(self, data: Record) -> Record:
         self.inside = True

@@ -63,7 +63,11 @@ def _invoke_with_token(
     sf._task_tokens[token] = {"event": event, "result": None, "error": None, "heartbeat": None}
     try:
         function = sf._resolve_lambda_function_ref(parameters["FunctionName"], optimized=True)
-        sf._call_lambda(function, parameters.get("Payload", {}))
+        try:
+            sf._call_lambda(function, parameters.get("Payload", {}))
+        except sf._ExecutionError:
+            if not event.is_set():  # the token has not ended the task before the function failed
+                raise
         _wait(event, float(state.get("TimeoutSeconds", FOREVER_S)))
         return _task_result(sf._task_tokens[token])
     finally:

@@ -43,6 +43,7 @@ from ops.functions.log_compactor.queries import (
     text_size,
     unload,
 )
+from ops.functions.shared.records import log
 
 ObjectsByHour = dict[Hour, list[Record]]
 SourcePlace = tuple[str, str, str]  # kind, account, region
@@ -118,7 +119,7 @@ def handler(event: Record, context: Any) -> Record:
         ]
         work.sort(key=lambda item: item[0].begins, reverse=True)
         list(pool.map(lambda item: _compact(item[0], item[1], item[2], deadline, report), work))
-    print(json.dumps(report.to_json()))
+    log("INFO", "Hours compacted", **report.to_json())
     if report.failed:
         raise HoursNotCompacted(json.dumps(report.to_json())[:100_000])
     return report.to_json()

@@ -20,6 +20,8 @@ from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Any
 
+from ops.functions.shared.records import log
+
 # Slipway packages two faster libraries with the function; without them it uses the standard library.
 try:
     import orjson
@@ -124,7 +126,7 @@ def _dropped(record: Record) -> Record:
 def _failed(record: Record, reason: str) -> Record:
     """Log the reason by the digest of the data, because Firehose stores the record without it."""
     digest = _digest(record["data"].encode())
-    print(json.dumps({"failed": record["recordId"], "sha256": digest, "reason": reason[:1000]}))
+    log("ERROR", "Record not exported", failed=record["recordId"], sha256=digest, reason=reason[:1000])
     return {"recordId": record["recordId"], "result": "ProcessingFailed"}
 
 

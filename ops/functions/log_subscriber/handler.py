@@ -22,6 +22,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from ops.functions.shared.records import log
+
 Record = dict[str, Any]
 
 DESTINATION = os.environ["DESTINATION"]
@@ -153,7 +155,7 @@ def _run(event: Record, limiter: RateLimiter) -> Record | None:
                 return {**event, "token": token, "report": report}
             if following and time.monotonic() > limiter.deadline:
                 return {**event, "token": following, "report": report}
-    print(json.dumps({"work": event["work"], **report}))
+    log("WARNING" if report["refused"] else "INFO", "Log groups processed", work=event["work"], **report)
     return None
 
 

@@ -6,14 +6,21 @@ It is deployed as a zip package, because it shares the rules with the simulator.
 from typing import Any
 
 from ops.functions.rollouts import rollback, runs, targets
-from ops.functions.rollouts.aws import mapped_errors
+from ops.functions.rollouts.aws import central_client, mapped_errors
+from ops.functions.shared.tasks import run_task
 
 Record = dict[str, Any]
 
 
 def handler(event: Record, context: object) -> Any:
+    parameters = event.get("on") or {}
+
+    def act() -> Any:
+        with mapped_errors():
+            return ACTIONS[event["action"]](parameters)
+
     with mapped_errors():
-        return ACTIONS[event["action"]](event.get("on") or {})
+        return run_task(event, parameters.get("run", ""), central_client("stepfunctions"), act)
 
 
 # The names are a contract with the state machine and the workbench: executions in progress keep using them.

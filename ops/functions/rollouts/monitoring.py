@@ -9,6 +9,7 @@ from typing import Any
 
 from ops.functions.rollouts import store
 from ops.functions.rollouts.aws import target_client
+from ops.functions.shared.records import log
 from ops.rollouts.rules.decisions import ManualControls, RolloutFacts, TargetState, required_points
 from ops.rollouts.rules.document import Document
 from ops.rollouts.rules.evidence import ALARM, DataPoint, Observation
@@ -134,7 +135,7 @@ def _alarms(
         ]
         fired += [(name, at) for name in alarms for at in _alarm_history(place, name, since)]
     except Exception as error:  # whatever the cause, the alarms' states are unknown
-        print(f"{place[0]} {place[1]}: cannot read alarms: {error!r}")
+        log("WARNING", "Cannot read alarms", account=place[0], region=place[1], error=type(error).__name__)
         return {}, []
     return {name: alarm["StateValue"] for name, alarm in alarms.items()}, sorted(set(fired))
 
@@ -186,7 +187,7 @@ def _points(document: Document, known: RolloutFacts, target: RolloutTarget) -> t
     try:
         return tuple(_measured(metric, target, started, known.now))
     except Exception as error:  # whatever the cause, the data points are missing
-        print(f"{target.id}: cannot read {metric.metric}: {error!r}")
+        log("WARNING", "Cannot read a metric", target=target.id, error=type(error).__name__)
         return ()
 
 

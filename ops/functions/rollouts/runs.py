@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from ops.functions.rollouts import monitoring, rollback, store
 from ops.functions.rollouts.aws import central_client, error_code
+from ops.functions.shared.records import log
 from ops.rollouts.rules.decisions import (
     Decision,
     DecisionKind,
@@ -174,7 +175,7 @@ def watch_runs(event: Record) -> Record:
             try:
                 results[item["item"]] = _watch(item["item"])
             except Exception as error:  # an error in one run must not keep the others from being monitored
-                print(f"{item['item']}: {error!r}")
+                log("ERROR", "Cannot monitor a run", run=item["item"], error=type(error).__name__)
                 results[item["item"]] = repr(error)
     return results
 

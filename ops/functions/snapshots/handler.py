@@ -8,10 +8,13 @@ An inline Lambda function is one file: `ops.templates.functions` merges the impo
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ops.functions.shared.tasks import run_task
 from ops.functions.snapshots.common import (
     PREFIX,
     SHARE_WITH,
@@ -47,9 +50,20 @@ from ops.functions.snapshots.preflight import find_source, preflight
 FAILED_STATUSES = ("failed", "incompatible-", "storage-full", "inaccessible-encryption", "restore-error")
 
 
-def handler(event: Record, context: object) -> Record | None:
+def handler(event: Record, context: object) -> Any:
+    def act() -> Record | None:
+        with throttling_named():
+            return ACTIONS[event["action"]](event["run"])
+
+    with throttling_named():
+        return run_task(event, event["run"].get("name", ""), states, act)
+
+
+@contextmanager
+def throttling_named() -> Iterator[None]:
+    """Raise the errors of throttled calls as the class that the state machine retries by."""
     try:
-        return ACTIONS[event["action"]](event["run"])
+        yield
     except ClientError as error:
         if error_code(error) in THROTTLED:
             raise Throttled(str(error)) from error
@@ -166,8 +180,8 @@ def _available(kind: DatabaseKind, name: str) -> DatabaseDescription:
 
 def read_proof(run: Record) -> Record:
     """Read the checks from the task log and store the report. Raises ProofFailed unless all checks passed."""
-    log = _task_log(run["task"]["arn"].rsplit("/", 1)[-1])
-    lines = [message for _, message in log]
+    task_log = _task_log(run["task"]["arn"].rsplit("/", 1)[-1])
+    lines = [message for _, message in task_log]
     ends = [line for line in lines if line.startswith("REPORT-END ")]
     checks = [json.loads(line[7:]) for line in lines if line.startswith("REPORT {")]
     if not ends or len(checks) != int(ends[-1].split()[1]):
@@ -182,7 +196,7 @@ def read_proof(run: Record) -> Record:
         "run": run["name"],
         "database": SOURCE,
         "policy": policy,
-        "seconds": _script_seconds(log),
+        "seconds": _script_seconds(task_log),
         "checks": checks,
     }
     s3.put_object(Bucket=os.environ["SCRIPT_BUCKET"], Key=key, Body=json.dumps(report).encode())
@@ -190,10 +204,10 @@ def read_proof(run: Record) -> Record:
     return {**run, "proof": proof}
 
 
-def _script_seconds(log: list[tuple[int, str]]) -> dict[str, float]:
+def _script_seconds(task_log: list[tuple[int, str]]) -> dict[str, float]:
     """Return the duration of each script: the log has its name before its output."""
-    started = [(at, message[8:].strip()) for at, message in log if message.startswith("Running ")]
-    ended = next(at for at, message in log if message.startswith("REPORT"))
+    started = [(at, message[8:].strip()) for at, message in task_log if message.startswith("Running ")]
+    ended = next(at for at, message in task_log if message.startswith("REPORT"))
     next_starts = [*(at for at, _ in started[1:]), ended]
     return {name: round((end - at) / 1000, 1) for (at, name), end in zip(started, next_starts, strict=False)}
 

@@ -19,6 +19,7 @@ POLL_ATTEMPTS = 300
 MISSING_ATTEMPTS = 3
 SANITIZE_TIMEOUT_S = 24 * 3600
 CLEAN_UP_ATTEMPTS = 20
+ANSWER_TIMEOUT_S = 300  # for the handler, which runs for at most a minute, to end a task with its token
 
 # Errors of Lambda and its SDK, not of the handler: AWS Step Functions Developer Guide, best practices,
 # "Handle transient Lambda service exceptions".
@@ -203,17 +204,22 @@ def _clean_up_task(name: str) -> State:
         "BackoffRate": 1,
     }
     invoke = _invoke("clean_up", {"name.$": name})
-    del invoke["OutputPath"]
     return {**invoke, "ResultPath": None, "Retry": [_not_ready(), any_error]}
 
 
 def _invoke(action: str, run: State | None) -> State:
-    payload: State = {"action": action, **({"run": run} if run else {"run.$": "$"})}
+    """Return a task that the handler ends with the token: see ops/functions/shared/tasks.py."""
+    payload: State = {
+        "action": action,
+        **({"run": run} if run else {"run.$": "$"}),
+        "token.$": "$$.Task.Token",
+        "state.$": "$$.State.Name",
+    }
     return {
         "Type": "Task",
-        "Resource": "arn:${AWS::Partition}:states:::lambda:invoke",
+        "Resource": "arn:${AWS::Partition}:states:::lambda:invoke.waitForTaskToken",
         "Parameters": {"FunctionName": HANDLER, "Payload": payload},
-        "OutputPath": "$.Payload",
+        "TimeoutSeconds": ANSWER_TIMEOUT_S,
     }
 
 

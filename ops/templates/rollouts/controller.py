@@ -186,7 +186,7 @@ def _handler_statements() -> tuple[Any, ...]:
         allow(["s3:GetObject", "s3:PutObject"], Sub("${Bucket.Arn}/runs/*")),
         allow(["states:StartExecution"], _MACHINE),
         # Does not support resources; the task token, which only the controller knows, selects the task.
-        allow(["states:SendTaskSuccess"], "*"),
+        allow(["states:SendTaskSuccess", "states:SendTaskFailure"], "*"),
         allow(["states:DescribeExecution"], _EXECUTIONS),
         allow(["sns:Publish"], Ref("Topic")),
         allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("HandlerLogs", "Arn")),

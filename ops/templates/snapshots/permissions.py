@@ -96,6 +96,8 @@ def _others() -> tuple[Any, ...]:
         ),
         If("HasKey", _use_key(), NoValue),
         allow(["states:StartExecution"], arn(f"states:{REGION_ACCOUNT}:stateMachine:${{AWS::StackName}}")),
+        # Does not support resources; the task token, which only the handler knows, selects the task.
+        allow(["states:SendTaskSuccess", "states:SendTaskFailure"], "*"),
         allow(["sns:Publish"], Ref("Topic")),
         allow(["states:DescribeExecution"], arn(f"states:{REGION_ACCOUNT}:execution:${{AWS::StackName}}:*")),
         allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("HandlerLogs", "Arn")),

@@ -43,6 +43,8 @@ def test_resource_star_only_for_actions_without_resource_types() -> None:
     assert {a for a in unscoped if not a.startswith(("logs:", "xray:"))} == {
         "ecr:GetAuthorizationToken",
         "rds:DescribeEvents",
+        "states:SendTaskFailure",
+        "states:SendTaskSuccess",
     }
     assert not {"logs:CreateLogStream", "logs:PutLogEvents"} & unscoped
     assert not any("*" in action for _, s in statements() for action in s["Action"])

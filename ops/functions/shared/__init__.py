@@ -1,0 +1,5 @@
+"""What several Lambda functions use.
+
+records  records in the log
+tasks    the outcome of a task of a state machine, and its record in the log
+"""
