@@ -7,10 +7,11 @@ that plan. One call with nothing to preview is an `AuditedCall`.
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
@@ -19,10 +20,13 @@ from typing import Any, Generic, TypeVar, cast
 from ops.audit import Actor, AuditLog, Record, redacted, timestamp
 from ops.errors import AuditUnavailable, Conflict, NotAllowed, PlanRefused, SlipwayError
 from ops.operations import Operation
+from ops.own_log import record_failure
 
 K = TypeVar("K")
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -341,6 +345,7 @@ def _run(
 
     def record(result: str, reason: str = "") -> None:
         resource = step.resource
+        log.info(f"Step {result}", extra={"step": step.id, **asdict(resource)})
         audit.write(
             Record(
                 at=timestamp(datetime.now(UTC)),
@@ -388,5 +393,5 @@ def _record_result(record: Callable[[str, str], None], result: str, reason: str 
     """Write a step's final record. A failure to do so must not hide the result of the step."""
     try:
         record(result, reason)
-    except AuditUnavailable:
-        pass
+    except AuditUnavailable as error:
+        record_failure(error)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ops.audit import Actor, AuditLog
 from ops.errors import SlipwayError
 from ops.operations import Operation
+from ops.own_log import record_failure
 from ops.plan import Outcome, Plan, Progress, Status, Step, check_role, execute
 
 
@@ -104,8 +105,12 @@ def _execute(run: PlanRun, audit: AuditLog, confirmed: str) -> None:
             report=run.progress.append,
             stopped=run._stop.is_set,
         )
+        for result in run.outcome.results:
+            if result.error:
+                record_failure(result.error)  # also if nobody opens the page that shows it
     except SlipwayError as error:
         run.error = error
+        record_failure(error)
     except BaseException as error:
         run.error = error
         raise

@@ -1,5 +1,6 @@
 """Plans: order, checks, confirmation, stopping, and the audit of each step."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from ops.audit import Actor, FileAudit, Record
 from ops.errors import AuditUnavailable, Conflict, NotAllowed, PlanRefused
 from ops.operations import Operation
+from ops.own_log import JsonLines
 from ops.plan import (
     READY,
     AuditedCall,
@@ -357,3 +359,39 @@ def test_a_running_step_reports_progress() -> None:
     said: list[str] = []
     Running(said.append, {})("halfway")
     assert said == ["halfway"]
+
+
+def test_each_step_is_logged_without_its_parameters(
+    trail: Trail, audit: FileAudit, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="ops")
+    secret = {"MasterUserPassword": "hunter2-of-a-customer", "Query": "hunter2-of-a-customer"}
+    run(audit, trail.step("a", parameters=secret), trail.step("b", error=Conflict("hunter2-of-a-customer")))
+    logged = [json.loads(JsonLines().format(record)) for record in caplog.records]
+    assert [(record["level"], record["message"], record["step"]) for record in logged] == [
+        ("INFO", "Step started", "a"),
+        ("INFO", "Step done", "a"),
+        ("INFO", "Step started", "b"),
+        ("INFO", "Step failed", "b"),
+    ]
+    assert (logged[0]["kind"], logged[0]["id"], logged[0]["account"], logged[0]["region"]) == (
+        "AWS::SQS::Queue",
+        "q",
+        "111111111111",
+        "eu-west-1",
+    )
+    assert "hunter2" not in str(logged)
+
+
+def test_a_result_that_cannot_be_audited_is_logged(trail: Trail, caplog: pytest.LogCaptureFixture) -> None:
+    class Full(Broken):
+        """An audit log whose disk is full after the first record."""
+
+        def write(self, record: Record) -> None:
+            if record.result != "started":
+                super().write(record)
+
+    outcome = execute(Plan("A plan", (trail.step("a"),), OPERATION), actor=ACTOR, audit=Full())
+    assert statuses(outcome) == [Status.DONE]
+    (record,) = caplog.records
+    assert (record.levelname, record.exc_info and record.exc_info[0]) == ("ERROR", AuditUnavailable)

@@ -6,6 +6,7 @@ cannot be cached (full disk), `add` raises NotCached and the caller continues wi
 """
 
 import contextlib
+import logging
 import os
 import secrets
 import threading
@@ -14,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ops.errors import SlipwayError
+
+log = logging.getLogger(__name__)
 
 SPARED_S = 300  # a query, in this or another process, may still read a file used this recently
 TIDY_EVERY = 32  # scan the whole folder each time 1/32 of the limit has been added
@@ -42,6 +45,7 @@ class FileCache:
             broken = size is not None and path.stat().st_size != size
             if broken:
                 path.unlink()
+                log.info("Cached file was truncated, removed it", extra={"bytes_expected": size})
                 return None
             os.utime(path, (self._clock(), self._clock()))
         except FileNotFoundError:
@@ -63,12 +67,16 @@ class FileCache:
             added = half.stat().st_size
             half.replace(path)
         except OSError as error:
+            log.warning(
+                "Cannot write to the cache", extra={"error": type(error).__name__, "errno": error.errno}
+            )
             raise NotCached(
                 f"Cannot write to the cache {self.root}: {error.strerror or error}.",
                 hint="Free some disk space there. Until then, searches are slower.",
             ) from error
         finally:
             half.unlink(missing_ok=True)
+        log.debug("File added to the cache", extra={"bytes": added})
         self._tidy(added)
         return path
 
@@ -79,14 +87,16 @@ class FileCache:
         """Remove the least recently used files until the rest fits, and files left by a killed process."""
         files = sorted(self._files())
         total = sum(size for _, size, _ in files)
-        now = self._clock()
-        for used, size, path in files:
-            if used > now - SPARED_S:
-                return
+        unused = [file for file in files if file[0] <= self._clock() - SPARED_S]
+        removed, removed_bytes = 0, 0
+        for _, size, path in unused:
             if path.name.endswith(HALF) or total > self.limit_bytes:
                 with contextlib.suppress(FileNotFoundError):  # another process was first
                     path.unlink()
                 total -= size
+                removed, removed_bytes = removed + 1, removed_bytes + size
+        if removed:
+            log.info("Cached files removed", extra={"files": removed, "bytes": removed_bytes, "left": total})
 
     def _tidy(self, size: int) -> None:
         with self._lock:

@@ -95,3 +95,13 @@ def test_old_ones_are_forgotten(audit: FileAudit, monkeypatch: pytest.MonkeyPatc
         ids.append(ended(work).id)
     assert [work.id for work in works.recent()] == ids[:1:-1]
     assert works.get(ids[0]) is None
+
+
+def test_a_failure_that_nobody_looks_at_is_logged(audit: FileAudit, caplog: pytest.LogCaptureFixture) -> None:
+    def fail(say: ReportProgress) -> None:
+        raise Conflict("The stack of hunter2 is busy.", hint="Wait.")
+
+    ended(PlanRuns().start(plan(fail), actor=ACTOR, audit=audit))
+    (record,) = caplog.records
+    assert (record.levelname, record.exc_info and record.exc_info[0]) == ("ERROR", Conflict)
+    assert len(vars(record)["id"]) == 8

@@ -58,3 +58,29 @@ def test_a_full_disk_raises_not_cached(tmp_path: Path) -> None:
     with pytest.raises(NotCached, match="No space left"):
         cache.add("a", full)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_decisions_are_logged_without_names(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", logger="ops")
+    clock = Clock()
+    cache = FileCache(tmp_path, 60, clock)
+    for name in ("of-a-customer-1", "of-a-customer-2", "of-a-customer-3"):
+        cache.add(name, filled)
+        clock.now += SPARED_S + 1
+    (tmp_path / "of-a-customer-3").write_bytes(b"x")
+    assert cache.find("of-a-customer-3", 40) is None
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages.count("File added to the cache") == 3
+    assert messages.count("Cached files removed") == 2
+    assert messages[-1] == "Cached file was truncated, removed it"
+    assert "of-a-customer" not in "".join(str(vars(record)) for record in caplog.records)
+
+
+def test_a_full_disk_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def full(path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(NotCached):
+        FileCache(tmp_path, 100).add("x", full)
+    (record,) = caplog.records
+    assert (record.levelname, vars(record)["error"], vars(record)["errno"]) == ("WARNING", "OSError", 28)
