@@ -44,18 +44,16 @@ def handler(event: dict[str, Any], context: object) -> Any:
         raise INSTEAD[fault]
     if fault == "late":
         _wait_for(FOLDER / f"{name}.done")
-    with _interference(fault):
-        answer = rollouts.handler(event, context)
-    if fault == "crash after":
-        raise RuntimeError("killed after all was done, before it could answer")
-    if fault == "stopped":
-        _wait_for(FOLDER / f"{name}.done")
-    return answer
+    with _interference(fault, event["action"], FOLDER / f"{name}.done"):
+        return rollouts.handler(event, context)
 
 
 @contextmanager
-def _interference(fault: str) -> Iterator[None]:
-    """Interfere with the first request or the first write of the state; each strikes once."""
+def _interference(fault: str, action: str, done: Path) -> Iterator[None]:
+    """Interfere with the first request or write of the state, each once, or with the end of the action."""
+    act = rollouts.ACTIONS[action]
+    if fault in ("crash after", "stopped"):
+        rollouts.ACTIONS[action] = lambda on: _end(act(on), fault, done)
     send, update = URLLib3Session.send, store.update
     waiting = [fault]
 
@@ -77,12 +75,20 @@ def _interference(fault: str) -> Iterator[None]:
     if fault == "half":
         store.update = killed_update
     if fault == "claims early":
-        rollouts.ACTIONS["undo"] = _claim
+        rollouts.ACTIONS[action] = _claim
     try:
         yield
     finally:
         URLLib3Session.send, store.update = send, update  # type: ignore[method-assign]
-        rollouts.ACTIONS["undo"] = rollback.roll_back
+        rollouts.ACTIONS[action] = act
+
+
+def _end(answer: Any, fault: str, done: Path) -> Any:
+    """End the action as the fault says, before its outcome is reported to the state machine."""
+    if fault == "crash after":
+        raise RuntimeError("killed after all was done, before it could answer")
+    _wait_for(done)
+    return answer
 
 
 def _claim(event: dict[str, Any]) -> Any:

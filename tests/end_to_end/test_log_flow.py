@@ -24,6 +24,7 @@ import pytest
 from botocore.config import Config
 
 from ops.cli import main
+from ops.templates.functions import function_source
 from tests.end_to_end.log_events import (
     Event,
     make_batches,
@@ -39,7 +40,7 @@ EVENTS = int(os.environ.get("SLIPWAY_LOG_EVENTS", "6000"))
 GROUPS = min(300, EVENTS // 100)
 PLACES = [(account * 12, region) for account in "123" for region in ("eu-west-1", "us-east-1")]
 PATIENCE_S = 300
-PROCESSOR = Path(__file__).parents[2] / "ops/functions/log_processor/handler.py"
+PROCESSOR = function_source("log_processor")
 PARTITIONS = (
     "account=!{partitionKeyFromLambda:account}/region=!{partitionKeyFromLambda:region}/"
     "date=!{partitionKeyFromLambda:date}/hour=!{partitionKeyFromLambda:hour}/!{timestamp:'at'yyyyMMddHH'-'}"
@@ -57,7 +58,7 @@ def make_pipeline(embedded: Any, kind: str, source: str = "", **more: Any) -> Lo
     """Return a pipeline that writes one format, with least-privilege roles."""
     return LogPipeline(
         embedded,
-        source or PROCESSOR.read_text(),
+        source or PROCESSOR,
         prefix=f"{kind}/{PARTITIONS}",
         destination={
             "CompressionFormat": "GZIP",
@@ -316,7 +317,7 @@ def put_some(embedded: Any, pipeline: LogPipeline, count: int = 40) -> Flow:
 
 def test_processor_killed_during_a_batch(embedded: Any, tmp_path: Path) -> None:
     mark = tmp_path / "killed"
-    source = PROCESSOR.read_text() + textwrap.dedent(MINDED.format(mark=mark))
+    source = PROCESSOR + textwrap.dedent(MINDED.format(mark=mark))
     pipeline = make_pipeline(embedded, "json", source=source, handler="index.faulty")
     flow = put_some(embedded, pipeline)
     assert_arrives(flow, pipeline, "json")

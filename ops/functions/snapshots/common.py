@@ -1,7 +1,8 @@
 """Environment, clients, errors, and tags of the snapshot pipeline's Lambda function."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -64,6 +65,17 @@ class ResourceMissing(Exception):
 
 def error_code(error: ClientError) -> str:
     return str(error.response["Error"]["Code"])
+
+
+@contextmanager
+def throttling_named() -> Iterator[None]:
+    """Raise the errors of throttled calls as the class that the state machine retries by."""
+    try:
+        yield
+    except ClientError as error:
+        if error_code(error) in THROTTLED:
+            raise Throttled(str(error)) from error
+        raise
 
 
 def create_once(create: Callable[[], object], find: Callable[[], dict[str, str] | None], run: Record) -> None:

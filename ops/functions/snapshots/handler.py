@@ -8,7 +8,6 @@ An inline Lambda function is one file: `ops.templates.functions` merges the impo
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,13 +18,11 @@ from ops.functions.snapshots.common import (
     PREFIX,
     SHARE_WITH,
     SOURCE,
-    THROTTLED,
     NotReady,
     ProofFailed,
     Record,
     ResourceFailed,
     ResourceMissing,
-    Throttled,
     error_code,
     is_ours,
     logs,
@@ -36,6 +33,7 @@ from ops.functions.snapshots.common import (
     sns,
     states,
     temporary_tags,
+    throttling_named,
 )
 from ops.functions.snapshots.kinds import (
     CLUSTERS,
@@ -57,17 +55,6 @@ def handler(event: Record, context: object) -> Any:
 
     with throttling_named():
         return run_task(event, event["run"].get("name", ""), states, act)
-
-
-@contextmanager
-def throttling_named() -> Iterator[None]:
-    """Raise the errors of throttled calls as the class that the state machine retries by."""
-    try:
-        yield
-    except ClientError as error:
-        if error_code(error) in THROTTLED:
-            raise Throttled(str(error)) from error
-        raise
 
 
 # Source snapshot

@@ -17,7 +17,9 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-PROCESSOR = Path(__file__).parents[3] / "ops/functions/log_processor/handler.py"
+from ops.templates.functions import function_source
+
+PROCESSOR = function_source("log_processor")
 IN_CALLS = ("denied", "throttled", "partial", "lost", "skew", "quota")
 IN_PROCESS = ("killed", "half", "memory")
 IN_STREAM = ("twice", "malformed")
@@ -98,7 +100,7 @@ _FAULTY = """
 
 def faulty_processor(folder: Path) -> str:
     """Return the processor's source with the faults; the function's handler is `index.faulty`."""
-    return PROCESSOR.read_text() + textwrap.dedent(_FAULTY.format(folder=folder))
+    return PROCESSOR + textwrap.dedent(_FAULTY.format(folder=folder))
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Mutant:
 
     @property
     def source(self) -> str:
-        source = PROCESSOR.read_text()
+        source = PROCESSOR
         assert source.count(self.old) == 1, self.old
         return source.replace(self.old, self.new)
 
