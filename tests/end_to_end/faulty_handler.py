@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], context: object) -> Any:
 @contextmanager
 def _interference(fault: str, action: str, done: Path) -> Iterator[None]:
     """Interfere with the first request or write of the state, each once, or with the end of the action."""
-    act = rollouts.ACTIONS[action]
+    act: Any = rollouts.ACTIONS[action]
     if fault in ("crash after", "stopped"):
         rollouts.ACTIONS[action] = lambda on: _end(act(on), fault, done)
     send, update = URLLib3Session.send, store.update
