@@ -34,12 +34,27 @@ NOT_ENFORCED = (
     Row(
         "CloudFormation makes resources with the permissions of its caller, or of its service role.",
         f"{_CFN}using-iam-servicerole.html",
-        "no: resources are made without permission checks",
+        "no: resources are made without checks of permissions, of passed roles, and of their trust policies",
     ),
     Row(
         "What a KMS key encrypts can be used only with permission for the key, and while the key is enabled.",
         f"{_KMS}key-policies.html",
         "no: only calls to KMS itself are checked",
+    ),
+    Row(
+        "A service that acts for a caller sends `aws:CalledVia`, and to KMS `kms:ViaService`.",
+        f"{_IAM}reference_policies_condition-keys.html",
+        "no: services make such requests without permission checks",
+    ),
+    Row(
+        "A restore that names no groups is checked on the default ones.",
+        "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/security_iam_id-based-policy-examples.html",
+        "no: only on the groups that it names",
+    ),
+    Row(
+        "A grant on a type of resource that an action does not take grants nothing, in every service.",
+        "https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html",
+        "in ECS, EventBridge, Lambda, CloudWatch Logs, and RDS",
     ),
     Row(
         "A trust policy that names a service that does not exist is rejected.",
