@@ -5,8 +5,8 @@ SLIPWAY_DATA ?= .slipway
 BIN := .venv/bin
 GOLDEN := tests/data/templates
 
-.PHONY: all run notebook test pictures lint style types templates audit fix golden bench requirements shipped wheel prose mutants \
-	witnesses
+.PHONY: all run notebook unit test test-thorough pictures lint style types templates audit fix golden bench requirements \
+	shipped wheel prose mutants witnesses
 all: lint test
 
 # Environments are updated in place: nothing in use is deleted, and a .venv that is a link stays one.
@@ -48,8 +48,17 @@ $(BIN)/slipway: | $(BIN)/python
 run: .venv/.run
 	@SLIPWAY_DATA="$(SLIPWAY_DATA)" $(BIN)/python -m ops run --port "$(PORT)"
 
+# Three tiers of tests. What needs only Python:
+unit: .venv/.dev
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "unit and not thorough"
+
+# Everything that guards a change, one case of each kind. A process waits for the cloud about half of the time.
 test: .venv/.dev
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n 4 --dist loadfile -m "not thorough"
+
+# The long matrices, and 10,000 examples of each property.
+test-thorough: .venv/.dev
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --timeout 7200 -m "thorough or hypothesis" --hypothesis-profile thorough
 
 # Update the screenshots of the guides from the sample data of the embedded cloud.
 pictures: .venv/.dev

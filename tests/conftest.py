@@ -1,8 +1,11 @@
-"""What every test may ask for: the embedded cloud, one for each test process, with IAM enforcement on."""
+"""What every test may ask for: the embedded cloud, one for each test process, with IAM enforcement on.
+
+Decides too which tests are unit tests: those that start neither a cloud, a database server, nor a browser.
+"""
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -20,6 +23,17 @@ from tests.seeds import DELAY_S
 
 MONITORED = {"browser", "end_to_end", "faults"}
 
+# Fixtures that start something: a test that asks for one is no unit test, nor is any test in these paths.
+STARTING = {"plant", "database_folder", "browser"}
+NO_UNIT_TESTS = (
+    "tests/browser/",
+    "tests/end_to_end/",
+    "tests/faults/",
+    "tests/ops/embedded/",
+    "tests/test_makefile.py",
+    "tests/test_package.py",
+)
+
 # How long an example takes tells of the machine, not of the code.
 hypothesis_settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -29,6 +43,28 @@ hypothesis_settings.register_profile(
     "thorough", hypothesis_settings.get_profile("untimed"), max_examples=10_000
 )
 hypothesis_settings.load_profile("untimed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        starting = STARTING.intersection(getattr(item, "fixturenames", ()))
+        if not starting and not item.nodeid.startswith(NO_UNIT_TESTS):
+            item.add_marker("unit")
+
+
+@pytest.fixture(scope="session")
+def plant() -> Callable[..., Path]:
+    """Return the function that fills a folder from which an embedded cloud starts."""
+    return seeds.planted
+
+
+@pytest.fixture(scope="module")
+def database_folder() -> Iterator[Path]:
+    """A folder for database servers of the test's own, which PostgreSQL's user may enter."""
+    folder = Path(tempfile.mkdtemp(prefix="slipway-databases-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -46,10 +82,9 @@ def settings(data: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def embedded(settings: Settings, record: Path) -> Iterator[RunningCloud]:
+def embedded(settings: Settings, record: Path, plant: Callable[..., Path]) -> Iterator[RunningCloud]:
     """The embedded cloud with its sample data."""
-    data = seeds.planted(settings.embedded_data)
-    yield emulator.start(data, delay_s=DELAY_S, owner=True, record=record)
+    yield emulator.start(plant(settings.embedded_data), delay_s=DELAY_S, owner=True, record=record)
     emulator.stop(settings.embedded_data)
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from playwright.sync_api import Locator, Page, expect
 
 MAX_TABS = 200  # enough for any element of a page
-STILL = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page
 
+from tests.browser.still import wait_until_still
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / os.environ.get("SLIPWAY_PICTURES", "test-artifacts/pictures")
 WIDTH, HEIGHT = 1280, 860
 COLORS = 96  # enough for a page, at a quarter of the file size
-STILL = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 def take(page: Page, name: str, *, height: int = HEIGHT) -> None:
@@ -19,7 +20,7 @@ def take(page: Page, name: str, *, height: int = HEIGHT) -> None:
     page.mouse.move(0, 0)
     if page.viewport_size != {"width": WIDTH, "height": height}:
         page.set_viewport_size({"width": WIDTH, "height": height})
-        page.wait_for_timeout(700)  # for charts to resize
+        wait_until_still(page)  # charts are resized
     with Image.open(io.BytesIO(page.screenshot())) as shot:
         small = shot.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
     FOLDER.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from ops.embedded.ports import free_port
 from ops.logs.search.output import FORMULA as FORMULA_STARTS
 from tests.browser.conftest import serving
 from tests.browser.hostile_cloud import DATABASE, DATASET, MARKUP, RUN, hostile_cloud
-from tests.browser.test_walk import STILL
+from tests.browser.still import STILL
 
 # Collects elements that an injected text has created, in all roots including shadow roots.
 FIND_INJECTED = """() => {

@@ -11,8 +11,9 @@ from playwright.sync_api import Locator, Page, expect
 from ops.aws.cloud import Cloud
 from ops.embedded.lifecycle import RunningCloud
 from ops.rollouts import controller, runs
-from tests.browser.keys import STILL, Keys
+from tests.browser.keys import Keys
 from tests.browser.made_pipeline import make_database, make_machine, make_stack
+from tests.browser.still import STILL
 from tests.ops.embedded.overlay import REGION, client
 
 REDRAWS = 3

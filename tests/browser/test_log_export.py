@@ -14,7 +14,7 @@ from ops.aws.cloudformation.deploy import plan_delete, plan_preview
 from ops.aws.cloudformation.stacks import read_stack
 from ops.logs.export.deployment.stacks import STACK, central_spec
 from tests.browser.pictures import take
-from tests.browser.test_walk import STILL
+from tests.browser.still import STILL
 from tests.end_to_end.workbench import Workbench, eventually
 
 STEM = f"/story-{uuid4().hex[:6]}"

@@ -3,8 +3,10 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.pictures import STILL, WIDTH, take
+from tests.browser.pictures import WIDTH, take
+from tests.browser.still import STILL
 
+pytestmark = pytest.mark.thorough  # the walk and the stories visit the same pages
 PAGES = {
     "overview": ("/", "Snapshot pipelines", 1000),
     "snapshot-pipeline": ("/snapshot_pipeline?database=shop-production", "Preview changes", 860),

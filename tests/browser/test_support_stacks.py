@@ -1,6 +1,6 @@
 """Support stacks in a real browser: a cleanup is stopped and resumed, then shared buckets are set up."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from ops.embedded.ports import free_port
 from ops.embedded.sample.pipelines import support_stack
 from ops.settings import Settings
 from tests.browser.conftest import serving
-from tests.browser.test_walk import STILL
+from tests.browser.still import STILL
 from tests.end_to_end import sample_pipelines
 
 ORPHANS = 8  # enough stacks that their cleanup can be stopped before it completes
@@ -19,11 +19,11 @@ ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 
 
 @pytest.fixture(scope="module")
-def own(data: Path) -> Iterator[str]:
+def own(data: Path, plant: Callable[..., Path]) -> Iterator[str]:
     """A workbench with its own embedded cloud: other tests need the resources that this one deletes."""
     ARTIFACTS.mkdir(exist_ok=True)
     settings = Settings(data=data / "clean-up")
-    with sample_pipelines.serving(settings.embedded_data) as running:
+    with sample_pipelines.serving(plant(settings.embedded_data, sample_pipelines.pipelines)) as running:
         for number in range(ORPHANS):
             sample_pipelines.deploy(
                 running, support_stack(f"Old{number}", PRODUCTION.id, "us-east-1", artifacts=1)

@@ -10,6 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from tests.browser.still import wait_until_still
+
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 PAGES = {
     "overview": "/",
@@ -36,7 +38,6 @@ PAGES = {
 # The selection rectangle over a chart, to which Vega gives no accessible name.
 VEGA_BRUSH = {"exclude": [['[class*="brush_brush"]']]}
 SERIOUS = ("serious", "critical")
-STILL = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 def serious(page: Page) -> list[str]:
@@ -48,18 +49,29 @@ def serious(page: Page) -> list[str]:
     ]
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def theme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture(scope="module", params=[1280, 400])
-def width(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
+LOOKS = [(theme, width) for theme in ("light", "dark") for width in (1280, 400)]
+# Each page in one of the looks, which take turns; the others are thorough.
+VISITS = [
+    pytest.param(
+        look,
+        name,
+        id=f"{name}-{look[0]}-{look[1]}",
+        marks=[] if look == LOOKS[number % len(LOOKS)] else pytest.mark.thorough,
+    )
+    for number, name in enumerate(PAGES)
+    for look in LOOKS
+]
 
 
 @pytest.fixture(scope="module")
-def view(browser: Browser, theme: str, width: int) -> Iterator[Page]:
+def look(request: pytest.FixtureRequest) -> tuple[str, int]:
+    theme, width = request.param
+    return theme, width
+
+
+@pytest.fixture(scope="module")
+def view(browser: Browser, look: tuple[str, int]) -> Iterator[Page]:
+    theme, width = look
     context = browser.new_context(
         viewport={"width": width, "height": 1000},
         color_scheme="dark" if theme == "dark" else "light",
@@ -71,12 +83,12 @@ def view(browser: Browser, theme: str, width: int) -> Iterator[Page]:
     context.close()
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_loads_and_is_accessible(view: Page, address: str, name: str, theme: str, width: int) -> None:
+@pytest.mark.parametrize("look, name", VISITS, indirect=["look"])
+def test_a_page_loads_and_is_accessible(view: Page, address: str, name: str, look: tuple[str, int]) -> None:
+    theme, width = look
     view.goto(address + PAGES[name])
     view.wait_for_selector("h1")
-    view.wait_for_selector(STILL)
-    view.wait_for_timeout(500)  # charts are drawn after the script ends
+    wait_until_still(view)
     ARTIFACTS.mkdir(exist_ok=True)
     view.screenshot(path=ARTIFACTS / f"{name}-{theme}-{width}.png", full_page=True)
     assert view.get_by_test_id("stException").count() == 0

@@ -12,7 +12,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect
 
 from tests.browser.provider import sign_in
-from tests.browser.test_walk import ARTIFACTS, STILL, serious
+from tests.browser.still import STILL
+from tests.browser.test_walk import ARTIFACTS, serious
 from tests.end_to_end.workbench import eventually
 
 WIDTHS = (1280, 400)
@@ -38,7 +39,7 @@ VIEWED: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
+@pytest.fixture(scope="module", params=["light", pytest.param("dark", marks=pytest.mark.thorough)])
 def theme(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

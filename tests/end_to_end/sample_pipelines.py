@@ -9,15 +9,14 @@ from ops import embedded as emulator
 from ops.embedded.accounts import ACCOUNTS, DEVELOPMENT, PRODUCTION
 from ops.embedded.lifecycle import RunningCloud
 from ops.embedded.sample.pipelines import CONSTRUCT, SampleStack, sample_stacks
-from tests import seeds
 from tests.end_to_end import assemblies
 from tests.end_to_end.assemblies import CdkStack
 
 
 @contextmanager
 def serving(data: Path, record: Path | None = None) -> Iterator[RunningCloud]:
-    """Start an embedded cloud with used, shared and orphaned stacks, and a bucket that its stack retained."""
-    running = emulator.start(seeds.planted(data, pipelines), sample=False, owner=True, record=record)
+    """Start an embedded cloud in a folder that `pipelines` has made."""
+    running = emulator.start(data, sample=False, owner=True, record=record)
     try:
         yield running
     finally:
@@ -25,7 +24,7 @@ def serving(data: Path, record: Path | None = None) -> Iterator[RunningCloud]:
 
 
 def pipelines(data: Path) -> None:
-    """Make the folder of a cloud with the pipelines."""
+    """Make the folder of a cloud: used, shared and orphaned stacks, and a bucket that its stack retained."""
     running = emulator.start(data, sample=False, owner=True)
     for account in ACCOUNTS:
         assemblies.make_role(running.endpoint, account.id)

@@ -77,6 +77,7 @@ def test_a_cluster_is_sanitized_and_shared_and_leaves_nothing(workbench: Workben
 MYSQL_POLICY = 'version = 1\nengine = "mysql"\n[tables."app.people"]\nid = "keep"\nemail = "fake email"\n'
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(mariadb.find_server() is None, reason="mariadbd is not installed")
 def test_an_aurora_mysql_cluster_is_sanitized_and_restored_in_qa(workbench: Workbench) -> None:
     name, place = f"aurora-{uuid.uuid4().hex[:6]}", workbench.production
@@ -116,6 +117,7 @@ def connected(cluster: Mapping[str, Any], user: str, password: str) -> Iterator[
         connection.close()
 
 
+@pytest.mark.thorough
 def test_an_unencrypted_cluster_gets_the_key_at_its_restore(workbench: Workbench, cluster: str) -> None:
     place = workbench.production
     key = workbench.cloud.client("kms", place.account.id, place.region).create_key()["KeyMetadata"]["Arn"]
@@ -127,6 +129,7 @@ def test_an_unencrypted_cluster_gets_the_key_at_its_restore(workbench: Workbench
     assert made.snapshot.kms_key == key
 
 
+@pytest.mark.thorough
 def test_a_cluster_under_the_default_key_is_copied_under_the_given_one(workbench: Workbench) -> None:
     name, place = f"aurora-{uuid.uuid4().hex[:6]}", workbench.production
     workbench.make_cluster(name, PEOPLE, StorageEncrypted=True)

@@ -63,6 +63,7 @@ TAKEN = {
 }
 
 
+@pytest.mark.thorough
 def test_a_missing_permission_is_reported_and_the_next_run_succeeds(
     workbench: Workbench, database: str
 ) -> None:

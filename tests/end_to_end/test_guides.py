@@ -7,21 +7,23 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from ops import embedded
 from ops.cli import main
+from ops.cli.commands import root
 from ops.cli.context import Context
-from tests import seeds
 
 ROOT = Path(__file__).parents[2]
 # The guide of the embedded cloud deletes the sample data, so it is last.
 GUIDES = ("README", "snapshots", "log-explorer", "logs-ledger", "log-export", "support-stacks", "rollouts",
           "real-aws", "embedded")  # fmt: skip
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
+ANYWHERE = {"--json", "--help", "--version"}  # options of every command
 # Commands that a test cannot run, with the reason.
 SKIPPED = {
     "make": "installs packages and runs until Ctrl-C: tests/ops/cli/test_run.py",
@@ -43,10 +45,10 @@ def commands(path: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def data() -> Iterator[Path]:
+def data(plant: Callable[..., Path]) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="slipway-guides-"))
     folder.chmod(0o755)
-    embedded.start(seeds.planted(folder / "data/embedded"), delay_s=0.2, live=True, owner=True)
+    embedded.start(plant(folder / "data/embedded"), delay_s=0.2, live=True, owner=True)
     yield folder
     embedded.stop(folder / "data/embedded")
     shutil.rmtree(folder, ignore_errors=True)
@@ -87,6 +89,24 @@ def run(line: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("guide", GUIDES)
+def test_the_commands_of_a_guide_and_their_options_exist(guide: str) -> None:
+    for line in commands(path_of(guide)):
+        program, *words = shlex.split(line, comments=True)
+        if program in SKIPPED:
+            continue
+        command: click.Command | None = root
+        names = (word for word in words if not word.startswith("-"))
+        while isinstance(command, click.Group):
+            command = command.get_command(click.Context(command), next(names))
+        assert command, line
+        known = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+        used = {word.partition("=")[0] for word in words if word.startswith("-") and word != "-"}
+        assert used <= known | ANYWHERE, line
+
+
+@pytest.mark.parametrize(
+    "guide", [GUIDES[0], *(pytest.param(guide, marks=pytest.mark.thorough) for guide in GUIDES[1:])]
+)
 def test_the_commands_of_a_guide_work(guide: str, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Context, "ask", typed)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)

@@ -341,6 +341,7 @@ def test_the_stream_throttles_returned_records(embedded: Any) -> None:
     assert sum(refused) > 0
 
 
+@pytest.mark.thorough
 def test_s3_denies_access_temporarily(embedded: Any) -> None:
     pipeline = make_pipeline(embedded, "json")
     deny = {
@@ -360,6 +361,7 @@ def test_s3_denies_access_temporarily(embedded: Any) -> None:
     assert_arrives(flow, pipeline, "json")
 
 
+@pytest.mark.thorough
 def test_the_stream_is_resharded_during_delivery(embedded: Any) -> None:
     pipeline = make_pipeline(embedded, "json", stream_settings={"ShardCount": 1})
     flow = Flow(embedded)
@@ -374,6 +376,7 @@ def test_the_stream_is_resharded_during_delivery(embedded: Any) -> None:
     assert_arrives(flow, pipeline, "json")
 
 
+@pytest.mark.thorough
 def test_the_role_of_the_destination_loses_access_temporarily(embedded: Any) -> None:
     """CloudWatch Logs retries what it could not deliver."""
     pipeline = make_pipeline(embedded, "json")

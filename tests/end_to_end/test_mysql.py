@@ -65,6 +65,7 @@ def restored_in_qa(workbench: Workbench, made: catalog.SanitizedSnapshot) -> Ite
     rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not SAKILA.is_dir(), reason=f"the Sakila dump is not at {SAKILA}")
 def test_sakila_on_a_suggested_policy_leaves_no_original_value(workbench: Workbench) -> None:
     name = f"sakila-{uuid.uuid4().hex[:6]}"

@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +14,17 @@ from ops.embedded.accounts import cloud
 from ops.embedded.lifecycle import is_locked
 from ops.settings import Settings
 from ops.snapshots.runs import control as runs
-from tests import seeds
 from tests.end_to_end.workbench import Workbench, eventually, statuses
 
 SHOP = "shop-production"
 
 
 @pytest.fixture
-def settings() -> Iterator[Settings]:
+def settings(plant: Callable[..., Path]) -> Iterator[Settings]:
     folder = Path(tempfile.mkdtemp(prefix="slipway-restart-"))
     folder.chmod(0o755)
     settings = Settings(data=folder, embedded_delay=0.2)
-    seeds.planted(settings.embedded_data)
+    plant(settings.embedded_data)
     yield settings
     embedded.reset(settings.embedded_data)
     shutil.rmtree(folder, ignore_errors=True)

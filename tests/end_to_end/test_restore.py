@@ -90,6 +90,7 @@ def test_a_newer_snapshot_replaces_an_older_one(workbench: Workbench, pipeline: 
     workbench.rds(workbench.qa).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
+@pytest.mark.thorough
 def test_an_encrypted_snapshot_is_copied_under_the_targets_key(workbench: Workbench) -> None:
     source, place = f"people-{uuid.uuid4().hex[:6]}", workbench.production
     workbench.make_cluster(source, PEOPLE)

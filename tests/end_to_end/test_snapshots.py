@@ -203,6 +203,7 @@ def no_server_but(workbench: Workbench) -> bool:
     return servers == instances
 
 
+@pytest.mark.thorough
 def test_the_latest_snapshot_is_used_and_only_so_many_are_kept(workbench: Workbench, database: str) -> None:
     rds = workbench.rds(workbench.production)
     rds.create_db_snapshot(DBSnapshotIdentifier=f"{database}-nightly", DBInstanceIdentifier=database)
@@ -224,6 +225,7 @@ def test_the_latest_snapshot_is_used_and_only_so_many_are_kept(workbench: Workbe
     rds.delete_db_snapshot(DBSnapshotIdentifier=f"{database}-nightly")  # the user's own is still there
 
 
+@pytest.mark.thorough
 def test_a_default_key_is_replaced_before_sharing(workbench: Workbench) -> None:
     name = f"secret-{uuid.uuid4().hex[:6]}"
     workbench.make_database(name, PEOPLE, StorageEncrypted=True)
@@ -243,6 +245,7 @@ def test_a_default_key_is_replaced_before_sharing(workbench: Workbench) -> None:
     workbench.rds(place).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
+@pytest.mark.thorough
 def test_every_call_is_idempotent(workbench: Workbench, database: str) -> None:
     """A call succeeded but its response was lost: it is repeated with the same input."""
     pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
@@ -301,6 +304,7 @@ def test_a_second_click_starts_nothing_and_stopping_leaves_nothing(
     assert workbench.sanitized(pipeline) == []
 
 
+@pytest.mark.thorough
 def test_an_aborted_run_is_cleaned_up(workbench: Workbench, database: str) -> None:
     """The run is aborted outside Slipway: the event of its end starts the clean-up."""
     pipeline = workbench.deploy(workbench.pipeline(database, SLOW))
@@ -317,6 +321,7 @@ def test_an_aborted_run_is_cleaned_up(workbench: Workbench, database: str) -> No
     assert workbench.left(pipeline) == []
 
 
+@pytest.mark.thorough
 def test_the_sweeper_cleans_up_after_ended_runs_and_only_those(workbench: Workbench, database: str) -> None:
     pipeline = workbench.deploy(workbench.pipeline(database, SLOW))
     rds, place = workbench.rds(workbench.production), workbench.production

@@ -25,7 +25,7 @@ from ops.snapshots.pipeline.model import PipelineSettings
 from ops.snapshots.pipeline.setup import prepare_pipeline
 from ops.snapshots.runs import control as runs
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0  # many times what it takes, for a busy machine
 PASSWORD = "correct-horse-1"
 
 T = TypeVar("T")

@@ -199,6 +199,7 @@ class RdsSnapshots:
         snapshot["DatabaseName"] = database.get("DatabaseName")  # RDS keeps a cluster's but does not show it
         set_tags(snapshot, snapshot[self._kind.arn], tags)
         if DATA in database:
+            snapshot.update(Status="creating", PercentProgress=0)  # also while its data is copied
             snapshot[DATA] = new_data()
             self._storage.back_up(database, snapshot[DATA])
             self._complete_later(snapshot)
@@ -241,6 +242,7 @@ class RdsSnapshots:
         set_tags(copy, copy[kind.arn], tags_of(request) or kept)
         kind.records[name] = copy
         if DATA in source:
+            copy.update(Status="creating", PercentProgress=0)
             copy[DATA] = new_data()
             self._storage.servers_of(source).copy(source[DATA], copy[DATA])
             self._complete_later(copy)

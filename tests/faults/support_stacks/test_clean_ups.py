@@ -1,7 +1,7 @@
 """Clean-ups of support stacks with faults in their calls: a repetition finishes them, all invariants hold."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -115,10 +115,11 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(data: Path) -> Iterator[World]:
+def world(data: Path, plant: Callable[..., Path]) -> Iterator[World]:
     folder = data / "clean-ups"
     folder.mkdir(mode=0o755)
-    with sample_pipelines.serving(folder / "embedded", record=folder / "record.jsonl") as running:
+    made = plant(folder / "embedded", sample_pipelines.pipelines)
+    with sample_pipelines.serving(made, record=folder / "record.jsonl") as running:
         cloud = embedded_cloud(Settings(data=folder), running.endpoint)
         watch = Watch(folder / "record.jsonl", audited=True)
         world = World(running, FaultyCloud(cloud, (PLACE, "us-east-1")), folder, watch)

@@ -7,14 +7,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from ops.embedded.ports import free_port
-from tests import seeds
 from tests.end_to_end.workbench import eventually
 from tests.ops.embedded.test_lifecycle import marked
 
@@ -22,10 +21,10 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
+def folder(plant: Callable[..., Path]) -> Iterator[Path]:
     parent = Path(tempfile.mkdtemp(prefix="slipway-run-"))
     parent.chmod(0o755)
-    seeds.planted(parent / "embedded")
+    plant(parent / "embedded")
     yield parent
     shutil.rmtree(parent, ignore_errors=True)
 

@@ -1,7 +1,7 @@
 """Support stacks from the command line, on the embedded cloud's sample pipelines."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -22,8 +22,9 @@ ORPHAN, LIVE = "Loyalty-support-us-east-1", "Storefront-support-us-east-1"
 
 
 @pytest.fixture(scope="module")
-def running(data: Path) -> Iterator[RunningCloud]:
-    with sample_pipelines.serving(Settings(data=data / "pipelines").embedded_data) as found:
+def running(data: Path, plant: Callable[..., Path]) -> Iterator[RunningCloud]:
+    folder = plant(Settings(data=data / "pipelines").embedded_data, sample_pipelines.pipelines)
+    with sample_pipelines.serving(folder) as found:
         yield found
 
 

@@ -1,7 +1,5 @@
 """Unique columns on real servers stay unique, up to the last fake, and joins still match."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,13 +25,10 @@ Start = Callable[[], Database]
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def start(request: pytest.FixtureRequest) -> Iterator[Start]:
+def start(request: pytest.FixtureRequest, database_folder: Path) -> Iterator[Start]:
     """Return an empty database."""
-    folder = Path(tempfile.mkdtemp(prefix="slipway-unique-"))
-    folder.chmod(0o755)
-    servers: Postgres | MariaDb = (
-        Postgres(folder / "servers", {}) if request.param == "postgres" else MariaDb(folder / "servers", {})
-    )
+    folder = database_folder / request.param
+    servers = Postgres(folder, {}) if request.param == "postgres" else MariaDb(folder, {})
     port = servers.create("unique", "master", PASSWORD, "shop")
     if isinstance(servers, MariaDb):  # keys of so many rows lie in it
         servers.execute(port, "SET GLOBAL innodb_buffer_pool_size = 134217728")
@@ -50,7 +45,6 @@ def start(request: pytest.FixtureRequest) -> Iterator[Start]:
 
     yield start
     servers.delete("unique")
-    shutil.rmtree(folder)
 
 
 def numbers(database: Database, count: int) -> str:

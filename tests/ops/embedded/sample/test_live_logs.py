@@ -4,7 +4,7 @@ import gzip
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,17 +19,16 @@ from ops.embedded.sample.logs import sample_logs
 from ops.logs.export.coverage.reading import Coverage, read_coverage
 from ops.logs.export.coverage.verdicts import GAPS, CoverageState
 from ops.settings import Settings
-from tests import seeds
 from tests.ops.embedded.overlay import eventually
 
 WITHIN_S = 120
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
+def folder(plant: Callable[..., Path]) -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="slipway-live-"))
     made.chmod(0o755)
-    seeds.planted(made / "embedded")
+    plant(made / "embedded")
     yield made
     embedded.stop(made / "embedded")
     shutil.rmtree(made, ignore_errors=True)

@@ -240,6 +240,7 @@ def test_the_audit_trigger_works_again_after_sanitizing(server: Server, sanitize
         assert count_rows(connection, "audit_log") == sanitized.counts["audit_log"] + 1
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not SAKILA.is_dir(), reason=f"the Sakila dump is not at {SAKILA}")
 def test_the_real_sakila_is_sanitized(server: Server) -> None:
     # The dump's owner is a role "postgres" and needs a superuser; sanitizing must not.

@@ -1,7 +1,5 @@
 """Policies on a real MariaDB: treatments, verification, and leaks that must fail the run."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,13 +106,10 @@ class Database:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[tuple[MariaDb, int]]:
-    folder = Path(tempfile.mkdtemp(prefix="slipway-policy-"))
-    folder.chmod(0o755)
-    servers = MariaDb(folder / "mariadb", {})
+def server(database_folder: Path) -> Iterator[tuple[MariaDb, int]]:
+    servers = MariaDb(database_folder / "mariadb", {})
     yield servers, servers.create("policy", "master", PASSWORD, "shop")
     servers.delete("policy")
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

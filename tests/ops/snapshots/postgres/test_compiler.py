@@ -1,7 +1,5 @@
 """Policies on a real PostgreSQL: treatments, verification, and leaks that must fail the run."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,13 +88,10 @@ class Database:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[tuple[Postgres, int]]:
-    folder = Path(tempfile.mkdtemp(prefix="slipway-policy-"))
-    folder.chmod(0o755)
-    postgres = Postgres(folder / "postgres", {})
+def server(database_folder: Path) -> Iterator[tuple[Postgres, int]]:
+    postgres = Postgres(database_folder / "postgres", {})
     yield postgres, postgres.create("policy", "master", PASSWORD, "")
     postgres.delete("policy")
-    shutil.rmtree(folder)
 
 
 @pytest.fixture
