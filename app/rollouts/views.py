@@ -346,7 +346,8 @@ def _ask_freeze(bench: Workbench, controller: Controller, *, unfreeze: bool) -> 
         st.caption("Enter a reason")
         return
     call = runs.freeze_call(bench.cloud, controller, reason, bench.actor)
-    if operation_button(bench, call.operation, UNFREEZE if unfreeze else FREEZE, type="primary"):
+    label = UNFREEZE if unfreeze else FREEZE
+    if operation_button(bench, call.operation, label, key="execute-freeze", type="primary"):
         perform_call(bench, call)
         _frozen.clear()
         close_dialog()
