@@ -51,9 +51,11 @@ def handler(event: dict[str, Any], context: object) -> Any:
 @contextmanager
 def _interference(fault: str, action: str, done: Path) -> Iterator[None]:
     """Interfere with the first request or write of the state, each once, or with the end of the action."""
-    act: Any = rollouts.ACTIONS[action]
+    original = rollouts.ACTIONS
+    actions: dict[str, Any] = {**original}
+    act = actions[action]
     if fault in ("crash after", "stopped"):
-        rollouts.ACTIONS[action] = lambda on: _end(act(on), fault, done)
+        actions[action] = lambda on: _end(act(on), fault, done)
     send, update = URLLib3Session.send, store.update
     waiting = [fault]
 
@@ -75,12 +77,13 @@ def _interference(fault: str, action: str, done: Path) -> Iterator[None]:
     if fault == "half":
         store.update = killed_update
     if fault == "claims early":
-        rollouts.ACTIONS[action] = _claim
+        actions[action] = _claim
+    rollouts.ACTIONS = actions
     try:
         yield
     finally:
         URLLib3Session.send, store.update = send, update  # type: ignore[method-assign]
-        rollouts.ACTIONS[action] = act
+        rollouts.ACTIONS = original
 
 
 def _end(answer: Any, fault: str, done: Path) -> Any:
