@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ops.logs.lake.gzipped import MAGIC
 from ops.logs.lake.layout import LogFormat
-from ops.logs.lake.patterns import LEVEL, LEVEL_HEAD, LEVEL_OF, MASK, MASKED
+from ops.logs.lake.rules import LEVEL, LEVEL_HEAD, LEVEL_OF, MASK, MASKED
 
 LONGEST_LINE = 4 << 20  # bytes; an event has at most 1 MiB (PutLogEvents), before escaping
 _RAW = f"""delim = '\\t', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n',
