@@ -23,6 +23,7 @@ logs/            CloudWatch Logs
 rds/             real PostgreSQL and MariaDB behind RDS
 stepfunctions/   executions
 services/        services with one overlay module
+validation/      refuses what botocore's service models refuse
 runtime/         programs that run in their own processes
 sample/          the sample data of a new cloud
 """

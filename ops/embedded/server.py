@@ -49,6 +49,7 @@ from ops.embedded.services import codepipeline, functions, kinesis, regions, s3_
 from ops.embedded.stepfunctions import calls, language, waits
 from ops.embedded.stepfunctions import executions as stepfunctions_executions
 from ops.embedded.stepfunctions import history as stepfunctions_history
+from ops.embedded.validation import service as validation
 from ops.own_log import Level, configure
 
 OVERLAYS = (
@@ -230,6 +231,7 @@ def _install(context: OverlayContext) -> Databases:
     databases = rds.install(context)
     condition_keys.install(context)
     authority.install(context)  # after the overlays that name a request's resource
+    validation.install(context)
     load_state = app._load_persisted_state
 
     def load_and_resume() -> None:

@@ -204,7 +204,7 @@ def test_missing_invoke_permission_fails_the_records(embedded: Any) -> None:
     ("given", "message"),
     [
         ({"Prefix": "a/!{timestamp:yyyy}/", "ErrorOutputPrefix": ""}, "ErrorOutputPrefix cannot be null"),
-        ({"BufferingHints": {"SizeInMBs": 129, "IntervalInSeconds": 60}}, "SizeInMBs"),
+        ({"BufferingHints": {"SizeInMBs": 129, "IntervalInSeconds": 60}}, "sizeInMBs"),
         ({"Prefix": "!{partitionKeyFromLambda:hour}/"}, "DynamicPartitioningConfiguration"),
     ],
 )
