@@ -23,10 +23,17 @@ from ops.embedded.validation.constraints import violations
 from tests.conformance.variants import NoExample, Variant, valid, variants
 
 ROOT = Path(__file__).parents[2]
+# One service of each protocol in every run.
+FIRST = ("ec2", "iam", "lambda", "logs")
 SERVICES = (  # Amazon S3 is missing: the embedded cloud does not read its XML bodies against the model
-    "account athena cloudformation cloudwatch codepipeline dynamodb ec2 ecs glue iam kinesis kms lambda logs "
-    "organizations rds resourcegroupstaggingapi secretsmanager sns stepfunctions sts"
+    "account athena cloudformation cloudwatch codepipeline dynamodb ecs glue kinesis kms organizations rds "
+    "resourcegroupstaggingapi secretsmanager sns stepfunctions sts"
 ).split()
+CASES = [*FIRST, *(pytest.param(service, marks=pytest.mark.thorough) for service in SERVICES)]
+# Names in the code that are not those of a client method.
+NOT_CALLED = ("CopySnapshot",)
+# The emulator reads the ARN before the operation, and words its refusal itself.
+READ_BEFORE = ("ListTagsForResource", "TagResource", "UntagResource")
 
 
 @cache
@@ -48,7 +55,7 @@ def names_in_code() -> frozenset[str]:
 def operations(service: str) -> Iterator[OperationModel]:
     model = get_session().get_service_model(service)
     for name in model.operation_names:
-        if xform_name(name) in names_in_code():
+        if xform_name(name) in names_in_code() and name not in NOT_CALLED:
             yield model.operation_model(name)
 
 
@@ -71,7 +78,7 @@ def tried(service: str) -> Iterator[tuple[OperationModel, Variant]]:
             continue
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", CASES)
 def test_each_violation_is_refused(service: str, embedded: RunningCloud) -> None:
     client: Any = boto3.client(
         service,  # type: ignore[call-overload]
@@ -89,18 +96,18 @@ def test_each_violation_is_refused(service: str, embedded: RunningCloud) -> None
         try:
             getattr(client, xform_name(operation.name))(**variant.parameters)
         except ClientError as error:
-            message, status = (
-                error.response["Error"]["Message"],
-                error.response["ResponseMetadata"]["HTTPStatusCode"],
-            )
-            if status == 400 and "validation error" in message and f"'{variant.path}" in message:
+            message = error.response["Error"]["Message"]
+            named = "validation error" in message and f"'{variant.path}" in message
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 400 and (
+                named or operation.name in READ_BEFORE
+            ):
                 continue
         accepted.append((operation.name, variant.kind, variant.path))
     assert count, "No call of this service is made."
     assert not accepted
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", CASES)
 def test_the_requests_violate_nothing_else(service: str) -> None:
     for operation in operations(service):
         if shape := operation.input_shape:
