@@ -45,12 +45,13 @@ def sent(operation: OperationModel, parameters: Any, protocol: str) -> Request:
         body = urlencode(body).encode()
     query = serialized["query_string"]
     text = query if isinstance(query, str) else urlencode(query, doseq=True)
+    path, _, fixed = serialized["url_path"].partition("?")
     return Request(
         serialized["method"],
-        serialized["url_path"].partition("?")[0],
+        path,
         {name.lower(): str(value) for name, value in serialized["headers"].items()},
         body if isinstance(body, bytes) else str(body).encode(),
-        parse_qs(text, keep_blank_values=True),
+        parse_qs(f"{fixed}&{text}", keep_blank_values=True),
     )
 
 
