@@ -12,6 +12,7 @@ CASES = {
     "slipway --help": "from ops.cli import main; main(['--help'])",
     "slipway logs --help": "from ops.cli import main; main(['logs', '--help'])",
     "slipway logs search --help": "from ops.cli import main; main(['logs', 'search', '--help'])",
+    "slipway snapshots refresh --help": "from ops.cli import main; main(['snapshots', 'refresh', '--help'])",
 }
 
 

@@ -3,13 +3,13 @@
 cloud            clients by service, account, and region; assumed roles, retries, endpoint
 calls            botocore errors translated to `ops.errors`, by error code
 pace             rate limiting of calls across threads, and pauses before retries
+athena/          tables and queries, and their results as Arrow batches
 cloudformation/  read, deploy, watch, and delete stacks
 cloudwatch/      metrics and alarms
 logs/            log groups, streams, subscription filters, and past events
 rds/             DB instances, clusters, and their snapshots
 s3/              buckets and objects
 stepfunctions/   executions and their histories
-athena           queries, their progress, and their results as Arrow tables
 codepipeline     pipelines and their artifact stores
 dynamodb         items of a partition
 iam              the current principal and the policy simulator

@@ -2,17 +2,20 @@
 
 import re
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from ops.aws import athena
+from ops.aws.athena import queries as athena
 from ops.aws.cloud import Cloud
 from ops.errors import AwsError, NotFound, SettingsError
-from ops.logs.engines.athena import AthenaEngine
-from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import Location, Scope
 from ops.logs.lake.store import bucket_of
 from ops.logs.search.cursor import QueryEngine
 from ops.logs.search.estimate import Estimate, choose
+
+if TYPE_CHECKING:  # what takes long to import is imported where it is used
+    from ops.logs.engines.athena import AthenaEngine
+    from ops.logs.engines.duckdb import DuckDbEngine
 
 GB = 10**9
 _ADDRESS = re.compile(r"(?:([^=]+)=)?s3://([a-z0-9.-]{3,63})(?:/(.*))?")
@@ -30,16 +33,22 @@ class Dataset:
         self.name = str(location)
 
     @cached_property
-    def athena(self) -> AthenaEngine | None:
+    def athena(self) -> "AthenaEngine | None":
         """Return the Athena engine if readable Glue tables of this dataset exist, else None."""
         try:
             target = athena.find_target(self._cloud, self.location.account, self.location.region, self.name)
         except AwsError:  # without Athena, DuckDB searches the logs
             return None
-        return AthenaEngine(self._cloud, target, self.duckdb.lister) if target else None
+        if target is None:
+            return None
+        from ops.logs.engines.athena import AthenaEngine
+
+        return AthenaEngine(self._cloud, target, self.duckdb.lister)
 
     @cached_property
-    def duckdb(self) -> DuckDbEngine:
+    def duckdb(self) -> "DuckDbEngine":
+        from ops.logs.engines.duckdb import DuckDbEngine
+
         settings = self._cloud.settings
         location = self.location
         cache = FileCache(settings.data / "logs-cache", settings.logs_cache_gb * GB)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ops.aws.athena import AthenaTarget
+from ops.aws.athena.queries import AthenaTarget
 from ops.aws.cloud import Cloud
 from ops.aws.s3.objects import Bucket
 from ops.logs.engines.athena import AthenaEngine

@@ -13,7 +13,7 @@ from unittest import mock
 
 import boto3
 
-from ops.aws.athena import AthenaTarget
+from ops.aws.athena.queries import AthenaTarget
 from ops.aws.cloud import Cloud
 from ops.aws.s3.objects import Bucket
 from ops.embedded.lifecycle import RunningCloud

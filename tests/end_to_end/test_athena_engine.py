@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from ops.aws.athena import AthenaTarget, list_tables
+from ops.aws.athena.queries import AthenaTarget, list_tables
 from ops.aws.cloud import Cloud
 from ops.aws.s3.objects import Bucket
 from ops.errors import InputError, NotFound, QueryError, SlipwayError

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ops.aws import athena
+from ops.aws.athena import queries as athena
 from ops.aws.cloud import Cloud
 from ops.errors import InputError
 from ops.logs.engines.duckdb import DuckDbEngine

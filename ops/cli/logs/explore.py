@@ -10,19 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import pyarrow as pa
 from rich.text import Text
 
 from ops.cli.context import Context, readable
 from ops.cli.logs.results import carry_out, show_no_steps
 from ops.cli.verbs import Verb, dry_run_option, pairs, pass_context, several_option, verb
 from ops.errors import InputError, QueryError
-from ops.logs.api import table_of
-from ops.logs.compaction.athena import find_compactor
-from ops.logs.compaction.local import plan_compaction
 from ops.logs.datasets import Dataset, open_dataset
 from ops.logs.lake.layout import OLD_PATTERN_NAME, Scope
 from ops.logs.search.cursor import Cursor, Progress
@@ -34,6 +30,9 @@ from ops.logs.search.query import Events, Query, sql_query
 from ops.logs.search.query_parser import parse
 from ops.logs.search.saved_queries import FOLDER, SavedQuery, find_query, load_queries, parse_query
 from ops.logs.search.time_ranges import parse_range, zone_of
+
+if TYPE_CHECKING:  # what takes long to import is imported where it is used
+    import pyarrow as pa
 
 COLORS = {"FATAL": "bold red", "ERROR": "red", "WARN": "yellow", "INFO": "blue"}
 ENGINES = ("auto", "duckdb", "athena")
@@ -117,6 +116,8 @@ def search(context: Context, options: QueryOptions, text: tuple[str, ...], limit
     dataset = open_dataset(context.cloud, options.dataset)
     events = events_of(_answer(context, "Searching…", dataset, Query(request, Events(limit)), options))
     if (form := _format(context, options)) != "table":
+        from ops.logs.api import table_of
+
         _write(_with_old_name(table_of(events)), form)
         return
     zone = zone_of(options.zone)
@@ -166,7 +167,7 @@ def patterns(context: Context, options: QueryOptions, text: tuple[str, ...]) -> 
     _show_table(context, options, table, "No matching events. Use a longer range with --last.")
 
 
-def _with_old_name(table: pa.Table) -> pa.Table:
+def _with_old_name(table: "pa.Table") -> "pa.Table":
     """Add the column `pattern` under its former name as well: scripts may read it from JSON and CSV."""
     return table.append_column(OLD_PATTERN_NAME, table["pattern"])
 
@@ -175,6 +176,9 @@ def _with_old_name(table: pa.Table) -> pa.Table:
 @query_options
 @dry_run_option
 def compact(context: Context, options: QueryOptions, dry_run: bool) -> None:
+    from ops.logs.compaction.athena import find_compactor
+    from ops.logs.compaction.local import plan_compaction
+
     dataset = open_dataset(context.cloud, options.dataset)
     maker = find_compactor(context.cloud, dataset.location) if options.engine == "athena" else None
     plan = plan_compaction(dataset.duckdb, _scope(context, options), maker=maker)
@@ -225,7 +229,7 @@ def _scope(context: Context, options: QueryOptions) -> Scope:
 
 def _answer(
     context: Context, activity: str, dataset: Dataset, query: Query, options: QueryOptions
-) -> pa.Table:
+) -> "pa.Table":
     """Run the query; show the chosen engine and the progress on a terminal, and the notes at the end."""
     with _status(context, activity) as show:
         chosen = options.engine
@@ -270,7 +274,7 @@ def _line(event: LogEvent, zone: tzinfo, *, full: bool) -> Text:
     return line
 
 
-def _show_table(context: Context, options: QueryOptions, table: pa.Table, empty: str) -> None:
+def _show_table(context: Context, options: QueryOptions, table: "pa.Table", empty: str) -> None:
     if (form := _format(context, options)) == "table":
         if rows := table.to_pylist():
             context.print_table(rows[0], (row.values() for row in rows))
@@ -286,7 +290,7 @@ def _format(context: Context, options: QueryOptions) -> str:
     return options.format or ("table" if sys.stdout.isatty() else "json")
 
 
-def _write(table: pa.Table, form: str) -> None:
+def _write(table: "pa.Table", form: str) -> None:
     """Write JSON or CSV to stdout in batches, so that a reader such as `head` can stop early."""
     if form == "csv":
         writer = csv.writer(sys.stdout)
@@ -302,7 +306,7 @@ def _write(table: pa.Table, form: str) -> None:
     sys.stdout.writelines(f"{row}\n" for row in rows)
 
 
-def _rows(table: pa.Table) -> Iterable[dict[str, Any]]:
+def _rows(table: "pa.Table") -> Iterable[dict[str, Any]]:
     for batch in table.to_batches(max_chunksize=10_000):
         yield from batch.to_pylist()
 

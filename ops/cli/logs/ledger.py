@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,6 @@ from ops.cli.context import Context
 from ops.cli.logs.results import carry_out, show_no_steps
 from ops.cli.verbs import confirm_option, dry_run_option, verb
 from ops.errors import InputError
-from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.export.backfill import state as backfill_state
 from ops.logs.export.backfill.plan import plan_backfill
 from ops.logs.export.coverage.subscribed import list_group_exports
@@ -29,6 +28,9 @@ from ops.logs.known_exports import single_known_export
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import HOUR, Location, hour_of
 from ops.logs.lake.store import bucket_of
+
+if TYPE_CHECKING:  # what takes long to import is imported where it is used
+    from ops.logs.engines.duckdb import DuckDbEngine
 
 INCOMPLETE = 1  # exit status if events are missing or failed
 GB = 1 << 30
@@ -243,7 +245,9 @@ def _read_groups(context: Context, location: Location, now: datetime) -> ExportR
     return ExportReport(now, tuple(groups), Ledger(now, now, ()), states, {})
 
 
-def _engine(context: Context, location: Location) -> DuckDbEngine:
+def _engine(context: Context, location: Location) -> "DuckDbEngine":
+    from ops.logs.engines.duckdb import DuckDbEngine
+
     settings = context.cloud.settings
     store = bucket_of(context.cloud, location)
     return DuckDbEngine(store, location, FileCache(settings.data / "logs-cache", CACHE_BYTES))

@@ -4,8 +4,9 @@ from collections.abc import Generator, Sequence
 
 import pyarrow as pa
 
-from ops.aws import athena
-from ops.aws.athena import AthenaTarget, QueryStopped, RunningQuery
+from ops.aws.athena import queries as athena
+from ops.aws.athena import results
+from ops.aws.athena.queries import AthenaTarget, QueryStopped, RunningQuery
 from ops.aws.cloud import Cloud
 from ops.logs.engines.athena_relation import events
 from ops.logs.engines.translation import Translated, to_athena
@@ -68,7 +69,7 @@ class AthenaEngine:
             raise QueryCanceled(str(error), hint=error.hint) from error
         dollars = 0.0 if finished.reused else athena_dollars(finished.scanned_bytes)
         cursor.spend(0, finished.scanned_bytes, dollars)
-        schema, batches = athena.read(self._cloud, self.target, finished)
+        schema, batches = results.read(self._cloud, self.target, finished)
         first = next(batches, None)
         yield first or pa.RecordBatch.from_pylist([], schema)
         yield from batches

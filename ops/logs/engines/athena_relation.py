@@ -8,11 +8,10 @@ may include other letters.
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
-from ops.aws.athena import GlueTable
+from ops.aws.athena.queries import GlueTable
 from ops.errors import NotFound
 from ops.logs.lake.layout import HOUR, LATENESS, OLD_PATTERN_NAME, LogFormat, Scope, hour_of
-from ops.logs.lake.raw_lines import MILLIS
-from ops.logs.lake.rules import LEVEL_HEAD, LEVEL_OF, MASK
+from ops.logs.lake.rules import LEVEL_HEAD, LEVEL_OF, MASK, MILLIS
 
 READ = (LogFormat.JSON, LogFormat.RAW, LogFormat.CLOUDWATCH)
 FILTER_NAME = "slipway-([a-z0-9-]+)"  # the name of a subscription filter contains the region

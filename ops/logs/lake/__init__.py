@@ -10,7 +10,7 @@ gzipped      decompresses gzip, including truncated and multi-member files
 readers      parses an object's bytes into events, for every format
 raw_lines    parses the raw format, a whole buffer at a time
 buffers      text columns as one buffer with offsets
-rules        the regular expressions of patterns and levels
+rules        the rules of patterns, levels, and times
 patterns     message patterns: messages with their variable parts masked, and levels
 parts        writes events as one sorted Parquet part
 """

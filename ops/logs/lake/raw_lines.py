@@ -21,10 +21,10 @@ from ops.logs.lake.buffers import (
     positions_of,
     without,
 )
+from ops.logs.lake.rules import MILLIS
 
 # Names of CloudWatch Logs have up to 512 characters; those of log streams up to four bytes each.
 HEAD = re.compile(rb"[0-9A-Za-z_\-/.#]{1,512}:[^:*]{1,2048}\t")
-MILLIS = 13  # digits of a time in milliseconds from 2001 to 2286
 _TAB, _LF, _BACKSLASH = 9, 10, 92
 _TIME = re.compile(rb"[0-9]{13}\t")
 _ESCAPED = re.compile(r"\\(.)")

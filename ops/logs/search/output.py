@@ -4,16 +4,16 @@ import csv
 import io
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+if TYPE_CHECKING:  # what takes long to import is imported where it is used
+    import pyarrow as pa
 
 # Spreadsheets run a cell that starts with one of these as a formula: OWASP, CSV Injection.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def to_csv(table: pa.Table) -> str:
+def to_csv(table: "pa.Table") -> str:
     """Return the table as CSV with a header; a text that looks like a formula gets a leading apostrophe."""
     output = io.StringIO(newline="")
     writer = csv.writer(output)  # RFC 4180: lines end with CR LF, and a lone CR is quoted
@@ -22,7 +22,7 @@ def to_csv(table: pa.Table) -> str:
     return output.getvalue()
 
 
-def csv_rows(table: pa.Table) -> Iterable[list[Any]]:
+def csv_rows(table: "pa.Table") -> Iterable[list[Any]]:
     """Yield the table's rows as cells for a CSV writer."""
     for batch in table.to_batches(max_chunksize=10_000):
         columns = [column.to_pylist() for column in batch.columns]
@@ -39,7 +39,9 @@ def safe_cell(cell: Any) -> Any:
     return cell.isoformat() if isinstance(cell, date) else cell
 
 
-def to_parquet(table: pa.Table) -> bytes:
+def to_parquet(table: "pa.Table") -> bytes:
+    import pyarrow.parquet as pq
+
     output = io.BytesIO()
     pq.write_table(table, output, compression="zstd")
     return output.getvalue()

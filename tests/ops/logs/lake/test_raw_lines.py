@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.aws.athena import GlueTable
+from ops.aws.athena.queries import GlueTable
 from ops.logs.engines.athena_relation import events as athena_events
 from ops.logs.engines.duckdb_readers import raw_sql
 from ops.logs.lake import readers

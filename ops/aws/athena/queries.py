@@ -1,4 +1,4 @@
-"""Amazon Athena, through awswrangler: run a query with bound parameters, and read its result as Arrow."""
+"""Amazon Athena, through awswrangler: find its tables, and run a query with bound parameters."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -6,10 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
-from urllib.parse import urlsplit
-
-import pyarrow as pa
-from pyarrow import csv
 
 from ops import sql_text
 from ops.aws.calls import translated
@@ -19,20 +15,7 @@ from ops.errors import AwsError, InputError, SlipwayError
 POLL_S = (0.2, 0.3, 0.5, 0.8, 1.0)  # the last one repeats
 REUSE_MINUTES = 60  # maximum age of a result that Athena may reuse for the same query
 FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
-BLOCK_BYTES = 4 << 20
 LONGEST_PARAMETER = 1024  # characters: Athena API Reference, StartQueryExecution
-TYPES = {
-    "boolean": pa.bool_(),
-    "tinyint": pa.int8(),
-    "smallint": pa.int16(),
-    "integer": pa.int32(),
-    "bigint": pa.int64(),
-    "float": pa.float32(),
-    "real": pa.float32(),
-    "double": pa.float64(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("ms"),
-}
 
 
 @dataclass(frozen=True)
@@ -173,20 +156,6 @@ def run(
         polls += 1
 
 
-def read(
-    cloud: Cloud, target: AthenaTarget, finished: FinishedQuery
-) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """Return schema and batches of the result; empty strings and NULL are distinguished."""
-    with translated("Reading the Athena query result"):
-        athena = cloud.client("athena", target.account, target.region)
-        response = athena.get_query_results(QueryExecutionId=finished.id, MaxResults=1)
-        schema = _schema(response["ResultSet"]["ResultSetMetadata"]["ColumnInfo"])
-        output = urlsplit(finished.output)
-        s3 = cloud.client("s3", target.account, target.region)
-        body = s3.get_object(Bucket=output.netloc, Key=output.path.lstrip("/"))["Body"]
-    return schema, _batches(body, schema)
-
-
 def literal(value: Any) -> str:
     """Return a value as the SQL literal that Athena expects for a parameter."""
     if isinstance(value, bool):
@@ -198,33 +167,6 @@ def literal(value: Any) -> str:
     if hasattr(value, "isoformat"):
         return f"TIMESTAMP '{value.isoformat(sep=' ', timespec='milliseconds')}'"
     return sql_text.literal(str(value), "trino")
-
-
-def _batches(body: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    reader = csv.open_csv(
-        pa.PythonFile(body, mode="r"),
-        read_options=csv.ReadOptions(block_size=BLOCK_BYTES, column_names=schema.names, skip_rows=1),
-        parse_options=csv.ParseOptions(newlines_in_values=True),
-        convert_options=csv.ConvertOptions(
-            column_types=schema,
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            true_values=["true"],
-            false_values=["false"],
-        ),
-    )
-    yield from reader
-
-
-def _schema(columns: Sequence[dict[str, Any]]) -> pa.Schema:
-    return pa.schema([(column["Name"], _type(column)) for column in columns])
-
-
-def _type(column: dict[str, Any]) -> pa.DataType:
-    if column["Type"] == "decimal":
-        return pa.decimal128(column.get("Precision") or 38, column.get("Scale") or 0)
-    return TYPES.get(column["Type"], pa.string())
 
 
 def _running(execution: dict[str, Any]) -> RunningQuery:

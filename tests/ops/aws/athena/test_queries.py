@@ -8,8 +8,8 @@ from awswrangler import exceptions
 from botocore.exceptions import ClientError
 
 from ops import errors
-from ops.aws import athena
-from ops.aws.athena import AthenaTarget, FinishedQuery, QueryStopped, RunningQuery
+from ops.aws.athena import queries as athena
+from ops.aws.athena.queries import AthenaTarget, FinishedQuery, QueryStopped, RunningQuery
 
 PLACE = AthenaTarget("111111111111", "eu-west-1", "logs", "logs")
 CLOUD: Any = SimpleNamespace(session=lambda account, region: None)
