@@ -21,8 +21,8 @@ KEPT_S = 900  # the sample data is dated relative to when it was made: an older 
 
 
 def sample(data: Path) -> None:
-    """Make the folder of a cloud with the sample data."""
-    embedded.start(data, delay_s=DELAY_S, owner=True)
+    """Make the folder of a cloud with the sample data. Its rollout starts with each copy."""
+    embedded.start(data, delay_s=DELAY_S, owner=True, rollout=False)
     embedded.stop(data)
 
 

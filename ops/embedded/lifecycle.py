@@ -43,6 +43,7 @@ def start(
     latency_s: float = 0.0,
     auth: bool = True,
     sample: bool = True,
+    rollout: bool = True,
     live: bool = False,
     owner: bool = False,
     record: Path | None = None,
@@ -51,7 +52,8 @@ def start(
     """Start the cloud, or find the running one. Returns when it answers and has its sample data.
 
     `delay_s` is how long RDS takes to create or change something, `latency_s` is added to each call, `auth`
-    turns IAM enforcement on, and `sample` fills a new cloud with sample data. `live` deploys the sample's log
+    turns IAM enforcement on, and `sample` fills a new cloud with sample data, whose rollout is started with
+    `rollout`. `live` deploys the sample's log
     export when the cloud is ready and writes new log events. With `owner`, the cloud stops when this process
     exits, for whatever reason. `record` is a file for a record of every API call and its effects. `log_level`
     is that of `server.log`.
@@ -69,6 +71,7 @@ def start(
         "latency_s": latency_s,
         "auth": auth,
         "sample": sample,
+        "rollout": sample and rollout,
         "live": live,
         "owner": owner,
         "record": record,
@@ -175,6 +178,7 @@ def _spawn(
     latency_s: float,
     auth: bool,
     sample: bool,
+    rollout: bool,
     live: bool,
     owner: bool,
     record: Path | None,
@@ -182,7 +186,7 @@ def _spawn(
 ) -> subprocess.Popen[bytes]:
     port = free_port(_last_port(data))
     (data / "running.json").unlink(missing_ok=True)
-    flags = ["--sample"] * sample + ["--live"] * live + ["--owned"] * owner
+    flags = ["--sample"] * sample + ["--rollout"] * rollout + ["--live"] * live + ["--owned"] * owner
     flags += ["--record", str(record.absolute())] if record else []
     values = ["--delay", str(delay_s), "--latency", str(latency_s), "--log-level", log_level]
     command = [sys.executable, "-m", "ops.embedded.server", str(data), *values, *flags]

@@ -1,7 +1,7 @@
 """The embedded cloud's process: the emulator with its overlays on loopback, saved as it changes.
 
 slipway.embedded.server FOLDER --delay SECONDS [--latency SECONDS] [--log-level LEVEL] [--record FILE]
-    [--sample] [--live] [--owned]
+    [--sample] [--rollout] [--live] [--owned]
 """
 
 import argparse
@@ -93,6 +93,7 @@ SEAMS = (
 SAVE_S = 5.0
 SAVE_SHARE = 10  # saving takes at most about a tenth of the time, however large the state is
 SEEDED = "seeded"
+ROLLOUT_STARTED = "rollout-started"
 
 log = logging.getLogger("ops.embedded.server")  # __name__ is the name of the program
 
@@ -106,12 +107,14 @@ class Server:
         databases: Databases,
         *,
         sample: bool,
+        rollout: bool,
         live: bool,
         latency_s: float = 0.0,
     ) -> None:
         self._context = context
         self._databases = databases
         self._sample = sample
+        self._rollout = rollout
         self._live = live
         self._latency_s = latency_s
         self._changed = threading.Event()
@@ -150,6 +153,11 @@ class Server:
 
                 seed(self._context, self._databases)
             (self._context.data / SEEDED).touch()
+            if self._rollout and not (self._context.data / ROLLOUT_STARTED).exists():
+                from ops.embedded.sample.seed import begin
+
+                begin(self._context)
+                (self._context.data / ROLLOUT_STARTED).touch()
             _save()
         except Exception as error:  # all data is the sample's, so its message contains nothing of a user
             log.exception("Cannot seed the embedded cloud", extra={"reason": repr(error)})
@@ -212,7 +220,12 @@ def _serve(arguments: argparse.Namespace) -> int:
         recording.install(recording.to_file(arguments.record))
     try:
         server = Server(
-            context, databases, sample=arguments.sample, live=arguments.live, latency_s=arguments.latency
+            context,
+            databases,
+            sample=arguments.sample,
+            rollout=arguments.rollout,
+            live=arguments.live,
+            latency_s=arguments.latency,
         )
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
@@ -259,6 +272,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--record", type=Path)
     parser.add_argument("--log-level", type=Level, default=Level.WARNING)
     parser.add_argument("--sample", action="store_true")
+    parser.add_argument("--rollout", action="store_true")
     parser.add_argument("--live", action="store_true")
     parser.add_argument("--owned", action="store_true")
     return parser.parse_args()

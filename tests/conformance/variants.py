@@ -57,7 +57,7 @@ def valid(shape: Shape, depth: int = 0) -> Any:
         least = shape.metadata.get("min", 0)
         return {valid(shape.key): valid(shape.value)} if least else {}
     if shape.type_name == "string":
-        return shape.enum[0] if shape.enum else _text(shape)
+        return str(allowed[0]) if (allowed := shape.metadata.get("enum")) else _text(shape)
     if shape.type_name == "blob":
         return b"x" * max(shape.metadata.get("min", 0), 1)
     if shape.type_name == "boolean":
@@ -145,7 +145,7 @@ def _too_many(shape: ListShape, count: int) -> Iterator[tuple[str, Any]]:
 
 
 def _wrong_texts(shape: Shape, least: int, most: int) -> Iterator[tuple[str, str]]:
-    if shape.enum:
+    if shape.metadata.get("enum"):
         yield "enum", "not-a-value"
     if least > 1:
         yield "length", "x" * (least - 1)

@@ -1,4 +1,8 @@
-"""The sample's rollout: the controller, its roles, an alarm of the shop, and a run of the example file."""
+"""The sample's rollout: the controller, its roles, an alarm of the shop, and a run of the example file.
+
+The run is started apart from the rest: a stopped cloud ends its executions, so that a saved folder from which
+clouds start has everything but the run.
+"""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,8 +24,8 @@ ALARM = "shop-health"
 POLL_S = 1  # operations are fast on the embedded cloud
 
 
-def begin_rollout(cloud: Cloud, actor: Actor, carry_out: Callable[[Plan], None]) -> None:
-    """Deploy the controller and start the example, which then bakes its one-box stage."""
+def deploy_controller(cloud: Cloud, carry_out: Callable[[Plan], None]) -> None:
+    """Deploy the controller and its roles, and create the alarm."""
 
     def deploy_stack(spec: StackSpec, uploads: tuple[Upload, ...] = ()) -> None:
         carry_out(deploy.plan_preview(cloud, spec, uploads))
@@ -34,6 +38,11 @@ def begin_rollout(cloud: Cloud, actor: Actor, carry_out: Callable[[Plan], None])
             controllers.target_spec(cloud, controller, account.id, (controllers.ADMINISTRATOR_ACCESS,))
         )
     _create_alarm(cloud.client("cloudwatch"))
+
+
+def start_rollout(cloud: Cloud, actor: Actor, carry_out: Callable[[Plan], None]) -> None:
+    """Start the example, which then bakes its one-box stage."""
+    controller = controllers.find_controller(cloud)
     document = runs.prepare_run(EXAMPLE, lambda kind, name: (), actor, datetime.now(UTC))
     carry_out(runs.plan_start(cloud, controller, document))
 

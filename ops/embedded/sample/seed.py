@@ -16,7 +16,7 @@ import boto3
 from ministack.core.responses import request_scope
 
 from ops.audit import Actor
-from ops.aws.cloud import Place
+from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation.change_sets import read_preview
 from ops.aws.cloudformation.deploy import plan_deploy
 from ops.aws.logs.audit_trail import open_audit
@@ -39,7 +39,7 @@ from ops.embedded.rds.service import Databases
 from ops.embedded.sample import SampleDatabase, production_databases, seed_pipelines
 from ops.embedded.sample.live_logs import keep_writing
 from ops.embedded.sample.pipelines import sample_stacks
-from ops.embedded.sample.rollout import begin_rollout
+from ops.embedded.sample.rollout import deploy_controller, start_rollout
 from ops.embedded.sample.seed_exported import seed_exported
 from ops.embedded.sample.seed_logs import backdate_subscriptions, seed_logs
 from ops.errors import EmbeddedError
@@ -77,9 +77,16 @@ def seed(context: OverlayContext, databases: Databases) -> None:
     for database in production_databases():
         _create_database(context, databases, database)
         _deploy_pipeline(context, database)
-    _begin_rollout(context)
+    workbench = cloud(Settings(data=context.data.parent), context.endpoint)
+    deploy_controller(workbench, partial(_carry_out, workbench))
     for stack in sample_stacks(PRODUCTION.id, DEVELOPMENT.id):
         seed_pipelines.deploy(partial(_client_of, context), _wait_until, stack)
+
+
+def begin(context: OverlayContext) -> None:
+    """Start the sample's rollout."""
+    workbench = cloud(Settings(data=context.data.parent), context.endpoint)
+    start_rollout(workbench, SEED, partial(_carry_out, workbench))
 
 
 def live(context: OverlayContext) -> None:
@@ -183,14 +190,8 @@ def _deploy_pipeline(context: OverlayContext, database: SampleDatabase) -> None:
     _checked(run(plan_deploy(workbench, read_preview(workbench, prepared.spec))))
 
 
-def _begin_rollout(context: OverlayContext) -> None:
-    workbench = cloud(Settings(data=context.data.parent), context.endpoint)
-    audit = open_audit(workbench)
-
-    def carry_out(plan: Plan) -> None:
-        _checked(execute(plan, actor=SEED, audit=audit, confirmed=plan.confirm))
-
-    begin_rollout(workbench, SEED, carry_out)
+def _carry_out(workbench: Cloud, plan: Plan) -> None:
+    _checked(execute(plan, actor=SEED, audit=open_audit(workbench), confirmed=plan.confirm))
 
 
 def _checked(outcome: Outcome) -> None:

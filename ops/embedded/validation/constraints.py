@@ -76,8 +76,9 @@ def _scalar(shape: Shape, value: Any, path: str) -> Iterator[str]:
         yield from _range(shape, value, path)
     elif shape.type_name == "string" and isinstance(value, str):
         yield from _length(shape, len(value), value, path)
-        if shape.enum and value not in shape.enum:
-            yield _violated(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]")
+        allowed = shape.metadata.get("enum", ())
+        if allowed and value not in allowed:
+            yield _violated(value, path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
         pattern = _compiled(shape.metadata.get("pattern", ""))
         if pattern and not pattern.fullmatch(value):
             yield _violated(

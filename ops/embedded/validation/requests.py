@@ -181,7 +181,7 @@ def _rest_parameters(shape: StructureShape, request: Request, uri: Mapping[str, 
 
 
 def _fixed_query(operation: OperationModel) -> set[tuple[str, str]]:
-    """Return the query in the operation's path, which tells operations of the same path apart."""
+    """Return the query in the operation's path, by which operations of the same path differ."""
     return _pairs(parse_qs(operation.http["requestUri"].partition("?")[2], keep_blank_values=True))
 
 

@@ -17,7 +17,7 @@ import pytest
 from ops.audit import Actor
 from ops.embedded.accounts import cloud as embedded_cloud
 from ops.embedded.sample.pipelines import SampleStack, support_stack
-from ops.plan import READY, Outcome, Plan, execute
+from ops.plan import READY, Outcome, Plan, Running, execute
 from ops.settings import Settings
 from ops.support_stacks.cleanup import plan_clean_up
 from ops.support_stacks.cleanup_steps import CleanUpOptions
@@ -196,7 +196,7 @@ def test_the_monitor_reports_an_unaudited_call(world: World) -> None:
     assert plan
     first = next(step for step in plan.steps if step.id.startswith("empty "))
     first.check()
-    first.act(lambda message: None)
+    first.act(Running(lambda message: None, {}))
     found = world.violations()
     assert found and all(each.startswith("invariant 6: ") for each in found), found
     assert "s3:DeleteObject is in no step of the audit log" in found[0]

@@ -4,7 +4,8 @@ import re
 
 import pyarrow as pa
 
-from ops.logs.lake.patterns import MASK, patterns_of
+from ops.logs.lake.patterns import patterns_of
+from ops.logs.lake.rules import MASK
 
 
 def pattern_of(message: str) -> str:

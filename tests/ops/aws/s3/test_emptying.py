@@ -95,4 +95,4 @@ def test_temporary_errors_are_retried(full: Any) -> None:
         full.meta.events.unregister("before-call.s3.DeleteObjects", slow)
         full.meta.events.unregister("provide-client-params.s3.DeleteObjects", note)
     assert [len(objects) for objects in requests] == [3, 1, 1]
-    assert delays == [1.0, 2.0]
+    assert [0.5 <= delays[0] <= 1.0, 1.0 <= delays[1] <= 2.0] == [True, True]  # shortened at random
