@@ -79,8 +79,8 @@ def tried(service: str) -> Iterator[tuple[OperationModel, Variant]]:
 
 @pytest.mark.parametrize("service", CASES)
 def test_each_violation_of_a_model_is_refused(service: str, account: Account) -> None:
-    """A request that violates a service model (a member that is missing, too long, or out of range, an unknown
-    value, a pattern, an empty list) is rejected with the constraint, in every call that Slipway makes.
+    """A request that violates a service model is rejected with the constraint, in every call that Slipway
+    makes: a missing member, a length, a range, a pattern, an unknown value, an empty list.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
     """
