@@ -135,7 +135,11 @@ def test_a_bucket_too_full_to_count_stays_unknown() -> None:
 def test_recently_changed_resources_stay_unknown() -> None:
     recent = NOW - timedelta(days=29)
     written = BucketContents(1, 0, 1, recent, 0, complete=True)
-    assert "written to on" in reasons(assessed(buckets=(bucket(contents=written),)), ResourceType.BUCKET)
+    graph = assessed(buckets=(bucket(contents=written),))
+    assert states(graph) == dict.fromkeys(ALL, UsageState.UNKNOWN)
+    assert reasons(graph, ResourceType.BUCKET) == (
+        f"written to on {recent:%Y-%m-%d}, although no pipeline uses it"
+    )
     created = assessed(buckets=(bucket(created=recent),))
     assert "its pipeline may not be deployed yet" in reasons(created, ResourceType.BUCKET)
     assert states(assessed(stacks=(stack(changed=recent),)))[ResourceType.STACK] is UsageState.UNKNOWN
@@ -226,6 +230,27 @@ def test_unread_encryption_of_a_bucket_leaves_the_keys_of_its_region_unknown() -
     for elsewhere in (replace(unread, region="us-east-1"), replace(unread, account=OTHER)):
         away = assessed(stacks=(), aliases=(alias(stack=("", "")),), buckets=(elsewhere,))
         assert states(away)[ResourceType.KEY] is UsageState.ORPHANED
+
+
+def test_a_resource_is_idle_from_the_last_day_of_the_limit_on() -> None:
+    since = NOW - timedelta(days=30)
+    written = BucketContents(1, 0, 1, since, 0, complete=True)
+    key = replace(alias().key, created=since)
+    graph = assessed(
+        buckets=(bucket(created=since, contents=written),),
+        aliases=(alias(key=key),),
+        stacks=(stack(changed=since),),
+    )
+    assert states(graph) == dict.fromkeys(ALL, UsageState.ORPHANED)
+
+
+@pytest.mark.parametrize("part", ["tags", "stack"])
+def test_a_bucket_of_unknown_origin_stays_unknown(part: str) -> None:
+    unread = bucket(stack=("", ""), tags={}, origin="", missing=(part,))
+    graph = assessed(stacks=(), aliases=(), buckets=(unread,))
+    assert reasons(graph, ResourceType.BUCKET) == (
+        f"its {part} could not be read, so it is not known what created it"
+    )
 
 
 def test_a_key_scheduled_for_deletion_costs_nothing() -> None:

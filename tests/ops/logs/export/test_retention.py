@@ -76,7 +76,16 @@ def plan(chosen: list[RetentionAdvice], days: int, now: datetime = NOW) -> Any:
 
 
 def test_verified_export() -> None:
-    assert prove_export(group(), ledger(10), BEGAN, True, NOW).proven
+    proof = prove_export(group(), ledger(10), BEGAN, True, NOW)
+    assert proof == ExportProof(True, "complete in all 1 checked hours", NOW)
+
+
+@pytest.mark.parametrize("hour", [BEGAN, NOW - HOUR], ids=["the subscription's", "the newest"])
+def test_an_hour_that_is_not_complete_proves_nothing(hour: datetime) -> None:
+    at = GroupHour("111111111111", "eu-west-1", "/app", hour)
+    counts = LedgerCounts({at: EventCount(10)}, {at: EventCount(10)}, {}, {group().key: BEGAN})
+    proof = prove_export(group(), build_ledger(counts, BEGAN, NOW, NOW), BEGAN, True, NOW)
+    assert proof == ExportProof(False, "the ledger has no complete hour yet", NOW)
 
 
 @pytest.fixture
@@ -110,6 +119,11 @@ def test_an_old_verification_is_rejected(kept: dict[str, int | None]) -> None:
     later = NOW + timedelta(hours=2)
     (step,) = plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 7, later).steps
     assert step.check().readiness is Readiness.CHANGED
+
+
+def test_a_verification_is_valid_for_an_hour(kept: dict[str, int | None]) -> None:
+    (step,) = plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 7, NOW + HOUR).steps
+    assert step.check().readiness is Readiness.READY
 
 
 def test_unsupported_retention() -> None:
