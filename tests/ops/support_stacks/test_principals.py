@@ -28,7 +28,6 @@ def policy(principal: Any, action: Any = "s3:PutObject", **more: Any) -> dict[st
         ({"CanonicalUser": "79a5", "AWS": A}, {A, ANYONE}),
         ({"Service": "codepipeline.amazonaws.com"}, set()),
     ],
-    ids=str,
 )
 def test_principals_are_accounts_or_anyone(principal: Any, accounts: set[str]) -> None:
     assert writers(policy(principal)) == accounts
