@@ -38,10 +38,8 @@ def hostile_cloud(embedded: Any, audit: AuditLog) -> Iterator[None]:
 
 
 def _logs(client: Client, undo: Undo) -> None:
-    """Create a log group, and a dataset of hostile lines with an object under its error prefix."""
-    logs, s3 = client("logs"), client("s3")
-    logs.create_log_group(logGroupName=f"/{ESCAPES}")
-    undo(logs.delete_log_group, logGroupName=f"/{ESCAPES}")
+    """Create a dataset of hostile lines with an object under its error prefix."""
+    s3 = client("s3")
     hostile.put(s3, BUCKET, ACCOUNT, REGION)
     undo(_empty_and_delete, s3)
     body = json.dumps({"errorCode": FORMULA, "errorMessage": MARKUP, "rawData": "eA=="})
@@ -104,19 +102,23 @@ def _pipeline_stack(client: Client, undo: Undo) -> None:
 
 
 def _support(client: Client, undo: Undo) -> None:
-    """Create a pipeline whose artifact store has a hostile name and a hostile key."""
+    """Create a pipeline whose artifact store has a hostile key; its name is validated by AWS."""
     pipelines = client("codepipeline", OTHER)
     store = {"type": "S3", "location": BUCKET, "encryptionKey": {"type": "KMS", "id": MARKUP[:100]}}
-    stage = {"name": "Source", "actions": []}
+    action = {
+        "name": "Build",
+        "actionTypeId": {"category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1"},
+    }
+    stage = {"name": "Source", "actions": [action]}
     pipelines.create_pipeline(
         pipeline={
-            "name": MARKUP[:100],
+            "name": "hostile",
             "roleArn": f"arn:aws:iam::{ACCOUNT}:role/x",
             "artifactStores": {OTHER: store, REGION: {**store, "location": "storefront-support-hostile"}},
             "stages": [stage, {**stage, "name": "Deploy"}],
         }
     )
-    undo(pipelines.delete_pipeline, name=MARKUP[:100])
+    undo(pipelines.delete_pipeline, name="hostile")
 
 
 def _rollout(client: Client, undo: Undo) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ops.templates.snapshots import DESCRIPTION
-from tests.ops.embedded.overlay import ACCOUNT, eventually
+from tests.ops.embedded.overlay import eventually
 
 Client = Callable[..., Any]
 Undo = Callable[..., Any]
@@ -41,8 +41,12 @@ def make_database(client: Client, undo: Undo, name: str, tags: Mapping[str, str]
 
 
 def make_machine(client: Client, undo: Undo, name: str, definition: Mapping[str, Any]) -> str:
-    """Create the state machine; return its ARN."""
-    machines, role = client("stepfunctions"), f"arn:aws:iam::{ACCOUNT}:role/Slipway"
+    """Create the state machine and its role; return the machine's ARN."""
+    machines, iam = client("stepfunctions"), client("iam")
+    trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": trust})
+    role = iam.create_role(RoleName=f"machine-{name}", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    undo(iam.delete_role, RoleName=f"machine-{name}")
     created = machines.create_state_machine(name=name, definition=json.dumps(definition), roleArn=role)
     undo(machines.delete_state_machine, stateMachineArn=created["stateMachineArn"])
     return str(created["stateMachineArn"])

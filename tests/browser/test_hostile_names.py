@@ -55,7 +55,7 @@ PLACES = (
     (f"/rollouts?view=Runs&run={quote(RUN)}", (), MARK),
     ("/rollouts?view=Plan", (), ""),
     (f"/rollouts?view={HERE}&run={HERE}", (), ""),
-    ("/support_stacks", ("Graph", "Cleanup", "Shared replication buckets", "Migration"), MARK),
+    ("/support_stacks", ("Graph", "Cleanup", "Shared replication buckets", "Migration"), ""),
     ("/logs?t=1d", (), LINE),
     ("/logs?t=1d&view=patterns", (), LINE),
     (f"/logs?t=1d&q={HERE}", (), MARK),
@@ -129,12 +129,12 @@ def test_hostile_texts_are_shown_as_text(
     assert foreign_requests == []
 
 
-def test_a_hostile_log_group_is_shown_as_text(view: Page, address: str) -> None:
+def test_a_hostile_filter_is_shown_as_text(view: Page, address: str) -> None:
     view.goto(f"{address}/log_export?view=Coverage")
     word = view.get_by_label("Log group contains")
-    word.fill(MARK)
+    word.fill(MARKUP)
     word.press("Enter")
-    assert injected_elements(view, f"**{MARK}**") == []
+    assert injected_elements(view, MARK) == []
 
 
 def cells(page: Page, button: Locator) -> list[str]:

@@ -73,6 +73,8 @@ def test_refresh_a_snapshot_and_stop_the_run(
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
     wait_for_redraws(page, page.get_by_text(re.compile(rf"{run} · .* · started")))
+    keys.reach(dialog.get_by_role("checkbox"))
+    keys.press("Space")
     keys.push("Stop run", within=dialog)
     expect(dialog).to_have_count(0)
     expect(page.get_by_text(re.compile(rf"Stopped.*{run}"))).to_be_visible()

@@ -10,6 +10,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -27,6 +28,8 @@ from ops.embedded.services import codepipeline, s3_copy
 from ops.settings import Account, Settings
 
 NOWHERE = Endpoint("http://127.0.0.1:9", "test", "test")  # nobody listens: what is not answered here fails
+
+SERVICES = ThreadPoolExecutor(1)
 
 # Interference with a call, by "service:Operation": an error's code and HTTP status, or None to make the call.
 Refuse = Callable[[str, str, str], tuple[str, int] | None]
@@ -82,10 +85,14 @@ class InProcessCloud(Cloud):
         body = request.body or b""
         body = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else body.read()
         query = parse_qs(split.query, keep_blank_values=True)
-        with request_scope(account, region):
-            return asyncio.run(  # type: ignore[no-any-return]
-                _completed(app.SERVICE_HANDLERS[service](request.method, split.path, headers, body, query))
-            )
+
+        def serve() -> Any:
+            with request_scope(account, region):
+                handler = app.SERVICE_HANDLERS[service]
+                return asyncio.run(_completed(handler(request.method, split.path, headers, body, query)))
+
+        # In a thread of its own: a browser test of the same process leaves an event loop running in this one.
+        return SERVICES.submit(serve).result()  # type: ignore[no-any-return]
 
 
 @functools.cache

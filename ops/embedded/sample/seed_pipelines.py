@@ -15,6 +15,8 @@ SEAMS = (
     "ministack.services.cloudformation._stacks",
     "ministack.services.kms._keys",
     "ministack.services.s3._buckets",
+    "ministack.services.s3._object_versions",
+    "ministack.services.s3._persist_object",
 )
 
 SIZE = 200_000  # bytes of each artifact
@@ -58,7 +60,10 @@ def _backdate(stack: SampleStack) -> None:
             name = resource["PhysicalResourceId"]
             if resource["ResourceType"] == "AWS::S3::Bucket":
                 s3._buckets[name]["created"] = timestamp
-                for item in s3._buckets[name]["objects"].values():
+                for key, item in s3._buckets[name]["objects"].items():
+                    for version in s3._object_versions.get((name, key), []):
+                        version["last_modified"] = timestamp
                     item["last_modified"] = timestamp
+                    s3._persist_object(name, key, item)  # the next start reads the time from the file
             elif resource["ResourceType"] == "AWS::KMS::Key":
                 kms._keys[name]["CreationDate"] = int(created.timestamp())
