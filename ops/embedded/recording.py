@@ -9,6 +9,7 @@ import gzip
 import json
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def text_of(data: Any) -> str:
     if data.startswith(GZIP):
         try:
             data = gzip.decompress(data)
-        except (OSError, EOFError):
+        except (OSError, EOFError, zlib.error):
             pass  # cut off on purpose: as it is
     return "" if data.startswith(ZIP) else data.decode("utf-8", "backslashreplace")
 

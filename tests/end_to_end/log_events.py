@@ -29,8 +29,7 @@ NASTY = (
     "\N{GRINNING FACE} \U0001f468\u200d\U0001f469\u200d\U0001f467 \U0010ffff",
     '{"level": "error", "message": "JSON in {it}", "n": [1, 2]}',
     "{not json",
-    " ",
-    "",
+    " ",  # PutLogEvents rejects an empty message
     "2026-05-01T10:00:00.000Z looks like an export",
     "111111111111:eu-west-1\t1714557845000\tlooks like a line of ours",
     "<script>alert(1)</script>",
@@ -44,7 +43,7 @@ def samples() -> list[str]:
     """Return lines of real logs, if they are available."""
     found: list[str] = []
     for path in sorted(SAMPLES.glob("*_2k.log")) if SAMPLES.exists() else []:
-        found += path.read_text("utf-8").splitlines()
+        found += filter(None, path.read_text("utf-8").splitlines())
     return found
 
 

@@ -91,14 +91,14 @@ def make_destination(embedded: Any, pipeline: LogPipeline, region: str) -> str:
 
 
 def writer_of(embedded: Any, account: str, region: str) -> Any:
-    """Return a client that sends what boto3 itself would reject: an empty message."""
+    """Return a client that repeats throttled calls."""
     return boto3.client(
         "logs",
         region_name=region,
         endpoint_url=embedded.endpoint,
         aws_access_key_id=account,
         aws_secret_access_key="test",
-        config=Config(parameter_validation=False, retries={"mode": "standard", "max_attempts": 5}),
+        config=Config(retries={"mode": "standard", "max_attempts": 5}),
     )
 
 

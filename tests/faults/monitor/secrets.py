@@ -14,6 +14,7 @@ from tests.faults.monitor.records import Call, Item, Transition, text_of
 SHORTEST = 8  # characters: shorter ones are words that appear anywhere
 REMEMBERED = 2_000  # records that are searched again for a new secret
 CARRIERS = ("secretsmanager", "sts")
+DATABASES = ("documentdb", "rds")  # the emulator tells their calls apart
 PASSWORDS = ("MasterUserPassword",)
 
 
@@ -49,7 +50,7 @@ def _carried(item: Item) -> Iterator[str]:
         for source in (item.request, _parsed(item.response)):
             if isinstance(source, dict):
                 yield from _in_secret(str(source.get("SecretString", "")))
-    if item.service == "rds":
+    if item.service in DATABASES:
         yield from (item.get(name) for name in PASSWORDS if item.get(name))
 
 
@@ -64,7 +65,7 @@ def _without_carried(item: Item) -> str:
     if isinstance(item, Call):
         if item.service in CARRIERS:
             return ""
-        if item.service == "rds":
+        if item.service in DATABASES:
             kept = {name: value for name, value in item.request.items() if name not in PASSWORDS}
             return json.dumps(kept) + item.response
     return text_of(item)

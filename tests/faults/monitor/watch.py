@@ -32,7 +32,7 @@ class Watch:
         return found
 
     def skip(self) -> None:
-        """Forget the violations of the new records, which a test has caused on purpose."""
+        """Judge the new records without a report of their violations, which are not the product's."""
         self.look()
 
     def _new_lines(self) -> Iterator[bytes]:
