@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+from botocore.retries.adaptive import ClientRateLimiter
 from ministack.services import rds
 from ministack.services import stepfunctions as sf
 
@@ -47,6 +48,8 @@ def install(cloud: Cloud, pipelines: Callable[[], "Pipeline"]) -> None:
         overlay.install(nothing)
     sf.time = types.SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
     sf._SFN_WAIT_SCALE = 0
+    # After a throttled call, botocore would spread later calls over real time.
+    ClientRateLimiter.on_sending_request = lambda self, request, **_: None  # type: ignore[method-assign]
     sf._emit_execution_status_event = lambda execution: None
     sf._invoke_resource = lambda resource, data: pipelines().integrate(resource, data)
     sf._invoke_resource_with_timeout = lambda resource, data, timeout: pipelines().integrate(resource, data)
