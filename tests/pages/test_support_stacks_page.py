@@ -2,6 +2,7 @@
 
 from streamlit.testing.v1 import AppTest
 
+from app.shared.components import DESTRUCTIVE
 from tests.end_to_end.workbench import eventually
 from tests.pages.test_pages import connected, page, texts
 
@@ -36,7 +37,7 @@ def test_the_page_shows_the_inventory_and_plans_a_cleanup() -> None:
     test.button(key="clean-up-plan").click().run()
     assert not test.exception
     steps = next(frame.value for frame in test.dataframe if "Step" in frame.value)
-    assert "Delete stack Loyalty-support-us-east-1 and its key" in set(steps["Step"])
+    assert f"{DESTRUCTIVE} Delete stack Loyalty-support-us-east-1 and its key" in set(steps["Step"])
     assert next(button for button in test.button if button.label == "Clean up").disabled
 
 
