@@ -1,8 +1,7 @@
 """Slipway's package: everything except the web interface.
 
 errors, settings, plan, audit   shared by every other module
-toml_tables, durations          parse TOML files and durations
-sql_text                        quotes names and texts for SQL
+text/                           durations, TOML files, and quoting for SQL
 aws/                            the only code that calls AWS: `Cloud`, then one module per service
 templates/                      one module per CloudFormation stack, without side effects
 functions/                      Lambda sources: read as text, never imported

@@ -13,7 +13,7 @@ from typing import Any
 from ops.errors import SettingsError
 from ops.own_log import Level
 from ops.roles import Role
-from ops.toml_tables import TomlTable, read_toml
+from ops.text.toml_tables import TomlTable, read_toml
 
 FILE = Path("slipway.toml")
 EMBEDDED_ACCOUNTS = (

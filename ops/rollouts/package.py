@@ -20,8 +20,9 @@ def key(package: bytes) -> str:
 def _entries() -> Iterator[tuple[str, bytes]]:
     ops = files("ops")
     yield "ops/__init__.py", ops.joinpath("__init__.py").read_bytes()
-    for name in ("durations.py", "errors.py", "toml_tables.py"):
-        yield f"ops/{name}", ops.joinpath(name).read_bytes()
+    yield "ops/errors.py", ops.joinpath("errors.py").read_bytes()
+    for name in ("__init__.py", "durations.py", "toml_tables.py"):
+        yield f"ops/text/{name}", ops.joinpath("text", name).read_bytes()
     yield "ops/rollouts/__init__.py", ops.joinpath("rollouts", "__init__.py").read_bytes()
     yield from _tree(ops.joinpath("rollouts", "rules"), "ops/rollouts/rules")
     yield "ops/functions/__init__.py", ops.joinpath("functions", "__init__.py").read_bytes()

@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from ops.durations import parse_duration
 from ops.errors import InputError
 from ops.rollouts.rules.decisions import OperatorCommand
 from ops.rollouts.rules.rollout import Rollout
 from ops.rollouts.simulator import Scenario, SimulatedAlarm, SimulatedCommand
+from ops.text.durations import parse_duration
 
 HINT = "Write a line such as: alarm 111111111111/eu-west-1/shop +5h 30m"
 _ARGUMENT_COUNTS = {"fail": (1,), "stuck": (1,), "late": (2,), "alarm": (2, 3), "freeze": (2,)}

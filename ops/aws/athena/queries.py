@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
-from ops import sql_text
 from ops.aws.calls import translated
 from ops.aws.cloud import Cloud
 from ops.errors import AwsError, InputError, SlipwayError
+from ops.text import quoting
 
 POLL_S = (0.2, 0.3, 0.5, 0.8, 1.0)  # the last one repeats
 REUSE_MINUTES = 60  # maximum age of a result that Athena may reuse for the same query
@@ -166,7 +166,7 @@ def literal(value: Any) -> str:
         return f"DOUBLE '{value!r}'"
     if hasattr(value, "isoformat"):
         return f"TIMESTAMP '{value.isoformat(sep=' ', timespec='milliseconds')}'"
-    return sql_text.literal(str(value), "trino")
+    return quoting.literal(str(value), "trino")
 
 
 def _running(execution: dict[str, Any]) -> RunningQuery:

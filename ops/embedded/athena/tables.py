@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlparse
 
 from ministack.services import athena, glue, s3
 
-from ops.sql_text import identifier
+from ops.text.quoting import identifier
 
 SEAMS = (
     "ministack.services.glue._tables",

@@ -12,7 +12,7 @@ import psutil
 from ops.embedded.ports import HOST
 from ops.embedded.rds.servers import SUPERUSER, DatabaseServers, Login
 from ops.errors import EmbeddedError
-from ops.sql_text import identifier, literal
+from ops.text.quoting import identifier, literal
 
 PATIENCE_S = 180.0  # recovery of a copy is slow on a busy machine
 SYSTEM_PATH = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"

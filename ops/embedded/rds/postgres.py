@@ -7,7 +7,7 @@ from pathlib import Path
 from ops.embedded.ports import HOST
 from ops.embedded.rds.servers import SUPERUSER, DatabaseServers, Login
 from ops.errors import EmbeddedError
-from ops.sql_text import identifier, literal
+from ops.text.quoting import identifier, literal
 
 VERSION = "18"
 PATIENCE_S = 180  # recovery of a copy is slow on a busy machine

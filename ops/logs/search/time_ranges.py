@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from ops.durations import parse_duration
 from ops.errors import InputError
+from ops.text.durations import parse_duration
 
 HINT = "Use a relative range such as 15m, 3h, or 7d, or START/END: 2026-11-24T10:00/2026-11-24T11:30."
 

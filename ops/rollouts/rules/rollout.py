@@ -68,7 +68,7 @@ from typing import Any
 from ops.errors import InputError
 from ops.rollouts.rules.blockers import DAYS, Blockers, OneTimeWindow, WeeklyWindow
 from ops.rollouts.rules.evidence import Bake
-from ops.toml_tables import TomlTable, read_toml
+from ops.text.toml_tables import TomlTable, read_toml
 
 MAX_ONE_BOX_PERCENT = 10  # percent of a region's traffic
 MAX_ALARMS = 5  # CloudFormation API Reference, RollbackConfiguration: at most 5 rollback triggers

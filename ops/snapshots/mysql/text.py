@@ -8,8 +8,8 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ops import sql_text
 from ops.snapshots.policy.model import TablePolicy
+from ops.text import quoting
 
 # System schemas. All other schemas are included.
 SYSTEM = "('information_schema', 'mysql', 'performance_schema', 'sys')"
@@ -91,7 +91,7 @@ def unwrapped(sql: str) -> str:
 
 @lru_cache(10_000)  # the fakes of every column have the same words
 def literal(text: str) -> str:
-    return sql_text.literal(text, "mysql")
+    return quoting.literal(text, "mysql")
 
 
 def rows(cells: Sequence[Sequence[str]], *names: str) -> str:

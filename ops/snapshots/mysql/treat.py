@@ -21,7 +21,7 @@ from ops.snapshots.mysql.text import (
     tables,
 )
 from ops.snapshots.policy.model import Policy, TablePolicy, Treatment
-from ops.sql_text import nested
+from ops.text.quoting import nested
 
 _TABLE = ("schema_name", "table_name")
 _COLUMN = (*_TABLE, "column_name")

@@ -8,7 +8,7 @@ from ops.snapshots.mysql.fakes import numbered_fakes, value_of
 from ops.snapshots.mysql.text import HEAD, columns_of, equal_names, json_boolean, literal, quoted, rows
 from ops.snapshots.policy import fakes
 from ops.snapshots.policy.model import Policy, TablePolicy
-from ops.sql_text import nested
+from ops.text.quoting import nested
 
 _COLUMN = ("schema_name", "table_name", "column_name")
 _ALL = f"CONCAT({quoted('DATABASE()')}, '.slipway_all')"

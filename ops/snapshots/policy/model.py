@@ -28,7 +28,7 @@ from functools import partial
 from typing import Any
 
 from ops.errors import InputError
-from ops.toml_tables import TomlTable, read_toml
+from ops.text.toml_tables import TomlTable, read_toml
 
 ENGINES = ("postgres", "mysql", "mariadb")
 FAKES = (

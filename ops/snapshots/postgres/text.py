@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 
-from ops import sql_text
 from ops.snapshots.policy.model import TablePolicy
+from ops.text import quoting
 
 # Tables of users: neither system tables nor tables of extensions.
 USER_TABLES = """\
@@ -40,7 +40,7 @@ def name(table: TablePolicy) -> str:
 
 
 def identifier(name: str) -> str:
-    return sql_text.identifier(name, "postgres")
+    return quoting.identifier(name, "postgres")
 
 
 @lru_cache(10_000)  # the fakes of every column have the same words
@@ -48,7 +48,7 @@ def literal(text: str) -> str:
     """Quote a literal, independent of standard_conforming_strings and safe from psql variables."""
     if "\\" in text or ":" in text:
         return "E'" + text.replace("\\", "\\\\").replace("'", "''").replace(":", "\\x3a") + "'"
-    return sql_text.literal(text, "postgres")
+    return quoting.literal(text, "postgres")
 
 
 def array(words: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from ops.snapshots.postgres.text import (
     print_verbatim,
     values,
 )
-from ops.sql_text import nested
+from ops.text.quoting import nested
 
 # An UPDATE leaves the old row version in the table file, and statistics contain sample values. The master
 # user cannot rewrite the shared system tables, which causes a warning for each; they contain no user data.

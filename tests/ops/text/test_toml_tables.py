@@ -3,7 +3,7 @@
 import pytest
 
 from ops.errors import InputError
-from ops.toml_tables import read_toml
+from ops.text.toml_tables import read_toml
 
 LINES = '''# a comment
 a = 1

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ops.durations import parse_duration
+from ops.text.durations import parse_duration
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from ops.sql_text import identifier, literal, nested
+from ops.text.quoting import identifier, literal, nested
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20)
 

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ops.durations import parse_duration
 from ops.errors import SlipwayError
+from ops.text.durations import parse_duration
 
 KeyPath = tuple[str | int, ...]
 
