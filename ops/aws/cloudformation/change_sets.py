@@ -40,6 +40,7 @@ DISCARD_ACTIONS = (
     "cloudformation:DeleteStack",
     "cloudformation:DescribeStackEvents",
     "cloudformation:DescribeStacks",
+    "cloudformation:ListChangeSets",
 )
 
 
@@ -111,7 +112,7 @@ def create_change_set(cloud: Cloud, spec: StackSpec, template_url: str, say: Rep
         with translated(f"Deleting the empty change set of {spec.name}"):
             client.delete_change_set(ChangeSetName=change_set)
         return Preview(spec, "", creates=False, changes=())
-    discard_change_set(cloud, spec, say, empty_stack=stack is None)
+    discard_change_set(cloud, spec, say)
     raise StackFailed(
         f"Cannot create a change set for {spec.name}: {reason}",
         hint="Nothing was changed. Fix the reported problem and retry.",
@@ -135,14 +136,27 @@ def _wait_until_created(client: "CloudFormationClient", change_set: str) -> str 
         time.sleep(POLL_INTERVAL_S)
 
 
-def discard_change_set(cloud: Cloud, spec: StackSpec, say: ReportProgress, *, empty_stack: bool) -> None:
-    """Delete the change set of the spec, and with `empty_stack` its stack if that has no resource."""
+def discard_change_set(cloud: Cloud, spec: StackSpec, say: ReportProgress) -> None:
+    """Delete the change set of the spec, and its stack if that has never had a resource.
+
+    Such a stack, in REVIEW_IN_PROGRESS, is kept if it has another change set, which somebody else created.
+    """
     client = cfn.client_of(cloud, spec.account, spec.region)
     with translated(f"Discarding the change set of {spec.name}"):
         _delete_change_set(client, spec.name, change_set_name(spec))
-    stack = cfn.read_stack(cloud, spec.account, spec.region, spec.name) if empty_stack else None
-    if stack and stack.status == "REVIEW_IN_PROGRESS":  # it has never had a resource
-        delete_stack(client, stack, say)
+        stack = cfn.read_stack(cloud, spec.account, spec.region, spec.name)
+        if not stack or stack.status != "REVIEW_IN_PROGRESS" or _has_change_set(client, stack):
+            return
+    delete_stack(client, stack, say)
+
+
+def _has_change_set(client: "CloudFormationClient", stack: Stack) -> bool:
+    pages = client.get_paginator("list_change_sets").paginate(StackName=stack.name)
+    return any(
+        summary["StackId"] == stack.id and summary["Status"] != "DELETE_COMPLETE"
+        for page in pages
+        for summary in page["Summaries"]
+    )
 
 
 def _delete_change_set(client: "CloudFormationClient", stack: str, name: str) -> None:

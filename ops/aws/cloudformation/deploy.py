@@ -82,11 +82,10 @@ def plan_temporary_preview(
 
     def act(say: ReportProgress) -> Preview:
         # One step: a plan that is stopped between its steps leaves no change set and no empty stack behind.
-        is_new = cfn.read_stack(cloud, spec.account, spec.region, spec.name) is None
         try:
             return create_change_set(cloud, spec, _template_url(spec), say)
         finally:
-            discard_change_set(cloud, spec, say, empty_stack=is_new)
+            discard_change_set(cloud, spec, say)
 
     look = Step(
         id="preview",
@@ -342,7 +341,7 @@ def discard_call(cloud: Cloud, preview: Preview) -> AuditedCall[None]:
         id="discard",
         does=f"Discard the change set of {spec.name}",
         resource=_resource(spec, "AWS::CloudFormation::Stack", spec.name),
-        act=partial(discard_change_set, cloud, spec, empty_stack=preview.creates),
+        act=partial(discard_change_set, cloud, spec),
         parameters={"change_set": change_sets.change_set_name(spec)},
         actions=change_sets.DISCARD_ACTIONS,
     )

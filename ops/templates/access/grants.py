@@ -53,7 +53,7 @@ COMMON = Job(
             _of(
                 "cloudformation",
                 "DescribeStacks DescribeStackEvents DescribeStackResources ListStacks ListStackResources "
-                "DescribeChangeSet GetTemplate",
+                "DescribeChangeSet ListChangeSets GetTemplate",
             )
         ),
         Grant(_of("iam", "GetRole SimulatePrincipalPolicy"), (f"{IAM}:role/slipway-workbench*",)),
