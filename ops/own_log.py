@@ -119,9 +119,10 @@ def record_failure(error: BaseException | None) -> str:
     id = hashlib.sha256(failure.encode("utf-8", "replace")).hexdigest()[:8]
     now = time.monotonic()
     with _lock:
-        repeated = now - _recorded.get(id, float("-inf")) < REPEAT_S
-        if not repeated:
-            _recorded[id] = now
+        for old in [old for old, at in _recorded.items() if now - at >= REPEAT_S]:
+            del _recorded[old]
+        repeated = id in _recorded
+        _recorded.setdefault(id, now)
     if not repeated:
         log.error("Failed", exc_info=error, extra={"id": id})
     return id
