@@ -154,7 +154,7 @@ class Hour:
 
     def athena_rows(self) -> list[Any]:
         sql = "SELECT account, region, log_group, log_stream, ts, message, id, pattern, level FROM events"
-        table = ask(self.export.athena, self.scope, f"{sql} -- {unique('anew')}")
+        table = ask(self.export.athena, self.scope, f"{sql} -- {unique('fresh')}")
         return sorted(map(str, table.to_pylist()))
 
     def messages(self) -> list[str]:

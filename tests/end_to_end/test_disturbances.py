@@ -2,7 +2,6 @@
 
 import json
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,10 +28,8 @@ def workbench(cloud: Cloud, data: Path) -> Workbench:
 
 @pytest.fixture
 def database(workbench: Workbench) -> Iterator[str]:
-    name = f"people-{uuid.uuid4().hex[:6]}"
-    workbench.make_database(name, PEOPLE)
-    yield name
-    workbench.rds(workbench.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+    with workbench.people(PEOPLE) as name:
+        yield name
 
 
 class Role:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,10 +26,8 @@ def workbench(cloud: Cloud, data: Path) -> Workbench:
 
 @pytest.fixture(scope="module")
 def pipeline(workbench: Workbench) -> Iterator[DeployedPipeline]:
-    name = f"people-{uuid.uuid4().hex[:6]}"
-    workbench.make_database(name, PEOPLE)
-    yield workbench.deploy(workbench.pipeline(name, POLICY))
-    workbench.rds(workbench.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+    with workbench.people(PEOPLE) as name:
+        yield workbench.deploy(workbench.pipeline(name, POLICY))
 
 
 def client(workbench: Workbench, service: str) -> Any:

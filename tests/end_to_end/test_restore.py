@@ -31,10 +31,8 @@ def workbench(cloud: Cloud, data: Path) -> Workbench:
 
 @pytest.fixture
 def pipeline(workbench: Workbench) -> Iterator[DeployedPipeline]:
-    name = f"people-{uuid.uuid4().hex[:6]}"
-    workbench.make_database(name, PEOPLE)
-    yield workbench.deploy(workbench.pipeline(name, POLICY))
-    workbench.rds(workbench.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+    with workbench.people(PEOPLE) as name:
+        yield workbench.deploy(workbench.pipeline(name, POLICY))
 
 
 def asked(workbench: Workbench, pipeline: DeployedPipeline, **more: Any) -> Restore:

@@ -47,10 +47,8 @@ def workbench(cloud: Cloud, data: Path) -> Workbench:
 @pytest.fixture
 def database(workbench: Workbench) -> Iterator[str]:
     """Create a small production database with realistic people."""
-    name = f"people-{uuid.uuid4().hex[:6]}"
-    workbench.make_database(name, PEOPLE)
-    yield name
-    workbench.rds(workbench.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+    with workbench.people(PEOPLE) as name:
+        yield name
 
 
 def checksums(workbench: Workbench) -> dict[str, str]:

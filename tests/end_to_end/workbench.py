@@ -1,7 +1,9 @@
 """A workbench for end-to-end tests: databases, pipelines, and runs."""
 
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -90,6 +92,14 @@ class Workbench:
         if sql:
             with self.connect(self.production, name, "master", PASSWORD, "app") as connection:
                 connection.execute(sql.encode())
+
+    @contextmanager
+    def people(self, sql: str) -> Iterator[str]:
+        """A production database with the tables that `sql` creates, deleted afterward. Yields its name."""
+        name = f"people-{uuid.uuid4().hex[:6]}"
+        self.make_database(name, sql)
+        yield name
+        self.rds(self.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
     def make_cluster(self, name: str, sql: str = "", **more: Any) -> None:
         """Create an Aurora cluster with one instance in production, and run `sql` in it."""

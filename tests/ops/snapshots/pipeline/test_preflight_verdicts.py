@@ -1,4 +1,4 @@
-"""Each verdict of the preflight: what will fail is said before a run, and nothing is guessed."""
+"""Each verdict of the preflight: it reports what will fail before a run, and guesses nothing."""
 
 import json
 from collections.abc import Iterator
