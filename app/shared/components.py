@@ -166,14 +166,21 @@ def confirm_plan(bench: Workbench, plan: Plan, *, button: str) -> PlanRun | None
     if plan.confirm:
         typed = st.text_input(f"Type {plain(plan.confirm)} to confirm", key=f"confirm-{plan.fingerprint}")
     ready = typed == plan.confirm
-    if plan.destructive and not plan.confirm:
-        ready = st.checkbox("Delete or replace these resources", key=f"confirm-{plan.fingerprint}")
+    if not plan.confirm:
+        ready = confirm_destruction(plan)
     if refusal := plan.operation.refusal(bench.actor.role):
         st.caption(refusal)
     disabled = not ready or bool(refusal)
     if not st.button(button, type="primary", disabled=disabled, key=f"execute-{plan.fingerprint}"):
         return None
     return start(bench, plan, confirmed=typed)
+
+
+def confirm_destruction(plan: Plan) -> bool:
+    """Show a checkbox if the plan deletes or replaces something; return whether the plan may run."""
+    if not plan.destructive:
+        return True
+    return st.checkbox("Delete or replace these resources", key=f"confirm-{plan.fingerprint}")
 
 
 def start(bench: Workbench, plan: Plan, *, confirmed: str = "") -> PlanRun:

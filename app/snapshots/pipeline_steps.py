@@ -9,6 +9,7 @@ import streamlit as st
 from app.shared import navigation, statuses
 from app.shared.components import (
     clear_caches_once,
+    confirm_destruction,
     confirm_plan,
     operation_button,
     perform_call,
@@ -160,11 +161,18 @@ def show_preview(bench: Workbench, place: Place, database: str) -> None:
             warnings.append(f"{count(possible, 'resource')} may be replaced, depending on other changes")
         st.warning(f"{'; '.join(warnings)}.", icon=":material/warning:")
     form.show_changes(change_set.changes)
+    plan = deploy.plan_deploy(bench.cloud, change_set)
+    may_run = confirm_destruction(plan)
     with st.container(horizontal=True):
         if operation_button(
-            bench, Operation.DEPLOY_STACK, "Deploy changes", type="primary", icon=":material/rocket_launch:"
+            bench,
+            plan.operation,
+            "Deploy changes",
+            type="primary",
+            icon=":material/rocket_launch:",
+            disabled=not may_run,
         ):
-            start(bench, deploy.plan_deploy(bench.cloud, change_set))
+            start(bench, plan)
             del st.session_state["preview"]
             drop_suggestions()
             st.rerun()
