@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -35,6 +36,7 @@ from ops.embedded.rds.common import (
     values,
     xml_response,
 )
+from ops.errors import EmbeddedError
 
 SEAMS = (
     "ministack.services.rds._cluster_snapshot_xml",
@@ -199,10 +201,7 @@ class RdsSnapshots:
         snapshot["DatabaseName"] = database.get("DatabaseName")  # RDS keeps a cluster's but does not show it
         set_tags(snapshot, snapshot[self._kind.arn], tags)
         if DATA in database:
-            snapshot.update(Status="creating", PercentProgress=0)  # also while its data is copied
-            snapshot[DATA] = new_data()
-            self._storage.back_up(database, snapshot[DATA])
-            self._complete_later(snapshot)
+            self._fill(snapshot, partial(self._storage.back_up, database))
         return snapshot
 
     def back_up(self, database: Record) -> None:
@@ -211,10 +210,16 @@ class RdsSnapshots:
         snapshot = self.take(database, name, [])
         snapshot["SnapshotType"] = "automated"
 
-    def _complete_later(self, snapshot: Record) -> None:
-        """Mark the data complete; the status follows after the delay."""
+    def _fill(self, snapshot: Record, write: Callable[[str], None]) -> None:
+        """Write the data of the snapshot. It is available after the delay, or failed as on AWS."""
+        snapshot.update(Status="creating", PercentProgress=0)  # also while its data is copied
+        snapshot[DATA] = new_data()
+        try:
+            write(snapshot[DATA])
+        except (EmbeddedError, OSError) as error:
+            mark_failed(snapshot, error)
+            return
         snapshot[COMPLETE] = True
-        snapshot.update(Status="creating", PercentProgress=0)
         self._storage.run_later(lambda: _mark_available(snapshot), snapshot)
 
     def copy(self, request: Request) -> Response:
@@ -242,10 +247,7 @@ class RdsSnapshots:
         set_tags(copy, copy[kind.arn], tags_of(request) or kept)
         kind.records[name] = copy
         if DATA in source:
-            copy.update(Status="creating", PercentProgress=0)
-            copy[DATA] = new_data()
-            self._storage.servers_of(source).copy(source[DATA], copy[DATA])
-            self._complete_later(copy)
+            self._fill(copy, partial(self._storage.servers_of(source).copy, source[DATA]))
         return self._describe(f"Copy{kind.snapshot}", copy)
 
     def _check_copy(self, source: Record, key: str) -> Response | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import psycopg
 import pymysql
 import pytest
@@ -232,6 +233,22 @@ def test_deletion_takes_time_and_stops_the_server(rds: Rds) -> None:
     eventually(gone)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(host=endpoint["Address"], port=endpoint["Port"], user="master", password=PASSWORD)
+
+
+def test_a_snapshot_that_cannot_be_copied_is_failed_and_can_be_deleted(rds: Rds) -> None:
+    database, name = rds.create(), unique("snap")
+    port = rds.available(database)["Endpoint"]["Port"]
+    (server,) = {
+        psutil.Process(each.pid)
+        for each in psutil.net_connections("tcp")
+        if each.status == psutil.CONN_LISTEN and each.laddr.port == port
+    }
+    server.kill()
+    server.wait(30)
+    rds.client.create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=database)
+    (snapshot,) = rds.client.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"]
+    assert snapshot["Status"] == "failed"
+    rds.client.delete_db_snapshot(DBSnapshotIdentifier=name)
 
 
 def test_states_and_names_are_checked(rds: Rds) -> None:
