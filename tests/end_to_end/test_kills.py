@@ -36,59 +36,64 @@ def pipeline(workbench: Workbench) -> Iterator[DeployedPipeline]:
         yield workbench.deploy(workbench.pipeline(name, POLICY))
 
 
-@pytest.fixture(scope="module")
-def states(
-    workbench: Workbench, embedded: RunningCloud, record: Path, pipeline: DeployedPipeline
-) -> dict[str, list[str]]:
-    """The states in which each victim lives, in order, in a run that nothing disturbs.
+class Events:
+    """The events of an execution, read from the record: that is fast, so that a short state is not missed."""
 
-    Without the last one, whose end can be missed.
-    """
-    began, name = time.time(), workbench.refresh(pipeline)
-    found: dict[str, dict[str, None]] = {victim: {} for victim in VICTIMS}
+    def __init__(self, record: Path) -> None:
+        self._record = record
+        self._at = record.stat().st_size
+        self.entered: list[str] = []
+        self.ended = False
 
-    def look() -> bool:
-        for victim, processes in VICTIMS.items():
-            if (states := entered(record, name)) and processes(embedded, began):
-                found[victim][states[-1]] = None
-        return _has_ended(workbench, pipeline, name)
+    def read(self, run: str) -> None:
+        """Read the events since the last call."""
+        with self._record.open("rb") as file:
+            file.seek(self._at)
+            lines = [line for line in file if line.endswith(b"\n")]  # the last one may still be written
+        self._at += sum(map(len, lines))
+        for line in lines:
+            if line.startswith(b'{"kind": "state"') and f':{run}"'.encode() in line:
+                event = json.loads(line)["event"]
+                self.ended = self.ended or event["type"] in ENDINGS
+                if entered := event.get("stateEnteredEventDetails"):
+                    self.entered.append(entered["name"])
 
-    eventually(look, within_s=PATIENCE_S)
-    assert workbench.watch(pipeline, name).execution.status == "SUCCEEDED"
-    return {victim: list(states)[:-1] for victim, states in found.items()}
 
-
-def entered(record: Path, run: str) -> list[str]:
-    """Return the names of the states that the run has entered so far."""
-    with record.open() as file:
-        lines = [line for line in file if line.startswith('{"kind": "state"') and f':{run}"' in line]
-    details = [json.loads(line)["event"].get("stateEnteredEventDetails") for line in lines]
-    return [detail["name"] for detail in details if detail]
+ENDINGS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionAborted", "ExecutionTimedOut")
 
 
 def of_database(running: RunningCloud, began: float) -> list[psutil.Process]:
-    """Return the servers whose data folders the run has made."""
-    folders = [path for path in running.data.glob("*/*/PG_VERSION") if path.stat().st_ctime > began]
-    names = {path.parent.name for path in folders}
-    return [each for each in _children(running) if names & {Path(word).name for word in _command(each)}]
+    """Return the servers whose data folders the run has made. They are no children of the cloud."""
+    found: list[psutil.Process] = []
+    for file in running.data.glob("*/*/postmaster.pid"):
+        with suppress(FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
+            server = psutil.Process(int(file.read_text().splitlines()[0]))
+            if file.stat().st_ctime > began and file.parent.name in " ".join(server.cmdline()):
+                found.append(server)
+    return found
 
 
 def of_function(running: RunningCloud, began: float) -> list[psutil.Process]:
-    return [each for each in _children(running) if any("_worker.py" in word for word in _command(each))]
+    """Return the processes that run functions."""
+    found: list[psutil.Process] = []
+    for process in psutil.Process(running.pid).children(recursive=True):
+        with suppress(psutil.Error):
+            if any("_worker.py" in word for word in process.cmdline()):
+                found.append(process)
+    return found
 
 
 VICTIMS = {"database": of_database, "function": of_function}
-
-
-def _children(running: RunningCloud) -> list[psutil.Process]:
-    return [*psutil.Process(running.pid).children(recursive=True)]
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return [*process.cmdline()]
-    except psutil.Error:
-        return []
+STATES = {  # in which the victim lives
+    "database": ("Sanitize", "Wait for database", "Take final snapshot"),
+    "function": (
+        "Take snapshot",
+        "Wait for snapshot",
+        "Wait for database",
+        "Sanitize",
+        "Take final snapshot",
+    ),
+}
 
 
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(1, 10))]
@@ -101,21 +106,22 @@ def test_a_run_survives_the_death_of_a_process_at_any_point(
     embedded: RunningCloud,
     record: Path,
     pipeline: DeployedPipeline,
-    states: dict[str, list[str]],
     victim: str,
     seed: int,
 ) -> None:
-    state = random.Random(seed).choice(states[victim])
-    began, name = time.time(), workbench.refresh(pipeline)
+    state = random.Random(seed).choice(STATES[victim])
+    began, events = time.time(), Events(record)
+    name = workbench.refresh(pipeline)
     killed: list[psutil.Process] = []
 
     def kill() -> bool:
-        if state in entered(record, name):
+        events.read(name)
+        if state in events.entered:
             killed.extend(VICTIMS[victim](embedded, began))
             for process in killed:
                 with suppress(psutil.NoSuchProcess):  # it has just ended
                     process.kill()
-        return bool(killed) or _has_ended(workbench, pipeline, name)
+        return bool(killed) or events.ended
 
     eventually(kill, within_s=PATIENCE_S)
     assert killed, f"no {victim} from the state {state} on"
