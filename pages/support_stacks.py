@@ -15,10 +15,14 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
     st.title("Support stacks")
     with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
         min_idle_days = views.input_min_idle_days()
-        refresh = st.button("Refresh", key="refresh", icon=":material/refresh:", disabled=scan.running)
-if refresh:
-    views.start_scan(bench, scan)
-    st.rerun()
+        st.button(
+            "Refresh",
+            key="refresh",
+            icon=":material/refresh:",
+            disabled=scan.running,
+            on_click=views.start_scan,
+            args=(bench, scan),
+        )
 views.show_failure(scan)
 if scan.running:
     views.show_progress(scan)

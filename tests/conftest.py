@@ -29,6 +29,7 @@ NO_UNIT_TESTS = (
     "tests/browser/",
     "tests/end_to_end/",
     "tests/faults/",
+    "tests/witnesses/",
     "tests/ops/embedded/",
     "tests/test_makefile.py",
     "tests/test_package.py",

@@ -16,6 +16,7 @@ from app.log_export.data import CoverageScan
 from app.shared.components import confirm_plan, empty_state, errors_shown, operation_button, plain, show_error
 from app.shared.dialogs import close_dialog, dialog
 from app.shared.plan_panel import show_plan_panel
+from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import ago, count, size
@@ -72,16 +73,14 @@ def show_coverage(bench: Workbench, location: Location | None) -> None:
 def _show_progress(scan: CoverageScan) -> None:
     """Show the progress of the scan, and rerun the page when it has finished."""
 
-    @st.fragment(run_every=POLL_S)
-    def panel() -> None:
-        if not scan.running:
-            st.rerun()
+    def panel() -> bool:
         done = sum(progress.done for progress in scan.progress.values())
         total = sum(progress.total for progress in scan.progress.values())
         text = f"Reading {done:,} of {total:,} log groups, about 5 per second, account, and region"
         st.progress(min(done / total, 1.0) if total else 0.0, text=text)
+        return not scan.running
 
-    panel()
+    show_refreshing(panel, every=POLL_S)
 
 
 def _show_state(coverage: Coverage) -> None:

@@ -20,6 +20,7 @@ from app.shared.components import (
     plain,
 )
 from app.shared.dialogs import close_dialog, close_when_done, dialog
+from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import ago, count, duration, utc
@@ -84,16 +85,16 @@ def choose_run(summaries: list[RunSummary]) -> str:
 def show_run(bench: Workbench, controller: Controller, run: str, *, live: bool) -> None:
     """Show a run. Refreshes on its own while the run is in progress, and the page once when it ends."""
 
-    @st.fragment(run_every=WATCH_S if live else None)
-    def panel() -> None:
+    def panel() -> bool:
         with errors_shown():
             details = _read_run(bench, controller, run)
             _show(bench, controller, details)
             if live and details.summary.status != "RUNNING":
                 clear_caches_once(f"{run} {details.summary.status} {details.summary.ended}")
-                st.rerun()
+                return True
+        return False
 
-    panel()
+    show_refreshing(panel, every=WATCH_S if live else None)
 
 
 def _show(bench: Workbench, controller: Controller, details: RunDetails) -> None:

@@ -7,6 +7,7 @@ import streamlit as st
 from app.shared import navigation
 from app.shared.components import operation_button, plain, show_plan_progress
 from app.shared.plan_runs import PlanRun
+from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from app.shared.words import count
 from ops.plan import Status
@@ -22,13 +23,8 @@ def show_plan_panel(
     `thing` is the noun for a part of the plan: a step, or a nested plan. `advice` is shown if some steps did
     not succeed.
     """
-    live = run.running
 
-    @st.fragment(run_every=REFRESH_S if live else None)
-    def panel() -> None:
-        if live and not run.running:
-            then()
-            st.rerun()
+    def panel() -> bool:
         parts = run.plan.parts
         finished = sum(run.finished(steps) for steps in parts)
         with st.container(border=True):
@@ -50,8 +46,9 @@ def show_plan_panel(
                 show_plan_progress(run)
             if not run.running:
                 _show_result(run, thing, advice)
+        return not run.running
 
-    panel()
+    show_refreshing(panel, every=REFRESH_S if run.running else None, then=then)
 
 
 def _show_result(run: PlanRun, thing: str, advice: str) -> None:

@@ -21,6 +21,7 @@ from app.shared.components import (
 )
 from app.shared.dialogs import close_dialog, dialog
 from app.shared.plan_runs import PlanRun
+from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from app.shared.statuses import Badge
 from app.shared.words import count
@@ -201,14 +202,11 @@ def show_deployment(bench: Workbench, place: Place, database: str) -> bool:
 def _follow(work: PlanRun) -> None:
     """Refresh only this panel while the work runs, then the page once."""
 
-    @st.fragment(run_every=REFRESH_S)
-    def panel() -> None:
+    def panel() -> bool:
         show_plan_progress(work)
-        if not work.running:
-            clear_caches_once(work.id)
-            st.rerun()
+        return not work.running
 
-    panel()
+    show_refreshing(panel, every=REFRESH_S, then=lambda: clear_caches_once(work.id))
 
 
 def _last_work(bench: Workbench, place: Place, stack: str) -> PlanRun | None:

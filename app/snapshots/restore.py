@@ -12,6 +12,7 @@ from app.shared.components import (
 )
 from app.shared.dialogs import close_dialog, dialog
 from app.shared.plan_runs import PlanRun
+from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from ops.aws import network
 from ops.aws.cloud import Place
@@ -120,8 +121,7 @@ def show_restores(bench: Workbench, pipeline: DeployedPipeline) -> None:
 
 
 def _follow(bench: Workbench, work: PlanRun) -> None:
-    @st.fragment(run_every=REFRESH_S)
-    def panel() -> None:
+    def panel() -> bool:
         with st.container(border=True):
             st.markdown(f"**{plain(work.plan.title)}**")
             show_plan_progress(work)
@@ -133,10 +133,9 @@ def _follow(bench: Workbench, work: PlanRun) -> None:
                 key=f"stop-{work.id}",
             ):
                 work.stop()
-        if not work.running:
-            st.rerun()
+        return not work.running
 
-    panel()
+    show_refreshing(panel, every=REFRESH_S)
 
 
 def _last(bench: Workbench, pipeline: DeployedPipeline) -> PlanRun | None:

@@ -16,6 +16,7 @@ from app.shared.components import (
     show_lines,
 )
 from app.shared.dialogs import close_when_done, dialog
+from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from app.shared.words import ago, duration, utc
 from app.snapshots import pipeline_steps as steps
@@ -53,16 +54,16 @@ def show_run(
 ) -> None:
     """Show a run. While it is in progress, only this panel refreshes; then the page refreshes once."""
 
-    @st.fragment(run_every=REFRESH_S if live else None)
-    def panel() -> None:
+    def panel() -> bool:
         with errors_shown():
             run = _read_run(bench, pipeline, runs.execution_arn(pipeline, name), name)
             _show(bench, pipeline, run, typical)
             if live and run.execution.status != "RUNNING":
                 clear_caches_once(f"{run.execution.arn} {run.execution.stopped}")
-                st.rerun()
+                return True
+        return False
 
-    panel()
+    show_refreshing(panel, every=REFRESH_S if live else None)
 
 
 def _show(

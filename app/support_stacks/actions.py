@@ -1,6 +1,7 @@
 """The actions of the page Support stacks: cleanup, shared buckets, and the migration of a pipeline."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from zlib import crc32
 
 import streamlit as st
 
@@ -46,16 +47,7 @@ def show_clean_up(bench: Workbench, graph: UsageGraph, *, outdated: bool) -> Non
         )
         return
     verdicts = {verdict.key: verdict for verdict in orphaned}
-    # A new orphaned resource is selected by default, also after the first view of the page.
-    if st.session_state.get("clean-up-options") != list(verdicts):
-        st.session_state.update({"clean-up-options": list(verdicts), "clean-up-selected": list(verdicts)})
-    selected = st.multiselect(
-        "Resources to delete",
-        list(verdicts),
-        format_func=lambda key: label(graph, verdicts[key]),
-        key="clean-up-selected",
-        help="A support stack includes its bucket and key.",
-    )
+    selected = _select(graph, verdicts)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         archive = st.text_input(
             "Archive bucket", key="clean-up-archive", placeholder="None: delete permanently", width=320
@@ -66,6 +58,32 @@ def show_clean_up(bench: Workbench, graph: UsageGraph, *, outdated: bool) -> Non
         with errors_shown():
             options = CleanUpOptions(archive=archive.strip(), unprotect=unprotect)
             _confirm(bench, plan_clean_up(bench.cloud, graph, selected, options), "Clean up")
+
+
+def _select(graph: UsageGraph, verdicts: Mapping[str, UsageVerdict]) -> list[str]:
+    """Let the user choose resources. All are selected, also new ones, except those that the user removed.
+
+    Other resources are another widget: a value that the browser sent for the previous ones, while these were
+    drawn, would count as the choice among these. What was removed is kept beside the widget, whose value
+    Streamlit discards when a run does not show it.
+    """
+    removed: set[str] = st.session_state.setdefault("clean-up-removed", set())
+    key = f"clean-up-selected-{crc32(' '.join(verdicts).encode())}"
+    st.session_state.setdefault(key, [option for option in verdicts if option not in removed])
+    return st.multiselect(
+        "Resources to delete",
+        list(verdicts),
+        format_func=lambda option: label(graph, verdicts[option]),
+        key=key,
+        on_change=_note_removed,
+        args=(removed, frozenset(verdicts), key),
+        help="A support stack includes its bucket and key.",
+    )
+
+
+def _note_removed(removed: set[str], shown: Collection[str], key: str) -> None:
+    removed.difference_update(shown)
+    removed.update(set(shown).difference(st.session_state[key]))
 
 
 def _options(graph: UsageGraph) -> list[UsageVerdict]:

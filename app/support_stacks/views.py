@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.shared import statuses
 from app.shared.components import empty_state, show_error
+from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import ago, count, listed
@@ -52,18 +53,16 @@ def start_scan(bench: Workbench, scan: InventoryScan) -> None:
 def show_progress(scan: InventoryScan) -> None:
     """Show the progress of the current read, and rerun the page when it completes."""
 
-    @st.fragment(run_every=POLL_INTERVAL_S)
-    def panel() -> None:
-        if not scan.running:
-            st.rerun()
+    def panel() -> bool:
         phase = next((name for name in reversed(PHASES) if name in scan.progress), PHASES[0])
         progress = scan.progress.get(phase)
         done, total = (progress.done, progress.total) if progress else (0, 0)
         completed = PHASES.index(phase) + (done / total if total else 0)
         amount = f": {done} of {total}" if total else "…"
         st.progress(min(completed / len(PHASES), 1.0), text=f"Reading {phase.lower()}{amount}")
+        return not scan.running
 
-    panel()
+    show_refreshing(panel, every=POLL_INTERVAL_S)
 
 
 def input_min_idle_days() -> int:

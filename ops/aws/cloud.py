@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -55,6 +56,12 @@ class Reading(Generic[R]):
     error: SlipwayError | None = None
 
 
+@cache
+def _data_loader() -> Any:
+    """Return the loader of all sessions of this process: loading the service models takes 0.2 s."""
+    return get_session().get_component("data_loader")
+
+
 class Cloud:
     """Creates boto3 clients and caches them.
 
@@ -69,7 +76,6 @@ class Cloud:
         self._clients: dict[tuple[str, str, str, int], Any] = {}
         self._sessions: dict[str, boto3.Session] = {}
         self._accounts = settings.accounts
-        self._loader = get_session().get_component("data_loader")
         self._config = Config(
             retries={"mode": "adaptive", "max_attempts": 5},
             max_pool_connections=max(10, 2 * settings.concurrency),
@@ -190,10 +196,10 @@ class Cloud:
         return boto3.Session(botocore_session=session, region_name=self.settings.home_region)
 
     def _botocore_session(self) -> BotocoreSession:
-        """Return a session that shares one data loader: loading the service models takes 0.2 s."""
+        """Return a session that shares the data loader."""
         session: BotocoreSession = get_session()
-        session.register_component("data_loader", self._loader)
-        paths = self._loader.search_paths
+        session.register_component("data_loader", _data_loader())
+        paths = _data_loader().search_paths
         paths[:] = dict.fromkeys(paths)  # every boto3.Session appends its path again
         log_calls(session)
         return session

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,9 +15,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from ops.embedded.lifecycle import RunningCloud
 from ops.embedded.ports import free_port
 from tests.browser.provider import provider
+from tests.browser.still import PATIENCE_MS
 from tests.end_to_end.workbench import eventually
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SHOWN_CHARACTERS = 4_000  # of the page of a failed test
 ROOT = Path(__file__).parents[2]
 QUIET = (  # no requests except the page's: without a network, the browser would retry its own forever
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
@@ -99,12 +101,25 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the page of a failed test showed: a timeout alone does not tell what was waited for."""
+    report = yield
+    page = getattr(item, "funcargs", {}).get("page")
+    if report.when == "call" and report.failed and isinstance(page, Page) and not page.is_closed():
+        shown = page.locator("body").inner_text()
+        report.sections.append(("page", f"{page.url}\n{shown[:SHOWN_CHARACTERS]}"))
+    return report
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page in a new browser context, without cookies or cache."""
     context = browser.new_context(viewport={"width": 1280, "height": 1400})
     page = context.new_page()
-    page.set_default_timeout(30_000)
-    expect.set_options(timeout=30_000)
+    page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     yield page
     context.close()

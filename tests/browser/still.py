@@ -2,6 +2,7 @@
 
 from playwright.sync_api import Page
 
+PATIENCE_MS = 180_000  # many times what anything takes, for a busy machine
 STILL = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 UNCHANGED = """() => new Promise(resolve => {
     const observer = new MutationObserver(() => { clearTimeout(timer); timer = setTimeout(done, 200); });

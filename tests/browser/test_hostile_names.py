@@ -19,7 +19,7 @@ from ops.embedded.ports import free_port
 from ops.logs.search.output import FORMULA as FORMULA_STARTS
 from tests.browser.conftest import serving
 from tests.browser.hostile_cloud import DATABASE, DATASET, MARKUP, RUN, hostile_cloud
-from tests.browser.still import STILL
+from tests.browser.still import PATIENCE_MS, STILL
 
 # Collects elements that an injected text has created, in all roots including shadow roots.
 FIND_INJECTED = """() => {
@@ -98,7 +98,7 @@ def view(browser: Browser, foreign_requests: list[str]) -> Iterator[Page]:
     context.on("request", note)
     page = context.new_page()
     page.add_init_script("delete window.showSaveFilePicker")  # makes the page download the file instead
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE_MS)
     yield page
     context.close()
 

@@ -98,10 +98,10 @@ def open_coverage(page: Page, address: str) -> None:
     page.goto(f"{address}/log_export?view=Coverage")
     page.get_by_role("button", name="Refresh").click()
     _settle(page)
-    expect(page.get_by_text("about 5 per second")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_text("about 5 per second")).to_have_count(0)
     page.get_by_label("Log group contains").fill(GROUP)
     page.get_by_label("Log group contains").press("Enter")
-    expect(page.get_by_test_id("stDataFrame")).to_have_count(1, timeout=60_000)  # the previous table is gone
+    expect(page.get_by_test_id("stDataFrame")).to_have_count(1)  # the previous table is gone
     _settle(page)
 
 

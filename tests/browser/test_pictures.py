@@ -20,7 +20,7 @@ PAGES = {
 def test_take_a_page(page: Page, address: str, name: str) -> None:
     where, seen, height = PAGES[name]
     page.goto(address + where)
-    expect(page.get_by_text(seen).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(seen).first).to_be_visible()
     page.wait_for_selector(STILL)
     take(page, name, height=height)
 
@@ -36,7 +36,7 @@ def test_take_the_logs_with_an_open_event(page: Page, address: str) -> None:
 def test_take_the_permissions_of_an_account(page: Page, address: str) -> None:
     page.goto(f"{address}/settings")
     page.get_by_role("tab", name="Permissions").click()
-    expect(page.get_by_text("from the IAM policy simulator")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("from the IAM policy simulator")).to_be_visible()
     page.wait_for_selector(STILL)
     take(page, "settings", height=860)
 
@@ -46,6 +46,6 @@ def test_take_a_finished_run(page: Page, address: str) -> None:
     page.goto(f"{address}/snapshots?database=shop-production")
     page.get_by_role("button", name="Refresh snapshot").click()
     expect(page.get_by_role("button", name="Stop run")).to_be_visible()
-    expect(page.get_by_text("Newest sanitized snapshot: created just now")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Newest sanitized snapshot: created just now")).to_be_visible()
     page.wait_for_selector(STILL)
     take(page, "snapshots", height=1400)

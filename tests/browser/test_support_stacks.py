@@ -53,14 +53,14 @@ def confirm(dialog: Locator) -> None:
 
 def test_a_cleanup_is_stopped_and_resumed(page: Page, own: str) -> None:
     page.goto(f"{own}/support_stacks")
-    expect(page.get_by_role("tab", name="Cleanup")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("tab", name="Cleanup")).to_be_visible()
     confirm(plan(page))
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text("Stopped by a user.")).to_be_visible(timeout=60_000)
+    page.get_by_role("tabpanel").get_by_role("button", name="Stop").click()  # not that of Streamlit
+    expect(page.get_by_text("Stopped by a user.")).to_be_visible()
     page.wait_for_selector(STILL)
     page.screenshot(path=ARTIFACTS / "support stacks-stopped.png", full_page=True)
     confirm(plan(page))
-    expect(page.get_by_text("No orphaned resources")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("No orphaned resources")).to_be_visible()
     page.screenshot(path=ARTIFACTS / "support stacks-clean.png", full_page=True)
 
 
@@ -76,6 +76,6 @@ def test_shared_buckets_are_set_up_and_their_code_is_shown(page: Page, own: str)
     ).click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Set up").click()
-    expect(page.get_by_text("crossRegionReplicationBuckets").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("crossRegionReplicationBuckets").first).to_be_visible()
     page.wait_for_selector(STILL)
     page.screenshot(path=ARTIFACTS / "support stacks-shared.png", full_page=True)

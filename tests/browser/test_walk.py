@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from tests.browser.still import wait_until_still
+from tests.browser.still import PATIENCE_MS, wait_until_still
 
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 PAGES = {
@@ -78,7 +78,7 @@ def view(browser: Browser, look: tuple[str, int]) -> Iterator[Page]:
         reduced_motion="reduce",
     )
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE_MS)
     yield page
     context.close()
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, expect
 
 from tests.browser.provider import sign_in
-from tests.browser.still import STILL
+from tests.browser.still import PATIENCE_MS, STILL
 from tests.browser.test_walk import ARTIFACTS, serious
 from tests.end_to_end.workbench import eventually
 
@@ -51,8 +51,8 @@ def context(browser: Browser, theme: str) -> Iterator[BrowserContext]:
         color_scheme="dark" if theme == "dark" else "light",
         reduced_motion="reduce",
     )
-    context.set_default_timeout(60_000)
-    expect.set_options(timeout=60_000)
+    context.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
     yield context
     context.close()
 

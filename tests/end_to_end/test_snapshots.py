@@ -131,6 +131,14 @@ def test_success_and_failure_send_notifications(workbench: Workbench, database: 
     assert f"{failed.name} ended with status FAILED" in eventually(received)
 
 
+def _password(secret: str) -> str:
+    """Return the password of a secret: RDS' is JSON, one that CloudFormation generated is the password."""
+    try:
+        return str(json.loads(secret)["password"])
+    except ValueError:
+        return secret
+
+
 def test_no_password_appears_anywhere(workbench: Workbench, database: str) -> None:
     pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
     watched = workbench.run(pipeline)
@@ -138,7 +146,7 @@ def test_no_password_appears_anywhere(workbench: Workbench, database: str) -> No
     secrets = workbench.cloud.client("secretsmanager", place.account.id, place.region)
     found = [item for item in secrets.list_secrets()["SecretList"] if pipeline.name in item["Name"]]
     held = [secrets.get_secret_value(SecretId=item["ARN"])["SecretString"] for item in found]
-    hidden = [json.loads(value)["password"] if value.startswith("{") else value for value in held]
+    hidden = [_password(value) for value in held]
     client = workbench.cloud.client("stepfunctions", place.account.id, place.region)
     ecs = workbench.cloud.client("ecs", place.account.id, place.region)
     tasks = ecs.describe_tasks(cluster=pipeline.stack.outputs["ClusterArn"], tasks=[watched.task])

@@ -32,7 +32,7 @@ def said(test: AppTest) -> str:
 
 
 def test_dialog_stays_open_while_the_page_is_rerun() -> None:
-    test = AppTest.from_function(script).run()
+    test = AppTest.from_function(script, default_timeout=60).run()
     assert "Really" not in said(test)
     press(test, "Open")
     test.text_input[0].set_value("half a thought")
@@ -41,12 +41,12 @@ def test_dialog_stays_open_while_the_page_is_rerun() -> None:
 
 
 def test_dialog_closes_if_its_body_closes_it() -> None:
-    test = press(AppTest.from_function(script).run(), "Open")
+    test = press(AppTest.from_function(script, default_timeout=60).run(), "Open")
     press(test, "Yes")
     assert "Really" not in said(test.run())
 
 
 def test_error_in_a_dialog_is_shown_in_it() -> None:
-    test = press(AppTest.from_function(script).run(), "Open")
+    test = press(AppTest.from_function(script, default_timeout=60).run(), "Open")
     test.text_input[0].set_value("broken").run()
     assert "It does not work" in said(test) and not test.exception

@@ -1,6 +1,7 @@
 """The page Support stacks on the embedded cloud's sample pipelines."""
 
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Multiselect
 
 from app.shared.components import DESTRUCTIVE
 from tests.end_to_end.workbench import eventually
@@ -33,7 +34,7 @@ def test_the_page_shows_the_inventory_and_plans_a_cleanup() -> None:
         "Migration",
     }
     test = opened("Cleanup")
-    assert test.multiselect(key="clean-up-selected").value
+    assert [box for box in selections(test) if box.value]
     test.button(key="clean-up-plan").click().run()
     assert not test.exception
     steps = next(frame.value for frame in test.dataframe if "Step" in frame.value)
@@ -50,3 +51,33 @@ def test_without_orphans_there_is_nothing_to_clean_up() -> None:
     test.number_input(key="min-idle-days").set_value(3650).run()
     assert "Nothing to clean up" in texts(test)
     assert "clean-up-plan" not in {button.key for button in test.button}
+
+
+def selections(test: AppTest) -> list[Multiselect[str]]:
+    return [box for box in test.multiselect if box.label == "Resources to delete"]
+
+
+def test_what_is_removed_from_a_cleanup_stays_removed() -> None:
+    test = opened("Cleanup")
+    (box,) = selections(test)
+    kept = box.value[1:]
+    box.set_value(kept).run()
+    idle_days = test.number_input(key="min-idle-days").value
+    test.number_input(key="min-idle-days").set_value(3650).run()
+    assert not selections(test)
+    test.number_input(key="min-idle-days").set_value(idle_days).run()
+    assert [box.value for box in selections(test)] == [kept]
+    test.button(key="refresh").click().run()
+    eventually(lambda: test.tabs or test.run().tabs)
+    assert [box.value for box in selections(test)] == [kept]
+
+
+def test_a_choice_that_was_sent_for_other_resources_holds_for_those_only() -> None:
+    test = opened("Cleanup")
+    (box,) = selections(test)
+    kept, removed = box.value[:1], set(box.value[1:])
+    box.set_value(kept)  # sent with the request that also changes which resources are shown
+    test.number_input(key="min-idle-days").set_value(0).run()
+    (after,) = selections(test)
+    assert removed and not removed & set(after.value)
+    assert len(after.value) > len(kept), "what was not shown before is selected"
