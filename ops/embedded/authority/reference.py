@@ -26,6 +26,26 @@ def takes(action: str, arn: str) -> bool:
     return any(_pattern(_service(action)["types"][name]).fullmatch(arn) for name in names)
 
 
+def required(action: str) -> list[str]:
+    """Return the patterns of the ARNs of the resource types that the action requires."""
+    types = _service(action).get("types", {})
+    return [types[name] for name in _action(action).get("required", [])]
+
+
+def optional(action: str, noun: str) -> list[str]:
+    """Return the pattern of the first optional resource type that is called like a type of CloudFormation."""
+    types, wanted = _service(action).get("types", {}), noun.lower()
+    for name in _action(action).get("optional", []):
+        called = re.sub("[^a-z]", "", name.lower())
+        if called.startswith(wanted) or wanted.startswith(called):
+            return [types[name]]
+    return []
+
+
+def matches(pattern: str, arn: str) -> bool:
+    return bool(_pattern(pattern).fullmatch(arn))
+
+
 def _action(action: str) -> Mapping[str, Any]:
     entry: Mapping[str, Any] = _service(action).get("actions", {}).get(action.partition(":")[2], {})
     return entry

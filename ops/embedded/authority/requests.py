@@ -15,6 +15,7 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 
 from ops.embedded.authority import condition_keys, passed_roles, resources
+from ops.embedded.cloudformation.permissions import acting
 from ops.embedded.context import OverlayContext
 from ops.embedded.iam.identity import Refused
 
@@ -97,6 +98,8 @@ def _enforce(
         denied = original(access_key, "iam:PassRole", "iam", region, resource_arn=role, service_context=keys)
         _require_allowed(denied, service, "iam:PassRole", role)
         passed_roles.require_trust(action, role, region=region, source_arn=arns[0])
+    if service == "cloudformation":
+        acting.set(access_key)
     return None
 
 

@@ -2,4 +2,5 @@
 
 resource_types  resource types
 operations      stack operations that rollouts use
+permissions     whose permissions CloudFormation acts with
 """
