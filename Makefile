@@ -105,6 +105,7 @@ golden: .venv/.dev
 	@for which in controller target organization; do \
 	  $(BIN)/python -m ops rollouts template $$which > $(GOLDEN)/rollouts-$$which.json; done
 	@$(BIN)/python -m ops support-stacks replication template > $(GOLDEN)/replication.json
+	@$(BIN)/python -m tests.conformance.deploying
 	@for which in roles app; do $(BIN)/python -m ops setup template $$which > $(GOLDEN)/setup-$$which.json; done
 	@$(BIN)/python -m ops operations --markdown > docs/operations.md
 	@$(BIN)/python -m tests.conformance.extract

@@ -43,7 +43,8 @@ STACK_SERVICES = (
     *("SecretsManager", "StepFunctions"),
 )
 SECURITY_GROUPS = tuple(f"AWS::EC2::SecurityGroup{rule}" for rule in ("", "Egress", "Ingress"))
-DESTINATION = "AWS::Logs::Destination"  # of the embedded cloud, not of the emulator
+# Types that are the embedded cloud's, or are in a template of Slipway's that it cannot deploy.
+MORE_TYPES = ("AWS::CloudFormation::StackSet", "AWS::Logs::Destination")
 OPERATIONS = ("create", "update", "delete")
 
 
@@ -79,9 +80,8 @@ def _handlers() -> Mapping[str, Any]:
 
 def _is_checked(schema: Mapping[str, Any]) -> bool:
     name = schema["typeName"]
-    emulated = name in provisioners._RESOURCE_HANDLERS or name in SECURITY_GROUPS or name == DESTINATION
-    service = name.split("::")[1]
-    return emulated and (service in STACK_SERVICES or name in SECURITY_GROUPS) and "handlers" in schema
+    of_service = name.split("::")[1] in STACK_SERVICES and name in provisioners._RESOURCE_HANDLERS
+    return (of_service or name in SECURITY_GROUPS or name in MORE_TYPES) and "handlers" in schema
 
 
 def _handler(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,9 +32,10 @@ class Row(NamedTuple):
 
 NOT_ENFORCED = (
     Row(
-        "CloudFormation makes resources with the permissions of its caller, or of its service role.",
-        f"{_CFN}using-iam-servicerole.html",
-        "no: resources are made without checks of permissions, of passed roles, and of their trust policies",
+        "CloudFormation needs the permissions that a resource type publishes, for every type.",
+        f"{_CFN}resource-type-schema.html",
+        "for the services that Slipway uses; of other services' permissions, only for roles that are passed, "
+        "code in S3, and custom resources",
     ),
     Row(
         "What a KMS key encrypts can be used only with permission for the key, and while the key is enabled.",

@@ -11,14 +11,18 @@ from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation import deploy
 from ops.aws.cloudformation.change_sets import read_preview
+from ops.aws.cloudformation.deploy import Upload
 from ops.aws.cloudformation.stacks import StackSpec
 from ops.aws.logs import groups as log_groups
 from ops.aws.rds import databases as rds
-from ops.embedded.accounts import ACCOUNTS, WORKBENCH
+from ops.embedded.accounts import ACCOUNTS, DEVELOPMENT, PRODUCTION, WORKBENCH
 from ops.errors import AccessDenied
+from ops.logs.export.deployment import stacks
 from ops.plan import Plan, execute, perform
+from ops.rollouts import controller as controllers
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.runs import control as runs
+from ops.support_stacks import replication
 from ops.support_stacks.inventory import read_inventory
 from ops.templates.access import READ_ROLE, ROLE, roles
 from tests.end_to_end.workbench import eventually
@@ -95,6 +99,70 @@ def test_working_role_refreshes_a_snapshot(cloud: Cloud, tmp_path: Path) -> None
     )
     eventually(lambda: runs.read_run(working, pipeline, name).execution.status != "RUNNING", 120)
     assert runs.read_run(working, pipeline, name).execution.status == "SUCCEEDED"
+
+
+def central(cloud: Cloud, place: Place) -> tuple[StackSpec, tuple[Upload, ...]]:
+    return stacks.central_spec(place, {"DestinationName": "OfRole"}), ()
+
+
+def member(cloud: Cloud, place: Place) -> tuple[StackSpec, tuple[Upload, ...]]:
+    destination = f"arn:aws:logs:{place.region}:{PRODUCTION.id}:destination:BucketBackupLogDestination"
+    return stacks.member_spec(place, {"LogDestination": destination}), ()
+
+
+def controller(cloud: Cloud, place: Place) -> tuple[StackSpec, tuple[Upload, ...]]:
+    spec, uploads = controllers.controller_spec(cloud, poll_seconds=15, settle_seconds=300)
+    code = {"CodeBucket": deploy.staging_bucket(place.account.id, place.region)}
+    spec = replace(
+        spec, account=place.account.id, region=place.region, parameters={**spec.parameters, **code}
+    )
+    return spec, uploads
+
+
+def shared_bucket(cloud: Cloud, place: Place) -> tuple[StackSpec, tuple[Upload, ...]]:
+    return replication.stack_spec(place.account, place.region, [PRODUCTION.id], 30), ()
+
+
+def directory(cloud: Cloud, place: Place) -> tuple[StackSpec, tuple[Upload, ...]]:
+    key = f"arn:aws:kms:{place.region}:{place.account.id}:key/1"
+    bucket = replication.SharedBucket(place.account.id, place.region, "a-bucket", key, (), 30)
+    return replication.directory_spec(place.account, place.region, [bucket]), ()
+
+
+# A stack of Slipway's, and a parameter to change.
+OWN_STACKS = {
+    "log export": (central, {"ExpireDays": "30"}),
+    "log export member": (member, {"LogGroupNamePrefix": "/app/"}),
+    "rollouts": (controller, {"PollSeconds": "30"}),
+    "shared bucket": (shared_bucket, {"ExpireDays": "60"}),
+    "directory": (directory, {}),
+}
+
+
+@pytest.mark.parametrize("which", OWN_STACKS)
+@pytest.mark.usefixtures("deployed")
+def test_the_working_role_deploys_changes_and_deletes_slipways_stacks(
+    cloud: Cloud, carry_out: Callable[[Plan], None], which: str
+) -> None:
+    make, changed = OWN_STACKS[which]
+    working, place = as_role(cloud, ROLE), Place(DEVELOPMENT, "us-east-1")
+    spec, uploads = make(working, place)
+    for parameters in [{}, changed] if changed else [{}]:
+        spec = replace(spec, parameters={**spec.parameters, **parameters})
+        carry_out(deploy.plan_preview(working, spec, uploads))
+        carry_out(deploy.plan_deploy(working, read_preview(working, spec)))
+    formation = working.client("cloudformation", place.account.id, place.region)
+    id_ = formation.describe_stacks(StackName=spec.name)["Stacks"][0]["StackId"]
+    formation.delete_stack(StackName=id_)
+
+    def deleted() -> str | None:
+        status = str(formation.describe_stacks(StackName=id_)["Stacks"][0]["StackStatus"])
+        return None if status == "DELETE_IN_PROGRESS" else status
+
+    status = eventually(deleted)
+    events = formation.describe_stack_events(StackName=id_)["StackEvents"]
+    reasons = [event["ResourceStatusReason"] for event in events if event.get("ResourceStatusReason")]
+    assert status == "DELETE_COMPLETE", "\n".join(reasons)
 
 
 def test_docs_describe_both_stacks() -> None:

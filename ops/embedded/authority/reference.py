@@ -33,13 +33,17 @@ def required(action: str) -> list[str]:
 
 
 def optional(action: str, noun: str) -> list[str]:
-    """Return the pattern of the first optional resource type that is called like a type of CloudFormation."""
+    """Return the pattern of the optional resource type that is called like a type of CloudFormation.
+
+    Of several, it is the one with the fewest parts: a rule's, not that of a rule on an event bus of its own.
+    """
     types, wanted = _service(action).get("types", {}), noun.lower()
+    found = []
     for name in _action(action).get("optional", []):
         called = re.sub("[^a-z]", "", name.lower())
         if called.startswith(wanted) or wanted.startswith(called):
-            return [types[name]]
-    return []
+            found.append(types[name])
+    return sorted(found, key=lambda pattern: pattern.count("$"))[:1]
 
 
 def matches(pattern: str, arn: str) -> bool:

@@ -8,10 +8,15 @@ from typing import Any
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ecs
+from ministack.services.cloudformation import changesets
 
 from ops.embedded.authority import reference
 
-SEAMS = ("ministack.services.ecs._resolve_td_key", "ministack.services.ecs._task_defs")
+SEAMS = (
+    "ministack.services.cloudformation.changesets._find_change_set",
+    "ministack.services.ecs._resolve_td_key",
+    "ministack.services.ecs._task_defs",
+)
 
 ANY = "*"
 # Parameters of RDS that name a resource, and its type in ARNs.
@@ -42,6 +47,13 @@ def of_request(action: str, parameters: Mapping[str, Any], emulated: str) -> lis
         return [emulated]
     named = _RESOURCES[service](action, parameters, emulated)
     return [arn for arn in dict.fromkeys(named) if reference.takes(action, arn)] or [ANY]
+
+
+def _cloudformation(action: str, parameters: Mapping[str, Any], emulated: str) -> Iterator[str]:
+    """Yield the stack; a change set is not a resource of its own, also if the request has its ARN only."""
+    names = {name: _text(parameters.get(name, "")) for name in ("ChangeSetName", "StackName")}
+    change_set = names["ChangeSetName"] and changesets._find_change_set(*names.values())[1]
+    yield change_set["StackId"] if change_set else emulated
 
 
 def _ecs(action: str, parameters: Mapping[str, Any], emulated: str) -> Iterator[str]:
@@ -79,8 +91,13 @@ def _logs(action: str, parameters: Mapping[str, Any], emulated: str) -> Iterator
 def _rds(action: str, parameters: Mapping[str, Any], emulated: str) -> Iterator[str]:
     yield emulated
     for name, kind in _RDS.items():
-        if (value := parameters.get(name)) and (text := value[0] if isinstance(value, list) else value):
+        if text := _text(parameters.get(name, "")):
             yield text if text.startswith("arn:") else _arn("rds", f"{kind}:{text}")
+
+
+def _text(value: Any) -> str:
+    """Return a parameter, which is a list of one in the Query protocol."""
+    return str(value[0] if isinstance(value, list) and value else value or "")
 
 
 def _arn(service: str, resource: str) -> str:
@@ -88,6 +105,7 @@ def _arn(service: str, resource: str) -> str:
 
 
 _RESOURCES: dict[str, Callable[[str, Mapping[str, Any], str], Iterator[str]]] = {
+    "cloudformation": _cloudformation,
     "ecs": _ecs,
     "events": _events,
     "lambda": _lambda,

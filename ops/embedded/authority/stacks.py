@@ -108,11 +108,13 @@ _NAMED_AFTER: Mapping[str, str] = {
     "AWS::SNS::TopicPolicy": "Topics",
     "AWS::SQS::QueuePolicy": "Queues",
 }
+_NUMBERED = ("AWS::EC2::SecurityGroup", "AWS::KMS::Key")  # AWS gives them IDs that nothing can predict
 _NESTED_NAMES = {"AWS::Glue::Database": ("DatabaseInput", "Name"), "AWS::Glue::Table": ("TableInput", "Name")}
 _TAGGING = re.compile(
     r":(Tag|Untag|AddTags|RemoveTags|CreateTags|DeleteTags|ListTags|ListResourceTags|PutBucketTagging)"
 )
 _INVOKED = ("AWS::CloudFormation::CustomResource", "Custom::")
+_SCOPE = ("Partition", "Region", "Account")
 _VARIABLE = re.compile(r"\$\{([^}]+)\}")
 UNKNOWN = "XXXXXXXXXXXX"  # stands for the random part of a name that CloudFormation generates
 
@@ -130,7 +132,7 @@ class Permission:
 class StackResource:
     """A resource of a stack: its type, its name or ARN, and its properties.
 
-    A name that CloudFormation is to generate ends in UNKNOWN.
+    A name that CloudFormation is to generate ends in UNKNOWN, which stands for what is not known in ARNs too.
     """
 
     type: str
@@ -138,6 +140,7 @@ class StackResource:
     properties: Properties
     account: str
     region: str
+    unknown: str = UNKNOWN
 
 
 def needed(
@@ -217,8 +220,14 @@ def _arns(action: str, resource: StackResource) -> Iterator[str]:
     """Yield the ARN of each resource that the action requires, or `*` if it takes none."""
     noun = resource.type.rpartition("::")[2]
     patterns = reference.required(action) or reference.optional(action, noun)
+    own = [pattern for pattern in patterns if pattern.split(":")[2] == action.partition(":")[0]]
+    patterns = own or patterns
     if not patterns:
         yield "*"
+    # https://docs.aws.amazon.com/vpc/latest/userguide/vpc-policy-examples.html
+    if action == "ec2:CreateSecurityGroup":
+        vpc = resource.properties.get("VpcId") or resource.unknown
+        yield f"arn:aws:ec2:{resource.region}:{resource.account}:vpc/{vpc}"
     for pattern in patterns:
         for name in _names(resource):
             yield _filled(pattern, name, resource)
@@ -232,6 +241,14 @@ def _names(resource: StackResource) -> list[str]:
         return [str(name) for name in (named if isinstance(named, list) else [named])]
     if nested := _NESTED_NAMES.get(resource.type):
         return [str((properties.get(nested[0]) or {}).get(nested[1]) or resource.name)]
+    if resource.type == "AWS::KMS::Alias":
+        return [resource.name.removeprefix("alias/")]
+    if resource.type == "AWS::SSM::Parameter":
+        return [resource.name.removeprefix("/")]
+    if resource.type == "AWS::S3::Bucket":
+        return [resource.name.lower()]
+    if resource.type in _NUMBERED and resource.name.endswith(resource.unknown):
+        return [resource.unknown]
     return [resource.name]
 
 
@@ -244,10 +261,9 @@ def _filled(pattern: str, name: str, resource: StackResource) -> str:
         name = str(resource.properties.get("TargetKeyId", name)).rpartition("/")[2]
     values = {"Partition": "aws", "Region": resource.region, "Account": resource.account}
     values |= {key: value for key, value in resource.properties.items() if isinstance(value, str)}
-    named = [variable for variable in variables if variable not in values]
-    if named:
+    if named := [variable for variable in variables if variable not in _SCOPE]:
         values.setdefault(_own_variable(named, resource.type), name.rpartition(":")[2] or name)
-    return _VARIABLE.sub(lambda match: values.get(match[1], UNKNOWN), pattern)
+    return _VARIABLE.sub(lambda match: values.get(match[1], resource.unknown), pattern)
 
 
 def _own_variable(variables: list[str], type_: str) -> str:

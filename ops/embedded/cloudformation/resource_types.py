@@ -70,6 +70,7 @@ def install(context: OverlayContext) -> None:
     }
     types["AWS::SecretsManager::Secret"] = _secret_handlers(types["AWS::SecretsManager::Secret"])
     types["AWS::ECS::TaskDefinition"] = _task_definition_handlers(types["AWS::ECS::TaskDefinition"])
+    types["AWS::Logs::LogGroup"] = _log_group_handlers(types["AWS::Logs::LogGroup"])
     provisioners._STACK_TAG_PROPERTY["AWS::S3::Bucket"] = ("Tags", "list")
     bucket = types["AWS::S3::Bucket"]
     types["AWS::S3::Bucket"] = {**_tag_bucket(bucket), "delete": _refuse_if_not_empty(bucket["delete"])}
@@ -167,6 +168,22 @@ def _secret_handlers(emulated: Any) -> dict[str, Any]:
         "update": lambda id_, *arguments: arn(emulated["update"](name(id_), *arguments)),
         "delete": lambda id_, properties: emulated["delete"](name(id_), properties),
     }
+
+
+def _log_group_handlers(emulated: Any) -> dict[str, Any]:
+    """Name a log group without a name as AWS does: after the stack and the resource, not by a path."""
+
+    def named(properties: Properties, name: str) -> Properties:
+        return {"LogGroupName": name, **properties}
+
+    def create(logical_id: str, properties: Properties, stack: str) -> Any:
+        name = provisioners._physical_name(stack, logical_id)
+        return emulated["create"](logical_id, named(properties, name), stack)
+
+    def update(id_: str, old: Properties, new: Properties, *rest: Any) -> Any:
+        return emulated["update"](id_, named(old, id_), named(new, id_), *rest)
+
+    return {**emulated, "create": create, "update": update}
 
 
 def _task_definition_handlers(emulated: Any) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """The IAM permissions that each job needs. A test compares them with the API calls in `ops/aws`.
 
-CloudFormation creates a stack's resources with the permissions of the principal that deploys it: these are
-the permissions of the job `deploy`.
+CloudFormation creates a stack's resources with the permissions of the principal that deploys it.
+`deploying.json` is what the resources of each job's stacks need: `make golden` computes it.
 """
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 ALL = ("*",)
 REGION_AND_ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
@@ -21,12 +23,24 @@ class Grant:
 
 @dataclass(frozen=True)
 class Job:
-    """A part of Slipway with its permissions: `reads` for its pages, `changes` for its operations."""
+    """A part of Slipway with its permissions.
+
+    `reads` are for its pages, `changes` for its operations, and `deploys` for its stacks, if it deploys any.
+    """
 
     name: str
     does: str
     reads: tuple[Grant, ...]
     changes: tuple[Grant, ...]
+    deploys: tuple[Grant, ...] = ()
+
+
+def _stacks_of(job: str) -> tuple[Grant, ...]:
+    """Return what the resources of a job's stacks need."""
+    grants: list[dict[str, list[str]]] = json.loads(
+        Path(__file__).with_name("deploying.json").read_text("utf-8")
+    )[job]
+    return tuple(Grant(tuple(grant["actions"]), tuple(grant["resources"])) for grant in grants)
 
 
 def _of(service: str, actions: str) -> tuple[str, ...]:
@@ -38,9 +52,11 @@ def _arn(rest: str) -> str:
 
 
 _STACKS = (
-    _arn(f"cloudformation:*:${{AWS::AccountId}}:stack/{name}/*") for name in ("snapshots-*", "slipway-*")
+    _arn(f"cloudformation:*:${{AWS::AccountId}}:stack/{name}/*")
+    for name in ("snapshots-*", "slipway-*", "log-export")
 )
 OWN_STACKS = tuple(_STACKS)
+STACK_ROLES = ("snapshots-*", "log-export-*", "slipway-rollout*")  # the roles in Slipway's own stacks
 STAGING = (_arn("s3:::slipway-staging-*"), _arn("s3:::slipway-staging-*/*"))
 AUDIT = (_arn("logs:*:${AWS::AccountId}:log-group:/slipway/audit*"),)
 
@@ -121,6 +137,7 @@ SNAPSHOTS = Job(
             (_arn("secretsmanager:*:${AWS::AccountId}:secret:rds!*"),),
         ),
     ),
+    _stacks_of("snapshots"),
 )
 
 LOGS = Job(
@@ -162,6 +179,7 @@ LOGS = Job(
             (_arn("logs:*:${AWS::AccountId}:log-group:*"),),
         ),
     ),
+    _stacks_of("logs"),
 )
 
 SUPPORT_STACKS = Job(
@@ -217,6 +235,7 @@ ROLLOUTS = Job(
         ),
         Grant(_of("s3", "PutObject"), (_arn("s3:::slipway-rollouts*/*"),)),
     ),
+    _stacks_of("rollouts"),
 )
 
 DEPLOY = Job(
@@ -233,64 +252,9 @@ DEPLOY = Job(
                 "CreateBucket PutObject PutEncryptionConfiguration PutBucketPolicy PutBucketVersioning "
                 "PutBucketPublicAccessBlock PutLifecycleConfiguration PutBucketTagging",
             ),
-            (*STAGING, _arn("s3:::slipway-replication-*"), _arn("s3:::slipway-rollouts*")),
+            STAGING,
         ),
-        Grant(
-            _of(
-                "ec2",
-                "CreateSecurityGroup DeleteSecurityGroup AuthorizeSecurityGroupEgress CreateTags "
-                "AuthorizeSecurityGroupIngress RevokeSecurityGroupEgress RevokeSecurityGroupIngress",
-            ),
-            (_arn(f"ec2:{REGION_AND_ACCOUNT}:security-group/*"), _arn(f"ec2:{REGION_AND_ACCOUNT}:vpc/*")),
-        ),
-        Grant(
-            _of(
-                "ecs",
-                "CreateCluster DeleteCluster RegisterTaskDefinition DeregisterTaskDefinition TagResource",
-            )
-        ),
-        Grant(
-            _of("events", "PutRule PutTargets RemoveTargets DeleteRule"),
-            (_arn(f"events:{REGION_AND_ACCOUNT}:rule/*"),),
-        ),
-        Grant(
-            _of(
-                "iam",
-                "CreateRole DeleteRole GetRole PassRole PutRolePolicy DeleteRolePolicy GetRolePolicy TagRole "
-                "PutRolePermissionsBoundary",
-            ),
-            tuple(f"{IAM}:role/{name}" for name in ("snapshots-*", "slipway-rollout*")),
-        ),
-        Grant(
-            _of(
-                "lambda",
-                "CreateFunction DeleteFunction GetFunction UpdateFunctionCode UpdateFunctionConfiguration "
-                "AddPermission RemovePermission TagResource",
-            ),
-            tuple(
-                _arn(f"lambda:{REGION_AND_ACCOUNT}:function:{name}") for name in ("snapshots-*", "slipway-*")
-            ),
-        ),
-        Grant(
-            _of("logs", "CreateLogGroup DeleteLogGroup PutRetentionPolicy TagResource"),
-            tuple(
-                _arn(f"logs:{REGION_AND_ACCOUNT}:log-group:{name}")
-                for name in ("snapshots-*", "/aws/*", "slipway-*")
-            ),
-        ),
-        Grant(
-            _of("rds", "CreateDBSubnetGroup DeleteDBSubnetGroup"),
-            (_arn(f"rds:{REGION_AND_ACCOUNT}:subgrp:*"),),
-        ),
-        Grant(_of("secretsmanager", "CreateSecret DeleteSecret TagResource GetRandomPassword")),
-        Grant(
-            _of("sns", "CreateTopic DeleteTopic Subscribe SetTopicAttributes GetTopicAttributes TagResource"),
-            tuple(_arn(f"sns:{REGION_AND_ACCOUNT}:{name}") for name in ("snapshots-*", "slipway-*")),
-        ),
-        Grant(
-            _of("states", "CreateStateMachine UpdateStateMachine DeleteStateMachine TagResource"),
-            tuple(_arn(f"states:{REGION_AND_ACCOUNT}:stateMachine:{name}") for name in ("*",)),
-        ),
+        *_stacks_of("deploy"),
     ),
 )
 

@@ -3,9 +3,22 @@
 from collections.abc import Iterable
 from typing import Any
 
-from troposphere import Equals, GetAtt, If, NoValue, Output, Parameter, Ref, Sub, Template, iam
+from troposphere import (
+    And,
+    Condition,
+    Equals,
+    GetAtt,
+    If,
+    NoValue,
+    Output,
+    Parameter,
+    Ref,
+    Sub,
+    Template,
+    iam,
+)
 
-from ops.templates.access.grants import ALL, COMMON, IAM, JOBS, Grant, Job
+from ops.templates.access.grants import ALL, COMMON, DEPLOY, IAM, JOBS, STACK_ROLES, Grant, Job
 from ops.templates.policies import accepted, allow, arn, document
 
 ROLE, READ_ROLE, BOUNDARY = "slipway-workbench", "slipway-workbench-read", "slipway-workbench-boundary"
@@ -23,6 +36,10 @@ def roles() -> Template:
         stack.add_parameter(parameter)
     for job in JOBS[1:]:
         stack.add_condition(f"Does{_title(job)}", Equals(Ref(_title(job)), "yes"))
+    for job in JOBS:
+        if job.deploys:
+            both = And(Condition(f"Does{_title(job)}"), Condition(f"Does{_title(DEPLOY)}"))
+            stack.add_condition(f"Deploys{_title(job)}", both)
     stack.add_resource(_boundary())
     reads = [grant for job in JOBS for grant in job.reads]
     stack.add_resource(_policy("Reads", "Read permissions of all pages", reads))
@@ -31,6 +48,10 @@ def roles() -> Template:
         if job is not COMMON:
             changes.Condition = f"Does{_title(job)}"
         stack.add_resource(changes)
+        if job.deploys:
+            deploys = _policy(f"Deploy{_title(job)}", f"{job.does}: permissions for its stacks", job.deploys)
+            deploys.Condition = f"Deploys{_title(job)}"
+            stack.add_resource(deploys)
     policies = _working_policies()
     stack.add_resource(_role("Role", ROLE, "Slipway: permissions of the enabled jobs", policies))
     stack.add_resource(
@@ -91,7 +112,10 @@ def _working_policies() -> list[Any]:
         else If(f"Does{_title(job)}", Ref(f"{_title(job)}Changes"), NoValue)
         for job in JOBS
     ]
-    return [Ref("Reads"), *changes]
+    deploys = [
+        If(f"Deploys{_title(job)}", Ref(f"Deploy{_title(job)}"), NoValue) for job in JOBS if job.deploys
+    ]
+    return [Ref("Reads"), *changes, *deploys]
 
 
 def _role(title: str, name: str, description: str, policies: list[Any]) -> iam.Role:
@@ -120,17 +144,17 @@ def _boundary() -> iam.ManagedPolicy:
         {
             action.split(":")[0]
             for job in JOBS
-            for grant in (*job.reads, *job.changes)
+            for grant in (*job.reads, *job.changes, *job.deploys)
             for action in grant.actions
         }
     )
     forbidden = [
-        "iam:AddUserToGroup", "iam:AttachGroupPolicy", "iam:AttachRolePolicy", "iam:AttachUserPolicy",
+        "iam:AddUserToGroup", "iam:AttachGroupPolicy", "iam:AttachUserPolicy",
         "iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:CreatePolicyVersion", "iam:CreateUser",
         "iam:DeleteRolePermissionsBoundary", "iam:PutGroupPolicy", "iam:PutUserPolicy",
-        "iam:SetDefaultPolicyVersion", "iam:UpdateAssumeRolePolicy", "organizations:LeaveOrganization",
-        "account:CloseAccount",
+        "iam:SetDefaultPolicyVersion", "organizations:LeaveOrganization", "account:CloseAccount",
     ]  # fmt: skip
+    of_stacks = [Sub(f"{IAM}:role/{name}") for name in STACK_ROLES]
     own = [Sub(f"{IAM}:role/{name}") for name in (ROLE, READ_ROLE)]
     delete_logs = ["logs:DeleteLogGroup", "logs:DeleteLogStream"]
     return iam.ManagedPolicy(
@@ -141,6 +165,11 @@ def _boundary() -> iam.ManagedPolicy:
         PolicyDocument=document(
             allow([f"{service}:*" for service in services], "*"),
             {"Effect": "Deny", "Action": forbidden, "Resource": "*"},
+            {
+                "Effect": "Deny",
+                "Action": ["iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:UpdateAssumeRolePolicy"],
+                "NotResource": of_stacks,
+            },
             {
                 "Effect": "Deny",
                 "Action": ["iam:PutRolePolicy", "iam:DeleteRole", "iam:PassRole"],
