@@ -164,8 +164,10 @@ def name_property(type_: str) -> str:
 
 
 def _needed(resource: StackResource, operation: Operation, concerned: Properties) -> Iterator[Permission]:
+    if resource.type not in _handlers():
+        return
     service = _service(resource.type)
-    for action in _handlers().get(resource.type, {}).get(operation, ()):
+    for action in _handlers()[resource.type].get(operation, ()):
         if action == "iam:PassRole":
             if operation != "delete" and service in passed_roles.PASSED_TO:
                 for role in passed_roles.roles_in(concerned):
