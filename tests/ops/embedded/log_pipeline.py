@@ -145,8 +145,14 @@ class LogPipeline:
         response: dict[str, Any] = self.kinesis.put_records(StreamName=self.name, Records=entries)
         return response
 
-    def wait_for_objects(self, prefix: str = "out/") -> list[str]:
-        return eventually(lambda: self.keys(prefix))
+    def wait_for_objects(self, prefix: str = "out/", count: int = 1) -> list[str]:
+        """Wait until there are so many objects: each partition is delivered on its own."""
+
+        def found() -> list[str] | None:
+            keys = self.keys(prefix)
+            return keys if len(keys) >= count else None
+
+        return eventually(found)
 
 
 def make_group(embedded: Any, account: str = ACCOUNT, region: str = REGION) -> str:

@@ -80,9 +80,14 @@ def test_processor_partitions_drops_and_fails(embedded: Any) -> None:
         buffer={"SizeInMBs": 64, "IntervalInSeconds": 60},
     )
     pipeline.put(b"a1", b"b2", b"drop", b"fail", b"forget", b"keyless")
-    keys = pipeline.wait_for_objects()
+    keys = pipeline.wait_for_objects(count=2)
     assert {key.split("/")[1]: pipeline.body(key) for key in keys} == {"hour=1": b"A1", "hour=2": b"B2"}
-    errors = eventually(pipeline.errors)
+
+    def all_errors() -> list[Any] | None:
+        found = pipeline.errors()
+        return found if len(found) >= 3 else None
+
+    errors = eventually(all_errors)
     assert {base64.b64decode(error["rawData"]): error["errorCode"] for error in errors} == {
         b"fail": "Lambda.ProcessingFailedStatus",
         b"forget": "Lambda.MissingRecordId",
