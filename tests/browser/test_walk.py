@@ -38,10 +38,13 @@ PAGES = {
 # The selection rectangle over a chart, to which Vega gives no accessible name.
 VEGA_BRUSH = {"exclude": [['[class*="brush_brush"]']]}
 SERIOUS = ("serious", "critical")
+# On a page that refreshes itself, Streamlit dims for a moment what it is about to redraw.
+UNDIMMED = '[data-stale="true"] { opacity: 1 !important; transition: none !important; }'
 
 
 def serious(page: Page) -> list[str]:
     """Return axe-core's violations that prevent people from using the page."""
+    page.add_style_tag(content=UNDIMMED)
     return [
         f"{violation['id']}: {violation['help']}: {violation['nodes'][0]['html']}"
         for violation in Axe().run(page, context=VEGA_BRUSH).response["violations"]
