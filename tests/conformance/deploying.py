@@ -12,7 +12,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from ops.embedded.authority.stacks import Operation, Permission, StackResource, name_property, needed
+from ops.embedded.authority.stacks import (
+    NUMBERED,
+    Operation,
+    Permission,
+    StackResource,
+    name_property,
+    needed,
+)
 from ops.templates.support_stacks import directory
 
 TARGET = Path("ops/templates/access/deploying.json")
@@ -33,7 +40,6 @@ ACCOUNT = "000000000000"  # stands for the account in ARNs
 REGION = "eu-west-1"  # stands for any region in names
 TAGS = [{"Key": "slipway:job", "Value": "*"}]  # every stack has tags, which its resources get
 CODE = "arn:aws:s3:::slipway-staging-*/*"  # functions' code, where Slipway uploads it
-NUMBERED = ("AWS::EC2::SecurityGroup", "AWS::KMS::Key")
 VARIABLE = re.compile(r"\$\{([^!}]+)\}")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.callers import Account, Caller, allow, unique
+from tests.conformance.callers import Account, Caller, allow, error, unique
 
 SETTLED = ("COMPLETE", "FAILED")
 STACKS = allow("cloudformation:*")
@@ -167,3 +167,22 @@ def test_a_stack_of_a_change_set_is_made_with_the_permissions_of_who_executes_it
     client.get_waiter("change_set_create_complete").wait(ChangeSetName=created["Id"])
     account.caller(STACKS).client("cloudformation").execute_change_set(ChangeSetName=created["Id"])
     assert settled(account, created["StackId"]) == "ROLLBACK_COMPLETE"
+
+
+def test_a_change_set_is_executed_with_permission_for_its_stack(account: Account) -> None:
+    """Actions on a change set are checked on its stack, also if the request has the change set's ARN only.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html
+    """
+    client, name = account.client("cloudformation"), unique("stack")
+    created = client.create_change_set(
+        StackName=name, ChangeSetName="it", ChangeSetType="CREATE", TemplateBody=template()
+    )
+    client.get_waiter("change_set_create_complete").wait(ChangeSetName=created["Id"])
+    execute = "cloudformation:ExecuteChangeSet"
+    other = account.caller(allow(execute, "arn:aws:cloudformation:*:*:stack/other/*"))
+    code, message = error(other.client("cloudformation").execute_change_set, ChangeSetName=created["Id"])
+    assert code == "AccessDenied" and created["StackId"] in message
+    own = account.caller(allow(execute, f"arn:aws:cloudformation:*:*:stack/{name}/*"), allow(TOPICS))
+    own.client("cloudformation").execute_change_set(ChangeSetName=created["Id"])
+    assert settled(account, created["StackId"]) == "CREATE_COMPLETE"

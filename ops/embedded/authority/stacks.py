@@ -108,7 +108,7 @@ _NAMED_AFTER: Mapping[str, str] = {
     "AWS::SNS::TopicPolicy": "Topics",
     "AWS::SQS::QueuePolicy": "Queues",
 }
-_NUMBERED = ("AWS::EC2::SecurityGroup", "AWS::KMS::Key")  # AWS gives them IDs that nothing can predict
+NUMBERED = ("AWS::EC2::SecurityGroup", "AWS::KMS::Key")  # AWS gives them IDs that nothing can predict
 _NESTED_NAMES = {"AWS::Glue::Database": ("DatabaseInput", "Name"), "AWS::Glue::Table": ("TableInput", "Name")}
 _TAGGING = re.compile(
     r":(Tag|Untag|AddTags|RemoveTags|CreateTags|DeleteTags|ListTags|ListResourceTags|PutBucketTagging)"
@@ -249,7 +249,7 @@ def _names(resource: StackResource) -> list[str]:
         return [resource.name.removeprefix("/")]
     if resource.type == "AWS::S3::Bucket":
         return [resource.name.lower()]
-    if resource.type in _NUMBERED and resource.name.endswith(resource.unknown):
+    if resource.type in NUMBERED and resource.name.endswith(resource.unknown):
         return [resource.unknown]
     return [resource.name]
 

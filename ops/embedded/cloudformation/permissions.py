@@ -11,20 +11,16 @@ from functools import partial
 from typing import Any
 
 from ministack import app
-from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, handlers, helpers, provisioners, stacks
 
-from ops.embedded.authority.stacks import UNKNOWN, Operation, Permission, StackResource, name_property, needed
+from ops.embedded.authority.stacks import UNKNOWN, Operation, StackResource, name_property, needed
 from ops.embedded.context import OverlayContext
 from ops.embedded.iam import identity
 
 SEAMS = (
     "ministack.app.AUTH",
-    "ministack.core.iam_actions.identity_denial_message",
-    "ministack.core.iam_evaluator.AuthError",
-    "ministack.core.iam_evaluator.enforce",
     "ministack.services.cloudformation._stacks",
     "ministack.services.cloudformation.changesets._find_change_set",
     "ministack.services.cloudformation.handlers._ACTION_HANDLERS",
@@ -109,23 +105,20 @@ def _require(
 ) -> None:
     """Raise ValueError, which fails the resource, if who acts lacks a permission for the operation."""
     key = acting.get()
-    if not app.AUTH or not key:
+    if not key:
         return
     named = str(properties.get(name_property(type_), "")) if operation == "create" else ""
     resource = StackResource(type_, named or name, properties, get_account_id(), get_region())
     keys = {**_CONTEXT, **_tags(properties), **_boundary(properties)}
     for permission in needed(resource, operation, before):
         passed = {"iam:passedtoservice": permission.passed_to} if permission.passed_to else {}
-        denied = iam_evaluator.enforce(
-            key,
-            permission.action,
-            permission.action.partition(":")[0],
-            get_region(),
-            resource_arn=permission.resource,
-            service_context={**keys, **passed},
-        )
-        if denied:
-            raise ValueError(_message(denied, permission, type_))
+        denial = identity.denial_of(key, permission.action, permission.resource, {**keys, **passed})
+        if denial:
+            service = permission.action.partition(":")[0]
+            raise ValueError(
+                f'Resource handler returned message: "{denial} (Service: {service}, Status Code: 403)" '
+                "(HandlerErrorCode: AccessDenied)"
+            )
 
 
 def _tags(properties: Properties) -> Mapping[str, Any]:
@@ -138,16 +131,3 @@ def _tags(properties: Properties) -> Mapping[str, Any]:
 def _boundary(properties: Properties) -> Mapping[str, str]:
     boundary = properties.get("PermissionsBoundary")
     return {"iam:permissionsboundary": str(boundary)} if boundary else {}
-
-
-def _message(denied: Any, permission: Permission, type_: str) -> str:
-    if isinstance(denied, iam_evaluator.AuthError):
-        text = str(denied.message)
-    else:
-        text = iam_actions.identity_denial_message(
-            permission.action, denied.principal_arn, permission.resource, denied.decision == "Deny"
-        )
-    return (
-        f'Resource handler returned message: "{text} (Service: {type_.split("::")[1]}, Status Code: 403)" '
-        "(HandlerErrorCode: AccessDenied)"
-    )

@@ -149,11 +149,18 @@ def denial_message(
     session: RoleSession, action: str, resource: str, service_context: Mapping[str, Any] | None = None
 ) -> str | None:
     """Return AWS's message if the session may not perform `action` on `resource`, otherwise None."""
+    return denial_of(session.access_key_id, action, resource, service_context)
+
+
+def denial_of(
+    access_key: str, action: str, resource: str, service_context: Mapping[str, Any] | None = None
+) -> str | None:
+    """Return AWS's message if the key's principal may not perform `action` on `resource`, otherwise None."""
     if not app.AUTH:
         return None
     try:
         denied = iam_evaluator.enforce(
-            session.access_key_id,
+            access_key,
             action,
             action.split(":")[0],
             get_region(),
@@ -166,4 +173,5 @@ def denial_message(
         return None
     if isinstance(denied, iam_evaluator.AuthError):
         return str(denied.message)
-    return str(iam_actions.identity_denial_message(action, session.arn, resource, denied.decision == "Deny"))
+    explicit = denied.decision == "Deny"
+    return str(iam_actions.identity_denial_message(action, denied.principal_arn, resource, explicit))
