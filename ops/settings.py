@@ -70,6 +70,13 @@ SETTINGS = (
     ),
     Setting("logs_cache_gb", int, 10, "Maximum size of the local cache of exported logs, in GB"),
     Setting(
+        "permissions_boundary",
+        str,
+        "",
+        "Name of the IAM policy, in each account, that is the permissions boundary of the roles in Slipway's "
+        "stacks; `slipway-stack-boundary` if Slipway works in the role slipway-workbench",
+    ),
+    Setting(
         "audit_group",
         str,
         "/slipway/audit",
@@ -105,6 +112,7 @@ class Settings:
     concurrency: int = 16
     logs: tuple[str, ...] = ()
     logs_cache_gb: int = 10
+    permissions_boundary: str = ""
     audit_group: str = "/slipway/audit"
     administrators: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()

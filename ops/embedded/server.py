@@ -29,9 +29,9 @@ from ops.embedded.athena import service as athena
 from ops.embedded.authority import condition_keys
 from ops.embedded.authority import documents as iam_documents
 from ops.embedded.authority import requests as authority
+from ops.embedded.cloudformation import boundaries, resource_types
 from ops.embedded.cloudformation import operations as cloudformation_operations
 from ops.embedded.cloudformation import permissions as cloudformation_permissions
-from ops.embedded.cloudformation import resource_types
 from ops.embedded.context import OverlayContext
 from ops.embedded.ecs import service as ecs
 from ops.embedded.firehose import service as firehose
@@ -55,6 +55,7 @@ from ops.own_log import Level, configure
 
 OVERLAYS = (
     resource_types,
+    boundaries,
     codepipeline,
     cloudformation_operations,
     network,

@@ -1,7 +1,8 @@
 """Computes what a role needs to deploy, change, and delete Slipway's own stacks.
 
 The permissions follow from the types and the properties of a template's resources. `make golden` writes them
-to `ops/templates/access/deploying.json`, from which the role's policies are made.
+to `ops/templates/access/deploying.json`, from which the role's policies are made, together with the actions
+that the roles in these stacks are allowed, which are their permissions boundary.
 """
 
 import json
@@ -29,11 +30,8 @@ STACKS = {
     "snapshots": (("snapshots", "snapshots-*"),),
     "logs": (("logs", "log-export"), ("logs_member", "log-export")),
     "deploy": (("replication", "slipway-replication"),),
-    "rollouts": (
-        ("rollouts-controller", "slipway-rollouts"),
-        ("rollouts-target", "slipway-rollout-target"),
-        ("rollouts-organization", "slipway-rollout*"),
-    ),
+    # An administrator deploys the roles of targets: a target's service role has the policies of its users.
+    "rollouts": (("rollouts-controller", "slipway-rollouts"),),
 }
 OPERATIONS: tuple[Operation, ...] = ("create", "update", "delete")
 ACCOUNT = "000000000000"  # stands for the account in ARNs
@@ -51,8 +49,26 @@ def deploying() -> dict[str, list[dict[str, list[str]]]]:
     return {job: _merged(needs) for job, needs in found.items()}
 
 
+def role_actions() -> list[str]:
+    """Return every action that a role in these stacks is allowed."""
+    names = [name for templates in STACKS.values() for name, _ in templates]
+    resources = [json.loads((TEMPLATES / f"{name}.json").read_text())["Resources"] for name in names]
+    roles = [part for each in resources for part in each.values() if part["Type"].startswith("AWS::IAM::")]
+    return sorted(set(_allowed(roles)))
+
+
+def _allowed(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if value.get("Effect") == "Allow" and "Principal" not in value:
+            yield from [value["Action"]] if isinstance(value["Action"], str) else value["Action"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _allowed(item)
+
+
 def content() -> str:
-    return json.dumps(deploying(), indent=1) + "\n"
+    return json.dumps({"grants": deploying(), "roles": role_actions()}, indent=1) + "\n"
 
 
 def _permissions(templates: Iterable[tuple[str, str]]) -> Iterator[Permission]:

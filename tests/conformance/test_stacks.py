@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.callers import Account, Caller, allow, error, unique
+from tests.conformance.callers import Account, Caller, allow, document, error, unique
 
 SETTLED = ("COMPLETE", "FAILED")
 STACKS = allow("cloudformation:*")
 TOPICS = ["sns:CreateTopic", "sns:GetTopicAttributes", "sns:SetTopicAttributes", "sns:DeleteTopic"]
-BOUNDARY = "arn:aws:iam::111111111111:policy/limits"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -103,21 +102,96 @@ def test_a_service_role_acts_instead_of_the_caller_and_stays_with_the_stack(acco
     assert settled(account, id_) == "DELETE_COMPLETE"
 
 
-@pytest.mark.parametrize("boundary", ["", BOUNDARY])
-def test_the_boundary_of_a_role_in_a_template_is_a_condition_key(account: Account, boundary: str) -> None:
+@pytest.mark.parametrize("bounded", [False, True])
+def test_the_boundary_of_a_role_in_a_template_is_a_condition_key(account: Account, bounded: bool) -> None:
     """`iam:PermissionsBoundary` holds for roles that CloudFormation creates.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
     """
+    boundary = limits(account, "logs:*")
     caller = account.caller(
         STACKS,
-        allow("iam:CreateRole", StringEquals={"iam:PermissionsBoundary": BOUNDARY}),
+        allow("iam:CreateRole", StringEquals={"iam:PermissionsBoundary": boundary}),
         allow(["iam:GetRole", "iam:PutRolePermissionsBoundary", "iam:DeleteRole", "iam:List*"]),
     )
-    more = {"PermissionsBoundary": boundary} if boundary else {}
+    more = {"PermissionsBoundary": boundary} if bounded else {}
     body = template("AWS::IAM::Role", AssumeRolePolicyDocument=TRUST, **more)
     _, status = create(caller, body, Capabilities=["CAPABILITY_IAM"])
-    assert status == ("CREATE_COMPLETE" if boundary else "ROLLBACK_COMPLETE")
+    assert status == ("CREATE_COMPLETE" if bounded else "ROLLBACK_COMPLETE")
+
+
+def limits(account: Account, actions: str) -> str:
+    """Return the ARN of a new policy that allows the actions."""
+    created = account.client("iam").create_policy(
+        PolicyName=unique("limits"), PolicyDocument=document(allow(actions))
+    )
+    return str(created["Policy"]["Arn"])
+
+
+@pytest.mark.parametrize("kind", ["AWS::IAM::Role", "AWS::IAM::User"])
+def test_a_role_or_user_of_a_template_has_its_boundary(account: Account, kind: str) -> None:
+    """The boundary of a template is the resource's, also after an update; a missing policy is refused.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-iam-role.html
+    """
+    first, second = limits(account, "logs:*"), limits(account, "s3:*")
+    trust = {"AssumeRolePolicyDocument": TRUST} if kind == "AWS::IAM::Role" else {}
+    caller = account.caller(STACKS, allow("iam:*"))
+    formation, iam = caller.client("cloudformation"), account.client("iam")
+    id_, status = create(
+        caller, template(kind, PermissionsBoundary=first, **trust), Capabilities=["CAPABILITY_IAM"]
+    )
+    assert status == "CREATE_COMPLETE"
+
+    def boundary() -> str:
+        (resource,) = formation.describe_stack_resources(StackName=id_)["StackResources"]
+        name = resource["PhysicalResourceId"]
+        found = (
+            iam.get_role(RoleName=name)["Role"]
+            if kind == "AWS::IAM::Role"
+            else iam.get_user(UserName=name)["User"]
+        )
+        return str(found["PermissionsBoundary"]["PermissionsBoundaryArn"])
+
+    assert boundary() == first
+    formation.update_stack(
+        StackName=id_,
+        TemplateBody=template(kind, PermissionsBoundary=second, **trust),
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    assert settled(account, id_) == "UPDATE_COMPLETE"
+    assert boundary() == second
+    _, status = create(
+        caller, template(kind, PermissionsBoundary=f"{first}-no", **trust), Capabilities=["CAPABILITY_IAM"]
+    )
+    assert status == "ROLLBACK_COMPLETE"
+
+
+@pytest.mark.parametrize("bounded", [False, True])
+def test_the_boundary_is_that_of_the_role_whose_policy_a_template_changes(
+    account: Account, bounded: bool
+) -> None:
+    """For PutRolePolicy, `iam:PermissionsBoundary` is the boundary of the role.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
+    """
+    boundary = limits(account, "logs:*")
+    role = account.role("lambda.amazonaws.com").rpartition("/")[2]
+    if bounded:
+        account.client("iam").put_role_permissions_boundary(RoleName=role, PermissionsBoundary=boundary)
+    caller = account.caller(
+        STACKS,
+        allow("iam:PutRolePolicy", StringEquals={"iam:PermissionsBoundary": boundary}),
+        allow(["iam:GetRolePolicy", "iam:DeleteRolePolicy"]),
+    )
+    body = template(
+        "AWS::IAM::Policy",
+        PolicyName="more",
+        Roles=[role],
+        PolicyDocument={"Version": "2012-10-17", "Statement": [allow("logs:*")]},
+    )
+    _, status = create(caller, body, Capabilities=["CAPABILITY_IAM"])
+    assert status == ("CREATE_COMPLETE" if bounded else "ROLLBACK_COMPLETE")
 
 
 @pytest.mark.parametrize("passes", [True, False])

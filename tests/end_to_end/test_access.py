@@ -1,5 +1,6 @@
 """Slipway's IAM roles on the embedded cloud, with IAM enforcement."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from ops.aws.cloudformation.stacks import StackSpec
 from ops.aws.logs import groups as log_groups
 from ops.aws.rds import databases as rds
 from ops.embedded.accounts import ACCOUNTS, DEVELOPMENT, PRODUCTION, WORKBENCH
-from ops.errors import AccessDenied
+from ops.errors import AccessDenied, StackFailed
 from ops.logs.export.deployment import stacks
 from ops.plan import Plan, execute, perform
 from ops.rollouts import controller as controllers
@@ -24,7 +25,8 @@ from ops.snapshots.pipeline import catalog
 from ops.snapshots.runs import control as runs
 from ops.support_stacks import replication
 from ops.support_stacks.inventory import read_inventory
-from ops.templates.access import READ_ROLE, ROLE, roles
+from ops.templates.access import READ_ROLE, ROLE, STACK_BOUNDARY, roles
+from ops.templates.policies import allow, document
 from tests.end_to_end.workbench import eventually
 
 SHOP = "shop-production"
@@ -61,7 +63,8 @@ def deployed(cloud: Cloud, carry_out: Callable[[Plan], None]) -> None:
 
 def as_role(cloud: Cloud, role: str) -> Cloud:
     accounts = tuple(replace(each, role=f"arn:aws:iam::{each.id}:role/{role}") for each in ACCOUNTS)
-    return Cloud(replace(cloud.settings, accounts=accounts), cloud.endpoint)
+    settings = replace(cloud.settings, accounts=accounts, permissions_boundary=STACK_BOUNDARY)
+    return Cloud(settings, cloud.endpoint)
 
 
 @pytest.mark.usefixtures("deployed")
@@ -151,7 +154,13 @@ def test_the_working_role_deploys_changes_and_deletes_slipways_stacks(
         spec = replace(spec, parameters={**spec.parameters, **parameters})
         carry_out(deploy.plan_preview(working, spec, uploads))
         carry_out(deploy.plan_deploy(working, read_preview(working, spec)))
-    formation = working.client("cloudformation", place.account.id, place.region)
+    boundary = f"arn:aws:iam::{place.account.id}:policy/{STACK_BOUNDARY}"
+    assert set(boundaries_of_roles(cloud, spec)) <= {boundary}
+    delete(working, spec)
+
+
+def delete(cloud: Cloud, spec: StackSpec) -> None:
+    formation = cloud.client("cloudformation", spec.account, spec.region)
     id_ = formation.describe_stacks(StackName=spec.name)["Stacks"][0]["StackId"]
     formation.delete_stack(StackName=id_)
 
@@ -163,6 +172,48 @@ def test_the_working_role_deploys_changes_and_deletes_slipways_stacks(
     events = formation.describe_stack_events(StackName=id_)["StackEvents"]
     reasons = [event["ResourceStatusReason"] for event in events if event.get("ResourceStatusReason")]
     assert status == "DELETE_COMPLETE", "\n".join(reasons)
+
+
+def boundaries_of_roles(cloud: Cloud, spec: StackSpec) -> list[str | None]:
+    formation = cloud.client("cloudformation", spec.account, spec.region)
+    resources = formation.describe_stack_resources(StackName=spec.name)["StackResources"]
+    names = [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == "AWS::IAM::Role"]
+    iam = cloud.client("iam", spec.account)
+    roles = [iam.get_role(RoleName=name)["Role"] for name in names]
+    return [role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for role in roles]
+
+
+@pytest.mark.usefixtures("deployed")
+def test_the_working_role_creates_no_role_without_the_boundary(
+    cloud: Cloud, carry_out: Callable[[Plan], None]
+) -> None:
+    working, place = as_role(cloud, ROLE), Place(DEVELOPMENT, "us-east-1")
+    unlimited = Cloud(replace(working.settings, permissions_boundary=""), cloud.endpoint)
+    spec, uploads = member(unlimited, place)
+    carry_out(deploy.plan_preview(unlimited, spec, uploads))
+    with pytest.raises(StackFailed, match="iam:CreateRole"):
+        carry_out(deploy.plan_deploy(unlimited, read_preview(unlimited, spec)))
+    assert boundaries_of_roles(cloud, spec) == []
+
+
+def test_a_deployed_boundary_remains_without_the_setting(
+    cloud: Cloud, carry_out: Callable[[Plan], None]
+) -> None:
+    limited = Cloud(replace(cloud.settings, permissions_boundary="slipway-test-boundary"), cloud.endpoint)
+    place = Place(DEVELOPMENT, "us-east-1")
+    cloud.client("iam", place.account.id).create_policy(
+        PolicyName="slipway-test-boundary",
+        PolicyDocument=json.dumps(document(allow(["logs:*", "iam:*", "lambda:*"], "*"))),
+    )
+    spec, uploads = member(limited, place)
+    spec = replace(spec, name="log-export-limited")
+    for deployer, parameters in (limited, {}), (cloud, {"LogGroupNamePrefix": "/app/"}):
+        spec = replace(spec, parameters={**spec.parameters, **parameters})
+        carry_out(deploy.plan_preview(deployer, spec, uploads))
+        carry_out(deploy.plan_deploy(deployer, read_preview(deployer, spec)))
+        boundary = f"arn:aws:iam::{place.account.id}:policy/slipway-test-boundary"
+        assert set(boundaries_of_roles(cloud, spec)) == {boundary}
+    delete(cloud, spec)
 
 
 def test_docs_describe_both_stacks() -> None:

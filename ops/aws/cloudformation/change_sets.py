@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,12 @@ from ops.plan import READY, Check, Readiness, ReportProgress
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
 
 CHANGE_SET_TIMEOUT_S = 300.0  # for CloudFormation to create a change set
 # CloudFormation has no error code for a change set without changes, only these two reasons.
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+BOUNDARY = "PermissionsBoundary"  # the parameter of the templates whose stacks have roles
 CREATE_ACTIONS = (
     "cloudformation:CreateChangeSet",
     "cloudformation:DeleteChangeSet",
@@ -101,7 +103,7 @@ def create_change_set(cloud: Cloud, spec: StackSpec, template_url: str, say: Rep
             ChangeSetName=name,
             ChangeSetType="CREATE" if creates else "UPDATE",
             TemplateURL=template_url,
-            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in spec.parameters.items()],
+            Parameters=[*_parameters(cloud, spec, stack)],
             Tags=[{"Key": k, "Value": v} for k, v in spec.tags.items()],
             Capabilities=list(spec.capabilities),  # type: ignore[arg-type]
         )["Id"]
@@ -117,6 +119,23 @@ def create_change_set(cloud: Cloud, spec: StackSpec, template_url: str, say: Rep
         f"Cannot create a change set for {spec.name}: {reason}",
         hint="Nothing was changed. Fix the reported problem and retry.",
     )
+
+
+def _parameters(cloud: Cloud, spec: StackSpec, stack: Stack | None) -> Iterator["ParameterTypeDef"]:
+    """Yield the parameters of the spec, and the permissions boundary if the template has one.
+
+    A deployed boundary remains if the settings have none: only a change in the settings replaces it.
+    """
+    for name, value in spec.parameters.items():
+        yield {"ParameterKey": name, "ParameterValue": value}
+    if BOUNDARY in spec.parameters or BOUNDARY not in json.loads(spec.template_body).get("Parameters", {}):
+        return
+    if policy := cloud.settings.permissions_boundary:
+        partition = cfn.client_of(cloud, spec.account, spec.region).meta.partition
+        arn = f"arn:{partition}:iam::{spec.account}:policy/{policy}"
+        yield {"ParameterKey": BOUNDARY, "ParameterValue": arn}
+    elif stack and BOUNDARY in stack.parameters:
+        yield {"ParameterKey": BOUNDARY, "UsePreviousValue": True}
 
 
 def _is_new(stack: Stack | None) -> bool:

@@ -16,6 +16,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, handlers, helpers, provisioners, stacks
 
 from ops.embedded.authority.stacks import UNKNOWN, Operation, StackResource, name_property, needed
+from ops.embedded.cloudformation import boundaries
 from ops.embedded.context import OverlayContext
 from ops.embedded.iam import identity
 
@@ -109,7 +110,9 @@ def _require(
         return
     named = str(properties.get(name_property(type_), "")) if operation == "create" else ""
     resource = StackResource(type_, named or name, properties, get_account_id(), get_region())
-    keys = {**_CONTEXT, **_tags(properties), **_boundary(properties)}
+    keys = {**_CONTEXT, **_tags(properties)}
+    if boundary := boundaries.of_request(properties):
+        keys["iam:permissionsboundary"] = boundary
     for permission in needed(resource, operation, before):
         passed = {"iam:passedtoservice": permission.passed_to} if permission.passed_to else {}
         denial = identity.denial_of(key, permission.action, permission.resource, {**keys, **passed})
@@ -126,8 +129,3 @@ def _tags(properties: Properties) -> Mapping[str, Any]:
     tags = properties.get("Tags")
     listed = [tag for tag in tags if isinstance(tag, dict)] if isinstance(tags, list) else []
     return {f"aws:requesttag/{tag.get('Key')}".lower(): tag.get("Value") for tag in listed}
-
-
-def _boundary(properties: Properties) -> Mapping[str, str]:
-    boundary = properties.get("PermissionsBoundary")
-    return {"iam:permissionsboundary": str(boundary)} if boundary else {}

@@ -21,7 +21,7 @@ from troposphere import (
 from troposphere import elasticloadbalancingv2 as elb
 
 from ops.templates.access.grants import COMMON
-from ops.templates.policies import accepted, allow, document, trusts
+from ops.templates.policies import accepted, allow, document, limit_roles, trusts
 
 DESCRIPTION = "Slipway: runs the workbench on Fargate, behind a load balancer with TLS and sign-in."
 PORT = 8501
@@ -46,6 +46,7 @@ def fargate() -> Template:
     stack.add_condition("NoLogBucket", Equals(Ref("AccessLogBucket"), ""))
     for resource in (*_network(), *_balancer(), *_roles(), *_service()):
         stack.add_resource(resource)
+    limit_roles(stack)
     stack.add_output(Output("Address", Value=Sub("https://${DomainName}"), Description="URL of the pages"))
     stack.add_output(
         Output(

@@ -1,12 +1,14 @@
 """The IAM permissions that each job needs. A test compares them with the API calls in `ops/aws`.
 
 CloudFormation creates a stack's resources with the permissions of the principal that deploys it.
-`deploying.json` is what the resources of each job's stacks need: `make golden` computes it.
+`deploying.json` is what the resources of each job's stacks need, and what the roles among them are allowed:
+`make golden` computes both.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ALL = ("*",)
 REGION_AND_ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
@@ -35,12 +37,15 @@ class Job:
     deploys: tuple[Grant, ...] = ()
 
 
+_DEPLOYING: dict[str, Any] = json.loads(Path(__file__).with_name("deploying.json").read_text("utf-8"))
+STACK_ROLE_ACTIONS: tuple[str, ...] = tuple(_DEPLOYING["roles"])
+
+
 def _stacks_of(job: str) -> tuple[Grant, ...]:
     """Return what the resources of a job's stacks need."""
-    grants: list[dict[str, list[str]]] = json.loads(
-        Path(__file__).with_name("deploying.json").read_text("utf-8")
-    )[job]
-    return tuple(Grant(tuple(grant["actions"]), tuple(grant["resources"])) for grant in grants)
+    return tuple(
+        Grant(tuple(grant["actions"]), tuple(grant["resources"])) for grant in _DEPLOYING["grants"][job]
+    )
 
 
 def _of(service: str, actions: str) -> tuple[str, ...]:

@@ -1,4 +1,8 @@
-"""The stack with Slipway's IAM roles in one account: a working role, a read-only role, and their boundary."""
+"""The stack with Slipway's IAM roles in one account: a working role, a read-only role, and their boundary.
+
+A second boundary is for the roles in Slipway's stacks. The working role can create only roles that have it,
+so whoever deploys as this role cannot give a function more than Slipway's own templates do.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,14 +22,32 @@ from troposphere import (
     iam,
 )
 
-from ops.templates.access.grants import ALL, COMMON, DEPLOY, IAM, JOBS, STACK_ROLES, Grant, Job
+from ops.templates.access.grants import (
+    ALL,
+    COMMON,
+    DEPLOY,
+    IAM,
+    JOBS,
+    STACK_ROLE_ACTIONS,
+    STACK_ROLES,
+    Grant,
+    Job,
+)
 from ops.templates.policies import accepted, allow, arn, document
+from ops.templates.rollouts import TARGET_ROLE
 
 ROLE, READ_ROLE, BOUNDARY = "slipway-workbench", "slipway-workbench-read", "slipway-workbench-boundary"
+STACK_BOUNDARY = "slipway-stack-boundary"
 DESCRIPTION = "Slipway: the roles that the workbench works in, in this account."
 
 _WHY = (
     "Read actions have no resource type, or their resource is not known in advance; write actions are scoped"
+)
+
+_NO_GRANT = "A permissions boundary grants nothing by itself"
+_BOUNDARY_CHECKS = accepted(
+    **dict.fromkeys(("CKV_AWS_107", "CKV_AWS_108", "CKV_AWS_109", "CKV_AWS_110", "CKV_AWS_111"), _NO_GRANT),
+    CKV2_AWS_40=_NO_GRANT,
 )
 
 
@@ -41,6 +63,7 @@ def roles() -> Template:
             both = And(Condition(f"Does{_title(job)}"), Condition(f"Does{_title(DEPLOY)}"))
             stack.add_condition(f"Deploys{_title(job)}", both)
     stack.add_resource(_boundary())
+    stack.add_resource(_stack_boundary())
     reads = [grant for job in JOBS for grant in job.reads]
     stack.add_resource(_policy("Reads", "Read permissions of all pages", reads))
     for job in JOBS:  # one policy per job: a role can have ten managed policies
@@ -138,7 +161,8 @@ def _boundary() -> iam.ManagedPolicy:
     """The permissions boundary of both roles.
 
     Whatever is attached to the roles later, they cannot create identities, change other identities or their
-    own permissions, delete the audit log, or close the account or remove it from the organization.
+    own permissions, create a role or change its permissions without the boundary of stacks, delete the audit
+    log, or close the account or remove it from the organization.
     """
     services = sorted(
         {
@@ -172,6 +196,20 @@ def _boundary() -> iam.ManagedPolicy:
             },
             {
                 "Effect": "Deny",
+                # AWS IAM User Guide, "Delegating responsibility to others using permissions boundaries".
+                "Action": [
+                    "iam:AttachRolePolicy",
+                    "iam:CreateRole",
+                    "iam:PutRolePermissionsBoundary",
+                    "iam:PutRolePolicy",
+                ],
+                "Resource": "*",
+                "Condition": {
+                    "StringNotEquals": {"iam:PermissionsBoundary": Sub(f"{IAM}:policy/{STACK_BOUNDARY}")}
+                },
+            },
+            {
+                "Effect": "Deny",
                 "Action": ["iam:PutRolePolicy", "iam:DeleteRole", "iam:PassRole"],
                 "Resource": own,
             },
@@ -181,12 +219,24 @@ def _boundary() -> iam.ManagedPolicy:
                 "Resource": arn("logs:*:${AWS::AccountId}:log-group:/slipway/audit*"),
             },
         ),
-        Metadata=accepted(
-            CKV_AWS_107="A permissions boundary grants nothing by itself",
-            CKV_AWS_108="A permissions boundary grants nothing by itself",
-            CKV_AWS_109="A permissions boundary grants nothing by itself",
-            CKV_AWS_110="A permissions boundary grants nothing by itself",
-            CKV_AWS_111="A permissions boundary grants nothing by itself",
-            CKV2_AWS_40="A permissions boundary grants nothing by itself",
+        Metadata=_BOUNDARY_CHECKS,
+    )
+
+
+def _stack_boundary() -> iam.ManagedPolicy:
+    """The permissions boundary of the roles in Slipway's stacks: what all of them together are allowed."""
+    scoped = {
+        "iam:PassRole": [Sub(f"{IAM}:role/{name}") for name in STACK_ROLES],
+        "sts:AssumeRole": [arn(f"iam::*:role/{TARGET_ROLE}")],
+    }
+    others = [action for action in STACK_ROLE_ACTIONS if action not in scoped]
+    return iam.ManagedPolicy(
+        "StackBoundary",
+        Condition=f"Does{_title(DEPLOY)}",
+        ManagedPolicyName=STACK_BOUNDARY,
+        Description="The most that the roles in Slipway's stacks can ever be given",
+        PolicyDocument=document(
+            allow(others, "*"), *(allow([action], resources) for action, resources in scoped.items())
         ),
+        Metadata=_BOUNDARY_CHECKS,
     )

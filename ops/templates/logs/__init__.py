@@ -15,7 +15,7 @@ from troposphere import And, Condition, Equals, GetAtt, Join, Not, Or, Output, R
 
 from ops.templates.logs import alarms, compactor, destination, parameters, pipeline, subscriber, tables
 from ops.templates.logs.parameters import CENTRAL, JOB, JOB_TAG, MEMBER
-from ops.templates.policies import arn
+from ops.templates.policies import arn, limit_roles
 
 __all__ = [
     "CENTRAL",
@@ -68,6 +68,7 @@ def central(processor: str, subscribing: str, compacting: str, relation: Mapping
     )
     for part in parts:
         stack.add_resource(part)
+    limit_roles(stack)
     _output(stack, "LogDestination", destination_arn, "Destination for other accounts in this region")
     _output(stack, "Stream", Ref("LogStream"), "Kinesis stream that destinations in other regions write to")
     _output(stack, "Bucket", pipeline.BUCKET_ARN, "Bucket that logs are exported to")
@@ -87,6 +88,7 @@ def member(subscribing: str) -> Template:
         stack.add_resource(part)
     for part in subscriber.resources(subscribing, destination.GIVEN_OR_CREATED):
         stack.add_resource(part)
+    limit_roles(stack)
     _output(stack, "LogDestination", destination.GIVEN_OR_CREATED, "Destination of this region's log groups")
     return stack
 

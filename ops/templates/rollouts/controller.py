@@ -22,7 +22,7 @@ from troposphere import (
 )
 
 from ops.templates import machines
-from ops.templates.policies import accepted, allow, arn, document
+from ops.templates.policies import accepted, allow, arn, document, limit_roles
 from ops.templates.rollouts.target import EXECUTION_ROLE, TARGET_ROLE
 
 DESCRIPTION = "Slipway: deploys stacks to many accounts and regions in waves, with automatic rollback."
@@ -43,6 +43,7 @@ def controller(definition: str) -> Template:
     stack.add_condition("HasEmail", Not(Equals(Ref("NotifyEmail"), "")))
     for part in (*_storage(), *_function(), *_machine(definition), *_notifications(), *_rules()):
         stack.add_resource(part)
+    limit_roles(stack)
     _outputs(stack)
     return stack
 

@@ -2,7 +2,7 @@
 
 from troposphere import GetAtt, Output, Parameter, Ref, Select, Split, Template, iam
 
-from ops.templates.policies import accepted, allow, arn, document, trusts
+from ops.templates.policies import accepted, allow, arn, document, limit_roles, trusts
 
 TARGET_ROLE, EXECUTION_ROLE = "slipway-rollout-target", "slipway-rollout-execution"
 DESCRIPTION = "Slipway: lets the rollout controller of another account deploy stacks in this account."
@@ -43,6 +43,7 @@ def target() -> Template:
         stack.add_parameter(parameter)
     stack.add_resource(_execution_role())
     stack.add_resource(_target_role())
+    limit_roles(stack, path=False)
     stack.add_output(Output("TargetRoleArn", Value=GetAtt("TargetRole", "Arn")))
     return stack
 

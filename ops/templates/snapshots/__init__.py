@@ -10,6 +10,7 @@ machine       handler, state machine, schedule, and notifications
 
 from troposphere import Equals, Not, Output, Ref, Sub, Template
 
+from ops.templates.policies import limit_roles
 from ops.templates.snapshots import machine, network, parameters, task
 from ops.templates.snapshots.parameters import JOB, JOB_TAG, PARAMETERS
 
@@ -27,6 +28,7 @@ def template(definition: str, handler: str) -> Template:
     _conditions(stack)
     for part in (*network.resources(), *task.resources(), *machine.resources(definition, handler)):
         stack.add_resource(part)
+    limit_roles(stack)
     _outputs(stack)
     return stack
 

@@ -12,7 +12,7 @@ from botocore import xform_name
 
 from ops.embedded.authority import reference
 from ops.own_stacks import STACKS
-from ops.templates.access import JOBS
+from ops.templates.access import JOBS, STACK_BOUNDARY
 from ops.templates.access.fargate import COMMAND
 from ops.templates.access.grants import COMMON
 from tests.conformance import deploying
@@ -140,7 +140,42 @@ def test_the_boundary_lets_through_whatever_the_roles_hold() -> None:
     granted = actions("reads", "changes", "deploys")
     assert {f"{action.split(':')[0]}:*" for action in granted} == allowed
     everywhere = [each for each in statements if each["Effect"] == "Deny" and each.get("Resource") == "*"]
-    assert not granted & {action for each in everywhere for action in each["Action"]}
+    forbidden = [each for each in everywhere if "Condition" not in each]
+    assert not granted & {action for each in forbidden for action in each["Action"]}
+
+
+def test_roles_of_stacks_are_created_only_with_their_boundary() -> None:
+    statements = resources("roles")["Boundary"]["Properties"]["PolicyDocument"]["Statement"]
+    (limited,) = [each for each in statements if "Condition" in each]
+    boundary = {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{STACK_BOUNDARY}"}
+    assert limited["Effect"] == "Deny" and "iam:CreateRole" in limited["Action"]
+    assert limited["Condition"] == {"StringNotEquals": {"iam:PermissionsBoundary": boundary}}
+
+
+@pytest.mark.parametrize("name", ["snapshots", "logs", "logs_member", "rollouts-controller"])
+def test_the_boundary_of_stacks_allows_what_their_roles_are_allowed(name: str) -> None:
+    statements = resources("roles")["StackBoundary"]["Properties"]["PolicyDocument"]["Statement"]
+    allowed = {action for each in statements for action in each["Action"]}
+    template = json.loads((GOLDEN / f"{name}.json").read_text())
+    roles = [each for each in template["Resources"].values() if each["Type"].startswith("AWS::IAM::")]
+    lists = re.findall(r'"Action": (\[[^]]*\])', json.dumps(roles))
+    needed = {action for each in lists for action in json.loads(each)}
+    assert needed and needed <= allowed
+
+
+@pytest.mark.parametrize(
+    "name", ["snapshots", "logs", "logs_member", "rollouts-controller", "rollouts-target", "setup-app"]
+)
+def test_every_role_of_a_template_takes_a_boundary(name: str) -> None:
+    template = json.loads((GOLDEN / f"{name}.json").read_text())
+    assert template["Parameters"]["PermissionsBoundary"]["Default"] == ""
+    roles = [each for each in template["Resources"].values() if each["Type"] == "AWS::IAM::Role"]
+    expected = {"Fn::If": ["HasBoundary", {"Ref": "PermissionsBoundary"}, {"Ref": "AWS::NoValue"}]}
+    assert roles
+    for role in roles:
+        assert role["Properties"]["PermissionsBoundary"] == expected
+        if name != "rollouts-target":  # the controller finds these by name
+            assert role["Properties"]["Path"] == {"Ref": "RolePath"}
 
 
 def test_what_the_roles_need_for_stacks_is_what_the_templates_need() -> None:
