@@ -102,6 +102,9 @@ def show_ledger(report: ExportReport) -> None:
         f"Counted {ago(report.at, datetime.now(UTC))}, from {utc(ledger.start)}. *Partial*: the log group "
         "was subscribed during the hour, so only part of it is exported."
     )
+    if ledger.unread:
+        with st.expander(f"Not read: {len(ledger.unread)}"):
+            st.markdown("\n".join(f"- {plain(reason)}" for reason in ledger.unread))
     for note in report.notes:
         st.caption(plain(note))
 
@@ -121,6 +124,7 @@ def _show_rows(report: ExportReport) -> None:
             "Failed": row.failed,
             "Ingested": row.ingested.events,
             "Exported": row.exported.events,
+            "In other hours": row.elsewhere,
             "Ingested bytes": size(row.ingested.size_bytes),
             "Account": names.get(row.at.account, row.at.account),
             "Region": row.at.region,
@@ -142,6 +146,11 @@ def _verdict(report: ExportReport) -> str:
         return (
             f":material/error: **{ledger.missing:,} events are missing** in {groups}. See the hours below "
             "and the log group of the delivery stream."
+        )
+    if ledger.unread:
+        return (
+            ":material/help: **It is unknown whether events are missing**: not everything could be read. "
+            f"No loss was found in {groups}."
         )
     if ledger.failed:
         return (

@@ -99,10 +99,12 @@ def show_summary(graph: UsageGraph) -> None:
     if unknown := len(graph.with_state(UsageState.UNKNOWN)):
         parts.insert(0, f"{unknown} unknown")
     if orphaned:
-        parts.insert(0, f"\\${graph.orphaned_monthly:.2f}/month")
+        at_least = "at least " if graph.inventory.gaps else ""
+        parts.insert(0, f"{at_least}\\${graph.orphaned_monthly:.2f}/month")
         parts.insert(0, f"**{count(len(orphaned), 'orphaned resource')}**")
     elif graph.verdicts:
-        parts.insert(0, "**No orphaned resources**")
+        read = " in what could be read" if graph.inventory.gaps else ""
+        parts.insert(0, f"**No orphaned resources{read}**")
     st.markdown(" · ".join(parts))
 
 

@@ -1,7 +1,8 @@
 """`slipway`: the command line, which offers everything that the pages do, for scripts and CI.
 
 Prints tables for people and, with `--json`, one JSON document, errors included. Exit status: 0 succeeded,
-1 failed, 2 invalid usage, 3 not confirmed. The log goes to stderr: `--verbose` shows AWS calls and steps.
+1 failed, 2 invalid usage, 3 not confirmed, 4 answered, but not everything was read. The log goes to stderr:
+`--verbose` shows AWS calls and steps.
 
 commands           every command, its summary, and the module that runs it
 verbs              how commands and their options are built

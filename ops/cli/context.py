@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # what takes long to import is imported where it is used
     from ops.aws.cloud import Cloud, Place
 
 PIPE_WIDTH = 400
+NOT_READ = 4  # exit status of an answer for which not everything was read: it can be more than was found
 T = TypeVar("T")
 UNITS = {"gb": "GB", "gib": "GiB"}
 

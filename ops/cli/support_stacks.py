@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ops.cli.context import Context, plan_rows, result_rows
+from ops.cli.context import NOT_READ, Context, plan_rows, result_rows
 from ops.cli.verbs import confirm_option, dry_run_option, verb
 from ops.errors import NotFound, PlanRefused
 from ops.plan import Plan
@@ -102,7 +102,8 @@ def _graph(context: Context, quiet_days: int) -> UsageGraph:
 @click.option(
     "--state", type=click.Choice([str(state) for state in UsageState]), help="List only this state."
 )
-def inventory(context: Context, quiet_days: int, state: str | None) -> None:
+def inventory(context: Context, quiet_days: int, state: str | None) -> int:
+    """List the resources of CDK pipelines. Returns exit status 4 if not everything could be read."""
     graph = _graph(context, quiet_days)
     shown = [verdict for verdict in graph.verdicts if state in (None, str(verdict.state))]
     rows = [
@@ -132,7 +133,9 @@ def inventory(context: Context, quiet_days: int, state: str | None) -> None:
     }
     context.show(rows, empty="No matching resources of CDK pipelines.", value=value)
     if not context.as_json:
-        context.echo(f"Cost of orphaned resources: ${graph.orphaned_monthly:.2f}/month")
+        at_least = "at least " if graph.inventory.gaps else ""
+        context.echo(f"Cost of orphaned resources: {at_least}${graph.orphaned_monthly:.2f}/month")
+    return NOT_READ if graph.inventory.gaps else 0
 
 
 def _plan(context: Context, request: CleanUpRequest) -> Plan:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ops.aws.cloud import Place
-from ops.cli.context import Context
+from ops.cli.context import NOT_READ, Context
 from ops.cli.logs.results import carry_out, show_no_steps
 from ops.cli.verbs import confirm_option, dry_run_option, verb
 from ops.errors import InputError
@@ -24,7 +24,7 @@ from ops.logs.known_exports import single_known_export
 
 ONLY = "only"  # --last without a value
 EVERY_GROUP = ("*",)
-INCOMPLETE = 1  # exit status if an included log group is not exported, or something could not be read
+INCOMPLETE = 1  # exit status if an included log group is not exported
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,10 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     "Default: of the only known export.",
 )
 def coverage(context: Context, selection: Selection, states: tuple[str, ...], last: str) -> int:
-    """Show the coverage. Returns exit status 1 if an included group is not exported, or on read errors."""
+    """Show the coverage.
+
+    Returns exit status 1 if an included group is not exported, and 4 if not everything could be read.
+    """
     report = _read(context, selection)
     entries = [entry for entry in _selected(report, selection) if not states or entry.state in states]
     unread = [
@@ -98,7 +101,9 @@ def coverage(context: Context, selection: Selection, states: tuple[str, ...], la
     context.echo(
         f"{exported:,} of {len(report.groups):,} log groups are exported; {missing:,} included ones are not."
     )
-    return 0 if report.complete else INCOMPLETE
+    if missing:
+        return INCOMPLETE
+    return 0 if report.complete else NOT_READ
 
 
 def _last(context: Context, source: str) -> Mapping[GroupKey, datetime]:

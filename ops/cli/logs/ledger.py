@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ops.cli.context import Context
+from ops.cli.context import NOT_READ, Context
 from ops.cli.logs.results import carry_out, show_no_steps
 from ops.cli.verbs import confirm_option, dry_run_option, verb
 from ops.errors import InputError
@@ -103,18 +103,31 @@ groups_argument = click.argument("groups", nargs=-1, metavar="[GROUP|PATTERN]...
 @period_options
 @click.option("--all", is_flag=True, help="Show all log groups and hours, not only incomplete ones.")
 def ledger(context: Context, export: ExportOptions, period: Period, all: bool) -> int:
-    """Show the ledger. Returns exit status 1 if events are missing or failed."""
+    """Show the ledger.
+
+    Returns exit status 1 if events are missing or failed, and 4 if that is unknown: not everything was read.
+    """
     report = _read_report(context, export, period)
     result = report.ledger
     rows = [row for row in result.rows if all or row.incomplete]
+    read = f"{len(result.rows):,} hours of {len(result.by_group()):,} log groups"
+    if result.unread:
+        read = f"the {read} that were read"
     context.show(
         [_row(row) for row in rows],
-        empty=f"No missing events in {len(result.rows):,} hours of {len(result.by_group()):,} log groups.",
-        value={"missing": result.missing, "failed": result.failed, "rows": list(map(_row, rows))},
+        empty=f"No missing events in {read}.",
+        value={
+            "missing": result.missing,
+            "failed": result.failed,
+            "unread": result.unread,
+            "rows": list(map(_row, rows)),
+        },
     )
     _show_notes(context, report)
     _show_summary(context, result)
-    return 0 if result.ok else INCOMPLETE
+    if result.missing or result.failed:
+        return INCOMPLETE
+    return NOT_READ if result.unread else 0
 
 
 @verb
@@ -280,6 +293,7 @@ def _row(row: LedgerRow) -> dict[str, Any]:
         "exported": row.exported.events,
         "failed": row.failed,
         "missing": row.missing,
+        "in_other_hours": row.elsewhere,
         "status": row.status,
     }
 
@@ -298,6 +312,8 @@ def _advice_row(advice: RetentionAdvice) -> dict[str, Any]:
 
 
 def _show_notes(context: Context, report: ExportReport) -> None:
+    for reason in report.ledger.unread:
+        context.echo(f"Not read: {reason}")
     for note in report.notes:
         context.echo(f"Note: {note}")
 

@@ -160,7 +160,8 @@ class DuckDbEngine:
                     continue
                 raise _failure(error, cursor) from error
             cursor.spend(listing.objects, listing.size_bytes)
-            cursor.note(*loaded.notes)
+            cursor.note(*listing.notes)  # also about objects that are not exported logs
+            cursor.note(*(note for note in loaded.notes if note not in listing.notes), unread=True)
             return session, reader, first
         raise AssertionError("the loop returns or raises")
 

@@ -58,6 +58,8 @@ def prove_export(
         reason = "not exported"
     elif any(row.missing for row in rows):
         reason = f"{sum(row.missing for row in rows):,} events are missing in the bucket"
+    elif any(row.unread for row in rows):
+        reason = "not all objects of the bucket could be read"
     elif any(row.failed for row in rows):
         reason = f"{sum(row.failed for row in rows):,} events failed: replay them first"
     elif not rows:

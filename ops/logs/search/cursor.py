@@ -59,6 +59,7 @@ class Cursor:
     ) -> None:
         self.progress = Progress("Queued")
         self.notes: tuple[str, ...] = ()  # messages for the user about what was not read, or differs
+        self.unread: tuple[str, ...] = ()  # those of them about objects that were not read
         self.complete = True  # False if the result was truncated to the query's `limit_bytes`
         self._batches = self._read(read(self), limit_bytes)
         self._canceled_hint = canceled_hint
@@ -101,8 +102,11 @@ class Cursor:
             if progress.done_bytes >= self.progress.done_bytes:
                 self.progress = progress
 
-    def note(self, *notes: str) -> None:
+    def note(self, *notes: str, unread: bool = False) -> None:
+        """Add notes; `unread` for objects that were not read, or only in part."""
         self.notes = tuple(dict.fromkeys((*self.notes, *notes)))
+        if unread:
+            self.unread = tuple(dict.fromkeys((*self.unread, *notes)))
 
     def spend(self, objects: int, size_bytes: int, dollars: float = 0.0) -> None:
         """Add to the cost."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ops.cli import main
+from ops.cli.context import NOT_READ
 from ops.embedded.lifecycle import RunningCloud
 from ops.logs.export.coverage.subscribed import GroupExport, list_group_exports
 from ops.logs.export.ledger import reader
@@ -69,6 +70,29 @@ def test_ledger_is_complete_until_an_object_is_lost(
     status, found = run(capsys, *where)
     assert (status, found["missing"]) == (1, 3)
     assert found["rows"][0]["status"] == "missing"
+
+
+def test_events_that_cannot_be_read_are_not_missing(
+    pipeline: LogPipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without the permission to read the objects, nothing is known, and no retention is proposed as safe."""
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{pipeline.bucket}/json/*",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [deny]}
+    pipeline.s3.put_bucket_policy(Bucket=pipeline.bucket, Policy=json.dumps(policy))
+    where = ("--bucket", pipeline.bucket, *JUDGED)
+    status, found = run(capsys, "ledger", *where)
+    assert (status, found["missing"]) == (NOT_READ, 0)
+    assert [row["status"] for row in found["rows"]] == ["not read"]
+    assert all("denied" in reason for reason in found["unread"])
+    assert main(["logs", "ledger", *where]) == NOT_READ
+    assert "Not read:" in capsys.readouterr().out
+    _, (row,) = run(capsys, "retention", pipeline.environment["group"], *where)
+    assert row["export"] == "not all objects of the bucket could be read"
 
 
 def test_retention_is_set_for_a_verified_export(

@@ -9,8 +9,10 @@ from unittest.mock import Mock
 import pytest
 
 from ops.cli import main
+from ops.cli.context import NOT_READ
 from ops.embedded.lifecycle import RunningCloud
 from ops.embedded.sample.pipelines import support_stack
+from ops.errors import AccessDenied
 from ops.settings import Settings
 from ops.support_stacks.replication import plan_replication
 from tests.end_to_end import assemblies, sample_pipelines
@@ -51,6 +53,22 @@ def answer(capsys: Capture, *arguments: str) -> tuple[int, Any]:
     """Return the exit status and the output of --json."""
     status = main(["--json", "support-stacks", *arguments])
     return status, json.loads(capsys.readouterr().out)
+
+
+def test_an_inventory_with_gaps_has_an_exit_status_of_its_own(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the pipelines of an account, nothing is known to be orphaned, and the sum is no total."""
+
+    def refuse(self: Any, place: Any) -> Any:
+        raise AccessDenied("Listing the pipelines was denied.")
+
+    monkeypatch.setattr("ops.support_stacks.inventory.PipelineReader.read", refuse)
+    status, out, _ = run(capsys, "inventory", *NO_MINIMUM)
+    assert status == NOT_READ
+    assert "Cost of orphaned resources: at least $0.00/month" in out
+    status, found = answer(capsys, "inventory", *NO_MINIMUM)
+    assert status == NOT_READ and found["unreadable"]
 
 
 def test_the_inventory_lists_every_resource_with_its_state(capsys: Capture) -> None:

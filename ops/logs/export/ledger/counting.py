@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ops.aws.cloud import Cloud, Place
@@ -17,7 +18,16 @@ EVENTS, BYTES = "IncomingLogEvents", "IncomingBytes"
 READERS = 8
 MAX_ERROR_OBJECTS = 10_000  # read per ledger; a note reports that there are more
 
-CountExported = Callable[[Scope], Iterable[tuple[GroupHour, EventCount]]]
+
+@dataclass(frozen=True)
+class ExportedEvents:
+    """The events in S3 by group and hour; `unread` says which objects could not be read."""
+
+    counts: Iterable[tuple[GroupHour, EventCount]]
+    unread: tuple[str, ...] = ()
+
+
+CountExported = Callable[[Scope], ExportedEvents]
 
 
 def count_events(
@@ -38,13 +48,17 @@ def count_events(
     )  # timestamps may be in other hours than the ingestion
     notes: list[str] = []
     failed = count_failed(cloud, location, notes)
-    taken_in, unread = count_ingested(cloud, list(since), first, end)
+    # Of the same hours as the exported events: those of an hour before the first one are not all late.
+    taken_in, unread = count_ingested(cloud, list(since), wide.start, end)
+    exported = count_exported(wide)
     return LedgerCounts(
         ingested=taken_in,
-        exported=_summed(count_exported(wide)),
+        exported=_summed(exported.counts),
         failed=failed,
         since={group: at for group, at in since.items() if group[:2] not in unread},
-        notes=(*notes, *unread.values()),
+        notes=notes,
+        unread=(*unread.values(), *exported.unread),
+        unread_objects=bool(exported.unread),
     )
 
 

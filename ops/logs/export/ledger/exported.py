@@ -1,10 +1,9 @@
 """Counts exported events by group and hour with a query engine."""
 
-from collections.abc import Iterator
 from datetime import UTC
 
 from ops.logs.export.error_records import GroupHour
-from ops.logs.export.ledger.counting import CountExported
+from ops.logs.export.ledger.counting import CountExported, ExportedEvents
 from ops.logs.export.ledger.model import EventCount
 from ops.logs.lake.layout import Scope
 from ops.logs.search.cursor import QueryEngine
@@ -21,10 +20,22 @@ FROM events GROUP BY account, region, log_group, date_trunc('hour', ts)
 def counter(engine: QueryEngine) -> CountExported:
     """Return the function that counts exported events for the ledger; it reads all objects of a scope."""
 
-    def count(scope: Scope) -> Iterator[tuple[GroupHour, EventCount]]:
-        for row in engine.run(sql_query(scope, SQL)).table().to_pylist():
-            hour = row["hour"].replace(tzinfo=UTC)
-            at = GroupHour(row["account"], row["region"], row["log_group"], hour)
-            yield at, EventCount(int(row["events"]), int(row["size"] or 0))
+    def count(scope: Scope) -> ExportedEvents:
+        cursor = engine.run(sql_query(scope, SQL))
+        counts = [
+            (
+                GroupHour(row["account"], row["region"], row["log_group"], row["hour"].replace(tzinfo=UTC)),
+                EventCount(int(row["events"]), int(row["size"] or 0)),
+            )
+            for row in cursor.table().to_pylist()
+        ]
+        return ExportedEvents(counts, _summary(cursor.unread))
 
     return count
+
+
+def _summary(unread: tuple[str, ...]) -> tuple[str, ...]:
+    """Return one line for objects that could not be read, which may be many, with one of the reasons."""
+    if len(unread) <= 1:
+        return unread
+    return (f"{len(unread):,} objects of the bucket could not be read, for example: {unread[0]}",)

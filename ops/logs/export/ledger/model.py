@@ -7,7 +7,7 @@ that was ingested in hour h is expected at h + 2 or before, and is missing if it
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -23,6 +23,7 @@ GroupKey = tuple[str, str, str]  # account, region, name
 class LedgerStatus(StrEnum):
     COMPLETE = "complete"
     MISSING = "missing"
+    NOT_READ = "not read"  # events were not found, but not everything in S3 could be read
     FAILED = "failed"
     IN_PROGRESS = "in progress"  # the delivery delay has not passed
     PARTIAL = "partial"  # the group was subscribed during the hour
@@ -40,8 +41,10 @@ class EventCount:
 class LedgerRow:
     """The counts of one group and hour.
 
-    `missing` events are neither in S3 nor under the error prefix. Hours are not checked while the delivery
-    delay has not passed (`pending`), or if the group was subscribed during the hour (`partial`).
+    `missing` events are neither in S3 nor under the error prefix; `elsewhere` are those in other hours, by
+    their timestamps. Where not everything in S3 could be read, no event is missing: those that were not found
+    are `unread`. Hours are not checked while the delivery delay has not passed (`pending`), or if the group
+    was subscribed during the hour (`partial`).
     """
 
     at: GroupHour
@@ -51,6 +54,8 @@ class LedgerRow:
     missing: int
     pending: bool
     partial: bool
+    elsewhere: int = 0
+    unread: int = 0
 
     @property
     def status(self) -> LedgerStatus:
@@ -58,6 +63,8 @@ class LedgerRow:
             return LedgerStatus.PARTIAL
         if self.missing:
             return LedgerStatus.MISSING
+        if self.unread:
+            return LedgerStatus.NOT_READ
         if self.failed:
             return LedgerStatus.FAILED
         if self.pending and self.exported.events < self.ingested.events:
@@ -72,12 +79,13 @@ class LedgerRow:
 
 @dataclass(frozen=True)
 class Ledger:
-    """The rows of all groups for the hours from `start` to `end`."""
+    """The rows of all groups for the hours from `start` to `end`; `unread` says what could not be read."""
 
     start: datetime
     end: datetime
     rows: tuple[LedgerRow, ...]
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -91,7 +99,8 @@ class Ledger:
 
     @property
     def ok(self) -> bool:
-        return not self.missing and not self.failed
+        """Whether everything was read, and no event is missing or failed."""
+        return not (self.missing or self.failed or self.unread)
 
     def by_hour(self) -> list[tuple[datetime, int, int, int, int]]:
         """Return hour, ingested, exported, failed, and missing events, summed over all groups."""
@@ -110,13 +119,18 @@ class Ledger:
 
 @dataclass(frozen=True)
 class LedgerCounts:
-    """The counted events. `since` is when each group was subscribed; other groups are not checked."""
+    """The counted events. `since` is when each group was subscribed; other groups are not checked.
+
+    `unread` says what could not be read; `unread_objects` are those of it that may hold exported events.
+    """
 
     ingested: Mapping[GroupHour, EventCount]
     exported: Mapping[GroupHour, EventCount]
     failed: Mapping[GroupHour, int]
     since: Mapping[GroupKey, datetime]
-    notes: Sequence[str] = field(default_factory=tuple)
+    notes: Sequence[str] = ()
+    unread: Sequence[str] = ()
+    unread_objects: bool = False
 
 
 def build_ledger(
@@ -130,9 +144,10 @@ def build_ledger(
         hours[(at.account, at.region, at.group)].add(at.hour)
     for group, since in sorted(counts.since.items()):
         group_rows = [_row(counts, group, hour, since, last_due) for hour in sorted(hours[group])]
-        inside = (row for row in _match(group_rows) if hour_of(start) <= row.at.hour < end)
+        matched = _match(group_rows, unread=counts.unread_objects)
+        inside = (row for row in matched if hour_of(start) <= row.at.hour < end)
         rows += [row for row in inside if row.exported.events or row.at.hour >= hour_of(since)]
-    return Ledger(start, end, tuple(rows), tuple(counts.notes))
+    return Ledger(start, end, tuple(rows), tuple(counts.notes), tuple(counts.unread))
 
 
 def _row(
@@ -151,45 +166,62 @@ def _row(
     )
 
 
-def _match(rows: Sequence[LedgerRow]) -> Iterable[LedgerRow]:
-    """Return the rows of a group, by hour, with the number of missing events.
+def _match(rows: Sequence[LedgerRow], *, unread: bool) -> Iterable[LedgerRow]:
+    """Return the rows of a group, by hour, with the number of events that are missing or in other hours.
 
-    The total of missing events comes from matching ingested events with available ones over all hours. The
-    hour comes from each hour's own balance, which alone would report too many: events ingested at 3 with a
-    timestamp at 5 would be taken from those ingested at 5 with a timestamp at 7.
+    Each hour is served by its own events first. What it lacks is looked for among the events that no other
+    hour needs: in the hour before, where events are that arrived late, then further back, then in the next
+    two hours. The total of missing events comes from the best match of all hours, because single steps alone
+    would report too many: if every event has a timestamp two hours ahead, the first hours have no events.
     """
-    lacking = _shortages(rows, own_hour_first=True)
-    surplus = sum(lacking) - sum(_shortages(rows, own_hour_first=False))
-    for row, short in zip(rows, lacking, strict=True):
-        elsewhere = min(short, surplus)
-        surplus -= elsewhere
-        yield replace(row, missing=short - elsewhere)
+    lacking, spare = _own_hours(rows)
+    by_hour = {row.at.hour: number for number, row in enumerate(rows)}
+    short = [number for number, events in enumerate(lacking) if events]
+    left = lacking.copy()
+    span = int((rows[-1].at.hour - rows[0].at.hour) / HOUR) if short else 0
+    for hours in (*range(-1, -span - 1, -1), *range(1, MAX_FUTURE_H + 1)):
+        for number in short:
+            source = by_hour.get(rows[number].at.hour + hours * HOUR)
+            if source is not None and (found := min(left[number], spare[source])):
+                left[number] -= found
+                spare[source] -= found
+    surplus = sum(left) - _unmatched(rows)
+    for row, lacks, absent in zip(rows, lacking, left, strict=True):
+        chained = min(absent, surplus)
+        surplus -= chained
+        absent -= chained
+        yield replace(
+            row, missing=0 if unread else absent, unread=absent if unread else 0, elsewhere=lacks - absent
+        )
 
 
-def _shortages(rows: Sequence[LedgerRow], *, own_hour_first: bool) -> list[int]:
-    """Return how many events each checked hour lacks, matching events greedily from the earliest hour.
+def _own_hours(rows: Sequence[LedgerRow]) -> tuple[list[int], list[int]]:
+    """Return how many events each checked hour lacks, and how many more it has than it ingested."""
+    balances = [row.ingested.events - row.exported.events - row.failed for row in rows]
+    checked = [not (row.pending or row.partial) for row in rows]
+    lacking = [max(0, balance) if check else 0 for balance, check in zip(balances, checked, strict=True)]
+    return lacking, [max(0, -balance) for balance in balances]
+
+
+def _unmatched(rows: Sequence[LedgerRow]) -> int:
+    """Return how many ingested events no match of hours can find.
 
     The hours that may hold the events of one hour include those of all earlier hours, so greedy is optimal.
+    An hour that is not checked keeps its own events: what arrived of them says nothing about other hours.
     """
     available = {row.at.hour: row.exported.events + row.failed for row in rows}
-    expected = {row.at.hour: row.ingested.events for row in rows}
     for row in rows:
-        if own_hour_first or row.partial:
-            _use(available, expected, row.at.hour, row.at.hour)
-        if row.partial:
-            expected[row.at.hour] = 0  # events ingested before the subscription are not exported
+        if row.pending or row.partial:
+            available[row.at.hour] = max(0, available[row.at.hour] - row.ingested.events)
     left = deque(sorted(available))
+    unmatched = 0
     for row in rows:
-        while expected[row.at.hour] and left and left[0] <= row.at.hour + MAX_FUTURE_H * HOUR:
-            _use(available, expected, row.at.hour, left[0])
+        expected = 0 if row.pending or row.partial else row.ingested.events
+        while expected and left and left[0] <= row.at.hour + MAX_FUTURE_H * HOUR:
+            used = min(expected, available[left[0]])
+            expected -= used
+            available[left[0]] -= used
             if not available[left[0]]:
                 left.popleft()
-    return [0 if row.pending or row.partial else expected[row.at.hour] for row in rows]
-
-
-def _use(
-    available: dict[datetime, int], expected: dict[datetime, int], ingested_hour: datetime, at: datetime
-) -> None:
-    used = min(expected[ingested_hour], available[at])
-    expected[ingested_hour] -= used
-    available[at] -= used
+        unmatched += expected
+    return unmatched

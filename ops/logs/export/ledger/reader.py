@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
@@ -23,7 +23,10 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class ExportReport:
-    """Log groups, ledger, and backfills as of `at`. `notes` list what could not be read."""
+    """Log groups, ledger, and backfills as of `at`. `notes` are those of the ledger.
+
+    What could not be read is in `ledger.unread`: accounts and regions, and objects of the bucket.
+    """
 
     at: datetime
     groups: tuple[GroupExport, ...]
@@ -72,12 +75,12 @@ def read_export_report(
     now: datetime,
     delay: timedelta = DELIVERY_DELAY,
 ) -> ExportReport:
-    """Read all accounts and regions, the metrics, and the bucket. Errors of an account are notes."""
+    """Read all accounts and regions, the metrics, and the bucket. Errors of an account make it unread."""
     groups: list[GroupExport] = []
-    notes: list[str] = []
+    unread: list[str] = []
     for reading in cloud.read(lambda place: list_group_exports(cloud, place)):
         if reading.error:
-            notes.append(f"{reading.place.account.name}, {reading.place.region}: {reading.error}")
+            unread.append(f"{reading.place.account.name}, {reading.place.region}: {reading.error}")
         groups += reading.value or []
     since = {entry.group.key: entry.since for entry in groups if entry.since}
     counts = count_events(cloud, location, since, start, end, count_exported)
@@ -90,9 +93,10 @@ def read_export_report(
         entry.group.key for entry in groups if not entry.since and entry.group.retention_days is None
     ]
     unexported, _ = count_ingested(cloud, unexported_keys, start, end)
+    counts = replace(counts, unread=(*unread, *counts.unread))
     ledger = build_ledger(counts, start, end, now, delay)
     daily = _bytes_per_day([counts.ingested, unexported], end - start)
-    return ExportReport(now, tuple(groups), ledger, states, daily, (*notes, *ledger.notes))
+    return ExportReport(now, tuple(groups), ledger, states, daily, ledger.notes)
 
 
 def _bytes_per_day(

@@ -15,9 +15,9 @@ from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Cloud
 from ops.errors import InputError, Throttled
 from ops.logs.export import error_records, replay
-from ops.logs.export.error_records import GroupHour
 from ops.logs.export.ledger import counting
-from ops.logs.export.ledger.model import EventCount, build_ledger
+from ops.logs.export.ledger.counting import ExportedEvents
+from ops.logs.export.ledger.model import build_ledger
 from ops.logs.lake.layout import Location, Scope, hour_of
 from ops.plan import Plan, Status, execute
 from tests.ops.embedded.log_pipeline import KEEP_ALL, LogPipeline, make_group, write_logs
@@ -69,8 +69,8 @@ def test_failed_events_are_counted_and_not_missing(failing: Failing, cloud: Clou
     group = (ACCOUNT, REGION, failing.group)
     now = datetime.now(UTC)
 
-    def nothing(scope: Scope) -> list[tuple[GroupHour, EventCount]]:
-        return []
+    def nothing(scope: Scope) -> ExportedEvents:
+        return ExportedEvents(())
 
     since = {group: now - timedelta(days=1)}
     start, end = hour_of(now), hour_of(now) + timedelta(hours=1)

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,6 +81,77 @@ def test_hours_within_the_delivery_delay_are_not_checked() -> None:
     found = ledger({0: 5}, {}, now=NOON + timedelta(minutes=80))
     assert (found.missing, found.rows[0].status) == (0, "in progress")
     assert ledger({0: 5}, {}, now=NOON + timedelta(minutes=120)).missing == 5
+
+
+PER_HOUR, LOST = 282, 47  # an event every 12.8 s; ten minutes of them are lost
+
+
+def steady(until: datetime, stamped_before: int = 0) -> tuple[dict[int, int], dict[int, int]]:
+    """Return what steady traffic since noon ingested and exported, without ten minutes of the second hour.
+
+    As many events of each hour as `stamped_before` have a timestamp in the hour before. Both counts begin at
+    noon; there was traffic before.
+    """
+    taken_in: Counter[int] = Counter()
+    exported: Counter[int] = Counter()
+    for number in range(int((until - NOON).total_seconds() * PER_HOUR / 3600)):
+        second = number * 3600 / PER_HOUR
+        hour, inside = int(second // 3600), number - int(second // 3600) * PER_HOUR
+        taken_in[hour] += 1
+        if not (hour == 1 and 100 <= inside < 100 + LOST):
+            exported[hour - (inside < stamped_before)] += 1
+    del exported[-1]
+    return dict(taken_in), dict(exported)
+
+
+@pytest.mark.parametrize("stamped_before", [0, 3])
+@pytest.mark.parametrize("minutes", [151, 155, 170, 185, 210, 1440, 1470])
+def test_a_loss_does_not_shrink_while_traffic_goes_on(minutes: int, stamped_before: int) -> None:
+    now = NOON + timedelta(minutes=minutes)
+    found = ledger(*steady(now, stamped_before), now=now)
+    assert missing(found) == {1: LOST}
+
+
+def test_events_that_are_still_on_their_way_are_no_allowance_for_a_loss() -> None:
+    """The current hour has exported events; what it ingested needs them."""
+    assert missing(ledger({0: 10, 1: 10, 2: 8}, {0: 5, 1: 10, 2: 6}, now=NOON + timedelta(minutes=150))) == {
+        0: 5
+    }
+
+
+def test_events_found_in_other_hours_are_shown_as_such() -> None:
+    found = ledger({0: 10, 1: 10}, {-1: 2, 0: 8, 1: 10})
+    assert [(row.elsewhere, row.missing) for row in found.rows if row.at == at(0)] == [(2, 0)]
+
+
+def test_what_is_not_found_is_not_missing_if_objects_could_not_be_read() -> None:
+    books = LedgerCounts(
+        counted({0: 5, 1: 5}),
+        counted({0: 5, 1: 2}),
+        {},
+        {GROUP: SINCE},
+        unread=["no key"],
+        unread_objects=True,
+    )
+    found = build_ledger(books, NOON, NOON + 2 * HOUR, NOW)
+    assert [(row.status, row.missing, row.unread) for row in found.rows] == [
+        ("complete", 0, 0),
+        ("not read", 0, 3),
+    ]
+    assert (found.ok, found.unread) == (False, ("no key",))
+
+
+@given(st.lists(st.integers(0, 20), min_size=4, max_size=12), st.data())
+def test_a_loss_shrinks_only_if_events_arrive(taken_in: list[int], data: st.DataObject) -> None:
+    """Whatever is lost, and whenever: with the same events in S3, a later look finds no fewer losses."""
+    exported = [data.draw(st.integers(0, events)) for events in taken_in]
+    counts = dict(enumerate(taken_in)), dict(enumerate(exported))
+    losses = [
+        ledger(*counts, now=NOON + hour * HOUR + timedelta(minutes=35)).missing
+        for hour in range(1, len(taken_in) + 2)
+    ]
+    assert losses == sorted(losses)
+    assert losses[-1] == sum(taken_in) - sum(exported)
 
 
 def test_the_hour_of_the_subscription_is_not_checked() -> None:

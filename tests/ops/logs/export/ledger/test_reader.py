@@ -9,6 +9,8 @@ import pyarrow as pa
 import pytest
 
 from ops.aws.cloud import Cloud, Place
+from ops.aws.logs import account_policies
+from ops.errors import AccessDenied
 from ops.logs.export.coverage.subscribed import list_group_exports
 from ops.logs.export.ledger import exported
 from ops.logs.export.ledger.reader import ExportReport, read_export_report
@@ -19,19 +21,30 @@ from ops.logs.search.query import Query
 from tests.ops.embedded.log_pipeline import LogPipeline, make_group, write_logs
 from tests.ops.embedded.overlay import ACCOUNT, REGION, client, unique
 
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("account", "region", "log_group")),
+        ("hour", pa.timestamp("us")),
+        *((name, pa.int64()) for name in ("events", "size")),
+    ]
+)
+
 
 class Engine:
     """Returns the given rows for every query."""
 
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
+    def __init__(self, rows: list[dict[str, Any]], unread: tuple[str, ...] = ()) -> None:
         self.rows = rows
+        self.unread = unread
 
     def estimate(self, scope: Scope) -> Cost:
         raise AssertionError("the ledger reads everything")
 
     def run(self, query: Query) -> Cursor:
         def read(cursor: Cursor) -> Generator[pa.RecordBatch, None, None]:
-            yield pa.RecordBatch.from_pylist(self.rows)
+            yield pa.RecordBatch.from_pylist(self.rows, SCHEMA)
+            cursor.note("looks foreign")
+            cursor.note(*self.unread, unread=True)
 
         return Cursor(read)
 
@@ -121,3 +134,25 @@ def test_group_that_is_not_exported_has_advice_but_no_rows(cloud: Cloud, embedde
     assert not [row for row in found.ledger.rows if row.at.group == group]
     (advice,) = [each for each in found.advice() if each.group.name == group]
     assert advice.proof.reason == "not exported" and advice.bytes_per_day > 0
+
+
+@pytest.mark.parametrize("objects", [0, 1, 3])
+def test_objects_that_cannot_be_read_make_the_ledger_unknown(objects: int) -> None:
+    engine = Engine([], tuple(f"Cannot read {number}.gz: access denied" for number in range(objects)))
+    found = exported.counter(engine)(
+        Scope(datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 2, tzinfo=UTC))
+    )
+    assert len(found.unread) == min(objects, 1)
+    assert all("access denied" in reason for reason in found.unread)
+
+
+def test_an_account_that_cannot_be_read_makes_the_ledger_unknown(
+    cloud: Cloud, embedded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(cloud: Cloud, place: Place) -> Any:
+        raise AccessDenied("Reading the account policies was denied.")
+
+    monkeypatch.setattr(account_policies, "read_policy", refuse)
+    found = export_report(cloud, LogPipeline(embedded), {})
+    assert found.ledger.rows == () and not found.ledger.ok
+    assert len(found.ledger.unread) == len(cloud.places)
