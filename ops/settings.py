@@ -16,6 +16,7 @@ from ops.roles import Role
 from ops.text.toml_tables import TomlTable, read_toml
 
 FILE = Path("slipway.toml")
+NEAR = 2  # letters by which a misspelled variable differs from a setting's
 EMBEDDED_ACCOUNTS = (
     "the embedded cloud has its own accounts, so [accounts] is ignored. "
     'To use your accounts, set cloud = "aws".'
@@ -140,6 +141,7 @@ def load(path: Path = FILE, environ: Mapping[str, str] = os.environ) -> Settings
     """
     file = _read_file(path)
     file.check_keys("accounts", *(setting.name for setting in SETTINGS))
+    _check_variables(environ)
     accounts = file.table("accounts")
     values: dict[str, Any] = {}
     for setting in SETTINGS:
@@ -147,6 +149,7 @@ def load(path: Path = FILE, environ: Mapping[str, str] = os.environ) -> Settings
             values[setting.name] = _convert(setting, environ[setting.variable], setting.variable)
         elif setting.name in file:
             where = f"{path}, line {file.line(setting.name)}: {setting.name}"
+            _check_type(setting, file.values[setting.name], where)
             values[setting.name] = _convert(setting, file.values[setting.name], where)
     parsed = tuple(_parse_account(accounts.table(name)) for name in accounts.values)
     return _validate(dataclasses.replace(Settings(accounts=parsed), **values))
@@ -163,6 +166,53 @@ def _read_file(path: Path) -> TomlTable:
             f"Cannot read {path}: it is not UTF-8: {error}", hint="Save it as UTF-8 and retry."
         ) from error
     return read_toml(text, str(path), SettingsError)
+
+
+def _check_variables(environ: Mapping[str, str]) -> None:
+    """Raise SettingsError for a variable that looks like a misspelled setting.
+
+    Others pass: container platforms set variables such as SLIPWAY_SERVICE_HOST for a service of this name.
+    """
+    known = {setting.variable for setting in SETTINGS}
+    for name in environ:
+        if not name.upper().startswith("SLIPWAY_") or name in known:
+            continue
+        near = min(known, key=lambda variable: _distance(name.upper(), variable))
+        if _distance(name.upper(), near) <= NEAR:
+            raise SettingsError(
+                f"The environment variable {name} is not a setting.",
+                hint=f"Did you mean {near}? Rename or remove the variable.",
+            )
+
+
+def _distance(one: str, other: str) -> int:
+    """Return how many letters must be added, removed, or changed to turn one text into the other."""
+    row = list(range(len(other) + 1))
+    for number, letter in enumerate(one, 1):
+        before, row[0] = row[0], number
+        for column, wanted in enumerate(other, 1):
+            before, row[column] = (
+                row[column],
+                min(row[column] + 1, row[column - 1] + 1, before + (letter != wanted)),
+            )
+    return row[-1]
+
+
+def _check_type(setting: Setting, value: Any, where: str) -> None:
+    """Raise SettingsError for a value in the file that is of another TOML type."""
+    if setting.type is tuple:
+        fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
+    elif setting.type is float:
+        fits = isinstance(value, int | float) and not isinstance(value, bool)
+    elif setting.type is int:
+        fits = isinstance(value, int) and not isinstance(value, bool)
+    else:
+        fits = isinstance(value, str)
+    if not fits:
+        wanted = {tuple: "a list of strings", int: "an integer", float: "a number"}.get(
+            setting.type, "a string"
+        )
+        raise SettingsError(f"{where} is {value!r}, which is not {wanted}.", hint=setting.help + ".")
 
 
 def _convert(setting: Setting, value: Any, where: str) -> Any:

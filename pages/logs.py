@@ -22,6 +22,9 @@ except NotFound as error:
 st.caption(f"Dataset: {plain(dataset.name)}")
 
 search_bar.show_bar(bench, view)
+if view.error:  # another range than the link's would show other events as if they were those
+    search_bar.show_query_error(view.error)
+    st.stop()
 try:
     search = view.search(search_bar.now())
     with st.spinner("Listing objects…", show_time=True):

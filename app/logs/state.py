@@ -20,7 +20,10 @@ PARAMETER = "p."  # prefix of the parameters of a saved query
 
 @dataclass(frozen=True)
 class View:
-    """Everything that a link holds. Texts are stored as typed, and validated when used."""
+    """Everything that a link holds. Texts are stored as typed, and validated when used.
+
+    `error` says that the link's time range or zone cannot be read; the view has the default instead.
+    """
 
     query: str = ""
     time: str = DEFAULT_TIME
@@ -33,6 +36,7 @@ class View:
     saved: str = ""
     dataset: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
+    error: InputError | None = field(default=None, compare=False)
 
     @property
     def tz(self) -> tzinfo:
@@ -67,7 +71,7 @@ class View:
 
 
 def from_address(parameters: Mapping[str, str]) -> View:
-    """Return the view of a URL's parameters; unknown and invalid values fall back to the default."""
+    """Return the view of a URL's parameters; unknown views and engines fall back to the default."""
     view = View(
         query=parameters.get("q", ""),
         time=parameters.get("t", DEFAULT_TIME),
@@ -87,12 +91,12 @@ def from_address(parameters: Mapping[str, str]) -> View:
     )
     try:
         zone_of(view.zone)
-    except InputError:
-        view = replace(view, zone="UTC")
+    except InputError as error:
+        view = replace(view, zone="UTC", error=error)
     try:
         view.range.at(datetime.now(UTC))
-    except InputError:
-        view = replace(view, time=DEFAULT_TIME)
+    except InputError as error:
+        view = replace(view, time=DEFAULT_TIME, error=error)
     return view
 
 

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,6 +14,16 @@ from ops.errors import SlipwayError
 from ops.text.durations import parse_duration
 
 KeyPath = tuple[str | int, ...]
+
+# A larger file is no one's policy, rollout, or settings; reading it could take minutes.
+MAX_CHARACTERS = 1_000_000
+MAX_DEPTH = 50
+_DEEP_KEY = re.compile(rf"(?<![^\s.\[\]{{}}=,#])(?:[^\s.\[\]{{}}=,#]+[ \t]*\.[ \t]*){{{MAX_DEPTH},}}")
+_TOKENS = re.compile(
+    r'''"""(?:\\.|[^\\])*?"""(?:"{0,2})|"(?:\\.|[^"\\\n])*"|#[^\n]*|[\[\]{}]|\n'''
+    r"""|'''.*?'''(?:'{0,2})|'[^'\n]*'""",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,9 @@ class TomlTable:
     def check_keys(self, *known: str) -> None:
         """Raise the file's error for the first unknown key."""
         if unknown := next((key for key in self.values if key not in known), ""):
-            raise self.mistake(unknown, "is not a known key.", f"Known keys: {', '.join(known)}.")
+            near = get_close_matches(unknown, known, 1)
+            meant = f"Did you mean {near[0]}? " if near else ""
+            raise self.mistake(unknown, "is not a known key.", f"{meant}Known keys: {', '.join(known)}.")
 
     def text(self, key: str, default: str | None = None, *, like: str = ".+", means: str = "a string") -> str:
         """Return a string that fully matches `like`; the key is required when there is no default."""
@@ -148,16 +161,58 @@ class TomlTable:
 
 
 def read_toml(text: str, name: str, error: Callable[..., SlipwayError]) -> TomlTable:
-    """Parse the text into its root table. Raises the error, with the line, when it is not valid TOML."""
+    """Parse the text into its root table.
+
+    Raises the error, with the line, when it is not valid TOML, too large, or nested too deeply.
+    """
     text = text.replace("\r\n", "\n")
     file = TomlFile(name, text, error)
+    if len(text) > MAX_CHARACTERS:
+        raise error(
+            f"{name} is too large: {len(text):,} characters.",
+            hint=f"The limit is {MAX_CHARACTERS:,} characters. Split it.",
+        )
+    if deep := _DEEP_KEY.search(text):
+        raise _too_deep(file, text.count("\n", 0, deep.start()) + 1)
     try:
         values = tomllib.loads(text)
+    except RecursionError as deep_value:
+        raise _too_deep(file, _deepest_line(text)) from deep_value
     except tomllib.TOMLDecodeError as invalid:
         at = re.search(r"\(at line (\d+), ", str(invalid))
         line = int(at[1]) if at else text.count("\n") + 1
         raise file.mistake(line, f"not valid TOML: {invalid}.", "Fix the line and retry.") from invalid
+    if _depth(values) > MAX_DEPTH:
+        raise _too_deep(file, _deepest_line(text))
     return TomlTable(file, (), values)
+
+
+def _too_deep(file: TomlFile, line: int) -> SlipwayError:
+    return file.mistake(line, "nested too deeply.", f"Nest tables and lists at most {MAX_DEPTH} levels.")
+
+
+def _depth(value: Any) -> int:
+    """Return how many levels of tables and lists the value has, without recursion."""
+    depth, level = 0, [value]
+    while level := [
+        inner
+        for outer in level
+        if isinstance(outer, dict | list)
+        for inner in (outer.values() if isinstance(outer, dict) else outer)
+    ]:
+        depth += 1
+    return depth
+
+
+def _deepest_line(text: str) -> int:
+    """Return the line on which the most brackets are open; the text need not be valid TOML."""
+    number, depth, deepest, found = 1, 0, 0, 1
+    for token in _TOKENS.finditer(text):
+        number += token[0].count("\n")
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+        if depth > deepest:
+            deepest, found = depth, number
+    return found
 
 
 def _lines(text: str) -> dict[KeyPath, int]:
@@ -181,18 +236,19 @@ def _lines(text: str) -> dict[KeyPath, int]:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
-    """Yield each statement with its first line: the fewest lines that are valid TOML on their own."""
-    first, statement = 1, ""
-    for number, line in enumerate(text.split("\n"), 1):
-        if not statement:
-            first = number
-        statement += line + "\n"
-        try:
-            tomllib.loads(statement)
-        except tomllib.TOMLDecodeError:
-            continue
-        yield first, statement
-        statement = ""
+    """Yield each statement of valid TOML with its first line: it ends with a line outside of any bracket."""
+    first = number = 1
+    begin = depth = 0
+    for token in _TOKENS.finditer(text):
+        number += token[0].count("\n")
+        if token[0] in "[{":
+            depth += 1
+        elif token[0] in "]}":
+            depth -= 1
+        elif token[0] == "\n" and not depth:
+            yield first, text[begin : token.end()]
+            first, begin = number, token.end()
+    yield first, text[begin:]
 
 
 def _header(parsed: Any, counts: dict[KeyPath, int]) -> KeyPath:

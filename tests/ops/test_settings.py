@@ -38,6 +38,15 @@ BAD = {
     "not TOML": ("data = 1\ncloud = x", "slipway.toml, line 2: not valid TOML"),
     "unknown": ("clowd = 'aws'", "slipway.toml, line 1: clowd is not a known key"),
     "another cloud": ("cloud = 'gcp'", "cloud is 'gcp'"),
+    "a near key": ("hom_region = 'x'", "hom_region is not a known key"),
+    "no list": ("regions = 'eu-west-1'", "line 1: regions is 'eu-west-1', which is not a list of strings"),
+    "list of numbers": ("viewers = [1]", "line 1: viewers is \\[1\\], which is not a list of strings"),
+    "fraction": ("concurrency = 1.5", "line 1: concurrency is 1.5, which is not an integer"),
+    "boolean": ("poll_seconds = true", "line 1: poll_seconds is True, which is not an integer"),
+    "number as text": ("poll_seconds = '60'", "line 1: poll_seconds is '60', which is not an integer"),
+    "number as a name": ("audit_group = 5", "line 1: audit_group is 5, which is not a string"),
+    "number as id": ("[accounts.a]\nid = 111111111111", "line 2: accounts.a.id has 111111111111"),
+    "deep": ("regions = " + "[" * 5000 + "]" * 5000, "line 1: nested too deeply"),
     "no number": ("\nconcurrency = 'many'", "line 2: concurrency is 'many'"),
     "too small": ("poll_seconds = 0", "poll_seconds is 0"),
     "short id": (
@@ -75,3 +84,31 @@ def test_a_role_is_one_of_the_three(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="SLIPWAY_LOCAL_ROLE is 'king'") as refused:
         load(tmp_path / "none", {"SLIPWAY_LOCAL_ROLE": "king"})
     assert "viewer, operator, or administrator" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("SLIPWAY_CLOUDS", "SLIPWAY_CLOUD"),
+        ("SLIPWAY_REGION", "SLIPWAY_REGIONS"),
+        ("SLIPWAY_HOME_REGOIN", "SLIPWAY_HOME_REGION"),
+        ("slipway_viewers", "SLIPWAY_VIEWERS"),
+    ],
+)
+def test_a_misspelled_variable_is_an_error(tmp_path: Path, name: str, meant: str) -> None:
+    with pytest.raises(SettingsError, match=f"The environment variable {name} is not a setting") as refused:
+        load(tmp_path / "none", {name: "x"})
+    assert f"Did you mean {meant}?" in refused.value.hint
+
+
+def test_variables_of_container_platforms_pass(tmp_path: Path) -> None:
+    """Kubernetes sets these for a service that is named slipway."""
+    names = (
+        "SERVICE_HOST",
+        "SERVICE_PORT",
+        "PORT",
+        "PORT_8501_TCP",
+        "PORT_8501_TCP_ADDR",
+        "PORT_8501_TCP_PROTO",
+    )
+    assert load(tmp_path / "none", {f"SLIPWAY_{name}": "tcp://10.0.0.1:8501" for name in names}) == Settings()

@@ -50,6 +50,15 @@ def test_a_mistake_is_shown_with_its_position() -> None:
     assert 'ok "open\n   ^' in texts(test)
 
 
+def test_a_link_with_an_unreadable_time_range_shows_no_other_events() -> None:
+    test = page(t="yesterday")
+    assert not test.exception
+    assert "is not a time range" in texts(test)
+    assert not test.dataframe and "DuckDB:" not in texts(test)
+    test.button(key="logs_refresh").click().run()
+    assert "is not a time range" not in texts(test) and "DuckDB:" in texts(test)
+
+
 def test_typing_changes_the_url() -> None:
     test = page(t="1d")
     test.text_input(key="logs_query").set_value("timeout").run()

@@ -40,11 +40,16 @@ def test_a_url_contains_the_whole_view() -> None:
     assert from_address({"view": "templates"}) == View(view="patterns")  # its former name
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"t": "soon"}, {"t": "999999d"}, {"zone": "../x"}, {"view": "x"}, {"engine": "mysql"}]
-)
-def test_invalid_values_in_a_url_fall_back(wrong: dict[str, str]) -> None:
+@pytest.mark.parametrize("wrong", [{"view": "x"}, {"engine": "mysql"}])
+def test_an_unknown_view_or_engine_in_a_url_falls_back(wrong: dict[str, str]) -> None:
     assert from_address(wrong) == View()
+    assert from_address(wrong).error is None
+
+
+@pytest.mark.parametrize("wrong", [{"t": "soon"}, {"t": "999999d"}, {"t": "2/1"}, {"zone": "../x"}])
+def test_a_time_range_in_a_url_that_cannot_be_read_is_an_error(wrong: dict[str, str]) -> None:
+    error = from_address(wrong).error
+    assert error and error.hint
 
 
 def test_a_link_has_absolute_times_that_include_the_last_event() -> None:
