@@ -37,7 +37,7 @@ NO_UNIT_TESTS = (
 
 # How long an example takes tells of the machine, not of the code.
 hypothesis_settings.register_profile(
-    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "untimed", deadline=None, max_examples=50, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 # `--hypothesis-profile thorough`: 10,000 examples of each property, for the rules of rollouts above all.
 hypothesis_settings.register_profile(

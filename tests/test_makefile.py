@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -18,6 +20,7 @@ def make(folder: Path, target: str) -> str:
     return done.stdout
 
 
+@pytest.mark.thorough
 def test_a_linked_environment_is_updated_and_never_cleared(tmp_path: Path) -> None:
     folder, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
     for each in (folder, elsewhere):
@@ -33,6 +36,7 @@ def test_a_linked_environment_is_updated_and_never_cleared(tmp_path: Path) -> No
     assert (elsewhere / "bin/python").lstat().st_ino == python and (elsewhere / "kept").exists()
 
 
+@pytest.mark.thorough
 def test_the_command_runs_from_any_folder_and_from_a_path_with_spaces(tmp_path: Path) -> None:
     folder = tmp_path / "my project"
     (folder / "ops").mkdir(parents=True)

@@ -84,6 +84,7 @@ def test_events_are_text_and_their_download_has_no_formulas(
     assert not [cell for cell in found if cell.startswith(FORMULA)]
 
 
+@pytest.mark.thorough
 def test_patterns_and_rows_are_text(watched: Page, address: str, hostile_logs: str) -> None:
     watched.goto(f"{address}/logs?t=1d&view=patterns&dataset={hostile_logs}")
     expect(watched.get_by_text(re.compile(r"\d+ patterns"))).to_be_visible()

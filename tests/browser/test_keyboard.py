@@ -62,6 +62,7 @@ def wait_for_redraws(page: Page, counter: Locator) -> None:
         expect(counter).not_to_have_text(counter.inner_text())
 
 
+@pytest.mark.thorough
 def test_refresh_a_snapshot_and_stop_the_run(
     page: Page, keys: Keys, address: str, slow_pipeline: None
 ) -> None:
@@ -87,6 +88,7 @@ def baking(cloud: Cloud) -> str:
     return next(each.run for each in found if each.rollout == "welcome")
 
 
+@pytest.mark.thorough
 def test_pause_and_resume_a_rollout(page: Page, keys: Keys, address: str, baking: str) -> None:
     open_page(page, f"{address}/rollouts?run={baking}")
     for command, seen in (("Pause rollout", True), ("Resume rollout", False)):
@@ -140,6 +142,7 @@ def test_plan_a_clean_up(page: Page, keys: Keys, address: str) -> None:
     expect(dialog).to_have_count(0)
 
 
+@pytest.mark.thorough
 def test_search_logs_and_open_an_event(page: Page, keys: Keys, address: str) -> None:
     open_page(page, f"{address}/logs?t=1d")
     keys.reach(page.get_by_placeholder("timeout"))

@@ -153,6 +153,7 @@ def test_a_cluster_under_the_default_key_is_copied_under_the_given_one(workbench
     workbench.delete_cluster(place, name)
 
 
+@pytest.mark.thorough
 def test_a_stopped_run_leaves_neither_instance_nor_cluster(workbench: Workbench, cluster: str) -> None:
     pipeline = workbench.deploy(workbench.pipeline(cluster, SLOW))
     name = workbench.refresh(pipeline)

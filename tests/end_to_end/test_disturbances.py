@@ -113,6 +113,7 @@ def test_two_runs_at_once_do_not_disturb_each_other(workbench: Workbench, databa
     assert sorted(item.run for item in workbench.sanitized(pipeline)) == ["first", "third"]
 
 
+@pytest.mark.thorough
 def test_the_reason_of_a_failed_database_is_reported(workbench: Workbench, database: str) -> None:
     """The latest snapshot is corrupt: PostgreSQL does not start on the copy, and logs why."""
     workbench.rds(workbench.production).create_db_snapshot(

@@ -96,6 +96,7 @@ def test_the_scheduled_compaction_does_not_change_results(hour: Hour, kind: LogF
     assert (failed, answer["hours"], answer["events"]) == (False, 0, 0), "nothing is left to do"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("many", [20_000, 0], ids=["by patterns", "directly"])
 def test_a_search_finds_the_same_before_and_after(
     hour: Hour, module: Any, many: int, monkeypatch: pytest.MonkeyPatch
@@ -151,6 +152,7 @@ def test_late_events_become_another_part_without_duplicates(hour: Hour, module: 
     assert hour.messages() == wanted
 
 
+@pytest.mark.thorough
 def test_many_objects_are_compacted_in_batches_without_duplicates(hour: Hour, module: Any) -> None:
     for number in range(5):
         hour.put(LogFormat.JSON, [Put(f"event {number}", number, str(number)), Put("the same", 9, "same")])
@@ -365,6 +367,7 @@ def test_a_write_whose_response_was_lost_is_kept(hour: Hour, module: Any) -> Non
     assert hour.messages() == ["one 1", "three 3", "two 2"]
 
 
+@pytest.mark.thorough
 def test_hours_without_time_left_are_for_the_next_run(hour: Hour, module: Any) -> None:
     put_some(hour)
     report = module.handler(hour.event, Context(120))
@@ -395,6 +398,7 @@ def test_the_command_compacts_with_the_function(hour: Hour, cloud: Cloud) -> Non
     assert plan_compaction(hour.engine, hour.scope).steps == ()
 
 
+@pytest.mark.thorough
 def test_the_command_reports_the_functions_failure(hour: Hour, cloud: Cloud) -> None:
     put_some(hour)
     hour.put_bytes(LogFormat.COMPACTED, b'{"version": 7, "parts": []}', name="_manifest.json")

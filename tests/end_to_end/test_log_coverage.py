@@ -35,7 +35,7 @@ def place(bench: Workbench) -> Place:
     return Place(bench.cloud.account("qa"), REGION)
 
 
-@pytest.fixture(scope="module", params=["group", "account"])
+@pytest.fixture(scope="module", params=["group", pytest.param("account", marks=pytest.mark.thorough)])
 def mode(bench: Workbench, place: Place, request: pytest.FixtureRequest) -> Any:
     """An export of the log groups under STEM, deployed to its own account and region, removed at the end."""
     logs = bench.cloud.client("logs", place.account.id, place.region)

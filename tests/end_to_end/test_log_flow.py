@@ -36,7 +36,7 @@ from tests.end_to_end.log_events import (
 from tests.ops.embedded.log_pipeline import LogPipeline
 from tests.ops.embedded.overlay import allow, client, eventually, unique
 
-EVENTS = int(os.environ.get("SLIPWAY_LOG_EVENTS", "6000"))
+EVENTS = int(os.environ.get("SLIPWAY_LOG_EVENTS", "2400"))
 GROUPS = min(300, EVENTS // 100)
 PLACES = [(account * 12, region) for account in "123" for region in ("eu-west-1", "us-east-1")]
 PATIENCE_S = 300

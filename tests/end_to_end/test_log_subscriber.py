@@ -79,6 +79,7 @@ def subscribed(embedded: RunningCloud, names: list[str]) -> list[str]:
     ]
 
 
+@pytest.mark.thorough
 def test_a_thousand_groups_take_a_call_each_despite_throttling(
     embedded: RunningCloud, groups: list[str], destination: str, logs: Throttling
 ) -> None:
@@ -109,6 +110,7 @@ def test_a_reconcile_unsubscribes_excluded_and_opted_out_groups(
     owner.untag_resource(resourceArn=arn, tagKeys=[EXPORT_TAG])
 
 
+@pytest.mark.thorough
 def test_an_account_policy_replaces_a_thousand_filters(
     embedded: RunningCloud, groups: list[str], destination: str, logs: Throttling
 ) -> None:
@@ -129,6 +131,7 @@ def crowded(embedded: RunningCloud) -> Iterator[Cloud]:
     yield Cloud(Settings(accounts=(account,)), Endpoint(embedded.endpoint, ACCOUNT, "embedded"))
 
 
+@pytest.mark.thorough
 def test_coverage_of_a_thousand_groups_takes_a_call_each_despite_throttling(
     crowded: Cloud, groups: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def errors(found: list[str]) -> list[str]:
     return [text for text, level in zip(found, levels, strict=True) if level in ("ERROR", "FATAL")]
 
 
+@pytest.mark.thorough
 def test_a_run_that_succeeds_logs_no_error_and_a_failure_exactly_one(
     workbench: Workbench, pipeline: DeployedPipeline
 ) -> None:

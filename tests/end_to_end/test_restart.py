@@ -35,6 +35,7 @@ def start(settings: Settings) -> tuple[embedded.RunningCloud, Workbench]:
     return running, Workbench(cloud(settings, running.endpoint), settings.data)
 
 
+@pytest.mark.thorough
 def test_killed_run_fails_and_is_cleaned_up(settings: Settings) -> None:
     running, workbench = start(settings)
     pipeline = workbench.deployed(SHOP)

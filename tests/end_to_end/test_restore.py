@@ -109,6 +109,7 @@ def test_an_encrypted_snapshot_is_copied_under_the_targets_key(workbench: Workbe
     workbench.delete_cluster(place, source)
 
 
+@pytest.mark.thorough
 def test_a_database_that_no_restore_created_is_never_replaced(
     workbench: Workbench, pipeline: DeployedPipeline
 ) -> None:

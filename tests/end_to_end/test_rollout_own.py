@@ -109,6 +109,7 @@ def make_databases(own: Own, bench: Workbench) -> None:
             connection.execute(PEOPLE.encode())
 
 
+@pytest.mark.thorough
 def test_slipways_own_stacks_are_rolled_out_by_its_controller(
     own: Own, cloud: Cloud, data: Path, tmp_path: Path
 ) -> None:

@@ -96,6 +96,7 @@ def restored_in_qa(workbench: Workbench, arn: str) -> Any:
     return workbench.connect(workbench.qa, name, "shop_admin", "qas-own-password", "shop")
 
 
+@pytest.mark.thorough
 def test_success_and_failure_send_notifications(workbench: Workbench, database: str) -> None:
     pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
     place = workbench.production

@@ -2,12 +2,13 @@
 
 python -m tests.faults.matrix FAULT           judges a fault in every call, and prints a cell a line, as JSON
 python -m tests.faults.matrix one-for-each    judges one fault in each call, the faults taking turns
+python -m tests.faults.matrix one-of-each     judges one fault in each state, and every fault at least once
 """
 
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.faults.injection import Injection
 from tests.faults.monitor.judge import Judge
 from tests.faults.runs import PREFIX, Pipeline, install
 
-ONE_FOR_EACH = "one-for-each"
+ONE_FOR_EACH, ONE_OF_EACH = "one-for-each", "one-of-each"
 NEXT = "run-3"
 REPLACES = "Delete old snapshots"  # needs a snapshot of an earlier run
 QA = "222222222222"
@@ -182,11 +183,14 @@ def _name(snapshot: dict[str, Any]) -> str:
     return str(snapshot.get("DBSnapshotIdentifier") or snapshot["DBClusterSnapshotIdentifier"])
 
 
-def one_for_each(cells: list[Cell]) -> list[Cell]:
-    """Return one cell for each call of each state; the kinds of pipeline share what they have in common."""
-    of_call: dict[tuple[str, str], dict[str, Cell]] = {}
+def one_for_each(cells: list[Cell], key: Callable[[Cell], tuple[str, ...]]) -> list[Cell]:
+    """Return one cell for each key, such as the call of a state, and at least one for each fault.
+
+    The kinds of pipeline share what they have in common.
+    """
+    of_call: dict[tuple[str, ...], dict[str, Cell]] = {}
     for cell in cells:
-        of_call.setdefault((cell.state, cell.call), {}).setdefault(cell.fault, cell)
+        of_call.setdefault(key(cell), {}).setdefault(cell.fault, cell)
     chosen: list[Cell] = []
     kinds: Counter[str] = Counter()
     for faults in of_call.values():  # of the faults that apply, the one with the fewest cells so far
@@ -199,7 +203,12 @@ def one_for_each(cells: list[Cell]) -> list[Cell]:
 def main() -> None:
     matrix, which = Matrix(start()), sys.argv[1]
     cells = matrix.cells()
-    chosen = one_for_each(cells) if which == ONE_FOR_EACH else [each for each in cells if each.fault == which]
+    if which == ONE_FOR_EACH:
+        chosen = one_for_each(cells, lambda cell: (cell.state, cell.call))
+    elif which == ONE_OF_EACH:
+        chosen = one_for_each(cells, lambda cell: (cell.state,))
+    else:
+        chosen = [each for each in cells if each.fault == which]
     for cell in chosen:
         print(json.dumps(asdict(matrix.judge(cell))), flush=True)
 

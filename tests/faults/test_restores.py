@@ -5,6 +5,7 @@ import pytest
 from tests.faults.processes import answers, started
 
 KINDS = ("instance", "cluster", "encrypted")
+ONE = [pytest.param(kind, marks=() if kind == "encrypted" else pytest.mark.thorough) for kind in KINDS]
 
 
 def judge(kind: str, *every: str) -> None:
@@ -13,7 +14,7 @@ def judge(kind: str, *every: str) -> None:
     assert found["wrong"] == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ONE)
 def test_a_retry_finishes_the_restore(kind: str) -> None:
     judge(kind, "5")
 

@@ -49,6 +49,7 @@ def test_help_of_a_group_loads_nothing_heavy(path: tuple[str, ...]) -> None:
     assert not loaded(path) & {*HEAVY, "boto3", "sqlglot"}
 
 
+@pytest.mark.thorough
 def test_help_of_a_verb_loads_boto3_at_most() -> None:
     # A module holds several verbs: one of each is enough.
     verbs = {command.callback.__module__: path for path, command in EVERY.items() if command.callback}

@@ -114,6 +114,7 @@ def test_logs_in_transit_survive_a_restart(folder: Path) -> None:
     eventually(lambda: pipeline.messages(group) == ["before the stream", "in the stream"])
 
 
+@pytest.mark.thorough
 def test_a_deployment_in_progress_does_not_delay_the_stop(folder: Path) -> None:
     running = start(folder, owner=True)
     name = Functions(running).create(
@@ -159,6 +160,7 @@ def test_it_stops_with_its_owner_even_if_that_is_killed(folder: Path) -> None:
     eventually(lambda: not is_locked(folder) and not marked(folder))
 
 
+@pytest.mark.thorough
 def test_reset_deletes_the_state(folder: Path) -> None:
     create_database(start(folder, owner=True))
     embedded.reset(folder)
@@ -167,6 +169,7 @@ def test_reset_deletes_the_state(folder: Path) -> None:
     assert client(running, "rds").describe_db_instances()["DBInstances"] == []
 
 
+@pytest.mark.thorough
 def test_an_interrupted_first_start_begins_again(folder: Path) -> None:
     create_database(start(folder, owner=True))
     embedded.stop(folder)
@@ -175,6 +178,7 @@ def test_an_interrupted_first_start_begins_again(folder: Path) -> None:
     assert client(running, "rds").describe_db_instances()["DBInstances"] == []
 
 
+@pytest.mark.thorough
 def test_it_listens_on_loopback_only(folder: Path) -> None:
     running = start(folder, owner=True)
     create_database(running)

@@ -86,6 +86,7 @@ ACCOUNT_POLICY = """
     """
 
 
+@pytest.mark.thorough
 def test_hundreds_of_thousands_of_numbers_stay_unique_and_joined(start: Start) -> None:
     """By chance alone, about 30 codes, 20 cards, and 2 phones would be duplicates."""
     database, count = start(), 200_000

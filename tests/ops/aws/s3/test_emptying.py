@@ -29,6 +29,7 @@ def full(cloud: Cloud) -> Iterator[Any]:
     emptying.delete_bucket(s3, BUCKET, ACCOUNT)
 
 
+@pytest.mark.thorough
 def test_a_thousand_versions_take_one_call_to_list_and_one_to_delete(full: Any) -> None:
     with ThreadPoolExecutor(8) as pool:  # ten versions of each key, some with a marker
         list(pool.map(lambda n: full.put_object(Bucket=BUCKET, Key=f"a/{n % 250}"), range(AMOUNT - 25)))

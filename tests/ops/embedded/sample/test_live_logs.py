@@ -43,6 +43,7 @@ def read_current_coverage(cloud: Cloud) -> Coverage:
     return read_coverage(cloud, datetime.now(UTC))
 
 
+@pytest.mark.thorough
 def test_every_sample_group_is_exported_without_gaps(
     live: Cloud, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

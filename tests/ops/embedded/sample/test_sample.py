@@ -227,6 +227,7 @@ def test_fake_cards_are_in_the_test_range_and_pass_the_luhn_check(
     assert all(luhn_valid(card) and len(card) == 16 and card.startswith("400000") for card in cards)
 
 
+@pytest.mark.thorough
 def test_fakes_are_the_same_in_every_run(server: Server, sanitized: Contents) -> None:
     fakes = "SELECT (id, first_name, last_name, email, phone, birth_date)::text FROM customers ORDER BY id"
     server.copy("shop", "again")
