@@ -1,4 +1,4 @@
-"""Kinesis Data Streams: put records, with retries."""
+"""Kinesis Data Streams: whether a stream exists; put records, with retries."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +19,24 @@ FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 10.0
 
 KeyedRecord = tuple[str, bytes]
+
+
+def stream_exists(cloud: Cloud, arn: str) -> bool:
+    """Whether the stream exists and is not being deleted.
+
+    Raises NotFound if its account is not configured.
+    """
+    _, _, _, region, account, name = arn.split(":", 5)
+    place = cloud.place(account, region)
+    client = cloud.client("kinesis", account, region)
+    with translated(f"Reading the stream {name} of {place.account.name}"):
+        try:
+            summary = client.describe_stream_summary(StreamARN=arn)["StreamDescriptionSummary"]
+        except ClientError as error:
+            if code(error) == "ResourceNotFoundException":
+                return False
+            raise
+    return str(summary["StreamStatus"]) != "DELETING"
 
 
 def put_records(

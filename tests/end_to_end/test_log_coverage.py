@@ -164,3 +164,24 @@ def test_the_command_line_unsubscribes_and_subscribes(
     assert covered(bench, place, "a").state is CoverageState.SUBSCRIBED
     assert main(["--json", "logs", "subscribe", f"{STEM}/left/x", *where]) == 1
     assert "ExcludePatterns" in capsys.readouterr().out
+
+
+def test_a_group_whose_destination_or_stream_is_deleted_is_not_exported(
+    bench: Workbench, place: Place, mode: str
+) -> None:
+    """The last test: it breaks the export."""
+    (found,) = read(bench, place).places[0].exports
+    rules, resources = found.rules, list_resources(bench.cloud, place, STACK)
+    eventually(lambda: state(bench, place, "b", CoverageState.SUBSCRIBED))
+    stream = next(each.physical_id for each in resources if each.logical_id == "LogStream")
+    bench.cloud.client("kinesis", place.account.id, place.region).delete_stream(StreamName=stream)
+    lost = covered(bench, place, "b")
+    assert lost.state is CoverageState.NOT_DELIVERED and "the stream" in lost.reason
+    logs = bench.cloud.client("logs", place.account.id, place.region)
+    logs.delete_destination(destinationName=rules.destination.rpartition(":")[2])
+    whole = read(bench, place)
+    assert not whole.complete and whole.of(CoverageState.SUBSCRIBED) == []
+    assert {each.reason for each in whole.of(CoverageState.NOT_DELIVERED)} == {
+        f"the destination {rules.destination} no longer exists: deploy the export again, then subscribe the "
+        "log groups"
+    }

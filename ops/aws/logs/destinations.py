@@ -1,6 +1,7 @@
 """Log destinations: targets of cross-account subscriptions, and their access policies."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,11 @@ SUBSCRIBE = "logs:PutSubscriptionFilter"
 
 @dataclass(frozen=True)
 class Destination:
-    """A log destination; `policy` is its access policy, or empty."""
+    """A log destination; `policy` is its access policy, or empty, and `target` the ARN of its stream."""
 
     arn: str
     policy: dict[str, Any]
+    target: str = ""
 
     def may_subscribe(self, account: str) -> bool:
         """Whether the access policy allows the account. Conditions on an organization count as met."""
@@ -35,7 +37,8 @@ def read_destination(cloud: Cloud, arn: str) -> Destination | None:
         for page in pages.paginate(DestinationNamePrefix=name):
             for destination in page["destinations"]:
                 if destination["arn"] == arn:
-                    return Destination(arn, json.loads(destination.get("accessPolicy") or "{}"))
+                    policy = json.loads(destination.get("accessPolicy") or "{}")
+                    return Destination(arn, policy, destination.get("targetArn", ""))
     return None
 
 
@@ -46,9 +49,8 @@ def _allows(statement: dict[str, Any], account: str) -> bool:
     named = [
         str(name) for name in _listed(principal.get("AWS", []) if isinstance(principal, dict) else principal)
     ]
-    return any(
-        name == "*" or name == account or name.startswith(f"arn:aws:iam::{account}:") for name in named
-    )
+    of_account = re.compile(rf"\*|{account}|arn:[a-z-]+:iam::{account}:.+")
+    return any(of_account.fullmatch(name) for name in named)
 
 
 def _listed(value: Any) -> list[Any]:

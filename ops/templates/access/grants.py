@@ -157,6 +157,7 @@ LOGS = Job(
             )
         ),
         Grant(_of("cloudwatch", "DescribeAlarms GetMetricData")),
+        Grant(_of("kinesis", "DescribeStreamSummary"), (_arn("kinesis:*:${AWS::AccountId}:stream/*"),)),
         Grant(_of("s3", "GetBucketLocation ListBucket"), (_arn("s3:::${LogBucket}"),)),
         Grant(_of("s3", "GetObject"), (_arn("s3:::${LogBucket}/*"),)),
         Grant(

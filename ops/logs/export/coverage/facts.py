@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ops.aws.cloud import Cloud, Place
+from ops.aws.kinesis import stream_exists
 from ops.aws.logs import account_policies
 from ops.aws.logs.account_policies import AccountPolicy
-from ops.aws.logs.destinations import read_destination
+from ops.aws.logs.destinations import Destination, read_destination
 from ops.aws.logs.groups import STANDARD, LogGroup, group_name
 from ops.aws.tagged import find_tagged
 from ops.errors import NotFound, SlipwayError
@@ -16,14 +17,16 @@ from ops.logs.export.installed import Export, find_exports
 
 EXPORT_TAG, OPTED_OUT = "slipway:export", "no"  # the tag of a log group that was unsubscribed manually
 RESOURCE_TYPE = "logs:log-group"
+REPAIR = "deploy the export again, then subscribe the log groups"
 
 
 @dataclass(frozen=True)
 class CoverageFacts:
     """Read once, before the subscription filters of each log group.
 
-    `destination_errors` are, by stack ID, why its destination cannot be subscribed to; `subscribe_errors`
-    are the subscriber's errors by log group; `notes` list what could not be read.
+    By stack ID, `lost` says why nothing arrives that is sent to its destination, and `destination_errors` why
+    no further log group can be subscribed to it. `subscribe_errors` are the subscriber's errors by log group;
+    `notes` list what could not be read.
     """
 
     exports: tuple[Export, ...] = ()
@@ -31,6 +34,7 @@ class CoverageFacts:
     opted_out: frozenset[str] = frozenset()
     subscribe_errors: Mapping[str, str] = field(default_factory=dict)
     destination_errors: Mapping[str, str] = field(default_factory=dict)
+    lost: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def export_of(self, group: str) -> Export:
@@ -69,9 +73,16 @@ def read_facts(cloud: Cloud, place: Place, now: datetime) -> CoverageFacts:
             refusals |= read_subscribe_errors(cloud, place, export.stack.name, now)
         except SlipwayError as error:
             notes.append(f"cannot read the log of the subscriber of {export.stack.name}: {error}")
-    barriers = {export.stack.id: _destination_error(cloud, export, notes) for export in exports}
-    prefixed = tuple(f"{place.account.name}, {place.region}: {note}" for note in notes)
-    return CoverageFacts(exports, policy, left_out, refusals, barriers, prefixed)
+    destinations = {export.stack.id: _read_destination(cloud, export, notes) for export in exports}
+    return CoverageFacts(
+        exports,
+        policy,
+        left_out,
+        refusals,
+        {id_: found.refused or found.lost for id_, found in destinations.items()},
+        {id_: found.lost for id_, found in destinations.items()},
+        tuple(f"{place.account.name}, {place.region}: {note}" for note in notes),
+    )
 
 
 def find_opted_out(cloud: Cloud, place: Place) -> frozenset[str]:
@@ -79,23 +90,46 @@ def find_opted_out(cloud: Cloud, place: Place) -> frozenset[str]:
     return frozenset(map(group_name, find_tagged(cloud, place, RESOURCE_TYPE, EXPORT_TAG, OPTED_OUT)))
 
 
-def _destination_error(cloud: Cloud, export: Export, notes: list[str]) -> str:
-    """Return why no log group can be subscribed to the stack's destination; empty if they can."""
+@dataclass(frozen=True)
+class _DestinationFacts:
+    """Why nothing arrives at a destination, and why nothing further can be subscribed; empty if not so."""
+
+    lost: str = ""
+    refused: str = ""
+
+
+def _read_destination(cloud: Cloud, export: Export, notes: list[str]) -> _DestinationFacts:
     destination, account = export.rules.destination, export.place.account.id
     if not destination:
-        return f"the stack {export.stack.name} has no destination: its status is {export.stack.status}"
+        return _DestinationFacts(
+            refused=f"the stack {export.stack.name} has no destination: its status is {export.stack.status}"
+        )
     try:
         log_destination = read_destination(cloud, destination)
+        if log_destination is None:
+            return _DestinationFacts(f"the destination {destination} no longer exists: {REPAIR}")
+        if not _has_stream(cloud, log_destination):
+            return _DestinationFacts(
+                f"the stream {log_destination.target} of the destination no longer exists: {REPAIR}"
+            )
     except NotFound:  # in an account that is not configured: the subscriber's log has the errors
-        return ""
+        return _DestinationFacts()
     except SlipwayError as error:
-        notes.append(f"cannot read whether {destination} allows this account: {error}")
-        return ""
-    if log_destination is None:
-        return f"the destination {destination} no longer exists: update the central stack"
-    if not log_destination.may_subscribe(account):
-        return (
-            f"the access policy of {destination} does not allow this account: add {account} to "
-            "AllowedAccounts of its stack"
-        )
-    return ""
+        notes.append(f"cannot read whether {destination} receives events: {error}")
+        return _DestinationFacts()
+    if log_destination.may_subscribe(account):
+        return _DestinationFacts()
+    return _DestinationFacts(
+        refused=f"the access policy of {destination} does not allow this account: add {account} to "
+        "AllowedAccounts of its stack"
+    )
+
+
+def _has_stream(cloud: Cloud, destination: Destination) -> bool:
+    """Whether the destination's stream exists, as far as its account is configured."""
+    if ":kinesis:" not in destination.target:
+        return True
+    try:
+        return stream_exists(cloud, destination.target)
+    except NotFound:
+        return True

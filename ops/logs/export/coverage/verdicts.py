@@ -21,6 +21,7 @@ class CoverageState(StrEnum):
     NOT_SUBSCRIBED = "not subscribed"
     FILTER_LIMIT = "filter limit reached"
     BLOCKED = "blocked"
+    NOT_DELIVERED = "not delivered"  # subscribed, but nothing arrives
     NOT_READ = "not read"
     EXCLUDED = "excluded"
     UNSUBSCRIBED = "unsubscribed"
@@ -33,6 +34,7 @@ GAPS = (
     CoverageState.NOT_SUBSCRIBED,
     CoverageState.FILTER_LIMIT,
     CoverageState.BLOCKED,
+    CoverageState.NOT_DELIVERED,
 )  # included by the export, but not exported
 INCLUDED = (CoverageState.SUBSCRIBED, CoverageState.PENDING, *GAPS, CoverageState.NOT_READ)
 
@@ -66,9 +68,12 @@ def judge_group(
         return GroupCoverage(group, CoverageState.NO_EXPORT, reason, bytes_per_day=bytes_a_day)
     export = facts.export_of(group.name)
     exported_by, since = _exporting(facts, group, filters, export)
-    state, reason = (
-        (CoverageState.SUBSCRIBED, "") if exported_by else _why_not(facts, group, filters, export, now)
-    )
+    if exported_by and (lost := facts.lost.get(export.stack.id)):
+        state, reason = CoverageState.NOT_DELIVERED, lost
+    elif exported_by:
+        state, reason = CoverageState.SUBSCRIBED, ""
+    else:
+        state, reason = _why_not(facts, group, filters, export, now)
     return GroupCoverage(group, state, reason, exported_by, since, export, bytes_a_day)
 
 

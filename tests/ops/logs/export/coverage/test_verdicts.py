@@ -16,6 +16,7 @@ from ops.aws.logs.groups import LogGroup, SubscriptionFilter
 from ops.errors import AccessDenied, Throttled
 from ops.logs.export.coverage.facts import CoverageFacts
 from ops.logs.export.coverage.verdicts import (
+    GAPS,
     CoverageState,
     Filters,
     GroupCoverage,
@@ -69,6 +70,22 @@ def test_our_filter_exports_a_group() -> None:
         f"filter {FILTER}",
         OURS.since,
     )
+
+
+@pytest.mark.parametrize(
+    ("known", "filters"),
+    [
+        (facts(lost={"id": "no stream"}), [OURS]),
+        (facts(BY_ACCOUNT, policy=POLICY, lost={"id": "no stream"}), None),
+    ],
+    ids=["filter", "policy"],
+)
+def test_a_subscribed_group_whose_events_go_nowhere_is_not_exported(
+    known: CoverageFacts, filters: Filters
+) -> None:
+    found = verdict(known, filters)
+    assert (found.state, found.reason) == (CoverageState.NOT_DELIVERED, "no stream")
+    assert found.state in GAPS
 
 
 @pytest.mark.parametrize("name", ["slipway-eu-west-1-test", "slipway-us-east-1", "slipway-other"])
@@ -159,7 +176,9 @@ def test_of_two_stacks_the_one_that_includes_the_group_decides() -> None:
         ({"AWS": "222222222222"}, True),
         ({"AWS": ["111111111111", "arn:aws:iam::222222222222:root"]}, True),
         ("*", True),
+        ({"AWS": "arn:aws-us-gov:iam::222222222222:root"}, True),
         ({"AWS": "111111111111"}, False),
+        ({"AWS": "arn:aws:iam::1222222222222:root"}, False),
     ],
 )
 def test_a_destination_policy_allows_accounts(principal: Any, allowed: bool) -> None:
