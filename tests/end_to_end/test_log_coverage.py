@@ -12,6 +12,7 @@ from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation.deploy import plan_delete, plan_preview
 from ops.aws.cloudformation.resources import list_resources
 from ops.aws.cloudformation.stacks import read_stack
+from ops.aws.logs import groups as log_groups
 from ops.cli import main
 from ops.errors import InputError
 from ops.logs.export.coverage.reading import Coverage, read_coverage
@@ -108,6 +109,40 @@ def test_unsubscribing_lasts_until_subscribing(bench: Workbench, place: Place, m
     assert covered(bench, place, "b").state is CoverageState.SUBSCRIBED
     call_subscriber(bench, place, "reconcile")
     assert covered(bench, place, "b").state is CoverageState.SUBSCRIBED
+
+
+@pytest.mark.parametrize("verb", ["coverage", "subscribe", "unsubscribe"])
+def test_a_name_that_does_not_exist_is_an_error(
+    mode: str,
+    verb: str,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("SLIPWAY_DATA", str(data))
+    monkeypatch.chdir(tmp_path)
+    assert main(["logs", verb, f"{STEM}/nonesuch", "--account", "qa"]) == 1
+    assert f"The log group {STEM}/nonesuch does not exist in qa." in capsys.readouterr().err
+
+
+def test_only_the_named_groups_are_read(
+    bench: Workbench, place: Place, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call per log group takes minutes for a thousand of them."""
+    asked: list[str] = []
+    read_filters = log_groups.list_subscription_filters
+
+    def recorded(cloud: Cloud, place: Place, group: str) -> Any:
+        asked.append(group)
+        return read_filters(cloud, place, group)
+
+    monkeypatch.setattr(log_groups, "list_subscription_filters", recorded)
+    named = [f"{STEM}/a", f"{STEM}/left/*", f"{STEM}/[b]"]
+    found = read_coverage(bench.cloud, datetime.now(UTC), [place], patterns=named)
+    names = [each.group.name for each in found.groups]
+    assert names == [f"{STEM}/a", f"{STEM}/b", f"{STEM}/left/x"]
+    assert set(asked) <= set(names)
 
 
 def test_an_excluded_group_cannot_be_subscribed(bench: Workbench, place: Place, mode: str) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from functools import wraps
 from typing import Any
 
@@ -13,17 +12,16 @@ from ops.aws.cloud import Place
 from ops.cli.context import NOT_READ, Context
 from ops.cli.logs.results import carry_out, show_no_steps
 from ops.cli.verbs import confirm_option, dry_run_option, verb
-from ops.errors import InputError
+from ops.errors import InputError, NotFound
 from ops.logs.datasets import Dataset, location_of
 from ops.logs.export.coverage.last_events import last_events
-from ops.logs.export.coverage.reading import Coverage, read_coverage
+from ops.logs.export.coverage.reading import EVERY_GROUP, Coverage, read_coverage
 from ops.logs.export.coverage.subscriptions import CAN_SUBSCRIBE, plan_subscribe, plan_unsubscribe
 from ops.logs.export.coverage.verdicts import GAPS, CoverageState, GroupCoverage
 from ops.logs.export.ledger.model import GroupKey
 from ops.logs.known_exports import single_known_export
 
 ONLY = "only"  # --last without a value
-EVERY_GROUP = ("*",)
 INCOMPLETE = 1  # exit status if an included log group is not exported
 
 
@@ -35,9 +33,10 @@ class Selection:
     account: str
     region: str
 
-    def names(self, group: str) -> bool:
-        """Whether a name or a pattern matches the log group."""
-        return any(fnmatchcase(group, pattern) for pattern in self.groups)
+    @property
+    def where(self) -> str:
+        """The account and Region, for messages."""
+        return ", ".join(filter(None, (self.account, self.region))) or "any account and Region"
 
 
 def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,7 +78,7 @@ def coverage(context: Context, selection: Selection, states: tuple[str, ...], la
     Returns exit status 1 if an included group is not exported, and 4 if not everything could be read.
     """
     report = _read(context, selection)
-    entries = [entry for entry in _selected(report, selection) if not states or entry.state in states]
+    entries = [entry for entry in report.groups if not states or entry.state in states]
     unread = [
         {"account": reading.place.account.name, "region": reading.place.region, "error": str(reading.error)}
         for reading in report.unread
@@ -120,7 +119,7 @@ def subscribe(context: Context, selection: Selection, dry_run: bool) -> None:
     """Subscribe log groups. A name that cannot be subscribed is an error; a pattern skips it."""
     selected = [
         entry
-        for entry in _selected(_read(context, selection), selection)
+        for entry in _read(context, selection).groups
         if entry.state in CAN_SUBSCRIBE or entry.group.name in selection.groups
     ]
     if not selected:
@@ -140,14 +139,28 @@ def unsubscribe(context: Context, selection: Selection, dry_run: bool, confirm: 
         )
     selected = [
         entry
-        for entry in _selected(_read(context, selection), selection)
+        for entry in _read(context, selection).groups
         if entry.state is CoverageState.SUBSCRIBED or entry.group.name in selection.groups
     ]
     carry_out(context, plan_unsubscribe(context.cloud, selected), dry_run=dry_run, confirmed=confirm)
 
 
 def _read(context: Context, selection: Selection) -> Coverage:
-    return read_coverage(context.cloud, datetime.now(UTC), _places(context, selection))
+    """Read the selected log groups. Raises NotFound for a name that is in no account and Region."""
+    report = read_coverage(
+        context.cloud, datetime.now(UTC), _places(context, selection), patterns=selection.groups
+    )
+    found = {entry.group.name for entry in report.groups}
+    for name in selection.groups:
+        if any(wildcard in name for wildcard in "*?[") or name in found:
+            continue
+        if report.unread and (error := report.unread[0].error):
+            raise error  # the log group may be there
+        raise NotFound(
+            f"The log group {name} does not exist in {selection.where}.",
+            hint="Check the name. List all log groups with: slipway logs coverage",
+        )
+    return report
 
 
 def _places(context: Context, selection: Selection) -> Sequence[Place]:
@@ -157,10 +170,6 @@ def _places(context: Context, selection: Selection) -> Sequence[Place]:
         for place in context.cloud.places
         if account in (None, place.account) and selection.region in ("", place.region)
     ]
-
-
-def _selected(report: Coverage, selection: Selection) -> list[GroupCoverage]:
-    return [entry for entry in report.groups if selection.names(entry.group.name)]
 
 
 def _row(covered: GroupCoverage) -> dict[str, Any]:

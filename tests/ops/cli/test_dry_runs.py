@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "snapshots restore": (SHOP, "--into", "qa", "--as", "dry-run"),
     "logs deploy": ("--set", "Retention=48"),
     "logs remove": (),
-    "logs subscribe": (GROUP,),
+    "logs subscribe": (f"{GROUP}*",),
     "logs unsubscribe": (GROUP,),
     "logs replay": (),
     "logs backfill": (GROUP, "--days", "1"),

@@ -4,10 +4,12 @@ DescribeSubscriptionFilters takes one log group per call. Calls run in parallel 
 retries if throttled; errors become part of the result.
 """
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from itertools import islice
 
 from ops.aws.cloud import Cloud, Place, Reading
@@ -30,6 +32,7 @@ from ops.logs.lake.layout import HOUR
 
 RATE = 5.0  # DescribeSubscriptionFilters per second, account, and region: CloudWatch Logs quotas
 READERS = 5
+EVERY_GROUP = ("*",)
 BATCH = 50  # log groups between progress reports
 DAY = timedelta(days=1)
 
@@ -87,9 +90,13 @@ def read_coverage(
     places: Iterable[Place] | None = None,
     report: ReportProgress = lambda tick: None,
     pace: Callable[[], Pace] = lambda: Pace(RATE),
+    patterns: Sequence[str] = EVERY_GROUP,
 ) -> Coverage:
-    """Read all accounts and regions in parallel, each rate-limited. Errors are part of the result."""
-    readings = cloud.read(lambda place: read_place(cloud, place, now, report, pace()), places)
+    """Read all accounts and regions in parallel, each rate-limited. Errors are part of the result.
+
+    `patterns` are names or glob patterns: only log groups that match one are read.
+    """
+    readings = cloud.read(lambda place: read_place(cloud, place, now, report, pace(), patterns), places)
     return Coverage(
         now,
         tuple(reading.value for reading in readings if reading.value),
@@ -98,10 +105,15 @@ def read_coverage(
 
 
 def read_place(
-    cloud: Cloud, place: Place, now: datetime, report: ReportProgress, pace: Pace
+    cloud: Cloud,
+    place: Place,
+    now: datetime,
+    report: ReportProgress,
+    pace: Pace,
+    patterns: Sequence[str] = EVERY_GROUP,
 ) -> PlaceCoverage:
     """Read the coverage of one account and region. Raises if groups or stacks cannot be listed."""
-    groups = log_groups.list_groups(cloud, place)
+    groups = _matching_groups(cloud, place, patterns)
     facts = read_facts(cloud, place, now)
     report(CoverageProgress(place, 0, len(groups)))
     daily, notes = _bytes_per_day(cloud, place, groups, now)
@@ -115,6 +127,17 @@ def read_place(
                 judged.append(judge_group(facts, group, answer, now, daily.get(group.name)))
             report(CoverageProgress(place, len(judged), len(groups)))
     return PlaceCoverage(place, facts.exports, tuple(judged), (*facts.notes, *notes))
+
+
+def _matching_groups(cloud: Cloud, place: Place, patterns: Sequence[str]) -> list[LogGroup]:
+    """Return the log groups that match a name or pattern. Lists those with its literal beginning only."""
+    found: dict[str, LogGroup] = {}
+    for pattern in patterns:
+        prefix = re.split(r"[*?[]", pattern, maxsplit=1)[0]
+        for group in log_groups.list_groups(cloud, place, prefix):
+            if fnmatchcase(group.name, pattern):
+                found[group.name] = group
+    return [found[name] for name in sorted(found)]
 
 
 class _Filters:
