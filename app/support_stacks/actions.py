@@ -53,15 +53,19 @@ def show_clean_up(bench: Workbench, graph: UsageGraph, *, outdated: bool) -> Non
             "Archive bucket", key="clean-up-archive", placeholder="None: delete permanently", width=320
         )
         unprotect = st.checkbox("Disable termination protection", key="clean-up-unprotect")
+        with_additions = any(stack.additions for stack in graph.inventory.stacks) and st.checkbox(
+            "Delete resources that were added to a support stack", key="clean-up-with-additions"
+        )
     busy = outdated or (work is not None and work.running)
     if st.button("Show plan", type="primary", key="clean-up-plan", disabled=not selected or busy):
         with errors_shown():
-            options = CleanUpOptions(archive=archive.strip(), unprotect=unprotect)
+            options = CleanUpOptions(archive.strip(), unprotect, with_additions)
             _confirm(bench, plan_clean_up(bench.cloud, graph, selected, options), "Clean up")
 
 
 def _select(graph: UsageGraph, verdicts: Mapping[str, UsageVerdict]) -> list[str]:
-    """Let the user choose resources. All are selected, also new ones, except those that the user removed.
+    """Let the user choose resources. All are selected, also new ones, except those that the user removed, and
+    stacks with resources that are not CDK's.
 
     Other resources are another widget: a value that the browser sent for the previous ones, while these were
     drawn, would count as the choice among these. What was removed is kept beside the widget, whose value
@@ -69,7 +73,11 @@ def _select(graph: UsageGraph, verdicts: Mapping[str, UsageVerdict]) -> list[str
     """
     removed: set[str] = st.session_state.setdefault("clean-up-removed", set())
     key = f"clean-up-selected-{crc32(' '.join(verdicts).encode())}"
-    st.session_state.setdefault(key, [option for option in verdicts if option not in removed])
+    extended = {stack.id for stack in graph.inventory.stacks if stack.additions}
+    st.session_state.setdefault(
+        key,
+        [name for name, verdict in verdicts.items() if name not in removed and verdict.stack not in extended],
+    )
     return st.multiselect(
         "Resources to delete",
         list(verdicts),

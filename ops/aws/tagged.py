@@ -17,3 +17,19 @@ def find_tagged(cloud: Cloud, place: Place, resource_type: str, key: str, value:
         for page in pages:
             for resource in page["ResourceTagMappingList"]:
                 yield resource["ResourceARN"]
+
+
+def list_tag_values(cloud: Cloud, place: Place, resource_type: str, key: str) -> dict[str, str]:
+    """Return the value of a tag for each resource of the type that has it, by ARN."""
+    client: Any = cloud.client("resourcegroupstaggingapi", place.account.id, place.region)
+    with translated(f"Reading the tag {key} of resources in {place.account.name}, {place.region}"):
+        pages = client.get_paginator("get_resources").paginate(
+            TagFilters=[{"Key": key}], ResourceTypeFilters=[resource_type]
+        )
+        return {
+            resource["ResourceARN"]: tag["Value"]
+            for page in pages
+            for resource in page["ResourceTagMappingList"]
+            for tag in resource["Tags"]
+            if tag["Key"] == key
+        }

@@ -52,6 +52,9 @@ def clean_up_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--archive", default="", metavar="BUCKET", help="Copy all objects to this bucket first.")
     @click.option("--unprotect", is_flag=True, help="Disable termination protection.")
     @click.option(
+        "--with-additions", is_flag=True, help="Delete resources that somebody added to a support stack."
+    )
+    @click.option(
         "--most",
         type=int,
         default=MAX_DELETIONS,
@@ -72,11 +75,12 @@ def clean_up_options(function: Callable[..., Any]) -> Callable[..., Any]:
         quiet_days: int,
         archive: str,
         unprotect: bool,
+        with_additions: bool,
         most: int,
         waiting_days: int,
         **arguments: Any,
     ) -> Any:
-        options = CleanUpOptions(archive, unprotect, most, waiting_days)
+        options = CleanUpOptions(archive, unprotect, with_additions, most, waiting_days)
         return function(context, CleanUpRequest(names, quiet_days, options), **arguments)
 
     return with_request
@@ -187,6 +191,8 @@ def _arguments(request: CleanUpRequest) -> str:
         arguments += ["--archive", options.archive]
     if options.unprotect:
         arguments += ["--unprotect"]
+    if options.with_additions:
+        arguments += ["--with-additions"]
     if options.max_deletions != MAX_DELETIONS:
         arguments += ["--most", str(options.max_deletions)]
     if options.waiting_days != WAITING_DAYS:
@@ -249,10 +255,13 @@ def lint_app(context: Context, folder: Path, language: str) -> int:
     )
     if findings and not context.as_json:
         context.echo(
-            "Create the shared buckets (slipway support-stacks replication deploy), then pass this mapping:"
+            "Create the shared buckets (slipway support-stacks replication deploy), then pass the mapping of "
+            "each pipeline's account:"
         )
         as_code = cdk_code.as_typescript if language == "typescript" else cdk_code.as_python
-        context.print_text(as_code(mapping))
+        for account, of_account in mapping.items():
+            context.echo(f"Account {account}:")
+            context.print_text(as_code(of_account))
     return EXIT_INCOMPLETE if findings else 0
 
 

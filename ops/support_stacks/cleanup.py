@@ -53,6 +53,7 @@ def _selected(graph: UsageGraph, selected: Sequence[str], options: CleanUpOption
             for stack in graph.inventory.stacks
             if graph.verdict(ResourceType.STACK, stack).state is not UsageState.ORPHANED
             or (stack.protected and not options.unprotect)
+            or (stack.additions and not options.with_additions)
         }
         return [verdict for verdict in graph.with_state(UsageState.ORPHANED) if verdict.stack not in kept]
     verdicts = []
@@ -118,6 +119,13 @@ def _check_groups(cloud: Cloud, groups: list[DeletionGroup], options: CleanUpOpt
                 f"Cannot delete {group.name}: termination protection is enabled.",
                 field="unprotect",
                 hint="Ask the stack's owner, then let the plan disable it (--unprotect).",
+            )
+        if group.stack and group.stack.additions and not options.with_additions:
+            raise InputError(
+                f"Cannot delete {group.name}: it also contains {', '.join(group.stack.additions)}, which CDK "
+                "did not create.",
+                field="with_additions",
+                hint="Check that it is unused, then let the plan delete it too (--with-additions).",
             )
     buckets = [bucket for group in groups for bucket in group.buckets]
     if options.archive in {bucket.name for bucket in buckets}:

@@ -30,11 +30,13 @@ class CleanUpOptions:
     """What the user decides about a cleanup.
 
     `archive` is the bucket to which every version is copied first, empty for none. `unprotect` allows the
-    plan to disable termination protection.
+    plan to disable termination protection, and `with_additions` to delete the resources that somebody added
+    to a support stack.
     """
 
     archive: str = ""
     unprotect: bool = False
+    with_additions: bool = False
     max_deletions: int = MAX_DELETIONS
     waiting_days: int = WAITING_DAYS
 
@@ -170,6 +172,7 @@ class CleanUpStepBuilder:
         return Step(
             id=f"delete {stack.id}",
             does=f"Delete stack {stack.name}{' and its key' if group.aliases else ''}",
+            details=tuple(f"Deletes {addition} too" for addition in stack.additions),
             resource=Resource(ResourceType.STACK, stack.name, stack.account, stack.region),
             act=act,
             parameters={"stack": stack.id},

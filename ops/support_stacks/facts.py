@@ -10,9 +10,10 @@ from ops.aws.codepipeline import Pipeline
 from ops.aws.kms import Key
 from ops.aws.s3.buckets import BucketContents
 from ops.errors import SlipwayError
-from ops.support_stacks.fingerprints import StackKind
+from ops.support_stacks.fingerprints import StackKind, additions
 
 PIPELINES, STACKS, BUCKETS, ALIASES, REGIONS = "pipelines", "stacks", "buckets", "key aliases", "regions"
+TAGS = "tags of buckets"
 
 
 def stack_subject(name: str) -> str:
@@ -98,6 +99,13 @@ class CandidateStack:
     protected: bool
     kind: StackKind
     resources: tuple[StackResource, ...]
+
+    @property
+    def additions(self) -> tuple[str, ...]:
+        """What somebody added to a support stack: logical ID and type of each resource."""
+        if self.kind is not StackKind.EXTENDED:
+            return ()
+        return tuple(f"{item.logical_id} ({item.kind})" for item in additions(self.resources))
 
     def physical_ids(self, resource_type: str) -> list[str]:
         """Return the physical ids of the stack's resources of this type."""

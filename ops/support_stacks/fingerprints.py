@@ -31,6 +31,7 @@ class StackKind(StrEnum):
     SUPPORT = "support stack"
     ROLES = "cross-account roles"  # CDK's roles for actions in another account; contains no bucket
     LOOK_ALIKE = "look-alike"  # named like a support stack, but its resources are not CDK's
+    EXTENDED = "support stack with additions"  # to which somebody added resources
     ORDINARY = "ordinary stack"  # contains a replication bucket among other resources
 
 
@@ -58,14 +59,28 @@ def stack_kind(name: str, resources: Iterable[StackResource]) -> StackKind:
     relevant = [item for item in resources if item.kind != "AWS::CDK::Metadata"]
     if ROLES_NAME.search(name):
         return StackKind.ROLES
-    of_support = [
-        item for item in relevant if item.logical_id.startswith(CONSTRUCT) and item.kind in RESOURCE_TYPES
-    ]
+    of_support = list(filter(_is_of_support, relevant))
     if of_support and len(of_support) == len(relevant):
         return StackKind.SUPPORT
+    if SUPPORT_NAME.search(name) and any(item.kind == "AWS::S3::Bucket" for item in of_support):
+        return StackKind.EXTENDED
     if any(CONSTRUCT in item.logical_id for item in relevant):
         return StackKind.ORDINARY
     return StackKind.LOOK_ALIKE
+
+
+def additions(resources: Iterable[StackResource]) -> list[StackResource]:
+    """Return the resources of a support stack that CDK did not put there."""
+    return [item for item in resources if item.kind != "AWS::CDK::Metadata" and not _is_of_support(item)]
+
+
+def _is_of_support(item: StackResource) -> bool:
+    return item.logical_id.startswith(CONSTRUCT) and item.kind in RESOURCE_TYPES
+
+
+def is_of_pipelines(logical_id: str) -> bool:
+    """Whether CDK gives this logical ID to a replication or artifact bucket."""
+    return CONSTRUCT in logical_id or bool(ARTIFACTS_LOGICAL.search(logical_id))
 
 
 def bucket_origin(name: str, account: str, region: str, tags: Mapping[str, str]) -> str:

@@ -20,6 +20,7 @@ from ops.aws.regions import list_regions
 from ops.aws.s3 import buckets as s3
 from ops.aws.s3.buckets import ListedBucket
 from ops.aws.s3.staging import client_of
+from ops.aws.tagged import list_tag_values
 from ops.errors import NotFound, SlipwayError
 from ops.settings import Account
 from ops.support_stacks import facts, fingerprints
@@ -98,6 +99,7 @@ class InventoryReader:
             facts.PIPELINES: lambda: self.pipelines.read(place),
             facts.STACKS: lambda: stack_resources.list_all_stacks(self._cloud, place),
             facts.ALIASES: lambda: kms.list_aliases(self._cloud, place),
+            facts.TAGS: lambda: list_tag_values(self._cloud, place, "s3", fingerprints.LOGICAL_ID).items(),
         }
         return self.read_or_gap(subject, place.account.id, place.region, reads[subject], ())
 
@@ -108,7 +110,7 @@ class InventoryReader:
         def read() -> CandidateStack | None:
             resources = stack_resources.list_resources(self._cloud, place, summary.id)
             kind = fingerprints.stack_kind(summary.name, resources)
-            is_support = kind is fingerprints.StackKind.SUPPORT
+            is_support = kind in (fingerprints.StackKind.SUPPORT, fingerprints.StackKind.EXTENDED)
             return CandidateStack(
                 name=summary.name,
                 id=summary.id,
@@ -209,7 +211,7 @@ def read_inventory(
         for bucket in buckets_of_account
     ]
     places = [Place(account, region) for account in accounts for region in regions[account.id]]
-    subjects = (facts.PIPELINES, facts.STACKS, facts.ALIASES)
+    subjects = (facts.PIPELINES, facts.STACKS, facts.ALIASES, facts.TAGS)
     tasks = [(subject, place) for place in places for subject in subjects]
     answers = reader.read_all("Pipelines, stacks and keys", reader.place, tasks)
     by_subject: dict[str, list[tuple[Place, Any]]] = {subject: [] for subject in subjects}
@@ -219,11 +221,18 @@ def read_inventory(
         pipeline for _, pipelines_of_place in by_subject[facts.PIPELINES] for pipeline in pipelines_of_place
     ]
     used = {store.bucket for pipeline in pipelines for store in pipeline.stores}
+    # CloudFormation shortens a name that it generates, so that it may have nothing left of the logical ID.
+    tagged = {
+        arn.rpartition(":")[2]
+        for _, tags in by_subject[facts.TAGS]
+        for arn, logical_id in tags
+        if fingerprints.is_of_pipelines(logical_id)
+    }
     buckets = _present(
         reader.read_all(
             "Details: buckets",
             reader.bucket_if_exists,
-            [bucket for bucket in listed if _is_candidate_bucket(bucket[1].name, used)],
+            [bucket for bucket in listed if _is_candidate_bucket(bucket[1].name, used | tagged)],
         )
     )
     stacks = _present(
@@ -253,9 +262,9 @@ def read_inventory(
     )
 
 
-def _is_candidate_bucket(name: str, used: set[str]) -> bool:
+def _is_candidate_bucket(name: str, known: set[str]) -> bool:
     return (
-        name in used
+        name in known
         or fingerprints.is_named_like_replication(name)
         or fingerprints.is_named_like_artifacts(name)
     )

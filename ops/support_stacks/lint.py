@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ops.aws.regions import partition_of
 from ops.errors import InputError
 from ops.support_stacks.fingerprints import CONSTRUCT
 from ops.support_stacks.replication import bucket_name
@@ -17,7 +18,7 @@ MAX_DEPTH = 8  # nested stages
 class LintFinding:
     """A replication bucket that deploying the app would create.
 
-    `pipelines` are the names of the stacks whose pipelines use the bucket.
+    `pipelines` are the names of the stacks whose pipelines use the bucket, and `homes` the regions of these.
     """
 
     stack: str
@@ -26,6 +27,7 @@ class LintFinding:
     bucket: str
     key: bool
     pipelines: tuple[str, ...]
+    homes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,11 @@ def lint(folder: Path) -> list[LintFinding]:
 
 
 def _findings(stacks: list[_Stack]) -> Iterator[LintFinding]:
-    users: dict[str, list[str]] = {}
+    users: dict[str, list[_Stack]] = {}
     for stack in stacks:
         for _, pipeline in stack.resources("AWS::CodePipeline::Pipeline"):
             for store in _locations(pipeline):
-                users.setdefault(store, []).append(stack.name)
+                users.setdefault(store, []).append(stack)
     for stack in stacks:
         for logical_id, properties in stack.resources("AWS::S3::Bucket"):
             if CONSTRUCT not in logical_id:
@@ -64,7 +66,8 @@ def _findings(stacks: list[_Stack]) -> Iterator[LintFinding]:
                 region=stack.region,
                 bucket=name,
                 key=any(CONSTRUCT in id for id, _ in stack.resources("AWS::KMS::Key")),
-                pipelines=tuple(dict.fromkeys(users.get(name, ()))),
+                pipelines=tuple(dict.fromkeys(user.name for user in users.get(name, ()))),
+                homes=tuple(dict.fromkeys(user.region for user in users.get(name, ()))),
             )
 
 
@@ -108,12 +111,18 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def placeholders(findings: list[LintFinding]) -> dict[str, dict[str, str]]:
-    """Return the mapping that avoids the findings, as `cdk_code.as_mapping` does, with placeholder keys."""
-    return {
-        finding.region: {
-            "bucketName": bucket_name(finding.account, finding.region),
-            "keyArn": f"arn:aws:kms:{finding.region}:{finding.account}:key/KEY-ID",
-        }
-        for finding in findings
-    }
+def placeholders(findings: list[LintFinding]) -> dict[str, dict[str, dict[str, str]]]:
+    """Return the mapping that avoids the findings, by account and region, with placeholders for key IDs.
+
+    That of an account is as `cdk_code.as_mapping` returns it. It contains the pipelines' own regions too:
+    without them, CDK creates an artifact bucket for each pipeline there.
+    """
+    mappings: dict[str, dict[str, dict[str, str]]] = {}
+    for finding in findings:
+        for region in (finding.region, *finding.homes):
+            key = f"{finding.account}:key/KEY-ID"
+            mappings.setdefault(finding.account, {})[region] = {
+                "bucketName": bucket_name(finding.account, region),
+                "keyArn": f"arn:{partition_of(region)}:kms:{region}:{key}",
+            }
+    return {account: dict(sorted(mapping.items())) for account, mapping in sorted(mappings.items())}

@@ -17,6 +17,7 @@ from ops.support_stacks.facts import ArtifactBucket, CandidateStack, Inventory, 
 from ops.support_stacks.fingerprints import StackKind
 from ops.support_stacks.principals import ANYONE, encrypters, writers
 
+SUPPORT_KINDS = (StackKind.SUPPORT, StackKind.EXTENDED)
 MIN_IDLE_DAYS = 30
 PER_GB = 0.023  # dollars a month, S3 Standard: Amazon S3 price list, us-east-1
 PER_KEY = 1.0  # dollars a month, a customer managed key: AWS KMS price list
@@ -135,7 +136,7 @@ class _Assessment:
             state=state,
             reasons=reasons,
             users=users,
-            stack=stack.id if stack and stack.kind is StackKind.SUPPORT else "",
+            stack=stack.id if stack and stack.kind in SUPPORT_KINDS else "",
             monthly=size / 1e9 * PER_GB,
         )
 
@@ -144,7 +145,7 @@ class _Assessment:
     ) -> tuple[UsageState, tuple[str, ...]]:
         if users:
             return _used(users)
-        if bucket.stack[1] and (stack is None or stack.kind is not StackKind.SUPPORT):
+        if bucket.stack[1] and (stack is None or stack.kind not in SUPPORT_KINDS):
             if stack is None and self._stack_is_unread(bucket):
                 return UsageState.UNKNOWN, (f"part of stack {bucket.stack[0]}, which could not be read",)
             return UsageState.LEFT_ALONE, (f"part of stack {bucket.stack[0]}, which is not a support stack",)
@@ -213,7 +214,7 @@ class _Assessment:
             state=state,
             reasons=reasons,
             users=users,
-            stack=stack.id if stack and stack.kind is StackKind.SUPPORT else "",
+            stack=stack.id if stack and stack.kind in SUPPORT_KINDS else "",
             monthly=0.0 if alias.key.pending_deletion else PER_KEY,
         )
 
@@ -226,7 +227,7 @@ class _Assessment:
     ) -> tuple[UsageState, tuple[str, ...]]:
         if users:
             return _used(users)
-        if alias.stack[1] and (stack is None or stack.kind is not StackKind.SUPPORT):
+        if alias.stack[1] and (stack is None or stack.kind not in SUPPORT_KINDS):
             if stack is None and self._stack_is_unread(alias):
                 return UsageState.UNKNOWN, (f"part of stack {alias.stack[0]}, which could not be read",)
             return UsageState.LEFT_ALONE, (f"part of stack {alias.stack[0]}, which is not a support stack",)
@@ -298,7 +299,12 @@ class _Assessment:
             doubts.append(f"changed on {stack.changed:%Y-%m-%d}: its pipeline may not be deployed yet")
         if doubts:
             return UsageState.UNKNOWN, tuple(doubts)
-        return UsageState.ORPHANED, (NO_PIPELINE, "contains only CDK's bucket and key")
+        contains = (
+            f"contains, besides CDK's bucket and key: {', '.join(stack.additions)}"
+            if stack.additions
+            else "contains only CDK's bucket and key"
+        )
+        return UsageState.ORPHANED, (NO_PIPELINE, contains)
 
     def _unread_contents(self, stack: CandidateStack) -> Iterable[str]:
         """Yield a reason for each resource that the stack may contain and the inventory does not show."""

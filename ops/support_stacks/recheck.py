@@ -14,7 +14,8 @@ from ops.aws.s3.buckets import ObjectVersion
 from ops.aws.s3.staging import client_of
 from ops.plan import READY, Check, Readiness
 from ops.support_stacks.facts import ArtifactBucket, CandidateStack, Inventory, KeyAlias
-from ops.support_stacks.fingerprints import StackKind, stack_kind
+from ops.support_stacks.fingerprints import stack_kind
+from ops.support_stacks.liveness import SUPPORT_KINDS
 from ops.support_stacks.principals import encrypters, writers
 
 DELETED = Check(Readiness.DONE, "it no longer exists")
@@ -96,7 +97,7 @@ class Recheck:
         place = self.cloud.place(stack.account, stack.region)
         resources = stack_resources.list_resources(self.cloud, place, stack.id)
         added = set(resources) - set(stack.resources)
-        if added or (resources and stack_kind(stack.name, resources) is not StackKind.SUPPORT):
+        if added or (resources and stack_kind(stack.name, resources) not in SUPPORT_KINDS):
             return changed("its resources changed after the plan was made")
         may_be_protected = self._unprotect and stack.protected
         if stack_resources.is_protected(self.cloud, place, stack.id) and not may_be_protected:

@@ -30,6 +30,7 @@ from ops.settings import Account, Settings
 NOWHERE = Endpoint("http://127.0.0.1:9", "test", "test")  # nobody listens: what is not answered here fails
 
 SERVICES = ThreadPoolExecutor(1)
+HANDLERS = {"resource-groups-tagging-api": "tagging"}  # the emulator's names, where they differ from AWS's
 
 # Interference with a call, by "service:Operation": an error's code and HTTP status, or None to make the call.
 Refuse = Callable[[str, str, str], tuple[str, int] | None]
@@ -88,7 +89,7 @@ class InProcessCloud(Cloud):
 
         def serve() -> Any:
             with request_scope(account, region):
-                handler = app.SERVICE_HANDLERS[service]
+                handler = app.SERVICE_HANDLERS[HANDLERS.get(service, service)]
                 return asyncio.run(_completed(handler(request.method, split.path, headers, body, query)))
 
         # In a thread of its own: a browser test of the same process leaves an event loop running in this one.

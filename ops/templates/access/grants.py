@@ -69,7 +69,9 @@ COMMON = Job(
     "common",
     "Identity, deployed stacks, audit log",
     (
-        Grant((*_of("sts", "GetCallerIdentity"), *_of("account", "ListRegions"))),
+        Grant(
+            (*_of("sts", "GetCallerIdentity"), *_of("account", "ListRegions"), *_of("tag", "GetResources"))
+        ),
         Grant(
             _of(
                 "cloudformation",

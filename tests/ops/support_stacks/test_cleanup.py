@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from ops.audit import Actor, FileAudit
+from ops.aws.cloudformation.resources import StackResource
 from ops.aws.s3.buckets import bucket_exists
 from ops.errors import InputError, NotFound
 from ops.plan import Outcome, Plan, Status, execute
 from ops.support_stacks.cleanup import MIN_FOR_SHARE, plan_clean_up
 from ops.support_stacks.cleanup_steps import MAX_DELETIONS, CleanUpOptions
+from ops.support_stacks.fingerprints import StackKind
 from ops.support_stacks.liveness import UsageGraph, assess_usage
 from tests.ops.support_stacks.fleet import STACK, Fleet, fleet
 from tests.ops.support_stacks.samples import (
@@ -111,6 +113,26 @@ def test_a_protected_stack_is_deleted_only_on_request(fleet: Fleet) -> None:
     protected = graph(stacks=(stack(protected=True),))
     assert "termination protection is enabled" in refusal(fleet, protected, BUCKET_KEY)
     assert planned(fleet, protected, BUCKET_KEY, unprotect=True).steps
+
+
+QUEUE = StackResource("Alerts", "AWS::SQS::Queue", "alerts")
+
+
+def extended() -> UsageGraph:
+    sample = stack()
+    return graph(stacks=(replace(sample, kind=StackKind.EXTENDED, resources=(*sample.resources, QUEUE)),))
+
+
+def test_a_stack_to_which_somebody_added_resources_is_deleted_only_on_request(fleet: Fleet) -> None:
+    found = extended()
+    assert "it also contains Alerts (AWS::SQS::Queue), which CDK did not create" in refusal(
+        fleet, found, BUCKET_KEY
+    )
+    assert planned(fleet, found).steps == ()  # everything orphaned: not what nobody has looked at
+    steps = planned(fleet, found, BUCKET_KEY, with_additions=True).steps
+    (deletion,) = [step for step in steps if step.id == f"delete {SAMPLE[1]}"]
+    assert deletion.details == ("Deletes Alerts (AWS::SQS::Queue) too",)
+    assert "besides CDK's bucket and key: Alerts (AWS::SQS::Queue)" in deletion.evidence
 
 
 def many(orphaned: int, used: int = 0) -> UsageGraph:

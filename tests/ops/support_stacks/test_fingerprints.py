@@ -10,6 +10,7 @@ from ops.support_stacks.fingerprints import (
     alias_origin,
     bucket_origin,
     is_candidate_stack,
+    is_of_pipelines,
     path_hash,
     stack_kind,
 )
@@ -75,7 +76,9 @@ INSIDE = StackResource(f"CrossRegionReplicationSupportd823{CONSTRUCT}28505AC3", 
     ("name", "resources", "kind"),
     [
         ("A-support-eu-west-1", [BUCKET, METADATA], StackKind.SUPPORT),
-        ("A-support-eu-west-1", [BUCKET, QUEUE], StackKind.ORDINARY),
+        ("A-support-eu-west-1", [BUCKET, QUEUE], StackKind.EXTENDED),
+        ("A-support-eu-west-1", [BUCKET, METADATA, QUEUE], StackKind.EXTENDED),
+        ("App", [BUCKET, QUEUE], StackKind.ORDINARY),
         ("A-support-eu-west-1", [QUEUE], StackKind.LOOK_ALIKE),
         ("A-support-eu-west-1", [], StackKind.LOOK_ALIKE),
         ("App", [INSIDE, QUEUE], StackKind.ORDINARY),
@@ -86,6 +89,12 @@ def test_a_stack_is_classified_by_its_resources(
     name: str, resources: list[StackResource], kind: StackKind
 ) -> None:
     assert stack_kind(name, resources) is kind
+
+
+def test_buckets_of_pipelines_are_recognized_by_their_logical_id() -> None:
+    assert is_of_pipelines("CrossRegionCodePipelineReplicationBucketFC3227F2")
+    assert is_of_pipelines("DeliveryPipelineArtifactsBucket0A1B2C3D")
+    assert not is_of_pipelines("Uploads0A1B2C3D") and not is_of_pipelines("ArtifactsBucketPolicy0A1B2C3D")
 
 
 def test_writers_of_bucket_policies() -> None:

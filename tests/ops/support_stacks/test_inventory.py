@@ -144,3 +144,39 @@ def test_a_deleted_stack_is_left_out_and_its_retained_bucket_is_not(fleet: Fleet
     assert found.stacks == ()
     (bucket,) = found.buckets
     assert bucket.stack == ("", "") and STACK in bucket.origin
+
+
+SHORTENED = "nightlybuildanddeploypip-nightlybuildanddeploypip-k3j9x8w2v7q1"
+
+
+def put_tagged_bucket(fleet: Fleet, logical_id: str) -> None:
+    """Create a bucket as CloudFormation names it when stack name and logical ID do not fit."""
+    s3 = fleet.client("s3")
+    s3.create_bucket(Bucket=SHORTENED, CreateBucketConfiguration={"LocationConstraint": REGION})
+    tags = {"logical-id": logical_id, "stack-name": "NightlyBuildAndDeployPipelineStack"}
+    # The emulator lets a user set tags that AWS reserves for CloudFormation.
+    tag_set = [{"Key": f"aws:cloudformation:{name}", "Value": value} for name, value in tags.items()]
+    s3.put_bucket_tagging(Bucket=SHORTENED, Tagging={"TagSet": tag_set})
+
+
+@pytest.mark.parametrize(
+    ("logical_id", "found"),
+    [
+        ("NightlyBuildAndDeployPipelineArtifactsBucket0A1B2C3D", True),
+        ("StageCrossRegionCodePipelineReplicationBucketFC3227F2", True),
+        ("NightlyUploads0A1B2C3D", False),
+    ],
+)
+def test_a_bucket_with_a_shortened_name_is_found_by_its_tags(
+    fleet: Fleet, logical_id: str, found: bool
+) -> None:
+    put_tagged_bucket(fleet, logical_id)
+    buckets = {bucket.name: bucket for bucket in fleet.inventory().buckets}
+    assert (SHORTENED in buckets) is found
+    if found:
+        assert "in stack NightlyBuildAndDeployPipelineStack" in buckets[SHORTENED].origin
+
+
+def test_tags_that_cannot_be_read_are_a_gap(fleet: Fleet) -> None:
+    fleet.refuse("resource-groups-tagging-api:GetResources")
+    assert (facts.TAGS, REGION, "AccessDenied") in gaps(fleet)

@@ -68,10 +68,42 @@ def test_a_stack_in_a_stage_is_found_and_the_exit_status_says_so(
     )
     (found,) = lint(app)
     assert (found.stack, found.region, found.key) == ("Tools-A-support-eu-west-1", "eu-west-1", False)
-    assert placeholders([found])["eu-west-1"]["bucketName"] == "slipway-replication-111111111111-eu-west-1"
+    mapping = placeholders([found])["111111111111"]
+    assert mapping["eu-west-1"]["bucketName"] == "slipway-replication-111111111111-eu-west-1"
     assert main(["support-stacks", "lint", str(app)]) == 1
     assert "'eu-west-1': s3.Bucket.fromBucketAttributes(" in capsys.readouterr().out
     assert main(["support-stacks", "lint", str(assembly(tmp_path / "clean"))]) == 0
+
+
+def test_each_account_gets_its_mapping_with_the_pipelines_own_region_and_partition(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    artifacts = {}
+    for account, home, region in (
+        ("111111111111", "eu-west-1", "us-east-1"),
+        ("222222222222", "us-gov-west-1", "us-gov-east-1"),
+        ("333333333333", "cn-north-1", "cn-northwest-1"),
+    ):
+        stores = [{"ArtifactStore": {"Location": f"b{account}"}, "Region": region}]
+        pipeline = {"P": {"Type": "AWS::CodePipeline::Pipeline", "Properties": {"ArtifactStores": stores}}}
+        bucket = {f"{CONSTRUCT}1": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": f"b{account}"}}}
+        for name, where, resources in (("Pipe", home, pipeline), (f"Pipe-support-{region}", region, bucket)):
+            artifact = stack(tmp_path, f"{account}{name}", where, resources)
+            artifacts[f"{name}{account}"] = {**artifact, "environment": f"aws://{account}/{where}"}
+    mapping = placeholders(lint(assembly(tmp_path, **artifacts)))
+    assert {account: list(of_account) for account, of_account in mapping.items()} == {
+        "111111111111": ["eu-west-1", "us-east-1"],
+        "222222222222": ["us-gov-east-1", "us-gov-west-1"],
+        "333333333333": ["cn-north-1", "cn-northwest-1"],
+    }
+    assert mapping["222222222222"]["us-gov-west-1"] == {
+        "bucketName": "slipway-replication-222222222222-us-gov-west-1",
+        "keyArn": "arn:aws-us-gov:kms:us-gov-west-1:222222222222:key/KEY-ID",
+    }
+    assert mapping["333333333333"]["cn-north-1"]["keyArn"].startswith("arn:aws-cn:kms:cn-north-1:")
+    assert main(["support-stacks", "lint", str(tmp_path)]) == 1
+    shown = capsys.readouterr().out
+    assert [shown.count(f"Account {account}:") for account in mapping] == [1, 1, 1]
 
 
 def test_a_folder_without_an_assembly_is_refused(tmp_path: Path) -> None:

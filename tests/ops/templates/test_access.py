@@ -36,10 +36,10 @@ IN_IAM = {
     "put_public_access_block": "s3:PutBucketPublicAccessBlock",
     "invoke": "lambda:InvokeFunction",
 }
-PREFIXES = {"stepfunctions": "states"}
+PREFIXES = {"stepfunctions": "states", "resourcegroupstaggingapi": "tag"}
 SERVICES = (
     "athena cloudformation cloudwatch codepipeline dynamodb ec2 glue iam kinesis kms logs organizations rds "
-    "s3 stepfunctions sts account"
+    "resourcegroupstaggingapi s3 stepfunctions sts account"
 ).split()
 
 
