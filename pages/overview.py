@@ -13,9 +13,11 @@ bench = workbench()
 st.title("Overview")
 
 overview = views.read(bench)
+unread = f", of which {overview.unread} not read" if overview.unread else ""
+at_least = "at least " if overview.unread else ""
 st.caption(
-    f"{count(len(bench.cloud.accounts), 'account')}, {count(len(overview.readings), 'region')}, "
-    f"{count(len(overview.pipelines), 'snapshot pipeline')}."
+    f"{count(len(bench.cloud.accounts), 'account')}, {count(len(overview.readings), 'region')}{unread}, "
+    f"{at_least}{count(len(overview.pipelines), 'snapshot pipeline')}."
 )
 now = datetime.now(UTC)
 runs = []

@@ -16,6 +16,7 @@ from ops.audit import Record
 from ops.aws.cloud import Place, Reading
 from ops.aws.rds import databases as rds
 from ops.aws.stepfunctions.executions import ExecutionSummary
+from ops.errors import Unreachable
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.pipeline.catalog import DeployedPipeline, Leftover
 from ops.snapshots.runs import control as runs
@@ -41,13 +42,25 @@ class Overview:
     readings: tuple[Reading[PlaceSummary], ...]
 
     @property
+    def unread(self) -> int:
+        """The number of places that could not be read."""
+        return sum(reading.error is not None for reading in self.readings)
+
+    @property
     def pipelines(self) -> list[tuple[DeployedPipeline, ExecutionSummary | None]]:
         return [pair for reading in self.readings if reading.value for pair in reading.value.pipelines]
 
 
+def read(bench: Workbench) -> Overview:
+    """Read all places. A complete result is cached for READ_TTL_S and shared by all sessions."""
+    overview = _read(bench)
+    if any(reading.error for reading in overview.readings):
+        _read.clear()  # what could not be read now may be readable at the next look
+    return overview
+
+
 @st.cache_data(ttl=READ_TTL_S, show_spinner="Reading every account and region…")
-def read(_bench: Workbench) -> Overview:
-    """Read all places. The result is cached for READ_TTL_S and shared by all sessions."""
+def _read(_bench: Workbench) -> Overview:
     return Overview(tuple(_bench.cloud.read(lambda place: _read_place(_bench, place))))
 
 
@@ -86,12 +99,19 @@ def show_attention(overview: Overview, others: Sequence[str]) -> None:
 
 
 def _unread(overview: Overview) -> list[str]:
-    return [
-        f"Cannot read {plain(r.place.account.name)}, {r.place.region}: {plain(str(r.error))} "
-        f"{plain(r.error.hint)}"
-        for r in overview.readings
-        if r.error
+    """Return a note for each place that could not be read; one for all that could not be reached."""
+    unread = [(reading.place, reading.error) for reading in overview.readings if reading.error]
+    unreachable = [error for _, error in unread if isinstance(error, Unreachable)]
+    notes = [
+        f"Cannot read {plain(place.account.name)}, {place.region}: {plain(str(error))} {plain(error.hint)}"
+        for place, error in unread
+        if not isinstance(error, Unreachable)
     ]
+    if unreachable:
+        first = unreachable[0]
+        where = count(len(unreachable), "region")
+        notes.insert(0, f"Cannot read {where}. {plain(str(first))} {plain(first.hint)}")
+    return notes
 
 
 def _failed(overview: Overview) -> list[str]:
@@ -121,6 +141,11 @@ def _leftovers(overview: Overview) -> list[str]:
 def show_pipelines(overview: Overview, now: datetime) -> None:
     """Show every snapshot pipeline with its last run."""
     st.markdown("#### Snapshot pipelines")
+    if not overview.pipelines and overview.unread:
+        empty_state(
+            "Not read", f"{count(overview.unread, 'region')} could not be read; pipelines there are unknown."
+        )
+        return
     if not overview.pipelines:
         empty_state("No snapshot pipelines", "To set up a pipeline, open Snapshots and choose a database.")
         return

@@ -2,6 +2,7 @@
 
 cloud            clients by service, account, and region; assumed roles, retries, endpoint
 calls            botocore errors translated to `ops.errors`, by error code
+recovery         failing fast in an outage, and new credentials for rejected ones
 pace             rate limiting of calls across threads, and pauses before retries
 athena/          tables and queries, and their results as Arrow batches
 cloudformation/  read, deploy, watch, and delete stacks

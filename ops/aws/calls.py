@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
 
@@ -35,6 +36,7 @@ THROTTLED = {
     "ProvisionedThroughputExceededException",
     "PriorRequestNotComplete",
 }
+LOCAL = ("127.0.0.1", "localhost", "::1")
 CONFLICT = re.compile(r"AlreadyExists|ResourceInUse|Conflict|^Invalid\w*State(Fault)?$|OperationInProgress")
 NOT_FOUND = re.compile(r"NotFound|NoSuch|DoesNotExist|ResourceNotFoundException|ResourceNotFound")
 
@@ -111,6 +113,13 @@ def _from_core_error(error: boto.BotoCoreError, doing: str) -> errors.AwsError:
             detail=str(error),
         )
     if isinstance(error, boto.HTTPClientError | boto.ConnectionError):
+        url = urlsplit(str(error.kwargs.get("endpoint_url", "")))
+        if url.hostname in LOCAL:
+            return errors.Unreachable(
+                f"{doing} failed: the embedded cloud at {url.scheme}://{url.netloc} does not answer.",
+                hint="`slipway run` restarts it within seconds. Otherwise start it: slipway embedded start",
+                detail=str(error),
+            )
         return errors.Unreachable(
             f"{doing} failed: cannot connect to AWS.",
             hint="Check the network, the proxy, and the region's name, then retry.",

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -16,10 +17,12 @@ from botocore.session import get_session
 
 from ops.aws.call_log import log_calls
 from ops.aws.calls import translated
+from ops.aws.recovery import Recovery
 from ops.errors import NotFound, SettingsError, SlipwayError
 from ops.settings import Account, Settings
 
 R = TypeVar("R")
+CONNECT_TIMEOUT_S = 2
 READ_TIMEOUT_S = 60
 
 
@@ -76,10 +79,11 @@ class Cloud:
         self._clients: dict[tuple[str, str, str, int], Any] = {}
         self._sessions: dict[str, boto3.Session] = {}
         self._accounts = settings.accounts
+        self._recovery = Recovery(local=endpoint is not None)
         self._config = Config(
             retries={"mode": "adaptive", "max_attempts": 5},
             max_pool_connections=max(10, 2 * settings.concurrency),
-            connect_timeout=5,
+            connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=READ_TIMEOUT_S,
             user_agent_extra="slipway",
         )
@@ -92,7 +96,7 @@ class Cloud:
         with self._lock:
             if not self._accounts:
                 with translated("Reading the caller identity"):
-                    identity = self._session("").client("sts", **self._options()).get_caller_identity()
+                    identity = self._created("", "sts", self.settings.home_region).get_caller_identity()
                 self._accounts = (Account("this account", identity["Account"]),)
             return self._accounts
 
@@ -134,10 +138,26 @@ class Cloud:
             return client
         with self._lock:
             if key not in self._clients:
-                session = self._session(account.role)
-                options = self._options(timeout_s)
-                self._clients[key] = session.client(service, region_name=key[2], **options)  # type: ignore[call-overload]
+                self._clients[key] = self._created(account.role, service, key[2], timeout_s)
             return self._clients[key]
+
+    def _created(
+        self, role: str, service: str, region: str, timeout_s: int = READ_TIMEOUT_S, **credentials: Any
+    ) -> Any:
+        """Return a new client that fails fast in an outage, and renews credentials that AWS rejects."""
+        session, options = self._session(role), self._options(timeout_s)
+        client = session.client(service, region_name=region, **{**credentials, **options})  # type: ignore[call-overload]
+        self._recovery.watch(client, lambda: self._renew(role))
+        return client
+
+    def _renew(self, role: str) -> None:
+        """Get new credentials for the next call: of the role, or of the environment for all roles."""
+        if role:
+            self._session(role).get_credentials().expire()  # type: ignore[union-attr]
+            return
+        with self._lock:
+            self._sessions.clear()
+            self._clients.clear()
 
     def session(self, account: str = "", region: str = "") -> "PlacedSession":
         """Return a session for libraries that create their clients from one."""
@@ -183,15 +203,17 @@ class Cloud:
         base = self._session("")
         with translated(f"Assuming the role {role}"):
             source = base.get_credentials()
+        remembered: dict[str, Any] = {}
         fetcher = AssumeRoleCredentialFetcher(
             client_creator=self._create_sts_client,
             source_credentials=source,
             role_arn=role,
             extra_args={"RoleSessionName": "slipway"},
+            cache=remembered,
         )
         session = self._botocore_session()
-        session._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]
-            method="assume-role", refresh_using=fetcher.fetch_credentials
+        session._credentials = RoleCredentials(  # type: ignore[attr-defined]
+            "assume-role", fetcher.fetch_credentials, remembered
         )
         return boto3.Session(botocore_session=session, region_name=self.settings.home_region)
 
@@ -205,11 +227,20 @@ class Cloud:
         return session
 
     def _create_sts_client(self, service: str, **credentials: Any) -> Any:
-        return self._session("").client(
-            service,  # type: ignore[call-overload]
-            region_name=self.settings.home_region,
-            **{**credentials, **self._options()},
-        )
+        return self._created("", service, self.settings.home_region, **credentials)
+
+
+class RoleCredentials(DeferredRefreshableCredentials):
+    """Credentials of an assumed role, which are refreshed when they expire or are rejected."""
+
+    def __init__(self, method: str, refresh_using: Callable[[], Any], cache: dict[str, Any]) -> None:
+        super().__init__(refresh_using, method)
+        self._cache = cache
+
+    def expire(self) -> None:
+        """Assume the role again for the next call."""
+        self._cache.clear()
+        self._expiry_time = datetime.min.replace(tzinfo=UTC)
 
 
 class PlacedSession:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ import click
 
 from ops.cli.context import Context
 from ops.cli.verbs import verb
-from ops.errors import Conflict
+from ops.errors import Conflict, EmbeddedError
 
 HOST = "127.0.0.1"
+SUPERVISE_S = 1.0  # between looks whether the embedded cloud is running
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,26 +35,57 @@ def run(context: Context, port: int) -> int:
     _interrupt_on_sigterm()
     if context.settings.cloud != "embedded":
         return _streamlit(context, port)
-    from ops import embedded
-
-    running = embedded.start(
-        context.settings.embedded_data,
-        delay_s=context.settings.embedded_delay,
-        live=True,
-        owner=True,
-        log_level=context.settings.log_level,
-    )
-    joined = " (already running)" if running.joined else ""
-    context.echo(f"The embedded cloud is running at {running.endpoint}{joined}")
+    cloud = _EmbeddedCloud(context)
     try:
-        return _streamlit(context, port)
+        return _streamlit(context, port, cloud.keep_running)
     finally:
-        if not running.joined:
-            context.echo("Stopping the embedded cloud…")
-            embedded.stop(context.settings.embedded_data)
+        cloud.stop()
 
 
-def _streamlit(context: Context, port: int) -> int:
+class _EmbeddedCloud:
+    """The embedded cloud of this command: started, or found running, and restarted if it exits."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._owned = False
+        self._start("running")
+
+    def _start(self, becomes: str) -> None:
+        from ops import embedded
+
+        settings = self._context.settings
+        running = embedded.start(
+            settings.embedded_data,
+            delay_s=settings.embedded_delay,
+            live=True,
+            owner=True,
+            log_level=settings.log_level,
+        )
+        self._owned = self._owned or not running.joined
+        joined = " (already running)" if running.joined else ""
+        self._context.echo(f"The embedded cloud is {becomes} at {running.endpoint}{joined}")
+
+    def keep_running(self) -> None:
+        """Start the cloud again, with its state, if it has exited."""
+        from ops import embedded
+
+        if embedded.status(self._context.settings.embedded_data):
+            return
+        self._context.echo("The embedded cloud has exited. Starting it again…")
+        try:
+            self._start("running again")
+        except EmbeddedError as error:  # the pages keep running, and this is tried again
+            print(f"Error: {error}\nHint: {error.hint}", file=sys.stderr)
+
+    def stop(self) -> None:
+        from ops import embedded
+
+        if self._owned:
+            self._context.echo("Stopping the embedded cloud…")
+            embedded.stop(self._context.settings.embedded_data)
+
+
+def _streamlit(context: Context, port: int, keep_running: Callable[[], None] = lambda: None) -> int:
     if not _is_free(port):
         raise Conflict(
             f"Port {port} is already in use.", hint="Choose another port, for example: make run PORT=8502"
@@ -74,7 +107,11 @@ def _streamlit(context: Context, port: int) -> int:
             time.sleep(0.1)
         if process.poll() is None:
             context.echo(f"Slipway is running at http://{HOST}:{port} (press Ctrl-C to stop)")
-        return process.wait()
+        while True:
+            try:
+                return process.wait(SUPERVISE_S)
+            except subprocess.TimeoutExpired:
+                keep_running()
     except KeyboardInterrupt:
         process.terminate()
         process.wait()

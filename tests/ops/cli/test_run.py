@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ops import embedded
 from ops.embedded.ports import free_port
 from tests.end_to_end.workbench import eventually
 from tests.ops.embedded.test_lifecycle import marked
@@ -51,6 +52,13 @@ def test_serves_pages_and_stops_all_processes(folder: Path, number: signal.Signa
     assert connection.getresponse().status == 200
     connection.close()
     assert marked(folder / "embedded")
+    if number is signal.SIGTERM:
+        killed = embedded.status(folder / "embedded")
+        assert killed
+        os.kill(killed.pid, signal.SIGKILL)
+        eventually(lambda: "The embedded cloud is running again at" in (folder / "out").read_text())
+        again = embedded.status(folder / "embedded")
+        assert again and again.pid != killed.pid and again.endpoint == killed.endpoint
     if number is signal.SIGINT:  # as a terminal sends it: to every process of the command
         os.killpg(process.pid, number)
     else:

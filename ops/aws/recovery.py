@@ -1,0 +1,68 @@
+"""Recovery from an outage: calls fail fast while nothing answers, and rejected credentials are replaced.
+
+A connection that cannot be opened is retried once, and not at all on this machine: botocore's five attempts
+with growing pauses would block a page for half a minute. A response that is lost after the connection was
+opened is retried as botocore does.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore import exceptions as boto
+
+from ops.aws.calls import EXPIRED
+
+UNOPENED = (boto.EndpointConnectionError, boto.ConnectTimeoutError, boto.ProxyConnectionError)
+ATTEMPTS = 2
+DOWN_S = 2.0  # how long further calls to a host fail immediately after it could not be reached
+
+
+class Recovery:
+    """Handlers for the events of a Cloud's clients. Thread-safe.
+
+    `local` is for an endpoint on this machine, which answers immediately or is not running.
+    """
+
+    def __init__(self, *, local: bool, clock: Callable[[], float] = time.monotonic) -> None:
+        self._local = local
+        self._clock = clock
+        self._down: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def watch(self, client: Any, renew: Callable[[], None]) -> None:
+        """Handle the client's failures. `renew` replaces its credentials if AWS rejects them."""
+
+        def on_failure(
+            attempts: int, caught_exception: Exception | None, response: Any, **_: Any
+        ) -> float | None:
+            if isinstance(caught_exception, UNOPENED):
+                self._unopened(client.meta.endpoint_url, attempts, caught_exception)
+            elif response and attempts == 1 and response[1].get("Error", {}).get("Code") in EXPIRED:
+                renew()
+                return 0.0  # seconds until the retry, which is signed again
+            return None
+
+        client.meta.events.register("needs-retry", on_failure, unique_id="recovery")
+        client.meta.events.register("before-send", self._before_send, unique_id="recovery-before-send")
+
+    def _unopened(self, url: str, attempts: int, error: Exception) -> None:
+        """Raise the error unless the call may be made again."""
+        host = urlsplit(url).netloc
+        with self._lock:
+            failed_before = self._is_down(host)
+            if self._local or failed_before or attempts >= ATTEMPTS:
+                self._down[host] = self._clock()
+                raise error
+
+    def _before_send(self, request: Any, **_: Any) -> None:
+        """Fail immediately if the host could not be reached just now."""
+        host = urlsplit(request.url).netloc
+        with self._lock:
+            if not self._local and self._is_down(host):
+                raise boto.EndpointConnectionError(endpoint_url=request.url)
+
+    def _is_down(self, host: str) -> bool:
+        return self._clock() - self._down.get(host, -DOWN_S) < DOWN_S
