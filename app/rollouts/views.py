@@ -30,7 +30,7 @@ from ops.rollouts.calendar import CalendarEntry, expected_calendar
 from ops.rollouts.controller import Controller
 from ops.rollouts.rules import labels
 from ops.rollouts.rules.decisions import OperatorCommand
-from ops.rollouts.rules.waves import RolloutStage
+from ops.rollouts.rules.model import RolloutStage
 from ops.rollouts.runs import LogLine, RunDetails, RunSummary
 
 WATCH_S = 2
@@ -248,7 +248,8 @@ def _stage_bars(details: RunDetails, number: int, now: datetime) -> list[Bar]:
 def _bake_ended(details: RunDetails, stage: RolloutStage) -> datetime | None:
     """Return when the bake ended, which is earlier when it was skipped; None while it continues."""
     baked = (line for line in details.log if line.did == "baked")
-    return next((line.at for line in baked if f"{line.why} ".startswith(f"{stage.name} ")), None)
+    skipped = f"{stage.name} bake skipped: "
+    return next((line.at for line in baked if line.why == stage.name or line.why.startswith(skipped)), None)
 
 
 def expected_bars(entries: Iterable[CalendarEntry]) -> list[Bar]:

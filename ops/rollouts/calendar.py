@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ops.rollouts.rules.rollout import Rollout
-from ops.rollouts.rules.waves import RolloutStage
+from ops.rollouts.rules.model import Rollout, RolloutStage
 from ops.rollouts.simulator import DEFAULT_DURATIONS, ActionKind, SimulatedAction, TargetDurations, simulate
 
 

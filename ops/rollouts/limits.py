@@ -7,8 +7,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ops.errors import InputError
 from ops.rollouts.rules.evidence import EVIDENCE_CHECKS
-from ops.rollouts.rules.waves import RolloutStage
+from ops.rollouts.rules.model import RolloutStage
 
 MAX_EVENTS = 25_000  # in the history of one execution
 MAX_STATE_BYTES = 256 * 1024  # bytes of input or output of a state
@@ -46,6 +47,17 @@ def limit_usage(stages: Sequence[RolloutStage], run: str) -> tuple[LimitUsage, .
         LimitUsage("history events of a target", _child_events(), MAX_EVENTS),
         LimitUsage("bytes of state input", _state_bytes(stages, run), MAX_STATE_BYTES),
     )
+
+
+def check_limits(file: str, stages: Sequence[RolloutStage], run: str) -> None:
+    """Raise InputError when the rollout could exceed a quota."""
+    for usage in limit_usage(stages, run):
+        if usage.margin < 0:
+            raise InputError(
+                f"{file} needs up to {usage.used:,} {usage.name}; Step Functions allows {usage.limit:,}.",
+                field="rollout",
+                hint=f"Divide it into fewer waves than {len(stages)}, or into two rollout files.",
+            )
 
 
 def _parent_events(stages: Sequence[RolloutStage]) -> int:

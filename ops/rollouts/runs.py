@@ -19,6 +19,7 @@ from ops.errors import InputError, NotFound, SlipwayError
 from ops.operations import Operation
 from ops.plan import AuditedCall, Outcome, Plan, ReportProgress, Resource, Step
 from ops.rollouts.controller import Controller, invoke_controller
+from ops.rollouts.limits import check_limits
 from ops.rollouts.rules import document as documents
 from ops.rollouts.rules.decisions import OperatorCommand, TargetState
 from ops.rollouts.rules.document import Document
@@ -119,15 +120,14 @@ def prepare_run(
     `resolve` is called only when the file has units or tags; see `ops.aws.organizations.accounts_of`. `text`
     replaces the content of the file.
     """
-    text = text or read_file(path)
-    rollout = parse(text, str(path))
+    rollout = parse(text := text or read_file(path), str(path))
     template = read_template(path, rollout.source)
     selectors = {("unit", group.unit) for group in rollout.groups if group.unit}
     selectors |= {("tag", group.tag) for group in rollout.groups if group.tag}
     accounts = {f"{kind} {name}": tuple(resolve(kind, name)) for kind, name in sorted(selectors)}
     run = documents.new_run_id(rollout, now)
-    document = Document(run, str(path), text, accounts, template, actor.name, approved, rollout)
-    _ = document.stages  # computed here, to report violated constraints before anything is written
+    document = Document(run, str(path), text, accounts, template, actor.name, approved, True, rollout)
+    check_limits(str(path), document.stages, run)  # reports violated constraints, too
     return document
 
 

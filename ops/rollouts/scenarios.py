@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from ops.errors import InputError
 from ops.rollouts.rules.decisions import OperatorCommand
-from ops.rollouts.rules.rollout import Rollout
+from ops.rollouts.rules.model import Rollout
 from ops.rollouts.simulator import Scenario, SimulatedAlarm, SimulatedCommand
 from ops.text.durations import parse_duration
 

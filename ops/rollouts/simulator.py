@@ -23,8 +23,7 @@ from ops.rollouts.rules.decisions import (
     required_points,
 )
 from ops.rollouts.rules.evidence import ALARM, OK, DataPoint, Observation
-from ops.rollouts.rules.rollout import Rollout
-from ops.rollouts.rules.waves import RolloutStage, RolloutTarget
+from ops.rollouts.rules.model import Rollout, RolloutStage, RolloutTarget
 
 
 @dataclass(frozen=True)
@@ -239,7 +238,7 @@ class _Simulation:
     def _deploy(self, decision: Decision) -> None:
         """Start each target when there is room and its start is allowed; leave the others for later."""
         for target in decision.targets:
-            if len(self.running) >= self.rollout.at_once:
+            if len(self.running) >= self.stages[decision.stage].at_once(self.rollout):
                 self._finish_deployment()
             self._apply_commands()
             if not check_target_start(self.rollout, self.stages, self._facts(), target).allowed:
@@ -260,7 +259,7 @@ class _Simulation:
 
     def _roll_back(self, decision: Decision) -> None:
         for target in decision.targets:
-            if len(self.running) >= self.rollout.at_once:
+            if len(self.running) >= self.stages[decision.stage].at_once(self.rollout):
                 self._finish_rollback()
             self.states[target.id] = TargetState.ROLLING_BACK
             self._record(ActionKind.ROLLING_BACK, target.id)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.errors import InputError
-from ops.rollouts.rules.rollout import StackSource
+from ops.rollouts.rules.model import StackSource
 
 
 def read_file(path: Path) -> str:

@@ -13,8 +13,7 @@ from ops.functions.shared.records import log
 from ops.rollouts.rules.decisions import ManualControls, RolloutFacts, TargetState, required_points
 from ops.rollouts.rules.document import Document
 from ops.rollouts.rules.evidence import ALARM, DataPoint, Observation
-from ops.rollouts.rules.rollout import EvidenceMetric
-from ops.rollouts.rules.waves import RolloutTarget
+from ops.rollouts.rules.model import EvidenceMetric, RolloutTarget
 
 Record = dict[str, Any]
 AccountRegion = tuple[str, str]
@@ -180,7 +179,7 @@ def _entered_alarm(item: Record) -> bool:
 def _points(document: Document, known: RolloutFacts, target: RolloutTarget) -> tuple[DataPoint, ...]:
     """Return the data points since the bake started; none when they are not needed or cannot be read."""
     number, _ = document.targets[target.id]
-    metric = document.rollout.metric
+    metric = target.metric
     started = known.bake_started.get(number)
     if metric is None or started is None or number in known.baked:
         return ()

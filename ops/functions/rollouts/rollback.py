@@ -12,7 +12,7 @@ from ops.functions.rollouts import stacks, store, targets
 from ops.functions.rollouts.aws import NotReady, TargetFailed
 from ops.functions.rollouts.stacks import RecordedStack
 from ops.rollouts.rules.decisions import TargetState
-from ops.rollouts.rules.waves import RolloutTarget
+from ops.rollouts.rules.model import RolloutTarget
 
 Record = dict[str, Any]
 

@@ -102,7 +102,7 @@ def _step(document: Document, facts: RolloutFacts, decision: Decision, run: Reco
         "run": document.run,
         "do": decision.kind,
         "targets": [{"run": document.run, "target": target.id} for target in decision.targets],
-        "at_once": document.rollout.at_once,
+        "at_once": document.stages[decision.stage].at_once(document.rollout),
         "seconds": seconds,
         "version": run["version"],
     }

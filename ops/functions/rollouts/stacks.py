@@ -12,7 +12,7 @@ from botocore.handlers import json_decode_template_body
 
 from ops.functions.rollouts.aws import NotReady, TargetFailed, error_code, error_message, target_client
 from ops.rollouts.rules.changes import ResourceChange
-from ops.rollouts.rules.waves import RolloutTarget
+from ops.rollouts.rules.model import RolloutTarget
 
 Record = dict[str, Any]
 

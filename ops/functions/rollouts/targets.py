@@ -13,7 +13,7 @@ from ops.functions.rollouts.stacks import RecordedStack
 from ops.rollouts.rules.changes import required_approvals
 from ops.rollouts.rules.decisions import TargetState, check_target_start
 from ops.rollouts.rules.document import Document
-from ops.rollouts.rules.waves import RolloutTarget
+from ops.rollouts.rules.model import RolloutTarget
 
 Record = dict[str, Any]
 

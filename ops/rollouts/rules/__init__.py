@@ -2,7 +2,11 @@
 durations, and the reader of TOML tables.
 
 rollout    the rollout file
-waves      targets grouped into stages, and the constraints on stages
+ring_tables, tables, windows  readers of the file's tables
+model      the content of a file, its targets, and its stages
+waves      targets grouped into stages
+rings      waves generated inside a ring
+safety     the constraints on stages
 blockers   when a deployment may start: time windows, holidays, freezes, alarms
 evidence   the health of a stage that bakes
 decisions  what a rollout does next

@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from ops.rollouts.rules.blockers import StartCheck, check_start
 from ops.rollouts.rules.evidence import ALARM, Bake, BakeHealth, HealthAssessment, Observation, assess_health
-from ops.rollouts.rules.rollout import Rollout
-from ops.rollouts.rules.waves import RolloutStage, RolloutTarget, StageKind, rollback_order
+from ops.rollouts.rules.model import Rollout, RolloutStage, RolloutTarget, StageKind
+from ops.rollouts.rules.waves import rollback_order
 
 
 class TargetState(StrEnum):
@@ -125,9 +125,8 @@ def check_target_start(
     )
     if ending or facts.controls.pause:
         return StartCheck(False, None, ending or (f"paused: {facts.controls.pause}",))
-    blockers = rollout.blockers
     return check_start(
-        blockers,
+        rollout.rings[target.ring].blockers if rollout.rings else rollout.blockers,
         facts.now,
         frozen=facts.controls.freeze,
         alarms=_active_alarms(rollout, facts, target),
@@ -180,8 +179,12 @@ def _failures(rollout: Rollout, stages: Sequence[RolloutStage], facts: RolloutFa
     first = next(number for number, stage in enumerate(stages) if stage.kind is StageKind.FIRST)
     if first not in facts.baked:
         return tuple(f"{name} failed before the first wave had baked" for name in failed)
-    if len(failed) > rollout.failures:
+    if not rollout.rings and len(failed) > rollout.failures:
         return (f"{' and '.join(failed)} failed; limits.failures is {rollout.failures}",)
+    for number, ring in enumerate(rollout.rings):
+        in_ring = [target.id for stage in stages for target in stage.targets if target.ring == number]
+        if len(names := [name for name in failed if name in in_ring]) > ring.failures:
+            return (f"{' and '.join(names)} failed; failures of stage {ring.name} is {ring.failures}",)
     for stage in stages:
         if all(target.id in failed for target in stage.targets):
             return (f"every target of {stage.name} failed",)

@@ -21,8 +21,9 @@ class Document:
     """The input of one run, as stored.
 
     `accounts` holds the resolved account ids by "unit ou-…" and "tag k=v". `approved` are the approved lines:
-    see `ops.rollouts.rules.changes`. `template` is the template's text. `parsed` is the content of `text` if
-    the caller has parsed it already.
+    see `ops.rollouts.rules.changes`. `template` is the template's text. `divided` is whether large waves are
+    divided; older documents lack it, because the stages of a run must stay the same. `parsed` is the content
+    of `text` if the caller has parsed it already.
     """
 
     run: str
@@ -32,6 +33,7 @@ class Document:
     template: str
     by: str
     approved: Sequence[str] = ()
+    divided: bool = False
     parsed: InitVar[Rollout | None] = None
 
     def __post_init__(self, parsed: Rollout | None) -> None:
@@ -45,7 +47,7 @@ class Document:
     @cached_property
     def stages(self) -> tuple[RolloutStage, ...]:
         targets = make_targets(self.rollout, lambda kind, name: self.accounts[f"{kind} {name}"])
-        return make_stages(self.rollout, targets)
+        return make_stages(self.rollout, targets, whole_waves=not self.divided)
 
     @cached_property
     def targets(self) -> dict[str, tuple[int, RolloutTarget]]:

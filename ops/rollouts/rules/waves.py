@@ -1,66 +1,36 @@
-"""Targets grouped into stages: one-box, the first wave alone, then growing waves; and their constraints."""
+"""Targets grouped into stages: by the [[stage]] tables of the file, or by its [order] of regions.
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from itertools import pairwise
+With an [order]: one-box, the first wave alone, then growing waves. Each [[where]] that is not a one-box is a
+ring of its own, in the file's order, and a region with many targets gets the change by shares.
+"""
 
-from ops.rollouts.rules.evidence import Bake
-from ops.rollouts.rules.rollout import MAX_ONE_BOX_PERCENT, Override, Rollout, TargetGroup
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from ops.rollouts.rules.model import (
+    Override,
+    Rollout,
+    RolloutStage,
+    RolloutTarget,
+    StageKind,
+    TargetGroup,
+)
+from ops.rollouts.rules.rings import WHOLE, by_share, fewest_stages, ring_stages
+from ops.rollouts.rules.safety import broken_rules
+
+__all__ = [
+    "ResolveAccounts",
+    "RolloutStage",
+    "RolloutTarget",
+    "StageKind",
+    "broken_rules",
+    "make_stages",
+    "make_targets",
+    "rollback_order",
+]
 
 ResolveAccounts = Callable[[str, str], Sequence[str]]  # ("unit", id) or ("tag", "key=value") → account ids
-
-
-@dataclass(frozen=True)
-class RolloutTarget:
-    """One stack in one account and region.
-
-    `one_box` is the traffic percentage of its group, or 0. `points` overrides the bake's unless it is None.
-    """
-
-    account: str
-    region: str
-    stack: str
-    parameters: Mapping[str, str]
-    alarms: tuple[str, ...]
-    points: int | None
-    one_box: int
-
-    @property
-    def id(self) -> str:
-        return f"{self.account}/{self.region}/{self.stack}"
-
-
-class StageKind(StrEnum):
-    ONE_BOX = "one-box"
-    FIRST = "first wave"
-    LATER = "wave"
-
-
-@dataclass(frozen=True)
-class RolloutStage:
-    """Targets that are deployed and then baked together.
-
-    `wave` counts from 1. The one-box stage of a wave has the number of that wave.
-    """
-
-    kind: StageKind
-    wave: int
-    targets: tuple[RolloutTarget, ...]
-    bake: Bake
-
-    @property
-    def regions(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(target.region for target in self.targets))
-
-    @property
-    def name(self) -> str:
-        return f"one-box of wave {self.wave}" if self.kind is StageKind.ONE_BOX else f"wave {self.wave}"
-
-    def points(self, target: RolloutTarget) -> int:
-        """Return how many data points the target needs."""
-        return self.bake.points if target.points is None else target.points
 
 
 def make_targets(rollout: Rollout, resolve: ResolveAccounts) -> tuple[RolloutTarget, ...]:
@@ -85,9 +55,13 @@ def make_targets(rollout: Rollout, resolve: ResolveAccounts) -> tuple[RolloutTar
 
 
 def _accounts(group: TargetGroup, resolve: ResolveAccounts) -> Sequence[str]:
-    if group.accounts:
-        return group.accounts
-    return resolve("unit", group.unit) if group.unit else resolve("tag", group.tag)
+    """Return the accounts that everything in the group selects, in the order of its first selection."""
+    selections = [
+        *([group.accounts] if group.accounts else []),
+        *([resolve("unit", group.unit)] if group.unit else []),
+        *([resolve("tag", group.tag)] if group.tag else []),
+    ]
+    return [account for account in selections[0] if all(account in other for other in selections[1:])]
 
 
 def _targets(
@@ -96,22 +70,62 @@ def _targets(
     """Yield the group's targets; add the lines of the overrides that match one of them to `used`."""
     for region in group.regions:
         for account in accounts:
-            parameters, alarms, points = dict(group.parameters), rollout.alarms, None
+            parameters, points = dict(group.parameters), None
+            alarms = rollout.alarms if group.alarms is None else group.alarms
             for override in rollout.overrides:
                 if _matches(override, account, region):
                     used.add(override.line)
                     parameters.update(override.parameters)
                     alarms = alarms if override.alarms is None else override.alarms
                     points = points if override.points is None else override.points
-            yield RolloutTarget(account, region, group.stack, parameters, alarms, points, group.one_box)
+            for cell in group.cells:
+                target = RolloutTarget(
+                    account=account,
+                    region=region,
+                    stack=group.stack.replace("{cell}", cell),
+                    parameters=parameters,
+                    alarms=alarms,
+                    points=points,
+                    one_box=group.one_box,
+                    metric=group.metric,
+                    cell=cell,
+                    ring=group.ring,
+                )
+                yield _filled(target)
+
+
+def _filled(target: RolloutTarget) -> RolloutTarget:
+    """Return the target with its own names in those of its alarms, metric dimensions, and parameters."""
+
+    def fill(text: str) -> str:
+        for name in ("account", "region", "stack", "cell"):
+            text = text.replace(f"{{{name}}}", getattr(target, name))
+        return text
+
+    metric = target.metric
+    dimensions = {name: fill(value) for name, value in metric.dimensions.items()} if metric else {}
+    return replace(
+        target,
+        alarms=tuple(fill(alarm) for alarm in target.alarms),
+        metric=metric and replace(metric, dimensions=dimensions),
+        parameters={
+            name: value.replace("{cell}", target.cell) if target.cell else value
+            for name, value in target.parameters.items()
+        },
+    )
 
 
 def _matches(override: Override, account: str, region: str) -> bool:
     return override.account in ("", account) and override.region in ("", region)
 
 
-def make_stages(rollout: Rollout, targets: Sequence[RolloutTarget]) -> tuple[RolloutStage, ...]:
-    """Return the stages in order. Raises InputError when the targets cannot satisfy the constraints."""
+def make_stages(
+    rollout: Rollout, targets: Sequence[RolloutTarget], *, whole_waves: bool = False
+) -> tuple[RolloutStage, ...]:
+    """Return the stages in order. Raises InputError when the targets cannot satisfy the constraints.
+
+    With `whole_waves`, the waves of an [order] are not divided, as in older runs.
+    """
     regions = tuple(dict.fromkeys(target.region for target in targets))
     fleet = {target.region for target in targets if not target.one_box}
     if boxes_only := next((region for region in regions if region not in fleet), ""):
@@ -120,9 +134,23 @@ def make_stages(rollout: Rollout, targets: Sequence[RolloutTarget]) -> tuple[Rol
             f"{boxes_only} has one-boxes only.",
             "Add a [[where]] with the region's other targets.",
         )
-    stages = tuple(_stages(rollout, targets, _waves(rollout, regions)))
+    if rollout.rings:
+        if empty := next(
+            (ring for n, ring in enumerate(rollout.rings) if n not in {t.ring for t in targets}), None
+        ):
+            raise rollout.mistake(empty.line, f"stage {empty.name} has no target.", "Correct its where.")
+        hint = "Change the order of [[stage]], or their where and waves."
+        return _checked(rollout, fewest_stages(partial(ring_stages, rollout, targets)), hint)
+    hint = "Change [order], or one_box in [[where]]."
+    stages = _checked(rollout, tuple(_stages(rollout, targets, _waves(rollout, regions))), hint)
+    return (
+        stages if whole_waves else _checked(rollout, fewest_stages(partial(_divided, rollout, stages)), hint)
+    )
+
+
+def _checked(rollout: Rollout, stages: tuple[RolloutStage, ...], hint: str) -> tuple[RolloutStage, ...]:
     if violations := broken_rules(stages):
-        raise rollout.mistake(rollout.order_line, violations[0], "Change [order], or one_box in [[where]].")
+        raise rollout.mistake(rollout.order_line, violations[0], hint)
     return stages
 
 
@@ -171,6 +199,46 @@ def _stages(
             yield RolloutStage(StageKind.LATER, number, fleet, rollout.later_bake)
 
 
+def _divided(
+    rollout: Rollout, stages: Sequence[RolloutStage], shares: Sequence[int]
+) -> Iterator[RolloutStage]:
+    """Yield the stages of one ring after the other, with the waves of large regions divided by shares."""
+    targets = [target for stage in stages for target in stage.targets]
+    rings = {target.id: _ring(target, targets) for target in targets}
+    waves = [
+        [
+            target
+            for stage in stages
+            if stage.wave == wave
+            for target in stage.targets
+            if rings[target.id] == ring
+        ]
+        for ring in sorted(set(rings.values()))
+        for wave in dict.fromkeys(stage.wave for stage in stages)
+    ]
+    number = 1
+    for wave in waves:
+        regions = list(dict.fromkeys(target.region for target in wave))
+        for part in (regions[:1], regions[1:]) if number == 1 else (regions,):
+            own = [target for target in wave if target.region in part]
+            if boxes := tuple(target for target in own if target.one_box):
+                yield RolloutStage(StageKind.ONE_BOX, number, boxes, rollout.one_box_bake)
+            places = [tuple(each for each in own if each.region == r and not each.one_box) for r in part]
+            for share in by_share(places, shares, whole=WHOLE):
+                first = number == 1
+                kind, bake = (
+                    (StageKind.FIRST, rollout.first_bake) if first else (StageKind.LATER, rollout.later_bake)
+                )
+                yield RolloutStage(kind, number, share, bake)
+                number += 1
+
+
+def _ring(target: RolloutTarget, targets: Sequence[RolloutTarget]) -> int:
+    """Return the target's ring; a one-box has that of the next group in the file that has its region."""
+    rings = sorted({each.ring for each in targets if each.region == target.region and not each.one_box})
+    return next((ring for ring in rings if ring >= target.ring), rings[-1])
+
+
 def rollback_order(
     stages: Sequence[RolloutStage], touched: Collection[str]
 ) -> tuple[tuple[RolloutTarget, ...], ...]:
@@ -183,91 +251,3 @@ def rollback_order(
         for stage in reversed(stages)
     )
     return tuple(group for group in groups if group)
-
-
-def broken_rules(stages: Sequence[RolloutStage]) -> tuple[str, ...]:
-    """Return the constraints that the stages violate, one sentence each."""
-    return (
-        *_duplicates(stages),
-        *_first_wave(stages),
-        *_unproven_regions(stages),
-        *_one_boxes(stages),
-        *_shrinking_waves(stages),
-        *_fast_growing_waves(stages),
-    )
-
-
-def _duplicates(stages: Sequence[RolloutStage]) -> list[str]:
-    counts = Counter(target.id for stage in stages for target in stage.targets)
-    empty = [f"{stage.name} has no target." for stage in stages if not stage.targets]
-    return empty + [f"{name} is in the rollout {n} times." for name, n in counts.items() if n > 1]
-
-
-def _first_wave(stages: Sequence[RolloutStage]) -> list[str]:
-    waves = [stage for stage in stages if stage.kind is not StageKind.ONE_BOX]
-    if (
-        not waves
-        or [stage.kind for stage in waves].count(StageKind.FIRST) != 1
-        or waves[0].kind is not StageKind.FIRST
-    ):
-        return ["The first wave must come first, and exactly once."]
-    if len(waves[0].regions) > 1:
-        return [f"The first wave has {len(waves[0].regions)} regions; it must have exactly one."]
-    return []
-
-
-def _unproven_regions(stages: Sequence[RolloutStage]) -> list[str]:
-    """Until the first wave has baked, the change is unproven, and only one region may have it."""
-    unproven: list[str] = []
-    for stage in stages:
-        unproven += [region for region in stage.regions if region not in unproven]
-        if stage.kind is StageKind.FIRST:
-            break
-    return (
-        [f"{' and '.join(unproven)} get the change before the first wave has baked."]
-        if len(unproven) > 1
-        else []
-    )
-
-
-def _one_boxes(stages: Sequence[RolloutStage]) -> list[str]:
-    violations: list[str] = []
-    shares: Counter[str] = Counter()
-    deployed: set[str] = set()
-    for stage in stages:
-        if stage.kind is not StageKind.ONE_BOX:
-            deployed.update(stage.regions)
-        for target in stage.targets:
-            shares[target.region] += target.one_box
-            if bool(target.one_box) != (stage.kind is StageKind.ONE_BOX):
-                violations.append(f"{target.id} is in the wrong kind of stage, {stage.name}.")
-            elif target.one_box and target.region in deployed:
-                violations.append(f"{target.id}, a one-box, comes after its region.")
-    for region, share in shares.items():
-        if share > MAX_ONE_BOX_PERCENT:
-            violations.append(
-                f"The one-boxes of {region} take {share}% of its traffic; "
-                f"the limit is {MAX_ONE_BOX_PERCENT}%."
-            )
-    return violations
-
-
-def _shrinking_waves(stages: Sequence[RolloutStage]) -> list[str]:
-    """A wave has at least as many regions as the one before it; only the last wave may have fewer."""
-    waves = [stage for stage in stages if stage.kind is StageKind.LATER][:-1]
-    return [
-        f"{after.name} has fewer regions than {before.name}; waves must not shrink."
-        for before, after in pairwise(waves)
-        if len(after.regions) < len(before.regions)
-    ]
-
-
-def _fast_growing_waves(stages: Sequence[RolloutStage]) -> list[str]:
-    """A wave has at most twice as many regions as the one before it."""
-    waves = [stage for stage in stages if stage.kind is not StageKind.ONE_BOX]
-    return [
-        f"{after.name} has {len(after.regions)} regions, {before.name} has {len(before.regions)}; "
-        "a wave may at most double."
-        for before, after in pairwise(waves)
-        if len(after.regions) > 2 * len(before.regions)
-    ]

@@ -79,8 +79,12 @@ zone = "America/New_York"
 
 
 def accounts_of(kind: str, name: str) -> Sequence[str]:
-    """The organization of the tests: one unit with two accounts, one tag with one."""
-    return {("unit", "ou-ab12-11111111"): (A, B), ("tag", "stage=qa"): (C,)}.get((kind, name), ())
+    """The organization of the tests: one unit with two accounts, one tag with one of them and another."""
+    return {
+        ("unit", "ou-ab12-11111111"): (A, B),
+        ("tag", "stage=qa"): (C,),
+        ("tag", "stage=both"): (B, C),
+    }.get((kind, name), ())
 
 
 def stages_of(rollout: Rollout) -> tuple[RolloutStage, ...]:
@@ -132,3 +136,64 @@ def some(count: int) -> st.SearchStrategy[frozenset[int]]:
 @cache
 def hours(low: int, high: int) -> st.SearchStrategy[timedelta]:
     return st.integers(low * 60, high * 60).map(lambda minutes: timedelta(minutes=minutes))
+
+
+RINGS = f"""[what]
+stack = "shop"
+template = "shop.template.json"
+parameters = {{ Size = "large" }}
+
+[evidence]
+namespace = "Shop"
+metric = "Requests"
+dimensions = {{ Stack = "{{stack}}" }}
+
+[alarms]
+target = ["{{stack}}-health"]
+
+[[stage]]
+name = "beta"
+where = {{ accounts = ["{A}"], regions = ["eu-west-1"] }}
+bake = "1h"
+
+[[stage]]
+name = "one box"
+where = {{ accounts = ["{B}"], regions = ["eu-west-1"], stack = "shop-one-box", one_box = 5 }}
+bake = {{ time = "2h", points = 500, wait = "1h" }}
+
+[[stage]]
+name = "production"
+where = [
+    {{ unit = "ou-ab12-11111111", tag = "stage=both", regions = ["eu-west-1", "us-east-1"] }},
+    {{ accounts = ["{C}"], regions = ["eu-west-1"], stack = "shop-{{cell}}", cells = ["c1", "c2"] }},
+]
+bake = "12h"
+at_once = 3
+failures = 1
+
+[[stage.window]]
+days = ["fri"]
+from = "14:00"
+to = "24:00"
+"""
+
+
+@st.composite
+def ring_rollouts(draw: st.DrawFn) -> Rollout:
+    """A file with up to 4 stages, each of up to 12 accounts, 3 regions, and 2 cells."""
+    lines = [
+        '[what]\nstack = "s"\ntemplate = "t"\n[evidence]\nnone = "a test"\n[alarms]\ntarget = ["{stack}-up"]'
+    ]
+    lines.append(f"[limits]\nat_once = {draw(st.integers(1, 50))}")
+    for number in range(draw(st.integers(1, 4))):
+        regions = draw(st.lists(st.sampled_from(REGIONS), min_size=1, max_size=3, unique=True))
+        accounts = [f"{number + 1}{account:011}" for account in range(draw(st.integers(1, 12)))]
+        cells = [f"c{cell}" for cell in range(draw(st.integers(0, 2)))]
+        in_cells = f', cells = {cells!r}, stack = "s-{{cell}}"' if cells else ""
+        where = [f"{{ accounts = {accounts!r}, regions = {regions!r}{in_cells} }}"]
+        if draw(st.booleans()) and draw(st.booleans()):
+            box = f"accounts = {accounts[:1]!r}, regions = {regions[:1]!r}"
+            where.insert(0, f'{{ {box}, stack = "box", one_box = {draw(st.integers(1, 10))} }}')
+        waves = draw(st.sampled_from(["", 'waves = "double"', 'waves = "regions"', "waves = [10, 50, 100]"]))
+        lines.append(f"[[stage]]\nwhere = [{', '.join(where)}]\nbake = '{draw(st.integers(1, 9))}h'\n{waves}")
+    return parse("\n".join(lines), FILE)
