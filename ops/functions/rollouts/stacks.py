@@ -164,23 +164,34 @@ def find_change_set(target: RolloutTarget, name: str) -> Record | None:
 
 
 def list_changes(target: RolloutTarget, arn: str) -> list[ResourceChange]:
-    pages = (
-        cloudformation(target)
-        .get_paginator("describe_change_set")
-        .paginate(StackName=target.stack, ChangeSetName=arn)
-    )
-    changes = [
-        item["ResourceChange"] for page in pages for item in page["Changes"] if "ResourceChange" in item
-    ]
-    return [
-        ResourceChange(
-            change["Action"],
-            change["LogicalResourceId"],
-            change["ResourceType"],
-            change.get("Replacement", ""),
-        )
-        for change in changes
-    ]
+    """Return the changes of the change set, and of the change sets of its nested stacks.
+
+    A resource of a nested stack has the path of its logical ids: `Storage/Table`.
+    """
+    items = _change_items(target, {"StackName": target.stack, "ChangeSetName": arn})
+    if items is None:
+        raise TargetFailed("the change set was deleted or replaced outside this rollout")
+    return list(_changes(target, items, ""))
+
+
+def _change_items(target: RolloutTarget, arguments: Record) -> list[Record] | None:
+    """Return the changes of one change set; None when it was not created."""
+    paginator = cloudformation(target).get_paginator("describe_change_set")
+    pages = list(paginator.paginate(**arguments))
+    failed = pages[0]["Status"] != "CREATE_COMPLETE"
+    if failed and not any(message in pages[0].get("StatusReason", "") for message in NO_CHANGES):
+        return None
+    return [item["ResourceChange"] for page in pages for item in page["Changes"] if "ResourceChange" in item]
+
+
+def _changes(target: RolloutTarget, items: list[Record], inside: str) -> Iterable[ResourceChange]:
+    for item in items:
+        path, nested = inside + item["LogicalResourceId"], None
+        if item["Action"] == "Modify" and (change_set := item.get("ChangeSetId")):
+            nested = _change_items(target, {"ChangeSetName": change_set})
+            yield from _changes(target, nested or [], f"{path}/")
+        replacement = item.get("Replacement", "")
+        yield ResourceChange(item["Action"], path, item["ResourceType"], replacement, read=nested is not None)
 
 
 def execute(target: RolloutTarget, arn: str) -> None:

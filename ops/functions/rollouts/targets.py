@@ -10,12 +10,14 @@ from typing import Any
 from ops.functions.rollouts import monitoring, stacks, store
 from ops.functions.rollouts.aws import NotReady, TargetFailed
 from ops.functions.rollouts.stacks import RecordedStack
-from ops.rollouts.rules.changes import required_approvals
+from ops.rollouts.rules.changes import STACK, required_approvals
 from ops.rollouts.rules.decisions import TargetState, check_target_start
 from ops.rollouts.rules.document import Document
 from ops.rollouts.rules.model import RolloutTarget
 
 Record = dict[str, Any]
+
+NESTED = (STACK, "AWS::Serverless::Application")  # types that become nested stacks
 
 
 def load_target(event: Record) -> tuple[Document, RolloutTarget, Record]:
@@ -129,6 +131,8 @@ def change_set_arguments(document: Document, target: RolloutTarget, before: Reco
         "Capabilities": list(document.rollout.source.capabilities),
         "Tags": [{"Key": k, "Value": v} for k, v in _tags(document, before).items()],
         "RollbackConfiguration": {"RollbackTriggers": _triggers(target, before)},
+        # Only then does CloudFormation report what changes inside nested stacks.
+        **({"IncludeNestedStacks": True} if any(name in document.template for name in NESTED) else {}),
         **execution_role(target, before),
     }
 

@@ -11,6 +11,7 @@ blockers   when a deployment may start: time windows, holidays, freezes, alarms
 evidence   the health of a stage that bakes
 decisions  what a rollout does next
 changes    which resource changes need approval
+stateless  the resource types that may be replaced or removed unasked
 document   the input of a run, as stored in S3
 labels     stored states and events as words for people
 """

@@ -1,9 +1,18 @@
-"""The changes of a stack that need approval: those that lose data or overwrite drift."""
+"""The changes of a stack that need approval: those that may lose data, or overwrite drift.
+
+Denied by default: a replacement or a removal needs approval unless the type is known to be stateless.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# Resource types that store data, or that other data cannot be read without.
+from ops.rollouts.rules.stateless import STATELESS
+
+STACK = "AWS::CloudFormation::Stack"
+CUSTOM = ("AWS::CloudFormation::CustomResource", "Custom::")
+
+# Resource types that are known to store data, or that other data cannot be read without. The list only
+# shortens the lines to approve: what is in neither list needs approval as well.
 STATEFUL = (
     "AWS::Backup::BackupVault",
     "AWS::CertificateManager::Certificate",
@@ -43,24 +52,40 @@ STATEFUL = (
 
 @dataclass(frozen=True)
 class ResourceChange:
-    """The change of one resource in a change set. `action` and `replacement` have AWS's values."""
+    """The change of one resource in a change set. `action` and `replacement` have AWS's values.
+
+    `read` is whether the changes inside a nested stack were read; they are changes of their own.
+    """
 
     action: str
     logical_id: str
     resource_type: str
     replacement: str = ""
+    read: bool = False
 
     @property
-    def loses_data(self) -> bool:
-        deleted = self.action == "Remove" or self.replacement in ("True", "Conditional")
-        return deleted and self.resource_type in STATEFUL
+    def may_lose_data(self) -> bool:
+        if self.action in ("Add", "Import") or self.resource_type in STATELESS:
+            return False
+        if self.resource_type.startswith(CUSTOM) or (self.resource_type == STACK and not self.read):
+            return True
+        return self.action != "Modify" or self.replacement not in ("", "False")
+
+    @property
+    def reason(self) -> str:
+        """Why the change needs approval; empty when it is known that the type stores data."""
+        if self.resource_type.startswith(CUSTOM):
+            return "a custom resource, whose provider decides what is deleted"
+        if self.resource_type == STACK and not self.read:
+            return "a nested stack, whose changes were not read"
+        return "" if self.resource_type in STATEFUL else "not known to be stateless"
 
     @property
     def description(self) -> str:
-        if self.action == "Modify" and self.replacement in ("True", "Conditional"):
-            return f"{'may replace' if self.replacement == 'Conditional' else 'replaces'} {self._resource}"
+        if self.action == "Modify" and self.replacement not in ("", "False"):
+            return f"{'replaces' if self.replacement == 'True' else 'may replace'} {self._resource}"
         verbs = {"Add": "adds", "Modify": "changes", "Remove": "removes", "Import": "imports"}
-        return f"{verbs.get(self.action, self.action)} {self._resource}"
+        return f"{verbs.get(self.action, 'may replace or remove')} {self._resource}"
 
     @property
     def _resource(self) -> str:
@@ -74,5 +99,9 @@ def required_approvals(
 
     Runs store approved lines and compare them as text, so a reworded line is no longer approved.
     """
-    lost = [f"{target} {change.description}" for change in changes if change.loses_data]
+    lost = [
+        f"{target} {change.description}" + (f": {change.reason}" if change.reason else "")
+        for change in changes
+        if change.may_lose_data
+    ]
     return (*lost, *(f"{target} overwrites what was changed by hand: {name}" for name in sorted(drifted)))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ops.rollouts.rules.changes import STATEFUL
+from ops.rollouts.rules.changes import ResourceChange
 from tests.faults.monitor.records import Call, Item
 
 EVERYBODY = ("all", "*")
@@ -49,10 +49,15 @@ class Approval:
         ids = re.findall(r"<ChangeSetId>([^<]+)</ChangeSetId>", call.response)
         for change in re.findall(r"<ResourceChange>.*?</ResourceChange>", call.response, re.DOTALL):
             values = dict(re.findall(r"<(\w+)>([^<]*)</\1>", change))
-            deletes = values.get("Action") == "Remove" or values.get("Replacement") in ("True", "Conditional")
-            if deletes and values.get("ResourceType") in STATEFUL:
+            read = ResourceChange(
+                values["Action"],
+                values["LogicalResourceId"],
+                values["ResourceType"],
+                values.get("Replacement", ""),
+            )
+            if read.may_lose_data:
                 for id_ in ids[:1]:
-                    self._dangerous.setdefault(id_, set()).add(values["LogicalResourceId"])
+                    self._dangerous.setdefault(id_, set()).add(read.logical_id)
 
 
 def _is_public(call: Call) -> bool:
