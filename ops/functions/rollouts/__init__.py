@@ -6,6 +6,7 @@ targets     deploys one target
 rollback    rolls back one target
 stacks      stacks and change sets of a target
 monitoring  reads alarms and metrics as evidence
+locks       of rollouts and stacks, each for one run at a time
 store       the controller's table and bucket
 aws         clients for the central account and for target accounts
 """

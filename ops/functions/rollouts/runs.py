@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.functions.rollouts import monitoring, rollback, store
+from ops.functions.rollouts import locks, monitoring, rollback, store
 from ops.functions.rollouts.aws import central_client, error_code
 from ops.functions.shared.records import log
 from ops.rollouts.rules.decisions import (
@@ -122,16 +122,17 @@ def _end(document: Document, facts: RolloutFacts) -> Record:
 
 
 def finish(run: str, status: str, why: str) -> None:
-    """End the run once: store its status, release the rollout's name, and notify unless it succeeded."""
+    """End the run: store its status, delete its locks, and once notify unless it succeeded.
+
+    An interrupted call is repeated as a whole, so that a run that has ended is never seen as in progress.
+    """
     values = {"status": status, "ended": store.now().isoformat(), "do": "end", "why": why[:2000]}
-    if not store.update(run, "run", values, unless={"status": status}):
-        return
-    store.append_log(run, "ended", why=f"{run_status(status)}: {why}" if why else run_status(status))
+    first = store.update(run, "run", values, unless={"status": status})
+    if first:
+        store.append_log(run, "ended", why=f"{run_status(status)}: {why}" if why else run_status(status))
     store.update(store.RUNS, run, {"status": status, "ended": values["ended"]})
-    name = store.document(run).rollout.name
-    if store.get(store.ACTIVE, name).get("holder") == run:
-        store.delete(store.ACTIVE, name)
-    if status != "DONE":
+    locks.unlock_run(store.document(run))
+    if first and status != "DONE":
         notify(run, status, why)
 
 
@@ -251,10 +252,8 @@ def start_run(event: Record) -> Record:
     name = event["run"]
     document = store.document(name)
     active = document.rollout.name
-    if not store.put(store.ACTIVE, active, {"holder": name}, new=True):
-        holder = store.get(store.ACTIVE, active).get("holder", "")
-        if holder != name:
-            return {"error": f"the rollout {active} is already in progress: {holder}"}
+    if refused := locks.lock_run(document, document.targets):
+        return {"error": refused}
     started = store.now().isoformat()
     values = {"version": "0", "status": "RUNNING", "started": started, "by": document.by, "executions": "1"}
     machine = os.environ["MACHINE"].replace(":stateMachine:", ":execution:")
@@ -309,15 +308,14 @@ def apply_operator_command(event: Record) -> Record:
 
 def _retry_rollback(name: str, why: str, who: str) -> Record:
     """Retry the rollback of the stuck targets, after an operator has removed the cause."""
-    active = store.document(name).rollout.name
-    if not store.put(store.ACTIVE, active, {"holder": name}, new=True):
-        holder = store.get(store.ACTIVE, active).get("holder", "")
-        if holder != name:
-            return {"error": f"the rollout {active} is in progress: {holder}"}
+    items = store.list_items(name, store.TARGET)
+    stuck = [item["item"] for item in items if item.get("state") == TargetState.STUCK]
+    names = [item.removeprefix(store.TARGET) for item in stuck]
+    if refused := locks.lock_run(store.document(name), names):
+        return {"error": refused}
     store.append_log(name, f"ordered: {OperatorCommand.STOP}", why=why, who=who)
-    for item in store.list_items(name, store.TARGET):
-        if item.get("state") == TargetState.STUCK:
-            store.update(name, item["item"], {"state": TargetState.ROLLING_BACK, **rollback.RESET_ATTEMPTS})
+    for item in stuck:
+        store.update(name, item, {"state": TargetState.ROLLING_BACK, **rollback.RESET_ATTEMPTS})
     store.update(name, "run", {"status": "RUNNING", "ended": ""})
     start_successor(name, why, by_operator=True)
     store.update(store.RUNS, name, {"status": "RUNNING", "ended": ""})  # from now on it is monitored

@@ -1,7 +1,7 @@
 """The controller's storage: states in DynamoDB, with conditional writes; documents and templates in S3.
 
 The table's items, by (run, item): run/"run", run/"target <id>", run/"log <time>"; "#runs"/<run>;
-"#active"/<rollout>; "#freeze"/"freeze". Every value is a string.
+"#active"/<rollout> and "#stacks"/<id>, which are locks; "#freeze"/"freeze". Every value is a string.
 """
 
 import json
@@ -20,7 +20,7 @@ from ops.rollouts.rules.document import Document, from_json
 Record = dict[str, Any]
 
 TARGET, LOG = "target ", "log "
-RUNS, ACTIVE, FREEZE = "#runs", "#active", "#freeze"
+RUNS, ACTIVE, STACKS, FREEZE = "#runs", "#active", "#stacks", "#freeze"
 
 
 def now() -> datetime:
@@ -31,69 +31,54 @@ def put(run: str, item: str, values: Mapping[str, Any], *, new: bool = False) ->
     """Write the item; return False when `new` is set and it exists already."""
     condition = {"ConditionExpression": "attribute_not_exists(#run)"} if new else {}
     names = {"ExpressionAttributeNames": {"#run": "run"}} if new else {}
-    try:
-        central_client("dynamodb").put_item(
-            TableName=os.environ["TABLE"],
-            Item=_typed({"run": run, "item": item, **values}),
-            **condition,
-            **names,
-        )
-    except ClientError as error:
-        if error_code(error) == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
+    return _written("put_item", Item=_typed({"run": run, "item": item, **values}), **condition, **names)
 
 
 def update(
-    run: str, item: str, values: Mapping[str, Any], *, unless: Mapping[str, str] | None = None
+    run: str,
+    item: str,
+    values: Mapping[str, Any],
+    *,
+    unless: Mapping[str, str] | None = None,
+    only_if: Mapping[str, str] | None = None,
 ) -> bool:
-    """Set attributes; return False when the item has one of the values in `unless` already."""
+    """Set attributes; return False when the item has a value in `unless`, or lacks one in `only_if`."""
     names = {f"#s{n}": name for n, name in enumerate(values)}
     placeholders = {f":s{n}": _value(value) for n, value in enumerate(values.values())}
     conditions = []
     for n, (name, value) in enumerate((unless or {}).items()):
         names[f"#u{n}"], placeholders[f":u{n}"] = name, _value(value)
         conditions.append(f"(attribute_not_exists(#u{n}) OR #u{n} <> :u{n})")
+    for n, (name, value) in enumerate((only_if or {}).items()):
+        names[f"#o{n}"], placeholders[f":o{n}"] = name, _value(value)
+        conditions.append(f"#o{n} = :o{n}")
     condition = {"ConditionExpression": " AND ".join(conditions)} if conditions else {}
-    try:
-        central_client("dynamodb").update_item(
-            TableName=os.environ["TABLE"],
-            Key=_typed({"run": run, "item": item}),
-            UpdateExpression="SET " + ", ".join(f"#s{n} = :s{n}" for n in range(len(values))),
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=placeholders,
-            **condition,
-        )
-    except ClientError as error:
-        if error_code(error) == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
+    return _written(
+        "update_item",
+        Key=_typed({"run": run, "item": item}),
+        UpdateExpression="SET " + ", ".join(f"#s{n} = :s{n}" for n in range(len(values))),
+        ExpressionAttributeNames=names,
+        ExpressionAttributeValues=placeholders,
+        **condition,
+    )
 
 
 def update_if_version(run: str, item: str, values: Mapping[str, Any], version: str) -> bool:
     """Set attributes and increment the item's version; return False when the version is another one."""
     names = {f"#s{n}": name for n, name in enumerate(values)}
     placeholders = {f":s{n}": _value(value) for n, value in enumerate(values.values())}
-    try:
-        central_client("dynamodb").update_item(
-            TableName=os.environ["TABLE"],
-            Key=_typed({"run": run, "item": item}),
-            UpdateExpression="SET #v = :next, " + ", ".join(f"#s{n} = :s{n}" for n in range(len(values))),
-            ConditionExpression="#v = :version",
-            ExpressionAttributeNames={**names, "#v": "version"},
-            ExpressionAttributeValues={
-                **placeholders,
-                ":version": _value(version),
-                ":next": _value(str(int(version) + 1)),
-            },
-        )
-    except ClientError as error:
-        if error_code(error) == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
+    return _written(
+        "update_item",
+        Key=_typed({"run": run, "item": item}),
+        UpdateExpression="SET #v = :next, " + ", ".join(f"#s{n} = :s{n}" for n in range(len(values))),
+        ConditionExpression="#v = :version",
+        ExpressionAttributeNames={**names, "#v": "version"},
+        ExpressionAttributeValues={
+            **placeholders,
+            ":version": _value(version),
+            ":next": _value(str(int(version) + 1)),
+        },
+    )
 
 
 def get(run: str, item: str) -> Record:
@@ -120,10 +105,31 @@ def list_items(run: str, prefix: str = "") -> list[Record]:
     return [_plain(item) for page in pages for item in page["Items"]]
 
 
-def delete(run: str, item: str) -> None:
-    central_client("dynamodb").delete_item(
-        TableName=os.environ["TABLE"], Key=_typed({"run": run, "item": item})
+def delete(run: str, item: str, *, only_if: Mapping[str, str] | None = None) -> None:
+    """Delete the item, if it has the values in `only_if`."""
+    condition = (
+        {
+            "ConditionExpression": " AND ".join(f"#o{n} = :o{n}" for n in range(len(only_if))),
+            "ExpressionAttributeNames": {f"#o{n}": name for n, name in enumerate(only_if)},
+            "ExpressionAttributeValues": {
+                f":o{n}": _value(value) for n, value in enumerate(only_if.values())
+            },
+        }
+        if only_if
+        else {}
     )
+    _written("delete_item", Key=_typed({"run": run, "item": item}), **condition)
+
+
+def _written(call: str, **arguments: Any) -> bool:
+    """Write to the table; return False when the condition is not met."""
+    try:
+        getattr(central_client("dynamodb"), call)(TableName=os.environ["TABLE"], **arguments)
+    except ClientError as error:
+        if error_code(error) == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
 
 
 def append_log(run: str, did: str, *, target: str = "", why: str = "", who: str = "controller") -> None:

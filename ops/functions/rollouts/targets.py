@@ -7,7 +7,7 @@ import json
 import os
 from typing import Any
 
-from ops.functions.rollouts import monitoring, stacks, store
+from ops.functions.rollouts import locks, monitoring, stacks, store
 from ops.functions.rollouts.aws import NotReady, TargetFailed
 from ops.functions.rollouts.stacks import RecordedStack
 from ops.rollouts.rules.changes import STACK, required_approvals
@@ -259,6 +259,8 @@ def _remember(event: Record, values: Record) -> None:
 def preview(event: Record) -> Record:
     """Return what would change in the target and what needs approval. Leaves nothing behind."""
     document, target, _ = load_target(event)
+    if holder := locks.holder_of(target.id, document.run):
+        return {"error": locks.blocked(target.id, holder)}
     stack = stacks.describe(target)
     if stack and stacks.is_busy(stack):
         return {"error": f"the stack has an operation in progress: {stack['StackStatus']}"}

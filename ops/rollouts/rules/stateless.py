@@ -4,9 +4,9 @@ A type is listed if the template defines all of it: a new resource from the same
 one did. These disqualify a type:
 
 - It stores data, or a key or secret that other data cannot be read without.
-- AWS generates an address or an identity for it that others know: an Elastic IP address, the domain of
-  a load balancer or a distribution, the id of an API, a function URL, a user pool, an access key.
-- Others add to it: members of a group, rules of an event bus, services of a cluster, subscriptions of a topic.
+- AWS generates an address or an identity for it that others know: an Elastic IP address, the domain
+  of a load balancer or a distribution, the id of an API, a function URL, a user pool, an access key.
+- Others add to it: members of a group, rules of an event bus, services of a cluster, subscribers of a topic.
 - It has a position or work in progress: an event source mapping, a subscription filter, a state machine.
 - It is a container whose deletion deletes what it contains: a schedule group, an instance, a namespace.
 

@@ -1,0 +1,125 @@
+"""Rollouts in rings: the controller does what the simulator says; one rollout a stack; nested stacks."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.aws.cloud import Cloud
+from ops.embedded.accounts import ACCOUNTS
+from ops.errors import Conflict, InputError
+from ops.rollouts import runs
+from ops.rollouts.simulator import ActionKind, simulate
+from tests.end_to_end.fleet import ADA, REGIONS, Fleet, Place, set_up, template
+
+HOME, EAST = REGIONS[0], REGIONS[1]
+LAST = [account.id for account in ACCOUNTS]
+
+
+class Rings(Fleet):
+    """Every account, in two regions; the file has stages."""
+
+    @property
+    def places(self) -> list[Place]:
+        return [(account.id, region) for region in (HOME, EAST) for account in ACCOUNTS]
+
+    def write_stages(self, name: str, body: str, *stages: str) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "stack.json").write_text(body)
+        head = f'[what]\nstack = "{self.stack}"\ntemplate = "stack.json"\n[evidence]\nnone = "a test"\n'
+        path = self.folder / f"{self.stack}-{name}.toml"
+        path.write_text(head + "".join(f"[[stage]]\n{stage}\n" for stage in stages))
+        return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def controller(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> None:
+    set_up(cloud, tmp_path_factory.mktemp("controller"))
+
+
+@pytest.fixture
+def rings(cloud: Cloud, embedded: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Rings:
+    return Rings(cloud, embedded, tmp_path, request.node.name.replace("_", "-")[5:40])
+
+
+def stage(name: str, accounts: list[str], regions: list[str], time: str = "1s", more: str = "") -> str:
+    where = f"{{ accounts = {json.dumps(accounts)}, regions = {json.dumps(regions)}{more} }}"
+    return f'name = "{name}"\nwhere = {where}\nbake = {{ time = "{time}", wait = "1s" }}'
+
+
+def test_the_controller_starts_what_the_simulator_starts(rings: Rings) -> None:
+    first, *others = LAST
+    path = rings.write_stages(
+        "a",
+        template(1),
+        stage("beta", [first], [HOME]),
+        stage("one box", others[:1], [HOME], more=', stack = "box-{cell}", cells = ["x"], one_box = 5'),
+        stage("production", others, [HOME, EAST]) + '\nwaves = "double"',
+    )
+    document = runs.prepare_run(path, rings.resolve, ADA, datetime.now(UTC))
+    simulated = simulate(document.rollout, document.stages, datetime.now(UTC)).actions
+    watched = rings.ended(rings.start(path))
+    assert watched.summary.status == "DONE", watched.log
+    assert [line.target for line in watched.log if line.did == "starts"] == [
+        action.target for action in simulated if action.did is ActionKind.STARTED
+    ]
+    assert [line.why for line in watched.log if line.did == "baked"] == [
+        action.stage.name for action in simulated if action.did is ActionKind.BAKED
+    ]
+
+
+def test_a_stack_belongs_to_one_rollout(rings: Rings) -> None:
+    one = rings.write_stages("one", template(1), stage("all", LAST[:1], [HOME], "5m"))
+    run = rings.start(one)
+    rings.until(run, "bakes")
+    two = rings.write_stages("two", template(2), stage("all", [*LAST[1:2], *LAST[:1]], [HOME]))
+    document = runs.prepare_run(two, rings.resolve, ADA, datetime.now(UTC))
+    held = f"{run} has the stack {LAST[0]}/{HOME}/{rings.stack}"
+    assert [held in preview.error for preview in rings.previews(document)] == [False, True]
+    with pytest.raises(Conflict, match=held):
+        rings.must(runs.plan_start(rings.cloud, rings.controller, document))
+    assert not rings.exists((LAST[1], HOME))
+    rings.order(run, "stop", "wrong version")
+    assert rings.ended(run).summary.status == "ROLLED_BACK"
+    again = rings.ended(rings.start(two))
+    assert again.summary.status == "DONE", again.log
+    assert rings.body((LAST[0], HOME)) == template(2)
+
+
+def table(key: str) -> str:
+    properties = {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+    }
+    return json.dumps({"Resources": {"Orders": {"Type": "AWS::DynamoDB::Table", "Properties": properties}}})
+
+
+def test_a_nested_stack_whose_changes_cannot_be_read_needs_approval(rings: Rings) -> None:
+    place = (LAST[0], HOME)
+    s3 = rings.client("s3", place)
+    bucket = f"{rings.stack}-templates"[:63].strip("-")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": HOME})
+
+    def parent(key: str) -> str:
+        s3.put_object(Bucket=bucket, Key=key, Body=table(key).encode())
+        url = f"https://s3.{HOME}.amazonaws.com/{bucket}/{key}"
+        nested = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": url}}
+        return json.dumps({"Resources": {"Storage": nested}})
+
+    def deploy(name: str, body: str) -> Path:
+        return rings.write_stages(name, body, stage("all", LAST[:1], [HOME]))
+
+    made = rings.ended(rings.start(deploy("one", parent("old"))))
+    assert made.summary.status == "DONE", [line.why for line in made.log]
+    path = deploy("two", parent("new"))
+    document = runs.prepare_run(path, rings.resolve, ADA, datetime.now(UTC))
+    previews = rings.previews(document)
+    (line,) = previews[0].to_approve
+    assert "Storage (AWS::CloudFormation::Stack): a nested stack, whose changes were not read" in line
+    with pytest.raises(InputError, match="Not approved"):
+        runs.plan_start(rings.cloud, rings.controller, document, previews)
+    refused = rings.ended(rings.start(path))
+    assert refused.summary.status == "ROLLED_BACK" and "not approved" in str(refused.log)
