@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from ops.functions.rollouts import stacks, store, targets
-from ops.functions.rollouts.aws import NotReady, TargetFailed
+from ops.functions.rollouts.aws import Denied, NotReady, TargetFailed, mapped_errors
 from ops.functions.rollouts.stacks import RecordedStack
 from ops.rollouts.rules.decisions import TargetState
 from ops.rollouts.rules.model import RolloutTarget
@@ -29,10 +29,7 @@ def roll_back(event: Record) -> Record:
         store.append_log(event["run"], "rolls back", target=target.id)
         store.update(event["run"], store.TARGET + target.id, {"state": TargetState.ROLLING_BACK})
     if not known.get("executed"):
-        targets.delete_change_set(
-            target, targets.change_set_name(event), existed=known.get("existed") != "False"
-        )
-        return _rolled_back(event, "the stack had not been changed")
+        return _forget(event, target, known)
     before = RecordedStack(**json.loads(store.read(known["before"])))
     stack = stacks.describe(target, known["stack_id"])
     if stack and stacks.is_busy(stack):
@@ -40,6 +37,22 @@ def roll_back(event: Record) -> Record:
     if before.existed:
         return _restore(event, target, before, stack, known, document.template)
     return _remove(event, target, stack, known)
+
+
+def _forget(event: Record, target: RolloutTarget, known: Record) -> Record:
+    """Delete what was prepared for a stack that the rollout has not changed."""
+    unchanged, name = "the stack had not been changed", targets.change_set_name(event)
+    if not known.get("before"):
+        return _rolled_back(event, unchanged)  # nothing was prepared: no call, which the account may deny
+    try:
+        with mapped_errors():
+            targets.delete_change_set(target, name, existed=known.get("existed") != "False")
+    except Denied as error:
+        if int(known.get("denials", "0")) < MAX_ATTEMPTS:
+            _count(event, known, "denials")
+            raise
+        return _rolled_back(event, f"{unchanged}; its change set {name} could not be deleted: {error}")
+    return _rolled_back(event, unchanged)
 
 
 def _remove(event: Record, target: RolloutTarget, stack: Record | None, known: Record) -> Record:
@@ -54,6 +67,11 @@ def _remove(event: Record, target: RolloutTarget, stack: Record | None, known: R
     ):
         raise TargetFailed(
             "the stack was changed outside this rollout after the deployment, and was left as it is"
+        )
+    if stack["StackStatus"] in stacks.STABLE_STATUSES and (data := stacks.data_in_new_stack(target, stack)):
+        raise TargetFailed(
+            f"the stack that the rollout created is retained, because it may hold data: {', '.join(data)}. "
+            "Delete the stack when its data is not needed, then retry the rollback"
         )
     _count_attempt(event, known, "deletions", stack, "the stack cannot be deleted")
     stacks.cloudformation(target).delete_stack(StackName=stack["StackId"])
@@ -127,12 +145,16 @@ def _role(stack: Record, before: RecordedStack) -> Record:
 
 def _count_attempt(event: Record, known: Record, counter: str, stack: Record, failure: str) -> None:
     """Count one more attempt. Raises TargetFailed when there were MAX_ATTEMPTS already."""
-    attempts = int(known.get(counter, "0"))
-    if attempts >= MAX_ATTEMPTS:
+    if int(known.get(counter, "0")) >= MAX_ATTEMPTS:
         _, target, _ = targets.load_target(event)
         why = stacks.first_failure(target, stack["StackId"])
         raise TargetFailed(f"{failure}: {stack['StackStatus']}: {why}")
-    store.update(event["run"], store.TARGET + event["target"], {counter: str(attempts + 1)})
+    _count(event, known, counter)
+
+
+def _count(event: Record, known: Record, counter: str) -> None:
+    attempts = int(known.get(counter, "0")) + 1
+    store.update(event["run"], store.TARGET + event["target"], {counter: str(attempts)})
 
 
 def _rolled_back(event: Record, why: str) -> Record:

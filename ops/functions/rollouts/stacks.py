@@ -13,6 +13,7 @@ from botocore.handlers import json_decode_template_body
 from ops.functions.rollouts.aws import NotReady, TargetFailed, error_code, error_message, target_client
 from ops.rollouts.rules.changes import ResourceChange
 from ops.rollouts.rules.model import RolloutTarget
+from ops.rollouts.rules.stateless import REPRODUCIBLE
 
 Record = dict[str, Any]
 
@@ -210,6 +211,20 @@ def execute(target: RolloutTarget, arn: str) -> None:
         if error_code(error) in ("ChangeSetNotFound", "ChangeSetNotFoundException"):
             return  # an executed change set is deleted; the next step checks the stack
         raise
+
+
+def data_in_new_stack(target: RolloutTarget, stack: Record) -> list[str]:
+    """Return the resources of a stack that the rollout created which may have got data since then."""
+    latest: dict[str, Record] = {}
+    pages = cloudformation(target).get_paginator("describe_stack_events").paginate(StackName=stack["StackId"])
+    for event in (item for page in pages for item in page["StackEvents"]):  # newest first
+        if event.get("PhysicalResourceId") != event["StackId"]:
+            latest.setdefault(event["LogicalResourceId"], event)
+    return sorted(
+        f"{name} ({event['ResourceType']})"
+        for name, event in latest.items()
+        if event["ResourceType"] not in REPRODUCIBLE and event["ResourceStatus"] != "DELETE_COMPLETE"
+    )
 
 
 def first_failure(target: RolloutTarget, id_: str) -> str:

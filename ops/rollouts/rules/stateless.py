@@ -110,3 +110,7 @@ STATELESS = frozenset(
         "AWS::CloudFormation::WaitConditionHandle",
     )
 )
+
+# The types that a new stack may have and still be deleted when its rollout is rolled back. A parameter that
+# the rollout created holds what the template says; one that existed before may have had values of its own.
+REPRODUCIBLE = STATELESS | {"AWS::SSM::Parameter"}

@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ops.functions.rollouts import rollback, stacks, store, targets
-from ops.functions.rollouts.aws import NotReady, TargetFailed
+from ops.functions.rollouts.aws import Denied, NotReady, TargetFailed
 from ops.functions.rollouts.stacks import RecordedStack
 from ops.rollouts.rules.decisions import TargetState
 from ops.rollouts.rules.document import Document
@@ -99,3 +100,88 @@ def test_what_was_never_executed_has_nothing_to_go_back_from(
     assert rollback.roll_back(EVENT) == {}
     assert known["state"] == TargetState.ROLLED_BACK and known["why"] == "the stack had not been changed"
     assert forgotten == [targets.change_set_name(EVENT)]
+
+
+def test_a_target_that_never_began_is_untouched_without_a_call_to_its_account(
+    monkeypatch: pytest.MonkeyPatch, known: dict[str, Any]
+) -> None:
+    del known["executed"], known["before"], known["change_set"]
+    monkeypatch.setattr(stacks, "cloudformation", lambda target: pytest.fail("a call to the account"))
+    assert rollback.roll_back(EVENT) == {}
+    assert known["state"] == TargetState.ROLLED_BACK and known["why"] == "the stack had not been changed"
+
+
+def test_a_target_that_was_only_prepared_is_untouched_though_its_account_denies_access(
+    monkeypatch: pytest.MonkeyPatch, known: dict[str, Any]
+) -> None:
+    del known["executed"]
+
+    def denied(target: object, name: str, existed: bool) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no role"}}, "AssumeRole")
+
+    monkeypatch.setattr(targets, "delete_change_set", denied)
+    for _ in range(rollback.MAX_ATTEMPTS):  # the role may come back
+        with pytest.raises(Denied):
+            rollback.roll_back(EVENT)
+    assert rollback.roll_back(EVENT) == {} and known["state"] == TargetState.ROLLED_BACK
+    assert targets.change_set_name(EVENT) in known["why"] and "no role" in known["why"]
+
+
+class Created(CloudFormation):
+    """A stack that the rollout created, with the events of these resources, newest first."""
+
+    def __init__(self, *events: tuple[str, str, str]) -> None:
+        super().__init__()
+        self.events = events
+
+    def get_paginator(self, name: str) -> "Created":
+        return self
+
+    def paginate(self, **asked: str) -> list[dict[str, Any]]:
+        own = {"LogicalResourceId": "shop", "ResourceType": "AWS::CloudFormation::Stack"}
+        events = [{**own, "PhysicalResourceId": "arn:stack", "ResourceStatus": "CREATE_COMPLETE"}]
+        events += [
+            {"LogicalResourceId": name, "ResourceType": type_, "ResourceStatus": status}
+            for name, type_, status in self.events
+        ]
+        return [{"StackEvents": [{"StackId": "arn:stack", **event} for event in events]}]
+
+    def delete_stack(self, **asked: Any) -> None:
+        self.asked.append(asked)
+
+
+def created(monkeypatch: pytest.MonkeyPatch, status: str, *events: tuple[str, str, str]) -> Created:
+    cfn = Created(*events)
+    stack(monkeypatch, status)
+    monkeypatch.setattr(stacks, "cloudformation", lambda target: cfn)
+    monkeypatch.setattr(store, "read", lambda key: RecordedStack(existed=False).to_json())
+    return cfn
+
+
+@pytest.mark.parametrize("type_", ["AWS::DynamoDB::Table", "AWS::Next::Thing", "AWS::CloudFormation::Stack"])
+def test_a_new_stack_that_may_hold_data_is_retained_and_named(
+    monkeypatch: pytest.MonkeyPatch, known: dict[str, Any], type_: str
+) -> None:
+    rule = ("Rule", "AWS::Events::Rule", "CREATE_COMPLETE")
+    cfn = created(monkeypatch, "CREATE_COMPLETE", rule, ("Orders", type_, "CREATE_COMPLETE"))
+    with pytest.raises(TargetFailed, match=f"is retained, because it may hold data: Orders .{type_}.. "):
+        rollback.roll_back(EVENT)
+    assert cfn.asked == []
+
+
+@pytest.mark.parametrize(
+    ("status", "event"),
+    [
+        ("CREATE_COMPLETE", ("Setting", "AWS::SSM::Parameter", "CREATE_COMPLETE")),
+        ("CREATE_COMPLETE", ("Orders", "AWS::DynamoDB::Table", "DELETE_COMPLETE")),
+        ("ROLLBACK_COMPLETE", ("Orders", "AWS::DynamoDB::Table", "CREATE_COMPLETE")),
+    ],
+    ids=["no data", "deleted", "never completed"],
+)
+def test_a_new_stack_without_data_is_deleted(
+    monkeypatch: pytest.MonkeyPatch, known: dict[str, Any], status: str, event: tuple[str, str, str]
+) -> None:
+    cfn = created(monkeypatch, status, event)
+    with pytest.raises(NotReady, match="is being deleted"):
+        rollback.roll_back(EVENT)
+    assert cfn.asked == [{"StackName": "arn:stack"}]
