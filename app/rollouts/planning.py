@@ -134,6 +134,7 @@ def offer_start(bench: Workbench, controller: Controller, document: Document) ->
             "Stack": "new" if preview.creates else "existing",
             "Changes": ", ".join(preview.changes) or preview.error or "No changes",
             "Needs approval": ", ".join(preview.to_approve),
+            "Warnings": "; ".join(preview.warnings),
         }
         for preview in previews
     ]

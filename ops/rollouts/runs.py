@@ -31,6 +31,7 @@ MACHINE = "AWS::StepFunctions::StateMachine"
 STACK = "AWS::CloudFormation::Stack"
 INVOKE = ("lambda:InvokeFunction",)
 PREVIEW_POLL_S, PREVIEW_ATTEMPTS = 1.0, 300  # for a change set or a drift detection
+PREVIEWED = ("changes", "to_approve", "warnings")
 
 COMMAND_TITLES = {
     OperatorCommand.PAUSE: "Pause rollout",
@@ -43,13 +44,14 @@ COMMAND_TITLES = {
 
 @dataclass(frozen=True)
 class TargetPreview:
-    """What would change in one target. `error` is why it cannot be deployed."""
+    """What would change in one target, and what a rollback would not restore; or why it cannot start."""
 
     target: RolloutTarget
     creates: bool = False
     changes: tuple[str, ...] = ()
     to_approve: tuple[str, ...] = ()
     error: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,8 @@ def _preview(
 def _read_preview(target: RolloutTarget, answer: Mapping[str, Any]) -> TargetPreview:
     if "error" in answer:
         return TargetPreview(target, error=str(answer["error"]))
-    return TargetPreview(target, answer["creates"], tuple(answer["changes"]), tuple(answer["to_approve"]))
+    changes, to_approve, warnings = (tuple(answer.get(key, ())) for key in PREVIEWED)
+    return TargetPreview(target, answer["creates"], changes, to_approve, warnings=warnings)
 
 
 def plan_start(
@@ -357,7 +360,8 @@ def describe_run(cloud: Cloud, controller: Controller, run: str) -> RunDetails:
     client = s3.client_of(cloud, controller.place.account.id, controller.place.region)
     document = documents.from_json(s3.read_text(client, controller.bucket, f"runs/{run}/document.json"))
     states = {item["item"]: item for item in items if item["item"].startswith("target ")}
-    summary = {"item": run, "name": document.rollout.name, "ended": "", **_set_values(meta)}
+    known = {name: meta[name] for name in ("status", "started", "ended", "by") if name in meta}
+    summary = {"item": run, "name": document.rollout.name, "ended": ""} | known
     return RunDetails(
         summary=_summary(summary),
         document=document,
@@ -376,10 +380,6 @@ def describe_run(cloud: Cloud, controller: Controller, run: str) -> RunDetails:
         execution=meta.get("execution", ""),
         log=tuple(_log_line(item) for item in items if item["item"].startswith("log ")),
     )
-
-
-def _set_values(meta: Mapping[str, str]) -> dict[str, str]:
-    return {name: meta[name] for name in ("status", "started", "ended", "by") if name in meta}
 
 
 def _target(target: RolloutTarget, stage: int, item: Mapping[str, str]) -> RunTarget:

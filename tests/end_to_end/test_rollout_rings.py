@@ -13,6 +13,7 @@ from ops.errors import Conflict, InputError
 from ops.rollouts import runs
 from ops.rollouts.simulator import ActionKind, simulate
 from tests.end_to_end.fleet import ADA, REGIONS, Fleet, Place, set_up, template
+from tests.ops.embedded.overlay import eventually
 
 HOME, EAST = REGIONS[0], REGIONS[1]
 LAST = [account.id for account in ACCOUNTS]
@@ -123,3 +124,47 @@ def test_a_nested_stack_whose_changes_cannot_be_read_needs_approval(rings: Rings
         runs.plan_start(rings.cloud, rings.controller, document, previews)
     refused = rings.ended(rings.start(path))
     assert refused.summary.status == "ROLLED_BACK" and "not approved" in str(refused.log)
+
+
+def test_an_ssm_parameter_goes_back_with_its_key_and_what_is_outside_is_named(rings: Rings) -> None:
+    place = (LAST[0], HOME)
+    ssm, cfn = rings.client("ssm", place), rings.client("cloudformation", place)
+    for name in ("version", "other", "size"):
+        ssm.put_parameter(Name=f"/{rings.stack}/{name}", Value=f"{name} 21", Type="String")
+
+    def body(number: int) -> str:
+        key = {"Type": "AWS::SSM::Parameter::Value<String>", "Default": f"/{rings.stack}/version"}
+        value = {"Fn::Sub": f"{number} ${{Version}} {{{{resolve:ssm:/{rings.stack}/size}}}}"}
+        properties = {"Type": "String", "Value": value}
+        resources = {"Setting": {"Type": "AWS::SSM::Parameter", "Properties": properties}}
+        return json.dumps({"Parameters": {"Version": key}, "Resources": resources})
+
+    cfn.create_stack(StackName=rings.stack, TemplateBody=body(1))
+    eventually(lambda: rings.status(place) == "CREATE_COMPLETE")
+    before = rings.everything(place)
+    assert before[1] == {"Version": f"/{rings.stack}/version"}
+    path = rings.write_stages("a", body(2), stage("all", LAST[:1], [HOME], "5m"))
+    path.write_text(
+        path.read_text().replace("[evidence]", f'parameters.Version = "/{rings.stack}/other"\n[evidence]')
+    )
+    outside = (
+        f"{{{{resolve:ssm:/{rings.stack}/size}}}}",
+        f"Version (the SSM parameter /{rings.stack}/version)",
+    )
+    document = runs.prepare_run(path, rings.resolve, ADA, datetime.now(UTC))
+    (preview,) = rings.previews(document)
+    assert [f"a rollback does not restore the value of {name}" for name in outside] == list(
+        preview.warnings[:2]
+    )
+    run = rings.start(path)
+    rings.until(run, "bakes")
+    assert rings.parameters(place) == {"Version": f"/{rings.stack}/other"}
+    ssm.put_parameter(Name=f"/{rings.stack}/version", Value="22", Type="String", Overwrite=True)
+    rings.order(run, "stop", "wrong version")
+    watched = rings.ended(run)
+    assert watched.summary.status == "ROLLED_BACK", [line.why for line in watched.log]
+    assert rings.everything(place) == before
+    assert watched.targets[0].why == (
+        f"the stack matches its record, but for values outside the stack: {', '.join(outside)}; "
+        "changed since: Version"
+    )

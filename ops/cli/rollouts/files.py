@@ -88,6 +88,7 @@ def show_previews(context: Context, previews: tuple[TargetPreview, ...]) -> None
             "stack": "new" if preview.creates else "existing",
             "changes": preview.changes or ("no changes",) if not preview.error else None,
             "to_approve": preview.to_approve or None,
+            "warnings": preview.warnings or None,
             "error": preview.error or None,
         }
         for preview in previews

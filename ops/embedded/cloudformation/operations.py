@@ -108,10 +108,26 @@ def _describe_stacks(original: Callable[..., Any], request: Any) -> Any:
         return status, headers, body
     text = body.decode() if isinstance(body, bytes) else body
     for stack in cloudformation._stacks.values():
-        if role := stack.get("_role"):
-            id_ = f"<StackId>{escape(stack['StackId'])}</StackId>"
-            text = text.replace(id_, f"{id_}<RoleARN>{escape(role)}</RoleARN>")
+        start, id_, rest = text.partition(f"<StackId>{escape(stack['StackId'])}</StackId>")
+        if id_:
+            role = f"<RoleARN>{escape(stack['_role'])}</RoleARN>" if stack.get("_role") else ""
+            parameters, end, rest = rest.partition("</Parameters>")
+            parameters = _with_keys(parameters, stack.get("_resolved_params", {}))
+            text = start + id_ + role + parameters + end + rest
     return status, headers, text.encode() if isinstance(body, bytes) else text
+
+
+def _with_keys(text: str, parameters: Record) -> str:
+    """Give an SSM parameter its key as the value, as AWS does; the emulator has the resolved one."""
+    for name, parameter in parameters.items():
+        if key := parameter.get("SsmName"):
+            start = f"<ParameterKey>{escape(name)}</ParameterKey><ParameterValue>"
+            resolved = escape(str(parameter["Value"]))
+            text = text.replace(
+                f"{start}{resolved}</ParameterValue>",
+                f"{start}{escape(key)}</ParameterValue><ResolvedValue>{resolved}</ResolvedValue>",
+            )
+    return text
 
 
 def _execute_change_set(original: Callable[..., Any], request: Any) -> Any:

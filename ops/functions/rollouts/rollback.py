@@ -97,7 +97,7 @@ def _restore(
         raise NotReady("CloudFormation continues the update rollback")
     now = stacks.record_stack(target, stack)
     if now.equals(before) and status in stacks.STABLE_STATUSES:
-        return _rolled_back(event, "the stack matches its record")
+        return _rolled_back(event, "the stack matches its record" + _not_compared(before, now))
     if known.get("undoing"):
         if now.updated == known["undoing"]:  # not started yet: the execution may have been interrupted
             stacks.execute(target, known["undo"])
@@ -131,11 +131,20 @@ def _update_back(event: Record, target: RolloutTarget, before: RecordedStack, no
         **targets.execution_role(target, before),
     )
     if change_set is None:
-        return _rolled_back(event, "CloudFormation found no difference from the record")
+        found = "CloudFormation found no difference from the record"
+        return _rolled_back(event, found + _not_compared(before, now))
     changes = {"undo": change_set["ChangeSetId"], "undoing": now.updated}
     store.update(event["run"], store.TARGET + target.id, changes)
     stacks.execute(target, change_set["ChangeSetId"])
     raise NotReady("the rollback is in progress")
+
+
+def _not_compared(before: RecordedStack, now: RecordedStack) -> str:
+    """Return what the claim that a stack is rolled back does not cover, as the end of its sentence."""
+    moved = [name for name, value in before.resolved.items() if now.resolved.get(name, value) != value]
+    return (f", but for values outside the stack: {', '.join(before.outside)}" if before.outside else "") + (
+        f"; changed since: {', '.join(moved)}" if moved else ""
+    )
 
 
 def _role(stack: Record, before: RecordedStack) -> Record:

@@ -27,7 +27,11 @@ FAILED_CREATIONS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")  # such a stack can 
 
 @dataclass(frozen=True)
 class RecordedStack:
-    """Everything that is needed to restore a stack, as stored. `existed` is False when there was no stack."""
+    """Everything that is needed to restore a stack, as stored. `existed` is False when there was no stack.
+
+    `resolved` are the values of SSM parameters, whose keys are in `parameters`. `outside` names the values
+    outside the stack that it refers to; both are only reported.
+    """
 
     existed: bool
     id: str = ""
@@ -38,6 +42,8 @@ class RecordedStack:
     tags: dict[str, str] = field(default_factory=dict)
     capabilities: list[str] = field(default_factory=list)
     role: str = ""
+    resolved: dict[str, str] = field(default_factory=dict)
+    outside: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -91,6 +97,9 @@ def record_stack(target: RolloutTarget, stack: Record | None) -> RecordedStack:
         tags={t["Key"]: t["Value"] for t in stack.get("Tags", [])},
         capabilities=list(stack.get("Capabilities", [])),
         role=stack.get("RoleARN", ""),
+        resolved={
+            p["ParameterKey"]: p["ResolvedValue"] for p in stack.get("Parameters", []) if "ResolvedValue" in p
+        },
     )
 
 
@@ -107,10 +116,10 @@ def get_template(target: RolloutTarget, id_: str) -> str:
     return str(cfn.get_template(StackName=id_, TemplateStage="Original")["TemplateBody"])
 
 
-def declared_parameters(target: RolloutTarget, template: Record) -> dict[str, bool]:
-    """Return the template's parameters, with True for NoEcho."""
+def declared_parameters(target: RolloutTarget, template: Record) -> dict[str, Record]:
+    """Return the parameters that the template declares, or that of the stack `StackName`."""
     summary = cloudformation(target).get_template_summary(**template)
-    return {p["ParameterKey"]: bool(p.get("NoEcho")) for p in summary.get("Parameters", [])}
+    return {parameter["ParameterKey"]: parameter for parameter in summary.get("Parameters", [])}
 
 
 def template_argument(run: str, name: str, text: str) -> Record:

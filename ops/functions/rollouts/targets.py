@@ -5,10 +5,12 @@ Each step is idempotent: it reads the current state, and stores its result befor
 
 import json
 import os
+from dataclasses import replace
 from typing import Any
 
 from ops.functions.rollouts import locks, monitoring, stacks, store
 from ops.functions.rollouts.aws import NotReady, TargetFailed
+from ops.functions.rollouts.references import outside_values
 from ops.functions.rollouts.stacks import RecordedStack
 from ops.rollouts.rules.changes import STACK, required_approvals
 from ops.rollouts.rules.decisions import TargetState, check_target_start
@@ -62,9 +64,17 @@ def record(event: Record) -> Record:
     drifted = _detect_drift(event, target, known, before) if before.existed else []
     _require_approval(document, required_approvals(target.id, (), drifted))
     key = f"runs/{event['run']}/before/{stacks.digest(target.id)}.json"
-    store.write(key, before.to_json())
+    store.write(key, _with_outside(target, before).to_json())
     _remember(event, {"before": key, "existed": str(before.existed), "stack_id": before.id})
     return event
+
+
+def _with_outside(target: RolloutTarget, before: RecordedStack) -> RecordedStack:
+    """Return the record with the names of the values outside the stack."""
+    if not before.existed:
+        return before
+    declared = stacks.declared_parameters(target, {"StackName": before.id})
+    return replace(before, outside=list(outside_values(before.template, before.parameters, declared)))
 
 
 def _delete_leftover(target: RolloutTarget, stack: Record) -> None:
@@ -116,7 +126,7 @@ def change_set_arguments(document: Document, target: RolloutTarget, before: Reco
     declared = stacks.declared_parameters(target, template)
     if unknown := [name for name in target.parameters if name not in declared]:
         raise TargetFailed(f"the template has no parameter {unknown[0]}")
-    hidden = [name for name, no_echo in declared.items() if no_echo and name in target.parameters]
+    hidden = [name for name in target.parameters if declared[name].get("NoEcho")]
     if hidden and before.existed:
         raise TargetFailed(
             f"the parameter {hidden[0]} is NoEcho: its value could not be restored; use a dynamic reference"
@@ -297,7 +307,17 @@ def _preview_changes(
         "creates": not before.existed,
         "changes": [change.description for change in changes],
         "to_approve": list(required_approvals(target.id, changes, drifted)),
+        "warnings": _warnings(document, target, before) if before.existed else [],
     }
+
+
+def _warnings(document: Document, target: RolloutTarget, before: RecordedStack) -> list[str]:
+    """Return the values outside the stack, of both templates, that a rollback would not restore."""
+    template = stacks.template_argument(document.run, "wanted", document.template)
+    declared = stacks.declared_parameters(target, template)
+    now = outside_values(document.template, {**before.parameters, **target.parameters}, declared)
+    names = dict.fromkeys((*_with_outside(target, before).outside, *now))
+    return [f"a rollback does not restore the value of {name}" for name in names]
 
 
 def delete_change_set(target: RolloutTarget, name: str, *, existed: bool) -> None:

@@ -35,8 +35,7 @@ class TargetGroup:
     """Accounts × regions × cells. `one_box` is a percentage, or 0.
 
     An account belongs to the group if `accounts`, `unit`, and `tag` all select it; what is empty selects
-    every account. `alarms` is None when the group has the rollout's. `ring` is the group's place in the
-    rollout: the index of its [[stage]], or of its [[where]] among those that are not one-boxes.
+    every account. `alarms` is None when the group has the rollout's. `ring` is the index of its [[stage]].
     """
 
     accounts: tuple[str, ...]
@@ -152,7 +151,7 @@ class RolloutTarget:
     """One stack in one account and region.
 
     `one_box` is the traffic percentage of its group, or 0. `points` overrides the bake's unless it is None.
-    `ring` is that of its group.
+    `ring` is the index of its [[stage]]; in a file with an [order], see `ops.rollouts.rules.waves`.
     """
 
     account: str

@@ -16,7 +16,7 @@ from ops.rollouts.rules.model import (
 from ops.rollouts.rules.safety import first_wave_limit, wave_limit
 
 SHARES = (10, 30, 60, 100)  # cumulative percentages of the targets of a region
-WHOLE = 4  # targets of a region that are deployed together unless the file lists shares
+WHOLE = 4  # targets or accounts of a region that are deployed together unless the file lists shares
 COARSER = (SHARES, (30, 100), (100,))  # shares to try, until there are few enough stages
 MAX_STAGES = 24  # so that the history of a run stays within Step Functions' quota: see `ops.rollouts.limits`
 

@@ -163,18 +163,12 @@ def _limits(root: TomlTable) -> tuple[int, int]:
 
 
 def _groups(root: TomlTable, metric: EvidenceMetric | None) -> tuple[TargetGroup, ...]:
-    """Return the groups. One-boxes belong to the ring of the group that follows them, or of the last one."""
     found = root.tables("where")
     if not found:
         raise root.mistake("where", "is missing.", "Add [[where]] with accounts and regions.")
     what = root.table("what")
     stack, parameters = what.text("stack", **STACK), what.pairs("parameters")
-    last = max(sum("one_box" not in table for table in found) - 1, 0)
-    groups: list[TargetGroup] = []
-    for table in found:
-        ring = sum(not group.one_box for group in groups)
-        groups.append(tables.group(table, stack, parameters, metric, min(ring, last)))
-    return tuple(groups)
+    return tuple(tables.group(table, stack, parameters, metric) for table in found)
 
 
 def _any_metric(groups: tuple[TargetGroup, ...], metric: EvidenceMetric | None) -> EvidenceMetric | None:

@@ -36,7 +36,7 @@ def source(table: TomlTable) -> StackSource:
 
 
 def group(
-    table: TomlTable, stack: str, parameters: Mapping[str, str], metric: EvidenceMetric | None, ring: int
+    table: TomlTable, stack: str, parameters: Mapping[str, str], metric: EvidenceMetric | None
 ) -> TargetGroup:
     """Return the group of one [[where]], with the stack, parameters, and metric of the whole rollout."""
     table.check_keys(
@@ -57,7 +57,6 @@ def group(
         line=table.line(),
         alarms=trigger_names(table, "alarms") if "alarms" in table else None,
         metric=evidence(table.table("metrics"))[0] if "metrics" in table else metric,
-        ring=ring,
     )
 
 

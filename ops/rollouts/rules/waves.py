@@ -1,7 +1,8 @@
 """Targets grouped into stages: by the [[stage]] tables of the file, or by its [order] of regions.
 
-With an [order]: one-box, the first wave alone, then growing waves. Each [[where]] that is not a one-box is a
-ring of its own, in the file's order, and a region with many targets gets the change by shares.
+With an [order]: one-box, the first wave alone, then growing waves. A [[where]] with accounts that the ones
+before it do not have begins another ring, in the file's order: first beta, then production. Several stacks of
+the same accounts are one ring. A region with many accounts gets the change by shares.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -37,8 +38,8 @@ def make_targets(rollout: Rollout, resolve: ResolveAccounts) -> tuple[RolloutTar
     """Return every target once, in the file's order. Raises InputError for an unused group or override."""
     targets: dict[str, RolloutTarget] = {}
     used: set[int] = set()
-    for group in rollout.groups:
-        new = _targets(rollout, group, _accounts(group, resolve), used)
+    for group, accounts in _ringed(rollout, resolve):
+        new = _targets(rollout, group, accounts, used)
         added = {target.id: target for target in new if target.id not in targets}
         if not added:
             raise rollout.mistake(
@@ -52,6 +53,21 @@ def make_targets(rollout: Rollout, resolve: ResolveAccounts) -> tuple[RolloutTar
             unused.line, "override matches no target.", "Correct its account and region, or remove it."
         )
     return tuple(targets.values())
+
+
+def _ringed(rollout: Rollout, resolve: ResolveAccounts) -> Iterator[tuple[TargetGroup, Sequence[str]]]:
+    """Yield each group with its ring and its accounts. One-boxes have the ring that begins after them."""
+    ring, members = -1, set[str]()
+    for group in rollout.groups:
+        accounts = _accounts(group, resolve)
+        if rollout.rings:
+            yield group, accounts
+        elif group.one_box:
+            yield replace(group, ring=ring + 1), accounts
+        else:
+            if not members.issuperset(accounts):
+                ring, members = ring + 1, set(accounts)
+            yield replace(group, ring=ring), accounts
 
 
 def _accounts(group: TargetGroup, resolve: ResolveAccounts) -> Sequence[str]:
@@ -223,14 +239,27 @@ def _divided(
             own = [target for target in wave if target.region in part]
             if boxes := tuple(target for target in own if target.one_box):
                 yield RolloutStage(StageKind.ONE_BOX, number, boxes, rollout.one_box_bake)
-            places = [tuple(each for each in own if each.region == r and not each.one_box) for r in part]
-            for share in by_share(places, shares, whole=WHOLE):
-                first = number == 1
-                kind, bake = (
-                    (StageKind.FIRST, rollout.first_bake) if first else (StageKind.LATER, rollout.later_bake)
-                )
-                yield RolloutStage(kind, number, share, bake)
+            fleet = [target for target in own if not target.one_box]
+            for share in _shares_of_accounts(fleet, shares):
+                if number == 1:
+                    yield RolloutStage(StageKind.FIRST, number, share, rollout.first_bake)
+                else:
+                    yield RolloutStage(StageKind.LATER, number, share, rollout.later_bake)
                 number += 1
+
+
+def _shares_of_accounts(
+    fleet: Sequence[RolloutTarget], shares: Sequence[int]
+) -> Iterator[tuple[RolloutTarget, ...]]:
+    """Yield shares of the accounts in each region. All stacks of an account get the change together."""
+    accounts: dict[tuple[str, str], RolloutTarget] = {}
+    for target in fleet:
+        accounts.setdefault((target.account, target.region), target)
+    regions = dict.fromkeys(target.region for target in fleet)
+    places = [tuple(each for each in accounts.values() if each.region == region) for region in regions]
+    for share in by_share(places, shares, whole=WHOLE):
+        chosen = {(target.account, target.region) for target in share}
+        yield tuple(target for target in fleet if (target.account, target.region) in chosen)
 
 
 def _ring(target: RolloutTarget, targets: Sequence[RolloutTarget]) -> int:

@@ -303,6 +303,16 @@ def test_groups_of_an_older_file_are_rings_in_its_order() -> None:
     assert [stage.kind for stage in stages].count(StageKind.FIRST) == 1 and broken_rules(stages) == ()
 
 
+def test_stacks_of_the_same_accounts_are_one_ring() -> None:
+    api, web = (f'accounts = ["{A}"]\nregions = {TWO}\nstack = "{name}"' for name in ("api", "web"))
+    stages = stages_of(order(api, web, f'accounts = ["{B}"]\nregions = ["eu-west-1"]'))
+    assert [ids(stage) for stage in stages] == [
+        [f"{A}/eu-west-1/api", f"{A}/eu-west-1/web"],
+        [f"{A}/us-east-1/api", f"{A}/us-east-1/web"],
+        [f"{B}/eu-west-1/api"],
+    ]
+
+
 def test_a_first_ring_elsewhere_begins_with_one_region() -> None:
     beta = f'accounts = ["{A}"]\nregions = ["us-east-1", "eu-north-1", "us-west-2"]'
     production = f'accounts = ["{B}"]\nregions = ["eu-west-1", "us-east-1", "eu-north-1", "us-west-2"]'
