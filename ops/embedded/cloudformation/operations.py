@@ -1,7 +1,7 @@
 """CloudFormation's stack operations as rollouts use them, where the emulator is incomplete.
 
-Alarms among the rollback triggers roll an operation back, a stack keeps the role of its deployment, and a
-template may be in another account's bucket.
+Alarms among the rollback triggers roll an operation back, a stack keeps the role of its deployment and the
+keys of its SSM parameters, and a template may be in another account's bucket.
 """
 
 import copy

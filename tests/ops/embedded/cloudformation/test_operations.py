@@ -162,3 +162,25 @@ def test_a_stack_keeps_the_role_of_its_deployment(embedded: Any) -> None:
     arn = role(embedded, "cloudformation.amazonaws.com")
     assert stacks.deploy("one", stacks.alarm, RoleARN=arn)["RoleARN"] == arn
     assert stacks.deploy("two", stacks.alarm)["RoleARN"] == arn
+
+
+def test_an_ssm_parameter_is_described_by_its_key_and_its_value(embedded: Any) -> None:
+    name, key = unique("ssm"), f"/{unique('key')}"
+    client(embedded, "ssm").put_parameter(Name=key, Value="21 & more", Type="String")
+    cfn = client(embedded, "cloudformation")
+    body = {
+        "Parameters": {
+            "Version": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": key},
+            "Size": {"Type": "String", "Default": "21 & more"},
+        },
+        "Resources": {"Wait": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
+    }
+    cfn.create_stack(StackName=name, TemplateBody=json.dumps(body))
+    parameters = {
+        each["ParameterKey"]: each for each in cfn.describe_stacks(StackName=name)["Stacks"][0]["Parameters"]
+    }
+    assert (parameters["Version"]["ParameterValue"], parameters["Version"]["ResolvedValue"]) == (
+        key,
+        "21 & more",
+    )
+    assert parameters["Size"] == {"ParameterKey": "Size", "ParameterValue": "21 & more"}
