@@ -16,7 +16,18 @@ from ops.rollouts.rules.rings import MAX_STAGES
 from ops.rollouts.rules.rollout import parse
 from ops.rollouts.rules.waves import broken_rules, make_stages, make_targets
 from ops.rollouts.simulator import ActionKind, Scenario, SimulationOutcome, simulate
-from tests.ops.rollouts.samples import FILE, RINGS, A, B, C, accounts_of, relaxed, ring_rollouts, stages_of
+from tests.ops.rollouts.samples import (
+    FILE,
+    REGIONS,
+    RINGS,
+    A,
+    B,
+    C,
+    accounts_of,
+    relaxed,
+    ring_rollouts,
+    stages_of,
+)
 
 MONDAY = datetime(2026, 7, 6, 8, tzinfo=UTC)
 HEAD = '[what]\nstack = "api"\ntemplate = "t"\n[evidence]\nnone = "a test"\n'
@@ -112,6 +123,16 @@ def test_regions_and_cells_double() -> None:
     assert [stage.regions for stage in stages] == [
         (regions[0],), (regions[1],), tuple(regions[2:4]), (regions[4],)
     ]  # fmt: skip
+
+
+def test_many_cells_do_not_let_many_regions_follow_together() -> None:
+    cells = [f"c{number}" for number in range(8)]
+    one = f'{{ accounts = {numbered(1)}, regions = ["eu-west-1"], cells = {cells}, stack = "api-{{cell}}" }}'
+    rest = f"{{ accounts = {numbered(1, 2)}, regions = {list(REGIONS[2:])} }}"
+    text = HEAD + f'[[stage]]\nname = "all"\nwhere = [{one}, {rest}]\nbake = "1h"\n'
+    stages = stages_of(parse(text, FILE))
+    assert [len(stage.regions) for stage in stages] == [1, 1, 1, 1, 1, 2, 2]
+    assert [len(stage.targets) for stage in stages][:4] == [1, 1, 2, 4]
 
 
 @pytest.mark.parametrize("key", ["{cell}", "{stack}"])
