@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ops.snapshots.mysql.proof import VALUE
 from ops.snapshots.mysql.text import COLUMNS, HEAD, check_sql, equal_names, literal, rows
+from ops.snapshots.policy import findings
 from ops.snapshots.policy.model import Policy
 
 _COLUMN = ("schema_name", "table_name", "column_name")
@@ -15,21 +16,56 @@ _LETTERS = (
 )
 _NAME = f"[A-Za-z0-9._%+{_LETTERS}-]"
 
+
+def _matches(patterns: Sequence[str], text: str = "<value>") -> str:
+    return f"{text} REGEXP {literal('|'.join(f'(?:{pattern})' for pattern in patterns))}"
+
+
+def _filtered(kind: str, patterns: Sequence[str], more: str = "") -> str:
+    return f"{_matches([findings.PREFILTERS[kind]])} AND ({_matches(patterns)}{more})"
+
+
+def _first(pattern: str) -> str:
+    return f"REPLACE(REGEXP_SUBSTR(<value>, {literal(pattern)}), '-', '')"
+
+
+def _official_number() -> str:
+    """Return the condition that the first number of a format has valid check digits: see `findings`."""
+    spanish, polish, french = map(_first, (findings.SPANISH_ID, findings.POLISH_ID, findings.FRENCH_ID))
+    start = f"ELT(LOCATE(LEFT({spanish}, 1), 'XYZ') + 1, LEFT({spanish}, 1), '0', '1', '2')"
+    number = f"CAST(CONCAT({start}, SUBSTR({spanish}, 2, 7)) AS UNSIGNED)"
+    terms = (f"SUBSTR({polish}, {place}, 1) * {w}" for place, w in enumerate(findings.POLISH_WEIGHTS, 1))
+    return (
+        f"IF({spanish} = '', FALSE,"
+        f" SUBSTR({literal(findings.SPANISH_LETTERS)}, {number} % 23 + 1, 1) = RIGHT({spanish}, 1))"
+        f" OR IF({polish} = '', FALSE, ({' + '.join(terms)}) % 10 = 0)"
+        f" OR IF({french} = '', FALSE, CAST(LEFT({french}, 13) AS UNSIGNED) % {findings.FRENCH_MODULUS}"
+        f" + RIGHT({french}, 2) = {findings.FRENCH_MODULUS})"
+    )
+
+
+def _base64_email() -> str:
+    """Return the condition that the first Base64 in the text decodes to an email address."""
+    run = f"REPLACE(REPLACE(REGEXP_SUBSTR(<value>, {literal(findings.BASE64)}), '-', '+'), '_', '/')"
+    whole = f"LEFT({run}, CHAR_LENGTH({run}) DIV 4 * 4)"
+    plain = f"CONVERT(FROM_BASE64({whole}) USING latin1)"
+    return (
+        f"COALESCE({plain} LIKE '%@%' AND {plain} REGEXP {literal(findings.PLAIN_EMAIL)}"
+        f" AND {plain} NOT REGEXP '@example\\\\.(com|net|org)', FALSE)"
+    )
+
+
 # Conditions on <value>. No match starts in the middle of a word, so long texts stay fast.
 _FINDINGS = {
-    "email": "LOCATE('@', <value>) > 0 AND <bare> REGEXP "
-    + literal(f"(?<!{_NAME}){_NAME}++@(?:[A-Za-z0-9{_LETTERS}-]+\\.)+[A-Za-z{_LETTERS}]{{2,}}"),
-    "phone": "<value> REGEXP "
-    + literal(
-        "(?<![0-9A-Za-z])(?:\\+[1-9][0-9]{0,2}[ (.-]*(?:[0-9][ ().-]*){6,12}[0-9]"
-        "|\\(?[0-9]{3}\\)?[ .-][0-9]{3}[ .-][0-9]{4})(?![0-9A-Za-z])"
-    ),
-    "national_id": "<value> REGEXP " + literal("(?<![0-9-])[0-9]{3}-[0-9]{2}-[0-9]{4}(?![0-9-])"),
-    "key": "<value> REGEXP "
-    + literal(
-        "AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|gh[pousr]_[A-Za-z0-9]{36}"
-        "|eyJ[A-Za-z0-9_-]{10,}\\.eyJ|xox[abprs]-[0-9A-Za-z-]{10,}|sk_live_[0-9A-Za-z]{16,}"
-    ),
+    "email": "(LOCATE('@', <value>) > 0 AND <bare> REGEXP "
+    + literal(f"(?<!{_NAME}){_NAME}++@(?:[A-Za-z0-9{_LETTERS}-]+\\.)+[A-Za-z{_LETTERS}]{{2,}}")
+    + f") OR {_matches([findings.ENCODED_EMAIL], '<bare>')} OR {_base64_email()}",
+    "phone": _filtered("phone", findings.PHONE),
+    "national_id": _filtered("national_id", findings.NATIONAL_ID, f" OR {_official_number()}"),
+    "ip": _filtered("ip", findings.IP),
+    "mac": _filtered("mac", findings.MAC),
+    "password_hash": _filtered("password_hash", findings.PASSWORD_HASH),
+    "key": _filtered("key", findings.KEY),
 }
 # A card number as a run of digits of any length, and in the common formats: another number can follow it.
 _CARDS = (
@@ -97,7 +133,7 @@ def _split(name: str) -> tuple[str, ...]:
 def _bare(policy: Policy) -> str:
     """Return the value without the allowed email addresses."""
     domains = "|".join(domain.replace(".", "\\.") for domain in policy.allow_domains)
-    pattern = literal(f"@({domains.lower()})(?!-|\\.?[a-z0-9_{_LETTERS}])")
+    pattern = literal(f"{findings.AT}({domains.lower()})(?!-|\\.?[a-z0-9_{_LETTERS}])")
     return f"REGEXP_REPLACE(LOWER(<value>), {pattern}, '')"
 
 

@@ -47,11 +47,12 @@ FAKES = (
     "url",
     "username",
 )
-FINDINGS = ("card", "email", "iban", "key", "national_id", "phone")
+FINDINGS = ("card", "email", "iban", "ip", "key", "mac", "national_id", "password_hash", "phone")
 # The schema of a table name without one. In MySQL a schema is a database: the empty string is the
 # database of the connection.
 DEFAULT_SCHEMAS = {"postgres": "public", "mysql": "", "mariadb": ""}
 SCAN_ROWS = 100_000
+SHOWN_REVIEWS = 5
 RESERVED_DOMAINS = ("example.com", "example.org", "example.net")  # RFC 2606
 
 _DATABASE_KEYS = ("before", "after", "tables", "allow")
@@ -65,8 +66,8 @@ _GRAMMAR = "keep, null, hash, constant TEXT, shift DAYS by COLUMN, or fake KIND;
 class Treatment:
     """The treatment of a column.
 
-    `kind` is keep, null, hash, constant, fake, or shift; `argument` is the text, the kind of fake, or the
-    number of days; `by` is the column that a shift depends on.
+    `kind` is keep, null, hash, constant, fake, shift, or review (open: the policy is refused); `argument`
+    is the text, the kind of fake, or the number of days; `by` is the column that a shift depends on.
     """
 
     kind: str
@@ -126,6 +127,7 @@ def parse_policy(text: str) -> Policy:
     policy = _policy(root, root)
     others = {name: _policy(root, _database(databases, name, policy.engine)) for name in databases.values}
     policy = replace(policy, databases=others)
+    _check_reviews(policy)
     _check_treatment(policy)
     return policy
 
@@ -168,6 +170,27 @@ def _database(databases: TomlTable, name: str, engine: str) -> TomlTable:
     database = databases.table(name)
     database.check_keys(*_DATABASE_KEYS)
     return database
+
+
+def _check_reviews(policy: Policy) -> None:
+    """Raise InputError if a column is still open for review: no run starts before a person has decided."""
+    parts = {"": policy, **policy.databases}
+    columns = [
+        f"{database}:{table.full_name}.{column}".removeprefix(":")
+        for database, part in parts.items()
+        for table in part.tables
+        for column, treatment in table.columns.items()
+        if treatment.kind == "review"
+    ]
+    if columns:
+        more = f", and {len(columns) - SHOWN_REVIEWS} more" if len(columns) > SHOWN_REVIEWS else ""
+        raise InputError(
+            f"The policy has {len(columns)} open {'review' if len(columns) == 1 else 'reviews'}: "
+            f"{', '.join(columns[:SHOWN_REVIEWS])}{more}.",
+            field="policy",
+            hint='Look at the data of each column, and replace "review" by a treatment. '
+            f"Treatments: {_GRAMMAR}.",
+        )
 
 
 def _check_treatment(policy: Policy) -> None:
@@ -220,7 +243,7 @@ def _rows(table: TomlTable) -> tuple[str, float]:
 def _treatment(table: TomlTable, column: str) -> Treatment:
     text: Any = table.values[column]
     kind, _, argument = str(text).partition(" ")
-    if text in ("keep", "null", "hash"):
+    if text in ("keep", "null", "hash", "review"):
         return Treatment(kind)
     if kind == "constant" and isinstance(text, str):
         return Treatment(kind, argument)

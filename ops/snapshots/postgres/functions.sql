@@ -91,3 +91,30 @@ CREATE FUNCTION pg_temp.has_iban(value text) RETURNS boolean LANGUAGE sql IMMUTA
             '\m[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\M', 'g') AS found
         WHERE pg_temp.iban(replace(found[1], ' ', '')))
 $$;
+
+-- Whether the text contains Base64 (RFC 4648, either alphabet) that decodes to a match of the other pattern,
+-- except at the domains of RFC 2606. Only whole groups of four characters are decoded.
+CREATE FUNCTION pg_temp.has_base64(value text, encoded text, searched text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT value ~ encoded AND EXISTS (
+        SELECT FROM regexp_matches(value, encoded, 'g') AS found,
+            translate(found[1], '-_', '+/') AS run,
+            encode(decode(left(run, length(run) / 4 * 4), 'base64'), 'escape') AS plain
+        WHERE plain ~ searched AND plain !~ '@example\.(com|net|org)')
+$$;
+
+-- Whether the text contains an official number with valid check digits: Spain (DNI, NIE), Poland (PESEL), and
+-- France (NIR). `ops.snapshots.policy.findings` has the patterns and the sources of the rules.
+CREATE FUNCTION pg_temp.has_official_number(value text, spanish text, polish text, french text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT EXISTS (
+        SELECT FROM regexp_matches(value, spanish, 'g') AS found, replace(found[1], '-', '') AS id
+        WHERE substr('TRWAGMYFPDXBNJZSQVHLCKE', translate(left(id, 8), 'XYZ', '012')::int % 23 + 1, 1) = right(id, 1)
+    ) OR EXISTS (
+        SELECT FROM regexp_matches(value, polish, 'g') AS found
+        WHERE (SELECT sum(substr(found[1], place, 1)::int * substr('13791379131', place, 1)::int)
+               FROM generate_series(1, 11) AS place) % 10 = 0
+    ) OR EXISTS (
+        SELECT FROM regexp_matches(value, french, 'g') AS found
+        WHERE left(found[1], 13)::bigint % 97 + right(found[1], 2)::int = 97)
+$$;
