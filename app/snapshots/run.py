@@ -18,14 +18,14 @@ from app.shared.components import (
 from app.shared.dialogs import close_when_done, dialog
 from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
-from app.shared.words import ago, duration, utc
+from app.shared.words import ago, count, duration, listed, utc
 from app.snapshots import pipeline_steps as steps
 from app.snapshots.charts import timeline
 from app.snapshots.state_machine import graph
 from ops.aws.stepfunctions.history import Execution
 from ops.operations import Operation
 from ops.snapshots.pipeline.catalog import DeployedPipeline
-from ops.snapshots.policy.suggest import suggest_treatments, suggestions_as_toml
+from ops.snapshots.policy.suggest import open_reviews, suggest_treatments, suggestions_as_toml
 from ops.snapshots.report import report_from_log
 from ops.snapshots.runs import control as runs
 
@@ -127,9 +127,16 @@ def _failure(pipeline: DeployedPipeline, execution: Execution, log: str) -> None
     if report.unlisted:
         with st.expander("Suggested policy for unlisted columns"):
             st.caption("Review each line. The form shows the complete policy before you deploy it.")
+            suggestions = suggest_treatments(report)
+            if reviews := open_reviews(suggestions):
+                st.warning(
+                    f"{count(len(reviews), 'column')} cannot be judged: replace “review” by a treatment before "
+                    f"you deploy the policy. {plain(listed(reviews[:SHOWN_CHECKS]))}",
+                    icon=":material/rate_review:",
+                )
             if st.button("Apply suggestions", icon=":material/edit_note:"):
-                steps.open_with_suggestions(pipeline, suggest_treatments(report))
-            st.code(suggestions_as_toml(suggest_treatments(report)), language="toml")
+                steps.open_with_suggestions(pipeline, suggestions)
+            st.code(suggestions_as_toml(suggestions), language="toml")
     if execution.cause:
         with st.expander("Error details"):
             st.code(f"{execution.error}\n{execution.cause}", language=None, wrap_lines=True)

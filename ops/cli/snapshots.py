@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.text import Text
 
 from ops.aws import network
 from ops.aws.cloud import Cloud, Place
@@ -23,7 +24,8 @@ from ops.snapshots.pipeline import catalog
 from ops.snapshots.pipeline.model import NAME_FORMAT, PipelineSettings, from_parameters, template_body
 from ops.snapshots.pipeline.preflight import preflight
 from ops.snapshots.pipeline.setup import prepare_pipeline
-from ops.snapshots.policy.suggest import suggest_treatments
+from ops.snapshots.policy.classifier.table_file import as_csv, classified, read_columns
+from ops.snapshots.policy.suggest import open_reviews, suggest_treatments
 from ops.snapshots.policy.text import with_suggestions
 from ops.snapshots.report import SanitizingReport
 from ops.snapshots.runs import control as runs
@@ -223,13 +225,38 @@ def report(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> No
 
 
 @verb
-@pipeline_verb
+@click.argument("database", default="")
+@place_options
 @run_argument
-def suggest_policy(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> None:
+@click.option(
+    "--columns",
+    type=click.Path(path_type=Path),
+    help="Classify the columns of a CSV file instead: table,column,type and optionally values.",
+)
+def suggest_policy(
+    context: Context, database: str, account: str, region: str, run: str, columns: Path | None
+) -> None:
+    if columns and database:
+        raise InputError(
+            "Cannot use a database and --columns together.", field="columns", hint="Specify only one of them."
+        )
+    if columns:
+        rows = classified(read_columns(read_text(columns, "columns")))
+        context.print_text(as_csv(rows), rows)
+        return
+    if not database:
+        raise InputError(
+            "Nothing to classify.", field="database", hint="Specify a database, or a file with --columns."
+        )
+    pipeline = catalog.find_pipeline(context.cloud, context.place(account, region), database)
     suggestions = suggest_treatments(_report(context, pipeline, run))
     if suggestions or context.as_json:
         policy = catalog.read_policy(context.cloud, pipeline)
         context.print_text(with_suggestions(policy, suggestions), suggestions)
+        if reviews := open_reviews(suggestions):
+            context.errors.print(
+                Text(f"{len(reviews)} open reviews: {', '.join(reviews)}. Replace each by a treatment.")
+            )
     else:
         context.echo("The policy lists every column of the database.")
 
@@ -346,11 +373,16 @@ def _account_id(context: Context, name_or_id: str) -> str:
 
 
 def read_policy(path: Path) -> str:
+    return read_text(path, "policy")
+
+
+def read_text(path: Path, field: str) -> str:
+    """Return the text of a file. Raises InputError for the field."""
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"Cannot read {path}: {error}", field="policy", hint="Specify a UTF-8 text file."
+            f"Cannot read {path}: {error}", field=field, hint="Specify a UTF-8 text file."
         ) from error
 
 

@@ -34,6 +34,7 @@ CLINIC = Unfamiliar(
         "visit.from": "fake ip",
         "visit.complaint": "fake text",
         "Order.total": "hash",
+        "session.token": "keep",  # a key of the sampled rows
     },
     rows={"audit_log": "truncate", "session": "sample 20"},
     follow=("click",),  # a click goes with its session

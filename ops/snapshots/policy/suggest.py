@@ -1,79 +1,96 @@
-"""Suggests treatments for unlisted columns, from their names, types, and the findings of the scan."""
+"""Suggests treatments for unlisted columns: the verdicts of the classifier, and the findings of the scan."""
 
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ops.snapshots.report import SanitizingReport, UnlistedColumn
+from ops.snapshots.policy.classifier.classes import PERSONAL, REVIEW
+from ops.snapshots.policy.classifier.classify import Verdict, classify
+from ops.snapshots.policy.classifier.column import Column
+from ops.snapshots.policy.classifier.names import SURE
+from ops.snapshots.policy.classifier.treatments import key_columns, treatment_for
+from ops.snapshots.report import ReportCheck, SanitizingReport, UnlistedColumn
 
-_BY_FINDING = {"email": "fake email", "card": "fake card", "phone": "fake phone"}
-_TEXTS = ("text", "char", "varchar", "citext", "name", "tinytext", "mediumtext", "longtext")
-_NUMBERS = (
-    "tinyint",
-    "smallint",
-    "mediumint",
-    "int",
-    "bigint",
-    "decimal",
-    "numeric",
-    "real",
-    "double",
-    "float",
-)
-_BYTES = ("bytea", "binary", "varbinary", "blob", "tinyblob", "mediumblob", "longblob")
-
-# Pattern of the column name, types, treatment, reason. The first entry that matches applies.
-_NAMED = (
-    (
-        r"(^|_)ssn|passport|iban$|national_?id|(tax|vat|insurance|licen[cs]e)_?(id|no|num)",
-        "text number",
-        "hash",
-        "named like an official number",
-    ),
-    (r"^id$|_id$|^uuid$", "", "keep", "a key"),
-    (r"e_?mail", "text", "fake email", "named like an email address"),
-    (r"phone|mobile|fax|^tel|(^|_)cell$", "text", "fake phone", "named like a phone number"),
-    (r"card_?(number|no|num)$|^pan$|credit_?card", "text", "fake card", "named like a card number"),
-    (r"first_?name|given_?name|forename", "text", "fake first_name", "named like a first name"),
-    (r"last_?name|surname|family_?name", "text", "fake last_name", "named like a last name"),
-    (r"full_?name|recipient|holder|contact|display_?name", "text", "fake name", "named like a person's name"),
-    (r"user_?name$|(^|_)login(_?name)?$|nick", "text", "fake username", "named like a username"),
-    (r"pass(word|wd)?|secret|token|salt|hash|fingerprint|api_?key", "text", "hash", "named like a secret"),
-    (r"^ip$|_ip$|ip_?addr", "text inet", "fake ip", "named like an IP address"),
-    (r"^mac$|mac_?addr", "text", "hash", "named like a MAC address"),
-    (r"street|address|addr\d?$", "text", "fake address", "named like an address"),
-    (r"post(al)?_?code|zip", "text", "fake postcode", "named like a postal code"),
-    (r"birth|^dob$", "date", "shift 180 by {key}", "named like a date of birth"),
-    (r"latitude|longitude|(^|_)(lat|lon|lng|long)$|salary|income", "", "null", "personal information"),
-    (
-        r"note|comment|remark|message|body|bio|description_private|free_?text",
-        "text",
-        "fake text",
-        "free text",
-    ),
-    (r"picture|photo|avatar|signature", "", "null", "may show a person"),
-)
+# Finding of the scan → class of a column with it.
+_BY_FINDING = {
+    "email": "email",
+    "card": "credit_card",
+    "phone": "phone",
+    "iban": "iban",
+    "national_id": "national_id",
+    "ip": "ip",
+    "mac": "device_id",
+    "password_hash": "secret",
+    "key": "secret",
+}
+_SOME = 0.1  # with the finding in fewer rows, the column is text that happens to contain it
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A suggested treatment for a column, and the reason. Table and column are named as in a policy."""
+    """A suggested treatment for a column, and the reason. Table and column are named as in a policy.
+
+    `cls` is one of `classifier.classes`; `confidence` is 0 to 1.
+    """
 
     table: str
     column: str
     treatment: str
     reason: str
+    cls: str = REVIEW
+    confidence: float = 0.0
+
+    @property
+    def comment(self) -> str:
+        """Class, confidence, and reason."""
+        return f"{self.cls}, {self.confidence:.0%}: {self.reason}" if self.confidence else self.reason
+
+
+def open_reviews(suggestions: Iterable[Suggestion]) -> list[str]:
+    """Return the columns that a person must decide."""
+    return [f"{each.table}.{each.column}" for each in suggestions if each.treatment == REVIEW]
 
 
 def suggest_treatments(report: SanitizingReport) -> tuple[Suggestion, ...]:
     """Suggest a treatment for every column that the policy of the report did not list, in the same order."""
-    findings: dict[str, list[str]] = {}
+    findings: dict[str, list[ReportCheck]] = {}
     for check in report.checks:
         if check.kind == "scan" and check.bad:
-            findings.setdefault(f"{check.table}.{check.column}", []).append(check.detail)
-    keys = _keys(column.name for column in report.unlisted)
-    return tuple(_for_column(column, findings.get(column.name, []), keys) for column in report.unlisted)
+            findings.setdefault(f"{check.table}.{check.column}", []).append(check)
+    columns = [_column(unlisted) for unlisted in report.unlisted]
+    keys = key_columns(columns)
+    verdicts = [_with_findings(each, findings.get(_full_name(each), [])) for each in classify(columns)]
+    return tuple(_suggestion(each, keys.get(each.column.table, "")) for each in verdicts)
+
+
+def _column(unlisted: UnlistedColumn) -> Column:
+    table, _, name = unlisted.name.rpartition(".")
+    return Column(table, name, unlisted.type, unlisted.required)
+
+
+def _full_name(verdict: Verdict) -> str:
+    return f"{verdict.column.table}.{verdict.column.name}"
+
+
+def _with_findings(verdict: Verdict, findings: list[ReportCheck]) -> Verdict:
+    """Return the verdict with the findings of the scan, which counted rows of the column."""
+    if not findings:
+        return verdict
+    most = max(findings, key=lambda check: check.bad)
+    cls = _BY_FINDING.get(most.detail, "free_text") if most.bad >= most.rows * _SOME else "free_text"
+    if verdict.cls == "free_text" or (verdict.cls in PERSONAL and cls == "free_text"):
+        cls = verdict.cls
+    kinds = ", ".join(sorted(check.detail for check in findings))
+    return replace(verdict, cls=cls, confidence=SURE, reason=f"the scan found: {kinds}")
+
+
+def _suggestion(verdict: Verdict, key: str) -> Suggestion:
+    column = verdict.column
+    database, colon, bare = column.table.rpartition(":")
+    shown = database + colon + bare.removeprefix("public.")
+    treatment = treatment_for(verdict, key)
+    return Suggestion(shown, column.name, treatment, verdict.reason, verdict.cls, verdict.confidence)
 
 
 def suggestions_as_toml(suggestions: Iterable[Suggestion]) -> str:
@@ -85,62 +102,13 @@ def suggestions_as_toml(suggestions: Iterable[Suggestion]) -> str:
     for table, columns in tables.items():
         database, _, name = table.rpartition(":")
         where = f"databases.{_key(database)}.tables" if database else "tables"
-        lines = [f"{_quoted(c.column)} = {_quoted(c.treatment)}  # {c.reason}" for c in columns]
+        lines = [f"{_quoted(c.column)} = {_quoted(c.treatment)}  # {_one_line(c.comment)}" for c in columns]
         parts.append("\n".join([f"[{where}.{_key(name)}]", *lines]))
     return "\n\n".join(parts) + "\n"
 
 
-def _keys(names: Iterable[str]) -> dict[str, str]:
-    """Return the likely key column of each table, by name: a shift depends on it."""
-    keys: dict[str, str] = {}
-    for name in names:
-        table, _, column = name.rpartition(".")
-        if column == "id" or (table not in keys and column.endswith("_id")):
-            keys[table] = column
-    return keys
-
-
-def _for_column(unlisted: UnlistedColumn, findings: list[str], keys: dict[str, str]) -> Suggestion:
-    table, _, column = unlisted.name.rpartition(".")
-    database, colon, bare = table.rpartition(":")
-    shown = database + colon + bare.removeprefix("public.")
-    if findings:
-        is_text = _is(unlisted.type, "text")
-        treatment = _BY_FINDING.get(findings[0], "fake text") if is_text else _empty_value(unlisted)
-        return Suggestion(shown, column, treatment, f"the scan found: {', '.join(sorted(findings))}")
-    for pattern, kinds, treatment, reason in _NAMED:
-        fits = not kinds or any(_is(unlisted.type, kind) for kind in kinds.split())
-        if fits and re.search(pattern, column, re.IGNORECASE):
-            by = keys.get(table)
-            if "{key}" in treatment and not by:
-                treatment, reason = "null", f"{reason}, and the table has no key column"
-            if treatment == "null":
-                treatment = _empty_value(unlisted)
-            return Suggestion(shown, column, treatment.replace("{key}", by or ""), reason)
-    if "json" in unlisted.type:
-        return Suggestion(shown, column, "constant {}", "JSON can contain anything")
-    if unlisted.type.startswith(_BYTES):
-        return Suggestion(shown, column, "keep", "binary data, which is not scanned: check what it contains")
-    return Suggestion(shown, column, "keep", "no sign of personal data")
-
-
-def _is(type_: str, kind: str) -> bool:
-    if type_.endswith("[]"):
-        return False
-    return (
-        type_.startswith({"text": _TEXTS, "number": _NUMBERS}.get(kind, kind)) or kind in type_.split("(")[0]
-    )
-
-
-def _empty_value(column: UnlistedColumn) -> str:
-    """Return the treatment that removes the value: NULL, or a constant for a column that is NOT NULL."""
-    if "json" in column.type or column.type.endswith("[]"):
-        return "constant {}"
-    if not column.required:
-        return "null"
-    if _is(column.type, "number"):
-        return "constant 0"
-    return "constant 1970-01-01" if _is(column.type, "date") or _is(column.type, "time") else "constant "
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _key(name: str) -> str:

@@ -71,6 +71,26 @@ def test_a_suggested_policy_is_complete(
     assert "nickname" in text and policy.engine == "postgres" and len(policy.tables) > 5
 
 
+def test_columns_of_a_file_are_classified_without_a_cloud(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def no_settings() -> None:
+        raise AssertionError("settings are not needed")
+
+    monkeypatch.setattr("ops.cli.context.load", no_settings)
+    file = tmp_path / "columns.csv"
+    file.write_text("table,column,type\norders,ship_address,text\n")
+    assert main(["snapshots", "suggest", "--columns", str(file)]) == 0
+    header, row = capsys.readouterr().out.splitlines()
+    assert header == "table,column,class,treatment,confidence,reason"
+    assert row.startswith("orders,ship_address,address,fake address,")
+    file.write_text("ship_address\n")
+    assert main(["snapshots", "suggest", "--columns", str(file)]) != 0
+    assert "Cannot read the columns: its header lacks table, column, type." in capsys.readouterr().err
+    assert main(["snapshots", "suggest", SHOP, "--columns", str(file)]) != 0
+    assert "together" in capsys.readouterr().err
+
+
 def test_accounts_that_the_embedded_cloud_ignores_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
     Path("slipway.toml").write_text('[accounts.mine]\nid = "123456789012"\n')
     assert main(["snapshots", "databases"]) == 0

@@ -1,25 +1,34 @@
-"""Suggested treatments, by name, type, and nullability of a column."""
+"""Suggested treatments, from a report: name, type, nullability, neighbors, and findings of a column."""
 
 import pytest
 
-from ops.snapshots.policy.suggest import suggest_treatments
+from ops.errors import InputError
+from ops.snapshots.policy.model import parse_policy
+from ops.snapshots.policy.suggest import open_reviews, suggest_treatments, suggestions_as_toml
 from ops.snapshots.report import ReportCheck, SanitizingReport, UnlistedColumn
 
 CASES = {
     ("ip_address", "character varying(39)"): "fake ip",
     ("ip", "inet"): "fake ip",
+    ("ship_address", "text"): "fake address",
     ("mac_address", "varchar(20)"): "hash",
     ("email_address", "text"): "fake email",
+    ("email_sent_at", "timestamp"): "keep",
     ("poc_1_cell", "varchar(64)"): "fake phone",
     ("cancelled", "text"): "keep",
     ("login", "varchar(50)"): "fake username",
     ("login_block", "varchar(50)"): "keep",
-    ("user_name_attribute", "text"): "keep",
     ("location_lat", "varchar(16)"): "null",
     ("tax_id", "bigint"): "hash",
     ("owner_id", "bigint"): "keep",
     ("birth_date", "date"): "shift 180 by id",
+    ("birth_date", "timestamp with time zone"): "shift 180 by id",
     ("photo", "bytea"): "null",
+    ("name", "text"): "fake name",
+    ("city", "text"): "fake city",
+    ("job_title", "text"): "null",
+    ("notes", "text"): "fake text",
+    ("file_content", "bytea"): "review",
 }
 
 
@@ -36,8 +45,6 @@ def test_a_name_and_a_type_suggest_a_treatment(case: tuple[str, str]) -> None:
 EMPTIED = {
     "varchar(16)": "constant ",
     "decimal(12,2)": "constant 0",
-    "date": "constant 1970-01-01",
-    "timestamp with time zone": "constant 1970-01-01",
     "jsonb": "constant {}",
     "text[]": "constant {}",
     "bytea": "constant ",
@@ -60,8 +67,32 @@ def test_findings_of_the_scan_take_precedence_over_the_name() -> None:
     assert (suggested.treatment, suggested.reason) == ("fake email", "the scan found: email")
 
 
-def test_binary_data_is_reported_as_not_scanned() -> None:
+def test_a_finding_in_a_few_rows_makes_a_column_free_text() -> None:
+    found = ReportCheck("scan", False, "public.orders", "extras", "phone", rows=500, bad=2)
     (suggested,) = suggest_treatments(
-        SanitizingReport("1", (), (UnlistedColumn("app.files.content", "longblob", required=True),))
+        SanitizingReport("1", (found,), (UnlistedColumn("public.orders.extras", "text"),))
     )
-    assert suggested.treatment == "keep" and "not scanned" in suggested.reason
+    assert (suggested.treatment, suggested.cls) == ("fake text", "free_text")
+
+
+def test_the_policy_states_class_confidence_and_reason() -> None:
+    text = suggestions_as_toml(
+        suggest_treatments(SanitizingReport("1", (), (UnlistedColumn("public.people.email", "text"),)))
+    )
+    assert text == (
+        '[tables.people]\n"email" = "fake email"  # email, 95%: named like an email address: email\n'
+    )
+
+
+def test_a_policy_with_an_open_review_is_refused_and_names_the_columns() -> None:
+    columns = tuple(UnlistedColumn(f"public.files.{name}", "bytea") for name in ("content", "checksum"))
+    suggestions = suggest_treatments(SanitizingReport("1", (), columns))
+    assert open_reviews(suggestions) == ["files.content"]
+    policy = 'engine = "postgres"\n' + suggestions_as_toml(suggestions)
+    with pytest.raises(
+        InputError, match=r"The policy has 1 open review: public\.files\.content\."
+    ) as refused:
+        parse_policy(policy)
+    assert 'replace "review" by a treatment' in refused.value.hint
+    decided = parse_policy(policy.replace('"review"', '"null"'))
+    assert str(decided.tables[0].columns["content"]) == "null"
