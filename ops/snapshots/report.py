@@ -48,12 +48,13 @@ class ReportCheck:
 class UnlistedColumn:
     """A column that the policy does not list: `schema.table.column`, and its type as the database writes it.
 
-    `required` means NOT NULL.
+    `required` means NOT NULL; `references` is the full name of the column that a foreign key refers to.
     """
 
     name: str
     type: str
     required: bool = False
+    references: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,12 @@ def _report(checks: list[Mapping[str, Any]]) -> SanitizingReport:
     drifts = [check for check in checks if check["check"] == "drift"]
     policy = str(drifts[0]["policy"]) if drifts else ""
     unlisted = tuple(
-        UnlistedColumn(_in_database(drift, column["column"]), column["type"], column.get("required", False))
+        UnlistedColumn(
+            _in_database(drift, column["column"]),
+            column["type"],
+            column.get("required", False),
+            _in_database(drift, column["references"]) if column.get("references") else "",
+        )
         for drift in drifts
         for column in drift["unlisted"]
     )

@@ -28,6 +28,16 @@ _COLUMN = (*_TABLE, "column_name")
 VALUE = "CONCAT('(CONVERT(', {source}.quoted, ' USING utf8mb4) COLLATE utf8mb4_bin)')"
 
 
+# The column that a foreign key of the column p refers to, or NULL.
+_REFERENCE = f"""(
+                SELECT CONCAT_WS('.', k.REFERENCED_TABLE_SCHEMA, k.REFERENCED_TABLE_NAME,
+                    k.REFERENCED_COLUMN_NAME)
+                FROM information_schema.KEY_COLUMN_USAGE k
+                WHERE k.REFERENCED_TABLE_NAME IS NOT NULL AND {exact("k.TABLE_SCHEMA")} = p.schema_name
+                    AND {exact("k.TABLE_NAME")} = p.table_name AND {exact("k.COLUMN_NAME")} = p.column_name
+                LIMIT 1)"""
+
+
 def drift(policy: Policy) -> str:
     """Return SQL that prints one line: unlisted columns, and listed columns that do not exist.
 
@@ -45,7 +55,8 @@ truncated AS {truncated},
 found AS (
     SELECT
         (SELECT GROUP_CONCAT(JSON_OBJECT('column', {shown.format("p")}, 'type',
-                IF(p.family = 'json', 'json', p.type), 'required', {json_boolean("p.is_required")})
+                IF(p.family = 'json', 'json', p.type), 'required', {json_boolean("p.is_required")},
+                'references', {_REFERENCE})
                 ORDER BY p.schema_name, p.table_name, p.place)
          FROM present p
          LEFT JOIN listed l ON {equal_names("l", "p", *_COLUMN)}

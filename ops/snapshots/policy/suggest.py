@@ -66,7 +66,7 @@ def suggest_treatments(report: SanitizingReport) -> tuple[Suggestion, ...]:
 
 def _column(unlisted: UnlistedColumn) -> Column:
     table, _, name = unlisted.name.rpartition(".")
-    return Column(table, name, unlisted.type, unlisted.required)
+    return Column(table, name, unlisted.type, unlisted.required, unlisted.references)
 
 
 def _full_name(verdict: Verdict) -> str:

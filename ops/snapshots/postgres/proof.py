@@ -55,6 +55,17 @@ _FINDINGS = {
 }
 
 
+# The column that a foreign key of the column p refers to, or NULL.
+_REFERENCE = """(
+                SELECT format('%s.%s.%s', rn.nspname, rc.relname, ra.attname)
+                FROM pg_constraint k
+                CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS pair (child, parent)
+                JOIN pg_class rc ON rc.oid = k.confrelid JOIN pg_namespace rn ON rn.oid = rc.relnamespace
+                JOIN pg_attribute ra ON ra.attrelid = k.confrelid AND ra.attnum = pair.parent
+                WHERE k.contype = 'f' AND k.conrelid = p.relation AND pair.child = p.number
+                ORDER BY k.oid LIMIT 1)"""
+
+
 def drift(policy: Policy) -> str:
     """Return SQL that prints one line: unlisted columns, and listed columns that do not exist."""
     ok = "true" if policy.unlisted == "keep" else "unlisted IS NULL"
@@ -68,7 +79,7 @@ found AS (
     SELECT
         (SELECT json_agg(json_build_object(
                     'column', format('%s.%s.%s', schema, name, column_name), 'type', plain_type,
-                    'required', required) ORDER BY schema, name, number)
+                    'required', required, 'references', {_REFERENCE}) ORDER BY schema, name, number)
          FROM present p
          WHERE generated = '' AND NOT EXISTS (SELECT FROM listed l WHERE (l.schema, l.name, l.column_name)
                            = (p.schema, p.name, p.column_name))

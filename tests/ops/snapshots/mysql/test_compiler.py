@@ -424,6 +424,14 @@ def test_an_error_in_the_sql_fails_the_task_and_quotes_no_value(database: Databa
     assert "Duplicate entry (not shown)" in done.log and "person7" not in done.log
 
 
+def test_the_child_of_a_personal_key_is_suggested_as_personal(database: Database) -> None:
+    database.run("CREATE TABLE accounts (email varchar(40) PRIMARY KEY)")
+    database.run("CREATE TABLE visits (who varchar(40), FOREIGN KEY (who) REFERENCES accounts (email))")
+    report = report_from_log(database.sanitize('version = 1\nengine = "mariadb"').log.splitlines())
+    (who,) = (each for each in suggest_treatments(report) if each.column == "who")
+    assert (who.treatment, who.reason) == ("fake email", "refers to shop.accounts.email")
+
+
 def test_a_policy_is_suggested_from_a_survey(database: Database) -> None:
     survey = database.sanitize('version = 1\nengine = "mariadb"')
     fails(survey, "drift", "shop.people.email")

@@ -351,6 +351,14 @@ def test_an_error_in_the_sql_fails_the_task(database: Database) -> None:
     assert 'relation "nowhere" does not exist' in done.log
 
 
+def test_the_child_of_a_personal_key_is_suggested_as_personal(database: Database) -> None:
+    database.run("CREATE TABLE accounts (email text PRIMARY KEY)")
+    database.run("CREATE TABLE visits (who text, FOREIGN KEY (who) REFERENCES accounts (email))")
+    report = report_from_log(database.sanitize("version = 1").log.splitlines())
+    (who,) = (each for each in suggest_treatments(report) if each.column == "who")
+    assert (who.treatment, who.reason) == ("fake email", "refers to public.accounts.email")
+
+
 def test_a_policy_is_suggested_from_a_survey(database: Database) -> None:
     survey = database.sanitize("version = 1")
     fails(survey, "drift", "public.people.email")
