@@ -130,8 +130,8 @@ def _failure(pipeline: DeployedPipeline, execution: Execution, log: str) -> None
             suggestions = suggest_treatments(report)
             if reviews := open_reviews(suggestions):
                 st.warning(
-                    f"{count(len(reviews), 'column')} cannot be judged: replace “review” by a treatment before "
-                    f"you deploy the policy. {plain(listed(reviews[:SHOWN_CHECKS]))}",
+                    f"{count(len(reviews), 'column')} cannot be judged: replace “review” by a treatment "
+                    f"before you deploy the policy. {plain(listed(reviews[:SHOWN_CHECKS]))}",
                     icon=":material/rate_review:",
                 )
             if st.button("Apply suggestions", icon=":material/edit_note:"):

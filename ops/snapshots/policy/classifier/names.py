@@ -76,6 +76,8 @@ def guess(column: Column, table: Table) -> Guess:
     if by_type := _BY_TYPE.get(column.kind.family):
         return Guess(by_type, SURE, f"the type {column.type}")
     found = parts(column.name)
+    if not found:
+        return Guess(NONE, 0.3, "the name has no word", judged=False)
     if found and "neutral" in found[-1].tags:
         return Guess(NONE, LIKELY, f"named like technical data: {found[-1].text}")
     if _is_flag(found, column):

@@ -61,7 +61,7 @@ def read_table(name: str, columns: Iterable[Column]) -> Table:
         return Table(kind, True, True, tags, f"a table of people: {about}")
     subject = (
         bool(about)
-        or found[-1].text in LISTS["about_people"]
+        or any(part.text in LISTS["about_people"] for part in found[-1:])
         or any(_is_subject(column) for column in by_column)
     )
     names = frozenset({"last_name"})

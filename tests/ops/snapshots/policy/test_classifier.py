@@ -1,10 +1,14 @@
 """The classifier: its figures on labeled columns, and the rules behind them."""
 
+import random
+
 import pytest
 
 from ops.snapshots.policy.classifier.classes import CLASSES
 from ops.snapshots.policy.classifier.classify import classify
 from ops.snapshots.policy.classifier.column import Column, read_type
+from ops.snapshots.policy.classifier.lexicon import LEXICON
+from ops.snapshots.policy.classifier.treatments import treatment_for
 from ops.snapshots.policy.classifier.words import split
 from tests.ops.snapshots.policy.columns import FOLDER, read, scores, table
 
@@ -178,3 +182,32 @@ TYPES = {
 def test_a_type_is_read_as_any_database_writes_it(type_: str) -> None:
     kind = read_type(type_)
     assert (kind.family, kind.length) == TYPES[type_]
+
+
+def test_any_name_type_and_value_is_judged() -> None:
+    """Names of words that the lexicon has, of symbols, and of nothing, with types that may not exist."""
+    dice = random.Random(18)
+    words = [*sorted(LEXICON.words), "1", "%", "é", "名前", "_", "x" * 40]
+    types = [
+        "",
+        "weird(",
+        "123",
+        "text",
+        "int",
+        "bytea",
+        "jsonb",
+        "uuid",
+        "date",
+        "varchar(2)",
+        "text[]",
+        "inet",
+    ]
+    values = ["", "a", "1", "x@y.zz", "((", "Jane Miller", "\x00"]
+    for _ in range(3000):
+        name = dice.choice(["", "_", "-", " "]).join(dice.choices(words, k=dice.randrange(1, 5)))
+        samples = tuple(dice.choices(values, k=dice.randrange(3)))
+        column = Column(
+            dice.choice(words), name, dice.choice(types), required=dice.random() < 0.5, values=samples
+        )
+        (judged,) = classify([column])
+        assert judged.cls in CLASSES and judged.reason and treatment_for(judged, "id")
