@@ -19,6 +19,7 @@ cloudformation/  resource types and stack operations
 ecs/             Fargate tasks as local processes
 firehose/        delivery streams
 iam/             role sessions
+limits/          refuses what exceeds documented limits
 logs/            CloudWatch Logs
 rds/             real PostgreSQL and MariaDB behind RDS
 stepfunctions/   executions

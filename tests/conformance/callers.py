@@ -21,9 +21,9 @@ class Account:
     endpoint: str
     id: str = "111111111111"
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str = REGION) -> Any:
         """Return a client of the root user, whom no identity policy restricts."""
-        return self._client(service, aws_access_key_id=self.id, aws_secret_access_key="test")
+        return self._client(service, region, aws_access_key_id=self.id, aws_secret_access_key="test")
 
     def other(self, id_: str = "222222222222") -> "Account":
         return Account(self.endpoint, id_)
@@ -49,10 +49,10 @@ class Account:
         credentials = self.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
         return Caller(self, arn, credentials)
 
-    def _client(self, service: str, **credentials: str) -> Any:
+    def _client(self, service: str, region: str = REGION, **credentials: str) -> Any:
         return boto3.client(
             service,  # type: ignore[call-overload]
-            region_name=REGION,
+            region_name=region,
             endpoint_url=self.endpoint,
             config=Config(retries={"total_max_attempts": 1}),
             **credentials,

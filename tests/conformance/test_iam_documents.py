@@ -38,8 +38,8 @@ def test_a_trust_policy_names_principals_of_other_accounts(account: Account) -> 
 
 def _statement_of(characters: int) -> dict[str, Any]:
     """Return a statement whose document has that many characters without white space."""
-    empty = len("".join(document(allow("s3:GetObject", [""])).split()))
-    return allow("s3:GetObject", ["x" * (characters - empty)])
+    empty = len("".join(document(allow("s3:GetObject", ["arn:aws:s3:::"])).split()))
+    return allow("s3:GetObject", ["arn:aws:s3:::" + "x" * (characters - empty)])
 
 
 def test_inline_policies_of_a_role_share_a_limit(account: Account) -> None:

@@ -3,5 +3,5 @@
 requests     reads the operation and its parameters from a request, for each protocol but S3's
 constraints  compares parameters with the constraints of their shapes
 refusals     AWS's answer to a request with violations, for each protocol
-service      validates in front of the emulator's services
+service      validates in front of the emulator's services, also against the documented limits
 """

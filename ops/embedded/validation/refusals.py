@@ -1,4 +1,4 @@
-"""AWS's answer to a request that violates the model, for each protocol.
+"""AWS's answer to a request that violates the model or a limit, for each protocol.
 
 Which error it is differs: https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html has
 ValidationError; JSON services answer ValidationException, or the error that their model declares instead.
@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 
 from botocore.model import OperationModel, ServiceModel
 
+from ops.embedded.limits.problems import Problem
 from ops.embedded.validation.requests import Call
 
 Response = tuple[int, dict[str, str], bytes]
@@ -25,24 +26,29 @@ DECLARED = ("InvalidParameterException", "InvalidRequestException", "InvalidInpu
 
 
 def refusal(service: ServiceModel, call: Call, violations: Sequence[str]) -> Response:
-    """Return status 400, the headers, and the body."""
-    code, message = _code(service, call.operation), message_of(violations)
+    """Return the answer to a request that violates its model: status, headers, and body."""
+    return answer(call, Problem(_code(service, call.operation), message_of(violations)))
+
+
+def answer(call: Call, problem: Problem) -> Response:
+    """Return status, headers, and body of the problem in the call's protocol."""
+    code, message = problem.code, escape(problem.message)
     if call.protocol == "query":
         body = (
             f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
-            f"<Message>{escape(message)}</Message></Error></ErrorResponse>"
+            f"<Message>{message}</Message></Error></ErrorResponse>"
         )
-        return 400, {"Content-Type": "text/xml"}, body.encode()
+        return problem.status, {"Content-Type": "text/xml"}, body.encode()
     if call.protocol == "ec2":
         body = (
-            f"<Response><Errors><Error><Code>{code}</Code>"
-            f"<Message>{escape(message)}</Message></Error></Errors></Response>"
+            f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
+            "</Response>"
         )
-        return 400, {"Content-Type": "text/xml"}, body.encode()
+        return problem.status, {"Content-Type": "text/xml"}, body.encode()
     return (
-        400,
+        problem.status,
         {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": code},
-        json.dumps({"__type": code, "message": message}).encode(),
+        json.dumps({"__type": code, "message": problem.message}).encode(),
     )
 
 

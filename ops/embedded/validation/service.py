@@ -9,8 +9,9 @@ from botocore.session import get_session
 from ministack import app
 
 from ops.embedded.context import OverlayContext
+from ops.embedded.limits.rules import problems
 from ops.embedded.validation.constraints import violations
-from ops.embedded.validation.refusals import Response, refusal
+from ops.embedded.validation.refusals import Response, answer, refusal
 from ops.embedded.validation.requests import Request, read_call
 
 SEAMS = ("ministack.app.SERVICE_HANDLERS",)
@@ -52,6 +53,8 @@ async def _validated(
     if call and call.operation.input_shape:
         if found := list(violations(call.operation.input_shape, call.parameters)):
             return refusal(service, call, found)
+        for problem in problems(name, call.operation.name, call.parameters):
+            return answer(call, problem)
     return await handler(method, path, headers, body, query)
 
 

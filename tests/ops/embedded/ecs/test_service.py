@@ -8,6 +8,7 @@ import pytest
 from tests.ops.embedded.overlay import ACCOUNT, REGION, allow, client, eventually, role, unique
 
 POSTGRES = "public.ecr.aws/docker/library/postgres:18.1"
+SUBNET = "subnet-00000001"  # of the default VPC
 AWS_CLI = "public.ecr.aws/aws-cli/aws-cli:2.33.0"
 
 
@@ -48,7 +49,11 @@ class Tasks:
 
     def start(self, definition: str, **more: Any) -> str:
         started = self.ecs.run_task(
-            cluster=self.name, taskDefinition=definition, launchType="FARGATE", **more
+            cluster=self.name,
+            taskDefinition=definition,
+            launchType="FARGATE",
+            networkConfiguration={"awsvpcConfiguration": {"subnets": [SUBNET]}},
+            **more,
         )
         return str(started["tasks"][0]["taskArn"])
 

@@ -110,13 +110,13 @@ def invoke(name: str, **more: Any) -> dict[str, Any]:
 
 def test_a_retrier_matches_the_exceptions_class(machines: Machines, embedded: Any) -> None:
     name = Functions(embedded).create(NOT_READY)
-    retry = [{"ErrorEquals": ["NotReady"], "IntervalSeconds": 0, "MaxAttempts": 2, "BackoffRate": 1}]
+    retry = [{"ErrorEquals": ["NotReady"], "IntervalSeconds": 1, "MaxAttempts": 1, "BackoffRate": 1}]
     execution = machines.start(
         machines.create({"Look": invoke(name, Retry=retry)}, allow("lambda:InvokeFunction"))
     )
     assert machines.ended(execution)["error"] == "NotReady"
     failures = [event for event in machines.history(execution) if event["type"] == "TaskFailed"]
-    assert [event["taskFailedEventDetails"]["error"] for event in failures] == ["NotReady"] * 3
+    assert [event["taskFailedEventDetails"]["error"] for event in failures] == ["NotReady"] * 2
 
 
 def test_stopping_an_execution_stops_its_task(machines: Machines, tasks: Tasks) -> None:
@@ -159,9 +159,10 @@ def test_the_end_of_an_execution_sends_an_event(machines: Machines, embedded: An
 
 def test_a_path_without_a_result_fails_and_is_not_caught(machines: Machines) -> None:
     states = {
-        "Pass": {
-            "Type": "Pass",
-            "Parameters": {"x.$": "$.missing"},
+        "Invoke": {
+            "Type": "Task",
+            "Resource": INVOKE,
+            "Parameters": {"FunctionName": "none", "Payload.$": "$.missing"},
             "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Done"}],
             "Next": "Done",
         },

@@ -1,0 +1,15 @@
+"""Refuses requests that violate limits which AWS documents and botocore's models do not state.
+
+problems   what a rule answers
+rules      the rules, by service and operation
+functions  Lambda: environment, code, sizes
+machines   Step Functions: definitions
+language   the fields of the states in a definition
+tasks      ECS: task definitions and tasks
+databases  RDS: passwords, names, storage, and what a request refers to
+streams    Kinesis and Firehose
+schedules  EventBridge: schedule expressions and rules
+documents  IAM: the grammar of policies
+names      names and sizes of other services
+tags       tags of every service
+"""
