@@ -30,8 +30,10 @@ from ops.embedded.authority import condition_keys
 from ops.embedded.authority import documents as iam_documents
 from ops.embedded.authority import requests as authority
 from ops.embedded.cloudformation import boundaries, resource_types
+from ops.embedded.cloudformation import checks as cloudformation_checks
 from ops.embedded.cloudformation import operations as cloudformation_operations
 from ops.embedded.cloudformation import permissions as cloudformation_permissions
+from ops.embedded.cloudformation import reports as cloudformation_reports
 from ops.embedded.context import OverlayContext
 from ops.embedded.ecs import service as ecs
 from ops.embedded.firehose import service as firehose
@@ -58,6 +60,7 @@ OVERLAYS = (
     boundaries,
     codepipeline,
     cloudformation_operations,
+    cloudformation_reports,
     network,
     identity,
     logs_access,
@@ -245,6 +248,7 @@ def _install(context: OverlayContext) -> Databases:
         overlay.install(context)
     databases = rds.install(context)
     condition_keys.install(context)
+    cloudformation_checks.install(context)  # before permissions: the handler looks at properties last
     cloudformation_permissions.install(context)
     authority.install(context)  # after the overlays that name a request's resource
     validation.install(context)

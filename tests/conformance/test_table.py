@@ -13,6 +13,7 @@ def test_the_table_is_up_to_date() -> None:
 def test_the_reference_is_up_to_date() -> None:
     assert extract.reference() == extract.TARGET.read_text(), "run `make golden`"
     assert extract.handlers() == extract.HANDLERS.read_text(), "run `make golden`"
+    assert extract.schemas() == extract.SCHEMAS.read_text(), "run `make golden`"
 
 
 def test_every_test_cites_a_page_of_aws() -> None:

@@ -5,6 +5,7 @@ keys of its SSM parameters, and a template may be in another account's bucket.
 """
 
 import copy
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 from xml.sax.saxutils import escape
@@ -16,6 +17,7 @@ from ministack.services.cloudformation import changesets, handlers, helpers, sta
 from ops.embedded.context import OverlayContext
 
 SEAMS = (
+    "ministack.services.cloudformation._change_sets",
     "ministack.services.cloudformation._stacks",
     "ministack.services.cloudformation.changesets._evaluate_conditions",
     "ministack.services.cloudformation.changesets._find_change_set",
@@ -84,12 +86,17 @@ def _resolve_properties(template: Record, parameters: Record, stack_name: str, s
     return {"Resources": resolved}
 
 
+def made_change_set(response: tuple[int, Any, str | bytes]) -> Record | None:
+    """Return the change set that a response to CreateChangeSet names, or None if none was made."""
+    status, _, body = response
+    id_ = re.search("<Id>(.*?)</Id>", body.decode() if isinstance(body, bytes) else body)
+    return cloudformation._change_sets.get(id_[1]) if status == 200 and id_ else None
+
+
 def _create_change_set(original: Callable[..., Any], request: Any) -> Any:
     """Keep the role and the rollback triggers, which the emulator drops."""
     response = original(request)
-    if response[0] == 200:
-        name, stack = helpers._p(request, "ChangeSetName"), helpers._p(request, "StackName")
-        _, change_set = changesets._find_change_set(name, stack)
+    if change_set := made_change_set(response):
         change_set["_role"] = helpers._p(request, "RoleARN")
         change_set["_triggers"] = list(_triggers(request))
     return response

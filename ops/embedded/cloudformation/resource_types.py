@@ -30,6 +30,8 @@ SEAMS = (
     "ministack.services.s3._bucket_has_versions",
     "ministack.services.s3._bucket_tags",
     "ministack.services.s3._buckets",
+    "ministack.services.cloudformation.provisioners._sm_secret_string",
+    "ministack.services.secretsmanager._get_random_password",
     "ministack.services.secretsmanager._resolve",
     "ministack.services.secretsmanager._secrets",
 )
@@ -42,6 +44,11 @@ INTERRUPTED = {
     "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
     "DELETE_IN_PROGRESS": "DELETE_FAILED",
 }
+
+_GENERATION = (
+    *("ExcludeLowercase", "ExcludeNumbers", "ExcludePunctuation", "ExcludeUppercase", "IncludeSpace"),
+    "RequireEachIncludedType",
+)
 
 Properties = dict[str, Any]
 Created = tuple[str, dict[str, str]]
@@ -68,6 +75,7 @@ def install(context: OverlayContext) -> None:
         "update": lambda _id, _old, properties, stack: _create_destination("", properties, stack),
         "delete": _delete_destination,
     }
+    provisioners._sm_secret_string = _secret_string
     types["AWS::SecretsManager::Secret"] = _secret_handlers(types["AWS::SecretsManager::Secret"])
     types["AWS::ECS::TaskDefinition"] = _task_definition_handlers(types["AWS::ECS::TaskDefinition"])
     types["AWS::Logs::LogGroup"] = _log_group_handlers(types["AWS::Logs::LogGroup"])
@@ -151,6 +159,24 @@ def _create_destination(_logical_id: str, properties: Properties, _stack: str) -
 
 def _delete_destination(physical_id: str, _properties: Properties) -> None:
     cloudwatch_logs._destinations.pop(physical_id, None)
+
+
+def _secret_string(properties: Properties) -> str:
+    """Generate a secret as GenerateSecretString says; the emulator knows its ExcludeCharacters only."""
+    generate = properties.get("GenerateSecretString")
+    if properties.get("SecretString") or not generate:
+        return str(properties.get("SecretString", ""))
+    options: Properties = {"PasswordLength": int(generate.get("PasswordLength", 32))}
+    options["ExcludeCharacters"] = generate.get("ExcludeCharacters", "")
+    for name in _GENERATION:
+        options[name] = str(generate.get(name, name == _GENERATION[-1])).lower() == "true"
+    status, _, body = secretsmanager._get_random_password(options)
+    if status != 200:
+        raise ValueError(json.loads(body)["message"])
+    password = str(json.loads(body)["RandomPassword"])
+    if template := generate.get("SecretStringTemplate"):
+        return json.dumps({**json.loads(template), generate["GenerateStringKey"]: password})
+    return password
 
 
 def _secret_handlers(emulated: Any) -> dict[str, Any]:

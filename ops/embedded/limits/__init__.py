@@ -12,4 +12,5 @@ schedules  EventBridge: schedule expressions and rules
 documents  IAM: the grammar of policies
 names      names and sizes of other services
 tags       tags of every service
+stacks     the same limits for the resources of a stack
 """
