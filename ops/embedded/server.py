@@ -39,6 +39,7 @@ from ops.embedded.ecs import service as ecs
 from ops.embedded.firehose import service as firehose
 from ops.embedded.iam import identity
 from ops.embedded.lifecycle import BUSY, announce, locked
+from ops.embedded.limits import buckets
 from ops.embedded.logs import access as logs_access
 from ops.embedded.logs import account_policies, destinations, exports, reads, subscriptions, tags
 from ops.embedded.logs import events as log_events
@@ -66,6 +67,7 @@ OVERLAYS = (
     logs_access,
     regions,
     s3_copy,
+    buckets,
     functions,
     ecs,
     stepfunctions_history,

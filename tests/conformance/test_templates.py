@@ -73,15 +73,15 @@ WRONG: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "said"), WRONG)
-def test_a_template_is_consistent(account: Account, text: str, said: str) -> None:
+@pytest.mark.parametrize(("text", "expected"), WRONG)
+def test_a_template_is_consistent(account: Account, text: str, expected: str) -> None:
     """A template has known sections, attributes, and functions, refers to what exists, and has no cycles.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/template-anatomy.html
     """
     client = account.client("cloudformation")
     refused = error(client.create_stack, StackName=unique("stack"), TemplateBody=text)
-    assert refused[0] == "ValidationError" and said in refused[1]
+    assert refused[0] == "ValidationError" and expected in refused[1]
     change_set = {"StackName": unique("stack"), "ChangeSetName": "it", "ChangeSetType": "CREATE"}
     assert error(client.create_change_set, TemplateBody=text, **change_set) == refused
     assert error(client.validate_template, TemplateBody=text) == refused
@@ -123,9 +123,9 @@ PROPERTIES: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize(("type_", "properties", "said"), PROPERTIES)
+@pytest.mark.parametrize(("type_", "properties", "expected"), PROPERTIES)
 def test_properties_match_the_schema_of_their_type(
-    account: Account, type_: str, properties: dict[str, Any], said: str
+    account: Account, type_: str, properties: dict[str, Any], expected: str
 ) -> None:
     """Properties are validated against the schema of their type before a stack or a change set is deployed.
 
@@ -135,7 +135,7 @@ def test_properties_match_the_schema_of_their_type(
     id_, status = create(account, text)
     assert status == "ROLLBACK_COMPLETE"
     events = client.describe_events(StackName=id_)["OperationEvents"]
-    assert said in " ".join(event.get("ValidationStatusReason", "") for event in events)
+    assert expected in " ".join(event.get("ValidationStatusReason", "") for event in events)
     change_set = client.create_change_set(
         StackName=unique("stack"), ChangeSetName="it", ChangeSetType="CREATE", TemplateBody=text
     )["Id"]
@@ -143,7 +143,7 @@ def test_properties_match_the_schema_of_their_type(
     assert (described["Status"], described["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
     assert "AWS::EarlyValidation::PropertyValidation" in described["StatusReason"]
     events = client.describe_events(ChangeSetName=change_set)["OperationEvents"]
-    assert said in " ".join(event["ValidationStatusReason"] for event in events)
+    assert expected in " ".join(event["ValidationStatusReason"] for event in events)
 
 
 def test_a_value_of_the_deployment_is_validated_as_well(account: Account) -> None:
@@ -205,9 +205,9 @@ LIMITED: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize(("type_", "properties", "said"), LIMITED)
+@pytest.mark.parametrize(("type_", "properties", "expected"), LIMITED)
 def test_the_limits_of_a_service_hold_in_stacks(
-    account: Account, type_: str, properties: dict[str, Any], said: str
+    account: Account, type_: str, properties: dict[str, Any], expected: str
 ) -> None:
     """A resource that its service refuses fails, and the stack is rolled back.
 
@@ -225,7 +225,7 @@ def test_the_limits_of_a_service_hold_in_stacks(
         more = {"RoleArn": account.role("states.amazonaws.com")}
     id_, status = create(account, template(f"AWS::{type_}", **{**more, **properties}))
     assert status == "ROLLBACK_COMPLETE"
-    assert said in reasons(account, id_)
+    assert expected in reasons(account, id_)
 
 
 @pytest.mark.parametrize(
@@ -343,3 +343,30 @@ def test_a_generated_secret_excludes_what_the_template_excludes(account: Account
     value = json.loads(secret["SecretString"])
     assert value["username"] == "owner" and len(value["password"]) == 200
     assert set(value["password"]) <= set("defghijklmnopqrstuvwxyz0123456789")
+
+
+def test_a_change_of_a_stream_keeps_the_destination_in_front_of_it(account: Account) -> None:
+    """A resource that refers to a changed one is replaced only if the changed one is, and its property is.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
+    """
+
+    def text(hours: int) -> str:
+        stream = {
+            "Type": "AWS::Kinesis::Stream",
+            "Properties": {"ShardCount": 1, "RetentionPeriodHours": hours},
+        }
+        role = account.role("logs.amazonaws.com")
+        target = {"DestinationName": "front", "RoleArn": role, "TargetArn": {"Fn::GetAtt": ["Stream", "Arn"]}}
+        destination = {"Type": "AWS::Logs::Destination", "Properties": target}
+        return body(Stream=stream, Destination=destination)
+
+    client = account.client("cloudformation")
+    id_, _ = create(account, text(24))
+    change_set = client.create_change_set(StackName=id_, ChangeSetName="it", TemplateBody=text(48))["Id"]
+    changes = client.describe_change_set(ChangeSetName=change_set)["Changes"]
+    replaced = {
+        change["ResourceChange"]["LogicalResourceId"]: change["ResourceChange"]["Replacement"]
+        for change in changes
+    }
+    assert replaced == {"Stream": "False", "Destination": "False"}

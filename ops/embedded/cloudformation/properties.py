@@ -1,7 +1,7 @@
-"""Properties of a resource against the schema of its type, in the words of CloudFormation.
+"""Properties of a resource against the schema of its type, as CloudFormation words its errors.
 
 Texts that hold numbers and booleans are accepted, and the other way round, as CloudFormation does. A value
-that is not known before the deployment is Unknown: nothing is said about it. The schemas use a part of JSON
+that is not known before the deployment is Unknown: it is not validated. The schemas use a part of JSON
 Schema, draft 7, whose validators know neither: https://json-schema.org/draft-07/json-schema-validation
 """
 

@@ -7,6 +7,8 @@ machines   Step Functions: definitions
 language   the fields of the states in a definition
 tasks      ECS: task definitions and tasks
 databases  RDS: passwords, names, storage, and what a request refers to
+buckets    Amazon S3: owners, names, sizes, and the KMS keys of objects
+keys       KMS keys that a service uses for its caller
 streams    Kinesis and Firehose
 schedules  EventBridge: schedule expressions and rules
 documents  IAM: the grammar of policies

@@ -10,6 +10,7 @@ from typing import Any
 
 from ministack.services import ec2, rds
 
+from ops.embedded.limits import keys
 from ops.embedded.limits.problems import Parameters, Problem, Rule
 
 SEAMS = (
@@ -80,6 +81,7 @@ def create_instance(parameters: Parameters) -> Iterator[Problem]:
     yield from _login(parameters, engine)
     yield from _name(parameters.get("DBName"), "DBName", _length(engine, 3))
     yield from _storage(parameters, engine)
+    yield from _key(parameters.get("KmsKeyId"))
 
 
 def create_cluster(parameters: Parameters) -> Iterator[Problem]:
@@ -90,6 +92,7 @@ def create_cluster(parameters: Parameters) -> Iterator[Problem]:
     if not (parameters.get("GlobalClusterIdentifier") or parameters.get("ReplicationSourceIdentifier")):
         yield from _login(parameters, engine)
     yield from _name(parameters.get("DatabaseName"), "DatabaseName", _length(engine, 3))
+    yield from _key(parameters.get("KmsKeyId"))
 
 
 def modify_instance(parameters: Parameters) -> Iterator[Problem]:
@@ -115,12 +118,49 @@ def restore(parameters: Parameters) -> Iterator[Problem]:
     yield from _references(parameters)
 
 
+def restore_instance(parameters: Parameters) -> Iterator[Problem]:
+    yield from restore(parameters)
+    yield from _key(_snapshot(rds._snapshots, parameters.get("DBSnapshotIdentifier")).get("KmsKeyId"))
+
+
+def restore_cluster(parameters: Parameters) -> Iterator[Problem]:
+    yield from restore(parameters)
+    snapshot = _snapshot(rds._db_cluster_snapshots, parameters.get("SnapshotIdentifier"))
+    yield from _key(parameters.get("KmsKeyId") or snapshot.get("KmsKeyId"))
+
+
 def new_snapshot(parameters: Parameters) -> Iterator[Problem]:
     yield from _quota(rds._snapshots)
+    yield from _copy(_snapshot(rds._snapshots, parameters.get("SourceDBSnapshotIdentifier")), parameters)
 
 
 def new_cluster_snapshot(parameters: Parameters) -> Iterator[Problem]:
     yield from _quota(rds._db_cluster_snapshots)
+    source = _snapshot(rds._db_cluster_snapshots, parameters.get("SourceDBClusterSnapshotIdentifier"))
+    yield from _copy(source, parameters)
+
+
+def _snapshot(snapshots: Mapping[str, Any], name: Any) -> Mapping[str, Any]:
+    """Return the snapshot of this account, or an empty record: another account's is copied first."""
+    return snapshots.get(str(name or "").rpartition(":")[2]) or {}
+
+
+def _copy(source: Mapping[str, Any], parameters: Parameters) -> Iterator[Problem]:
+    yield from _key(parameters.get("KmsKeyId"))
+    yield from _key(source.get("KmsKeyId"), "kms:Decrypt")
+
+
+def _key(key: Any, action: str = "kms:CreateGrant") -> Iterator[Problem]:
+    """Yield a KMS key that RDS cannot use for the caller.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Overview.Encryption.Keys.html
+    """
+    if key and keys.problem(str(key), action, "rds", keys.caller.get()):
+        yield Problem(
+            "KMSKeyNotAccessibleFault",
+            f"The specified KMS key [{key}] does not exist, is not enabled or you do not have permissions to "
+            "access it.",
+        )
 
 
 def _quota(snapshots: Mapping[str, Any]) -> Iterator[Problem]:
@@ -273,6 +313,6 @@ RULES: Mapping[str, Rule] = {
     "CreateDBSnapshot": new_snapshot,
     "ModifyDBCluster": modify_cluster,
     "ModifyDBInstance": modify_instance,
-    "RestoreDBClusterFromSnapshot": restore,
-    "RestoreDBInstanceFromDBSnapshot": restore,
+    "RestoreDBClusterFromSnapshot": restore_cluster,
+    "RestoreDBInstanceFromDBSnapshot": restore_instance,
 }

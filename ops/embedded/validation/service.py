@@ -9,12 +9,13 @@ from botocore.session import get_session
 from ministack import app
 
 from ops.embedded.context import OverlayContext
+from ops.embedded.limits.keys import caller
 from ops.embedded.limits.rules import problems
 from ops.embedded.validation.constraints import violations
 from ops.embedded.validation.refusals import Response, answer, refusal
 from ops.embedded.validation.requests import Request, read_call
 
-SEAMS = ("ministack.app.SERVICE_HANDLERS",)
+SEAMS = ("ministack.app.SERVICE_HANDLERS", "ministack.app.extract_access_key_id")
 # The emulator's names of services that botocore names otherwise.
 MODEL_NAMES = {
     "elasticfilesystem": "efs",
@@ -53,6 +54,7 @@ async def _validated(
     if call and call.operation.input_shape:
         if found := list(violations(call.operation.input_shape, call.parameters)):
             return refusal(service, call, found)
+        caller.set(app.extract_access_key_id(headers, query))
         for problem in problems(name, call.operation.name, call.parameters):
             return answer(call, problem)
     return await handler(method, path, headers, body, query)
