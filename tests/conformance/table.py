@@ -38,9 +38,34 @@ NOT_ENFORCED = (
         "code in S3, and custom resources",
     ),
     Row(
-        "What a KMS key encrypts can be used only with permission for the key, and while the key is enabled.",
+        "What a KMS key encrypts can be used only with permission for the key, in every service.",
         f"{_KMS}key-policies.html",
-        "no: only calls to KMS itself are checked",
+        "in KMS, Amazon S3, and RDS; not what services do on their own, such as deliveries of Firehose",
+    ),
+    Row(
+        "A connection needs a security group that allows it at both ends.",
+        "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html",
+        "no: databases and tasks are processes of one machine",
+    ),
+    Row(
+        "A task needs a route to the registry of its image, and to the services that it calls.",
+        "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html",
+        "no: images are local programs",
+    ),
+    Row(
+        "A container on EC2 needs `memory` or `memoryReservation`.",
+        "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html",
+        "no: Slipway runs tasks on Fargate only",
+    ),
+    Row(
+        "Members of a definition in JSONata, and paths in JSONPath, are parsed when it is saved.",
+        "https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html",
+        "no: only that a path begins like one",
+    ),
+    Row(
+        "An account has a limited number of functions, roles, stacks, and streams.",
+        "https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html",
+        "only for manual snapshots",
     ),
     Row(
         "A service that acts for a caller sends `aws:CalledVia`, and to KMS `kms:ViaService`.",

@@ -113,3 +113,17 @@ def test_manual_snapshots_have_a_quota(account: Account) -> None:
         rds.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=f"quota-{number}")
     code, _ = error(rds.create_db_snapshot, DBInstanceIdentifier=name, DBSnapshotIdentifier="one-more")
     assert code == "SnapshotQuotaExceeded"
+
+
+def test_an_instance_under_modification_has_a_status(account: Account) -> None:
+    """An instance that is being modified has the status `modifying`.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html
+    """
+    rds, given = account.client("rds"), instance()
+    name = {"DBInstanceIdentifier": given["DBInstanceIdentifier"]}
+    rds.create_db_instance(**given)
+    rds.get_waiter("db_instance_available").wait(**name, WaiterConfig={"Delay": 1})
+    changed = rds.modify_db_instance(**name, BackupRetentionPeriod=3, ApplyImmediately=True)
+    assert changed["DBInstance"]["DBInstanceStatus"] == "modifying"
+    rds.get_waiter("db_instance_available").wait(**name, WaiterConfig={"Delay": 1})

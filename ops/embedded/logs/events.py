@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from itertools import groupby, pairwise
+from itertools import count, groupby, pairwise
 from typing import Any
 
 from ministack.core.responses import error_response_json, json_response
@@ -35,6 +35,7 @@ Event = dict[str, Any]
 Response = tuple[int, dict[str, str], bytes]
 Listener = Callable[[str, str, list[Event]], None]
 
+_arrivals = count(time.time_ns())  # ascends across restarts as well
 _last_stored = threading.local()
 _listeners: list[Listener] = []
 
@@ -55,8 +56,8 @@ def on_stored(listener: Listener, *, first: bool = False) -> None:
 
 
 def event_id(timestamp_ms: int) -> str:
-    """Return 56 digits that sort by time, like CloudWatch's event IDs."""
-    return f"{max(timestamp_ms, 0):013d}{uuid.uuid4().int % 10**43:043d}"
+    """Return 56 digits that sort by time, and then by arrival, like CloudWatch's event IDs."""
+    return f"{max(timestamp_ms, 0):013d}{next(_arrivals):025d}{uuid.uuid4().int % 10**18:018d}"
 
 
 def size(events: Sequence[Event]) -> int:

@@ -96,7 +96,6 @@ class RdsClusters:
         response: Response = self._emulated["CreateDBCluster"](
             {
                 **request,
-                "EngineVersion": snapshot["EngineVersion"],
                 "MasterUsername": snapshot["MasterUsername"],
                 "DatabaseName": snapshot.get("DatabaseName") or "",
                 "StorageEncrypted": "true" if key else "false",

@@ -50,6 +50,13 @@ SEAMS = (
 )
 
 _MASTER = "_MasterUserPassword"
+# Parameters of ModifyDBInstance that change nothing, or whose change has a status of its own.
+_NOT_MODIFYING = frozenset(
+    (
+        *("Action", "ApplyImmediately", "DBInstanceIdentifier", "ManageMasterUserPassword", "Version"),
+        *("MasterUserPassword", "MasterUserSecretKmsKeyId", "RotateMasterUserPassword"),
+    )
+)
 
 
 class RdsInstances:
@@ -166,7 +173,23 @@ class RdsInstances:
                 self.set_password(instance, "", password)
             if new := parameter(request, "NewDBInstanceIdentifier"):
                 self._rename(instance, new)
+            elif response[0] == 200 and set(request) - _NOT_MODIFYING:
+                self._modify_later(instance)
+                return _describe("ModifyDBInstance", instance)
         return response
+
+    def _modify_later(self, instance: Record) -> None:
+        """Show the status `modifying` for the delay; a change of the password has a status of its own.
+
+        https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html
+        """
+        instance["DBInstanceStatus"] = "modifying"
+
+        def apply() -> None:
+            if instance["DBInstanceStatus"] == "modifying":
+                instance["DBInstanceStatus"] = "available"
+
+        self._storage.run_later(apply, instance)
 
     def _rename(self, instance: Record, new: str) -> None:
         instance["DBInstanceStatus"] = "renaming"
