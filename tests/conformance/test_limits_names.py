@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.callers import Account, error, unique
+from tests.conformance.callers import Account, allow, document, error, unique
 
 ALARM = {
     "MetricName": "Errors",
@@ -176,3 +176,38 @@ def test_tag_keys_of_aws_are_reserved(
     for keys in (["aws:owner"], ["same", "same"]):
         tags = [{key: name, value: "x"} for name in keys]
         assert error(call, **given, **{member: tags})[0] == code
+
+
+def test_a_key_policy_keeps_control_of_the_key(account: Account) -> None:
+    """A key policy must let somebody in the account change it, if the check is not bypassed.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+    """
+    kms = account.client("kms")
+    foreign = {**allow("kms:*"), "Principal": {"AWS": f"arn:aws:iam::{account.other().id}:root"}}
+    policy = document(foreign)
+    code, message = error(kms.create_key, Policy=policy)
+    assert code == "MalformedPolicyDocumentException" and "update the key policy in the future" in message
+    kms.create_key(Policy=policy, BypassPolicyLockoutSafetyCheck=True)
+
+
+def test_a_session_is_no_longer_than_the_role_allows(account: Account) -> None:
+    """A session of a role lasts at most as long as the role's maximum session duration.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+    """
+    role, sts = account.role(f"arn:aws:iam::{account.id}:root"), account.client("sts")
+    sts.assume_role(RoleArn=role, RoleSessionName="short", DurationSeconds=3600)
+    code, _ = error(sts.assume_role, RoleArn=role, RoleSessionName="long", DurationSeconds=3601)
+    assert code == "ValidationError"
+
+
+def test_a_query_runs_in_a_workgroup_that_exists(account: Account) -> None:
+    """A query needs a workgroup that exists.
+
+    https://docs.aws.amazon.com/athena/latest/APIReference/API_StartQueryExecution.html
+    """
+    start = account.client("athena").start_query_execution
+    output = {"OutputLocation": "s3://results/"}
+    code, message = error(start, QueryString="SELECT 1", WorkGroup="none", ResultConfiguration=output)
+    assert (code, message) == ("InvalidRequestException", "WorkGroup none is not found.")

@@ -127,3 +127,21 @@ def test_an_instance_under_modification_has_a_status(account: Account) -> None:
     changed = rds.modify_db_instance(**name, BackupRetentionPeriod=3, ApplyImmediately=True)
     assert changed["DBInstance"]["DBInstanceStatus"] == "modifying"
     rds.get_waiter("db_instance_available").wait(**name, WaiterConfig={"Delay": 1})
+
+
+def test_a_subnet_group_has_two_availability_zones(account: Account) -> None:
+    """The subnets of a DB subnet group are in at least two Availability Zones.
+
+    https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_VPC.WorkingWithRDSInstanceinaVPC.html
+    """
+    ec2, rds = account.client("ec2"), account.client("rds")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.9.{number}.0/24", AvailabilityZone=f"eu-west-1{zone}")
+        for number, zone in enumerate("aab")
+    ]
+    ids = [subnet["Subnet"]["SubnetId"] for subnet in subnets]
+    group = {"DBSubnetGroupName": unique("group"), "DBSubnetGroupDescription": "test"}
+    code, _ = error(rds.create_db_subnet_group, SubnetIds=ids[:2], **group)
+    assert code == "DBSubnetGroupDoesNotCoverEnoughAZs"
+    rds.create_db_subnet_group(SubnetIds=ids[1:], **group)

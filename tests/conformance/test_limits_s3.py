@@ -140,3 +140,15 @@ def valid(account: Account, name: str) -> dict[str, Any]:
         "Action": ["s3:Get*", "s3:ListBucket"],
         "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"],
     }
+
+
+def test_a_lifecycle_rule_has_an_action(account: Account) -> None:
+    """A rule of a lifecycle configuration has at least one action.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
+    """
+    put, name = account.client("s3").put_bucket_lifecycle_configuration, bucket(account)
+    rule = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": ""}}
+    configuration = {"Rules": [{**rule, "Expiration": {"Days": 1}}, {**rule, "ID": "s"}]}
+    assert error(put, Bucket=name, LifecycleConfiguration=configuration)[0] == "InvalidRequest"
+    put(Bucket=name, LifecycleConfiguration={"Rules": configuration["Rules"][:1]})

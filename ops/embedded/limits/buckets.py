@@ -70,6 +70,12 @@ def _problems(
         yield Problem("MalformedXML", "The XML you provided was not well-formed or did not validate.")
     elif method == "PUT" and "policy" in query:
         yield from _policy(bucket, body)
+    elif method == "PUT" and "lifecycle" in query:
+        for rule in re.findall(rb"<Rule>.*?</Rule>", body, re.DOTALL):
+            if not re.search(
+                rb"<(Noncurrent\w+|Transition|Expiration|AbortIncompleteMultipartUpload)>", rule
+            ):
+                yield Problem("InvalidRequest", "At least one action needs to be specified in a rule.")
 
 
 def _name(bucket: str) -> Iterator[Problem]:

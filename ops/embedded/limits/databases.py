@@ -16,6 +16,7 @@ from ops.embedded.limits.problems import Parameters, Problem, Rule
 SEAMS = (
     "ministack.services.ec2._ensure_defaults_initialized",
     "ministack.services.ec2._security_groups",
+    "ministack.services.ec2._subnets",
     "ministack.services.rds._clusters",
     "ministack.services.rds._db_cluster_snapshots",
     "ministack.services.rds._instances",
@@ -111,6 +112,18 @@ def modify_cluster(parameters: Parameters) -> Iterator[Problem]:
     yield from _times(parameters, CLUSTER_BACKUP_DAYS)
     if (password := parameters.get("MasterUserPassword")) is not None:
         yield from _password(password, str(record.get("Engine", "")))
+
+
+def subnet_group(parameters: Parameters) -> Iterator[Problem]:
+    """Yield a group whose subnets are all in one Availability Zone; the emulator checks that they exist."""
+    subnets = [ec2._subnets.get(id_) or {} for id_ in parameters.get("SubnetIds") or []]
+    zones = {subnet.get("AvailabilityZone") for subnet in subnets}
+    if len(zones) == 1 and None not in zones:
+        yield Problem(
+            "DBSubnetGroupDoesNotCoverEnoughAZs",
+            "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Current AZ "
+            f"coverage: {zones.pop()}. Add subnets to cover at least 2 AZs.",
+        )
 
 
 def restore(parameters: Parameters) -> Iterator[Problem]:
@@ -311,6 +324,7 @@ RULES: Mapping[str, Rule] = {
     "CreateDBClusterSnapshot": new_cluster_snapshot,
     "CreateDBInstance": create_instance,
     "CreateDBSnapshot": new_snapshot,
+    "CreateDBSubnetGroup": subnet_group,
     "ModifyDBCluster": modify_cluster,
     "ModifyDBInstance": modify_instance,
     "RestoreDBClusterFromSnapshot": restore_cluster,

@@ -11,8 +11,15 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAl
 import json
 import re
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from ministack.core.responses import get_account_id
+from ministack.services import athena, iam
 
 from ops.embedded.limits.problems import Parameters, Problem, Rule
+
+SEAMS = ("ministack.services.athena._workgroups", "ministack.services.iam._roles")
 
 _SECRET = re.compile(r"[A-Za-z0-9/_+=.@-]+")
 _TOPIC = re.compile(r"[A-Za-z0-9_-]{1,256}(\.fifo)?")
@@ -22,6 +29,7 @@ PARAMETER_BYTES = {"Advanced": 8_192, "Standard": 4_096}
 ALARM_S = 86_400
 DAY_S = 3_600  # from this period on, an alarm may look back seven days
 METRICS = 1_000
+SESSION_S = 3_600
 
 
 def log_group(parameters: Parameters) -> Iterator[Problem]:
@@ -44,6 +52,49 @@ def key(parameters: Parameters) -> Iterator[Problem]:
         document = None
     if not isinstance(document, dict) or not document.get("Statement"):
         yield Problem("MalformedPolicyDocumentException", "The key policy is not a valid policy document.")
+    elif not parameters.get("BypassPolicyLockoutSafetyCheck") and not _keeps_control(document):
+        yield Problem(
+            "MalformedPolicyDocumentException",
+            "The new key policy will not allow you to update the key policy in the future.",
+        )
+
+
+def _keeps_control(policy: Mapping[str, Any]) -> bool:
+    """Whether somebody in this account may change the key policy.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+    """
+    statements = policy["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        principal, actions = statement.get("Principal", {}), statement.get("Action", [])
+        names = principal.get("AWS", []) if isinstance(principal, dict) else principal
+        own = any(name == "*" or get_account_id() in name for name in _list(names))
+        if statement.get("Effect") == "Allow" and own:
+            if any(fnmatchcase("kms:PutKeyPolicy", action) for action in _list(actions)):
+                return True
+    return False
+
+
+def _list(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def session(parameters: Parameters) -> Iterator[Problem]:
+    _, _, name = str(parameters.get("RoleArn") or "").rpartition("/")
+    account = str(parameters.get("RoleArn") or "").split(":")[4:5]
+    role = iam._roles.get_scoped(account[0], None, name) if account else None
+    most = int((role or {}).get("MaxSessionDuration") or SESSION_S)
+    if role and int(parameters.get("DurationSeconds") or 0) > most:
+        yield Problem(
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+        )
+
+
+def query(parameters: Parameters) -> Iterator[Problem]:
+    group = parameters.get("WorkGroup")
+    if group and group != "primary" and group not in athena._workgroups:  # it is made when it is used
+        yield Problem("InvalidRequestException", f"WorkGroup {group} is not found.")
 
 
 def secret(parameters: Parameters) -> Iterator[Problem]:
@@ -116,10 +167,12 @@ def metrics(parameters: Parameters) -> Iterator[Problem]:
 
 
 RULES: Mapping[str, Mapping[str, Rule]] = {
+    "athena": {"StartQueryExecution": query},
     "cloudwatch": {"PutMetricAlarm": alarm, "PutMetricData": metrics},
     "kms": {"CreateAlias": alias, "CreateKey": key, "PutKeyPolicy": key},
     "logs": {"CreateLogGroup": log_group},
     "secretsmanager": {"CreateSecret": secret},
     "sns": {"CreateTopic": topic, "Publish": publish, "Subscribe": subscribe},
     "ssm": {"PutParameter": parameter},
+    "sts": {"AssumeRole": session},
 }
