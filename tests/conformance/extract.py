@@ -56,6 +56,7 @@ KEYWORDS = frozenset(
         *("patternProperties", "properties", "required", "type", "uniqueItems"),
     )
 )
+ANY = "^.*$"  # instead of a pattern that Python cannot read
 NAMED = ("definitions", "patternProperties", "properties")
 ROLES = {
     "read_only": "readOnlyProperties",
@@ -127,6 +128,9 @@ def _stated(value: Any, *, names: bool = False) -> Any:
     kept = {key: item for key, item in value.items() if names or key in KEYWORDS}
     if not names and not _is_expression(kept.get("pattern", "")):
         del kept["pattern"]
+    if not names and "patternProperties" in kept:
+        named = kept["patternProperties"].items()
+        kept["patternProperties"] = {key if _is_expression(key) else ANY: item for key, item in named}
     return {key: _stated(item, names=not names and key in NAMED) for key, item in kept.items()}
 
 

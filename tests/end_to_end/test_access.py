@@ -134,7 +134,7 @@ def directory(cloud: Cloud, place: Place) -> tuple[StackSpec, tuple[Upload, ...]
 
 # A stack of Slipway's, and a parameter to change.
 OWN_STACKS = {
-    "log export": (central, {"ExpireDays": "30"}),
+    "log export": (central, {"ExpireAfterDays": "400", "Retention": "48"}),
     "log export member": (member, {"LogGroupNamePrefix": "/app/"}),
     "rollouts": (controller, {"PollSeconds": "30"}),
     "shared bucket": (shared_bucket, {"ExpireDays": "60"}),
