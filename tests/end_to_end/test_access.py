@@ -177,10 +177,11 @@ def delete(cloud: Cloud, spec: StackSpec) -> None:
 def boundaries_of_roles(cloud: Cloud, spec: StackSpec) -> list[str | None]:
     formation = cloud.client("cloudformation", spec.account, spec.region)
     resources = formation.describe_stack_resources(StackName=spec.name)["StackResources"]
-    names = [each["PhysicalResourceId"] for each in resources if each["ResourceType"] == "AWS::IAM::Role"]
+    roles = [each for each in resources if each["ResourceType"] == "AWS::IAM::Role"]
+    names = [each["PhysicalResourceId"] for each in roles if each["ResourceStatus"] != "DELETE_COMPLETE"]
     iam = cloud.client("iam", spec.account)
-    roles = [iam.get_role(RoleName=name)["Role"] for name in names]
-    return [role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for role in roles]
+    found = [iam.get_role(RoleName=name)["Role"] for name in names]
+    return [role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for role in found]
 
 
 @pytest.mark.usefixtures("deployed")
