@@ -7,6 +7,41 @@ from typing import Any
 
 PREFIX = "REPORT "  # of the task's log lines that contain a check
 
+# What failed before a value is known, and what to do.
+_MESSAGES = {
+    "owner": "the master user cannot become a member of the role {self.table}, which owns objects: in "
+    "production, grant it the role WITH ADMIN OPTION",
+    "key": "{where}: both columns of a foreign key need the same treatment: {self.detail}",
+    "partition": "{where}: the column selects the partition, and its bounds are values: truncate the table, "
+    "or partition it by another column",
+    "required": "{where}: null is not possible in a column that is NOT NULL: use a constant",
+    "constraint": "{where}: {self.bad} of {self.rows} new values do not satisfy the constraint: choose "
+    "another treatment, or drop the constraint with `before`",
+    "rewritten": "the table {self.table} was not rewritten: its file contains old rows",
+    "statistics": "{where}: the statistics are old or contain old values",
+    "inventory": "{self.table}: {self.detail} found; remove it, or keep it with a reason in [objects]",
+}
+# What passed and is no count of rows.
+_TOLD = {
+    "catalog": "{self.rows} texts of the catalog were scanned",
+    "inventory": "{self.table}: {self.detail}",
+    "role": "the password that {self.table} has in production does not work in the copy",
+    "rewritten": "the table {self.table} was rewritten",
+}
+# Checks that run before the treatment: if one failed, the others follow from it.
+_BEFORE = (
+    "drift",
+    "database",
+    "definer",
+    "space",
+    "owner",
+    "key",
+    "partition",
+    "required",
+    "constraint",
+    "inventory",
+)
+
 
 @dataclass(frozen=True)
 class ReportCheck:
@@ -27,6 +62,10 @@ class ReportCheck:
     def message(self) -> str:
         """The result in a sentence."""
         where = f"{self.table}.{self.column}" if self.table else ""
+        if self.kind in _MESSAGES and not self.ok:
+            return _MESSAGES[self.kind].format(where=where, self=self)
+        if self.kind in _TOLD:
+            return _TOLD[self.kind].format(self=self)
         if self.kind == "drift":
             return f"policy and schema differ: {self.detail}" if self.detail else "policy and schema match"
         if self.kind == "database":
@@ -69,11 +108,8 @@ class SanitizingReport:
     @property
     def failed(self) -> tuple[ReportCheck, ...]:
         """The failed checks. If one stopped the treatment, only those: the others follow from it."""
-        failed = tuple(check for check in self.checks if not check.ok)
-        return (
-            tuple(check for check in failed if check.kind in ("drift", "database", "definer", "space"))
-            or failed
-        )
+        failed = tuple(dict.fromkeys(check for check in self.checks if not check.ok))
+        return tuple(check for check in failed if check.kind in _BEFORE) or failed
 
     @property
     def durations(self) -> tuple[float, float]:

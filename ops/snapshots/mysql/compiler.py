@@ -4,7 +4,7 @@ For the names of the scripts see `ops.snapshots.postgres.compiler`. Every statem
 copy in which one failed is deleted. The RDS master user can run all of it, and no helper object remains.
 """
 
-from ops.snapshots.mysql import proof, treat, unique
+from ops.snapshots.mysql import inventory, plan, proof, treat, unique
 from ops.snapshots.mysql.scan import scan
 from ops.snapshots.policy.model import Policy
 from ops.snapshots.policy.scripts import SqlScript
@@ -16,7 +16,10 @@ def compile_policy(policy: Policy) -> tuple[SqlScript, ...]:
     scripts = [
         SqlScript("drift.check", proof.drift(policy)),
         SqlScript("definers.check", proof.definers()),
+        SqlScript("plan.check", plan.plan(policy)),
+        SqlScript("constraints.gen.check", plan.constraints(policy)),
         *([SqlScript("before", policy.before)] if policy.before.strip() else []),
+        SqlScript("inventory.check", inventory.inventory(policy)),
         SqlScript("undo.save", treat.undo()),
         SqlScript("relax.gen", treat.relax()),
         *([SqlScript("rows.gen", treat.rows_of(policy))] if has_row_treatments else []),
@@ -24,6 +27,7 @@ def compile_policy(policy: Policy) -> tuple[SqlScript, ...]:
         SqlScript("treat.gen.tell", treat.treat(policy)),
         SqlScript("undo.saved", "-- The output of undo.save runs here.\n"),
         *([SqlScript("after", policy.after)] if policy.after.strip() else []),
+        SqlScript("accounts.gen.tell", inventory.lock_accounts(policy)),
         SqlScript("rebuild.gen", treat.rebuild()),
         SqlScript("statistics.gen", treat.statistics()),
         SqlScript("logs.gen", treat.logs()),
@@ -31,5 +35,6 @@ def compile_policy(policy: Policy) -> tuple[SqlScript, ...]:
         SqlScript("assert.gen.check", proof.assertions(policy)),
         SqlScript("keys.gen.check", proof.foreign_keys()),
         SqlScript("scan.gen.check", scan(policy)),
+        SqlScript("inventory.report", inventory.inventory(policy)),
     ]
     return tuple(scripts)

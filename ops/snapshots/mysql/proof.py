@@ -14,12 +14,15 @@ from ops.snapshots.mysql.text import (
     json_boolean,
     literal,
     rows,
+    shown,
     tables,
     unwrapped,
 )
 from ops.snapshots.mysql.treat import KEYS
 from ops.snapshots.policy import fakes
 from ops.snapshots.policy.model import Policy, TablePolicy, Treatment
+
+COLUMNS_PER_LINE = 500  # CloudWatch Logs splits a line above 256 KB, and the report would be lost
 
 _TABLE = ("schema_name", "table_name")
 _COLUMN = (*_TABLE, "column_name")
@@ -39,34 +42,45 @@ _REFERENCE = f"""(
 
 
 def drift(policy: Policy) -> str:
-    """Return SQL that prints one line: unlisted columns, and listed columns that do not exist.
+    """Return SQL that prints unlisted columns, and listed columns that do not exist; at least one line.
 
     It includes all databases of the server: the columns of an unlisted one are unlisted too.
     """
     ok = "TRUE" if policy.unlisted == "keep" else "unlisted IS NULL"
     listed = [(table.schema, table.name, column) for table in policy.tables for column in table.columns]
     truncated = tables([table for table in policy.tables if table.rows == "truncate"])
-    shown = "CONCAT_WS('.', {0}.schema_name, {0}.table_name, {0}.column_name)"
+    line = f"(ROW_NUMBER() OVER (ORDER BY schema_name, table_name, place) - 1) DIV {COLUMNS_PER_LINE} AS line"
+    in_line = "FROM {0} x WHERE x.line = l.line"
     return f"""\
 {HEAD}
-WITH present AS ({COLUMNS}),
+WITH RECURSIVE present AS ({COLUMNS}),
 listed AS {rows(listed, *_COLUMN)},
 truncated AS {truncated},
-found AS (
-    SELECT
-        (SELECT GROUP_CONCAT(JSON_OBJECT('column', {shown.format("p")}, 'type',
-                IF(p.family = 'json', 'json', p.type), 'required', {json_boolean("p.is_required")},
-                'references', {_REFERENCE})
-                ORDER BY p.schema_name, p.table_name, p.place)
-         FROM present p
-         LEFT JOIN listed l ON {equal_names("l", "p", *_COLUMN)}
-         LEFT JOIN truncated t ON {equal_names("t", "p", *_TABLE)}
-         WHERE NOT p.is_generated AND l.column_name IS NULL AND t.table_name IS NULL) AS unlisted,
-        (SELECT GROUP_CONCAT(JSON_QUOTE({shown.format("l")}) ORDER BY l.schema_name, l.table_name)
-         FROM (SELECT * FROM listed UNION SELECT t.*, NULL FROM truncated t) l
-         LEFT JOIN present p ON {equal_names("p", "l", *_TABLE)}
-             AND p.column_name = COALESCE(l.column_name, p.column_name)
-         WHERE p.table_name IS NULL) AS missing
+unlisted AS (
+    SELECT u.*, {line} FROM (SELECT p.schema_name, p.table_name, p.column_name, p.place, JSON_OBJECT('column',
+            {shown("p.schema_name", "p.table_name", "p.column_name")}, 'type',
+            IF(p.family = 'json', 'json', p.type), 'required', {json_boolean("p.is_required")},
+            'references', {_REFERENCE}) AS item
+        FROM present p
+        LEFT JOIN listed l ON {equal_names("l", "p", *_COLUMN)}
+        LEFT JOIN truncated t ON {equal_names("t", "p", *_TABLE)}
+        WHERE NOT p.is_generated AND l.column_name IS NULL AND t.table_name IS NULL) u
+), missing AS (
+    SELECT u.*, {line} FROM (SELECT l.schema_name, l.table_name, l.column_name AS place,
+            JSON_QUOTE({shown("l.schema_name", "l.table_name", "l.column_name")}) AS item
+        FROM (SELECT * FROM listed UNION SELECT t.*, NULL FROM truncated t) l
+        LEFT JOIN present p ON {equal_names("p", "l", *_TABLE)}
+            AND p.column_name = COALESCE(l.column_name, p.column_name)
+        WHERE p.table_name IS NULL) u
+), `lines` (line, last) AS (
+    SELECT 0, GREATEST((SELECT COALESCE(MAX(line), 0) FROM unlisted),
+        (SELECT COALESCE(MAX(line), 0) FROM missing))
+    UNION ALL SELECT line + 1, last FROM `lines` WHERE line < last
+), found AS (
+    SELECT l.line, (SELECT GROUP_CONCAT(item ORDER BY schema_name, table_name, place)
+            {in_line.format("unlisted")}) AS unlisted,
+        (SELECT GROUP_CONCAT(item ORDER BY schema_name, table_name) {in_line.format("missing")}) AS missing
+    FROM `lines` l
 )
 SELECT JSON_OBJECT('check', 'drift', 'policy', {policy.version},
     'ok', {json_boolean(f"({ok}) AND missing IS NULL")},
@@ -98,8 +112,8 @@ def assertions(policy: Policy) -> str:
         HEAD,
         f"SELECT {literal(HEAD)};",
         f"""\
-SELECT CONCAT('SELECT JSON_OBJECT(''check'', ''truncated'', ''table'', ', QUOTE(CONCAT(p.schema_name, '.',
-    p.table_name)), ', ''column'', ''*'', ''rows'', COUNT(*), ''bad'', COUNT(*), ''ok'', ',
+SELECT CONCAT('SELECT JSON_OBJECT(''check'', ''truncated'', ''table'', ', QUOTE(p.shown),
+    ', ''column'', ''*'', ''rows'', COUNT(*), ''bad'', COUNT(*), ''ok'', ',
     {literal(json_boolean("COUNT(*) = 0"))}, ') FROM ', p.qualified, ';')
 FROM ({TABLES}) p JOIN {truncated} t ON {equal_names("t", "p", *_TABLE)};""",
         *(_asserted(table) for table in policy.tables if table.treated and table.rows != "truncate"),
@@ -168,8 +182,8 @@ def foreign_keys() -> str:
     """Return SQL that checks every foreign key with a join: rows can predate a `foreign_key_checks = 0`."""
     return f"""\
 {HEAD}
-SELECT CONCAT('SELECT JSON_OBJECT(''check'', ''foreign key'', ''table'', ', QUOTE(CONCAT(schema_name, '.',
-    table_name)), ', ''column'', ', QUOTE(constraint_name), ', ''rows'', (SELECT COUNT(*) FROM ', child,
+SELECT CONCAT('SELECT JSON_OBJECT(''check'', ''foreign key'', ''table'', ', QUOTE(shown), ', ''column'', ',
+    QUOTE(constraint_name), ', ''rows'', (SELECT COUNT(*) FROM ', child,
     '), ''bad'', COUNT(*), ''ok'', ', {literal(json_boolean("COUNT(*) = 0"))}, ') FROM ', child,
     ' c LEFT JOIN ', parent, ' p ON ', joined, ' WHERE ', given, ' AND p.', one_column, ' IS NULL;')
 FROM ({KEYS}) k;
@@ -185,14 +199,14 @@ def statistics() -> str:
 SELECT sql_text FROM (
     SELECT NULL AS sql_text FROM DUAL
     /*M! UNION ALL SELECT CONCAT('SELECT JSON_OBJECT(''check'', ''statistics'', ''table'', ',
-        QUOTE(CONCAT(p.schema_name, '.', p.table_name)), ', ''column'', ', QUOTE(p.column_name),
+        QUOTE(p.shown), ', ''column'', ', QUOTE(p.column_name),
         ', ''rows'', 1, ''bad'', bad, ''ok'', JSON_EXTRACT(IF(bad, ''false'', ''true''), ''$'')) FROM ',
         '(SELECT {lacks}, QUOTE(HEX(s.min_value)), ') OR {lacks}, QUOTE(HEX(s.max_value)), ') AS bad) b;')
     FROM ({unwrapped(COLUMNS)}) p JOIN mysql.column_stats s ON {exact("s.db_name")} = p.schema_name
         AND {exact("s.table_name")} = p.table_name AND {exact("s.column_name")} = p.column_name
     WHERE p.family = 'text' AND s.min_value IS NOT NULL */
     /*!80000 UNION ALL SELECT CONCAT('SELECT JSON_OBJECT(''check'', ''statistics'', ''table'', ',
-        QUOTE(CONCAT(t.schema_name, '.', t.table_name)), ', ''column'', ', QUOTE(s.COLUMN_NAME),
+        QUOTE(t.shown), ', ''column'', ', QUOTE(s.COLUMN_NAME),
         ', ''rows'', 1, ''bad'', ', {made} < t.made,
         ', ''ok'', JSON_EXTRACT(''', IF({made} < t.made, 'false', 'true'), ''', ''$''));')
     FROM ({TABLES}) t JOIN information_schema.COLUMN_STATISTICS s

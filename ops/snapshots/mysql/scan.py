@@ -1,4 +1,7 @@
-"""Scans the untreated text columns of a MySQL or MariaDB database for personal data."""
+"""Scans the untreated columns of a MySQL or MariaDB database for personal data.
+
+Every value is scanned as a text. `ops.snapshots.postgres.scan` explains what needs a reason to be kept.
+"""
 
 from collections.abc import Sequence
 
@@ -6,6 +9,7 @@ from ops.snapshots.mysql.proof import VALUE
 from ops.snapshots.mysql.text import COLUMNS, HEAD, check_sql, equal_names, literal, rows
 from ops.snapshots.policy import findings
 from ops.snapshots.policy.model import Policy
+from ops.snapshots.policy.names import split_name
 
 _COLUMN = ("schema_name", "table_name", "column_name")
 
@@ -79,13 +83,51 @@ _DIGESTS = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{32,
 _LONGEST_CARD = 20
 
 
+# Families without a pattern in them: dates, times, and what the other conditions decide about.
+_KNOWN = """\
+('text', 'json', 'number', 'float', 'inet4', 'inet6', 'date', 'time', 'datetime', 'timestamp', 'year',
+    'uuid')"""
+# Families, finding, and condition on <column> or <value>, where "keep" needs a reason.
+_KNOWINGLY = (
+    (
+        "number",
+        "number",
+        "ABS(<column>) BETWEEN 1e8 AND 1e30 AND "
+        + " AND ".join(f"ABS(<column>) NOT BETWEEN 1e{power} AND 2e{power}" for power in (9, 12, 15, 18)),
+    ),
+    (
+        "bytes",
+        "unscanned",
+        "NOT (HEX(<column>) = HEX(CONVERT(CAST(<column> AS BINARY) USING utf8mb4)) AND "
+        "HEX(<column>) NOT REGEXP '^(..)*(0[0-8EF]|1[0-9A-F])')",
+    ),
+    ("", "unscanned", "<column> IS NOT NULL"),
+)
+# A column that refers to a counted one, through a foreign key.
+_COUNTED = """\
+EXISTS (SELECT 1 FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.COLUMNS o
+            ON o.TABLE_SCHEMA = k.REFERENCED_TABLE_SCHEMA AND o.TABLE_NAME = k.REFERENCED_TABLE_NAME
+            AND o.COLUMN_NAME = k.REFERENCED_COLUMN_NAME AND o.EXTRA LIKE '%auto_increment%'
+            WHERE k.TABLE_SCHEMA = p.schema_name AND k.TABLE_NAME = p.table_name
+            AND k.COLUMN_NAME = p.column_name)"""
+
+
+def conditions(policy: Policy) -> list[tuple[str, str]]:
+    """Return the findings that are one condition on <value>."""
+    return [(kind, condition.replace("<bare>", _bare(policy))) for kind, condition in _FINDINGS.items()]
+
+
 def scan(policy: Policy) -> str:
     """Return SQL that counts, in every untreated text column, the rows that look like personal data."""
     treated = rows([(t.schema, t.name, c) for t in policy.tables for c in t.treated], *_COLUMN)
+    knowingly = rows([(t.schema, t.name, c) for t in policy.tables for c in t.kept_knowingly], *_COLUMN)
     allowed = rows(
         [(*_split(name), kind) for name, kinds in policy.allow.items() for kind in kinds], *_COLUMN, "kind"
     )
-    held = [(kind, condition.replace("<bare>", _bare(policy))) for kind, condition in _FINDINGS.items()]
+    held = [
+        (kind, condition, "text json bytes inet4 inet6 set enum") for kind, condition in conditions(policy)
+    ]
+    held += [(kind, condition, families) for families, kind, condition in _KNOWINGLY]
     piecewise = [
         ("card", _pieces("[3-6](?:[ -]?[0-9]){12}", _CARDS, "[ -]", _luhn())),
         ("iban", _pieces("[A-Z]{2}[0-9]{2}", (_IBAN,), " ", _mod_97())),
@@ -94,13 +136,21 @@ def scan(policy: Policy) -> str:
     sample = f"IF(p.estimate > {policy.scan_rows}, {share}, '')"
     columns = f"""\
 SELECT p.*, k.kind, {sample} AS sampled, IF(a.kind IS NULL, 'FALSE', 'TRUE') AS is_allowed,
-        REPLACE(REPLACE(k.found, '<value>', {VALUE.format(source="p")}), '<table>',
-            CONCAT(p.qualified, {sample})) AS found
+        REPLACE(REPLACE(REPLACE(k.found, '<value>', IF(p.family = 'bytes', CONCAT(
+            'CONVERT(CONVERT(CAST(', p.quoted, ' AS BINARY) USING latin1) USING utf8mb4)'),
+            {VALUE.format(source="p")})), '<column>', p.quoted), '<table>', CONCAT(p.qualified,
+            {sample})) AS found
     FROM ({COLUMNS}) p
     JOIN {{kinds}} k
     LEFT JOIN {treated} t ON {equal_names("t", "p", *_COLUMN)}
     LEFT JOIN {allowed} a ON {equal_names("a", "p", *_COLUMN)} AND a.kind = k.kind
-    WHERE t.column_name IS NULL AND p.family IN ('text', 'json')"""
+    LEFT JOIN {knowingly} w ON {equal_names("w", "p", *_COLUMN)}
+    WHERE t.column_name IS NULL AND CASE k.kind WHEN 'unscanned'
+        THEN NOT p.is_generated AND w.column_name IS NULL AND (p.family = 'bytes') = (k.families = 'bytes')
+            AND (p.family = 'bytes' OR p.family NOT IN {_KNOWN})
+        WHEN 'number' THEN NOT p.is_generated AND w.column_name IS NULL AND p.family IN ('number', 'float')
+            AND NOT p.is_counted AND NOT {_COUNTED}
+        ELSE p.family IN ('text', 'json', 'bytes', 'inet4', 'inet6') END"""
     bad = "CONCAT('COALESCE(SUM(', u.found, '), 0)')"
     check = check_sql("scan", "u", detail=("kind", "u.kind"), bad=bad, ok=_ok(bad))
     piece = check_sql(
@@ -115,9 +165,9 @@ SELECT p.*, k.kind, {sample} AS sampled, IF(a.kind IS NULL, 'FALSE', 'TRUE') AS 
 SELECT {literal(HEAD)};
 SELECT CONCAT('SELECT CONCAT_WS(CHAR(10 USING utf8mb4), ',
     GROUP_CONCAT({check} ORDER BY place, kind SEPARATOR ', '), ') FROM ', qualified, sampled, ';')
-FROM ({columns.format(kinds=rows(held, "kind", "found"))}) u GROUP BY qualified, sampled;
+FROM ({columns.format(kinds=rows(held, "kind", "found", "families"))}) u GROUP BY qualified, sampled;
 SELECT CONCAT(REPLACE(u.found, '<check>', {piece}), ';')
-FROM ({columns.format(kinds=rows(piecewise, "kind", "found"))}) u;
+FROM ({columns.format(kinds=rows([(*item, "") for item in piecewise], "kind", "found", "families"))}) u;
 """
 
 
@@ -127,7 +177,8 @@ def _ok(bad: str) -> str:
 
 def _split(name: str) -> tuple[str, ...]:
     """Split a full name into schema (can be empty), table, and column."""
-    return tuple(name.split("."))
+    *schema, table, column = split_name(name)
+    return "".join(schema), table, column
 
 
 def _bare(policy: Policy) -> str:

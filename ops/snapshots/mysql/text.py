@@ -38,12 +38,25 @@ def quoted(sql: str) -> str:
     return f"CONCAT('`', REPLACE({sql}, '`', '``'), '`')"
 
 
+def shown(*parts: str) -> str:
+    """Return SQL for the full name, with quotes as in a policy (see `ops.snapshots.policy.names`)."""
+    quotes = (
+        f"IF({part} REGEXP '[.]|^\"', CONCAT('\"', REPLACE({part}, '\"', '\"\"'), '\"'), {part})"
+        for part in parts
+    )
+    return f"CONCAT_WS('.', {', '.join(quotes)})"
+
+
 # `family` is the kind of type that treatments distinguish; a numeric column holds every number below
 # `modulus`; `qualified` and `quoted` are names in a statement.
 # JSON in MariaDB is a text with a check constraint. Generated columns and views follow their base columns.
 COLUMNS = f"""\
 SELECT {exact("c.TABLE_SCHEMA")} AS schema_name, {exact("c.TABLE_NAME")} AS table_name,
-    {exact("c.COLUMN_NAME")} AS column_name, c.ORDINAL_POSITION AS place, c.COLUMN_TYPE AS type,
+    {exact("c.COLUMN_NAME")} AS column_name, c.ORDINAL_POSITION AS place,
+    IF(c.DATA_TYPE IN ('enum', 'set'), c.DATA_TYPE, c.COLUMN_TYPE) AS type, {
+    shown("c.TABLE_SCHEMA", "c.TABLE_NAME")
+} AS shown,
+    c.EXTRA LIKE '%auto_increment%' AS is_counted,
     CASE c.DATA_TYPE WHEN 'tinyint' THEN 127 WHEN 'smallint' THEN 32767 WHEN 'mediumint' THEN 8388607
         WHEN 'float' THEN 16777216
         WHEN 'decimal' THEN CAST(LEAST(2147483647, POW(10, c.NUMERIC_PRECISION - c.NUMERIC_SCALE))
@@ -70,6 +83,7 @@ WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND t.TABLE_SCHEMA NOT 
 TABLES = f"""\
 SELECT {exact("t.TABLE_SCHEMA")} AS schema_name, {exact("t.TABLE_NAME")} AS table_name,
     CONCAT({quoted("t.TABLE_SCHEMA")}, '.', {quoted("t.TABLE_NAME")}) AS qualified,
+    {shown("t.TABLE_SCHEMA", "t.TABLE_NAME")} AS shown,
     t.TABLE_TYPE = 'SYSTEM VERSIONED' AS has_history, t.CREATE_TIME AS made
 FROM information_schema.TABLES t
 WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND t.TABLE_SCHEMA NOT IN {SYSTEM}"""
@@ -127,7 +141,7 @@ def check_sql(check: str, source: str, *, detail: tuple[str, str], bad: str, ok:
     key, value = detail
     return (
         f"CONCAT('JSON_OBJECT(''check'', ''{check}'', ''table'', ', "
-        f"QUOTE(CONCAT({source}.schema_name, '.', {source}.table_name)), ', ''column'', ', "
+        f"QUOTE({source}.shown), ', ''column'', ', "
         f"QUOTE({source}.column_name), ', ''{key}'', ', QUOTE({value}), ', ''rows'', COUNT(*), ''bad'', ', "
         f"{bad}, ', ''ok'', JSON_EXTRACT(IF(', {ok}, ', ''true'', ''false''), ''$''))')"
     )

@@ -18,6 +18,7 @@ from ops.snapshots.mysql.text import (
     literal,
     quoted,
     rows,
+    shown,
     tables,
 )
 from ops.snapshots.policy.model import Policy, TablePolicy, Treatment
@@ -116,7 +117,9 @@ SELECT k.CONSTRAINT_SCHEMA AS schema_name, k.TABLE_NAME AS table_name, k.CONSTRA
     GROUP_CONCAT('c.', {quoted("k.COLUMN_NAME")}, ' = p.', {quoted("k.REFERENCED_COLUMN_NAME")}
         SEPARATOR ' AND ') AS joined,
     GROUP_CONCAT('c.', {quoted("k.COLUMN_NAME")}, ' IS NOT NULL' SEPARATOR ' AND ') AS given,
-    MIN({quoted("k.REFERENCED_COLUMN_NAME")}) AS one_column
+    MIN({quoted("k.REFERENCED_COLUMN_NAME")}) AS one_column, {
+    shown("k.TABLE_SCHEMA", "k.TABLE_NAME")
+} AS shown
 FROM information_schema.KEY_COLUMN_USAGE k
 WHERE k.REFERENCED_TABLE_NAME IS NOT NULL AND k.TABLE_SCHEMA NOT IN {SYSTEM}
 GROUP BY k.CONSTRAINT_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, child, parent"""
@@ -145,12 +148,6 @@ def _update(table: TablePolicy, case: str) -> str:
     If possible, a copy replaces the table: InnoDB fills new pages faster than it changes full ones, and keeps
     no old row. Otherwise the statement is an UPDATE.
     """
-    cells = [
-        (table.schema, table.name, column, item.by or column, f"{turn:06}", str(item), *_expressions(item))
-        for turn, (column, item) in enumerate(_in_turn(table))
-    ]
-    names = ("by_name", "turn", "treatment", "plain", "numeric", "then")
-    given = rows(cells, *_COLUMN, *(f"{name}_" for name in names))
     return f"""\
 SELECT CONCAT(
     COALESCE(CONCAT('SELECT ', GROUP_CONCAT(IF(is_exact, {_sum("new")}, NULL) ORDER BY turn_ SEPARATOR ', '),
@@ -160,16 +157,34 @@ SELECT CONCAT(
     COALESCE(CONCAT('\\nSELECT CONCAT_WS(CHAR(10 USING utf8mb4), ',
         GROUP_CONCAT(IF(is_exact, {_exact_check()}, NULL) ORDER BY turn_ SEPARATOR ', '),
         ') FROM ', qualified, ';'), ''))
-FROM (SELECT p.*, v.turn_, v.then_, v.treatment_,
-        IF(v.turn_ IS NULL, p.quoted, {_cut("p", f"COALESCE(r.new, {_new(case)})")}) AS new,
+FROM ({new_values(table, case, f"COALESCE(r.new, {_new(case)})", _FAKES)}) u
+GROUP BY qualified, schema_name HAVING COUNT(turn_) > 0;"""
+
+
+_FAKES = f"LEFT JOIN slipway_fakes r ON {equal_names('r', 'p', *_COLUMN)}"
+
+
+def new_values(table: TablePolicy, case: str, new: str = "", fakes: str = "") -> str:
+    """Return a subquery with the expression `new` for each column; `turn_` is NULL if the column is kept.
+
+    `fakes` joins the fakes of unique columns, which `new` then contains.
+    """
+    cells = [
+        (table.schema, table.name, column, item.by or column, f"{turn:06}", str(item), *_expressions(item))
+        for turn, (column, item) in enumerate(_in_turn(table))
+    ]
+    names = ("by_name", "turn", "treatment", "plain", "numeric", "then")
+    given = rows(cells, *_COLUMN, *(f"{name}_" for name in names))
+    return f"""\
+SELECT p.*, v.turn_, v.then_, v.treatment_,
+        IF(v.turn_ IS NULL, p.quoted, {_cut("p", new or _new(case))}) AS new,
         p.family = 'number' AND v.treatment_ = 'hash' OR v.treatment_ LIKE 'shift %' AS is_exact,
         {_FREE} AS is_free
     FROM ({columns_of(table)}) p
     LEFT JOIN {given} v ON {equal_names("v", "p", *_COLUMN)}
-    LEFT JOIN slipway_fakes r ON {equal_names("r", "p", *_COLUMN)}
+    {fakes}
     JOIN ({columns_of(table)}) b ON b.column_name = COALESCE(v.by_name_, p.column_name)
-    WHERE NOT p.is_generated) u
-GROUP BY qualified, schema_name HAVING COUNT(turn_) > 0;"""
+    WHERE NOT p.is_generated"""
 
 
 # Whether a table can be replaced by a copy: no foreign key refers to it or starts from it.

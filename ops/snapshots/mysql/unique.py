@@ -5,7 +5,7 @@ cannot refer to a temporary table twice in a statement.
 """
 
 from ops.snapshots.mysql.fakes import numbered_fakes, value_of
-from ops.snapshots.mysql.text import HEAD, columns_of, equal_names, json_boolean, literal, quoted, rows
+from ops.snapshots.mysql.text import HEAD, columns_of, equal_names, json_boolean, literal, quoted, rows, shown
 from ops.snapshots.policy import fakes
 from ops.snapshots.policy.model import Policy, TablePolicy
 from ops.text.quoting import nested
@@ -136,7 +136,7 @@ SELECT {literal(HEAD)};
 {fake_columns(policy)}
 SELECT REPLACE(CONCAT('SELECT CONCAT_WS(CHAR(10 USING utf8mb4), ',
     GROUP_CONCAT('JSON_OBJECT(''check'', ''space'', ''table'', ',
-        QUOTE(CONCAT(schema_name, '.', table_name)), ', ''column'', ', QUOTE(column_name),
+        QUOTE({shown("schema_name", "table_name")}), ', ''column'', ', QUOTE(column_name),
         ', ''treatment'', ', QUOTE(treatment), ', ''rows'', many, ''bad'', ',
         'GREATEST(0, many + taken - <space>), ''ok'', {ok})' SEPARATOR ', '),
     ') FROM (SELECT IF(many * 2 <= <space>, many, (SELECT COUNT(*) FROM (',

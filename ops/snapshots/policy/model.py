@@ -10,15 +10,19 @@ id = "keep"
 email = "fake email"
 birthday = "shift 30 by id"       # up to 30 days, the same for each id
 
-[tables.audit_log]
+[tables.'"My.App"."imports.2024"']    # quotes as in SQL, if a part of the name contains a dot
 "*" = "truncate"                  # or "sample 10": keep 10 percent of the rows; rows that refer to a
                                   # deleted row are deleted too
 
 [allow]
 "products.description" = ["phone"]   # findings of the scan that are allowed
 
+[objects]                         # what is not a row: kept with a reason, or "reset"
+"function public.greeting(text)" = "keep because it names our own hotline"
+"large objects" = "reset"
+
 [databases.crm.tables.leads]      # PostgreSQL: another database on the server. It can have its own
-email = "fake email"              # before, after, and allow
+email = "fake email"              # before, after, allow, and objects
 """
 
 import re
@@ -28,6 +32,7 @@ from functools import partial
 from typing import Any
 
 from ops.errors import InputError
+from ops.snapshots.policy.names import join_name, split_name
 from ops.text.toml_tables import TomlTable, read_toml
 
 ENGINES = ("postgres", "mysql", "mariadb")
@@ -55,10 +60,11 @@ SCAN_ROWS = 100_000
 SHOWN_REVIEWS = 5
 RESERVED_DOMAINS = ("example.com", "example.org", "example.net")  # RFC 2606
 
-_DATABASE_KEYS = ("before", "after", "tables", "allow")
+_DATABASE_KEYS = ("before", "after", "tables", "allow", "objects")
 _KEYS = ("version", "engine", "unlisted", "case", "scan_rows", "allow_domains", "databases", *_DATABASE_KEYS)
-_GRAMMAR = "keep, null, hash, constant TEXT, shift DAYS by COLUMN, or fake KIND; KIND is one of " + ", ".join(
-    FAKES
+_GRAMMAR = (
+    "keep, keep because REASON, null, hash, constant TEXT, shift DAYS by COLUMN, or fake KIND; "
+    "KIND is one of " + ", ".join(FAKES)
 )
 
 
@@ -67,7 +73,8 @@ class Treatment:
     """The treatment of a column.
 
     `kind` is keep, null, hash, constant, fake, shift, or review (open: the policy is refused); `argument`
-    is the text, the kind of fake, or the number of days; `by` is the column that a shift depends on.
+    is the text, the kind of fake, the number of days, or why a value that cannot be scanned is kept; `by` is
+    the column that a shift depends on.
     """
 
     kind: str
@@ -91,11 +98,16 @@ class TablePolicy:
 
     @property
     def full_name(self) -> str:
-        return f"{self.schema}.{self.name}" if self.schema else self.name
+        return join_name((self.schema, self.name))
 
     @property
     def treated(self) -> dict[str, Treatment]:
         return {name: treatment for name, treatment in self.columns.items() if treatment.kind != "keep"}
+
+    @property
+    def kept_knowingly(self) -> tuple[str, ...]:
+        """The columns that are kept although they cannot be scanned: "keep because REASON"."""
+        return tuple(name for name, item in self.columns.items() if item.kind == "keep" and item.argument)
 
 
 @dataclass(frozen=True)
@@ -103,6 +115,8 @@ class Policy:
     """A parsed policy.
 
     `before` and `after` are custom SQL; `allow` maps columns to the findings that are allowed in them.
+    `objects` maps what is not a row (`function public.f()`, `large objects`; * is a wildcard) to keep or
+    reset.
     `databases` are the policies of the other PostgreSQL databases on the server.
     """
 
@@ -114,6 +128,7 @@ class Policy:
     before: str = ""
     after: str = ""
     allow: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    objects: Mapping[str, Treatment] = field(default_factory=dict)
     allow_domains: tuple[str, ...] = RESERVED_DOMAINS
     scan_rows: int = SCAN_ROWS
     databases: Mapping[str, "Policy"] = field(default_factory=dict)
@@ -136,7 +151,7 @@ def _policy(root: TomlTable, database: TomlTable) -> Policy:
     """Return the policy of one database, with the settings that all databases share."""
     engine = root.choice("engine", *ENGINES)
     schema = DEFAULT_SCHEMAS[engine]
-    tables, allow = database.table("tables"), database.table("allow")
+    tables, allow, objects = (database.table(key) for key in ("tables", "allow", "objects"))
     return Policy(
         version=root.whole("version", 1, low=1),
         engine=engine,
@@ -151,6 +166,7 @@ def _policy(root: TomlTable, database: TomlTable) -> Policy:
             )
             for name in allow.values
         },
+        objects={name: _object(objects, name) for name in objects.values},
         allow_domains=(*RESERVED_DOMAINS, *root.texts("allow_domains")),
         scan_rows=root.whole("scan_rows", SCAN_ROWS, low=1),
     )
@@ -220,7 +236,7 @@ def _tables(tables: TomlTable, default_schema: str) -> tuple[TablePolicy, ...]:
 def _table(table: TomlTable, name: str, default_schema: str) -> TablePolicy:
     if not table.values:
         raise table.mistake("", "has no columns.", 'List its columns, or "*" = "truncate".')
-    schema, _, bare = name.rpartition(".")
+    schema, bare = _split(name)
     columns = {column: _treatment(table, column) for column in table.values if column != "*"}
     for column, treatment in columns.items():
         if treatment.by and treatment.by not in columns:
@@ -245,6 +261,8 @@ def _treatment(table: TomlTable, column: str) -> Treatment:
     kind, _, argument = str(text).partition(" ")
     if text in ("keep", "null", "hash", "review"):
         return Treatment(kind)
+    if kind == "keep" and re.fullmatch(r"because \S.*", argument):
+        return Treatment(kind, argument)
     if kind == "constant" and isinstance(text, str):
         return Treatment(kind, argument)
     if kind == "fake" and argument in FAKES:
@@ -256,7 +274,30 @@ def _treatment(table: TomlTable, column: str) -> Treatment:
 
 def _column(allow: TomlTable, name: str, default_schema: str) -> str:
     """Return the full name of a column whose schema may be missing."""
-    parts = name.split(".")
-    if len(parts) not in (2, 3):
+    try:
+        *table, column = split_name(name)
+    except ValueError:
+        table = []
+    if len(table) not in (1, 2):
         raise allow.mistake(name, "is not a column.", "Write table.column or schema.table.column.")
-    return ".".join(parts if len(parts) == 3 else [default_schema, *parts])
+    return join_name([*([default_schema] if len(table) == 1 else []), *table, column])
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return schema (can be empty) and name of a table. Without quotes, the last dot separates them."""
+    try:
+        *schemas, bare = split_name(name) if '"' in name else ()
+    except ValueError:  # fewer parts, or a quote that is part of the name
+        schemas = []
+        bare = ""
+    if bare and len(schemas) < 2:
+        return "".join(schemas), bare
+    schema, _, bare = name.rpartition(".")
+    return schema, bare
+
+
+def _object(objects: TomlTable, name: str) -> Treatment:
+    kind, _, argument = str(objects.values[name]).partition(" ")
+    if (kind, argument) == ("reset", "") or (kind == "keep" and re.fullmatch(r"because \S.*", argument)):
+        return Treatment(kind, argument)
+    raise objects.mistake(name, f"is {objects.values[name]!r}.", 'Use "keep because REASON", or "reset".')

@@ -10,6 +10,7 @@ from ops.snapshots.policy.classifier.classify import Verdict, classify
 from ops.snapshots.policy.classifier.column import Column
 from ops.snapshots.policy.classifier.names import SURE
 from ops.snapshots.policy.classifier.treatments import key_columns, treatment_for
+from ops.snapshots.policy.names import join_name, split_name
 from ops.snapshots.report import ReportCheck, SanitizingReport, UnlistedColumn
 
 # Finding of the scan → class of a column with it.
@@ -23,6 +24,7 @@ _BY_FINDING = {
     "mac": "device_id",
     "password_hash": "secret",
     "key": "secret",
+    "number": "national_id",  # a long number: of an account, a document, or a phone
 }
 _SOME = 0.1  # with the finding in fewer rows, the column is text that happens to contain it
 
@@ -54,23 +56,31 @@ def open_reviews(suggestions: Iterable[Suggestion]) -> list[str]:
 
 def suggest_treatments(report: SanitizingReport) -> tuple[Suggestion, ...]:
     """Suggest a treatment for every column that the policy of the report did not list, in the same order."""
-    findings: dict[str, list[ReportCheck]] = {}
+    findings: dict[tuple[str, str], list[ReportCheck]] = {}
     for check in report.checks:
         if check.kind == "scan" and check.bad:
-            findings.setdefault(f"{check.table}.{check.column}", []).append(check)
+            findings.setdefault((check.table, check.column), []).append(check)
     columns = [_column(unlisted) for unlisted in report.unlisted]
     keys = key_columns(columns)
-    verdicts = [_with_findings(each, findings.get(_full_name(each), [])) for each in classify(columns)]
+    verdicts = [
+        _with_findings(each, findings.get((each.column.table, each.column.name), []))
+        for each in classify(columns)
+    ]
     return tuple(_suggestion(each, keys.get(each.column.table, "")) for each in verdicts)
 
 
 def _column(unlisted: UnlistedColumn) -> Column:
-    table, _, name = unlisted.name.rpartition(".")
+    table, name = _split(unlisted.name)
     return Column(table, name, unlisted.type, unlisted.required, unlisted.references)
 
 
-def _full_name(verdict: Verdict) -> str:
-    return f"{verdict.column.table}.{verdict.column.name}"
+def _split(name: str) -> tuple[str, str]:
+    """Split `database:schema.table.column` into the full name of the table and the bare column."""
+    database, colon, rest = name.partition(":")
+    if not colon or rest.count(".") < 2:  # a colon in a name
+        database, colon, rest = "", "", name
+    *table, column = split_name(rest)
+    return database + colon + join_name(table), column
 
 
 def _with_findings(verdict: Verdict, findings: list[ReportCheck]) -> Verdict:

@@ -118,3 +118,19 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         SELECT FROM regexp_matches(value, french, 'g') AS found
         WHERE left(found[1], 13)::bigint % 97 + right(found[1], 2)::int = 97)
 $$;
+
+-- Bytes as a text: in UTF-8 if they are, otherwise with escapes for all but ASCII.
+CREATE FUNCTION pg_temp.as_text(value bytea) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN convert_from(value, 'UTF8');
+EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+    RETURN encode(value, 'escape');
+END $$;
+
+-- Whether bytes are a text: valid UTF-8 without control characters.
+CREATE FUNCTION pg_temp.is_text(value bytea) RETURNS boolean LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN convert_from(value, 'UTF8') !~ '[\u0001-\u0008\u000E-\u001F]';
+EXCEPTION WHEN character_not_in_repertoire OR untranslatable_character THEN
+    RETURN false;
+END $$;

@@ -7,15 +7,26 @@ from importlib.resources import files
 from ops.snapshots.policy.model import TablePolicy
 from ops.text import quoting
 
-# Tables of users: neither system tables nor tables of extensions.
-USER_TABLES = """\
-n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'
-    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"""
+# Tables that are not the system's. Those of extensions can hold data too: the commands of pg_cron.
+USER_TABLES = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'"
+# Of these, the ones that the master user can change: all except tables of an extension of the cloud.
+OWN_TABLES = f"{USER_TABLES} AND pg_has_role(c.relowner, 'USAGE')"
+
+
+def shown(*parts: str) -> str:
+    """Return SQL for the full name, with quotes as in a policy (see `ops.snapshots.policy.names`)."""
+    return " || '.' || ".join(
+        f"CASE WHEN {part} ~ '[.]|^\"' THEN '\"' || replace({part}, '\"', '\"\"') || '\"' ELSE {part} END"
+        for part in parts
+    )
+
 
 # All columns. `target` is the table in a statement: a partitioned table includes its partitions, other tables
 # exclude those that inherit from them.
 COLUMNS = f"""\
-SELECT n.nspname AS schema, c.relname AS name, a.attname AS column_name, a.attgenerated AS generated,
+SELECT n.nspname::text AS schema, c.relname::text AS name, a.attname::text AS column_name,
+    a.attgenerated AS generated, {shown("n.nspname", "c.relname")} AS shown, t.oid AS type_id,
+        c.relkind AS relkind,
     format_type(a.atttypid, a.atttypmod) AS type,
     CASE t.typtype WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod)
         ELSE format_type(a.atttypid, a.atttypmod) END AS plain_type,
@@ -27,7 +38,7 @@ FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type t ON t.oid = a.atttypid
-WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {USER_TABLES}"""
+WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND {USER_TABLES}"""
 
 
 def functions() -> str:

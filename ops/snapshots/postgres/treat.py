@@ -5,7 +5,7 @@ from ops.snapshots.postgres import unique
 from ops.snapshots.postgres.fakes import MODULUS, choice, digest, fake, number, value_of
 from ops.snapshots.postgres.text import (
     COLUMNS,
-    USER_TABLES,
+    OWN_TABLES,
     functions,
     identifier,
     literal,
@@ -15,40 +15,66 @@ from ops.snapshots.postgres.text import (
 )
 from ops.text.quoting import nested
 
-# An UPDATE leaves the old row version in the table file, and statistics contain sample values. The master
-# user cannot rewrite the shared system tables, which causes a warning for each; they contain no user data.
-VACUUM = "SET client_min_messages = error;\nVACUUM (FULL, ANALYZE);\n"
-
-# Enabled triggers, and foreign keys that are not deferred.
+# Enabled triggers and rules, and foreign keys that are not deferred. A rule would write old rows elsewhere.
 _TRIGGERS = f"""\
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgparentid = 0 AND c.relkind IN ('r', 'p')
-    AND {USER_TABLES}"""
+    AND {OWN_TABLES}"""
+_RULES = f"""\
+FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE r.ev_enabled <> 'D' AND c.relkind IN ('r', 'p') AND {OWN_TABLES}"""
 _FOREIGN_KEYS = f"""\
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE k.contype = 'f' AND k.conparentid = 0 AND NOT k.condeferred AND {USER_TABLES}"""
+WHERE k.contype = 'f' AND k.conparentid = 0 AND {OWN_TABLES}"""
+_ENABLED = "CASE {} WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END"
 
 
-def undo() -> str:
-    """Return SQL that prints how to restore triggers and foreign keys. Runs before `relax`."""
+def undo(policy: Policy) -> str:
+    """Return SQL that prints how to restore triggers, rules, and foreign keys. Runs before `relax`."""
     return f"""\
-SELECT format('ALTER TABLE %s ENABLE %s TRIGGER %I;', c.oid::regclass,
-    CASE t.tgenabled WHEN 'A' THEN 'ALWAYS' WHEN 'R' THEN 'REPLICA' ELSE '' END, t.tgname)
+SELECT format('ALTER TABLE %s ENABLE %s TRIGGER %I;', c.oid::regclass, {_ENABLED.format("t.tgenabled")},
+    t.tgname)
 {_TRIGGERS};
-SELECT format('ALTER TABLE %s ALTER CONSTRAINT %I %s;', c.oid::regclass, k.conname,
-    CASE WHEN k.condeferrable THEN 'DEFERRABLE INITIALLY IMMEDIATE' ELSE 'NOT DEFERRABLE' END)
-{_FOREIGN_KEYS};
+SELECT format('ALTER TABLE %s ENABLE %s RULE %I;', c.oid::regclass, {_ENABLED.format("r.ev_enabled")},
+    r.rulename)
+{_RULES};
+SELECT CASE WHEN {_follows(policy)}
+    THEN format('ALTER TABLE %s ADD CONSTRAINT %I %s;', c.oid::regclass, k.conname,
+        pg_get_constraintdef(k.oid))
+    ELSE format('ALTER TABLE %s ALTER CONSTRAINT %I %s;', c.oid::regclass, k.conname,
+    CASE WHEN k.condeferrable THEN 'DEFERRABLE INITIALLY IMMEDIATE' ELSE 'NOT DEFERRABLE' END) END
+{_FOREIGN_KEYS} AND (NOT k.condeferred OR {_follows(policy)});
 """
 
 
-def relax() -> str:
-    """Return SQL that disables triggers and defers foreign keys to the end of a transaction."""
+def relax(policy: Policy) -> str:
+    """Return SQL that disables triggers and rules, and defers foreign keys to the end of a transaction.
+
+    A foreign key that follows changes of a treated key is dropped: it would treat its column twice.
+    """
     return f"""\
 SELECT format('ALTER TABLE %s DISABLE TRIGGER %I;', c.oid::regclass, t.tgname)
 {_TRIGGERS};
-SELECT format('ALTER TABLE %s ALTER CONSTRAINT %I DEFERRABLE INITIALLY DEFERRED;', c.oid::regclass, k.conname)
-{_FOREIGN_KEYS};
+SELECT format('ALTER TABLE %s DISABLE RULE %I;', c.oid::regclass, r.rulename)
+{_RULES};
+SELECT CASE WHEN {_follows(policy)}
+    THEN format('ALTER TABLE %s DROP CONSTRAINT %I;', c.oid::regclass, k.conname)
+    ELSE format('ALTER TABLE %s ALTER CONSTRAINT %I DEFERRABLE INITIALLY DEFERRED;', c.oid::regclass,
+        k.conname) END
+{_FOREIGN_KEYS} AND (NOT k.condeferred OR {_follows(policy)});
 """
+
+
+def _follows(policy: Policy) -> str:
+    """Return the condition that a foreign key refers to a treated column, and acts when that changes."""
+    treated = [(t.schema, t.name, c) for t in policy.tables if t.rows != "truncate" for c in t.treated]
+    return f"""\
+(k.confupdtype <> 'a' AND EXISTS (
+    SELECT FROM pg_attribute a JOIN pg_class o ON o.oid = a.attrelid
+        JOIN pg_namespace m ON m.oid = o.relnamespace
+    JOIN ({values(treated, 3)}) AS v (schema, name, column_name)
+        ON (v.schema, v.name, v.column_name) = (m.nspname, o.relname, a.attname)
+    WHERE a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey)))"""
 
 
 def rows(policy: Policy) -> str:
@@ -116,35 +142,43 @@ END $$;
 """
 
 
-def _update(table: TablePolicy, case: str) -> str:
-    """One statement per table. Where values have no pattern, sums before and after are compared."""
+def new_values(table: TablePolicy, case: str, fakes: str) -> str:
+    """Return a subquery with the expression `new` for each treated column of the table.
+
+    `fakes` is a table of the fakes of unique columns, or a query that returns none.
+    """
     rows = []
     for column, treatment in table.treated.items():
         value = value_of(treatment.by or column, case)
         plain = _expression(column, treatment, value)
         rows.append((column, str(treatment), plain, _plainer(column, treatment, value) or plain))
     return f"""\
+SELECT p.target, p.relation, p.number, p.shown, r.column_name, r.treatment,
+    format('CAST(%s AS %s)', coalesce(a.new, CASE WHEN p.category = 'N' OR p.plain_type = 'date'
+        THEN replace(r.plainer, '<modulus>', {MODULUS}) ELSE r.plain END), p.type) AS new,
+    r.treatment LIKE 'shift %' OR r.treatment = 'hash' AND p.category <> 'S' AS is_exact
+FROM ({values(rows, 4)}) AS r (column_name, treatment, plain, plainer)
+JOIN ({COLUMNS}) p ON p.column_name = r.column_name
+LEFT JOIN {fakes} a ON (a.schema, a.name, a.column_name) = (p.schema, p.name, p.column_name)
+WHERE (p.schema, p.name) = ({literal(table.schema)}, {literal(table.name)}) AND p.generated = ''"""
+
+
+def _update(table: TablePolicy, case: str) -> str:
+    """One statement per table. Where values have no pattern, sums before and after are compared."""
+    return f"""\
 SELECT concat(
-    'SELECT ' || string_agg(format('{_sum("%s")} AS slipway_%s', v.new, p.number), ', ')
-        FILTER (WHERE v.is_exact) || format(E' FROM %s \\\\gset\\n', p.target),
-    format('UPDATE %s SET %s;', p.target, string_agg(format('%I = %s', v.column_name, v.new), ', ')),
+    'SELECT ' || string_agg(format('{_sum("%s")} AS slipway_%s', v.new, v.number), ', ')
+        FILTER (WHERE v.is_exact) || format(E' FROM %s \\\\gset\\n', v.target),
+    format('UPDATE %s SET %s;', v.target, string_agg(format('%I = %s', v.column_name, v.new), ', ')),
     E'\\nSELECT unnest(ARRAY[' || string_agg(format(
         'json_build_object(''check'', ''exact'', ''table'', %L, ''column'', %L, ''treatment'', %L, '
         '''rows'', count(*), ''bad'', CASE WHEN %s = :slipway_%s THEN 0 ELSE count(*) END, '
-        '''ok'', %s = :slipway_%s)', {literal(table.full_name)}, v.column_name, v.treatment,
-        v.stored, p.number, v.stored, p.number), ', ')
-        FILTER (WHERE v.is_exact) || format(']) FROM %s;', p.target))
-FROM ({values(rows, 4)}) AS r (column_name, treatment, plain, plainer)
-JOIN ({COLUMNS}) p ON p.column_name = r.column_name
-LEFT JOIN slipway_fakes a ON (a.schema, a.name, a.column_name) = (p.schema, p.name, p.column_name)
-CROSS JOIN LATERAL (SELECT r.column_name, r.treatment,
-    format('CAST(%s AS %s)', coalesce(a.new, CASE WHEN p.category = 'N' OR p.plain_type = 'date'
-        THEN replace(r.plainer, '<modulus>', {MODULUS}) ELSE r.plain END), p.type),
-    format('{_sum("%I")}', r.column_name),
-    r.treatment LIKE 'shift %' OR r.treatment = 'hash' AND p.category <> 'S')
-    AS v (column_name, treatment, new, stored, is_exact)
-WHERE (p.schema, p.name) = ({literal(table.schema)}, {literal(table.name)}) AND p.generated = ''
-GROUP BY p.target;
+        '''ok'', %s = :slipway_%s)', v.shown, v.column_name, v.treatment,
+        s.stored, v.number, s.stored, v.number), ', ')
+        FILTER (WHERE v.is_exact) || format(']) FROM %s;', v.target))
+FROM ({new_values(table, case, "slipway_fakes")}) v
+CROSS JOIN LATERAL (SELECT format('{_sum("%I")}', v.column_name)) AS s (stored)
+GROUP BY v.target;
 """
 
 
@@ -180,39 +214,3 @@ def _plainer(column: str, treatment: Treatment, value: str) -> str:
     if treatment.kind == "shift":
         return f"{identifier(column)} + {_days(treatment, value)}"
     return ""
-
-
-def refresh() -> str:
-    """Return SQL that refreshes materialized views, which contain old rows, in dependency order."""
-    return f"""\
-WITH RECURSIVE made_of (view, source) AS (
-    SELECT DISTINCT r.ev_class, d.refobjid FROM pg_rewrite r
-    JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
-        AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
-), depth (view, steps) AS (
-    SELECT oid, 0 FROM pg_class WHERE relkind IN ('m', 'v')
-    UNION SELECT m.view, d.steps + 1 FROM depth d JOIN made_of m ON m.source = d.view
-)
-SELECT format('REFRESH MATERIALIZED VIEW %s;', c.oid::regclass)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'm' AND c.relispopulated AND {USER_TABLES}
-ORDER BY (SELECT max(steps) FROM depth WHERE view = c.oid), c.oid;
-"""
-
-
-def forget_statistics() -> str:
-    """Return SQL that deletes the statistics of empty tables. ANALYZE keeps them, with sample values.
-
-    PostgreSQL 18 has a function for it; in earlier versions, altering a column to its own type deletes them.
-    """
-    return f"""\
-SELECT CASE WHEN current_setting('server_version_num')::int >= 180000
-    THEN format('SELECT pg_clear_attribute_stats(%L, %L, %L, %L) \\g /dev/null',
-        s.schemaname, s.tablename, s.attname, s.inherited)
-    ELSE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s;', c.oid::regclass, s.attname,
-        (SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
-         WHERE a.attrelid = c.oid AND a.attname = s.attname)) END
-FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname
-JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = s.tablename
-WHERE c.reltuples = 0 AND {USER_TABLES};
-"""

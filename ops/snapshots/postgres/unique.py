@@ -45,11 +45,13 @@ def fake_columns(policy: Policy) -> str:
     )
     return f"""\
 CREATE TEMP TABLE slipway_fakes AS
-SELECT schema, name, column_name, treatment, target, kind, space, is_unique, moved, digest, drawn, taken,
+SELECT schema, name, shown, column_name, treatment, target, kind, space, is_unique, moved, digest,
+    drawn, taken,
     replace(fake, '<drawn>', format('CASE WHEN EXISTS (SELECT FROM %s m WHERE m.slipway_digest = %s::uuid) '
         'THEN (SELECT m.slipway_drawn FROM %s m WHERE m.slipway_digest = %s::uuid) ELSE %s END',
         moved, digest, moved, digest, drawn)) AS new
-FROM (SELECT r.schema, r.name, r.column_name, r.treatment, p.target, r.kind, s.space, u.is_unique, r.digest,
+FROM (SELECT r.schema, r.name, p.shown, r.column_name, r.treatment, p.target, r.kind, s.space, u.is_unique,
+        r.digest,
         {filled.format("r.drawn")} AS drawn,
         {filled.format("r.taken")} AS taken,
         {filled.format("r.fake")} AS fake,
@@ -115,6 +117,6 @@ SELECT format('WITH many AS (SELECT (%s) AS rows), found AS (SELECT '
         column_name, target, column_name), ' UNION '), space,
     string_agg(format('SELECT DISTINCT %s FROM %s WHERE %s IS NOT NULL', taken, target, taken), ' UNION '),
     space, space,
-    string_agg(format('(%L, %L, %L)', schema || '.' || name, column_name, treatment), ', '))
+    string_agg(format('(%L, %L, %L)', shown, column_name, treatment), ', '))
 FROM slipway_fakes WHERE is_unique GROUP BY kind, space ORDER BY kind, space;
 """

@@ -2,7 +2,7 @@
 
 import json
 
-from ops.snapshots.report import report_from_json
+from ops.snapshots.report import ReportCheck, SanitizingReport, report_from_json
 
 KEPT = {
     "policy": 3,
@@ -22,3 +22,12 @@ def test_a_report_has_the_durations_of_treatment_and_verification() -> None:
 def test_an_older_report_has_no_durations() -> None:
     report = report_from_json(json.dumps({key: value for key, value in KEPT.items() if key != "seconds"}))
     assert report.seconds == {} and report.durations == (0, 0)
+
+
+def test_what_fails_before_the_treatment_hides_what_follows_from_it() -> None:
+    early = ReportCheck("inventory", False, "large objects", detail="object", rows=1, bad=1)
+    report = SanitizingReport("1", (early, ReportCheck("treated", False, "public.a", "b"), early))
+    assert report.failed == (early,)
+    assert early.message == ("large objects: object found; remove it, or keep it with a reason in [objects]")
+    kept = ReportCheck("inventory", True, "large objects", detail="keep because they are logos", rows=1)
+    assert kept.message == "large objects: keep because they are logos"

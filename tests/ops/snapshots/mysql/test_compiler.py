@@ -193,6 +193,7 @@ def test_a_table_without_foreign_keys_keeps_everything_untreated(database: Datab
 def test_the_report_has_every_check(database: Database) -> None:
     report = report_from_log(database.sanitize(POLICY).log.splitlines())
     kinds = {"drift", "exact", "treated", "truncated", "statistics", "foreign key", "space", "scan"}
+    kinds |= {"catalog", "constraint"}
     assert {check.kind for check in report.checks} == kinds
     assert {check.column for check in report.treated if check.table == "shop.people"} >= {"email", "card"}
     assert report.failed == () and report.unlisted == ()

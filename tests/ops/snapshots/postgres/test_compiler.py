@@ -141,6 +141,9 @@ def test_the_report_has_every_check(database: Database) -> None:
         "database",
         "statistics",
         "foreign key",
+        "catalog",
+        "owner",
+        "rewritten",
         "space",
         "scan",
     }
@@ -149,7 +152,7 @@ def test_the_report_has_every_check(database: Database) -> None:
 
 
 def test_an_update_that_a_rule_discards_is_found(database: Database) -> None:
-    """A shifted date has no pattern: the sum of the expected values is compared."""
+    """A shifted date has no pattern: the sum of the expected values is compared. Rules are off in a run."""
     database.run("""
         CREATE TABLE born (id int PRIMARY KEY, day date, at timestamptz, code numeric(12, 2), mark uuid);
         INSERT INTO born SELECT n, '2000-01-01'::date + n, now(), n, gen_random_uuid()
@@ -163,7 +166,10 @@ def test_an_update_that_a_rule_discards_is_found(database: Database) -> None:
         (name, 50, 0) for name in ("day", "at", "code", "mark")
     ]
     database.run("CREATE RULE swallow AS ON UPDATE TO born DO INSTEAD NOTHING")
-    done = database.sanitize(policy)
+    scripts = compile_policy(parse_policy(policy))
+    done = sanitize(
+        database.login, [s for s in scripts if s.name not in ("undo.save", "relax.gen", "undo.saved")]
+    )
     assert done.status == 9, done.log
     assert {check["column"] for check in done.failed() if check["check"] == "exact"} == {
         "day",

@@ -1,0 +1,75 @@
+"""Finds, before a treatment, what PostgreSQL would reject, and values that a definition would keep."""
+
+from ops.snapshots.policy.model import Policy, TablePolicy
+from ops.snapshots.postgres.text import COLUMNS, functions, literal, print_verbatim, shown, values
+from ops.snapshots.postgres.treat import new_values
+
+ROWS = 10_000  # of a table whose new values are computed and compared with its constraints
+_NO_FAKES = "(SELECT NULL AS schema, NULL AS name, NULL AS column_name, NULL AS new LIMIT 0)"
+
+
+def plan(policy: Policy) -> str:
+    """Return SQL that prints a line for each treatment that cannot work.
+
+    key        the two columns of a foreign key have different treatments
+    partition  a treated column selects the partition: its bounds are values (the rows of a shifted date move)
+    required   "null" in a column that is NOT NULL
+    """
+    rows = [
+        (t.schema, t.name, column, str(item) if item.kind != "keep" else "keep")
+        for t in policy.tables
+        if t.rows != "truncate"
+        for column, item in t.columns.items()
+    ]
+    line = "'rows', 1, 'bad', 1, 'ok', false)"
+    return f"""\
+CREATE TEMP TABLE slipway_plan AS
+SELECT p.*, v.treatment FROM ({COLUMNS}) p JOIN ({values(rows, 4)}) AS v (schema, name, column_name,
+    treatment)
+    ON (v.schema, v.name, v.column_name) = (p.schema, p.name, p.column_name)
+WHERE p.generated = '';
+SELECT json_build_object('check', 'key', 'table', c.shown, 'column', c.column_name, 'treatment',
+    format('%s is %s, and %s, which it refers to, is %s', c.column_name, c.treatment,
+        {shown("p.schema", "p.name", "p.column_name")}, p.treatment), {line}
+FROM pg_constraint k CROSS JOIN LATERAL unnest(k.conkey, k.confkey) AS pair (child, parent)
+JOIN slipway_plan c ON c.relation = k.conrelid AND c.number = pair.child
+JOIN slipway_plan p ON p.relation = k.confrelid AND p.number = pair.parent
+WHERE k.contype = 'f' AND c.treatment <> p.treatment AND c.treatment <> 'null';
+SELECT json_build_object('check', 'partition', 'table', p.shown, 'column', p.column_name, 'treatment',
+    p.treatment, {line}
+FROM slipway_plan p JOIN pg_partitioned_table k ON k.partrelid = p.relation AND p.number = ANY (k.partattrs)
+WHERE p.treatment <> 'keep' AND p.treatment NOT LIKE 'shift %' AND k.partstrat <> 'h';
+SELECT json_build_object('check', 'required', 'table', p.shown, 'column', p.column_name, 'treatment',
+    p.treatment, {line}
+FROM slipway_plan p WHERE p.treatment = 'null' AND p.required;
+"""
+
+
+def constraints(policy: Policy) -> str:
+    """Return SQL that computes the new values of some rows, and checks that they satisfy the constraints.
+
+    CHECK constraints are evaluated; a value that its type rejects is an error that names the type.
+    """
+    tables = [table for table in policy.tables if table.treated and table.rows != "truncate"]
+    parts = [print_verbatim(functions()), *(_constraints(table, policy.case) for table in tables)]
+    return "\n".join(parts)
+
+
+def _constraints(table: TablePolicy, case: str) -> str:
+    return f"""\
+WITH new AS ({new_values(table, case, _NO_FAKES)})
+SELECT format('SELECT unnest(ARRAY[%s]) FROM (SELECT %s FROM %s LIMIT {ROWS}) %I;',
+    string_agg(format('json_build_object(''check'', ''constraint'', ''table'', %L, ''column'', %L, '
+        '''rows'', count(*), ''bad'', count(*) FILTER (WHERE NOT (%s)), ''ok'', '
+        'count(*) FILTER (WHERE NOT (%s)) = 0)', {literal(table.full_name)}, k.conname, e.holds, e.holds),
+            ', '),
+    (SELECT string_agg(format('%s AS %I', coalesce(n.new, format('%I', a.attname)), a.attname), ', ')
+     FROM pg_attribute a LEFT JOIN new n ON n.number = a.attnum
+     WHERE a.attrelid = k.conrelid AND a.attnum > 0 AND NOT a.attisdropped),
+    min(t.target), min(t.bare))
+FROM pg_constraint k
+JOIN (SELECT DISTINCT relation, target, {literal(table.name)} AS bare FROM new) t ON t.relation = k.conrelid
+CROSS JOIN LATERAL (SELECT pg_get_expr(k.conbin, k.conrelid)) AS e (holds)
+WHERE k.contype = 'c' AND EXISTS (SELECT FROM new n WHERE n.number = ANY (k.conkey))
+GROUP BY k.conrelid;
+"""
