@@ -1,12 +1,12 @@
 -- title: Cold starts by function
--- description: Cold starts and their init duration for each Lambda function, from REPORT lines.
+-- description: Cold starts and their init or SnapStart restore duration for each Lambda function, from REPORT lines and platform.report events.
 -- chart: bar cold_starts log_group
 WITH reports AS (
   SELECT
     log_group,
-    try_cast(nullif(regexp_extract(message, 'Init Duration: ([0-9.]+) ms', 1), '') AS DOUBLE) AS init_ms
+    try_cast(nullif(regexp_extract(message, '(?:Init Duration: |(?:MB|ms)\s+Restore Duration: |"metrics"\s*:\s*\{[^{}]*"(?:init|restore)DurationMs"\s*:\s*)([0-9.]+)', 1), '') AS DOUBLE) AS init_ms
   FROM events
-  WHERE message LIKE 'REPORT RequestId: %'
+  WHERE message LIKE 'REPORT RequestId: %' OR (message LIKE '{%' AND regexp_matches(message, '"type"\s*:\s*"platform\.report"'))
 )
 SELECT
   log_group,

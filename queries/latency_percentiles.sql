@@ -1,5 +1,5 @@
 -- title: Latency percentiles
--- description: Exact p50, p95, and p99 for each log group, from JSON messages with a latency field, access logs that end with the latency, and Lambda REPORT lines.
+-- description: Exact p50, p95, and p99 for each log group, from JSON messages with a latency field, access logs that end with the latency, and Lambda REPORT lines and platform.report events.
 -- parameter: field text = $.latency_ms -- JSON path of the latency
 -- parameter: regex text = (?:^|[ =])([0-9]+[.][0-9]+)s?$ -- Regular expression for access logs; its first group is the latency
 -- chart: bar p95 log_group
@@ -8,8 +8,10 @@ WITH latencies AS (
     log_group,
     try_cast(
       CASE
+        WHEN message LIKE '{%' AND regexp_matches(message, '"type"\s*:\s*"platform\.report"')
+          THEN nullif(regexp_extract(message, '(?:RequestId: \S+\s+Duration: |"metrics"\s*:\s*\{[^{}]*"durationMs"\s*:\s*)([0-9.]+)', 1), '')
         WHEN json_valid(message) THEN json_extract_string(message, $field)
-        WHEN message LIKE 'REPORT RequestId: %' THEN nullif(regexp_extract(message, 'RequestId: \S+\s+Duration: ([0-9.]+) ms', 1), '')
+        WHEN message LIKE 'REPORT RequestId: %' THEN nullif(regexp_extract(message, '(?:RequestId: \S+\s+Duration: |"metrics"\s*:\s*\{[^{}]*"durationMs"\s*:\s*)([0-9.]+)', 1), '')
         WHEN regexp_matches(message, '" [1-5][0-9][0-9] ([0-9]+|-)') THEN nullif(regexp_extract(message, $regex, 1), '')
       END AS DOUBLE
     ) AS latency

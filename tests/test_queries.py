@@ -110,6 +110,35 @@ def test_lambda_reports(events: duckdb.DuckDBPyConnection) -> None:
     assert cost["dollars"] == pytest.approx((121 + 21 + 901) * 0.5 / 1000)
 
 
+TEXT_REPORT = (
+    "REPORT RequestId: 4a1b-7\tDuration: 147.25 ms\tBilled Duration: 201 ms\tMemory Size: 512 MB\t"
+    "Max Memory Used: 91 MB\tRestore Duration: 500.5 ms\tBilled Restore Duration: 53 ms\t"
+)
+JSON_REPORT = (
+    '{"time":"2026-11-23T00:00:00.080Z","type":"platform.report","record":{"requestId":"4a1b-7",'
+    '"status":"success","spans":[{"name":"responseLatency","durationMs":1.5}],"metrics":{"durationMs":147.25,'
+    '"billedDurationMs":201,"memorySizeMB":512,"maxMemoryUsedMB":91,"restoreDurationMs":500.5,'
+    '"billedRestoreDurationMs":53}}}'
+)
+
+
+@pytest.mark.parametrize("name", ["cold_starts", "lambda_cost", "slowest_invocations", "latency_percentiles"])
+def test_a_report_in_json_counts_as_one_in_text(name: str) -> None:
+    answers = []
+    for message in (TEXT_REPORT, JSON_REPORT, JSON_REPORT.replace('":', '" : ')):
+        connection = duckdb.connect()
+        columns = ", ".join(f"{column.name} {column.type}" for column in COLUMNS)
+        connection.execute(f"CREATE TABLE events ({columns})")
+        connection.execute(
+            "INSERT INTO events VALUES ('1', 'r', ?, 's', ?, ?, '1', '', NULL)", [LAMBDA, START, message]
+        )
+        answers.append(answer(connection, name))
+    assert answers[0] and answers.count(answers[0]) == 3
+    (row,) = answers[0]
+    assert row.get("cold_starts", 1) == 1 and row.get("init_ms", 500.5) == 500.5
+    assert row.get("request_id", "4a1b-7") == "4a1b-7" and row.get("p50", 147.25) == 147.25
+
+
 def test_access_logs(events: duckdb.DuckDBPyConnection) -> None:
     shown = [(row["time"].minute, row["requests"], row["errors"]) for row in answer(events, "access_5xx")]
     assert shown == [(0, 2, 0), (5, 2, 1), (10, 1, 1), (15, 1, 0), (20, 1, 1)]
