@@ -59,6 +59,9 @@ logs = Verbs(
             EXPLORE, "Show message patterns compared with the previous period.", aliases=("templates",)
         ),
         "compact": Lazy(EXPLORE, "Compact complete hours into Parquet; sources are kept."),
+        "explain-lines": Lazy(
+            "ops.cli.logs.lines", "Explain the level, time, and fields of each line of the input."
+        ),
         "estimate": Lazy(EXPLORE, "Estimate the data, time, and cost of a query.", "show_estimate"),
         "deploy": Lazy(
             DEPLOYMENT, "Deploy or update the export in many accounts and Regions.", "deploy_export"

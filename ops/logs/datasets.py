@@ -9,6 +9,7 @@ from ops.aws.cloud import Cloud
 from ops.errors import AwsError, NotFound, SettingsError
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import Location, Scope
+from ops.logs.lake.lines.own import RULES_FILE, load_rules
 from ops.logs.lake.store import bucket_of
 from ops.logs.search.cursor import QueryEngine
 from ops.logs.search.estimate import Estimate, choose
@@ -16,6 +17,7 @@ from ops.logs.search.estimate import Estimate, choose
 if TYPE_CHECKING:  # what takes long to import is imported where it is used
     from ops.logs.engines.athena import AthenaEngine
     from ops.logs.engines.duckdb import DuckDbEngine
+    from ops.logs.lake.lines.rules import Rule
 
 GB = 10**9
 _ADDRESS = re.compile(r"(?:([^=]+)=)?s3://([a-z0-9.-]{3,63})(?:/(.*))?")
@@ -43,17 +45,24 @@ class Dataset:
             return None
         from ops.logs.engines.athena import AthenaEngine
 
-        return AthenaEngine(self._cloud, target, self.duckdb.lister)
+        return AthenaEngine(self._cloud, target, self.duckdb.lister, self.rules)
 
     @cached_property
     def duckdb(self) -> "DuckDbEngine":
         from ops.logs.engines.duckdb import DuckDbEngine
+        from ops.logs.lake.lines.levels import Levels
 
         settings = self._cloud.settings
         location = self.location
         cache = FileCache(settings.data / "logs-cache", settings.logs_cache_gb * GB)
         store = bucket_of(self._cloud, location)
-        return DuckDbEngine(store, location, cache, concurrency=settings.concurrency)
+        levels = Levels(self.rules)
+        return DuckDbEngine(store, location, cache, concurrency=settings.concurrency, levels=levels)
+
+    @cached_property
+    def rules(self) -> "tuple[Rule, ...]":
+        """The team's own rules for levels. Raises SettingsError if their file has a mistake."""
+        return load_rules(self._cloud.settings.data / RULES_FILE)
 
     def engine(self, name: str) -> QueryEngine:
         """Return the engine of that name. Raises NotFound for Athena if the dataset has no Athena tables."""

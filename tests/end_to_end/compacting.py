@@ -18,6 +18,7 @@ from ops.aws.cloud import Cloud
 from ops.aws.s3.objects import Bucket
 from ops.embedded.lifecycle import RunningCloud
 from ops.logs.engines.athena import AthenaEngine
+from ops.logs.engines.athena_levels import level_sql
 from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.export.deployment.stacks import central_body
 from ops.logs.lake.cache import FileCache
@@ -104,7 +105,8 @@ class Export:
         keys = {"AWS_ACCESS_KEY_ID": ACCOUNT, "AWS_SECRET_ACCESS_KEY": "test"}
         with mock.patch.dict(os.environ, {"AWS_ENDPOINT_URL": self.embedded.endpoint, **keys}):
             boto3.DEFAULT_SESSION = None  # the default session would keep other credentials
-            module = load("log_compactor", **configuration["Environment"]["Variables"])
+            variables = configuration["Environment"]["Variables"]
+            module = load("log_compactor", **variables, LEVEL=level_sql())
             boto3.DEFAULT_SESSION = None
         return module
 

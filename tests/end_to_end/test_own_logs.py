@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from ops.aws.cloud import Cloud
-from ops.logs.lake.patterns import levels_of, patterns_of
+from ops.logs.lake.lines.levels import Levels
+from ops.logs.lake.patterns import patterns_of
 from ops.snapshots.pipeline.catalog import DeployedPipeline
 from tests.end_to_end.test_snapshots import PEOPLE, POLICY
 from tests.end_to_end.workbench import Workbench, statuses
@@ -56,7 +57,8 @@ def messages(workbench: Workbench, pipeline: DeployedPipeline) -> list[str]:
 
 def errors(found: list[str]) -> list[str]:
     """Return the messages that the search `level:error` finds."""
-    levels = levels_of(patterns_of(pa.array(found))).to_pylist()
+    messages = pa.array(found, pa.string())
+    levels = Levels().of(messages, patterns_of(messages)).to_pylist()
     return [text for text, level in zip(found, levels, strict=True) if level in ("ERROR", "FATAL")]
 
 

@@ -4,5 +4,6 @@ explore     search, SQL, patterns, compaction, estimates
 deployment  deploy and remove the export's stacks
 coverage    which log groups are exported, and why not; subscribe, unsubscribe
 ledger      missing events, replay, backfill, retention
+lines       how log lines are understood
 results     code shared by commands that execute a plan
 """

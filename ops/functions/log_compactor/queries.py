@@ -12,6 +12,7 @@ ADDRESS = f"s3://{BUCKET}/"
 # and `path`, and the expressions for pattern and level. Parts store the pattern in the column `template`.
 EVENTS = {"json": os.environ["JSON_EVENTS"], "raw": os.environ["RAW_EVENTS"]}
 PATTERN, LEVEL = os.environ["TEMPLATE"], os.environ["LEVEL"]
+RULES = os.environ["RULES"]  # identifies the rules of levels; a part has them in its column `rules`
 PARTS = '"logs_compacted"'
 COLUMNS = "account, region, log_group, log_stream, ts, message, id"
 IDENTITY = ("account", "region", "log_group", "log_stream", "id")
@@ -63,8 +64,8 @@ def unload(hour: Hour, batch: Sequence[SourceObject], known: Sequence[str], fold
     """Write the same events to the folder as Parquet."""
     masked = f"SELECT {COLUMNS}, {PATTERN} AS template FROM ({_events(hour, batch, known)}) AS batch"
     return (
-        f"UNLOAD (SELECT {COLUMNS}, template, {LEVEL} AS level FROM ({masked}) AS masked "
-        f"ORDER BY log_group, template, ts) TO {_text(ADDRESS + folder)} "
+        f"UNLOAD (SELECT {COLUMNS}, template, {LEVEL} AS level, {_text(RULES)} AS rules "
+        f"FROM ({masked}) AS masked ORDER BY log_group, template, ts) TO {_text(ADDRESS + folder)} "
         "WITH (format = 'PARQUET', compression = 'ZSTD')"
     )
 

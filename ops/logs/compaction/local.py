@@ -234,12 +234,12 @@ class _Hour:
                 return None
             events, read, _ = read_batch(self.loader.files, self.loader.connection, whole)
         kind = batch[0].kind
-        finished = finish(events)
+        finished = finish(events, self.loader.levels)
         # Duplicates are searched in all parts before this one, so one part at a time; raw lines have no IDs.
         with nullcontext() if kind in (LogFormat.RAW, LogFormat.OLDER) else self._lock:
             finished, _ = drop_duplicates(finished, self.others)
             sources = frozenset((obj.key, obj.etag) for obj in read)
-            facts = PartFacts(sources, len(finished))
+            facts = PartFacts(sources, len(finished), rules=self.loader.levels.id)
             name = f"part-{hashlib.sha256(facts.to_json()).hexdigest()[:32]}.parquet"
             path = self.root / name
             write_part(finished, facts, path)

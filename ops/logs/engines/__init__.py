@@ -3,10 +3,12 @@
 Both implement `ops.logs.search.cursor.QueryEngine`.
 
 duckdb           DuckDB on this machine
+duckdb_functions pattern and level as functions in DuckDB
 duckdb_relation  `events` in DuckDB's SQL
 duckdb_readers   DuckDB's own file readers, for the formats they read exactly
 athena           Athena in AWS
 athena_relation  `events` in Athena's SQL
+athena_levels    the level of an event in Athena's SQL
 athena_rules     how DuckDB's functions are written for Athena
 translation      translates a query to Athena's dialect
 backwards        reads the newest hours first

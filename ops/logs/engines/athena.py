@@ -11,6 +11,7 @@ from ops.aws.cloud import Cloud
 from ops.logs.engines.athena_relation import events
 from ops.logs.engines.translation import Translated, to_athena
 from ops.logs.lake.layout import Scope
+from ops.logs.lake.lines.rules import Rule
 from ops.logs.lake.listing import Lister
 from ops.logs.search.cursor import Cursor, Progress, QueryCanceled
 from ops.logs.search.estimate import Cost, athena_cost, athena_dollars
@@ -20,11 +21,17 @@ from ops.logs.search.sql_check import RELATION
 
 
 class AthenaEngine:
-    """Queries the Glue tables of one dataset; thread-safe. The lister is for estimates."""
+    """Queries the Glue tables of one dataset; thread-safe.
 
-    def __init__(self, cloud: Cloud, target: AthenaTarget, lister: Lister) -> None:
+    The lister is for estimates; `rules` are own rules for levels.
+    """
+
+    def __init__(
+        self, cloud: Cloud, target: AthenaTarget, lister: Lister, rules: Sequence[Rule] = ()
+    ) -> None:
         self._cloud = cloud
         self._lister = lister
+        self._rules = rules
         self.target = target
 
     def scan_limit(self) -> int:
@@ -78,7 +85,7 @@ class AthenaEngine:
         """Return the definition of `events`."""
         accounts: Sequence[str] = [account.id for account in self._cloud.accounts]
         regions = sorted({place.region for place in self._cloud.places})
-        return events(athena.list_tables(self._cloud, self.target), scope, accounts, regions)
+        return events(athena.list_tables(self._cloud, self.target), scope, accounts, regions, self._rules)
 
 
 def _continued(sql: str) -> str:

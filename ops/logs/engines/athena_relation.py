@@ -10,8 +10,10 @@ from datetime import timedelta
 
 from ops.aws.athena.queries import GlueTable
 from ops.errors import NotFound
+from ops.logs.engines.athena_levels import level_sql
 from ops.logs.lake.layout import HOUR, LATENESS, OLD_PATTERN_NAME, LogFormat, Scope, hour_of
-from ops.logs.lake.rules import LEVEL_HEAD, LEVEL_OF, MASK, MILLIS
+from ops.logs.lake.lines.rules import Rule
+from ops.logs.lake.rules import MASK, MILLIS
 
 READ = (LogFormat.JSON, LogFormat.RAW, LogFormat.CLOUDWATCH)
 FILTER_NAME = "slipway-([a-z0-9-]+)"  # the name of a subscription filter contains the region
@@ -21,13 +23,19 @@ _WORD = "0-9A-Za-z_"
 HEX_WORD = f"([^{_WORD}]|^)[0-9a-fA-F]*[0-9][0-9a-fA-F]*([^{_WORD}]|$)"
 DIGITS = "[0-9]+"
 ORIGIN = "^[0-9A-Za-z_/.#-]+:[^:*]+$"  # the same as `raw_lines.HEAD`
-LEVEL = rf"(?:^|[^0-9A-Za-z_])((?i:{'|'.join(LEVEL_OF)}))(?:[^0-9A-Za-z_]|$)"
 
 
-def events(tables: Iterable[GlueTable], scope: Scope, accounts: Sequence[str], regions: Sequence[str]) -> str:
+def events(
+    tables: Iterable[GlueTable],
+    scope: Scope,
+    accounts: Sequence[str],
+    regions: Sequence[str],
+    own: Sequence[Rule] = (),
+) -> str:
     """Return a SELECT with the columns of `events`. Raises NotFound if no table holds logs.
 
     `accounts` and `regions` are the configured ones: an injected partition column needs explicit values.
+    `own` are rules for levels that come before the built-in ones.
     """
     kinds = [(kind_of(table), table) for table in tables]
     parts = [
@@ -43,7 +51,8 @@ def events(tables: Iterable[GlueTable], scope: Scope, accounts: Sequence[str], r
     bounds = f"ts >= {_moment(scope.start)} AND ts < {_moment(scope.end)}{_places(scope)}"
     # The inner name is the one in `level_sql`, which the compactor uses too.
     return (
-        f"SELECT {COLUMNS}, {OLD_PATTERN_NAME} AS pattern, {OLD_PATTERN_NAME}, {level_sql()} AS level FROM ("
+        f"SELECT {COLUMNS}, {OLD_PATTERN_NAME} AS pattern, {OLD_PATTERN_NAME}, {level_sql(own)} AS level "
+        "FROM ("
         f"SELECT {COLUMNS}, {pattern_sql()} AS {OLD_PATTERN_NAME} "
         f"FROM ({' UNION ALL '.join(parts)}) AS delivered WHERE {bounds}) AS masked"
     )
@@ -58,13 +67,6 @@ def pattern_sql() -> str:
     for _ in range(2):
         masked = f"REGEXP_REPLACE({masked}, {_text(HEX_WORD)}, {_text(f'$1{MASK}$2')})"
     return f"REGEXP_REPLACE({masked}, {_text(DIGITS)}, {_text(MASK)})"
-
-
-def level_sql() -> str:
-    """Return the expression for the level of the pattern in the column `template`."""
-    words = " ".join(f"WHEN {_text(word)} THEN {_text(level)}" for word, level in LEVEL_OF.items())
-    word = f"REGEXP_EXTRACT(SUBSTR({OLD_PATTERN_NAME}, 1, {LEVEL_HEAD}), {_text(LEVEL)}, 1)"
-    return f"CASE LOWER({word}) {words} END"
 
 
 def json_columns() -> str:

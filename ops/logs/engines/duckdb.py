@@ -16,12 +16,14 @@ import pyarrow as pa
 
 from ops.errors import InputError, SlipwayError
 from ops.logs.engines.backwards import Backwards
-from ops.logs.engines.duckdb_readers import level_sql, path_list, pattern_sql, quoted
+from ops.logs.engines.duckdb_functions import add_functions
+from ops.logs.engines.duckdb_readers import path_list, quoted
 from ops.logs.engines.duckdb_relation import relations
 from ops.logs.engines.loading import Loaded, Loader, LoadProgress
 from ops.logs.engines.sessions import DuckDbSession, DuckDbSessions
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import OLD_PATTERN_NAME, Listing, Location, Scope, uses_old_name
+from ops.logs.lake.lines.levels import Levels
 from ops.logs.lake.listing import Lister
 from ops.logs.lake.store import ObjectStore
 from ops.logs.search.cursor import Cursor, Progress
@@ -55,14 +57,17 @@ class DuckDbEngine:
         memory_mb: int = 600,
         threads: int = 0,
         concurrency: int = 16,
+        levels: Levels | None = None,
     ) -> None:
+        levels = levels or Levels()
         self.lister = Lister(store, location, concurrency=concurrency)
-        self.loader = Loader(store, cache)
+        self.loader = Loader(store, cache, levels)
         self._known: dict[Path, frozenset[str]] = {}
         self._many: set[Path] = set()  # parts made by Athena with too many patterns
         self._statements: dict[str, str] = {}
         self._lock = threading.Lock()
         self._database = _database(cache.root, store, memory_mb, threads)
+        add_functions(self._database, levels, self)
         self._sessions = DuckDbSessions(self._database)
 
     def list(self, scope: Scope, *, fresh: bool = False) -> Listing:
@@ -188,8 +193,8 @@ class DuckDbEngine:
                 tables = [table[OLD_PATTERN_NAME].unique().to_pylist() for table in loaded.tables]
                 patterns = sorted(frozenset().union(*known.values(), *tables))
                 cursor.register(KNOWN, pa.table({"pattern": pa.array(patterns, pa.string())}))
-            extents = self.loader.extents(loaded.parts)
-            for name, relation in relations(loaded, scope, known, extents, old_name).items():
+            extents, leveled = self.loader.extents(loaded.parts), self.loader.leveled(loaded.parts)
+            for name, relation in relations(loaded, scope, known, extents, leveled, old_name).items():
                 cursor.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {relation}")
             return not loaded.tables and len(patterns) <= MANY_PATTERNS  # keep no session that holds memory
 
@@ -300,8 +305,6 @@ def _database(root: Path, store: ObjectStore, memory_mb: int, threads: int) -> d
         "lock_configuration = true",
     ):
         database.execute(f"SET {setting}")
-    database.execute(f"CREATE MACRO pattern_of(message) AS {pattern_sql('message')}")
-    database.execute(f"CREATE MACRO level_of(pattern) AS {level_sql('pattern')}")
     return database
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ops.logs.lake.gzipped import MAGIC
 from ops.logs.lake.layout import LogFormat
-from ops.logs.lake.rules import LEVEL, LEVEL_HEAD, LEVEL_OF, MASK, MASKED
+from ops.logs.lake.rules import MASK, MASKED
 
 LONGEST_LINE = 4 << 20  # bytes; an event has at most 1 MiB (PutLogEvents), before escaping
 _RAW = f"""delim = '\\t', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n',
@@ -56,17 +56,6 @@ SQL = {LogFormat.RAW: raw_sql, LogFormat.JSON: json_sql}
 def pattern_sql(message: str) -> str:
     """Return `ops.logs.lake.patterns.patterns_of` as an SQL expression."""
     return f"regexp_replace({message}, {quoted(MASKED)}, {quoted(MASK)}, 'g')"
-
-
-def level_sql(pattern: str) -> str:
-    """Return `ops.logs.lake.patterns.levels_of` as an SQL expression.
-
-    It looks up the word's position in a list: with a CASE, DuckDB evaluates the regular expression once per
-    branch when the level is filtered.
-    """
-    words, levels = (", ".join(map(quoted, names)) for names in (LEVEL_OF, LEVEL_OF.values()))
-    word = f"regexp_extract(left({pattern}, {LEVEL_HEAD}), {quoted(LEVEL.replace('?P<word>', ''))}, 1)"
-    return f"list_extract([{levels}], list_position([{words}], lower({word})))"
 
 
 def has_matching_suffix(path: Path) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ops.logs.engines.duckdb_readers import level_sql, path_list, pattern_sql, quoted, raw_sql
+from ops.logs.engines.duckdb_readers import path_list, pattern_sql, quoted, raw_sql
 from ops.logs.engines.loading import Loaded
 from ops.logs.lake.layout import COLUMNS, OLD_PATTERN_NAME, Scope
 from ops.logs.lake.parts import Extent
@@ -20,24 +20,30 @@ def relations(
     scope: Scope,
     known: Collection[Path],
     extents: Mapping[Path, Extent],
+    leveled: Collection[Path],
     old_name: bool = False,
 ) -> dict[str, str]:
     """Return the SQL of `events`, and of the two relations that it consists of, limited to the scope.
 
     The parts in `known` are masked events, the others plain events. Parts whose extent is inside the scope
-    are not filtered; those outside are skipped. `old_name` adds the column `template`, the former name of
+    are not filtered; those outside are skipped. The levels of the parts in `leveled` are read, and those
+    of others determined by the function `level_of`. `old_name` adds the column `template`, the former name of
     `pattern`.
     """
     condition = _inside(scope)
 
     def read(parts: list[Path]) -> list[str]:
-        whole = [path for path in parts if _whole(extents.get(path), scope)]
-        cut = [path for path in parts if path not in set(whole) and _touched(extents.get(path), scope)]
+        groups: dict[tuple[str, str], list[Path]] = {}
+        for path in parts:
+            extent = extents.get(path)
+            if _whole(extent, scope) or _touched(extent, scope):
+                where = "" if _whole(extent, scope) else f" WHERE {condition}"
+                level = "level" if path in leveled else f"level_of(message, {OLD_PATTERN_NAME}) AS level"
+                groups.setdefault((where, level), []).append(path)
         return [
-            f"SELECT {NAMES}, {OLD_PATTERN_NAME} AS pattern, level "
+            f"SELECT {NAMES}, {OLD_PATTERN_NAME} AS pattern, {level} "
             f"FROM read_parquet({path_list(chosen)}, hive_partitioning = false){where}"
-            for chosen, where in ((whole, ""), (cut, f" WHERE {condition}"))
-            if chosen
+            for (where, level), chosen in groups.items()
         ]
 
     masked = [
@@ -49,7 +55,7 @@ def relations(
     if loaded.raw:
         pattern = pattern_sql("message")
         plain.append(
-            f"SELECT {NAMES}, {pattern} AS pattern, {level_sql(pattern)} AS level "
+            f"SELECT {NAMES}, {pattern} AS pattern, level_of(message, {pattern}) AS level "
             f"FROM ({raw_sql(loaded.raw)}) WHERE {condition}"
         )
     nothing = ", ".join(f"NULL::{column.type} AS {column.name}" for column in COLUMNS)

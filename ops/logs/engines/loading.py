@@ -23,6 +23,7 @@ from ops.logs.engines.files import ObjectFiles
 from ops.logs.engines.scanning import RawObjectScan
 from ops.logs.lake.cache import FileCache, NotCached
 from ops.logs.lake.layout import Listing, LogFormat, LogObject, Part, Partition, hour_folder
+from ops.logs.lake.lines.levels import Levels
 from ops.logs.lake.parts import (
     Extent,
     PartFacts,
@@ -30,6 +31,7 @@ from ops.logs.lake.parts import (
     finish,
     read_extent,
     read_facts,
+    read_rules,
     write_part,
 )
 from ops.logs.lake.ready_hours import Names, ReadyHours
@@ -64,12 +66,14 @@ class LoadProgress:
 class Loader:
     """Loads from one dataset into a cache; safe for many threads and processes."""
 
-    def __init__(self, store: ObjectStore, cache: FileCache) -> None:
+    def __init__(self, store: ObjectStore, cache: FileCache, levels: Levels) -> None:
+        self.levels = levels
         self.files = ObjectFiles(store, cache)
         self.ready = ReadyHours()
         self.connection = duckdb.connect(config={"threads": MAKERS, "memory_limit": "400MB"})
         self._facts: dict[Path, tuple[int, PartFacts]] = {}  # with the file's size, to detect a changed file
         self._extents: dict[Path, tuple[int, Extent]] = {}
+        self._rules: dict[Path, tuple[int, str]] = {}
         self._unfit: set[tuple[str, str]] = set()  # raw objects that DuckDB's reader rejects
         self._building: dict[Partition, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -131,7 +135,9 @@ class Loader:
             if facts is None:
                 with contextlib.suppress(OSError):  # damaged: it will be made again
                     path.unlink()
-            elif self.files.cache.find(path.relative_to(self.files.cache.root).as_posix()):
+            elif facts.rules == self.levels.id and self.files.cache.find(
+                path.relative_to(self.files.cache.root).as_posix()
+            ):
                 parts[path] = facts
         return parts
 
@@ -139,6 +145,10 @@ class Loader:
         """Return the extent of each part whose footer has it."""
         extents = ((path, _remembered(self._extents, path, read_extent)) for path in parts)
         return {path: extent for path, extent in extents if extent}
+
+    def leveled(self, parts: Iterable[Path]) -> set[Path]:
+        """Return the parts whose levels were determined by the current rules."""
+        return {path for path in parts if _remembered(self._rules, path, read_rules) == self.levels.id}
 
     def folder(self, partition: Partition) -> str:
         """Return the hour's folder of parts in the cache."""
@@ -189,7 +199,7 @@ class _Work:
         check: Callable[[], None],
     ) -> None:
         self.loader = loader
-        self._scan = RawObjectScan(needles) if needles else None
+        self._scan = RawObjectScan(needles, loader.levels) if needles else None
         self.loaded = Loaded(notes=list(listing.notes))
         self._total = (listing.objects, listing.size_bytes)
         self._done = (0, 0)
@@ -280,9 +290,15 @@ class _Work:
     def _make(self, partition: Partition, batch: list[LogObject], others: list[Path]) -> None:
         events, read, notes = read_batch(self.loader.files, self.loader.connection, batch)
         events, holders = drop_duplicates(events, others)
-        finished = finish(events)
+        finished = finish(events, self.loader.levels)
         needs = frozenset(path.name for path in holders)
-        facts = PartFacts(frozenset((obj.key, obj.etag) for obj in read), len(finished), needs, tuple(notes))
+        facts = PartFacts(
+            frozenset((obj.key, obj.etag) for obj in read),
+            len(finished),
+            needs,
+            tuple(notes),
+            rules=self.loader.levels.id,
+        )
         self.loaded.notes += notes
         if not read:
             return
@@ -299,7 +315,7 @@ class _Work:
     def _exact(self, objects: list[LogObject]) -> None:
         events, _, notes = read_batch(self.loader.files, self.loader.connection, objects)
         self.loaded.notes += notes
-        self.loaded.tables.append(finish(events))
+        self.loaded.tables.append(finish(events, self.loader.levels))
 
     def _note(self, note: str) -> None:
         with self._lock:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from ops.logs.lake.gzipped import inflate
 from ops.logs.lake.layout import LogFormat, Partition
+from ops.logs.lake.lines.levels import Levels
 from ops.logs.lake.parts import finish
 from ops.logs.lake.raw_lines import begins_with_event
 from ops.logs.lake.readers import EVENTS, is_well_formed, read_lines
@@ -25,7 +26,8 @@ KEPT_BYTES = 64 << 20  # of lines in memory: with a very frequent text, scanning
 class RawObjectScan:
     """Collects the events of raw objects that contain all `needles` (ASCII, lower case)."""
 
-    def __init__(self, needles: Sequence[str]) -> None:
+    def __init__(self, needles: Sequence[str], levels: Levels) -> None:
+        self._levels = levels
         self._needles = sorted((needle.encode() for needle in needles), key=len, reverse=True)
         self._lines_by_partition: dict[Partition, list[bytes]] = {}
         self._size = 0
@@ -57,7 +59,7 @@ class RawObjectScan:
             for partition, lines in self._lines_by_partition.items()
             if lines
         ]
-        return [finish(pa.concat_tables(tables))] if tables else []
+        return [finish(pa.concat_tables(tables), self._levels)] if tables else []
 
     def _lines(self, content: bytes) -> Iterator[bytes | None]:
         """Yield the lines that contain all needles, in any case; None if a line is not a complete event."""

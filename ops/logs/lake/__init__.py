@@ -10,7 +10,8 @@ gzipped      decompresses gzip, including truncated and multi-member files
 readers      parses an object's bytes into events, for every format
 raw_lines    parses the raw format, a whole buffer at a time
 buffers      text columns as one buffer with offsets
-rules        the rules of patterns, levels, and times
-patterns     message patterns: messages with their variable parts masked, and levels
+rules        the rules of patterns and times
+patterns     message patterns: messages with their variable parts masked
+lines/       what a line says: its level, time, fields, and kind
 parts        writes events as one sorted Parquet part
 """

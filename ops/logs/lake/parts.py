@@ -18,24 +18,31 @@ import pyarrow.parquet as pq
 
 from ops.logs.lake.buffers import Positions
 from ops.logs.lake.layout import OLD_PATTERN_NAME as PATTERN
-from ops.logs.lake.patterns import levels_of, patterns_of
+from ops.logs.lake.lines.levels import Levels
+from ops.logs.lake.patterns import patterns_of
 
 ROW_GROUP = 122_880  # rows: the size of DuckDB's own row groups, so that each is one unit of work
 NOTES = b"slipway"
 CODED = ("account", "region", "log_group", "log_stream", PATTERN, "level")
 ADDED = (PATTERN, "level")
+RULES = "rules"
+FIRST_RULES = "1"  # of parts that do not name their rules
 IDENTITY = ("account", "region", "log_group", "log_stream", "id")
 
 
 @dataclass(frozen=True)
 class PartFacts:
-    """A part's metadata: its sources as (key, etag), and the parts whose events it leaves out (`needs`)."""
+    """A part's metadata: its sources as (key, etag), and the parts whose events it leaves out (`needs`).
+
+    `rules` identifies the rules by which the levels were determined (`Levels.id`).
+    """
 
     sources: frozenset[tuple[str, str]]
     rows: int = 0
     needs: frozenset[str] = field(default=frozenset())
     notes: tuple[str, ...] = ()
     pattern_count: int = 0
+    rules: str = FIRST_RULES
 
     def to_json(self) -> bytes:
         """Return the facts without those in the Parquet footer."""
@@ -43,6 +50,7 @@ class PartFacts:
             "sources": sorted(self.sources),
             "needs": sorted(self.needs),
             "notes": self.notes,
+            RULES: self.rules,
         }
         facts["templates"] = self.pattern_count
         return json.dumps(facts).encode()
@@ -59,7 +67,7 @@ class Extent:
     pattern_count: int
 
 
-def finish(events: pa.Table) -> pa.Table:
+def finish(events: pa.Table, levels: Levels) -> pa.Table:
     """Add pattern and level, and sort by log group, pattern, and time (stable).
 
     Similar events are adjacent: the file is smaller, and a search for a pattern reads less of it.
@@ -67,7 +75,8 @@ def finish(events: pa.Table) -> pa.Table:
     messages = events["message"].chunks or [pa.array([], pa.string())]
     masked = patterns_of(*messages)
     columns = {name: _one(events[name]) for name in events.column_names if name != "message"}
-    columns |= {"message": _together(messages), PATTERN: masked, "level": levels_of(masked)}
+    together = _together(messages)
+    columns |= {"message": together, PATTERN: masked, "level": levels.of(together, masked)}
     for name in CODED:
         if not pa.types.is_dictionary(columns[name].type):
             columns[name] = columns[name].dictionary_encode()
@@ -140,8 +149,25 @@ def read_facts(path: Path) -> PartFacts | None:
             frozenset(facts["needs"]),
             tuple(facts["notes"]),
             int(facts["templates"]),
+            facts.get(RULES, FIRST_RULES),
         )
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
+
+
+def read_rules(path: Path) -> str | None:
+    """Return the ID of the rules by which the part's levels were determined; None if it is not readable.
+
+    Slipway stores it in the metadata, Athena in a column; parts of earlier versions have neither.
+    """
+    try:
+        file = pq.ParquetFile(path)
+        if facts := (file.metadata.metadata or {}).get(NOTES):
+            return str(json.loads(facts).get(RULES, FIRST_RULES))
+        if RULES not in file.schema_arrow.names or not file.metadata.num_row_groups:
+            return FIRST_RULES
+        return str(file.read_row_group(0, columns=[RULES])[RULES][0].as_py())
+    except (OSError, ValueError, IndexError, AttributeError, pa.ArrowException):
         return None
 
 

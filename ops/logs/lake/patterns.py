@@ -1,4 +1,4 @@
-"""Message patterns: a message with its variable parts masked as `*`, and the level of the message.
+"""Message patterns: a message with its variable parts masked as `*`.
 
 A word (letters, digits, underscores) that is a hexadecimal number with a digit becomes `*`; in any other
 word, each run of digits does. `req-3f2a took 17ms` becomes `req-* took *ms`. Nothing else changes: text
@@ -9,10 +9,9 @@ import string
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ops.logs.lake.buffers import Flags, Positions, as_text, parts_of, pieces, translated, without
-from ops.logs.lake.rules import LEVEL, LEVEL_HEAD, LEVEL_OF, MASK
+from ops.logs.lake.rules import MASK
 
 _SKELETON = bytes.maketrans(b"123456789", b"000000000")
 _LETTERS = string.ascii_letters
@@ -50,15 +49,6 @@ def _skeletons(messages: pa.Array) -> pa.DictionaryArray:
     borders = np.column_stack((borders[numbers], borders[numbers + 1])).ravel()
     coded = pieces(translated(data, _SKELETON), borders).dictionary_encode()
     return pa.DictionaryArray.from_arrays(coded.indices.to_numpy()[::2], coded.dictionary)
-
-
-def levels_of(patterns: pa.DictionaryArray) -> pa.DictionaryArray:
-    """Return the level of each pattern. Masking never changes a level, so the pattern is enough."""
-    head = pc.utf8_slice_codeunits(patterns.dictionary, 0, LEVEL_HEAD)
-    words = pc.utf8_lower(pc.struct_field(pc.extract_regex(head, LEVEL), "word"))
-    known = pc.index_in(words, pa.array(LEVEL_OF))
-    level = pa.array(LEVEL_OF.values()).take(known).dictionary_encode()
-    return pa.DictionaryArray.from_arrays(level.indices.take(patterns.indices), level.dictionary)
 
 
 def _masked(values: pa.Array) -> pa.Array:

@@ -75,7 +75,7 @@ def _ordered(search: Search, limit: int, order: str, has_patterns: bool) -> Stat
     masked, plain, values = _both(search)
     return Statement(
         f"SELECT {names}, coalesce(pattern, pattern_of(message)) AS pattern, "
-        f"coalesce(level, level_of(pattern_of(message))) AS level FROM ("
+        f"coalesce(level, level_of(message, pattern_of(message))) AS level FROM ("
         f"SELECT {ALL} FROM masked_events WHERE {masked} UNION ALL "
         f"SELECT {names}, NULL AS pattern, NULL AS level FROM plain_events WHERE {plain} {ends}) "
         f"ORDER BY {order}",

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from ops.aws.cloud import Place
 from ops.aws.cloudformation.stacks import StackSpec
-from ops.logs.engines.athena_relation import level_sql, pattern_sql, source_events
+from ops.logs.engines.athena_levels import level_sql
+from ops.logs.engines.athena_relation import pattern_sql, source_events
+from ops.logs.lake.lines.rules import RULES_VERSION
 from ops.templates import logs as stacks
 from ops.templates.functions import function_source
 
@@ -16,7 +18,7 @@ def central_body() -> str:
     template = stacks.central(
         function_source("log_processor"),
         function_source("log_subscriber"),
-        function_source("log_compactor"),
+        compactor_source(),
         relation_sql(),
     )
     return str(template.to_json(indent=1))
@@ -25,7 +27,12 @@ def central_body() -> str:
 def relation_sql() -> dict[str, str]:
     """Return the compactor's SQL by the name of its environment variable, as all other readers use it."""
     events = {f"{kind.upper()}_EVENTS": sql for kind, sql in source_events().items()}
-    return {**events, "TEMPLATE": pattern_sql(), "LEVEL": level_sql()}
+    return {**events, "TEMPLATE": pattern_sql(), "RULES": str(RULES_VERSION)}
+
+
+def compactor_source() -> str:
+    """Return the compactor's source, which sets the SQL for levels: Lambda limits an environment to 4 KB."""
+    return f'import os\n\nos.environ["LEVEL"] = {level_sql()!r}\n{function_source("log_compactor")}'
 
 
 def member_body() -> str:

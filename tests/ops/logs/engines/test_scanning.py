@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ops.logs.engines import backwards
 from ops.logs.engines.scanning import RawObjectScan
 from ops.logs.lake.layout import Listing, LogFormat, Partition, Scope
+from ops.logs.lake.lines.levels import Levels
 from ops.logs.search import exploration
 from ops.logs.search.message_filter import needles
 from ops.logs.search.model import Search, Term
@@ -86,7 +87,7 @@ def test_a_line_with_a_matching_message_contains_all_needles(term: Term, message
 def taken(tmp_path: Path, body: bytes, *texts: str) -> list[str] | None:
     path = tmp_path / "x.gz"
     path.write_bytes(body)
-    scan = RawObjectScan(texts)
+    scan = RawObjectScan(texts, Levels())
     if not scan.take(path, HOUR):
         return None
     return [message for table in scan.tables() for message in table["message"].to_pylist()]

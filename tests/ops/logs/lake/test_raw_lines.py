@@ -16,6 +16,7 @@ from ops.logs.engines.athena_relation import events as athena_events
 from ops.logs.engines.duckdb_readers import raw_sql
 from ops.logs.lake import readers
 from ops.logs.lake.layout import LogFormat, Partition, Scope
+from ops.logs.lake.lines.levels import Levels
 from ops.logs.lake.parts import finish
 from ops.logs.lake.raw_lines import parse_lines
 from tests.ops.functions.source import Context, load
@@ -69,7 +70,8 @@ def test_many_objects_become_the_same_events_however_many_are_parsed_at_once(
     contents = [processed(stream, messages) for stream, messages in objects]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(readers, "AT_ONCE_BYTES", at_once)
-        events = finish(readers.read_lines(LogFormat.RAW, contents, Partition(AT, ACCOUNT, REGION)))
+        lines = readers.read_lines(LogFormat.RAW, contents, Partition(AT, ACCOUNT, REGION))
+        events = finish(lines, Levels())
     wanted = [
         (stream, message, masked_by_rule(message)) for stream, messages in objects for message in messages
     ]
