@@ -16,7 +16,8 @@ from ops.logs.search.query import Count, Events, Histogram, Patterns, Query, Sql
 
 COLUMN = {"group": "log_group", "stream": "log_stream", **FIELD_ALIASES}
 ALL = ", ".join(column.name for column in COLUMNS)
-TIES = "account, region, log_group, log_stream, id, message"
+# The total order of events: CloudWatch Logs numbers the events of one millisecond by their IDs.
+ORDER = ("ts", "id", "account", "region", "log_group", "log_stream", "message")
 MASKED = ("pattern", "level")
 
 
@@ -51,8 +52,9 @@ def statements(query: Query, *, has_patterns: bool = False) -> tuple[Statement, 
         case Sql(text, parameters):
             return (Statement(text, dict(parameters)),)
         case Events(limit, newest_first):
-            order = "ts DESC" if newest_first else "ts"
-            return (_ordered(search, limit, f"{order}, {TIES}", has_patterns),)
+            direction = "DESC NULLS LAST" if newest_first else "ASC NULLS FIRST"  # the exact reverse
+            order = ", ".join(f"{name} {direction}" for name in ORDER)
+            return (_ordered(search, limit, order, has_patterns),)
         case Count():
             return (_total(search, has_patterns),)
         case Histogram(width_s):
