@@ -36,8 +36,8 @@ def test_suggestions_for_names_with_dots_are_parsed() -> None:
     columns = (
         UnlistedColumn('"Our.App"."Client.List"."contact.email"', "text"),
         UnlistedColumn('public."2024.01".email', "text"),
-        UnlistedColumn("crm:public.leads.who:mail", "text"),
-        UnlistedColumn("public.leads.who:mail", "text"),
+        UnlistedColumn("crm:public.leads.who:zone", "text"),
+        UnlistedColumn("public.leads.who:zone", "text"),
     )
     text = with_suggestions("version = 1\n", suggest_treatments(SanitizingReport("1", (), columns)))
     assert [(t.schema, t.name, dict(t.treated)) for t in parse_policy(text).tables] == [
@@ -45,7 +45,7 @@ def test_suggestions_for_names_with_dots_are_parsed() -> None:
         ("public", "2024.01", {"email": parse_policy(text).tables[1].columns["email"]}),
         ("public", "leads", {}),
     ]
-    assert list(parse_policy(text).databases["crm"].tables[0].columns) == ["who:mail"]
+    assert list(parse_policy(text).databases["crm"].tables[0].columns) == ["who:zone"]
 
 
 def test_kept_values_and_objects_have_reasons() -> None:
