@@ -88,9 +88,8 @@ POLISH_ID: Final = (
     f"{_BEFORE}[0-9]{{2}}(?:[02468][1-9]|[13579][0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{{5}}{_AFTER}"
 )
 FRENCH_ID: Final = f"{_BEFORE}[12][0-9]{{2}}(?:0[1-9]|1[0-2])[0-9]{{10}}{_AFTER}"
-SPANISH_LETTERS: Final = (
-    "TRWAGMYFPDXBNJZSQVHLCKE"  # Real Decreto 1553/2005: the letter is the number modulo 23
-)
+# Real Decreto 1553/2005: the letter is the number modulo 23.
+SPANISH_LETTERS: Final = "TRWAGMYFPDXBNJZSQVHLCKE"  # pragma: allowlist secret
 POLISH_WEIGHTS: Final = (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1)  # PESEL: the weighted sum is 0 modulo 10
 FRENCH_MODULUS: Final = 97  # NIR: the number and its key are 97 modulo 97
 

@@ -96,14 +96,14 @@ LEAKS: dict[str, tuple[str, ...]] = {
         "AIza" + LONG + "abc",
         "ya29." + LONG,
         "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxIn0.abc",
-        "-----BEGIN RSA PRIVATE KEY-----",
-        "-----BEGIN OPENSSH PRIVATE KEY-----",
+        "-----BEGIN RSA PRIVATE KEY-----",  # pragma: allowlist secret
+        "-----BEGIN OPENSSH PRIVATE KEY-----",  # pragma: allowlist secret
         "SG." + LONG + "." + LONG,
         "npm_" + LONG + "abcd",
         "sk-proj-" + LONG,
         "AC" + HEX,
         "123456789:AA" + LONG + "a",
-        "postgres://app:pa55word@db.corp.test/app",
+        "postgres://app:pa55word@db.corp.test/app",  # pragma: allowlist secret
         "Authorization: Bearer " + LONG,
         "password=hunter22",
         '"api_key": "' + LONG + '"',

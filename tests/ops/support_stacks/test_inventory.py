@@ -162,7 +162,7 @@ def put_tagged_bucket(fleet: Fleet, logical_id: str) -> None:
 @pytest.mark.parametrize(
     ("logical_id", "found"),
     [
-        ("NightlyBuildAndDeployPipelineArtifactsBucket0A1B2C3D", True),
+        ("NightlyBuildAndDeployPipelineArtifactsBucket0A1B2C3D", True),  # pragma: allowlist secret
         ("StageCrossRegionCodePipelineReplicationBucketFC3227F2", True),
         ("NightlyUploads0A1B2C3D", False),
     ],

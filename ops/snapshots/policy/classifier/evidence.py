@@ -12,6 +12,7 @@ FEW = 0.3  # the share of values that speak against it
 # Look → class. A value with one of these formats is evidence by itself.
 _PATTERNS = (
     ("email", "email", "email addresses"),
+    ("international_phone", "phone", "international phone numbers"),
     ("iban", "iban", "IBANs with valid check digits"),
     ("secret", "secret", "formats of password hashes, tokens, or keys"),
     ("agent", "device_id", "user agents"),

@@ -25,6 +25,7 @@ _WHOLE = {
                        r"|\d{1,2}:\d{2}(?::\d{2})?"),
     "phone": re.compile(r"\+\d[\d ()./-]{6,18}\d|\(\d{2,5}\)[ -]?\d[\d -]{4,12}\d|0\d{1,4}[ /-][\d -]{5,12}\d"
                         r"|(?:1-)?\d{3}[.-]\d{3}[.-]\d{4}(?:x\d+)?|\d{2}(?:[ .]\d{2}){4}"),
+    "international_phone": re.compile(r"\+[1-9](?:[ ().-]*\d){7,14}"),  # E.164: 8 to 15 digits
     "point": re.compile(r"(?:POINT ?)?\(?-?\d{1,3}\.\d{3,}[,; ] ?-?\d{1,3}\.\d{3,}\)?"),
     "agent": re.compile(r"(?:Mozilla|Opera|Dalvik|curl|okhttp)/\d.*"),
     "code": re.compile(r"[A-Z0-9]+(?:[-_/.][A-Z0-9]+)*"),

@@ -156,6 +156,11 @@ def test_values_decide_where_the_name_does_not(values: tuple[str, ...]) -> None:
     assert verdict("entries", "entry text", values=values) == VALUES[values]
 
 
+@pytest.mark.parametrize("value", ["+31 20 7946 0011", "jane@corp.test", "DE89 3704 0044 0532 0130 00"])
+def test_a_pattern_of_values_decides_also_against_a_technical_name(value: str) -> None:
+    assert verdict("measurements", "x7 text", values=(value,)) != "none"
+
+
 @pytest.mark.parametrize("values", [("true", "false"), ("0", "1")])
 def test_values_contradict_a_name(values: tuple[str, ...]) -> None:
     assert verdict("people", "email text", values=values) == "none"
