@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from ops.aws.cloud import Cloud
+from ops.aws.network import list_security_groups
 from ops.errors import Conflict, InputError, NotFound
 from ops.plan import Status
 from ops.snapshots.pipeline.catalog import DeployedPipeline
@@ -65,7 +66,8 @@ def test_a_newer_snapshot_replaces_an_older_one(workbench: Workbench, pipeline: 
     with pytest.raises(NotFound, match="shared with"):
         asked(workbench, pipeline, name=name)
     workbench.run(pipeline)
-    first = asked(workbench, pipeline, name=name, tags={"team": "qa"}, security_groups=("sg-1",))
+    group = list_security_groups(workbench.cloud, workbench.qa)[0].id
+    first = asked(workbench, pipeline, name=name, tags={"team": "qa"}, security_groups=(group,))
     plan = plan_restore(first)
     assert plan.confirm == ""
     workbench.must(plan)
@@ -73,7 +75,7 @@ def test_a_newer_snapshot_replaces_an_older_one(workbench: Workbench, pipeline: 
     assert not any("real.test" in email for email in emails(workbench, first))
     described = workbench.available(workbench.qa, name)
     assert {"Key": "team", "Value": "qa"} in described["TagList"]
-    assert [g["VpcSecurityGroupId"] for g in described["VpcSecurityGroups"]] == ["sg-1"]
+    assert [g["VpcSecurityGroupId"] for g in described["VpcSecurityGroups"]] == [group]
     assert {r.status for r in workbench.carry_out(plan_restore(first)).results} == {Status.ALREADY}
 
     with workbench.connect_inside(workbench.production, pipeline.database, "app") as connection:

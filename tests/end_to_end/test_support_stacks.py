@@ -1,13 +1,16 @@
 """Support stacks of real CDK apps on the embedded cloud: usage, and cleanup with failures in between."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ops import embedded as emulator
 from ops.audit import Actor, FileAudit
@@ -24,6 +27,18 @@ from tests.end_to_end import assemblies
 from tests.end_to_end.assemblies import CdkStack
 
 TOOLS, TARGET, SECOND = "111111111111", "222222222222", "333333333333"
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "codepipeline.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+)
 LATER = timedelta(days=60)  # everything is new: assess it as of a later date
 CASES = ("plain", "keys", "cross", "named", "stage", "reuse", "second", "ordinary")
 
@@ -162,11 +177,19 @@ def test_resources_of_an_unread_account_are_not_orphaned(world: World) -> None:
     assert "account tools has access and could not be read" in doubts
 
 
+def create_principals(world: World, policy: dict[str, Any]) -> None:
+    """Create the roles that the policy names: Amazon S3 refuses a policy with a role that does not exist."""
+    for account, name in re.findall(r"iam::([0-9]{12}):role/([^\"]+)", json.dumps(policy)):
+        with suppress(ClientError):  # it exists
+            world.client("iam", account=account).create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+
+
 def test_a_bucket_that_an_unknown_account_may_write_to_stays_unknown(world: World) -> None:
     name = bucket_of(world.graph(), "PipeA-support-us-west-2").id
     s3 = world.client("s3", region="us-west-2")
     before = s3.get_bucket_policy(Bucket=name)["Policy"]
     policy = json.loads(before)
+    create_principals(world, policy)
     statement = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444444444444:root"}, "Action": "s3:*"}
     policy["Statement"].append({**statement, "Resource": f"arn:aws:s3:::{name}/*"})
     s3.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))

@@ -39,6 +39,7 @@ READS = (
     "kms.GetKeyPolicy",
     "kms.ListAliases",
     "kms.ListResourceTags",
+    "resourcegroupstaggingapi.GetResources",
     "s3.GetBucketEncryption",
     "s3.GetBucketPolicy",
     "s3.GetBucketTagging",
@@ -118,7 +119,8 @@ def test_an_operation_that_is_always_throttled_leaves_resources_unknown(
     graph = read(throttled)
     check(graph, unthrottled)
     assert throttled.throttled[operation] and graph.inventory.gaps
-    assert len(graph.with_state(UsageState.ORPHANED)) < len(unthrottled.with_state(UsageState.ORPHANED))
+    if not operation.startswith("resourcegroups"):  # the sample's buckets are found by their names too
+        assert len(graph.with_state(UsageState.ORPHANED)) < len(unthrottled.with_state(UsageState.ORPHANED))
     if operation.startswith(("codepipeline", "account")):
         unread = {gap.account for gap in graph.inventory.gaps}
         assert not [verdict for verdict in graph.with_state(UsageState.ORPHANED) if verdict.account in unread]

@@ -34,6 +34,8 @@ class Injection:
         if not self._strikes(state, name):
             return make()
         assert self.cell
+        if self.cell.fault == "twice" and self.struck:
+            return make()  # once: each retry is another call
         self.struck += 1
         if self.cell.fault in ("twice", "short", *OF_TASKS):
             return self._invoked(self.cell.fault, make)

@@ -33,6 +33,7 @@ _EMPTY = {
     "text": "constant ",
     "": "constant ",
     "number": "constant 0",
+    "ip": "constant ::",
     "boolean": "constant false",
     "date": "constant 1970-01-01",
     "json": "constant {}",
@@ -61,9 +62,9 @@ def treatment_for(verdict: Verdict, key: str) -> str:
         return "constant {}"
     if family == "date" and cls == "birth_date" and key and key != column.name:
         return f"shift {SHIFT_DAYS} by {key}"
-    if family in ("text", "") and (fake := _fake(column, cls)):
+    if (family == "text" or not column.type) and (fake := _fake(column, cls)):
         return fake
-    if family == "ip" and cls == "ip":
+    if family == "ip" and cls == "ip" and not column.type.lower().startswith("inet6"):
         return "fake ip"
     if family == "number" and cls in _HASHED_NUMBERS and not _is_card_detail(column, cls):
         return "hash"
@@ -77,7 +78,9 @@ def empty_value(column: Column) -> str:
         return "constant {}"
     if not column.required:
         return "null"
-    return REVIEW if column.is_fixed_binary else _EMPTY.get(family, REVIEW)
+    if column.is_fixed_binary or (column.type and not family):  # a type of the user's own can reject anything
+        return REVIEW
+    return _EMPTY.get(family, REVIEW)
 
 
 def _fake(column: Column, cls: str) -> str:

@@ -57,6 +57,12 @@ WRONG = {
     "bake beside it": ("[alarms]", "[bake]\n[alarms]", 11, "bake cannot be used with [[stage]]"),
     "stage as table": ("[[stage.window]]", "[stage.window]", 34, "is not a list of tables"),
     "no where": (f'where = {{ accounts = ["{A}"], regions = ["eu-west-1"] }}\n', "", 14, "where is missing"),
+    "no selection": (
+        f'where = {{ accounts = ["{A}"], regions = ["eu-west-1"] }}',
+        "where = []",
+        16,
+        "selects nothing",
+    ),
     "no account": (f'accounts = ["{A}"], ', "", 16, "selects no account"),
     "no region": (', regions = ["eu-west-1"] }\nbake = "1h"', ' }\nbake = "1h"', 16, "lists no region"),
     "a name twice": ('name = "one box"', 'name = "beta"', 20, "'beta', as that of another stage"),

@@ -63,6 +63,13 @@ def test_stages_are_those_of_the_file_in_its_order() -> None:
     assert [stage.bake.time / BAKES for stage in stages] == [1, 2, 12, 12, 12, 12]
 
 
+def test_a_stage_without_targets_is_a_mistake() -> None:
+    rollout = parse(RINGS, FILE)
+    targets = [target for target in make_targets(rollout, accounts_of) if target.ring != 1]
+    with pytest.raises(InputError, match=f"{FILE}, line 19: .*stage one box has no target"):
+        make_stages(rollout, targets)
+
+
 def test_a_target_is_judged_by_its_own_alarms_and_metric() -> None:
     _, (box,), (fleet,), *_ = (stage.targets for stage in stages_of(parse(RINGS, FILE)))
     assert (box.alarms, fleet.alarms) == (("shop-one-box-health",), ("shop-health",))
