@@ -9,7 +9,7 @@ verbs              how commands and their options are built
 context            settings, Cloud, audit log, and output of a command
 stacks             code shared by commands that deploy a stack
 run, embedded      the web interface, and the embedded cloud
-snapshots          sanitized snapshots; snapshots_restore: restore them
+snapshots          sanitized snapshots; snapshots_report: logs, reports, suggestions; snapshots_restore
 logs/              log export and search
 support_stacks     inventory and cleanup; replication: shared replication buckets
 rollouts/          rollouts

@@ -9,6 +9,7 @@ NAME = "slipway"
 SHELLS = ("bash", "zsh", "fish")
 
 EMBEDDED, SNAPSHOTS, SETUP = "ops.cli.embedded", "ops.cli.snapshots", "ops.cli.setup"
+REPORTS = "ops.cli.snapshots_report"
 EXPLORE, DEPLOYMENT = "ops.cli.logs.explore", "ops.cli.logs.deployment"
 COVERAGE, LEDGER = "ops.cli.logs.coverage", "ops.cli.logs.ledger"
 
@@ -36,10 +37,10 @@ snapshots = Verbs(
         "runs": Lazy(SNAPSHOTS, "List the runs of a pipeline.", "list_runs"),
         "refresh": Lazy(SNAPSHOTS, "Start a run: copy, sanitize, verify, and share a snapshot."),
         "show": Lazy(SNAPSHOTS, "Show the state of every step of a run."),
-        "log": Lazy(SNAPSHOTS, "Print the task logs of a run."),
-        "report": Lazy(SNAPSHOTS, "Print the verification report of a run, failed checks first."),
+        "log": Lazy(REPORTS, "Print the task logs of a run."),
+        "report": Lazy(REPORTS, "Print the verification report of a run, failed checks first."),
         "suggest": Lazy(
-            SNAPSHOTS, "Print the policy with treatments for the unlisted columns of a run.", "suggest_policy"
+            REPORTS, "Print the policy with treatments for the unlisted columns of a run.", "suggest_policy"
         ),
         "stop": Lazy(SNAPSHOTS, "Stop a run and delete its temporary resources."),
         "clean-up": Lazy(SNAPSHOTS, "Delete leftover resources of a finished run."),

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.text import Text
 
 from ops.aws import network
 from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation import deploy
-from ops.aws.logs.streams import Line
 from ops.aws.rds import databases as rds
 from ops.cli.context import Context
 from ops.cli.stacks import deploy_stack
@@ -24,10 +22,6 @@ from ops.snapshots.pipeline import catalog
 from ops.snapshots.pipeline.model import NAME_FORMAT, PipelineSettings, from_parameters, template_body
 from ops.snapshots.pipeline.preflight import preflight
 from ops.snapshots.pipeline.setup import prepare_pipeline
-from ops.snapshots.policy.classifier.table_file import as_csv, classified, read_columns
-from ops.snapshots.policy.suggest import open_reviews, suggest_treatments
-from ops.snapshots.policy.text import with_suggestions
-from ops.snapshots.report import SanitizingReport
 from ops.snapshots.runs import control as runs
 
 WATCH_S = 1.0
@@ -175,7 +169,7 @@ def _follow(context: Context, pipeline: catalog.DeployedPipeline, name: str) -> 
 @pipeline_verb
 @run_argument
 def show(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> None:
-    _print_run(context, runs.read_run(context.cloud, pipeline, _run_name(context, pipeline, run)))
+    _print_run(context, runs.read_run(context.cloud, pipeline, run_name(context, pipeline, run)))
 
 
 def _print_run(context: Context, run: runs.RunDetails) -> None:
@@ -200,82 +194,9 @@ def _print_run(context: Context, run: runs.RunDetails) -> None:
 @verb
 @pipeline_verb
 @run_argument
-def log(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> None:
-    lines = _task_log(context, pipeline, run)
-    if context.as_json:
-        context.print_json(lines)
-        return
-    for line in lines:
-        context.echo(f"{line.at:%H:%M:%S} {line.message.rstrip()}")
-    if not lines:
-        context.echo("The task of this run has not started.")
-
-
-@verb
-@pipeline_verb
-@run_argument
-def report(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> None:
-    proof = _report(context, pipeline, run)
-    checks = sorted(proof.checks, key=lambda check: check.ok)
-    rows = [
-        {"check": check.kind, "ok": check.ok, "rows": check.rows, "bad": check.bad, "message": check.message}
-        for check in checks
-    ]
-    context.show(rows, empty="The run has no checks yet.", value=proof)
-
-
-@verb
-@click.argument("database", default="")
-@place_options
-@run_argument
-@click.option(
-    "--columns",
-    type=click.Path(path_type=Path),
-    help="Classify the columns of a CSV file instead: table,column,type and optionally values.",
-)
-def suggest_policy(
-    context: Context, database: str, account: str, region: str, run: str, columns: Path | None
-) -> None:
-    if columns and database:
-        raise InputError(
-            "Cannot use a database and --columns together.", field="columns", hint="Specify only one of them."
-        )
-    if columns:
-        rows = classified(read_columns(read_text(columns, "columns")))
-        context.print_text(as_csv(rows), rows)
-        return
-    if not database:
-        raise InputError(
-            "Nothing to classify.", field="database", hint="Specify a database, or a file with --columns."
-        )
-    pipeline = catalog.find_pipeline(context.cloud, context.place(account, region), database)
-    suggestions = suggest_treatments(_report(context, pipeline, run))
-    if suggestions or context.as_json:
-        policy = catalog.read_policy(context.cloud, pipeline)
-        context.print_text(with_suggestions(policy, suggestions), suggestions)
-        if reviews := open_reviews(suggestions):
-            context.errors.print(
-                Text(f"{len(reviews)} open reviews: {', '.join(reviews)}. Replace each by a treatment.")
-            )
-    else:
-        context.echo("The policy lists every column of the database.")
-
-
-def _report(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> SanitizingReport:
-    return runs.report_from_lines(_task_log(context, pipeline, run))
-
-
-def _task_log(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> list[Line]:
-    details = runs.read_run(context.cloud, pipeline, _run_name(context, pipeline, run))
-    return runs.task_log(context.cloud, pipeline, details.task) if details.task else []
-
-
-@verb
-@pipeline_verb
-@run_argument
 @dry_run_option
 def stop(context: Context, pipeline: catalog.DeployedPipeline, run: str, dry_run: bool) -> None:
-    plan = runs.plan_stop(context.cloud, pipeline, _run_name(context, pipeline, run))
+    plan = runs.plan_stop(context.cloud, pipeline, run_name(context, pipeline, run))
     context.carry_out(plan, dry_run=dry_run, confirmed="")
 
 
@@ -284,7 +205,7 @@ def stop(context: Context, pipeline: catalog.DeployedPipeline, run: str, dry_run
 @run_argument
 @dry_run_option
 def clean_up(context: Context, pipeline: catalog.DeployedPipeline, run: str, dry_run: bool) -> None:
-    name = _run_name(context, pipeline, run)
+    name = run_name(context, pipeline, run)
     plan = runs.plan_clean_up(context.cloud, pipeline, name, datetime.now(UTC))
     context.carry_out(plan, dry_run=dry_run, confirmed="")
 
@@ -402,7 +323,7 @@ def template(context: Context) -> None:
     context.print_text(text, json.loads(text))
 
 
-def _run_name(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> str:
+def run_name(context: Context, pipeline: catalog.DeployedPipeline, run: str) -> str:
     """Return the specified run, or the newest that is not a clean-up."""
     if run:
         return run
