@@ -16,7 +16,7 @@ from ops.audit import Record
 from ops.aws.cloud import Place, Reading
 from ops.aws.rds import databases as rds
 from ops.aws.stepfunctions.executions import ExecutionSummary
-from ops.errors import Unreachable
+from ops.errors import ExpiredCredentials, Unreachable
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.pipeline.catalog import DeployedPipeline, Leftover
 from ops.snapshots.runs import control as runs
@@ -52,10 +52,10 @@ class Overview:
 
 
 def read(bench: Workbench) -> Overview:
-    """Read all places. A complete result is cached for READ_TTL_S and shared by all sessions."""
+    """Read all places. The result is cached for READ_TTL_S and shared by all sessions, but not an outage."""
     overview = _read(bench)
-    if any(reading.error for reading in overview.readings):
-        _read.clear()  # what could not be read now may be readable at the next look
+    if any(isinstance(reading.error, Unreachable | ExpiredCredentials) for reading in overview.readings):
+        _read.clear()
     return overview
 
 

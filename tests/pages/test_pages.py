@@ -7,9 +7,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.shared.session import workbench
-from ops.aws.cloud import Cloud
+from app.overview import views
+from app.shared.session import Workbench, workbench
+from ops.aws.cloud import Cloud, Place
 from ops.embedded.lifecycle import RunningCloud
+from ops.errors import Unreachable
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.policy.suggest import Suggestion
 from ops.snapshots.runs import control as runs
@@ -57,6 +59,22 @@ def test_the_overview_shows_accounts_pipelines_and_changes() -> None:
     assert set(accounts["Account"]) == {"production", "qa", "development"}
     assert set(changes["Result"]) <= {"Succeeded", "Failed", "Skipped"}
     assert all(user.endswith(")") for user in changes["User"])
+
+
+def test_an_outage_is_one_message_claims_nothing_and_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(bench: Workbench, place: Place) -> None:
+        raise Unreachable("The embedded cloud does not answer.", hint="Start it.")
+
+    st.cache_data.clear()
+    with monkeypatch.context() as outage:
+        outage.setattr(views, "_read_place", fail)
+        test = page("overview")
+        assert [warning.value for warning in test.warning if "does not answer" in warning.value] == [
+            "Cannot read 6 regions. The embedded cloud does not answer\\. Start it\\."
+        ]
+        assert "6 regions, of which 6 not read, at least 0 snapshot pipelines" in texts(test)
+        assert "Nothing needs attention" not in str(test.success)
+    assert SHOP in set(test.run().dataframe[0].value["Database"])
 
 
 def test_the_page_snapshots_shows_databases_and_their_pipeline() -> None:
