@@ -117,7 +117,7 @@ def _from_core_error(error: boto.BotoCoreError, doing: str) -> errors.AwsError:
         if url.hostname in LOCAL:
             return errors.Unreachable(
                 f"{doing} failed: the embedded cloud at {url.scheme}://{url.netloc} does not answer.",
-                hint="`slipway run` restarts it within seconds. Otherwise start it: slipway embedded start",
+                hint="It restarts within seconds if slipway run started it. If not: slipway embedded start",
                 detail=str(error),
             )
         return errors.Unreachable(
