@@ -147,7 +147,7 @@ class Cloud:
         """Return a new client that fails fast in an outage, and renews credentials that AWS rejects."""
         session, options = self._session(role), self._options(timeout_s)
         client = session.client(service, region_name=region, **{**credentials, **options})  # type: ignore[call-overload]
-        self._recovery.watch(client, lambda: self._renew(role))
+        self._recovery.watch(client, role, lambda: self._renew(role))
         return client
 
     def _renew(self, role: str) -> None:

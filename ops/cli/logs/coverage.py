@@ -16,7 +16,12 @@ from ops.errors import InputError, NotFound
 from ops.logs.datasets import Dataset, location_of
 from ops.logs.export.coverage.last_events import last_events
 from ops.logs.export.coverage.reading import EVERY_GROUP, Coverage, read_coverage
-from ops.logs.export.coverage.subscriptions import CAN_SUBSCRIBE, plan_subscribe, plan_unsubscribe
+from ops.logs.export.coverage.subscriptions import (
+    CAN_SUBSCRIBE,
+    HAS_FILTER,
+    plan_subscribe,
+    plan_unsubscribe,
+)
 from ops.logs.export.coverage.verdicts import GAPS, CoverageState, GroupCoverage
 from ops.logs.export.ledger.model import GroupKey
 from ops.logs.known_exports import single_known_export
@@ -140,7 +145,7 @@ def unsubscribe(context: Context, selection: Selection, dry_run: bool, confirm: 
     selected = [
         entry
         for entry in _read(context, selection).groups
-        if entry.state is CoverageState.SUBSCRIBED or entry.group.name in selection.groups
+        if entry.state in HAS_FILTER or entry.group.name in selection.groups
     ]
     carry_out(context, plan_unsubscribe(context.cloud, selected), dry_run=dry_run, confirmed=confirm)
 

@@ -34,7 +34,7 @@ def client(recovery: Recovery) -> tuple[Any, list[str]]:
     url = f"http://127.0.0.1:{free_port()}"
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="eu-west-1")
     made = session.client("sts", endpoint_url=url, config=config)
-    recovery.watch(made, lambda: None)
+    recovery.watch(made, "", lambda: None)
     sent: list[str] = []
     made.meta.events.register("before-send", lambda request, **_: sent.append(request.url))
     return made, sent
@@ -58,6 +58,18 @@ def test_aws_is_tried_twice_and_then_not_for_a_while() -> None:
     assert attempts(made, sent) == ATTEMPTS == 2
     assert attempts(made, sent) == 0
     clock.now += DOWN_S
+    assert attempts(made, sent) == ATTEMPTS
+
+
+def test_calls_during_the_pause_do_not_prolong_it() -> None:
+    """Otherwise pages that keep asking would never see the host again."""
+    clock = Clock()
+    made, sent = client(Recovery(local=False, clock=clock))
+    assert attempts(made, sent) == ATTEMPTS
+    for _ in range(3):
+        clock.now += DOWN_S / 4
+        assert attempts(made, sent) == 0
+    clock.now += DOWN_S / 4
     assert attempts(made, sent) == ATTEMPTS
 
 
@@ -131,4 +143,18 @@ def test_credentials_that_stay_rejected_are_an_error_after_one_retry(
     sts = Cloud(settings, Endpoint(url, "root", "root")).client("sts")
     with pytest.raises(boto.ClientError, match="InvalidClientTokenId"):
         sts.get_caller_identity()
+    assert kind.given == 2
+
+
+def test_credentials_that_stay_rejected_are_not_replaced_for_each_call(
+    service: tuple[str, type[Service]],
+) -> None:
+    """In thousands of accounts and Regions, each call would assume its role again."""
+    url, kind = service
+    kind.valid_from = 100
+    settings = Settings(accounts=(Account("one", "111111111111", ROLE),))
+    cloud = Cloud(settings, Endpoint(url, "root", "root"))
+    for region in ("eu-west-1", "us-east-1", "us-east-2"):
+        with pytest.raises(boto.ClientError, match="InvalidClientTokenId"):
+            cloud.client("sts", region=region).get_caller_identity()
     assert kind.given == 2

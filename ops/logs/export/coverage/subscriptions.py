@@ -23,6 +23,8 @@ CAN_SUBSCRIBE = (
     CoverageState.BLOCKED,
     CoverageState.UNSUBSCRIBED,
 )
+HAS_FILTER = (CoverageState.SUBSCRIBED, CoverageState.NOT_DELIVERED)
+CAN_UNSUBSCRIBE = (*HAS_FILTER, CoverageState.PENDING, CoverageState.NOT_SUBSCRIBED)
 FILTER, POLICY = "AWS::Logs::SubscriptionFilter", "AWS::Logs::AccountPolicy"
 READS = ("logs:DescribeSubscriptionFilters", "logs:ListTagsForResource")
 
@@ -53,7 +55,7 @@ def plan_unsubscribe(cloud: Cloud, entries: Sequence[GroupCoverage]) -> Plan:
     """Plan to stop the export of log groups until they are subscribed manually."""
     _check_not_empty(entries)
     for entry in entries:
-        if entry.state not in (CoverageState.SUBSCRIBED, CoverageState.PENDING, CoverageState.NOT_SUBSCRIBED):
+        if entry.state not in CAN_UNSUBSCRIBE:
             raise InputError(
                 f"Cannot unsubscribe {entry.group.name}: {entry.reason}.",
                 field="groups",

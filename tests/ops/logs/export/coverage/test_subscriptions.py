@@ -13,7 +13,12 @@ from ops.settings import Settings
 from tests.ops.logs.export.coverage.test_verdicts import BY_ACCOUNT, GROUP, export
 
 CLOUD = Cloud(Settings())
-CAN_UNSUBSCRIBE = (CoverageState.SUBSCRIBED, CoverageState.PENDING, CoverageState.NOT_SUBSCRIBED)
+CAN_UNSUBSCRIBE = (
+    CoverageState.SUBSCRIBED,
+    CoverageState.NOT_DELIVERED,
+    CoverageState.PENDING,
+    CoverageState.NOT_SUBSCRIBED,
+)
 EXPORT = export()
 
 
