@@ -10,6 +10,7 @@ context          the arguments of every overlay
 seams            private names of the emulator that the overlays depend on
 recording        records calls, executions, log lines, and deliveries, for tests
 saving           saves the state while it changes
+state_files      the files of the saved state, and what happens to a damaged one
 network          blocks connections to other machines
 ports            free ports on loopback
 processes        find and terminate child processes
@@ -24,6 +25,7 @@ logs/            CloudWatch Logs
 rds/             real PostgreSQL and MariaDB behind RDS
 stepfunctions/   executions
 services/        services with one overlay module
+vpc/             what a network interface reaches
 validation/      refuses what botocore's service models refuse
 runtime/         programs that run in their own processes
 sample/          the sample data of a new cloud

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ops.embedded import state_files
 from ops.embedded.ports import free_port
 from ops.embedded.processes import MARKER, terminate_marked
 from ops.errors import EmbeddedError
@@ -98,8 +99,11 @@ def _launch(data: Path, *, owner: bool, **options: Any) -> RunningCloud | None:
         announcement = _read(data)
         return RunningCloud(announcement["endpoint"], announcement["pid"], data, joined=False)
     process.kill()
-    if _reap(process) == BUSY:
+    exit_status = _reap(process)
+    if exit_status == BUSY:
         return _join(data)
+    if exit_status == state_files.DAMAGED:
+        raise state_files.damage(state_files.missing(data / "state"))
     (data / "port").unlink(missing_ok=True)
     return None
 

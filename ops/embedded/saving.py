@@ -9,13 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ministack import app
 from ministack.core import persistence
 from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
 from ministack.services import cloudwatch, cloudwatch_logs, firehose, kinesis
 
+from ops.embedded import state_files
 from ops.embedded.context import OverlayContext
 
 SEAMS = (
+    "ministack.app._get_module",
+    "ministack.app._load_persisted_state",
+    "ministack.app._state_map",
     "ministack.core.persistence.save_state",
     "ministack.core.persistence._state_format_version",
     "ministack.core.persistence._json_default",
@@ -53,6 +58,7 @@ _HELD: dict[Any, tuple[str, ...]] = {
 
 def install(context: OverlayContext) -> None:
     persistence.save_state = _save
+    app._load_persisted_state = _load_all
     for module, names in _HELD.items():
         module.get_state = partial(_state, module, names)
     firehose.get_state = lambda: {"_streams": firehose._streams, "_dest_counter": firehose._dest_counter}
@@ -66,10 +72,14 @@ def _save(service: str, data: State) -> None:
     folder = Path(persistence.STATE_DIR)
     folder.mkdir(parents=True, exist_ok=True)
     document = {"__ministack_format__": persistence._state_format_version(service), "payload": data}
-    encoded = json.dumps(document, default=_plain)
-    partial_file = folder / f"{service}.json.tmp"
-    partial_file.write_text(encoded)
-    partial_file.replace(folder / f"{service}.json")
+    state_files.write(folder / f"{service}.json", json.dumps(document, default=_plain))
+
+
+def _load_all() -> None:
+    """Load the state of every service. One that cannot be loaded ends the start: empty, it would be saved."""
+    for service, module in app._state_map.items():
+        if state := persistence.load_state(service):
+            app._get_module(module).load_persisted_state(state)
 
 
 def _plain(value: Any) -> Any:

@@ -19,10 +19,11 @@ from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
+from hypercorn.utils import LifespanFailureError
 from ministack import app
 from ministack.core import persistence
 
-from ops.embedded import network, recording, saving
+from ops.embedded import network, recording, saving, state_files
 from ops.embedded.athena import access as athena_access
 from ops.embedded.athena import parameters as athena_parameters
 from ops.embedded.athena import service as athena
@@ -37,7 +38,7 @@ from ops.embedded.cloudformation import reports as cloudformation_reports
 from ops.embedded.context import OverlayContext
 from ops.embedded.ecs import service as ecs
 from ops.embedded.firehose import service as firehose
-from ops.embedded.iam import identity
+from ops.embedded.iam import identity, simulation
 from ops.embedded.lifecycle import BUSY, announce, locked
 from ops.embedded.limits import buckets
 from ops.embedded.logs import access as logs_access
@@ -49,23 +50,28 @@ from ops.embedded.rds import service as rds
 from ops.embedded.rds.service import Databases
 from ops.embedded.sample import seed_pipelines
 from ops.embedded.seams import check, declared
-from ops.embedded.services import codepipeline, functions, kinesis, regions, s3_copy, trail
+from ops.embedded.services import codepipeline, functions, kinesis, quotas, regions, s3_copy, trail
 from ops.embedded.stepfunctions import calls, language, waits
 from ops.embedded.stepfunctions import executions as stepfunctions_executions
 from ops.embedded.stepfunctions import history as stepfunctions_history
 from ops.embedded.validation import service as validation
+from ops.embedded.vpc import service as vpc
 from ops.own_log import Level, configure
 
 OVERLAYS = (
+    saving,  # before the overlays that load more state
     resource_types,
     boundaries,
     codepipeline,
     cloudformation_operations,
     cloudformation_reports,
     network,
+    vpc,
     identity,
+    simulation,
     logs_access,
     regions,
+    quotas,
     s3_copy,
     buckets,
     functions,
@@ -75,7 +81,6 @@ OVERLAYS = (
     language,
     waits,
     calls,
-    saving,
     kinesis,
     firehose,
     log_events,
@@ -219,6 +224,9 @@ def _serve(arguments: argparse.Namespace) -> int:
     data: Path = arguments.data
     if not (data / SEEDED).exists():
         _clear(data)
+    if damaged := state_files.set_aside_damaged(data / "state"):
+        log.error("Damaged state files", extra={"files": [path.name for path in damaged]})
+        return state_files.DAMAGED
     port = int(os.environ["GATEWAY_PORT"])
     (data / "port").write_text(str(port))
     context = OverlayContext(data, port, arguments.delay, {MARKER: os.environ[MARKER]})
@@ -257,7 +265,10 @@ def _install(context: OverlayContext) -> Databases:
     load_state = app._load_persisted_state
 
     def load_and_resume() -> None:
-        load_state()
+        try:
+            load_state()
+        except Exception as error:  # hypercorn would serve without the state, and save that
+            raise LifespanFailureError("startup", "the saved state cannot be loaded") from error
         databases.resume()
         resource_types.resume()
         firehose.resume()

@@ -43,14 +43,14 @@ NOT_ENFORCED = (
         "in KMS, Amazon S3, and RDS; not what services do on their own, such as deliveries of Firehose",
     ),
     Row(
-        "A connection needs a security group that allows it at both ends.",
-        "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-security-groups.html",
-        "no: databases and tasks are processes of one machine",
+        "Network ACLs, and what is behind a transit gateway or an appliance, decide what a task reaches.",
+        "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-network-acls.html",
+        "no: the targets of such routes count as reachable",
     ),
     Row(
-        "A task needs a route to the registry of its image, and to the services that it calls.",
-        "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-task-networking.html",
-        "no: images are local programs",
+        "A function in a VPC reaches what its network interface reaches.",
+        "https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html",
+        "no: only tasks on Fargate, and what they reach when they start",
     ),
     Row(
         "A container on EC2 needs `memory` or `memoryReservation`.",

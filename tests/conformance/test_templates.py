@@ -171,6 +171,27 @@ def test_texts_may_hold_numbers_and_booleans(account: Account) -> None:
     assert create(account, template("AWS::SQS::Queue", QueueName="q.fifo", **queue))[1] == "CREATE_COMPLETE"
 
 
+def test_environment_variables_become_texts(account: Account) -> None:
+    """The value of an environment variable in a template may be a number or a boolean.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+    """
+    name = unique("function")
+    function = {
+        "FunctionName": name,
+        "Role": account.role("lambda.amazonaws.com"),
+        "Handler": "index.handler",
+        "Runtime": "python3.13",
+        "Code": {"ZipFile": "import os\ndef handler(event, context):\n    return os.environ['PORT']"},
+        "Environment": {"Variables": {"PORT": 5432, "ON": True}},
+    }
+    assert create(account, template("AWS::Lambda::Function", **function))[1] == "CREATE_COMPLETE"
+    functions = account.client("lambda")
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    assert variables == {"PORT": "5432", "ON": "true"}
+    assert functions.invoke(FunctionName=name)["Payload"].read() == b'"5432"'
+
+
 FARGATE = {
     "RequiresCompatibilities": ["FARGATE"],
     "NetworkMode": "awsvpc",

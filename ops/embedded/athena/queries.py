@@ -182,6 +182,8 @@ class AthenaQuery:
         for length in list(statement.find_all(exp.Length)):
             if isinstance(length.this, exp.Encode):  # Trino's length() of bytes is octet_length() in DuckDB
                 length.replace(exp.Anonymous(this="octet_length", expressions=[length.this]))
+        for composed in list(statement.find_all(exp.Normalize)):  # Trino's default form is NFC
+            composed.replace(exp.Anonymous(this="nfc_normalize", expressions=[composed.this]))
         for replacement in statement.find_all(exp.RegexpReplace):
             if (text := replacement.args.get("replacement")) and text.is_string:
                 text.set("this", re.sub(r"\$(\d)", r"\\\1", text.name))  # DuckDB's syntax for groups

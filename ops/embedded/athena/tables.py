@@ -128,7 +128,7 @@ class EmulatedTable:
                 pattern += (
                     f"(?P<{piece}>[^/]+?)"
                     if self._projection(piece, "type") != "date"
-                    else f"(?P<{piece}>.+?)"
+                    else f"(?P<{piece}>[^/]+(?:/[^/]+){{{self._projection(piece, 'format').count('/')}}})"
                 )
         return re.compile(pattern)
 

@@ -43,6 +43,8 @@ def of_request(action: str, parameters: Mapping[str, Any], emulated: str) -> lis
     So a grant on a type of resource that the action does not take grants nothing.
     """
     service = action.partition(":")[0]
+    if action == "iam:SimulatePrincipalPolicy":
+        return [_text(parameters.get("PolicySourceArn", ""))]
     if service not in _RESOURCES or not reference.is_listed(action):
         return [emulated]
     named = _RESOURCES[service](action, parameters, emulated)

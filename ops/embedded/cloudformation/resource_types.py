@@ -78,6 +78,7 @@ def install(context: OverlayContext) -> None:
     provisioners._sm_secret_string = _secret_string
     types["AWS::SecretsManager::Secret"] = _secret_handlers(types["AWS::SecretsManager::Secret"])
     types["AWS::ECS::TaskDefinition"] = _task_definition_handlers(types["AWS::ECS::TaskDefinition"])
+    types["AWS::Lambda::Function"] = _function_handlers(types["AWS::Lambda::Function"])
     types["AWS::Logs::LogGroup"] = _log_group_handlers(types["AWS::Logs::LogGroup"])
     provisioners._STACK_TAG_PROPERTY["AWS::S3::Bucket"] = ("Tags", "list")
     bucket = types["AWS::S3::Bucket"]
@@ -143,6 +144,26 @@ def _rule_handlers(permissions: str) -> dict[str, Any]:
             group[permissions] = [existing for existing in group[permissions] if existing != rule]
 
     return {"create": create, "delete": delete}
+
+
+def _function_handlers(emulated: dict[str, Any]) -> dict[str, Any]:
+    """Convert the values of environment variables to texts, as CloudFormation does."""
+    create, update = emulated["create"], emulated["update"]
+
+    def texts(properties: Properties) -> Properties:
+        environment = properties.get("Environment") or {}
+        variables = {name: _text(value) for name, value in (environment.get("Variables") or {}).items()}
+        return {**properties, "Environment": {**environment, "Variables": variables}}
+
+    return {
+        **emulated,
+        "create": lambda logical_id, new, *rest: create(logical_id, texts(new), *rest),
+        "update": lambda physical_id, old, new, *rest: update(physical_id, texts(old), texts(new), *rest),
+    }
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _create_destination(_logical_id: str, properties: Properties, _stack: str) -> Created:

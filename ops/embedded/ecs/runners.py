@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.embedded.ecs.clients import FOLDER, write_clients
 from ops.embedded.rds.postgres import BINARIES
 
 SYSTEM = ("/usr/local/bin", "/usr/bin", "/bin")
@@ -30,10 +31,10 @@ def runner(image: str, programs: Path) -> Runner:
     """Return the runner for an image, whatever its registry and tag; `programs` has the written programs."""
     repository = image.partition("@")[0].rsplit("/", 1)[-1].partition(":")[0]
     if repository == "postgres":
-        return Runner((str(BINARIES),))
+        return Runner((str(programs / FOLDER), str(BINARIES)))
     if repository in ("mariadb", "mysql"):
         if client := shutil.which("mariadb"):
-            return Runner((str(Path(client).parent),))
+            return Runner((str(programs / FOLDER), str(Path(client).parent)))
         raise NoRunner(
             f"{image} needs the MariaDB client. Install it, on Debian with: apt-get install mariadb-client"
         )
@@ -45,9 +46,10 @@ def runner(image: str, programs: Path) -> Runner:
 
 
 def write_programs(directory: Path) -> None:
-    """Write the `aws` program that replaces the AWS CLI."""
+    """Write the `aws` program that replaces the AWS CLI, and the database clients."""
     directory.mkdir(parents=True, exist_ok=True)
     program = Path(__file__).parents[1] / "runtime" / "aws_cli.py"
     command = directory / "aws"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I "{program}" "$@"\n', "utf-8")
     command.chmod(0o755)
+    write_clients(directory)

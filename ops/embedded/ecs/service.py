@@ -11,7 +11,7 @@ from ministack.core.responses import error_response_json, json_response, request
 from ministack.services import ecs
 
 from ops.embedded.context import OverlayContext
-from ops.embedded.ecs import runners
+from ops.embedded.ecs import network, runners
 from ops.embedded.ecs import start as ecs_start
 from ops.embedded.ecs.containers import TaskOutcome, TaskRun
 from ops.embedded.ecs.start import CannotStart
@@ -19,6 +19,7 @@ from ops.embedded.ecs.start import CannotStart
 SEAMS = (
     "ministack.services.ecs._docker",
     "ministack.services.ecs._ensure_ecs_reaper_thread",
+    "ministack.services.ecs._run_task",
     "ministack.services.ecs._run_task_worker",
     "ministack.services.ecs._stop_task",
     "ministack.services.ecs._ACTION_MAP",
@@ -51,6 +52,7 @@ def install(context: OverlayContext) -> None:
     ecs._docker = _DockerPlaceholder()
     ecs._ensure_ecs_reaper_thread = lambda: None
     ecs._run_task_worker = lambda *arguments: _run_task(context, *arguments)
+    ecs._run_task = ecs._ACTION_MAP["RunTask"] = network.with_network(ecs._run_task)
     ecs._stop_task = stop_task
     ecs._ACTION_MAP["StopTask"] = stop_task
 

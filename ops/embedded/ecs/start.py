@@ -1,4 +1,4 @@
-"""What Fargate does before a task's containers run: roles, secrets, volumes, log streams, and images.
+"""What Fargate does before a task's containers run: roles, network, secrets, volumes, log streams, images.
 
 Turns a task definition into local containers, or raises ECS's reason why the task cannot start.
 """
@@ -11,7 +11,7 @@ from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import ecs
 
 from ops.embedded.context import OverlayContext
-from ops.embedded.ecs import runners
+from ops.embedded.ecs import network, runners
 from ops.embedded.ecs.containers import STOP_TIMEOUT_S, Container, TaskRun
 from ops.embedded.iam import identity
 
@@ -45,6 +45,7 @@ def prepare(
     session_name = arn.rsplit("/", 1)[-1]
     roles = _roles(definition, task["overrides"])
     execution, role = (_assume(roles[kind], session_name) for kind in ("executionRoleArn", "taskRoleArn"))
+    unreachable = _connect(task, definition)
     volumes = _make_volumes(definition, directory)
     containers, loggers = [], {}
     for declared in definition["containerDefinitions"]:
@@ -53,6 +54,7 @@ def prepare(
             **_plain_environment(declared, override),
             **_secrets(declared, execution),
             **(role.environment() if role else {}),
+            **unreachable,
         }
         containers.append(_container(context, declared, override, environment, volumes))
         loggers[declared["name"]] = _logger(declared, session_name, execution)
@@ -81,6 +83,18 @@ def _assume(role: str, session_name: str) -> identity.RoleSession | None:
             "the role being passed has the proper trust relationship and permissions"
         )
     return identity.assume(role, session_name)
+
+
+def _connect(task: Record, definition: Record) -> dict[str, str]:
+    """Attach the task to its network; return the variables that list what its programs do not reach."""
+    candidates = network.interfaces(task)
+    problems = [network.problem(interface, definition) for interface in candidates]
+    worst = next((number for number, problem in enumerate(problems) if problem), 0)
+    if candidates:
+        network.attach(task, candidates[worst])
+        if problems[worst]:
+            raise CannotStart(problems[worst])
+    return network.environment(candidates)
 
 
 def _make_volumes(definition: Record, directory: Path) -> dict[str, Path]:

@@ -109,7 +109,12 @@ class Processor:
         )
         failed = bool(result.get("error"))
         lambda_svc._emit_lambda_metrics(name, (time.monotonic() - began) * 1000, error=failed, throttle=False)
-        _count(self.stream_arn, began, failed)
+        dimensions = {"DeliveryStreamName": self.stream_arn.rsplit("/", 1)[-1]}
+        duration_ms = (time.monotonic() - began) * 1000
+        flow_metrics.count(
+            "AWS/Firehose", dimensions, "Milliseconds", ExecuteProcessing__Duration=duration_ms
+        )
+        flow_metrics.count("AWS/Firehose", dimensions, "Count", ExecuteProcessing__Success=0 if failed else 1)
         return _check_response(result)
 
     def _event(self, records: Sequence[IncomingRecord]) -> dict[str, Any]:
@@ -219,10 +224,3 @@ def _transformed(
         return "Lambda.InvalidReturnFormat", "The data is not base64."
     keys = (response.get("metadata") or {}).get("partitionKeys") or {}
     return TransformedRecord(record, data, {str(name): str(value) for name, value in keys.items()})
-
-
-def _count(stream_arn: str, began: float, failed: bool) -> None:
-    dimensions = {"DeliveryStreamName": stream_arn.rsplit("/", 1)[-1]}
-    duration_ms = (time.monotonic() - began) * 1000
-    flow_metrics.count("AWS/Firehose", dimensions, "Milliseconds", ExecuteProcessing__Duration=duration_ms)
-    flow_metrics.count("AWS/Firehose", dimensions, "Count", ExecuteProcessing__Success=0 if failed else 1)

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.
 https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 """
 
 import json
@@ -17,7 +18,7 @@ from typing import Any
 from ministack.core.responses import get_account_id
 from ministack.services import athena, iam
 
-from ops.embedded.limits.problems import Parameters, Problem, Rule
+from ops.embedded.limits.problems import Parameters, Problem, Rule, violated
 
 SEAMS = ("ministack.services.athena._workgroups", "ministack.services.iam._roles")
 
@@ -30,6 +31,7 @@ ALARM_S = 86_400
 DAY_S = 3_600  # from this period on, an alarm may look back seven days
 METRICS = 1_000
 SESSION_S = 3_600
+TEMPLATE_BYTES = 51_200  # in a request; a larger one must be in Amazon S3
 
 
 def log_group(parameters: Parameters) -> Iterator[Problem]:
@@ -166,8 +168,18 @@ def metrics(parameters: Parameters) -> Iterator[Problem]:
         )
 
 
+def template(parameters: Parameters) -> Iterator[Problem]:
+    body = parameters.get("TemplateBody") or ""
+    if len(body.encode()) > TEMPLATE_BYTES:
+        constraint = f"Member must have length less than or equal to {TEMPLATE_BYTES}"
+        yield Problem("ValidationError", violated(body, "templateBody", constraint))
+
+
 RULES: Mapping[str, Mapping[str, Rule]] = {
     "athena": {"StartQueryExecution": query},
+    "cloudformation": dict.fromkeys(
+        ("CreateChangeSet", "CreateStack", "UpdateStack", "ValidateTemplate"), template
+    ),
     "cloudwatch": {"PutMetricAlarm": alarm, "PutMetricData": metrics},
     "kms": {"CreateAlias": alias, "CreateKey": key, "PutKeyPolicy": key},
     "logs": {"CreateLogGroup": log_group},

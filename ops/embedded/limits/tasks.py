@@ -15,6 +15,7 @@ from ops.embedded.limits.problems import Parameters, Problem, Rule
 
 SEAMS = (
     "ministack.services.ec2._ensure_defaults_initialized",
+    "ministack.services.ec2._security_groups",
     "ministack.services.ec2._subnets",
     "ministack.services.ecs._clusters",
     "ministack.services.ecs._resolve_td_key",
@@ -143,13 +144,7 @@ def _task(parameters: Parameters, definition: Mapping[str, Any]) -> Iterator[str
     network = (parameters.get("networkConfiguration") or {}).get("awsvpcConfiguration")
     if definition.get("networkMode") == "awsvpc" and not network:
         yield "Network Configuration must be provided when networkMode 'awsvpc' is specified."
-    ec2._ensure_defaults_initialized()
-    for subnet in (network or {}).get("subnets") or []:
-        if subnet not in ec2._subnets:
-            yield (
-                f"Error retrieving subnet information for [{subnet}]: The subnet ID '{subnet}' does not "
-                "exist (ErrorCode: InvalidSubnetID.NotFound)"
-            )
+    yield from _network(network or {})
     overrides = parameters.get("overrides") or {}
     names = {container.get("name") for container in definition.get("containerDefinitions", [])}
     for override in overrides.get("containerOverrides") or []:
@@ -163,6 +158,22 @@ def _task(parameters: Parameters, definition: Mapping[str, Any]) -> Iterator[str
     if fargate and (overrides.get("cpu") or overrides.get("memory")):
         cpu, memory = (overrides.get(name) or definition.get(name) for name in ("cpu", "memory"))
         yield from _combination(units(cpu), units(memory))
+
+
+def _network(network: Mapping[str, Any]) -> Iterator[str]:
+    ec2._ensure_defaults_initialized()
+    for subnet in network.get("subnets") or []:
+        if subnet not in ec2._subnets:
+            yield (
+                f"Error retrieving subnet information for [{subnet}]: The subnet ID '{subnet}' does not "
+                "exist (ErrorCode: InvalidSubnetID.NotFound)"
+            )
+    for group in network.get("securityGroups") or []:
+        if group not in ec2._security_groups:
+            yield (
+                f"Error retrieving security group information for [{group}]: The security group '{group}' "
+                "does not exist (ErrorCode: InvalidGroup.NotFound)"
+            )
 
 
 RULES: Mapping[str, Rule] = {"RegisterTaskDefinition": register, "RunTask": run}

@@ -186,16 +186,12 @@ def _send(group: str, stream: str, name: str, settings: Record, events: list[Rec
             log.info("Retrying delivery to %s: %s", target.arn, error)
             until = time.time() + RETRY_FOR_S
             _retries.add(UndeliveredRecord(target, base64.b64encode(record).decode(), key, source, until))
-    _count(group, name, target, events)
+    dimensions = {"LogGroupName": group, "DestinationType": target.kind, "FilterName": name}
+    flow_metrics.count("AWS/Logs", dimensions, "None", ForwardedLogEvents=len(events))
+    flow_metrics.count("AWS/Logs", dimensions, "Bytes", ForwardedBytes=log_events.size(events))
 
 
 def _key(distribution: str, group: str, stream: str) -> str:
     if distribution == "Random":
         return uuid.uuid4().hex
     return hashlib.md5(f"{group}:{stream}".encode(), usedforsecurity=False).hexdigest()
-
-
-def _count(group: str, name: str, target: SubscriptionTarget, events: list[Record]) -> None:
-    dimensions = {"LogGroupName": group, "DestinationType": target.kind, "FilterName": name}
-    flow_metrics.count("AWS/Logs", dimensions, "None", ForwardedLogEvents=len(events))
-    flow_metrics.count("AWS/Logs", dimensions, "Bytes", ForwardedBytes=log_events.size(events))

@@ -24,6 +24,7 @@ from ops.embedded.rds.common import (
     mark_failed,
     new_data,
     parameter,
+    set_listening_port,
     set_tags,
     tags_of,
     values,
@@ -72,6 +73,7 @@ class RdsClusters:
             return response
         cluster = rds._clusters[parameter(request, "DBClusterIdentifier")]
         password = cluster.pop(_MASTER, "")
+        set_listening_port(cluster, request)
         if cluster["StorageEncrypted"]:
             cluster["KmsKeyId"] = key_arn(cluster["KmsKeyId"])
         if cluster["Engine"] not in REAL_ENGINES:
@@ -109,6 +111,7 @@ class RdsClusters:
         groups = values(request, "VpcSecurityGroupIds")
         cluster["VpcSecurityGroups"] = [{"VpcSecurityGroupId": id_, "Status": "active"} for id_ in groups]
         set_tags(cluster, cluster["DBClusterArn"], tags_of(request))
+        set_listening_port(cluster, request, snapshot)
         if DATA in snapshot:
             cluster[DATA] = new_data()
             copy = self._storage.servers_of(cluster).copy

@@ -22,6 +22,7 @@ SEAMS = (
     "ministack.services.kms._create_key",
     "ministack.services.kms._keys",
     "ministack.services.kms._key_metadata",
+    "ministack.services.rds._default_port",
     "ministack.services.rds._error",
     "ministack.services.rds._events",
     "ministack.services.rds._p",
@@ -38,6 +39,7 @@ Response = tuple[int, dict[str, str], bytes]
 DATA = "_data"  # record key: the folder of its data
 PORT = "_port"  # cluster record key: the port of its server, which runs while it has an instance
 COMPLETE = "_complete"  # record key: the data is complete
+LISTENS_ON = "_listens_on"  # record key: the port on AWS; the local server has another one
 REAL_ENGINES = ("mariadb", "mysql", "postgres")
 DEFAULT_KEY = "alias/aws/rds"
 AWS_MANAGED = "aws:managed"
@@ -121,6 +123,14 @@ def mark_failed(record: Record, error: object) -> None:
         "Date": time.time(),
         "EventCategories": ["failure"],
     }
+
+
+def set_listening_port(record: Record, request: Request, snapshot: Record | None = None) -> None:
+    """Set the port that security groups must allow: the request's, that of the snapshot's source, or the
+    engine's default.
+    """
+    port = parameter(request, "Port") or (snapshot or {}).get(LISTENS_ON)
+    record[LISTENS_ON] = int(port or rds._default_port(record["Engine"]))
 
 
 def port_of(database: Record) -> int:

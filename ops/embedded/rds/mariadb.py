@@ -180,8 +180,9 @@ class MariaDb(DatabaseServers):
     def _initialize(self, directory: Path) -> None:
         _server()
         self._run("mkdir", directory)
+        tmpdir = f"--tmpdir={directory}"  # its own, as in _start_on
         self._run(
-            "mariadb-install-db", "--no-defaults", f"--datadir={directory}", "--skip-test-db",
+            "mariadb-install-db", "--no-defaults", f"--datadir={directory}", tmpdir, "--skip-test-db",
             "--skip-name-resolve", "--auth-root-authentication-method=normal", "--innodb-log-file-size=16M",
         )  # fmt: skip
         superuser = f"{SUPERUSER}@'%'"
@@ -190,6 +191,7 @@ class MariaDb(DatabaseServers):
             "--no-defaults",
             "--bootstrap",
             f"--datadir={directory}",
+            tmpdir,
             "--innodb-log-file-size=16M",
             stdin="FLUSH PRIVILEGES;\n"
             f"CREATE USER {superuser} IDENTIFIED BY {literal(self._superuser, 'mysql')};\n"

@@ -19,6 +19,7 @@ from ops.embedded.rds.common import (
     COMPLETE,
     DATA,
     INCOMPLETE,
+    LISTENS_ON,
     REAL_ENGINES,
     DatabaseStorage,
     Record,
@@ -29,6 +30,7 @@ from ops.embedded.rds.common import (
     mark_failed,
     new_data,
     parameter,
+    set_listening_port,
     set_tags,
     tags_of,
     values,
@@ -82,6 +84,7 @@ class RdsInstances:
         if response[0] != 200:
             return response
         instance = rds._instances[parameter(request, "DBInstanceIdentifier")]
+        set_listening_port(instance, request)
         if instance["StorageEncrypted"]:
             instance["KmsKeyId"] = key_arn(instance["KmsKeyId"])
         password = instance.pop(_MASTER, "")
@@ -130,6 +133,7 @@ class RdsInstances:
         if parameters := parameter(request, "DBParameterGroupName"):
             applied = {"DBParameterGroupName": parameters, "ParameterApplyStatus": "in-sync"}
             instance["DBParameterGroups"] = [applied]
+        set_listening_port(instance, request, snapshot)
         instance["KmsKeyId"] = snapshot.get("KmsKeyId", "")
         instance["DeletionProtection"] = parameter(request, "DeletionProtection") == "true"
         set_tags(instance, instance["DBInstanceArn"], tags_of(request))
@@ -174,6 +178,8 @@ class RdsInstances:
             if new := parameter(request, "NewDBInstanceIdentifier"):
                 self._rename(instance, new)
             elif response[0] == 200 and set(request) - _NOT_MODIFYING:
+                if port := parameter(request, "DBPortNumber"):
+                    instance[LISTENS_ON] = int(port)
                 self._modify_later(instance)
                 return _describe("ModifyDBInstance", instance)
         return response

@@ -19,6 +19,7 @@ from ops.embedded.rds.common import (
     COMPLETE,
     DATA,
     INCOMPLETE,
+    LISTENS_ON,
     DatabaseStorage,
     Record,
     Request,
@@ -199,6 +200,7 @@ class RdsSnapshots:
         if isinstance(database["DBSubnetGroup"], dict):  # clusters have only the name
             snapshot["VpcId"] = database["DBSubnetGroup"].get("VpcId", "")
         snapshot["DatabaseName"] = database.get("DatabaseName")  # RDS keeps a cluster's but does not show it
+        snapshot[LISTENS_ON] = database.get(LISTENS_ON)
         set_tags(snapshot, snapshot[self._kind.arn], tags)
         if DATA in database:
             self._fill(snapshot, partial(self._storage.back_up, database))

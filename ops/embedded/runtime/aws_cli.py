@@ -1,5 +1,6 @@
 """Replaces the AWS CLI in tasks on the embedded cloud: `aws s3 cp` in both directions, nothing else."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import boto3
 from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError
 
 QUIET = ("--only-show-errors", "--quiet")
 FLAGS = (*QUIET, "--no-progress", "--recursive")
@@ -89,6 +90,8 @@ def _copy(source: str, target: str) -> None:
 
 
 def _s3() -> Any:
+    if "s3" in os.environ.get("SLIPWAY_UNREACHABLE_SERVICES", "").split():
+        raise ConnectTimeoutError(endpoint_url=f"https://s3.{os.environ['AWS_REGION']}.amazonaws.com/")
     return boto3.client("s3")
 
 

@@ -5,8 +5,8 @@ seed_logs       log groups with the events of one day
 seed_exported   the same logs in the form of an export
 seed_pipelines  CDK pipelines and their support stacks
 live_logs       new log events while the cloud runs
-shop            the shop's database: trade, people, source
-logs            the sample's log groups: log_lines, traces
+shop            the shop's database: trade, people, traces, source
+logs            the sample's log groups: log_lines, incident
 pipelines       the sample's pipelines
 rollout         the sample's rollout
 """

@@ -3,10 +3,11 @@
 import json
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 Event = tuple[datetime, str]
+Lines = Callable[[random.Random, datetime], Iterator[Event]]
 
 PATHS = ("/", "/cart", "/checkout", "/search?q=lamp", "/product/4711", "/product/815", "/login", "/health")
 AGENTS = ("Mozilla/5.0 (X11; Linux x86_64)", "curl/8.5.0", "ELB-HealthChecker/2.0", "Googlebot/2.1")

@@ -2,16 +2,16 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ops.embedded.accounts import HOME
 from ops.embedded.sample import log_lines
+from ops.embedded.sample.incident import incident_in
+from ops.embedded.sample.log_lines import Lines
 
 DAY_H = 24
 MINUTE = timedelta(minutes=1)
-
-Lines = Callable[[random.Random, datetime], Iterator[tuple[datetime, str]]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class SampleLog:
 
 def sample_logs() -> tuple[SampleLog, ...]:
     """Return the log groups: most in production, in two regions, and some in QA and development."""
-    home, other = "eu-west-1", "us-east-1"
+    home, other = HOME, "us-east-1"
     return (
         SampleLog("production", home, "/aws/lambda/checkout", "2026/$LATEST", log_lines.function, 700),
         SampleLog("production", home, "/aws/lambda/thumbnails", "2026/$LATEST", log_lines.function, 300),
@@ -48,11 +48,13 @@ def sample_logs() -> tuple[SampleLog, ...]:
 
 
 def events_of(log: SampleLog, end: datetime) -> list[tuple[datetime, str]]:
-    """Return the log's events of the day before `end`, in order: more at noon than at night."""
+    """Return the log's events of the day before `end`, in order: more at noon, and those of an incident."""
     chance = random.Random(json.dumps([log.account, log.region, log.group]))
     events: list[tuple[datetime, str]] = []
     begin = end - timedelta(hours=DAY_H)
     while len(events) < log.events_per_day:
         at = begin + timedelta(seconds=chance.triangular(0, DAY_H * 3600, DAY_H * 2400))
         events += list(log.lines(chance, at))
+    if (log.account, log.region) == ("production", HOME):
+        events += incident_in(log.group, chance, end)
     return sorted(event for event in events if event[0] < end)

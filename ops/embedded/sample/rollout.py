@@ -18,6 +18,7 @@ from ops.aws.cloudformation.stacks import StackSpec
 from ops.plan import Plan
 from ops.rollouts import controller as controllers
 from ops.rollouts import runs
+from ops.rollouts.prepare import prepare_run
 
 EXAMPLE = Path(__file__).parents[3] / "rollouts" / "welcome.toml"
 ALARM = "shop-health"
@@ -43,7 +44,7 @@ def deploy_controller(cloud: Cloud, carry_out: Callable[[Plan], None]) -> None:
 def start_rollout(cloud: Cloud, actor: Actor, carry_out: Callable[[Plan], None]) -> None:
     """Start the example, which then bakes its one-box stage."""
     controller = controllers.find_controller(cloud)
-    document = runs.prepare_run(EXAMPLE, lambda kind, name: (), actor, datetime.now(UTC))
+    document = prepare_run(EXAMPLE, lambda kind, name: (), actor, datetime.now(UTC))
     carry_out(runs.plan_start(cloud, controller, document))
 
 

@@ -28,7 +28,6 @@ from ops.embedded.accounts import (
     HOME,
     PRODUCTION,
     QA,
-    REGIONS,
     ROLE,
     WORKBENCH,
     cloud,
@@ -69,8 +68,6 @@ def seed(context: OverlayContext, databases: Databases) -> None:
     """Seed the cloud through its own API, except for the databases' rows."""
     for account in ACCOUNTS:
         _create_role(context, account)
-        for region in REGIONS:
-            _add_internet_route(context, account, region)
     now = datetime.now(UTC)
     seed_logs(now)
     seed_exported(lambda service: _client(context, service, PRODUCTION), now)
@@ -134,18 +131,6 @@ def _create_role(context: OverlayContext, account: Account) -> None:
     everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=json.dumps(trust))
     iam.put_role_policy(RoleName=ROLE, PolicyName="administer", PolicyDocument=json.dumps(everything))
-
-
-def _add_internet_route(context: OverlayContext, account: Account, region: str) -> None:
-    """Add an internet gateway to the default VPC, which the emulator's lacks."""
-    ec2 = _client(context, "ec2", account, region)
-    (vpc,) = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
-    (table,) = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc["VpcId"]]}])[
-        "RouteTables"
-    ]
-    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
-    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc["VpcId"])
-    ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
 
 
 def _create_database(context: OverlayContext, databases: Databases, database: SampleDatabase) -> None:

@@ -62,10 +62,6 @@ def install(context: OverlayContext) -> None:
         "update": _update_resource,
         "delete": lambda name, _properties: _pipelines.pop(name, None),
     }
-    _persist()
-
-
-def _persist() -> None:
     save, load = app._build_persistence_save_dict, app._load_persisted_state
     app._build_persistence_save_dict = lambda: {**save(), NAME: lambda: {"pipelines": _pipelines}}
 

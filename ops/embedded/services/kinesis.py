@@ -39,7 +39,7 @@ SEAMS = (
     "ministack.services.kinesis._resolve_stream",
     "ministack.services.kinesis._shard_iterators",
 )
-RECORD_BYTES = CALL_RECORD_BYTES = 1_048_576
+RECORD_BYTES = 1_048_576
 CALL_RECORDS = 500
 CALL_BYTES = 5 * 1_048_576
 SHARD_BYTES_S = 1_048_576
@@ -228,18 +228,14 @@ def _keep_closed_shards(original: Callable[[Record], Response]) -> Callable[[Rec
                 return _response(error_response_json("ResourceInUseException", message, 400))
         response = original(data)
         if response[0] == 200 and stream:
-            _close(stream, previous)
+            current = stream["shards"]
+            for id_, shard in previous.items():
+                if id_ not in current:
+                    shard["ending_sequence_number"] = kinesis._next_sequence_number()
+            stream["shards"] = {**previous, **current}
         return response
 
     return reshard
-
-
-def _close(stream: Record, previous: dict[str, Record]) -> None:
-    current = stream["shards"]
-    for id_, shard in previous.items():
-        if id_ not in current:
-            shard["ending_sequence_number"] = kinesis._next_sequence_number()
-    stream["shards"] = {**previous, **current}
 
 
 def _update_shard_count(data: Record) -> Response:

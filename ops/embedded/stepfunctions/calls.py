@@ -139,8 +139,9 @@ def _managed_rule(name: str) -> Iterator[Permission]:
 
 
 def _run_task_permissions(parameters: Record, *, synchronous: bool) -> Iterator[Permission]:
-    definition = _definition(parameters["TaskDefinition"])
-    target = str(definition.get("taskDefinitionArn", parameters["TaskDefinition"]))
+    reference = parameters["TaskDefinition"]
+    definition: Record = emulated_ecs._task_defs.get(emulated_ecs._resolve_td_key(reference)) or {}
+    target = str(definition.get("taskDefinitionArn", reference))
     cluster = parameters.get("Cluster", "default")
     cluster = cluster if cluster.startswith("arn:") else _arn("ecs", f"cluster/{cluster}")
     yield "ecs:RunTask", target, {"ecs:cluster": cluster}
@@ -148,11 +149,6 @@ def _run_task_permissions(parameters: Record, *, synchronous: bool) -> Iterator[
         yield "iam:PassRole", role, {"iam:PassedToService": passed_roles.passed_to("ecs:RunTask")}
     if synchronous:
         yield from _managed_rule("StepFunctionsGetEventsForECSTaskRule")
-
-
-def _definition(reference: str) -> Record:
-    definition: Record = emulated_ecs._task_defs.get(emulated_ecs._resolve_td_key(reference)) or {}
-    return definition
 
 
 def _sdk_call(
@@ -227,18 +223,14 @@ def _wait_for_task(arn: str, cluster: str) -> Record:
                 raise executions.Aborted(arn)
             executions.pause(POLL_S)
     except executions.Aborted:
-        _stop_task(arn, cluster)
+        execution = executions.current()
+        if execution is None or not identity.denial_message(_role(execution), "ecs:StopTask", arn):
+            ecs.stop_task({"task": arn, "cluster": cluster, "reason": "Stopped by AWS Step Functions"})
         raise
     stopped: Record = _pascal(emulated_ecs._sanitize(task))
     if _has_failed(task):
         raise sf._ExecutionError("States.TaskFailed", json.dumps(stopped))
     return stopped
-
-
-def _stop_task(arn: str, cluster: str) -> None:
-    execution = executions.current()
-    if execution is None or not identity.denial_message(_role(execution), "ecs:StopTask", arn):
-        ecs.stop_task({"task": arn, "cluster": cluster, "reason": "Stopped by AWS Step Functions"})
 
 
 def _has_failed(task: Record) -> bool:

@@ -10,9 +10,11 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from ministack.core.responses import json_response
 from ministack.services import stepfunctions as sf
 
 from ops.embedded.context import OverlayContext
+from ops.embedded.limits import machines
 from ops.embedded.stepfunctions import executions
 
 SEAMS = (
@@ -22,6 +24,7 @@ SEAMS = (
     "ministack.services.stepfunctions._resolve_path_or_ctx",
     "ministack.services.stepfunctions._evaluate_rule",
     "ministack.services.stepfunctions._parse_jsonpath_tokens",
+    "ministack.services.stepfunctions._validate_state_machine_definition",
 )
 
 Record = dict[str, Any]
@@ -42,6 +45,20 @@ def install(context: OverlayContext) -> None:
     sf._resolve_path_or_ctx = lambda reference, data, ctx: _resolve_reference(path, reference, data, ctx)
     rule = sf._evaluate_rule
     sf._evaluate_rule = lambda choice, data, ctx=None: _evaluate_rule(rule, choice, data, ctx)
+    sf._validate_state_machine_definition = _validate
+
+
+def _validate(request: Record) -> Any:
+    """Return what is wrong with a definition.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_ValidateStateMachineDefinition.html
+    """
+    diagnostics = [
+        {"severity": "ERROR", "code": code, "message": message, "location": path}
+        for code, message, path in machines.findings(request["definition"])
+    ]
+    result = "FAIL" if diagnostics else "OK"
+    return json_response({"result": result, "diagnostics": diagnostics, "truncated": False})
 
 
 def _error_matches(names: list[str], error: str) -> bool:

@@ -68,22 +68,15 @@ def _invoke_with_token(
         except sf._ExecutionError:
             if not event.is_set():  # the token has not ended the task before the function failed
                 raise
-        _wait(event, float(state.get("TimeoutSeconds", FOREVER_S)))
-        return _task_result(sf._task_tokens[token])
+        deadline = time.monotonic() + float(state.get("TimeoutSeconds", FOREVER_S))
+        while not event.wait(min(POLL_S, max(0.0, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                raise sf._ExecutionError("States.Timeout", "")
+            if execution := executions.current():
+                executions.check(execution)
+        task = sf._task_tokens[token]
+        if failure := task["error"]:
+            raise sf._ExecutionError(failure["Error"], failure["Cause"])
+        return json.loads(task["result"])
     finally:
         sf._task_tokens.pop(token, None)
-
-
-def _wait(event: threading.Event, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not event.wait(min(POLL_S, max(0.0, deadline - time.monotonic()))):
-        if time.monotonic() >= deadline:
-            raise sf._ExecutionError("States.Timeout", "")
-        if execution := executions.current():
-            executions.check(execution)
-
-
-def _task_result(task: Record) -> Any:
-    if failure := task["error"]:
-        raise sf._ExecutionError(failure["Error"], failure["Cause"])
-    return json.loads(task["result"])

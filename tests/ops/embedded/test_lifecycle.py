@@ -80,6 +80,31 @@ def test_a_second_start_finds_the_first(folder: Path) -> None:
     assert (first.pid, first.endpoint) == (second.pid, second.endpoint)
 
 
+def test_a_damaged_state_file_is_named_and_never_read_as_empty(folder: Path) -> None:
+    client(start(folder, owner=True), "kinesis").create_stream(StreamName="kept", ShardCount=1)
+    embedded.stop(folder)
+    saved = folder / "state/kinesis.json"
+    whole = saved.read_bytes()
+    saved.write_bytes(whole.replace(b"kept", b"lost"))
+    for _ in range(2):  # the second start does not find the file, and is not empty either
+        with pytest.raises(EmbeddedError, match="saved state of kinesis is damaged") as refused:
+            start(folder, owner=True)
+        assert f"{saved}.damaged" in str(refused.value)
+    saved.write_bytes(whole)
+    restored = client(start(folder, owner=True), "kinesis").list_streams()
+    assert restored["StreamNames"] == ["kept"]
+
+
+def test_state_that_cannot_be_loaded_stops_the_start(folder: Path) -> None:
+    start(folder, owner=True)
+    embedded.stop(folder)
+    saved = folder / "state/kinesis.json"
+    saved.write_text('{"__ministack_format__": 3, "payload": "no streams"}')
+    with pytest.raises(EmbeddedError, match="did not start"):
+        start(folder, owner=True)
+    assert "no streams" in saved.read_text()
+
+
 def test_state_and_address_survive_a_restart(folder: Path) -> None:
     first = start(folder, owner=True)
     rds = create_database(first)

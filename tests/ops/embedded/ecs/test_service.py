@@ -52,7 +52,7 @@ class Tasks:
             cluster=self.name,
             taskDefinition=definition,
             launchType="FARGATE",
-            networkConfiguration={"awsvpcConfiguration": {"subnets": [SUBNET]}},
+            networkConfiguration={"awsvpcConfiguration": {"subnets": [SUBNET], "assignPublicIp": "ENABLED"}},
             **more,
         )
         return str(started["tasks"][0]["taskArn"])

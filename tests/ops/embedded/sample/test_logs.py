@@ -8,6 +8,7 @@ from typing import Any
 
 from ops.aws.cloud import Cloud, Place
 from ops.aws.logs.groups import list_groups
+from ops.embedded.sample.incident import BAD, LASTS
 from ops.embedded.sample.log_lines import HOSTILE
 from ops.embedded.sample.logs import events_of, sample_logs
 from ops.logs.export.ledger.counting import count_ingested
@@ -32,6 +33,20 @@ def test_lines_have_every_format() -> None:
     assert all(text in found for text in HOSTILE)
     trail = next(log for log in sample_logs() if log.group == "/audit/cloudtrail")
     assert all(json.loads(message)["eventID"] for _, message in events_of(trail, END))
+
+
+def test_the_incident_is_between_two_updates_and_nowhere_else() -> None:
+    failures, updates = [], []
+    for log in sample_logs():
+        for at, message in events_of(log, END):
+            if BAD in message or '"GET /checkout HTTP/1.1" 503' in message:
+                assert (log.account, log.region) == ("production", "eu-west-1")
+                failures.append(at)
+            if "UpdateService" in message:
+                updates.append((at, json.loads(message)["userIdentity"]["userName"]))
+    (begin, deployer), (over, _) = sorted(updates)
+    assert deployer == "deploy" and over - begin == LASTS
+    assert len(failures) > 200 and begin <= min(failures) and max(failures) < over
 
 
 def test_groups_have_their_events_and_metrics(cloud: Cloud, embedded: Any) -> None:
