@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 
 from ops import errors
 
@@ -60,6 +61,12 @@ def translated(doing: str) -> Iterator[None]:
         raise from_client_error(error, doing) from error
     except boto.BotoCoreError as error:
         raise _from_core_error(error, doing) from error
+    except ResponseParserError as error:  # the only error of botocore outside its tree
+        raise errors.AwsError(
+            f"{doing} failed: the response cannot be parsed.",
+            hint="Retry. If it happens again, a proxy on the way may change responses.",
+            detail=str(error),
+        ) from error
 
 
 def from_client_error(error: boto.ClientError, doing: str) -> errors.SlipwayError:

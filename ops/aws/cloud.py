@@ -3,27 +3,32 @@
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
-from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.session import Session as BotocoreSession
 from botocore.session import get_session
 
-from ops.aws.call_log import log_calls
+from ops.audit import session_name
 from ops.aws.calls import translated
-from ops.aws.recovery import Recovery
+from ops.aws.client.call_log import log_calls
+from ops.aws.client.foreign_answers import refuse_html
+from ops.aws.client.recovery import Recovery
+from ops.aws.client.role_sessions import credentials_of
+from ops.aws.readings import Reading
 from ops.errors import NotFound, SettingsError, SlipwayError
 from ops.settings import Account, Settings
 
 R = TypeVar("R")
 CONNECT_TIMEOUT_S = 2
 READ_TIMEOUT_S = 60
+MAX_PEOPLE = 20  # whose clients are kept: each has its own role sessions
 
 
 @dataclass(frozen=True)
@@ -50,15 +55,6 @@ class Place:
     region: str
 
 
-@dataclass(frozen=True)
-class Reading(Generic[R]):
-    """The result of reading one place: a value or an error."""
-
-    place: Place
-    value: R | None = None
-    error: SlipwayError | None = None
-
-
 @cache
 def _data_loader() -> Any:
     """Return the loader of all sessions of this process: loading the service models takes 0.2 s."""
@@ -72,12 +68,20 @@ class Cloud:
     https://boto3.amazonaws.com/v1/documentation/api/latest/guide/session.html
     """
 
-    def __init__(self, settings: Settings, endpoint: Endpoint | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        endpoint: Endpoint | None = None,
+        watch: Callable[[BotocoreSession], None] | None = None,
+    ) -> None:
+        """Connect to AWS or the endpoint. `watch` is called with every session that creates clients."""
         self.settings = settings
         self.endpoint = endpoint
+        self._watch = watch
         self._lock = threading.RLock()
-        self._clients: dict[tuple[str, str, str, int], Any] = {}
-        self._sessions: dict[str, boto3.Session] = {}
+        self._clients: dict[tuple[str, str, str, int, str], Any] = {}
+        self._sessions: dict[tuple[str, str], boto3.Session] = {}
+        self._people: dict[str, None] = {}
         self._accounts = settings.accounts
         self._recovery = Recovery(local=endpoint is not None)
         self._config = Config(
@@ -133,27 +137,47 @@ class Cloud:
 
     def _client(self, service: str, name_or_id: str, region: str, timeout_s: int) -> Any:
         account = self.account(name_or_id)
-        key = (service, account.id, region or self.settings.home_region, timeout_s)
+        person = session_name() if account.role else ""
+        key = (service, account.id, region or self.settings.home_region, timeout_s, person)
         if client := self._clients.get(key):
             return client
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = self._created(account.role, service, key[2], timeout_s)
+                self._remember(person)
+                self._clients[key] = self._created(account.role, service, key[2], timeout_s, person)
             return self._clients[key]
 
+    def _remember(self, person: str) -> None:
+        """Forget the clients of the person who is first of too many."""
+        if not person or person in self._people:
+            return
+        self._people[person] = None
+        if len(self._people) > MAX_PEOPLE:
+            first = next(iter(self._people))
+            del self._people[first]
+            self._clients = {key: client for key, client in self._clients.items() if key[-1] != first}
+            self._sessions = {key: session for key, session in self._sessions.items() if key[-1] != first}
+
     def _created(
-        self, role: str, service: str, region: str, timeout_s: int = READ_TIMEOUT_S, **credentials: Any
+        self,
+        role: str,
+        service: str,
+        region: str,
+        timeout_s: int = READ_TIMEOUT_S,
+        person: str = "",
+        **credentials: Any,
     ) -> Any:
         """Return a new client that fails fast in an outage, and renews credentials that AWS rejects."""
-        session, options = self._session(role), self._options(timeout_s)
+        session, options = self._session(role, person), self._options(timeout_s)
         client = session.client(service, region_name=region, **{**credentials, **options})  # type: ignore[call-overload]
-        self._recovery.watch(client, role, lambda: self._renew(role))
+        refuse_html(client)
+        self._recovery.watch(client, f"{role} {person}".strip(), lambda: self._renew(role, person))
         return client
 
-    def _renew(self, role: str) -> None:
+    def _renew(self, role: str, person: str) -> None:
         """Get new credentials for the next call: of the role, or of the environment for all roles."""
         if role:
-            self._session(role).get_credentials().expire()  # type: ignore[union-attr]
+            self._session(role, person).get_credentials().expire()  # type: ignore[union-attr]
             return
         with self._lock:
             self._sessions.clear()
@@ -168,12 +192,14 @@ class Cloud:
 
         def read_place(place: Place) -> Reading[R]:
             try:
-                return Reading(place, fn(place))
+                return Reading(place, fn(place), at=datetime.now(UTC))
             except SlipwayError as error:
-                return Reading(place, error=error)
+                return Reading(place, error=error, at=datetime.now(UTC))
 
+        chosen = list(self.places if places is None else places)
+        contexts = [copy_context() for _ in chosen]  # in whose name the calls are made
         with ThreadPoolExecutor(self.settings.concurrency) as pool:
-            return list(pool.map(read_place, self.places if places is None else places))
+            return list(pool.map(lambda context, place: context.run(read_place, place), contexts, chosen))
 
     def _options(self, timeout_s: int = READ_TIMEOUT_S) -> dict[str, Any]:
         config = self._config
@@ -181,11 +207,12 @@ class Cloud:
             config = config.merge(Config(read_timeout=timeout_s, retries={"total_max_attempts": 1}))
         return {"config": config, "endpoint_url": self.endpoint.url if self.endpoint else None}
 
-    def _session(self, role: str) -> boto3.Session:
+    def _session(self, role: str, person: str = "") -> boto3.Session:
         with self._lock:
-            if role not in self._sessions:
-                self._sessions[role] = self._base_session() if not role else self._role_session(role)
-            return self._sessions[role]
+            if (role, person) not in self._sessions:
+                session = self._role_session(role, person) if role else self._base_session()
+                self._sessions[role, person] = session
+            return self._sessions[role, person]
 
     def _base_session(self) -> boto3.Session:
         if not self.endpoint:
@@ -198,22 +225,14 @@ class Cloud:
             region_name=self.settings.home_region,
         )
 
-    def _role_session(self, role: str) -> boto3.Session:
-        """Return a session that assumes the role and refreshes its credentials."""
+    def _role_session(self, role: str, person: str) -> boto3.Session:
+        """Return a session that assumes the role, in the person's name, and refreshes its credentials."""
         base = self._session("")
         with translated(f"Assuming the role {role}"):
             source = base.get_credentials()
-        remembered: dict[str, Any] = {}
-        fetcher = AssumeRoleCredentialFetcher(
-            client_creator=self._create_sts_client,
-            source_credentials=source,
-            role_arn=role,
-            extra_args={"RoleSessionName": "slipway"},
-            cache=remembered,
-        )
         session = self._botocore_session()
-        session._credentials = RoleCredentials(  # type: ignore[attr-defined]
-            "assume-role", fetcher.fetch_credentials, remembered
+        session._credentials = credentials_of(  # type: ignore[attr-defined]
+            role, person, source, self._create_sts_client
         )
         return boto3.Session(botocore_session=session, region_name=self.settings.home_region)
 
@@ -224,23 +243,12 @@ class Cloud:
         paths = _data_loader().search_paths
         paths[:] = dict.fromkeys(paths)  # every boto3.Session appends its path again
         log_calls(session)
+        if self._watch:
+            self._watch(session)
         return session
 
     def _create_sts_client(self, service: str, **credentials: Any) -> Any:
         return self._created("", service, self.settings.home_region, **credentials)
-
-
-class RoleCredentials(DeferredRefreshableCredentials):
-    """Credentials of an assumed role, which are refreshed when they expire or are rejected."""
-
-    def __init__(self, method: str, refresh_using: Callable[[], Any], cache: dict[str, Any]) -> None:
-        super().__init__(refresh_using, method)
-        self._cache = cache
-
-    def expire(self) -> None:
-        """Assume the role again for the next call."""
-        self._cache.clear()
-        self._expiry_time = datetime.min.replace(tzinfo=UTC)
 
 
 class PlacedSession:

@@ -22,13 +22,14 @@ class ArtifactStore:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A pipeline. `account` is an id."""
+    """A pipeline. `account` is an id, and `roles` are the ARNs of the roles that its actions assume."""
 
     name: str
     account: str
     region: str
     stores: tuple[ArtifactStore, ...]
     updated: datetime
+    roles: frozenset[str] = frozenset()
 
     @property
     def arn(self) -> str:
@@ -72,6 +73,7 @@ class PipelineReader:
             region=place.region,
             stores=_stores(answer["pipeline"], place.region),
             updated=summary["updated"],
+            roles=_roles(answer["pipeline"]),
         )
         with self._lock:
             self._cache[key] = pipeline
@@ -85,3 +87,8 @@ def _stores(declaration: Any, home: str) -> tuple[ArtifactStore, ...]:
         ArtifactStore(region, store["location"], store.get("encryptionKey", {}).get("id", ""))
         for region, store in sorted(stores.items())
     )
+
+
+def _roles(declaration: Any) -> frozenset[str]:
+    actions = [action for stage in declaration["stages"] for action in stage["actions"]]
+    return frozenset(action["roleArn"] for action in actions if action.get("roleArn"))

@@ -1,6 +1,7 @@
 """Amazon VPC: subnets, security groups, and routes to the internet."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ops.aws.calls import translated
@@ -8,6 +9,7 @@ from ops.aws.cloud import Cloud, Place
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.type_defs import RouteTableTypeDef
 
 
 @dataclass(frozen=True)
@@ -60,26 +62,34 @@ def list_security_groups(cloud: Cloud, place: Place) -> list[SecurityGroup]:
     return sorted(groups, key=lambda group: (group.vpc, group.name))
 
 
-def internet_routes(cloud: Cloud, place: Place, vpc: str, subnets: tuple[str, ...]) -> set[str]:
-    """Return the targets of the subnets' default routes: `nat`, `internet`, both, or none."""
+class DefaultRoute(StrEnum):
+    """The target of a subnet's default route. A route whose target is gone counts as none."""
+
+    NAT = "nat"
+    INTERNET = "internet"
+    OTHER = "other"
+    NONE = "none"
+
+
+def default_routes(cloud: Cloud, place: Place, vpc: str, subnets: tuple[str, ...]) -> dict[str, DefaultRoute]:
+    """Return the target of each subnet's default route."""
     ec2: EC2Client = cloud.client("ec2", place.account.id, place.region)
     with translated(f"Reading the routes of {vpc}"):
         pages = ec2.get_paginator("describe_route_tables").paginate(
             Filters=[{"Name": "vpc-id", "Values": [vpc]}]
         )
         tables = [table for page in pages for table in page["RouteTables"]]
-    associated = {
-        link["SubnetId"]: table
-        for table in tables
-        for link in table.get("Associations", [])
-        if "SubnetId" in link
-    }
-    main = [table for table in tables if any(link.get("Main") for link in table.get("Associations", []))]
-    used = [associated[subnet] if subnet in associated else table for subnet in subnets for table in main[:1]]
-    routes = [route for table in used for route in table["Routes"]]
-    targets = set()
-    for route in routes:
-        if route.get("DestinationCidrBlock") == "0.0.0.0/0":
-            targets |= {"nat"} if "NatGatewayId" in route else set()
-            targets |= {"internet"} if str(route.get("GatewayId", "")).startswith("igw-") else set()
-    return targets
+    links = [(link, table) for table in tables for link in table.get("Associations", [])]
+    associated = {link["SubnetId"]: table for link, table in links if "SubnetId" in link}
+    main = next((table for link, table in links if link.get("Main")), None)
+    return {subnet: _default_route(associated.get(subnet) or main) for subnet in subnets}
+
+
+def _default_route(table: "RouteTableTypeDef | None") -> DefaultRoute:
+    for route in table["Routes"] if table else []:
+        if route.get("DestinationCidrBlock") == "0.0.0.0/0" and route.get("State") != "blackhole":
+            if "NatGatewayId" in route:
+                return DefaultRoute.NAT
+            is_internet = str(route.get("GatewayId", "")).startswith("igw-")
+            return DefaultRoute.INTERNET if is_internet else DefaultRoute.OTHER
+    return DefaultRoute.NONE

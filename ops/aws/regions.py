@@ -20,6 +20,25 @@ def list_regions(cloud: Cloud, account: str) -> list[str]:
         return sorted(region["RegionName"] for page in pages for region in page["Regions"])
 
 
+def region_statuses(cloud: Cloud, account: str) -> dict[str, str]:
+    """Return the status of every region for the account, such as `ENABLED` or `DISABLED`, by name.
+
+    https://docs.aws.amazon.com/accounts/latest/reference/API_ListRegions.html
+    """
+    client: Any = cloud.client("account", account)
+    with translated(f"Listing the regions of {account}"):
+        pages = client.get_paginator("list_regions").paginate()
+        return {
+            region["RegionName"]: region["RegionOptStatus"] for page in pages for region in page["Regions"]
+        }
+
+
+@cache
+def has_endpoint(service: str, region: str) -> bool:
+    """Return whether botocore knows an endpoint of the service in the region. A new one may be missing."""
+    return region in get_session().get_available_regions(service, partition_of(region))
+
+
 @cache
 def partition_of(region: str) -> str:
     """Return the partition of the region, as in ARNs: `aws`, `aws-cn`, `aws-us-gov`, …"""

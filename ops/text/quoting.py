@@ -15,6 +15,14 @@ def literal(text: str, dialect: str) -> str:
     return exp.Literal.string(text).sql(dialect)
 
 
+def plain_literal(text: str) -> str:
+    """Return the text as a string literal of the SQL standard, which DuckDB and Trino read as it is.
+
+    For parts of a query that are built in large numbers, and where sqlglot is not loaded.
+    """
+    return f"'{nested(text)}'"
+
+
 def nested(sql: str) -> str:
     """Return SQL that is written inside a string literal, without the quotes around it."""
     return sql.replace("'", "''")

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, cast
 
@@ -164,7 +165,7 @@ def literal(value: Any) -> str:
         return str(value)
     if isinstance(value, float):
         return f"DOUBLE '{value!r}'"
-    if hasattr(value, "isoformat"):
+    if isinstance(value, datetime):
         return f"TIMESTAMP '{value.isoformat(sep=' ', timespec='milliseconds')}'"
     return quoting.literal(str(value), "trino")
 

@@ -1,5 +1,6 @@
 """AWS CloudFormation: reads, deploys and deletes stacks.
 
+adoption          deploys a stack beside that of another tool, then deletes one of the two
 stacks            stacks, their changes and events
 change_sets       creates, reads and deletes change sets
 deploy            plans that stage a template, create a change set, and execute it

@@ -44,7 +44,8 @@ from ops.plan import (
 
 MAX_TEMPLATE_BYTES = 1_048_576  # bytes, staged in S3: AWS CloudFormation User Guide, "quotas"
 OLD_VERSIONS_DAYS = 30
-FAILED_CREATION = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")  # such a stack can only be deleted
+# Such a stack can only be deleted: AWS CloudFormation User Guide, "Stack status codes".
+FAILED_CREATION = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 
 
 @dataclass(frozen=True)

@@ -69,10 +69,28 @@ def follow(
         time.sleep(POLL_INTERVAL_S)
 
 
-def delete_stack(client: "CloudFormationClient", stack: Stack, say: ReportProgress) -> None:
-    """Delete the stack and wait until it is gone. Raises StackFailed, and Conflict for a protected stack."""
+def delete_stack(
+    client: "CloudFormationClient", stack: Stack, say: ReportProgress, retain: tuple[str, ...] = ()
+) -> None:
+    """Delete the stack and wait until it is gone. Raises StackFailed, and Conflict for a protected stack.
+
+    `retain` are logical IDs of resources that remain if they cannot be deleted, such as a full bucket.
+    CloudFormation accepts them only after a deletion that has failed: API Reference, DeleteStack.
+    """
     with translated(f"Deleting the stack {stack.name}"):
         result = follow(client, stack.id, lambda: _start_deletion(client, stack), say)
+        failed = {
+            event.logical_id for event in result.events if event.status == "DELETE_FAILED" and not event.own
+        }
+        if result.status == "DELETE_FAILED" and failed and failed <= set(retain):
+            kept = sorted(failed)
+            say(f"Retaining {', '.join(kept)}")
+            result = follow(
+                client,
+                stack.id,
+                lambda: client.delete_stack(StackName=stack.id, RetainResources=kept),
+                say,
+            )
     if result.status != "DELETE_COMPLETE":
         raise result.failure(stack.name, hint="Fix the reported problem and retry.")
 

@@ -1,5 +1,6 @@
 """CloudFormation resources: all stacks of an account and region, and what each stack contains."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,19 +11,22 @@ from ops.aws.calls import code, message, translated
 from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation.stacks import client_of
 
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
 
 @dataclass(frozen=True)
 class StackSummary:
-    """A stack as ListStacks returns it, also for 90 days after its deletion. `id` is its ARN."""
+    """A stack as DescribeStacks returns it. `id` is its ARN.
+
+    `named` are the words in the values of its parameters that can be a bucket's name, also inside an ARN.
+    """
 
     name: str
     id: str
     status: str
     changed: datetime
-
-    @property
-    def deleted(self) -> bool:
-        return self.status == "DELETE_COMPLETE"
+    named: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -35,16 +39,22 @@ class StackResource:
 
 
 def list_all_stacks(cloud: Cloud, place: Place) -> tuple[StackSummary, ...]:
-    """Return every stack of the account and region, including those deleted in the last 90 days."""
+    """Return every stack of the account and region that is not deleted."""
     client = client_of(cloud, place.account.id, place.region)
     with translated(f"Listing the stacks of {place.account.name} in {place.region}"):
-        pages = client.get_paginator("list_stacks").paginate()
-        return tuple(_stack_summary(item) for page in pages for item in page["StackSummaries"])
+        pages = client.get_paginator("describe_stacks").paginate()
+        return tuple(_stack_summary(item) for page in pages for item in page["Stacks"])
 
 
 def _stack_summary(item: Any) -> StackSummary:
     changed = item.get("DeletionTime") or item.get("LastUpdatedTime") or item["CreationTime"]
-    return StackSummary(item["StackName"], item["StackId"], item["StackStatus"], changed)
+    values = [
+        parameter.get(value, "")  # of an SSM parameter, the value is the name, and its value is resolved
+        for parameter in item.get("Parameters", [])
+        for value in ("ParameterValue", "ResolvedValue")
+    ]
+    named = frozenset(word for value in values for word in BUCKET_NAME.findall(value))
+    return StackSummary(item["StackName"], item["StackId"], item["StackStatus"], changed, named)
 
 
 def list_resources(cloud: Cloud, place: Place, stack: str) -> tuple[StackResource, ...]:

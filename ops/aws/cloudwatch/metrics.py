@@ -8,8 +8,9 @@ from typing import Any
 from ops.aws.calls import translated
 from ops.aws.cloud import Cloud, Place
 
-MAX_QUERIES = 500  # per call of GetMetricData
-MAX_DATA_POINTS = 100_000  # GetMetricData returns at most 100,800 per call
+# Per call: CloudWatch API Reference, GetMetricData.
+MAX_QUERIES = 500
+MAX_DATA_POINTS = 100_000  # it returns at most 100,800
 
 
 @dataclass(frozen=True)

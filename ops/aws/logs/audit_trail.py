@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 RETENTION_DAYS = 731
-MAX_FIELD_LENGTH = 10_000  # characters; CloudWatch Logs limits the size of an event
+MAX_FIELD_LENGTH = 10_000  # characters, because an event has at most 1 MiB: API Reference, PutLogEvents
 # Time ranges to read, in this order, until there are enough records: the latest ones are found without
 # reading the whole log group.
 WINDOWS = tuple(timedelta(days=days) for days in (1, 7, 30, 90, 365, RETENTION_DAYS))

@@ -1,9 +1,10 @@
 """CloudWatch log groups: their retention, tags, and subscription filters."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 # The values that PutRetentionPolicy accepts: CloudWatch Logs API Reference.
 RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
-STANDARD = "STANDARD"  # the only log class that supports subscription filters
+STANDARD = "STANDARD"  # the only class with subscription filters: CloudWatch Logs User Guide, "Log classes"
 MAX_FILTERS = 2  # subscription filters per log group: CloudWatch Logs quotas
 
 
@@ -100,17 +101,49 @@ def retention_of(cloud: Cloud, place: Place, group: str) -> int | None:
     raise NotFound(f"The log group {group} does not exist in {place.account.name}, {place.region}.")
 
 
+def create_group(cloud: Cloud, place: Place, group: str, stream: str) -> None:
+    """Create a log group with one stream, as far as they do not exist."""
+    client = client_of(cloud, place)
+    with translated(f"Creating {group}"):
+        with _ignoring("ResourceAlreadyExistsException"):
+            client.create_log_group(logGroupName=group)
+        with _ignoring("ResourceAlreadyExistsException"):
+            client.create_log_stream(logGroupName=group, logStreamName=stream)
+
+
+def delete_group(cloud: Cloud, place: Place, group: str) -> None:
+    """Delete a log group with its events, if it exists."""
+    with translated(f"Deleting {group}"), _ignoring("ResourceNotFoundException"):
+        client_of(cloud, place).delete_log_group(logGroupName=group)
+
+
+@contextmanager
+def _ignoring(expected: str) -> Iterator[None]:
+    """Ignore the error with this code."""
+    try:
+        yield
+    except ClientError as error:
+        if code(error) != expected:
+            raise
+
+
 def set_retention(cloud: Cloud, place: Place, group: str, days: int) -> None:
     """Set the retention of the group. CloudWatch deletes older events."""
     with translated(f"Setting the retention of {group}"):
         client_of(cloud, place).put_retention_policy(logGroupName=group, retentionInDays=days)
 
 
-def put_subscription_filter(cloud: Cloud, place: Place, group: str, name: str, destination: str) -> None:
-    """Create or update a subscription filter that sends all events of the group to the destination."""
+def put_subscription_filter(
+    cloud: Cloud, place: Place, group: str, name: str, destination: str, role: str = ""
+) -> None:
+    """Create or update a subscription filter that sends all events of the group to the destination.
+
+    A destination whose policy names an organization requires the ARN of a role.
+    """
+    more: Any = {"roleArn": role} if role else {}
     with translated(f"Creating the subscription filter of {group}"):
         client_of(cloud, place).put_subscription_filter(
-            logGroupName=group, filterName=name, filterPattern="", destinationArn=destination
+            logGroupName=group, filterName=name, filterPattern="", destinationArn=destination, **more
         )
 
 

@@ -1,5 +1,6 @@
-"""Events of one CloudWatch log stream."""
+"""Events of one CloudWatch log stream: read them, and write them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from ops.aws.calls import code, translated
 from ops.aws.cloud import Cloud, Place
+from ops.errors import Conflict
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -49,3 +51,21 @@ def read_stream(cloud: Cloud, place: Place, group: str, stream: str, *, limit: i
                 break
             token = {"nextToken": following}
     return lines[:limit]
+
+
+def put_lines(cloud: Cloud, place: Place, group: str, stream: str, lines: Sequence[Line]) -> None:
+    """Write events to a stream, oldest first. Raises Conflict if CloudWatch Logs rejects one of them."""
+    logs: CloudWatchLogsClient = cloud.client("logs", place.account.id, place.region)
+    with translated(f"Writing events to {group}"):
+        answer = logs.put_log_events(
+            logGroupName=group,
+            logStreamName=stream,
+            logEvents=[
+                {"timestamp": round(line.at.timestamp() * 1000), "message": line.message} for line in lines
+            ],
+        )
+    if rejected := answer.get("rejectedLogEventsInfo"):
+        raise Conflict(
+            f"CloudWatch Logs rejected events of {group}: {', '.join(rejected)}.",
+            hint="Check the clock of this machine.",
+        )

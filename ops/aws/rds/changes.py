@@ -1,8 +1,9 @@
-"""Restores, renames, and deletes RDS databases and snapshots. `kind` is `instance` or `cluster`.
+"""Creates, restores, renames, and deletes RDS databases and snapshots. `kind` is `instance` or `cluster`.
 
 Every function makes one call and does not wait: the caller polls `find_database` for the result.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from ops.errors import SlipwayError
 
 # Names of databases and snapshots in RDS operations and parameters; the key is `kind == CLUSTER`.
 _DB = {False: "DBInstance", True: "DBCluster"}
+MINIMUM_GIB = 20  # of gp2 and gp3 storage: Amazon RDS User Guide, "DB instance storage"
 _SNAP = {False: "DBSnapshot", True: "DBClusterSnapshot"}
 
 
@@ -135,6 +137,46 @@ def restore(
         request["PubliclyAccessible"] = False
     given = {key: value for key, value in {**request, **named}.items() if value not in ("", [])}
     _call(cloud, place, operation, f"Restoring {name} from {source.id}", **given, DeletionProtection=False)
+
+
+def create_instance(
+    cloud: Cloud,
+    place: Place,
+    name: str,
+    *,
+    engine: str,
+    database: str,
+    secret: str,
+    settings: RestoreSettings,
+) -> None:
+    """Create a small DB instance without backups, whose master user `master` has the password of a secret.
+
+    `secret` is the ARN of a Secrets Manager secret whose JSON has the key `password`. The password is in no
+    other place than the secret and the request. A name that exists already is left as it is.
+    """
+    secrets = cloud.client("secretsmanager", place.account.id, place.region)
+    with translated(f"Reading the password of {name}"):
+        password = json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])["password"]
+    if find_database(cloud, place, "instance", name):
+        return
+    _call(
+        cloud,
+        place,
+        "CreateDBInstance",
+        f"Creating {name}",
+        DBInstanceIdentifier=name,
+        Engine=engine,
+        DBInstanceClass=settings.instance_class,
+        AllocatedStorage=MINIMUM_GIB,
+        DBName=database,
+        MasterUsername="master",
+        MasterUserPassword=password,
+        VpcSecurityGroupIds=[*settings.security_groups],
+        BackupRetentionPeriod=0,
+        PubliclyAccessible=False,
+        StorageEncrypted=False,  # the default key cannot share: the run would refuse the database
+        Tags=_as_list(settings.tags),
+    )
 
 
 def add_instance(

@@ -1,7 +1,7 @@
 """Amazon S3 buckets: those of an account, and the properties and contents of each."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 # The errors for a bucket without the property: Amazon S3 API Reference, "List of error codes".
-ABSENT_CODES = ("NoSuchBucketPolicy", "NoSuchTagSet", "ServerSideEncryptionConfigurationNotFoundError")
+ABSENT_CODES = (
+    "NoSuchBucketPolicy",
+    "NoSuchTagSet",
+    "ServerSideEncryptionConfigurationNotFoundError",
+    "ObjectLockConfigurationNotFoundError",
+    "NoSuchObjectLockConfiguration",
+)
 PAGE = 1000  # versions, the maximum of ListObjectVersions
 
 
@@ -117,6 +123,43 @@ def read_encryption_key(client: "S3Client", bucket: str) -> str:
         rule.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID", "") for rule in rules or []
     ]
     return next(filter(None, keys), "")
+
+
+def read_object_lock(client: "S3Client", bucket: str) -> str:
+    """Describe the bucket's Object Lock, such as `compliance, 30 days`; empty if it is not enabled."""
+    lock = _none_if_absent(
+        lambda: client.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"],
+        f"object lock of {bucket}",
+    )
+    if not lock:
+        return ""
+    default = lock.get("Rule", {}).get("DefaultRetention", {})
+    period = next((f"{default[unit]} {unit.lower()}" for unit in ("Days", "Years") if unit in default), "")
+    return f"{default['Mode'].lower()}, {period}" if period else "no default retention"
+
+
+def find_lock(client: "S3Client", bucket: str, versions: Iterable[ObjectVersion], now: datetime) -> str:
+    """Describe the first of these versions that S3 refuses to delete now; empty for none.
+
+    Reads two properties of each version, and nothing if the bucket has no Object Lock.
+    """
+    if not read_object_lock(client, bucket):
+        return ""
+    for version in versions:
+        if not version.marker and (lock := _lock(client, bucket, version, now)):
+            return f"{version.key} is locked {lock}"
+    return ""
+
+
+def _lock(client: "S3Client", bucket: str, version: ObjectVersion, now: datetime) -> str:
+    where: Any = {"Bucket": bucket, "Key": version.key, "VersionId": version.id}
+    name = f"lock of {version.key} in {bucket}"
+    hold = _none_if_absent(lambda: client.get_object_legal_hold(**where).get("LegalHold"), name)
+    if hold and hold.get("Status") == "ON":
+        return "by a legal hold"
+    retention = _none_if_absent(lambda: client.get_object_retention(**where).get("Retention"), name)
+    until = retention.get("RetainUntilDate") if retention else None
+    return f"until {until:%Y-%m-%d} ({retention['Mode'].lower()})" if until and until > now else ""
 
 
 def _none_if_absent(read: Callable[[], Any], name: str) -> Any:

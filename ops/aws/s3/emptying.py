@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 BATCH = 1000  # versions, the maximum of DeleteObjects: S3 API Reference
-PARALLEL = 4  # batches: S3 allows 3,500 deletions per second and prefix, and a batch counts as 1,000
+# Batches: S3 allows 3,500 deletions per second and prefix, and a batch counts as 1,000: Amazon S3 User Guide,
+# "Best practices design patterns: optimizing Amazon S3 performance".
+PARALLEL = 4
 REPORT_EVERY = 10  # batches
 # Temporary errors of single versions in a batch: S3 API Reference, "List of error codes".
 RETRYABLE_CODES = ("InternalError", "ServiceUnavailable", "SlowDown")

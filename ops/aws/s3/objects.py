@@ -61,6 +61,11 @@ class Bucket:
         with translated(f"Reading s3://{self.name}/{key}"):
             return self._get(key, etag)["Body"].read()
 
+    def metadata(self, key: str) -> dict[str, str]:
+        """Return the object's own metadata. Raises NotFound."""
+        with translated(f"Reading s3://{self.name}/{key}"):
+            return self._s3.head_object(Bucket=self.name, Key=key)["Metadata"]
+
     def find(self, key: str) -> bytes | None:
         """Return the object's bytes, or None if it does not exist."""
         try:
@@ -108,10 +113,6 @@ class Bucket:
     def delete(self, key: str) -> None:
         with translated(f"Deleting s3://{self.name}/{key}"):
             self._s3.delete_object(Bucket=self.name, Key=key)
-
-    def local(self, key: str) -> Path | None:
-        """Return the object's file if the store is a local folder; None for a bucket."""
-        return None
 
     def _get(self, key: str, etag: str) -> "GetObjectOutputTypeDef":
         more: Any = {"IfMatch": f'"{etag}"'} if etag else {}

@@ -98,6 +98,18 @@ def put_if_different(s3: "S3Client", bucket: str, key: str, body: bytes) -> bool
     return True
 
 
+def exists(s3: "S3Client", bucket: str, key: str) -> bool:
+    """Return whether the object exists."""
+    with translated(f"Reading s3://{bucket}/{key}"):
+        try:
+            s3.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if code(error) in NOT_FOUND_CODES:
+                return False
+            raise
+    return True
+
+
 def read_text(s3: "S3Client", bucket: str, key: str) -> str:
     """Return the content of the object as text. Raises NotFound."""
     with translated(f"Reading s3://{bucket}/{key}"):

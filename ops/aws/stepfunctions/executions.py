@@ -52,6 +52,14 @@ def read_definition(client: "SFNClient", arn: str) -> dict[str, Any]:
     return definition
 
 
+def read_machine(client: "SFNClient", arn: str) -> dict[str, Any]:
+    """Return the current definition of a state machine."""
+    with translated(f"Reading the state machine {_name(arn)}"):
+        answer = client.describe_state_machine(stateMachineArn=arn)
+    definition: dict[str, Any] = json.loads(answer["definition"])
+    return definition
+
+
 def read_history(client: "SFNClient", arn: str) -> list[Mapping[str, Any]]:
     """Return every event of the execution, oldest first."""
     with translated(f"Reading the history of the run {_name(arn)}"):

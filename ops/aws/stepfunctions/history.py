@@ -1,14 +1,11 @@
-"""Derives the state of every step of an execution from its definition and its history.
+"""Derives the state of every step of an execution from its definition and its history."""
 
-Works with the history of AWS and with less detailed ones: an event without a link belongs to the last state
-that was entered.
-"""
-
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+from ops.aws.stepfunctions.events import ATTEMPTS, FAILURES, Event, StateEvent, readable_cause, state_events
 
 NOT_READY = "NotReady"  # the error that a polling state retries on
 PENDING, RUNNING, WAITING = "pending", "running", "waiting"
@@ -16,11 +13,6 @@ SUCCEEDED, FAILED, SKIPPED, ABORTED = "succeeded", "failed", "skipped", "aborted
 ENDED_FROM_OUTSIDE = ("ABORTED", "TIMED_OUT")
 
 Definition = Mapping[str, Any]
-Event = Mapping[str, Any]
-
-# Events of a failed attempt of a task; the state can retry, catch, or fail.
-_ATTEMPTS = ("Task", "LambdaFunction", "Activity", "Evaluation")
-_FAILURES = ("Failed", "TimedOut", "StartFailed", "ScheduleFailed", "SubmitFailed")
 
 
 @dataclass(frozen=True)
@@ -173,22 +165,12 @@ def _trace(definition: Definition, events: Sequence[Event]) -> dict[str, _Trace]
     states = {name: state for name, state, _ in walk_states(definition)}
     branches = {name: branch for name, _, branch in walk_states(definition)}
     traces: dict[str, _Trace] = {}
-    owner: dict[int, str] = {}  # event ID → state
-    last = ""
-    for event in events:
-        kind, at = event["type"], _moment(event["timestamp"])
-        details = _details(event)
-        if kind.endswith("StateEntered"):
-            last = details["name"]
-            traces = {name: trace for name, trace in traces.items() if branches.get(name) != last}
-            traces[last] = _entered(states.get(last, {}), at)
-            owner[event["id"]] = last
-            continue
-        name = details.get("name") if kind.endswith("StateExited") else None
-        name = name or owner.get(event.get("previousEventId", 0)) or last
-        owner[event["id"]] = name
-        if trace := traces.get(name):
-            _note(trace, kind, at, details, states[name].get("Retry", ()))
+    for one in state_events(events):
+        if one.kind.endswith("StateEntered"):
+            traces = {name: trace for name, trace in traces.items() if branches.get(name) != one.state}
+            traces[one.state] = _entered(states.get(one.state, {}), one.at)
+        elif trace := traces.get(one.state):
+            _note(trace, one, states[one.state].get("Retry", ()))
     return traces
 
 
@@ -200,12 +182,13 @@ def _entered(state: Mapping[str, Any], at: datetime) -> _Trace:
     )
 
 
-def _note(trace: _Trace, kind: str, at: datetime, details: Mapping[str, Any], retriers: Any) -> None:
+def _note(trace: _Trace, event: StateEvent, retriers: Any) -> None:
+    kind, at, details = event.kind, event.at, event.details
     if kind.endswith("StateExited"):
         trace.exited = at
-    elif not kind.startswith(_ATTEMPTS):
+    elif not kind.startswith(ATTEMPTS):
         return
-    elif kind.endswith(_FAILURES):
+    elif kind.endswith(FAILURES):
         trace.error, trace.cause = details.get("error", ""), readable_cause(details.get("cause", ""))
         trace.failed_at = at
         polled = trace.error == NOT_READY and _names(retriers, NOT_READY)
@@ -321,37 +304,3 @@ def _skip_unreachable(definition: Definition, steps: tuple[StepState, ...]) -> t
         replace(step, status=SKIPPED) if step.status == PENDING and step.name not in reachable else step
         for step in steps
     )
-
-
-def readable_cause(cause: str) -> str:
-    """Return the message in a cause: the error of a Lambda function, or the exit codes of an ECS task."""
-    try:
-        document = json.loads(cause)
-    except ValueError:
-        return cause
-    if not isinstance(document, dict):
-        return cause
-    if "errorMessage" in document:
-        return str(document["errorMessage"])
-    if "Containers" in document:
-        return _task_cause(document)
-    return cause
-
-
-def _task_cause(task: Mapping[str, Any]) -> str:
-    exits = [
-        f"container {container.get('Name')} exited with exit code {container['ExitCode']}"
-        for container in task["Containers"]
-        if container.get("ExitCode")
-    ]
-    reasons = [container["Reason"] for container in task["Containers"] if container.get("Reason")]
-    return "; ".join([*exits, *reasons]) or str(task.get("StoppedReason", "the task failed"))
-
-
-def _details(event: Event) -> Mapping[str, Any]:
-    """Return the details of an event, whose key depends on its type."""
-    return next((value for key, value in event.items() if key.endswith("EventDetails")), {})
-
-
-def _moment(value: Any) -> datetime:
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value.replace("Z", "+00:00"))

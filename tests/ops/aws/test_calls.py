@@ -2,6 +2,7 @@
 
 import pytest
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 
 from ops import errors
 from ops.aws.calls import translated
@@ -58,6 +59,11 @@ def test_connection_errors_are_translated(raised: Exception, kind: type[errors.S
         raise raised
     assert type(caught.value) is kind
     assert caught.value.hint
+
+
+def test_a_response_that_cannot_be_parsed_is_an_error_in_words() -> None:
+    with pytest.raises(errors.AwsError, match="the response cannot be parsed"), translated("Listing"):
+        raise ResponseParserError("Unable to parse response: not well-formed <html>")
 
 
 def test_other_errors_are_not_translated() -> None:

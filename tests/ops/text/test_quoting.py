@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlglot import exp
 
-from ops.text.quoting import identifier, literal, nested
+from ops.text.quoting import identifier, literal, nested, plain_literal
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20)
 
@@ -29,6 +29,12 @@ def test_a_name_is_one_identifier(dialect: str, name: str) -> None:
 @given(TEXTS)
 def test_duckdb_reads_the_same_text(text: str) -> None:
     assert duckdb.execute(f"SELECT {literal(text, 'duckdb')}").fetchone() == (text,)
+
+
+@pytest.mark.parametrize("dialect", ["trino", "duckdb"])
+@given(TEXTS)
+def test_a_plain_literal_is_the_dialect_s_own(dialect: str, text: str) -> None:
+    assert plain_literal(text) == literal(text, dialect)
 
 
 def test_sql_inside_a_literal_keeps_its_literals() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ops.aws.stepfunctions.history import Execution, StepState, read_execution, readable_cause, walk_states
+from ops.aws.stepfunctions.events import readable_cause
+from ops.aws.stepfunctions.history import Execution, StepState, read_execution, walk_states
 from ops.snapshots.pipeline import machine
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -10,8 +10,8 @@ import pytest
 from botocore import exceptions as boto
 from botocore.config import Config
 
+from ops.aws.client.recovery import ATTEMPTS, DOWN_S, Recovery
 from ops.aws.cloud import Cloud, Endpoint
-from ops.aws.recovery import ATTEMPTS, DOWN_S, Recovery
 from ops.embedded.ports import free_port
 from ops.settings import Account, Settings
 
