@@ -11,22 +11,35 @@ PREFIX = "REPORT "  # of the task's log lines that contain a check
 _MESSAGES = {
     "owner": "the master user cannot become a member of the role {self.table}, which owns objects: in "
     "production, grant it the role WITH ADMIN OPTION",
-    "key": "{where}: both columns of a foreign key need the same treatment: {self.detail}",
+    "key": "{where}: both columns of a foreign key need the same treatment, as with "
+    '"same as TABLE.COLUMN": {self.detail}',
     "partition": "{where}: the column selects the partition, and its bounds are values: truncate the table, "
     "or partition it by another column",
+    "document": "{where}: {self.bad} of {self.rows} values are not JSON documents, and a path in them is "
+    'treated: write "json or null" for the column, or treat it as a whole',
+    "format": "{where}: a format can be kept in texts only, and the type is {self.detail}: "
+    "use another treatment",
     "required": "{where}: null is not possible in a column that is NOT NULL: use a constant",
+    "referred": "{where}: the foreign key refers to {self.detail}, which is truncated: truncate {self.table} "
+    'too, or write "delete where true" for {self.detail}, which also deletes the rows that refer to it',
     "constraint": "{where}: {self.bad} of {self.rows} new values do not satisfy the constraint: choose "
     "another treatment, or drop the constraint with `before`",
+    "rows": "the table {self.table} has {self.rows} rows, {self.bad} more or fewer than in the copy",
+    "subset": "forecast of the subset: {self.detail} of {self.rows} rows stay; to apply it, remove "
+    'mode = "forecast"',
     "rewritten": "the table {self.table} was not rewritten: its file contains old rows",
     "statistics": "{where}: the statistics are old or contain old values",
     "inventory": "{self.table}: {self.detail} found; remove it, or keep it with a reason in [objects]",
 }
 # What passed and is no count of rows.
 _TOLD = {
+    "deleted": "{self.table}: none of the {self.rows} remaining rows satisfies the condition of the deletion",
+    "subset": "{self.table}: {self.detail} of {self.rows} rows stay",
     "catalog": "{self.rows} texts of the catalog were scanned",
     "inventory": "{self.table}: {self.detail}",
     "role": "the password that {self.table} has in production does not work in the copy",
     "rewritten": "the table {self.table} was rewritten",
+    "rows": "the table {self.table} has all {self.rows} rows of the copy that the policy keeps",
 }
 # Checks that run before the treatment: if one failed, the others follow from it.
 _BEFORE = (
@@ -38,8 +51,12 @@ _BEFORE = (
     "key",
     "partition",
     "required",
+    "format",
+    "document",
+    "referred",
     "constraint",
     "inventory",
+    "subset",
 )
 
 

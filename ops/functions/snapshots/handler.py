@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from ops.functions.shared.tasks import run_task
 from ops.functions.snapshots.common import (
+    PIPELINE,
     PREFIX,
     SHARE_WITH,
     SOURCE,
@@ -37,6 +38,7 @@ from ops.functions.snapshots.common import (
 )
 from ops.functions.snapshots.kinds import (
     CLUSTERS,
+    INSTANCES,
     KINDS,
     DatabaseDescription,
     DatabaseKind,
@@ -121,9 +123,8 @@ def set_password(run: Record) -> Record:
     Safe to repeat: while an earlier change is applied, it polls, and then sets the same password again.
     """
     _all_available(run)
-    secret = secrets.get_secret_value(SecretId=os.environ["SECRET"])["SecretString"]
     try:
-        KINDS[run["kind"]].set_password(run["temporary"], json.loads(secret)["password"])
+        KINDS[run["kind"]].set_password(run["temporary"], _password())
     except ClientError as error:
         if error_code(error) in ("InvalidDBInstanceState", "InvalidDBClusterStateFault"):
             raise NotReady(f"{run['temporary']} is being modified") from error
@@ -139,14 +140,29 @@ def wait_for_password(run: Record) -> Record:
     return run
 
 
-def _with_endpoint(run: Record, database: DatabaseDescription) -> Record:
+def create_new(run: Record) -> Record:
+    """Create the empty database of a rebuild, with the password of the stack. It appears in no state."""
+    INSTANCES.create(run, run["new"], key=_snapshot(run, run["source"]).key, password=_password())
+    return run
+
+
+def wait_for_new(run: Record) -> Record:
+    return _with_endpoint(run, _available(INSTANCES, run["new"]), "new_")
+
+
+def _with_endpoint(run: Record, database: DatabaseDescription, prefix: str = "") -> Record:
     if not database.host:
         raise NotReady(f"{database.id} has no endpoint yet")
-    return {**run, "host": database.host, "port": database.port}
+    return {**run, f"{prefix}host": database.host, f"{prefix}port": database.port}
 
 
 def _all_available(run: Record) -> list[DatabaseDescription]:
     return [_available(kind, name) for kind, name in KINDS[run["kind"]].parts(run["temporary"])]
+
+
+def _password() -> str:
+    secret = secrets.get_secret_value(SecretId=os.environ["SECRET"])["SecretString"]
+    return str(json.loads(secret)["password"])
 
 
 def _available(kind: DatabaseKind, name: str) -> DatabaseDescription:
@@ -226,7 +242,9 @@ def create_final(run: Record) -> Record:
         {"Key": "slipway:checks", "Value": run["proof"]["checks"]},
         {"Key": "slipway:policy", "Value": run["proof"]["policy"]},
     ]
-    KINDS[run["kind"]].create_snapshot(run, run["final"], run["temporary"], tags)
+    # A run that started before an update of the stack has no such key.
+    database = run["new"] if run.get("rebuild") else run["temporary"]
+    KINDS[run["kind"]].create_snapshot(run, run["final"], database, tags)
     return run
 
 
@@ -306,7 +324,21 @@ def _temporary_snapshots(name: str = "") -> Iterator[tuple[DatabaseKind, Snapsho
 
 
 def abandoned(event: Record) -> None:
-    """Start a clean-up run for a run that ended without its own clean-up. Called by EventBridge."""
+    """Clean up after a run that did not succeed, and send its notification. Called by EventBridge.
+
+    The notification is last: Lambda repeats a call that fails, and the clean-up must not wait for the topic.
+    """
+    _clean_up_after(event)
+    sns.publish(
+        TopicArn=os.environ["TOPIC"],
+        Subject=f"Snapshot pipeline {PIPELINE}: {event['status']}"[:100],
+        Message=f"Snapshot pipeline {PIPELINE}: run {event['name']} ended with status {event['status']}. "
+        "See the page Snapshots for the failed step and the cause.",
+    )
+
+
+def _clean_up_after(event: Record) -> None:
+    """Start a clean-up run if a run has ended without its own clean-up."""
     name = event["name"]
     if name.startswith("clean-up-") or not _leftovers(name):
         return
@@ -379,6 +411,8 @@ ACTIONS: dict[str, Callable[[Record], Record | None]] = {
         restore_database,
         wait_for_database,
         add_instance,
+        create_new,
+        wait_for_new,
         wait_for_instance,
         set_password,
         wait_for_password,

@@ -169,6 +169,7 @@ class InstanceKind(DatabaseKind):
             "DBInstanceClass": run["instance_class"],
             "DBSubnetGroupName": os.environ["SUBNET_GROUP"],
             "VpcSecurityGroupIds": [os.environ["SECURITY_GROUP"]],
+            "Port": int(os.environ["DATABASE_PORT"]),
             "MultiAZ": False,
             "DeletionProtection": False,
             "CopyTagsToSnapshot": False,
@@ -176,6 +177,30 @@ class InstanceKind(DatabaseKind):
         source = self.database(SOURCE)
         group = _parameter_group(source.raw) if source else {}
         create_instance("RestoreDBInstanceFromDBSnapshot", run, {**request, **group})
+
+    def create(self, run: Record, name: str, *, key: str, password: str) -> None:
+        """Create an empty instance like the source, encrypted like its copy: with `key`, if it has one."""
+        source = self.database(SOURCE)
+        if not source:
+            raise ResourceFailed(f"The database {SOURCE} no longer exists.")
+        request = {
+            "DBInstanceIdentifier": name,
+            "DBInstanceClass": run["instance_class"],
+            "DBSubnetGroupName": os.environ["SUBNET_GROUP"],
+            "VpcSecurityGroupIds": [os.environ["SECURITY_GROUP"]],
+            "Engine": source.engine,
+            "EngineVersion": source.raw["EngineVersion"],
+            "MasterUsername": run["user"],
+            "MasterUserPassword": password,
+            "BackupRetentionPeriod": 0,
+            "MultiAZ": False,
+            "DeletionProtection": False,
+            "CopyTagsToSnapshot": False,
+            **_storage(source.raw),
+            **({"StorageEncrypted": True, "KmsKeyId": key} if key else {}),
+            **_parameter_group(source.raw),
+        }
+        create_instance("CreateDBInstance", run, request)
 
     def parts(self, name: str) -> tuple[tuple[DatabaseKind, str], ...]:
         return ((self, name),)
@@ -232,6 +257,7 @@ class ClusterKind(DatabaseKind):
             "Engine": source.engine,
             "DBSubnetGroupName": os.environ["SUBNET_GROUP"],
             "VpcSecurityGroupIds": [os.environ["SECURITY_GROUP"]],
+            "Port": int(os.environ["DATABASE_PORT"]),
             "DBClusterParameterGroupName": source.raw["DBClusterParameterGroup"],
             "DeletionProtection": False,
             "CopyTagsToSnapshot": False,
@@ -344,6 +370,19 @@ def _delete_if_present(delete: Callable[[], object]) -> None:
 
 def _tags(database: DatabaseDescription | None) -> dict[str, str] | None:
     return database.tags if database else None
+
+
+def _storage(instance: Record) -> dict[str, Any]:
+    """Return the storage of an instance, for CreateDBInstance.
+
+    gp3 volumes below 400 GiB have fixed performance, which the request must not name: Amazon RDS User Guide,
+    "gp3 storage".
+    """
+    names = ["AllocatedStorage", "StorageType"]
+    is_provisioned = str(instance.get("StorageType", "")).startswith("io")
+    if is_provisioned or instance.get("AllocatedStorage", 0) >= 400:
+        names += ["Iops", "StorageThroughput"]
+    return {name: instance[name] for name in names if instance.get(name)}
 
 
 def _parameter_group(instance: Record) -> dict[str, str]:

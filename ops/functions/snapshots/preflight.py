@@ -37,14 +37,24 @@ def preflight(run: Record) -> Record:
     _check_shares(database)
     _check_options(database)
     _check_scripts()
+    rebuild = os.environ["METHOD"] == "rebuild"
+    if rebuild and kind == "cluster":
+        raise PreflightFailed(
+            f'{SOURCE} is a cluster, which cannot be rebuilt yet. Choose the method "in place".'
+        )
     final = _final_id(run["started"], KINDS[kind])
     if (existing := KINDS[kind].snapshot(final)) and not is_ours(existing.tags, run["name"]):
         raise PreflightFailed(f"A snapshot named {final} already exists. Choose another name format.")
     name = database.raw.get("DBName") or database.raw.get("DatabaseName")
+    temporary = PREFIX + hashlib.sha256(run["name"].encode()).hexdigest()[:10]
     return {
         "name": run["name"],
         "kind": kind,
-        "temporary": PREFIX + hashlib.sha256(run["name"].encode()).hexdigest()[:10],
+        "temporary": temporary,
+        "rebuild": rebuild,
+        "new": f"{temporary}-new",
+        "new_host": "",
+        "new_port": "",
         "final": final,
         "expires": f"{_moment(run['started']) + LONGEST_RUN:%Y-%m-%dT%H:%MZ}",
         "user": database.raw["MasterUsername"],

@@ -2,8 +2,12 @@
 
 compiler   compiles a policy to scripts for the MySQL client
 treat      changes rows and columns, and restores triggers
+subset     keeps a part of the rows, with valid keys
+documents  values inside JSON documents
 fakes      expressions for new values: digests, numbers, and fakes
+formats    other letters and digits in the same places
 unique     keeps unique columns unique
+rebuild    builds a new database from the copy
 proof      verifies the result of every treatment
 scan       scans untreated columns for personal data
 plan       finds treatments that cannot work

@@ -8,13 +8,7 @@ from collections.abc import Sequence
 from ops.snapshots.mysql.text import literal
 from ops.snapshots.policy import fakes
 from ops.snapshots.policy.fakes import NumberedFakes
-from ops.snapshots.policy.model import Treatment
-
-# Secret numbers derived from the salt, for `choice`.
-SEED = """\
-SET @factor = 1 + CAST(CONV(LEFT(MD5(CONCAT(@salt, 'factor')), 7), 16, 10) AS UNSIGNED),
-    @summand = CAST(CONV(LEFT(MD5(CONCAT(@salt, 'summand')), 7), 16, 10) AS UNSIGNED);
-"""
+from ops.snapshots.policy.treatment import Treatment
 
 
 def value_of(source: str, case: str) -> str:
@@ -40,8 +34,8 @@ def number(kind: str, value: str = "<value>") -> str:
 
 
 def choice(kind: str, value: str = "<value>") -> str:
-    """Return a number that selects one of a few words or days: fast, and too small to be reversible."""
-    return f"((CRC32(CONCAT('{kind}-', {value})) * @factor + @summand) % 2147483647)"
+    """Return 28 bits of the digest, which select one of a few words or days."""
+    return f"CAST(CONV(LEFT({digest(kind, value)}, 7), 16, 10) AS UNSIGNED)"
 
 
 def fake(kind: str) -> str:

@@ -3,9 +3,13 @@
 `ops.snapshots.postgres.plan` explains the checks.
 """
 
+from collections.abc import Sequence
+
+from ops.snapshots.mysql.formats import create_functions, drop_functions
 from ops.snapshots.mysql.text import (
     COLUMNS,
     HEAD,
+    check_sql,
     equal_names,
     exact,
     json_boolean,
@@ -13,9 +17,12 @@ from ops.snapshots.mysql.text import (
     quoted,
     rows,
     shown,
+    tables,
 )
 from ops.snapshots.mysql.treat import new_values
-from ops.snapshots.policy.model import Policy, TablePolicy
+from ops.snapshots.policy.model import Policy
+from ops.snapshots.policy.table import TablePolicy
+from ops.snapshots.policy.treatment import FORMAT
 
 ROWS = 10_000  # of a table whose new values are computed and compared with its constraints
 _COLUMN = ("schema_name", "table_name", "column_name")
@@ -30,6 +37,7 @@ def plan(policy: Policy) -> str:
         for column, item in t.columns.items()
     ]
     given = rows(listed, *_COLUMN, "treatment")
+    truncated = tables([table for table in policy.tables if table.rows == "truncate"])
 
     def line(check: str, table: str, column: str, detail: str) -> str:
         return (
@@ -65,15 +73,56 @@ WHERE v.treatment <> 'keep' AND v.treatment NOT LIKE 'shift %'
 {line("required", "c.shown", "c.column_name", "v.treatment")}
 FROM ({COLUMNS}) c JOIN {given} v ON {equal_names("v", "c", *_COLUMN)}
 WHERE v.treatment = 'null' AND c.is_required;
+{line("format", "c.shown", "c.column_name", "c.type")}
+FROM ({COLUMNS}) c JOIN {given} v ON {equal_names("v", "c", *_COLUMN)}
+WHERE v.treatment LIKE '{FORMAT}%' AND (c.family <> 'text' OR c.type IN ('enum', 'set'));
+{
+        line(
+            "referred",
+            shown("k.TABLE_SCHEMA", "k.TABLE_NAME"),
+            "k.CONSTRAINT_NAME",
+            shown("k.REFERENCED_TABLE_SCHEMA", "k.REFERENCED_TABLE_NAME"),
+        )
+    }
+FROM information_schema.KEY_COLUMN_USAGE k JOIN {truncated} p
+    ON p.schema_name = {exact("k.REFERENCED_TABLE_SCHEMA")}
+    AND p.table_name = {exact("k.REFERENCED_TABLE_NAME")}
+LEFT JOIN {truncated} c
+    ON c.schema_name = {exact("k.TABLE_SCHEMA")} AND c.table_name = {exact("k.TABLE_NAME")}
+WHERE c.table_name IS NULL AND k.ORDINAL_POSITION = 1;
 """
 
 
 def constraints(policy: Policy) -> str:
     """Return SQL that computes the new values of some rows, and checks that they satisfy the constraints."""
-    tables = [table for table in policy.tables if table.treated and table.rows != "truncate"]
+    treated = [table for table in policy.tables if table.treated and table.rows != "truncate"]
+    documents = [
+        (table.schema, table.name, column, str(item))
+        for table in treated
+        for column, item in table.treated.items()
+        if item.kind == "json" and not item.otherwise
+    ]
     return "\n".join(
-        [HEAD, f"SELECT {literal(HEAD)};", *(_constraints(table, policy.case) for table in tables)]
+        [
+            HEAD,
+            f"SELECT {literal(HEAD)};",
+            create_functions(policy),
+            *(_constraints(table, policy.case) for table in treated),
+            *([_documents(documents)] if documents else []),
+            drop_functions(policy),
+        ]
     )
+
+
+def _documents(columns: Sequence[tuple[str, ...]]) -> str:
+    """Count what is not a JSON document in columns with treated paths."""
+    bad = "CONCAT('COALESCE(SUM(NOT JSON_VALID(', p.quoted, ')), 0)')"
+    check = check_sql(
+        "document", "p", detail=("treatment", "v.treatment"), bad=bad, ok=f"CONCAT({bad}, ' = 0')"
+    )
+    return f"""\
+SELECT CONCAT('SELECT ', {check}, ' FROM ', p.qualified, ';')
+FROM ({COLUMNS}) p JOIN {rows(columns, *_COLUMN, "treatment")} v ON {equal_names("v", "p", *_COLUMN)};"""
 
 
 def _constraints(table: TablePolicy, case: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ops.snapshots.mysql.documents import values_hold
 from ops.snapshots.mysql.text import (
     COLUMNS,
     HEAD,
@@ -20,8 +21,11 @@ from ops.snapshots.mysql.text import (
 )
 from ops.snapshots.mysql.treat import KEYS
 from ops.snapshots.policy import fakes
-from ops.snapshots.policy.model import Policy, TablePolicy, Treatment
+from ops.snapshots.policy.model import Policy
+from ops.snapshots.policy.table import TablePolicy
+from ops.snapshots.policy.treatment import FORMAT, Treatment
 
+_LONGEST = 1_000_000_000  # characters of a value in a document, which is never truncated
 COLUMNS_PER_LINE = 500  # CloudWatch Logs splits a line above 256 KB, and the report would be lost
 
 _TABLE = ("schema_name", "table_name")
@@ -124,10 +128,11 @@ FROM ({TABLES}) p JOIN {truncated} t ON {equal_names("t", "p", *_TABLE)};""",
 def _asserted(table: TablePolicy) -> str:
     """One pass over the table for all its columns."""
     treatments = [
-        (table.schema, table.name, column, str(item), _holds(item), literal(item.argument))
-        for column, item in table.treated.items()
+        (table.schema, table.name, column, shown_as, item.kind, str(item), holds, literal(item.argument))
+        for column, treatment in table.treated.items()
+        for shown_as, item, holds in _assertions_of(column, treatment)
     ]
-    given = rows(treatments, *_COLUMN, "treatment", "holds", "constant_")
+    given = rows(treatments, *_COLUMN, "shown_as", "kind", "treatment", "holds", "constant_")
     check = check_sql(
         "treated",
         "u",
@@ -139,13 +144,14 @@ def _asserted(table: TablePolicy) -> str:
     return f"""\
 SELECT CONCAT('SELECT CONCAT_WS(CHAR(10 USING utf8mb4), ',
     GROUP_CONCAT({check} ORDER BY place SEPARATOR ', '), ') FROM ', qualified, ';')
-FROM (SELECT p.*, v.treatment, CASE
-        WHEN v.treatment LIKE 'constant%' AND p.family = 'json'
+FROM (SELECT p.place, p.qualified, p.shown, v.shown_as AS column_name, v.treatment, CASE
+        WHEN v.shown_as <> p.column_name THEN REPLACE(v.holds, '<value>', {VALUE.format(source="p")})
+        WHEN v.kind = 'constant' AND p.family = 'json'
             THEN CONCAT('COALESCE({same_json}, p.quoted, '), FALSE)')
-        WHEN v.treatment LIKE 'constant%' AND p.family = 'text'
+        WHEN v.kind = 'constant' AND p.family = 'text'
             THEN CONCAT(p.quoted, ' <=> LEFT(', v.constant_, ', ', p.longest, ')')
-        WHEN v.treatment LIKE 'constant%' THEN CONCAT(p.quoted, ' <=> ', v.constant_)
-        WHEN v.treatment LIKE 'shift %' OR (v.treatment = 'hash' AND p.family <> 'text') THEN 'TRUE'
+        WHEN v.kind = 'constant' THEN CONCAT(p.quoted, ' <=> ', v.constant_)
+        WHEN v.kind = 'hash' AND p.family <> 'text' THEN 'TRUE'
         ELSE REPLACE(REPLACE(v.holds, '<value>', {VALUE.format(source="p")}), '<longest>',
             COALESCE(p.longest, 0)) END AS holds
     FROM ({columns_of(table)}) p JOIN {given} v ON {equal_names("v", "p", *_COLUMN)}
@@ -153,12 +159,38 @@ FROM (SELECT p.*, v.treatment, CASE
 GROUP BY qualified;"""
 
 
+def _assertions_of(column: str, treatment: Treatment) -> list[tuple[str, Treatment, str]]:
+    """Return (shown name, treatment, condition) for a column, and for each path in its documents."""
+    inner = [
+        (
+            f"{column} {path}",
+            item,
+            values_hold("<value>", path, _holds(item).replace("<longest>", str(_LONGEST))),
+        )
+        for path, item in treatment.paths
+    ]
+    return [(column, treatment, _holds(treatment)), *inner]
+
+
+def _is_document(treatment: Treatment) -> str:
+    other = f" OR {_holds(treatment.otherwise)}" if treatment.otherwise else ""
+    return f"(<value> IS NULL OR JSON_VALID(<value>){other})"
+
+
 def _holds(treatment: Treatment) -> str:
     """Return the condition on <value>, which can be truncated to <longest>."""
+    if treatment.kind == "json":
+        return _is_document(treatment)
+    if treatment.kind == "markup":
+        return "COALESCE(<value> REGEXP '^(</?[A-Za-z][A-Za-z0-9:._-]*/?>)*$', TRUE)"
+    if treatment.kind == "constant":
+        return f"COALESCE(<value> = {literal(treatment.argument)}, TRUE)"
     if treatment.kind == "null":
         return "<value> IS NULL"
     if treatment.kind == "hash":
         return "COALESCE(<value> REGEXP '^[0-9a-f]{1,32}$', TRUE)"
+    if treatment.kind == FORMAT:
+        return "TRUE"
     pattern = fakes.PATTERNS.get(treatment.argument)
     if pattern:
         return f"COALESCE(<value> REGEXP {literal(pattern)}, TRUE)"

@@ -5,6 +5,7 @@ Every value is scanned as a text. `ops.snapshots.postgres.scan` explains what ne
 
 from collections.abc import Sequence
 
+from ops.snapshots.mysql.documents import rest_of
 from ops.snapshots.mysql.proof import VALUE
 from ops.snapshots.mysql.text import COLUMNS, HEAD, check_sql, equal_names, literal, rows
 from ops.snapshots.policy import findings
@@ -61,9 +62,9 @@ def _base64_email() -> str:
 
 # Conditions on <value>. No match starts in the middle of a word, so long texts stay fast.
 _FINDINGS = {
-    "email": "(LOCATE('@', <value>) > 0 AND <bare> REGEXP "
+    "email": f"{_matches([findings.PREFILTERS['email']])} AND ((LOCATE('@', <value>) > 0 AND <bare> REGEXP "
     + literal(f"(?<!{_NAME}){_NAME}++@(?:[A-Za-z0-9{_LETTERS}-]+\\.)+[A-Za-z{_LETTERS}]{{2,}}")
-    + f") OR {_matches([findings.ENCODED_EMAIL], '<bare>')} OR {_base64_email()}",
+    + f") OR {_matches([findings.ENCODED_EMAIL], '<bare>')} OR {_base64_email()})",
     "phone": _filtered("phone", findings.PHONE),
     "national_id": _filtered("national_id", findings.NATIONAL_ID, f" OR {_official_number()}"),
     "ip": _filtered("ip", findings.IP),
@@ -119,7 +120,17 @@ def conditions(policy: Policy) -> list[tuple[str, str]]:
 
 def scan(policy: Policy) -> str:
     """Return SQL that counts, in every untreated text column, the rows that look like personal data."""
-    treated = rows([(t.schema, t.name, c) for t in policy.tables for c in t.treated], *_COLUMN)
+    replaced = rows([(t.schema, t.name, c) for t in policy.tables for c in t.replaced], *_COLUMN)
+    documents = rows(
+        [
+            (t.schema, t.name, column, rest_of(item))
+            for t in policy.tables
+            for column, item in t.treated.items()
+            if item.kind == "json"
+        ],
+        *_COLUMN,
+        "rest",
+    )
     knowingly = rows([(t.schema, t.name, c) for t in policy.tables for c in t.kept_knowingly], *_COLUMN)
     allowed = rows(
         [(*_split(name), kind) for name, kinds in policy.allow.items() for kind in kinds], *_COLUMN, "kind"
@@ -136,13 +147,16 @@ def scan(policy: Policy) -> str:
     sample = f"IF(p.estimate > {policy.scan_rows}, {share}, '')"
     columns = f"""\
 SELECT p.*, k.kind, {sample} AS sampled, IF(a.kind IS NULL, 'FALSE', 'TRUE') AS is_allowed,
-        REPLACE(REPLACE(REPLACE(k.found, '<value>', IF(p.family = 'bytes', CONCAT(
-            'CONVERT(CONVERT(CAST(', p.quoted, ' AS BINARY) USING latin1) USING utf8mb4)'),
-            {VALUE.format(source="p")})), '<column>', p.quoted), '<table>', CONCAT(p.qualified,
+        REPLACE(REPLACE(REPLACE(k.found, '<value>', CASE WHEN j.rest IS NOT NULL
+            THEN CONCAT('(CONVERT(', j.rest, ' USING utf8mb4) COLLATE utf8mb4_bin)')
+            WHEN p.family = 'bytes' THEN CONCAT(
+            'CONVERT(CONVERT(CAST(', p.quoted, ' AS BINARY) USING latin1) USING utf8mb4)')
+            ELSE {VALUE.format(source="p")} END), '<column>', p.quoted), '<table>', CONCAT(p.qualified,
             {sample})) AS found
     FROM ({COLUMNS}) p
     JOIN {{kinds}} k
-    LEFT JOIN {treated} t ON {equal_names("t", "p", *_COLUMN)}
+    LEFT JOIN {documents} j ON {equal_names("j", "p", *_COLUMN)}
+    LEFT JOIN {replaced} t ON {equal_names("t", "p", *_COLUMN)}
     LEFT JOIN {allowed} a ON {equal_names("a", "p", *_COLUMN)} AND a.kind = k.kind
     LEFT JOIN {knowingly} w ON {equal_names("w", "p", *_COLUMN)}
     WHERE t.column_name IS NULL AND CASE k.kind WHEN 'unscanned'

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 
-from ops.snapshots.policy.model import TablePolicy
+from ops.snapshots.policy.table import TablePolicy
 from ops.text import quoting
 
 # System schemas. All other schemas are included.

@@ -4,9 +4,11 @@ MySQL cannot disable triggers: they are dropped, and recreated from the catalog.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
-from ops.snapshots.mysql import unique
-from ops.snapshots.mysql.fakes import CHECK_DIGIT, SEED, choice, digest, fake, number, value_of
+from ops.snapshots.mysql import formats, unique
+from ops.snapshots.mysql.documents import DOCUMENT, new_document
+from ops.snapshots.mysql.fakes import CHECK_DIGIT, choice, digest, fake, number, value_of
 from ops.snapshots.mysql.text import (
     HEAD,
     SYSTEM,
@@ -15,13 +17,16 @@ from ops.snapshots.mysql.text import (
     columns_of,
     equal_names,
     exact,
+    json_boolean,
     literal,
     quoted,
     rows,
     shown,
     tables,
 )
-from ops.snapshots.policy.model import Policy, TablePolicy, Treatment
+from ops.snapshots.policy.model import Policy
+from ops.snapshots.policy.table import TablePolicy
+from ops.snapshots.policy.treatment import FORMAT, Treatment
 from ops.text.quoting import nested
 
 _TABLE = ("schema_name", "table_name")
@@ -63,12 +68,15 @@ def rows_of(policy: Policy) -> str:
     """Return SQL that truncates and samples tables, and deletes the rows that lose their parent row."""
     truncated = [table for table in policy.tables if table.rows == "truncate"]
     sampled = [table for table in policy.tables if table.rows == "sample"]
+    deleted = [table for table in policy.tables if table.rows == "delete"]
     parts = [
         HEAD,
-        f"SELECT {literal(HEAD + SEED)};",
+        f"SELECT {literal(HEAD)};",
         *([_truncate(truncated)] if truncated else []),
+        *(_delete(table) for table in deleted),
         *(_sample(table) for table in sampled),
-        *([_orphans()] if sampled else []),
+        *([_orphans()] if sampled or deleted else []),
+        *(_deleted(table) for table in deleted),
     ]
     return "\n".join(parts)
 
@@ -78,10 +86,12 @@ def treat(policy: Policy) -> str:
     treated = [table for table in policy.tables if table.treated and table.rows != "truncate"]
     parts = [
         HEAD,
-        f"SELECT {literal(HEAD + SEED)};",
+        f"SELECT {literal(HEAD)};",
         unique.fake_columns(policy),
         unique.draw(),
+        formats.create_functions(policy),
         *(_update(table, policy.case) for table in treated),
+        formats.drop_functions(policy),
         unique.DROP,
         f"SELECT CONCAT('DELETE HISTORY FROM ', qualified, ';') FROM ({TABLES}) t WHERE has_history;",
     ]
@@ -92,6 +102,22 @@ def _truncate(policies: Sequence[TablePolicy]) -> str:
     return f"""\
 SELECT CONCAT(IF(p.has_history, 'DELETE FROM ', 'TRUNCATE TABLE '), p.qualified, ';')
 FROM ({TABLES}) p JOIN {tables(policies)} t ON {equal_names("t", "p", *_TABLE)};"""
+
+
+def _delete(table: TablePolicy) -> str:
+    return f"""\
+SELECT CONCAT('DELETE FROM ', p.qualified, ' WHERE (', {literal(table.where)}, ');')
+FROM ({TABLES}) p JOIN {tables([table])} t ON {equal_names("t", "p", *_TABLE)};"""
+
+
+def _deleted(table: TablePolicy) -> str:
+    """Check whether the condition still selects rows, before a treatment changes what it reads."""
+    return f"""\
+SELECT CONCAT('SELECT JSON_OBJECT(''check'', ''deleted'', ''table'', ', QUOTE(p.shown),
+    ', ''column'', ''*'', ''rows'', kept, ''bad'', bad, ''ok'', {nested(json_boolean("bad = 0"))}) ',
+    'FROM (SELECT COUNT(*) AS kept, COALESCE(SUM((', {literal(table.where)},
+    ') IS TRUE), 0) AS bad FROM ', p.qualified, ') c;')
+FROM ({TABLES}) p JOIN {tables([table])} t ON {equal_names("t", "p", *_TABLE)};"""
 
 
 def _sample(table: TablePolicy) -> str:
@@ -150,18 +176,25 @@ def _update(table: TablePolicy, case: str) -> str:
     """
     return f"""\
 SELECT CONCAT(
-    COALESCE(CONCAT('SELECT ', GROUP_CONCAT(IF(is_exact, {_sum("new")}, NULL) ORDER BY turn_ SEPARATOR ', '),
+    COALESCE(CONCAT('SELECT ',
+        GROUP_CONCAT(IF(is_exact, {sum_of("new")}, NULL) ORDER BY turn_ SEPARATOR ', '),
         ' INTO ', GROUP_CONCAT(IF(is_exact, CONCAT('@x', place), NULL) ORDER BY turn_ SEPARATOR ', '),
         ' FROM ', qualified, ';\\n'), ''),
-    IF(MIN(is_free) AND MAX(COALESCE(then_, '')) = '', {_copied()}, {_updated()}),
+    IF(MIN(is_free) AND MAX(COALESCE(then_, '')) = '', {_copied()},
+        IF(MAX(is_permuted), {formats.refilled(THEN)}, {_updated()})),
     COALESCE(CONCAT('\\nSELECT CONCAT_WS(CHAR(10 USING utf8mb4), ',
-        GROUP_CONCAT(IF(is_exact, {_exact_check()}, NULL) ORDER BY turn_ SEPARATOR ', '),
+        GROUP_CONCAT(IF(is_exact, {exact_check()}, NULL) ORDER BY turn_ SEPARATOR ', '),
         ') FROM ', qualified, ';'), ''))
-FROM ({new_values(table, case, f"COALESCE(r.new, {_new(case)})", _FAKES)}) u
+FROM ({new_and_unique(table, case)}) u
 GROUP BY qualified, schema_name HAVING COUNT(turn_) > 0;"""
 
 
 _FAKES = f"LEFT JOIN slipway_fakes r ON {equal_names('r', 'p', *_COLUMN)}"
+
+
+def new_and_unique(table: TablePolicy, case: str) -> str:
+    """Return `new_values` with the fakes of unique columns."""
+    return new_values(table, case, f"COALESCE(r.new, {_new(case)})", _FAKES)
 
 
 def new_values(table: TablePolicy, case: str, new: str = "", fakes: str = "") -> str:
@@ -170,16 +203,20 @@ def new_values(table: TablePolicy, case: str, new: str = "", fakes: str = "") ->
     `fakes` joins the fakes of unique columns, which `new` then contains.
     """
     cells = [
-        (table.schema, table.name, column, item.by or column, f"{turn:06}", str(item), *_expressions(item))
+        (
+            table.schema, table.name, column, item.by or column, f"{turn:06}", item.kind, str(item),
+            "exact" if _is_exact(item) else "", *_expressions(item, case),
+        )
         for turn, (column, item) in enumerate(_in_turn(table))
-    ]
-    names = ("by_name", "turn", "treatment", "plain", "numeric", "then")
+    ]  # fmt: skip
+    names = ("by_name", "turn", "kind", "treatment", "exact", "plain", "numeric", "then")
     given = rows(cells, *_COLUMN, *(f"{name}_" for name in names))
     return f"""\
 SELECT p.*, v.turn_, v.then_, v.treatment_,
-        IF(v.turn_ IS NULL, p.quoted, {_cut("p", new or _new(case))}) AS new,
-        p.family = 'number' AND v.treatment_ = 'hash' OR v.treatment_ LIKE 'shift %' AS is_exact,
-        {_FREE} AS is_free
+        CASE WHEN v.turn_ IS NULL THEN p.quoted WHEN v.kind_ = 'json' THEN {_new(case)}
+            ELSE {_cut("p", new or _new(case))} END AS new,
+        p.family = 'number' AND v.treatment_ = 'hash' OR v.exact_ = 'exact' AS is_exact,
+        {_FREE} AS is_free, {formats.is_permuted(table)} AS is_permuted
     FROM ({columns_of(table)}) p
     LEFT JOIN {given} v ON {equal_names("v", "p", *_COLUMN)}
     {fakes}
@@ -208,8 +245,7 @@ CONCAT('CREATE TABLE ', {new}, ' LIKE ', qualified, ';\\nINSERT INTO ', {new}, '
 
 def _updated() -> str:
     """Update the table. A column with ON UPDATE CURRENT_TIMESTAMP is set to itself."""
-    cut = _cut("u", "REPLACE(then_, '<column>', quoted)")
-    then = f"IF(COALESCE(then_, '') = '', '', CONCAT(', ', quoted, ' = ', {cut}))"
+    then = f"IF(COALESCE(then_, '') = '', '', CONCAT(', ', quoted, ' = ', {THEN}))"
     return f"""\
 CONCAT('UPDATE ', qualified, ' SET ', GROUP_CONCAT(
         IF(turn_ IS NULL AND NOT is_touched, NULL, CONCAT(quoted, ' = ', new, {then}))
@@ -217,11 +253,18 @@ CONCAT('UPDATE ', qualified, ' SET ', GROUP_CONCAT(
 
 
 def _new(case: str) -> str:
-    """Return the SQL of the new value. <value> is the column, or the one that it is shifted by, as a text."""
+    """Return the SQL of the new value. <value> is the column, or the one that it is shifted by, as a text.
+
+    An SQL expression is converted to a type that changes values when they are stored: its sum is compared.
+    """
     return f"""\
-REPLACE(REPLACE(IF(p.family IN ('number', 'float') AND v.numeric_ <> '',
+CASE WHEN v.kind_ = 'sql' AND p.type REGEXP '^(date|time|decimal)' THEN CONCAT('CAST((', v.plain_, ') AS ',
+        REPLACE(REGEXP_SUBSTR(p.type, '^[a-z]+([(][0-9,]+[)])?'), 'timestamp', 'datetime'), ')')
+    WHEN v.kind_ = 'sql' THEN CONCAT('(', v.plain_, ')')
+    WHEN v.kind_ = 'constant' THEN v.plain_
+    ELSE REPLACE(REPLACE(IF(p.family IN ('number', 'float') AND v.numeric_ <> '',
         REPLACE(v.numeric_, '<modulus>', p.modulus), v.plain_),
-        '<value>', {value_of("b", case)}), '<column>', p.quoted)"""
+        '<value>', {value_of("b", case)}), '<column>', p.quoted) END"""
 
 
 def _cut(source: str, sql: str) -> str:
@@ -229,16 +272,20 @@ def _cut(source: str, sql: str) -> str:
     return f"IF({source}.family = 'text', CONCAT('LEFT(', {sql}, ', ', {source}.longest, ')'), {sql})"
 
 
-def _sum(sql: str) -> str:
+# The second step of a treatment, on the new value in its column.
+THEN = _cut("u", "REPLACE(then_, '<column>', quoted)")
+
+
+def sum_of(sql: str) -> str:
     """Return the sum of the checksums of all values, in the same form before and after they are stored."""
     number = f"CONCAT('CAST(CAST(', {sql}, ' AS DECIMAL(20, 0)) AS CHAR)')"
     plain = f"IF(u.family = 'number', {number}, CONCAT('CAST(', {sql}, ' AS CHAR)'))"
     return f"CONCAT('SUM(CRC32(', {plain}, '))')"
 
 
-def _exact_check() -> str:
+def exact_check() -> str:
     """Return the check that compares the sums over all rows, expected and stored."""
-    ok = f"CONCAT({_sum('quoted')}, ' <=> @x', place)"
+    ok = f"CONCAT({sum_of('quoted')}, ' <=> @x', place)"
     bad = f"CONCAT('IF(', {ok}, ', 0, COUNT(*))')"
     return check_sql("exact", "u", detail=("treatment", "treatment_"), bad=bad, ok=ok)
 
@@ -250,15 +297,30 @@ def _in_turn(table: TablePolicy) -> list[tuple[str, Treatment]]:
         free = [
             name
             for name in remaining
-            if not any(t.by == name for other, t in remaining.items() if other != name)
+            if not any(name in t.sources for other, t in remaining.items() if other != name)
         ]
         name = (free or list(remaining))[0]
         ordered.append((name, remaining.pop(name)))
     return ordered
 
 
-def _expressions(treatment: Treatment) -> tuple[str, str, str]:
+def _is_exact(treatment: Treatment) -> bool:
+    """Whether the new value has no pattern, so that sums before and after are compared."""
+    kinds = {treatment.kind, *(item.kind for _, item in treatment.paths)}
+    return not kinds.isdisjoint({"shift", "sql", FORMAT})
+
+
+def _expressions(treatment: Treatment, case: str) -> tuple[str, str, str]:
     """Return the new value, that of numeric columns if different, and a second step on the new value."""
+    if treatment.kind == "json":
+        new = new_document(treatment, partial(_in_document, case), _otherwise(treatment, case))
+        return new, "", ""
+    if treatment.kind == "sql":
+        return treatment.argument, "", ""
+    if treatment.kind == "markup":
+        return _tags(), "", ""
+    if treatment.kind == FORMAT:
+        return formats.formatted(treatment, DOCUMENT), "", ""
     if treatment.kind == "null":
         return "NULL", "", ""
     if treatment.kind == "constant":
@@ -270,10 +332,53 @@ def _expressions(treatment: Treatment) -> tuple[str, str, str]:
     return fake(treatment.argument), "", CHECK_DIGIT if treatment.argument == "card" else ""
 
 
+def _in_document(case: str, treatment: Treatment, text: str) -> str:
+    """Return the new text of a value in a document, from the old one. <value> is what a shift depends on."""
+    if treatment.kind == "shift":
+        is_date = f"{text} REGEXP '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}'"
+        day = f"STR_TO_DATE(IF({is_date}, LEFT({text}, 10), NULL), '%Y-%m-%d')"
+        moved = f"DATE_ADD({day}, INTERVAL {_days(int(treatment.argument))} DAY)"
+        return f"CONCAT(DATE_FORMAT({moved}, '%Y-%m-%d'), SUBSTR({text}, 11))"
+    if treatment.kind == FORMAT:
+        return formats.formatted(treatment, text)
+    plain, _, then = _expressions(treatment, case)
+    if treatment.kind == "constant":
+        return plain
+    plain = plain.replace("<value>", f"LOWER({text})" if case == "fold" else text)
+    return then.replace("<column>", plain) if then else plain
+
+
+def _otherwise(treatment: Treatment, case: str) -> str:
+    """Return the new value of what is not a JSON document."""
+    item = treatment.otherwise
+    return f"IF(<column> IS NULL, NULL, {_in_document(case, item, DOCUMENT)})" if item else "<column>"
+
+
+_MARKUP_WITHOUT_TAGS = (
+    "(?s)<!--.*?-->",
+    r"(?s)<!\[CDATA\[.*?\]\]>",
+    r"(?is)<(script|style)[^A-Za-z0-9].*?</\1\s*>",
+)
+_ATTRIBUTE = r"""\s+[^\s=>/"']+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'=<>`]+))?"""
+_TAG = rf"(?s)(</?[A-Za-z][A-Za-z0-9:._-]*)(?:{_ATTRIBUTE})*\s*(/?>)|."
+
+
+def _tags() -> str:
+    """Return the tags of a markup, without attributes, texts, comments, and scripts."""
+    text = DOCUMENT
+    for pattern in _MARKUP_WITHOUT_TAGS:
+        text = f"REGEXP_REPLACE({text}, {literal(pattern)}, '')"
+    return rf"REGEXP_REPLACE({text}, {literal(_TAG)}, /*M! '\\1\\2' */ /*!80000 '$1$2' */)"
+
+
+def _days(days: int) -> str:
+    """Return the days of a shift: positive or negative, never zero. Halves are rounded away from zero."""
+    return f"ROUND({choice('shift')} % {2 * days} - {days - 0.5})"
+
+
 def _shift(days: int) -> str:
-    """Shift in both directions but never by zero: halves are rounded away from zero. Zero dates stay."""
-    shift = f"ROUND({choice('shift')} % {2 * days} - {days - 0.5})"
-    return f"IF(YEAR(<column>) = 0, <column>, DATE_ADD(<column>, INTERVAL {shift} DAY))"
+    """Shift a date or time. Zero dates stay."""
+    return f"IF(YEAR(<column>) = 0, <column>, DATE_ADD(<column>, INTERVAL {_days(days)} DAY))"
 
 
 def rebuild() -> str:

@@ -7,7 +7,8 @@ cannot refer to a temporary table twice in a statement.
 from ops.snapshots.mysql.fakes import numbered_fakes, value_of
 from ops.snapshots.mysql.text import HEAD, columns_of, equal_names, json_boolean, literal, quoted, rows, shown
 from ops.snapshots.policy import fakes
-from ops.snapshots.policy.model import Policy, TablePolicy
+from ops.snapshots.policy.model import Policy
+from ops.snapshots.policy.table import TablePolicy
 from ops.text.quoting import nested
 
 _COLUMN = ("schema_name", "table_name", "column_name")
@@ -77,14 +78,14 @@ FROM (SELECT w.*, CONCAT({quoted("DATABASE()")}, '.slipway_', kind_, '_', space)
                     LEAST(v.most_ + 0, p.longest - v.start_), v.most_ + 0)) AS width
             FROM ({columns_of(table)}) p JOIN {given} v ON {equal_names("v", "p", *_COLUMN)}
                 AND (v.family_ = '' OR (v.family_ = 'number') = (p.family IN ('number', 'float')))
-            JOIN ({_unique(table)}) u
+            JOIN ({columns_in_keys(table)}) u
             WHERE NOT p.is_generated) w
         ) w
     WHERE space < {fakes.COLLISION_FREE}) w;
 """
 
 
-def _unique(table: TablePolicy) -> str:
+def columns_in_keys(table: TablePolicy) -> str:
     """Return the columns of all unique keys in one text, including expressions of generated columns."""
     schema = literal(table.schema) if table.schema else "DATABASE()"
     return f"""\

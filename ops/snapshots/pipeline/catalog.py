@@ -1,5 +1,6 @@
 """Lists databases, their pipelines, sanitized snapshots, and leftover resources of runs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +11,8 @@ from ops.aws.rds import databases as rds
 from ops.aws.rds.databases import Database, Snapshot
 from ops.aws.s3 import staging as s3
 from ops.errors import NotFound
-from ops.snapshots.pipeline.model import POLICY_FILE
 from ops.snapshots.report import SanitizingReport, report_from_json
+from ops.snapshots.script_files import POLICY_FILE
 from ops.templates.snapshots import DESCRIPTION
 
 PIPELINE_TAG = "slipway:pipeline"
@@ -44,6 +45,15 @@ class DeployedPipeline:
     def machine(self) -> str:
         """The ARN of the state machine; empty until the stack is created."""
         return self.stack.outputs.get("StateMachineArn", "")
+
+    @property
+    def scripts(self) -> tuple[str, str]:
+        """The bucket and the prefix of the scripts; empty for a stack without a policy.
+
+        They are parameters, or outputs of the template that compiles the policy itself.
+        """
+        values = {**self.stack.outputs, **self.stack.parameters}
+        return values.get("ScriptBucket", ""), values.get("ScriptPrefix", "")
 
     @property
     def shares(self) -> tuple[str, ...]:
@@ -97,11 +107,11 @@ def find_database(cloud: Cloud, place: Place, database: str) -> Database | None:
 
 def read_policy(cloud: Cloud, pipeline: DeployedPipeline) -> str:
     """Return the text of the policy that the pipeline was deployed with. Raises NotFound."""
-    parameters = pipeline.stack.parameters
-    if not {"ScriptBucket", "ScriptPrefix"} <= parameters.keys():
+    bucket, prefix = pipeline.scripts
+    if not prefix:
         raise NotFound(f"The stack {pipeline.stack.name} was deployed without a policy.")
     client = s3.client_of(cloud, pipeline.place.account.id, pipeline.place.region)
-    return s3.read_text(client, parameters["ScriptBucket"], f"{parameters['ScriptPrefix']}/{POLICY_FILE}")
+    return s3.read_text(client, bucket, f"{prefix}/{POLICY_FILE}")
 
 
 def read_report(cloud: Cloud, pipeline: DeployedPipeline, sanitized: SanitizedSnapshot) -> SanitizingReport:
@@ -122,14 +132,17 @@ def list_sanitized(cloud: Cloud, pipeline: DeployedPipeline) -> list[SanitizedSn
 
 def list_temporary(cloud: Cloud, place: Place) -> list[Leftover]:
     """Return the temporary resources of all runs in an account and region, including runs in progress."""
-    databases = [
+    return temporary_of(rds.list_databases(cloud, place), rds.list_snapshots(cloud, place))
+
+
+def temporary_of(databases: Iterable[Database], snapshots: Iterable[Snapshot]) -> list[Leftover]:
+    """Return the temporary resources among databases and snapshots."""
+    return [
         Leftover(DATABASES[item.kind], item.id, item.tags[PIPELINE_TAG], item.tags[RUN_TAG], None)
-        for item in rds.list_databases(cloud, place)
+        for item in databases
         if TEMPORARY_TAG in item.tags and PIPELINE_TAG in item.tags
-    ]
-    snapshots = [
+    ] + [
         Leftover(SNAPSHOTS[item.kind], item.id, item.tags[PIPELINE_TAG], item.tags[RUN_TAG], item.created)
-        for item in rds.list_snapshots(cloud, place)
+        for item in snapshots
         if TEMPORARY_TAG in item.tags and PIPELINE_TAG in item.tags
     ]
-    return databases + snapshots

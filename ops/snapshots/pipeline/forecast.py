@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ops.aws.rds.databases import CLUSTER, Database
+from ops.snapshots.compiler import IN_PLACE, REBUILD
 
 PRICES = "list prices of us-east-1, 2025"
 HOURS_PER_MONTH = 730
@@ -71,8 +72,11 @@ def price_per_hour(instance_class: str, kind: str) -> float | None:
     return large * factor if large and factor else None
 
 
-def forecast(database: Database, typical: timedelta | None, *, instance_class: str, keep: int) -> Forecast:
+def forecast(
+    database: Database, typical: timedelta | None, *, instance_class: str, keep: int, method: str = IN_PLACE
+) -> Forecast:
     """Estimate a run from its `typical` duration. An empty `instance_class` is that of the source."""
+    databases = 2 if method == REBUILD else 1
     chosen = instance_class or database.instance_class
     price = price_per_hour(chosen, database.kind)
     size = float(database.size_gib)
@@ -83,7 +87,7 @@ def forecast(database: Database, typical: timedelta | None, *, instance_class: s
         unknown = f"No cost estimate: {chosen or 'the instance class'} is not in the price table."
         return Forecast(typical, None, (), kept, unknown)
     hours = max(typical, MINIMUM_BILLED) / timedelta(hours=1)
-    storage = size * (STORAGE_GIB_MONTH + SNAPSHOT_GIB_MONTH) * hours / HOURS_PER_MONTH
-    parts = (("instance", price * hours), ("task", TASK_PER_HOUR * hours), ("storage", storage))
+    storage = size * (databases * STORAGE_GIB_MONTH + SNAPSHOT_GIB_MONTH) * hours / HOURS_PER_MONTH
+    parts = (("instance", databases * price * hours), ("task", TASK_PER_HOUR * hours), ("storage", storage))
     shown = parts if size else parts[:2]  # RDS does not report the volume size of a cluster
     return Forecast(typical, sum(usd for _, usd in shown), shown, kept)

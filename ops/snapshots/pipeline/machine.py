@@ -3,6 +3,7 @@
     Preflight → find or take a snapshot → (re-encrypt) → restore a temporary database (cluster: and
     create an instance) → set a temporary password → sanitize and verify → take the final snapshot
     → share → delete old snapshots → clean up → send notification
+    rebuild: also create a new database, and take the final snapshot of that
     any error → clean up → Failed
 
 CloudFormation replaces tokens such as `${Handler}`.
@@ -84,7 +85,15 @@ def _source() -> dict[str, State]:
 
 def _temporary() -> dict[str, State]:
     return {
-        "Restore temporary database": _task("restore_database", following="Wait for database"),
+        "Restore temporary database": _task("restore_database", following="Rebuild?"),
+        "Rebuild?": {
+            "Type": "Choice",
+            "Comment": "The new database, which gets the sanitized rows, starts while the copy is restored.",
+            "Choices": [{"Variable": "$.rebuild", "BooleanEquals": True, "Next": "Create new database"}],
+            "Default": "Wait for database",
+        },
+        "Create new database": _task("create_new", following="Wait for new database"),
+        "Wait for new database": _wait("wait_for_new", following="Wait for database"),
         "Wait for database": _wait("wait_for_database", following="Is it a cluster?"),
         "Is it a cluster?": {
             "Type": "Choice",
@@ -122,6 +131,8 @@ def _temporary() -> dict[str, State]:
                                 {"Name": "DB_PORT", "Value.$": "$.port"},
                                 {"Name": "DB_USER", "Value.$": "$.user"},
                                 {"Name": "DB_NAME", "Value.$": "$.database"},
+                                {"Name": "NEW_HOST", "Value.$": "$.new_host"},
+                                {"Name": "NEW_PORT", "Value.$": "$.new_port"},
                             ],
                         }
                     ]

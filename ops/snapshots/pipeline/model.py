@@ -1,7 +1,5 @@
 """The settings of a snapshot pipeline, their validation, and the stack that deploys them."""
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +10,10 @@ from ops.aws.cloudformation.deploy import Upload
 from ops.aws.cloudformation.stacks import StackSpec
 from ops.aws.rds.databases import CLUSTER, INSTANCE, Database
 from ops.errors import InputError
-from ops.snapshots.compiler import compile_policy
+from ops.snapshots.compiler import IN_PLACE, METHODS, REBUILD, compile_policy
 from ops.snapshots.pipeline import machine
 from ops.snapshots.policy.model import parse_policy
+from ops.snapshots.script_files import script_files, script_prefix
 from ops.templates import snapshots as stack
 from ops.templates.functions import function_source
 from ops.templates.snapshots.parameters import PARAMETERS
@@ -26,7 +25,6 @@ ENGINES = {INSTANCE: ("postgres", "mysql", "mariadb"), CLUSTER: ("aurora-postgre
 # The engine of a policy for each Aurora engine, which is compatible with it.
 COMPATIBLE = {"aurora-postgresql": "postgres", "aurora-mysql": "mysql"}
 LONGEST_NAME = {INSTANCE: 255, CLUSTER: 63}  # of a snapshot: Amazon RDS API Reference, Create…Snapshot
-POLICY_FILE = "policy.toml"
 MAXIMUM_SHARES = 20  # accounts per snapshot: Amazon RDS User Guide, "Sharing a DB snapshot"
 
 
@@ -34,7 +32,7 @@ MAXIMUM_SHARES = 20  # accounts per snapshot: Amazon RDS User Guide, "Sharing a 
 class PipelineSettings:
     """The settings of a pipeline, named as the parameters of the template, in snake case.
 
-    `policy` is TOML: see `ops.snapshots.policy.model`.
+    `policy` is TOML: see `ops.snapshots.policy.model`. `source_key` is filled in from the database.
     """
 
     database: str
@@ -46,12 +44,15 @@ class PipelineSettings:
     use_latest_snapshot: bool = False
     name_format: str = NAME_FORMAT
     kms_key: str = ""
+    fake_secret: str = ""
+    source_key: str = ""
     keep: int = 3
     schedule: str = ""
     notify_email: str = ""
     assign_public_ip: bool = False
     instance_class: str = ""
     poll_seconds: int = 60
+    method: str = IN_PLACE
 
     @property
     def stack_name(self) -> str:
@@ -59,9 +60,8 @@ class PipelineSettings:
 
     @property
     def script_prefix(self) -> str:
-        """The S3 prefix of the scripts. It contains their hash, so the scripts of a run never change."""
-        content = json.dumps([[upload.key, upload.body.decode()] for upload in _objects(self.policy)])
-        return f"snapshots/{self.database}/{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+        """The S3 prefix of the scripts."""
+        return script_prefix(self.database, script_files(self.policy, self.method))
 
 
 def check_pipeline(
@@ -74,6 +74,7 @@ def check_pipeline(
     _check_database(pipeline, database, default_key=default_key)
     if database:
         check_engine(pipeline.policy, database.engine)
+        _check_method(pipeline, database)
     check_accounts(pipeline.share_with)
     snapshot_name(pipeline.name_format, pipeline.database, now, database.kind if database else INSTANCE)
     check_settings(pipeline)
@@ -111,6 +112,23 @@ def check_engine(policy: str, engine: str) -> None:
             field="policy",
             hint=f'Set engine = "{expected}" in the policy.',
         )
+
+
+def _check_method(pipeline: PipelineSettings, database: Database) -> None:
+    """Raises InputError for a method that does not exist, or that cannot be used with database and policy."""
+    if pipeline.method not in METHODS:
+        raise InputError(
+            f"The method is {pipeline.method!r}.",
+            field="method",
+            hint=f"Choose one of: {', '.join(METHODS)}.",
+        )
+    if pipeline.method == REBUILD and database.kind == CLUSTER:
+        raise InputError(
+            f"{database.id} is a cluster, which cannot be rebuilt yet.",
+            field="method",
+            hint='Choose the method "in place".',
+        )
+    compile_policy(parse_policy(pipeline.policy), pipeline.method)
 
 
 def check_settings(pipeline: PipelineSettings) -> None:
@@ -211,17 +229,9 @@ def stack_spec(pipeline: PipelineSettings, place: Place, bucket: str) -> StackSp
 def uploads(pipeline: PipelineSettings) -> tuple[Upload, ...]:
     """Return the policy and its compiled scripts, as objects to upload."""
     prefix = pipeline.script_prefix
-    return tuple(Upload(f"{prefix}/{item.key}", item.body) for item in _objects(pipeline.policy))
-
-
-def _objects(policy: str) -> tuple[Upload, ...]:
-    scripts = compile_policy(parse_policy(policy))
-    return (
-        Upload(POLICY_FILE, policy.encode()),
-        *(
-            Upload(f"{number:02d}-{script.name}.sql", script.text.encode())
-            for number, script in enumerate(scripts, 1)
-        ),
+    return tuple(
+        Upload(f"{prefix}/{file.name}", file.content)
+        for file in script_files(pipeline.policy, pipeline.method)
     )
 
 
@@ -237,12 +247,15 @@ def from_parameters(parameters: Mapping[str, str], policy: str) -> PipelineSetti
         use_latest_snapshot=parameters["UseLatestSnapshot"] == "true",
         name_format=parameters["SnapshotNameFormat"],
         kms_key=parameters["KmsKeyArn"],
+        fake_secret=parameters.get("FakeSecretArn", ""),
+        source_key=parameters.get("SourceKeyArn", ""),  # stacks of earlier versions have none
         keep=int(parameters["KeepSnapshots"]),
         schedule=parameters["Schedule"],
         notify_email=parameters["NotifyEmail"],
         assign_public_ip=parameters["AssignPublicIp"] == "ENABLED",
         instance_class=parameters["InstanceClass"],
         poll_seconds=int(parameters["PollSeconds"]),
+        method=parameters.get("Method", IN_PLACE),  # stacks of earlier versions have no method
     )
 
 
@@ -264,6 +277,8 @@ def _settings(pipeline: PipelineSettings) -> dict[str, str]:
         "SnapshotNameFormat": pipeline.name_format,
         "ShareWith": ",".join(pipeline.share_with),
         "KmsKeyArn": pipeline.kms_key,
+        "FakeSecretArn": pipeline.fake_secret,
+        "SourceKeyArn": pipeline.source_key,
         "KeepSnapshots": str(pipeline.keep),
         "Schedule": pipeline.schedule,
         "NotifyEmail": pipeline.notify_email,
@@ -273,4 +288,5 @@ def _settings(pipeline: PipelineSettings) -> dict[str, str]:
         "AssignPublicIp": "ENABLED" if pipeline.assign_public_ip else "DISABLED",
         "InstanceClass": pipeline.instance_class,
         "PollSeconds": str(pipeline.poll_seconds),
+        "Method": pipeline.method,
     }

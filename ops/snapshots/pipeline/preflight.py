@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from ops.aws import iam, kms, network
 from ops.aws.cloud import Cloud, Place
+from ops.aws.network import DefaultRoute
 from ops.aws.rds import databases as rds
 from ops.aws.rds.databases import Database
 from ops.errors import InputError, SlipwayError
@@ -93,6 +94,7 @@ def preflight(
         _validated("Settings", lambda: check_settings(pipeline), "all values are valid"),
         _read("Option groups", lambda: _options(cloud, place, database)),
         _read("KMS key", lambda: _key(cloud, place, pipeline, database)),
+        _read("Source KMS key", lambda: _source_key(cloud, place, database)),
         _read("Subnets", lambda: _subnets(cloud, place, pipeline)),
         _read("Image registry access", lambda: _route(cloud, place, pipeline)),
         _read("Permissions", lambda: _permissions(cloud, place)),
@@ -182,6 +184,27 @@ def _key(
     return PASSED, "the key policy names every account that the snapshots are shared with"
 
 
+def _source_key(cloud: Cloud, place: Place, database: Database | None) -> tuple[PreflightVerdict, str]:
+    """The policy of the handler's role grants access only if the key policy lets IAM policies decide."""
+    if database is None:
+        return UNKNOWN, "the database does not exist"
+    if not database.kms_key:
+        return PASSED, "the database is not encrypted"
+    key = kms.read_key(cloud, place, database.kms_key)
+    if key is None:
+        return WILL_FAIL, f"the key {database.kms_key} does not exist"
+    if key.state != "Enabled":
+        return WILL_FAIL, f"the state of the key {key.id} is {key.state}"
+    if kms.is_aws_managed(cloud, place, key.arn):
+        return PASSED, "the account's default key"
+    policy = json.dumps(kms.read_key_policy(cloud, place, key.arn))
+    if f":iam::{place.account.id}:root" not in policy:
+        return UNKNOWN, (
+            "the key policy does not allow IAM policies to grant access: it must allow the handler's role"
+        )
+    return PASSED, "a customer managed key that IAM policies can grant access to"
+
+
 def _subnets(cloud: Cloud, place: Place, pipeline: PipelineSettings) -> tuple[PreflightVerdict, str]:
     by_id = {subnet.id: subnet for subnet in network.list_subnets(cloud, place)}
     if missing := [id_ for id_ in pipeline.subnets if id_ not in by_id]:
@@ -196,14 +219,26 @@ def _subnets(cloud: Cloud, place: Place, pipeline: PipelineSettings) -> tuple[Pr
 
 
 def _route(cloud: Cloud, place: Place, pipeline: PipelineSettings) -> tuple[PreflightVerdict, str]:
-    routes = network.internet_routes(cloud, place, pipeline.vpc, pipeline.subnets)
-    if "nat" in routes:
+    """Fargate can place the task in either subnet, so the route of each is checked."""
+    routes = network.default_routes(cloud, place, pipeline.vpc, pipeline.subnets)
+    for subnet, route in routes.items():
+        if route is DefaultRoute.INTERNET and not pipeline.assign_public_ip:
+            return WILL_FAIL, (
+                f"the only route of the subnet {subnet} is an internet gateway, and the task has no public IP"
+            )
+    for subnet, route in routes.items():
+        if route is DefaultRoute.NONE:
+            return UNKNOWN, (
+                f"the subnet {subnet} has no default route: use images in private ECR, through VPC endpoints"
+            )
+        if route is DefaultRoute.OTHER:
+            return (
+                UNKNOWN,
+                f"the default route of the subnet {subnet} is neither a NAT nor an internet gateway",
+            )
+    if set(routes.values()) == {DefaultRoute.NAT}:
         return PASSED, "through a NAT gateway"
-    if "internet" in routes and pipeline.assign_public_ip:
-        return PASSED, "through an internet gateway, with a public IP"
-    if "internet" in routes:
-        return WILL_FAIL, "the only route is an internet gateway, and the task has no public IP"
-    return UNKNOWN, "no default route: use images in private ECR, through VPC endpoints"
+    return PASSED, "through an internet gateway, with a public IP"
 
 
 def _permissions(cloud: Cloud, place: Place) -> tuple[PreflightVerdict, str]:

@@ -1,6 +1,6 @@
 """Sets up or changes a pipeline: validates the settings and prepares a change set."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ops.aws import kms
@@ -30,6 +30,7 @@ def prepare_pipeline(
     key = database.kms_key if database else ""
     default_key = bool(key) and kms.is_aws_managed(cloud, place, key)
     check_pipeline(pipeline, database, default_key=default_key, now=now)
+    pipeline = replace(pipeline, source_key="" if default_key else key)
     spec = stack_spec(pipeline, place, deploy.staging_bucket(place.account.id, place.region))
     scripts = uploads(pipeline)
     return PreparedPipeline(spec, scripts, deploy.plan_preview(cloud, spec, scripts))

@@ -1,6 +1,12 @@
 """The sanitization policy: the treatment of each table and column.
 
-model       tables, columns, and treatments, parsed from TOML
+model       the policy, parsed from TOML
+table       a table: the treatments of its columns, and which of its rows are kept
+treatment   the treatment of a column, and its grammar
+subset      the subset of a database along foreign keys
+documents   paths to values in JSON documents
+formats     the treatment "keep format"
+expressions checks SQL expressions
 names       names of tables and columns, with quotes where they need them
 text        applies suggestions to a policy file and keeps its comments
 suggest     suggests treatments for columns that the policy does not list

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ops.snapshots.policy.classifier.classes import PERSONAL, REVIEW
@@ -66,7 +66,26 @@ def suggest_treatments(report: SanitizingReport) -> tuple[Suggestion, ...]:
         _with_findings(each, findings.get((each.column.table, each.column.name), []))
         for each in classify(columns)
     ]
-    return tuple(_suggestion(each, keys.get(each.column.table, "")) for each in verdicts)
+    suggestions = [_suggestion(each, keys.get(each.column.table, "")) for each in verdicts]
+    return _with_parents(columns, suggestions)
+
+
+def _with_parents(columns: Sequence[Column], suggestions: Sequence[Suggestion]) -> tuple[Suggestion, ...]:
+    """Give both columns of a foreign key the same treatment, through any number of keys."""
+    names = [f"{column.table}.{column.name}" for column in columns]
+    by_name = dict(zip(names, suggestions, strict=True))
+    parents = dict(zip(names, (column.references for column in columns), strict=True))
+
+    def followed(name: str, each: Suggestion) -> Suggestion:
+        seen = {name}
+        while (name := parents.get(name, "")) in by_name and name not in seen:
+            seen.add(name)
+            treatment = by_name[name].treatment
+            if treatment not in ("keep", "null", REVIEW) and not treatment.startswith("shift "):
+                each = replace(each, treatment=treatment)
+        return each
+
+    return tuple(followed(name, each) for name, each in zip(names, suggestions, strict=True))
 
 
 def _column(unlisted: UnlistedColumn) -> Column:

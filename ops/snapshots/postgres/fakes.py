@@ -1,10 +1,13 @@
-"""SQL expressions for new values in PostgreSQL: digests, numbers derived from them, and fakes."""
+"""SQL expressions for new values in PostgreSQL: digests, numbers derived from them, and fakes.
+
+MySQL and MariaDB compute the same fake from the same text and secret.
+"""
 
 from collections.abc import Sequence
 
 from ops.snapshots.policy import fakes
 from ops.snapshots.policy.fakes import NumberedFakes
-from ops.snapshots.policy.model import Treatment
+from ops.snapshots.policy.treatment import Treatment
 from ops.snapshots.postgres.text import array, identifier, literal
 
 # The number of hashes that fit into a numeric column: 31 bits for an integer. The type modifier of `numeric`
@@ -20,7 +23,7 @@ CASE WHEN p.plain_type = 'smallint' THEN '32767'
 def value_of(column: str, case: str) -> str:
     """Return the expression that a fake is derived from."""
     text = f"{identifier(column)}::text"
-    return f"lower({text})" if case == "fold" else text
+    return f"pg_temp.folded({text})" if case == "fold" else text
 
 
 def digest(kind: str, value: str) -> str:
@@ -29,14 +32,13 @@ def digest(kind: str, value: str) -> str:
 
 
 def number(kind: str, value: str) -> str:
-    """Return 63 bits derived from the digest."""
-    return f'(hashtextextended({digest(kind, value)} COLLATE "C", 0) & 9223372036854775807)'
+    """Return 60 bits of the digest."""
+    return f"('x' || left({digest(kind, value)}, 15))::bit(60)::bigint"
 
 
 def choice(kind: str, value: str) -> str:
-    """Return a number that selects one of a few words or days: fast, and too small to be reversible."""
-    seed = f"(SELECT hashtextextended('{kind}', current_setting('slipway.seed')::bigint))"
-    return f"(hashtextextended({value}, {seed}) & 9223372036854775807)"
+    """Return 28 bits of the digest, which select one of a few words or days."""
+    return f"('x' || left({digest(kind, value)}, 7))::bit(28)::int"
 
 
 def fake(kind: str, value: str) -> str:
@@ -58,7 +60,7 @@ _DIGITS = {
     "postcode": "lpad(({0} % 100000)::text, 5, '0')",
 }
 # The salts that select the two words of a fake.
-_SALTS = {"name": ("first_name", "last_name"), "address": ("address", "address")}
+_SALTS = {"name": ("first_name", "last_name"), "address": ("house", "address")}
 
 
 def _seed_of(kind: str, value: str) -> str:

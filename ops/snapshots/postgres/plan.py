@@ -1,6 +1,11 @@
 """Finds, before a treatment, what PostgreSQL would reject, and values that a definition would keep."""
 
-from ops.snapshots.policy.model import Policy, TablePolicy
+from collections.abc import Sequence
+
+from ops.snapshots.policy.model import Policy
+from ops.snapshots.policy.table import TablePolicy
+from ops.snapshots.policy.treatment import FORMAT
+from ops.snapshots.postgres.formats import format_functions
 from ops.snapshots.postgres.text import COLUMNS, functions, literal, print_verbatim, shown, values
 from ops.snapshots.postgres.treat import new_values
 
@@ -14,7 +19,10 @@ def plan(policy: Policy) -> str:
     key        the two columns of a foreign key have different treatments
     partition  a treated column selects the partition: its bounds are values (the rows of a shifted date move)
     required   "null" in a column that is NOT NULL
+    format     "keep format" in a column of another type than text
+    referred   a truncated table to which another one refers, which is not truncated
     """
+    truncated = [(t.schema, t.name) for t in policy.tables if t.rows == "truncate"]
     rows = [
         (t.schema, t.name, column, str(item) if item.kind != "keep" else "keep")
         for t in policy.tables
@@ -42,6 +50,17 @@ WHERE p.treatment <> 'keep' AND p.treatment NOT LIKE 'shift %' AND k.partstrat <
 SELECT json_build_object('check', 'required', 'table', p.shown, 'column', p.column_name, 'treatment',
     p.treatment, {line}
 FROM slipway_plan p WHERE p.treatment = 'null' AND p.required;
+SELECT json_build_object('check', 'format', 'table', p.shown, 'column', p.column_name, 'treatment',
+    p.type, {line}
+FROM slipway_plan p WHERE p.treatment LIKE '{FORMAT}%' AND p.category <> 'S';
+WITH emptied AS (SELECT c.oid, {shown("n.nspname", "c.relname")} AS shown FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace JOIN ({values(truncated, 2)}) AS v (schema, name)
+        ON (v.schema, v.name) = (n.nspname, c.relname))
+SELECT json_build_object('check', 'referred', 'table', {shown("n.nspname", "c.relname")}, 'column', k.conname,
+    'treatment', e.shown, {line}
+FROM pg_constraint k JOIN emptied e ON e.oid = k.confrelid JOIN pg_class c ON c.oid = k.conrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE k.contype = 'f' AND k.conparentid = 0 AND k.conrelid NOT IN (SELECT oid FROM emptied);
 """
 
 
@@ -51,8 +70,32 @@ def constraints(policy: Policy) -> str:
     CHECK constraints are evaluated; a value that its type rejects is an error that names the type.
     """
     tables = [table for table in policy.tables if table.treated and table.rows != "truncate"]
-    parts = [print_verbatim(functions()), *(_constraints(table, policy.case) for table in tables)]
-    return "\n".join(parts)
+    documents = [
+        (table.schema, table.name, column)
+        for table in tables
+        for column, item in table.treated.items()
+        if item.kind == "json" and not item.otherwise
+    ]
+    parts = [
+        print_verbatim(functions() + format_functions()),
+        *(_constraints(table, policy.case) for table in tables),
+    ]
+    return "\n".join([*parts, *([_documents(documents)] if documents else [])])
+
+
+def _documents(columns: Sequence[tuple[str, ...]]) -> str:
+    """Count what is not a JSON document in columns with treated paths; NULL in a column of another type."""
+    return f"""\
+SELECT format('SELECT json_build_object(''check'', ''document'', ''table'', %L, ''column'', %L, ''rows'', '
+    'count(*), ''bad'', count(*) FILTER (WHERE %s), ''ok'', count(*) FILTER (WHERE %s) = 0) FROM %s;',
+    p.shown, p.column_name, c.condition, c.condition, p.target)
+FROM ({COLUMNS}) p JOIN ({values(columns, 3)}) AS v (schema, name, column_name)
+    ON (v.schema, v.name, v.column_name) = (p.schema, p.name, p.column_name)
+CROSS JOIN LATERAL (SELECT CASE
+    WHEN p.plain_type IN ('jsonb', 'jsonb[]', 'json[]') THEN 'false'
+    WHEN p.category = 'S' OR p.plain_type = 'json'
+        THEN format('%I IS NOT NULL AND pg_temp.as_json(%I) IS NULL', p.column_name, p.column_name)
+    ELSE 'true' END) AS c (condition);"""
 
 
 def _constraints(table: TablePolicy, case: str) -> str:

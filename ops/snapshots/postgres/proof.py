@@ -1,7 +1,10 @@
 """Verifies a PostgreSQL database: schema drift, unlisted databases, and the result of every treatment."""
 
 from ops.snapshots.policy import fakes
-from ops.snapshots.policy.model import Policy, TablePolicy, Treatment
+from ops.snapshots.policy.model import Policy
+from ops.snapshots.policy.table import TablePolicy
+from ops.snapshots.policy.treatment import FORMAT, Treatment
+from ops.snapshots.postgres.documents import values_hold
 from ops.snapshots.postgres.text import (
     COLUMNS,
     USER_TABLES,
@@ -109,31 +112,65 @@ def assertions(policy: Policy) -> str:
 
 def _table_assertions(table: TablePolicy) -> str:
     """One pass over the table for all its columns."""
-    rows = [(column, str(treatment), holds(column, treatment)) for column, treatment in table.treated.items()]
+    rows = [row for column, treatment in table.treated.items() for row in _assertions_of(column, treatment)]
     return f"""\
 SELECT format('SELECT unnest(ARRAY[%s]) FROM %s;', string_agg(format(
     'json_build_object(''check'', ''treated'', ''table'', %L, ''column'', %L, ''treatment'', %L, '
     '''rows'', count(*), ''bad'', count(*) FILTER (WHERE NOT (%s)), '
     '''ok'', count(*) FILTER (WHERE NOT (%s)) = 0)',
-    {literal(table.full_name)}, v.column_name, v.treatment, c.condition, c.condition), ', '),
+    {literal(table.full_name)}, v.shown, v.treatment, c.condition, c.condition), ', '),
     {literal(name(table))})
-FROM ({values(rows, 3)}) AS v (column_name, treatment, holds)
+FROM ({values(rows, 4)}) AS v (column_name, shown, treatment, holds)
 JOIN ({COLUMNS}) p ON p.column_name = v.column_name
 CROSS JOIN LATERAL (SELECT CASE
-    WHEN v.treatment LIKE 'constant%' THEN format('%I%s IS NOT DISTINCT FROM CAST(%L AS %s)%s',
-        v.column_name, CASE WHEN p.base = 'json' THEN '::text' END, substr(v.treatment, 10), p.type,
+    WHEN v.shown = v.column_name AND v.treatment LIKE 'constant%'
+        THEN format('%I%s IS NOT DISTINCT FROM CAST(%L AS %s)%s', v.column_name,
+        CASE WHEN p.base = 'json' THEN '::text' END, substr(v.treatment, 10), p.type,
         CASE WHEN p.base = 'json' THEN '::text' END)
-    WHEN v.treatment LIKE 'shift %' OR (v.treatment = 'hash' AND p.category <> 'S') THEN 'true'
+    WHEN v.shown = v.column_name AND v.treatment = 'hash' AND p.category <> 'S' THEN 'true'
     ELSE v.holds END) AS c (condition)
 WHERE (p.schema, p.name) = ({literal(table.schema)}, {literal(table.name)}) AND p.generated = ''
 HAVING count(*) > 0;
 """
 
 
+def _assertions_of(column: str, treatment: Treatment) -> list[tuple[str, str, str, str]]:
+    """Return (column, shown name, treatment, condition) for a column, and for each path in its documents."""
+    inner = [
+        (
+            column,
+            f"{column} {path}",
+            str(item),
+            values_hold(column, path, _holds('(slipway_v COLLATE "default")', item)),
+        )
+        for path, item in treatment.paths
+    ]
+    return [(column, column, str(treatment), holds(column, treatment)), *inner]
+
+
+def _is_document(column: str, treatment: Treatment) -> str:
+    name = identifier(column)
+    other = f" OR {holds(column, treatment.otherwise)}" if treatment.otherwise else ""
+    if treatment.otherwise and treatment.otherwise.kind == "constant":
+        other = f" OR {name}::text = {literal(treatment.otherwise.argument)}"
+    return f"({name} IS NULL OR pg_temp.as_json({name}) IS NOT NULL{other})"
+
+
 def holds(column: str, treatment: Treatment) -> str:
     """Return the condition on a value; fakes can be truncated to the length of the column."""
+    if treatment.kind == "json":
+        return _is_document(column, treatment)
     # A nondeterministic collation of the column would not support patterns.
-    value = f'({identifier(column)}::text COLLATE "default")'
+    return _holds(f'({identifier(column)}::text COLLATE "default")', treatment)
+
+
+def _holds(value: str, treatment: Treatment) -> str:
+    if treatment.kind == "markup":
+        return f"coalesce({value} ~ '^(</?[A-Za-z][A-Za-z0-9:._-]*/?>)*$', true)"
+    if treatment.kind == "constant":
+        return f"{value} = {literal(treatment.argument)}"
+    if treatment.kind in ("shift", "sql", FORMAT):
+        return "true"
     if treatment.kind == "null":
         return f"{value} IS NULL"
     pattern = fakes.PATTERNS.get(treatment.argument)

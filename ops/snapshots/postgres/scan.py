@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ops.snapshots.policy import findings
 from ops.snapshots.policy.model import Policy
 from ops.snapshots.policy.names import split_name
+from ops.snapshots.postgres.documents import rest_of
 from ops.snapshots.postgres.text import COLUMNS, functions, literal, print_verbatim, values
 
 VALUE = "<value>"  # placeholder for the text in a condition
@@ -49,6 +50,10 @@ _FINDINGS = {
     "password_hash": _filtered("password_hash", findings.PASSWORD_HASH),
     "key": _filtered("key", findings.KEY),
 }
+
+_COLUMNS = 60  # of a statement: a query has at most 1,664 expressions
+_BLOCK = 20_000  # characters of rows that a prefilter looks into together
+_ROW = 64  # characters that a row counts at least, so that a block has few rows
 
 # The family of each type that a column is made of: the elements of an array, the fields of a composite
 # type, the type under a domain. A type that is in no list is unknown.
@@ -109,8 +114,20 @@ def conditions(policy: Policy) -> list[tuple[str, str]]:
 
 
 def scan(policy: Policy) -> str:
-    """Return SQL that counts, in every untreated column, the rows that look like personal data."""
-    treated = [(t.schema, t.name, c) for t in policy.tables for c in t.treated]
+    """Return SQL that counts, in every untreated column, the rows that look like personal data.
+
+    PostgreSQL builds the automaton of a regular expression again for each text, which costs more than the
+    text itself. So a prefilter looks into blocks of rows, and conditions only into the rows of a block in
+    which it matches.
+    """
+    replaced = [(t.schema, t.name, c) for t in policy.tables for c in t.replaced]
+    documents = [
+        (t.schema, t.name, column, rest_of(column, item))
+        for t in policy.tables
+        for column, item in t.treated.items()
+        if item.kind == "json"
+    ]
+    kinds = [(kind, condition, findings.PREFILTERS[kind]) for kind, condition in conditions(policy)]
     knowingly = [(t.schema, t.name, c) for t in policy.tables for c in t.kept_knowingly]
     allowed = [(*split_name(name), kind) for name, kinds in policy.allow.items() for kind in kinds]
     cases = " ".join(
@@ -120,38 +137,57 @@ def scan(policy: Policy) -> str:
     return f"""\
 {print_verbatim(functions())}
 CREATE TEMP TABLE slipway_scan AS
-SELECT p.*, t.families AS f FROM ({COLUMNS}) p
+SELECT p.*, t.families AS f, format('slipway_%s', p.number) AS text_name,
+    row_number() OVER (PARTITION BY p.relation ORDER BY p.number) / {_COLUMNS} AS part,
+    CASE WHEN j.rest IS NOT NULL THEN format('(%s COLLATE "default")', j.rest)
+        WHEN t.families = '["bytes"]' THEN format('pg_temp.as_text(%I)', p.column_name)
+        ELSE format('(%I::text COLLATE "default")', p.column_name) END AS text
+FROM ({COLUMNS}) p
 JOIN (SELECT whole, to_jsonb(families) AS families FROM ({TYPES}) t) t ON t.whole = p.type_id
-LEFT JOIN ({values(treated, 3)}) AS d (schema, name, column_name)
+LEFT JOIN ({values(replaced, 3)}) AS d (schema, name, column_name)
     ON (d.schema, d.name, d.column_name) = (p.schema, p.name, p.column_name)
+LEFT JOIN ({values(documents, 4)}) AS j (schema, name, column_name, rest)
+    ON (j.schema, j.name, j.column_name) = (p.schema, p.name, p.column_name)
 WHERE d.schema IS NULL;
 CREATE TEMP TABLE slipway_kinds AS
-SELECT p.relation, p.estimate, p.shown, p.column_name, k.kind, k.condition,
+SELECT p.relation, p.estimate, p.part, p.shown, p.column_name, p.text, p.text_name, k.kind, k.condition,
+    k.prefilter, format('slipway_bad_%s', row_number() OVER ()) AS bad,
     EXISTS (SELECT FROM ({values(allowed, 4)}) AS a (schema, name, column_name, kind)
         WHERE (a.schema, a.name, a.column_name, a.kind) = (p.schema, p.name, p.column_name,
             k.kind)) AS allowed
 FROM slipway_scan p CROSS JOIN LATERAL (
-    SELECT kind, replace(condition, '{VALUE}', CASE WHEN p.f = '["bytes"]'
-        THEN format('pg_temp.as_text(%I)', p.column_name)
-        ELSE format('(%I::text COLLATE "default")', p.column_name) END)
-    FROM ({values(conditions(policy), 2)}) AS k (kind, condition)
+    SELECT kind, replace(condition, '{VALUE}', p.text_name), prefilter
+    FROM ({values(kinds, 3)}) AS k (kind, condition, prefilter)
     WHERE NOT p.f - 'made of others' <@ '["plain", "number"]'
         AND NOT (p.generated <> '' AND p.f ? 'unknown')
     UNION ALL SELECT c.pair[1], replace(replace(c.pair[2], '{{column}}', format('%I', p.column_name)),
-        '{{value}}', format('(%I::text COLLATE "default")', p.column_name))
+        '{{value}}', p.text_name), NULL
     FROM (SELECT CASE {cases} END AS pair
         FROM (SELECT ARRAY(SELECT jsonb_array_elements_text(p.f)) AS f) f) c
     WHERE c.pair IS NOT NULL AND p.generated = '' AND p.relkind <> 'm'
         AND NOT (p.f = '["number"]' AND {_COUNTED})
         AND NOT EXISTS (SELECT FROM ({values(knowingly, 3)}) AS w (schema, name, column_name)
             WHERE (w.schema, w.name, w.column_name) = (p.schema, p.name, p.column_name))
-) k (kind, condition);
-SELECT format('SELECT unnest(ARRAY[%s]) FROM %s%s;', string_agg(format(
-    'json_build_object(''check'', ''scan'', ''table'', %L, ''column'', %L, ''kind'', %L, ''rows'', count(*), '
-    '''bad'', count(*) FILTER (WHERE %s), ''ok'', %s OR count(*) FILTER (WHERE %s) = 0)',
-    shown, column_name, kind, condition, allowed::text, condition), ', '), relation::regclass,
+) k (kind, condition, prefilter);
+SELECT format('SELECT unnest(ARRAY[%s]) FROM (SELECT sum(slipway_rows) AS slipway_rows, %s FROM '
+    '(SELECT count(*) AS slipway_rows, %s FROM (SELECT *, sum(%s) OVER (ROWS UNBOUNDED PRECEDING) '
+    '/ {_BLOCK} AS slipway_block FROM (SELECT %s FROM %s%s OFFSET 0) AS r) AS r GROUP BY slipway_block) '
+    'AS b) AS s;', string_agg(format(
+    'json_build_object(''check'', ''scan'', ''table'', %L, ''column'', %L, ''kind'', %L, ''rows'', '
+    'coalesce(slipway_rows, 0), ''bad'', coalesce(%s, 0), ''ok'', %s OR coalesce(%s, 0) = 0)',
+    shown, column_name, kind, bad, allowed::text, bad), ', '),
+    string_agg(CASE WHEN prefilter IS NULL THEN format('sum(%s) AS %s', bad, bad)
+        ELSE format('sum(CASE WHEN %s_all ~ %L THEN (SELECT count(*) FROM unnest(%s_each) AS u (%s) '
+            'WHERE %s) ELSE 0 END) AS %s', text_name, prefilter, text_name, text_name, condition, bad) END,
+        ', '),
+    concat_ws(', ', string_agg(format('count(*) FILTER (WHERE %s) AS %s', condition, bad), ', ')
+        FILTER (WHERE prefilter IS NULL), string_agg(DISTINCT format(
+            'string_agg(%s, E''\\n'') AS %s_all, array_agg(%s) AS %s_each', text_name, text_name, text_name,
+            text_name), ', ') FILTER (WHERE prefilter IS NOT NULL)),
+    string_agg(DISTINCT format('coalesce(length(%s), 0) + {_ROW}', text_name), ' + '),
+    string_agg(DISTINCT format('%s AS %s, %I', text, text_name, column_name), ', '), relation::regclass,
     CASE WHEN estimate > {policy.scan_rows}
          THEN format(' TABLESAMPLE SYSTEM (%s)',
                      round((100.0 * {policy.scan_rows} / estimate)::numeric, 4)) END)
-FROM slipway_kinds GROUP BY relation, estimate;
+FROM slipway_kinds GROUP BY relation, estimate, part;
 """

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 
-from ops.snapshots.policy.model import TablePolicy
+from ops.snapshots.policy.table import TablePolicy
 from ops.text import quoting
 
 # Tables that are not the system's. Those of extensions can hold data too: the commands of pg_cron.

@@ -13,7 +13,7 @@ from ops.snapshots.postgres.fakes import MODULUS, numbered_fakes
 from ops.snapshots.postgres.text import COLUMNS, values
 
 # Whether the column `p` is in a unique key: of the table, of a partition, or over an expression.
-_IS_UNIQUE = """\
+IS_UNIQUE = """\
 EXISTS (SELECT FROM pg_index i JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attname = p.column_name
         WHERE (i.indisunique OR i.indisexclusion)
         AND (i.indrelid = p.relation OR i.indrelid IN (SELECT relid FROM pg_partition_tree(p.relation)))
@@ -65,7 +65,7 @@ FROM (SELECT r.schema, r.name, p.shown, r.column_name, r.treatment, p.target, r.
     CROSS JOIN LATERAL (SELECT w.width, CASE r.family WHEN 'number' THEN ({MODULUS})::numeric
         ELSE trunc(r.base::numeric ^ w.width) END,
         trunc(10::numeric ^ (r.most::int - w.width))::text) AS s (width, space, tail)
-    CROSS JOIN LATERAL (SELECT {_IS_UNIQUE}) AS u (is_unique)
+    CROSS JOIN LATERAL (SELECT {IS_UNIQUE}) AS u (is_unique)
     WHERE p.generated = '' AND s.space < {fakes.COLLISION_FREE}
         AND (r.family = '' OR (r.family = 'number') = (p.category = 'N'))) each
 WHERE is_needed;
@@ -73,15 +73,24 @@ WHERE is_needed;
 
 
 def draw() -> str:
-    """Return SQL that assigns free fakes to values with the same fake, for each kind and number of fakes.
+    """Return SQL that assigns free fakes to values with the same fake, for each kind and number of fakes."""
+    return f"""\
+SELECT 'SET LOCAL enable_hashagg = off;';
+SELECT statement FROM ({draws()}) d ORDER BY kind, space;
+SELECT 'RESET enable_hashagg;';
+"""
 
-    They get the lowest free numbers. Of as many numbers as were drawn or taken, at least as many are free as
-    are needed, so no others are considered. Duplicates are found by sorting: parallel hashing took minutes
+
+def draws() -> str:
+    """Return a query for the statement that assigns fakes in each table of moved values.
+
+    Values get the lowest free numbers. Of as many numbers as were drawn or taken, at least as many are free
+    as are needed, so no others are considered. Duplicates are found by sorting: parallel hashing took minutes
     when many numbers were taken.
     """
     return """\
-SELECT 'SET LOCAL enable_hashagg = off;';
-SELECT format('CREATE TEMP TABLE slipway_all AS SELECT DISTINCT drawn, digest FROM (%s) v (drawn, digest);',
+SELECT kind, space, moved,
+    format('CREATE TEMP TABLE slipway_all AS SELECT DISTINCT drawn, digest FROM (%s) v (drawn, digest);',
     string_agg(format('SELECT %s, %s::uuid FROM %s WHERE %I IS NOT NULL '
         'UNION ALL SELECT %s, NULL FROM %s WHERE %s IS NOT NULL',
         drawn, digest, target, column_name, taken, target, taken), ' UNION ALL '))
@@ -92,10 +101,8 @@ SELECT format('CREATE TEMP TABLE slipway_all AS SELECT DISTINCT drawn, digest FR
         'JOIN (SELECT number, row_number() OVER (ORDER BY number) AS place FROM '
         '(SELECT generate_series(0, (SELECT count(*) - 1 FROM slipway_all)) AS number) n '
         'WHERE NOT EXISTS (SELECT FROM slipway_all a WHERE a.drawn = n.number)) f USING (place);'
-        '\\nDROP TABLE slipway_all;\\nANALYZE %s;', moved, moved, moved)
-FROM slipway_fakes WHERE is_unique GROUP BY kind, space, moved ORDER BY kind, space;
-SELECT 'RESET enable_hashagg;';
-"""
+        '\\nDROP TABLE slipway_all;\\nANALYZE %s;', moved, moved, moved) AS statement
+FROM slipway_fakes WHERE is_unique GROUP BY kind, space, moved"""
 
 
 def space(policy: Policy) -> str:

@@ -16,9 +16,12 @@ from ops.plan import ReportProgress
 RESTORED_TAG = "slipway:restored"  # the stable name
 SNAPSHOT_TAG = "slipway:snapshot"  # the ARN of the restored snapshot
 DEFAULT_KEY = "alias/aws/rds"  # AWS managed: a snapshot encrypted with it cannot be shared
+# RDS allows 63 characters: Amazon RDS API Reference, RestoreDBInstanceFromDBSnapshot. The suffix is that of
+# the database that replaces the one of the name.
 LONGEST_NAME = 63 - len("-next-00000000")
 POLL_S = 10.0
 TIMEOUT_S = 12 * 3600.0
+# Statuses that do not become `available`: Amazon RDS User Guide, "Viewing DB instance status".
 FAILED_STATUSES = ("failed", "incompatible-", "storage-full", "inaccessible-encryption", "restore-error")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -12,6 +13,7 @@ from ops.aws.logs import streams as logs
 from ops.aws.logs.streams import Line
 from ops.aws.stepfunctions import executions as stepfunctions
 from ops.aws.stepfunctions.history import Execution, read_execution
+from ops.aws.stepfunctions.visits import Visit, read_visits
 from ops.errors import Conflict
 from ops.operations import Operation
 from ops.plan import AuditedCall, Check, Plan, Readiness, ReportProgress, Resource, Step
@@ -27,11 +29,15 @@ RECENT = 5  # runs that the typical duration is calculated from
 
 @dataclass(frozen=True)
 class RunDetails:
-    """A run: the definition of its state machine, the state of every step, and the task ID (may be empty)."""
+    """A run: the definition of its state machine, the state of every step, and the task ID (may be empty).
+
+    `visits` has the steps that were entered.
+    """
 
     definition: dict[str, Any]
     execution: Execution
     task: str
+    visits: Mapping[str, Visit]
 
 
 def list_runs(
@@ -69,7 +75,7 @@ def read_run(cloud: Cloud, pipeline: DeployedPipeline, name: str) -> RunDetails:
     definition = stepfunctions.read_definition(client, arn)
     events = stepfunctions.read_history(client, arn)
     execution = read_execution(definition, events, description)
-    return RunDetails(definition, execution, _task_of(events))
+    return RunDetails(definition, execution, _task_of(events), read_visits(events))
 
 
 def failure_reason(execution: Execution) -> str:

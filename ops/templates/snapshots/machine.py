@@ -16,6 +16,7 @@ from troposphere import (
 
 from ops.templates import machines
 from ops.templates.policies import accepted, allow, arn, document, trusts
+from ops.templates.snapshots.parameters import engine_setting
 from ops.templates.snapshots.permissions import PREFIX, REGION_ACCOUNT, handler_statements
 
 HANDLER_TIMEOUT_S = 60
@@ -44,6 +45,7 @@ def _handler_environment() -> dict[str, Any]:
         "PREFIX": PREFIX,
         "SOURCE": Ref("SourceDatabase"),
         "DATABASE": Ref("DatabaseName"),
+        "METHOD": Ref("Method"),
         "USE_LATEST_SNAPSHOT": Ref("UseLatestSnapshot"),
         "SCRIPT_BUCKET": Ref("ScriptBucket"),
         "SCRIPT_PREFIX": Ref("ScriptPrefix"),
@@ -54,6 +56,8 @@ def _handler_environment() -> dict[str, Any]:
         "INSTANCE_CLASS": Ref("InstanceClass"),
         "SUBNET_GROUP": Ref("SubnetGroup"),
         "SECURITY_GROUP": GetAtt("DatabaseSecurityGroup", "GroupId"),
+        # The port that the security groups allow, whatever the port of the source is.
+        "DATABASE_PORT": engine_setting("Port"),
         "SECRET": Ref("Password"),
         "LOG_GROUP": Ref("TaskLogs"),
         "TOPIC": Ref("Topic"),
@@ -96,22 +100,7 @@ def _notifications() -> tuple[AWSObject, ...]:
         sns.Topic(
             "Topic",
             DisplayName=Sub("Slipway ${AWS::StackName}"),
-            Metadata=accepted(
-                CKV_AWS_26="EventBridge cannot publish with the default key; notifications contain names only"
-            ),
-        ),
-        sns.TopicPolicy(
-            "TopicPolicy",
-            Topics=[Ref("Topic")],
-            PolicyDocument=document(
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "events.amazonaws.com"},
-                    "Action": "sns:Publish",
-                    "Resource": Ref("Topic"),
-                    "Condition": {"ArnEquals": {"aws:SourceArn": GetAtt("Ended", "Arn")}},
-                }
-            ),
+            Metadata=accepted(CKV_AWS_26="Notifications contain names only"),
         ),
         sns.SubscriptionResource(
             "Subscription",
@@ -122,20 +111,9 @@ def _notifications() -> tuple[AWSObject, ...]:
         ),
         events.Rule(
             "Ended",
-            Description="Sends a notification for runs that did not succeed, and cleans up their leftovers",
+            Description="Cleans up after runs that did not succeed, and sends a notification",
             EventPattern=machines.UNSUCCESSFUL_EXECUTIONS,
             Targets=[
-                events.Target(
-                    Id="notify",
-                    Arn=Ref("Topic"),
-                    InputTransformer=events.InputTransformer(
-                        InputPathsMap={"name": "$.detail.name", "status": "$.detail.status"},
-                        InputTemplate=Sub(
-                            '"Snapshot pipeline ${AWS::StackName}: run <name> ended with status <status>. '
-                            'See the page Snapshots for the failed step and the cause."'
-                        ),
-                    ),
-                ),
                 events.Target(
                     Id="clean-up",
                     Arn=GetAtt("Handler", "Arn"),

@@ -72,14 +72,4 @@ def resources() -> tuple[AWSObject, ...]:
                 CKV_AWS_149="The account's default key is sufficient: only this account reads the secret",
             ),
         ),
-        secretsmanager.Secret(
-            "Salt",
-            Description="Secret salt of fakes and hashes, the same in every run",
-            GenerateSecretString=secretsmanager.GenerateSecretString(
-                PasswordLength=40, ExcludePunctuation=True
-            ),
-            Metadata=accepted(
-                CKV_AWS_149="The account's default key is sufficient: only this account reads the secret",
-            ),
-        ),
     )

@@ -1,5 +1,7 @@
 """Parameters of a snapshot pipeline, with the groups and labels that the CloudFormation console shows."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +14,9 @@ JOB = "snapshots"
 FETCH_IMAGE = "public.ecr.aws/aws-cli/aws-cli:2.31.18"
 # Client image and database port by engine, as a policy names it.
 ENGINES = {
-    "postgres": {"Image": "public.ecr.aws/docker/library/postgres:18.1", "Port": 5432},
-    "mysql": {"Image": "public.ecr.aws/docker/library/mysql:8.4", "Port": 3306},
-    "mariadb": {"Image": "public.ecr.aws/docker/library/mariadb:11.8", "Port": 3306},
+    "postgres": {"Image": "public.ecr.aws/docker/library/postgres:18.1", "Port": "5432"},
+    "mysql": {"Image": "public.ecr.aws/docker/library/mysql:8.4", "Port": "3306"},
+    "mariadb": {"Image": "public.ecr.aws/docker/library/mariadb:11.8", "Port": "3306"},
 }
 
 
@@ -69,6 +71,22 @@ PARAMETERS = (
         default="postgres",
         checks=(("AllowedValues", list(ENGINES)),),
     ),
+    PipelineParameter(
+        "SourceKeyArn",
+        "Source",
+        "KMS key of the database",
+        "ARN of the customer managed key that encrypts the database. Default: none.",
+        default="",
+        checks=_pattern(r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+)?", "the ARN of a KMS key"),
+    ),
+    PipelineParameter(
+        "Method",
+        "Sanitizing",
+        "Method",
+        "in place changes the copy. rebuild sends sanitized rows to a new database and takes its snapshot.",
+        default="in place",
+        checks=(("AllowedValues", ["in place", "rebuild"]),),
+    ),
     PipelineParameter("ScriptBucket", "Sanitizing", "Script bucket", "S3 bucket with the SQL scripts."),
     PipelineParameter(
         "ScriptPrefix",
@@ -76,6 +94,18 @@ PARAMETERS = (
         "Script prefix",
         "S3 prefix of the SQL scripts. They run in order of name.",
         checks=_pattern("[a-zA-Z0-9!_.*'()/-]+[^/]", "a prefix without a trailing slash"),
+    ),
+    PipelineParameter(
+        "FakeSecretArn",
+        "Sanitizing",
+        "Fake secret",
+        "ARN of a Secrets Manager secret, a text of 16 characters or more. Pipelines with the same secret "
+        "create the same fakes in every run. Default: a new secret in each run.",
+        default="",
+        checks=_pattern(
+            r"(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[a-zA-Z0-9/_+=.@!-]+)?",
+            "the ARN of a secret",
+        ),
     ),
     PipelineParameter(
         "SnapshotNameFormat",
@@ -190,17 +220,40 @@ PARAMETERS = (
     ),
 )
 
+_SCRIPTS = ("ScriptBucket", "ScriptPrefix")  # parameters that a stack which compiles the policy does without
+POLICY_PARTS = ("Policy", "PolicyPart2", "PolicyPart3", "PolicyPart4")
+# Without tables, the first run fails, reports every column, and shares nothing.
+DEFAULT_POLICY = json.dumps({"version": 1, "unlisted": "fail", "tables": {}})
+
+
+def _policy_part(name: str) -> PipelineParameter:
+    if name == "Policy":
+        words = (
+            "Policy, as JSON on one line or as TOML. Default: the first run fails and reports every column."
+        )
+        return PipelineParameter(name, "Sanitizing", "Policy", words, default=DEFAULT_POLICY)
+    number = name.removeprefix("PolicyPart")
+    words = "Continues the previous parameter, for a policy of more than 4,096 bytes. Default: none."
+    return PipelineParameter(name, "Sanitizing", f"Policy, part {number}", words, default="")
+
+
+# Parameters of a pipeline with the policy as a parameter.
+WITH_POLICY = (
+    *map(_policy_part, POLICY_PARTS),
+    *(parameter for parameter in PARAMETERS if parameter.name not in _SCRIPTS),
+)
+
 
 def engine_setting(name: str) -> FindInMap:
     """Return a value from the engine mapping: Image or Port."""
     return FindInMap("Engines", Ref("Engine"), name)
 
 
-def add(stack: Template) -> None:
-    """Add the parameters and the metadata of their groups and labels."""
+def add(stack: Template, parameters: Iterable[PipelineParameter]) -> None:
+    """Add parameters and the metadata of their groups and labels."""
     for name, values in ENGINES.items():
         stack.add_mapping("Engines", {name: values})
-    for parameter in PARAMETERS:
+    for parameter in parameters:
         fields = {"Type": parameter.type, "Description": parameter.help, **dict(parameter.checks)}
         if parameter.default is not None:
             fields["Default"] = parameter.default

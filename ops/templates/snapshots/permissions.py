@@ -14,6 +14,7 @@ STACK_TOKEN = Select(0, Split("-", Select(2, Split("/", Ref("AWS::StackId")))))
 PREFIX = Join("", ["slipway-tmp-", STACK_TOKEN, "-"])
 
 REGION_ACCOUNT = "${AWS::Region}:${AWS::AccountId}"
+VIA_S3 = {"StringEquals": {"kms:ViaService": Sub("s3.${AWS::Region}.${AWS::URLSuffix}")}}
 _OWN_REQUEST = {"StringEquals": {"aws:RequestTag/slipway:pipeline": Ref("AWS::StackName")}}
 _OWN_RESOURCE = {"StringEquals": {"aws:ResourceTag/slipway:pipeline": Ref("AWS::StackName")}}
 
@@ -94,7 +95,10 @@ def _others() -> tuple[Any, ...]:
         allow(
             ["kms:DescribeKey"], [arn(f"kms:{REGION_ACCOUNT}:key/*"), If("HasKey", Ref("KmsKeyArn"), NoValue)]
         ),
-        If("HasKey", _use_key(), NoValue),
+        If("HasKey", _use_key("KmsKeyArn"), NoValue),
+        If("HasSourceKey", _use_key("SourceKeyArn"), NoValue),
+        # The report, in a bucket that is encrypted with a KMS key: its policy decides as well.
+        allow(["kms:GenerateDataKey"], arn("kms:${AWS::Region}:*:key/*"), VIA_S3),
         allow(["states:StartExecution"], arn(f"states:{REGION_ACCOUNT}:stateMachine:${{AWS::StackName}}")),
         # Does not support resources; the task token, which only the handler knows, selects the task.
         allow(["states:SendTaskSuccess", "states:SendTaskFailure"], "*"),
@@ -104,11 +108,11 @@ def _others() -> tuple[Any, ...]:
     )
 
 
-def _use_key() -> dict[str, Any]:
+def _use_key(parameter: str) -> dict[str, Any]:
     """RDS uses the key on behalf of the handler; direct use is denied."""
     actions = ["kms:CreateGrant", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext"]
     return allow(
         [*actions, "kms:ReEncryptFrom", "kms:ReEncryptTo"],
-        Ref("KmsKeyArn"),
+        Ref(parameter),
         {"StringEquals": {"kms:ViaService": Sub("rds.${AWS::Region}.${AWS::URLSuffix}")}},
     )

@@ -1,15 +1,17 @@
 """The Fargate task: one container copies the scripts to a shared volume, the next runs them with a client.
 
-So the length of the scripts is not limited, and no custom image is needed. The password comes from Secrets
-Manager through the `secrets` of the container and appears in no state, override, or log.
+So the length of the scripts is not limited, and no custom image is needed. The password and the
+secret of the fakes come from Secrets Manager through the `secrets` of the container and appear in no state,
+override, or log.
 """
 
 from typing import Any
 
-from troposphere import AWSObject, GetAtt, If, Ref, Sub, ecs, iam, logs
+from troposphere import AWSObject, GetAtt, If, NoValue, Ref, Sub, ecs, iam, logs
 
 from ops.templates.policies import accepted, allow, arn, document, trusts
 from ops.templates.snapshots.parameters import engine_setting
+from ops.templates.snapshots.permissions import VIA_S3
 from ops.templates.snapshots.sanitize import program
 
 RETENTION_DAYS = 90
@@ -71,7 +73,7 @@ def _sanitize() -> ecs.ContainerDefinition:
         Environment=_environment(SCRIPTS=SCRIPTS),
         Secrets=[
             ecs.Secret(Name="DB_PASSWORD", ValueFrom=Sub("${Password}:password::")),
-            ecs.Secret(Name="SALT", ValueFrom=Ref("Salt")),
+            If("HasFakeSecret", ecs.Secret(Name="SALT", ValueFrom=Ref("FakeSecretArn")), NoValue),
         ],
         **_common(),
     )
@@ -107,14 +109,32 @@ def _execution_role() -> iam.Role:
                 PolicyName="start-containers",
                 PolicyDocument=document(
                     allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("TaskLogs", "Arn")),
-                    allow(["secretsmanager:GetSecretValue"], [Ref("Password"), Ref("Salt")]),
+                    allow(["secretsmanager:GetSecretValue"], Ref("Password")),
+                    If("HasFakeSecret", _read_secret(), NoValue),
+                    If("HasFakeSecret", _decrypt_secret(), NoValue),
                     # For images mirrored to private ECR. GetAuthorizationToken supports no resources.
                     allow(["ecr:GetAuthorizationToken"], "*"),
-                    allow(pull, arn("ecr:${AWS::Region}:${AWS::AccountId}:repository/*")),
+                    # The repository can belong to another account: its policy decides as well.
+                    allow(pull, arn("ecr:*:*:repository/*")),
                 ),
             )
         ],
     )
+
+
+def _read_secret() -> dict[str, Any]:
+    return allow(["secretsmanager:GetSecretValue"], Ref("FakeSecretArn"))
+
+
+def _decrypt_secret() -> dict[str, Any]:
+    """For a secret that a customer managed key encrypts."""
+    only = {
+        "StringEquals": {
+            "kms:EncryptionContext:SecretARN": Ref("FakeSecretArn"),
+            "kms:ViaService": Sub("secretsmanager.${AWS::Region}.amazonaws.com"),
+        }
+    }
+    return allow(["kms:Decrypt"], arn("kms:${AWS::Region}:${AWS::AccountId}:key/*"), only)
 
 
 def _task_role() -> iam.Role:
@@ -132,6 +152,8 @@ def _task_role() -> iam.Role:
                         arn("s3:::${ScriptBucket}"),
                         {"StringLike": {"s3:prefix": Sub("${ScriptPrefix}/*")}},
                     ),
+                    # The scripts, in a bucket that is encrypted with a KMS key: its policy decides as well.
+                    allow(["kms:Decrypt"], arn("kms:${AWS::Region}:*:key/*"), VIA_S3),
                 ),
             )
         ],

@@ -58,7 +58,10 @@ class Sanitized:
         return [check for check in self.checks if not check["ok"]]
 
 
-def sanitize(login: Login, scripts: Sequence[SqlScript], client: str = "psql") -> Sanitized:
+def sanitize(
+    login: Login, scripts: Sequence[SqlScript], client: str = "psql", salt: str = SALT, *, new_port: int = 0
+) -> Sanitized:
+    """Run the scripts; those of a rebuild need the port of the new server."""
     with tempfile.TemporaryDirectory() as folder:
         for number, script in enumerate(scripts, 1):
             (Path(folder) / f"{number:02d}-{script.name}.sql").write_text(script.text, "utf-8")
@@ -67,12 +70,14 @@ def sanitize(login: Login, scripts: Sequence[SqlScript], client: str = "psql") -
             env={
                 "PATH": f"{BINARIES}:/usr/bin:/bin",
                 "SCRIPTS": folder,
-                "SALT": SALT,
+                "SALT": salt,
                 "DB_HOST": HOST,
                 "DB_PORT": str(login.port),
                 "DB_USER": login.user,
                 "DB_PASSWORD": login.password,
                 "DB_NAME": login.database,
+                "NEW_HOST": HOST if new_port else "",
+                "NEW_PORT": str(new_port or ""),
             },
             capture_output=True,
             text=True,

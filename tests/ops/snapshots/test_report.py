@@ -29,5 +29,7 @@ def test_what_fails_before_the_treatment_hides_what_follows_from_it() -> None:
     report = SanitizingReport("1", (early, ReportCheck("treated", False, "public.a", "b"), early))
     assert report.failed == (early,)
     assert early.message == ("large objects: object found; remove it, or keep it with a reason in [objects]")
+    lost = ReportCheck("rows", False, "public.a", "*", rows=50, bad=10)
+    assert lost.message == "the table public.a has 50 rows, 10 more or fewer than in the copy"
     kept = ReportCheck("inventory", True, "large objects", detail="keep because they are logos", rows=1)
     assert kept.message == "large objects: keep because they are logos"

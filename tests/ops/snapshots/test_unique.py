@@ -1,69 +1,13 @@
 """Unique columns on real servers stay unique, up to the last fake, and joins still match."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from ops.embedded.rds import mariadb
-from ops.embedded.rds.mariadb import MariaDb
-from ops.embedded.rds.postgres import Postgres
-from ops.embedded.rds.servers import Login
-from ops.snapshots.compiler import compile_policy
 from ops.snapshots.policy.fakes import COLLISION_FREE, FAKE_RANGES
-from ops.snapshots.policy.model import parse_policy
 from ops.snapshots.report import report_from_log
-from tests.ops.snapshots.mysql import test_compiler as test_mysql
+from tests.ops.snapshots.databases import Start, numbers, passes, treated
 from tests.ops.snapshots.postgres import test_compiler as test_postgres
-from tests.ops.snapshots.sanitizer import Sanitized, sanitize
-
-PASSWORD = "correct-horse-1"
-ENGINES = ["postgres", *(["mariadb"] if mariadb.find_server() else [])]
-
-Database = test_postgres.Database | test_mysql.Database
-Start = Callable[[], Database]
-
-
-@pytest.fixture(scope="module", params=ENGINES)
-def start(request: pytest.FixtureRequest, database_folder: Path) -> Iterator[Start]:
-    """Return an empty database."""
-    folder = database_folder / request.param
-    servers = Postgres(folder, {}) if request.param == "postgres" else MariaDb(folder, {})
-    port = servers.create("unique", "master", PASSWORD, "shop")
-    if isinstance(servers, MariaDb):  # keys of so many rows lie in it
-        servers.execute(port, "SET GLOBAL innodb_buffer_pool_size = 134217728")
-
-    def start() -> Database:
-        if isinstance(servers, Postgres):
-            servers.execute(port, "DROP DATABASE shop")
-            servers.execute(port, "CREATE DATABASE shop OWNER master")
-            made = test_postgres.Database(servers, port, "shop")
-            made.login = Login(port, "master", PASSWORD, "shop")
-            return made
-        servers.execute(port, "SET foreign_key_checks = 0; DROP DATABASE shop; CREATE DATABASE shop")
-        return test_mysql.Database(servers, port)
-
-    yield start
-    servers.delete("unique")
-
-
-def numbers(database: Database, count: int) -> str:
-    """Return a table expression with the numbers `n` from 1 to `count`."""
-    if isinstance(database, test_postgres.Database):
-        return f"(SELECT n FROM generate_series(1, {count}) n) s"
-    return f"(SELECT seq AS n FROM seq_1_to_{count}) s"
-
-
-def treated(database: Database, policy: str, case: str = "fold") -> Sanitized:
-    is_postgres = isinstance(database, test_postgres.Database)
-    head = f'engine = "{"postgres" if is_postgres else "mariadb"}"\ncase = "{case}"\n'
-    scripts = compile_policy(parse_policy(head + policy))
-    return sanitize(database.login, scripts, "psql" if is_postgres else "mysql")
-
-
-def passes(done: Sanitized) -> None:
-    assert (done.status, done.failed()) == (0, []), done.log
-
 
 ACCOUNTS = """
     CREATE TABLE accounts (id INT PRIMARY KEY, phone VARCHAR(20) UNIQUE, card VARCHAR(19) UNIQUE,
@@ -105,6 +49,7 @@ def test_hundreds_of_thousands_of_numbers_stay_unique_and_joined(start: Start) -
     assert told == {(column, count) for column in ("phone", "card", "code")}
 
 
+@pytest.mark.each_engine
 def test_truncated_fakes_stay_unique(start: Start) -> None:
     """By chance, 200 pagers and 190 marks would be duplicates; a unique column is computed from the mark."""
     database, count = start(), 20_000

@@ -18,8 +18,8 @@ _FAKES = {
     "ip": "fake ip",
     "url": "fake url",
     "free_text": "fake text",
-    "national_id": "hash",
-    "iban": "hash",
+    "national_id": "keep format",
+    "iban": "keep format iban",
     "device_id": "hash",
     "secret": "hash",
 }

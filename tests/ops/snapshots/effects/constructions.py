@@ -9,6 +9,7 @@ import pymysql
 
 from ops.embedded.ports import HOST
 from ops.embedded.rds.servers import SUPERUSER, Login
+from ops.text.quoting import identifier
 
 TOKEN = "Zorvane"  # a name that nobody has; every planted value begins with it
 _PATTERN = re.compile(f"{TOKEN}|{TOKEN.encode().hex()}", re.IGNORECASE)
@@ -89,7 +90,7 @@ def planted_in_mysql(port: int, password: str) -> Iterator[str]:
         for schema, name in cursor.fetchall():
             if name.upper() == "PROCESSLIST":
                 continue
-            cursor.execute(f"SELECT * FROM `{schema}`.`{name}`")
+            cursor.execute(f"SELECT * FROM {identifier(schema, 'mysql')}.{identifier(name, 'mysql')}")
             for row in cursor.fetchall():
                 if _PATTERN.search(str(row)):
                     yield f"{schema}.{name}: {str(row)[:200]}"

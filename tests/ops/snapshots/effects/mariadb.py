@@ -69,6 +69,26 @@ CONSTRUCTIONS = (
         '[tables.visits]\nmail = "fake email"\nat = "keep"\n', refused="visits.mail",
     ),
     Construction(
+        "documents", f"""
+            CREATE TABLE docs (id INT PRIMARY KEY, doc JSON, raw TEXT CHARACTER SET latin1, page MEDIUMTEXT,
+                folded VARCHAR(90) AS (JSON_VALUE(doc, '$.mail')) STORED, KEY (folded));
+            INSERT INTO docs (id, doc, raw, page) SELECT seq,
+                JSON_OBJECT('mail', CONCAT('{TOKEN}', seq, '@mail.test'), 'all', JSON_ARRAY(JSON_OBJECT('who',
+                    JSON_ARRAY('{TOKEN}', JSON_OBJECT('of', '{TOKEN}'))))),
+                IF(seq % 2, '{{"a b": "{TOKEN}", "a b": "{TOKEN} 2"}}', '{TOKEN}'),
+                '<p title="{TOKEN}"><!-- <i>{TOKEN}</i> -->{TOKEN}<x y={TOKEN} >{TOKEN}' FROM seq_1_to_40;
+            ANALYZE TABLE docs PERSISTENT FOR ALL;""",
+        '[tables.docs]\nid = "keep"\n"doc $.mail" = "fake email"\n"doc $.all[*].who" = "hash"\n'
+        'raw = "json or null"\n\'raw $."a b"\' = "fake name"\npage = "markup"\n',
+        refused='raw $."a b"',
+    ),
+    Construction(
+        "deleted rows", PEOPLE + "ALTER TABLE people ADD boss INT REFERENCES people (id);"
+        "UPDATE people SET boss = id - 1 WHERE id % 20 > 1;",
+        '[tables.people]\n"*" = "delete where id % 20 = 2"\nid = "keep"\nmail = "fake email"\n'
+        'grade = "keep"\nboss = "keep"\n',
+    ),
+    Construction(
         "constraint", PEOPLE + "ALTER TABLE people ADD CONSTRAINT ours CHECK (mail LIKE '%@mail.test');",
         PEOPLE_POLICY, refused="ours",
     ),

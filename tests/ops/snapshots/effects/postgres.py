@@ -134,7 +134,7 @@ CONSTRUCTIONS = (
             CREATE INDEX ON mails (lower(mail)); ANALYZE mails;""",
         PEOPLE_POLICY,
     ),
-    Construction("emptied", PEOPLE + LOG.format(check=""), LOG_POLICY, quick=True),
+    Construction("emptied", PEOPLE + LOG.format(check=""), LOG_POLICY),
     Construction(
         "emptied under a view",
         PEOPLE + LOG.format(check="") + "CREATE VIEW last AS SELECT who, town FROM log;", LOG_POLICY,
@@ -184,6 +184,30 @@ CONSTRUCTIONS = (
             ALTER DATABASE shop SET default_transaction_read_only = on;
             ALTER DATABASE shop SET DateStyle = 'SQL, DMY'; ALTER DATABASE shop SET search_path = nowhere;
             ALTER DATABASE shop SET default_transaction_isolation = 'serializable'""",
+    ),
+    Construction(
+        "documents", f"""
+            CREATE DOMAIN document AS json;
+            CREATE TABLE docs (id int PRIMARY KEY, doc jsonb, old document, raw varchar(90), past jsonb[],
+                page text, folded text GENERATED ALWAYS AS (doc ->> 'mail') STORED);
+            INSERT INTO docs (id, doc, old, raw, past, page) SELECT n,
+                jsonb_build_object('mail', '{TOKEN}' || n || '@mail.test', 'all',
+                    jsonb_build_array(jsonb_build_object('who', jsonb_build_array('{TOKEN}', n)))),
+                '{{"a b": "{TOKEN}", "a b": "{TOKEN} 2"}}', CASE WHEN n % 2 = 0 THEN '{{"x": "{TOKEN}"}}'
+                    ELSE '{TOKEN}' END, ARRAY['{{"who": "{TOKEN}"}}', NULL]::jsonb[],
+                '<p title="{TOKEN}"><!-- <i>{TOKEN}</i> -->{TOKEN}<x y={TOKEN} >{TOKEN}'
+                FROM generate_series(1, 40) n;
+            CREATE INDEX ON docs ((doc ->> 'mail')); CREATE INDEX ON docs USING gin (doc); ANALYZE docs;""",
+        '[tables.docs]\nid = "keep"\n"doc $.mail" = "fake email"\n"doc $.all[*].who" = "hash"\n'
+        '\'old $."a b"\' = "fake name"\nraw = "json or null"\n"raw $.x" = "null"\n'
+        '"past $[*].who" = "fake name"\npage = "markup"\n',
+        quick=True,
+    ),
+    Construction(
+        "deleted rows", PEOPLE + "ALTER TABLE people ADD boss int REFERENCES people ON DELETE RESTRICT;"
+        "UPDATE people SET boss = id - 1 WHERE id % 20 > 1; ANALYZE people;",
+        '[tables.people]\n"*" = "delete where id % 20 = 2"\nid = "keep"\nmail = "fake email"\n'
+        'boss = "keep"\n',
     ),
     Construction(
         "constraint",

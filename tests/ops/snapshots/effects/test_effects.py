@@ -13,7 +13,7 @@ from ops.embedded.rds import mariadb
 from ops.embedded.rds.mariadb import MariaDb
 from ops.embedded.rds.postgres import VERSION, Postgres
 from ops.embedded.rds.servers import DatabaseServers, Login
-from ops.snapshots.compiler import compile_policy
+from ops.snapshots.compiler import REBUILD, compile_policy
 from ops.snapshots.policy.model import parse_policy
 from ops.snapshots.policy.scripts import SqlScript
 from ops.snapshots.policy.suggest import suggest_treatments
@@ -22,6 +22,7 @@ from ops.snapshots.report import report_from_log
 from tests.ops.snapshots.effects import mariadb as of_mariadb
 from tests.ops.snapshots.effects import postgres as of_postgres
 from tests.ops.snapshots.effects.constructions import (
+    TOKEN,
     Construction,
     can_log_in,
     planted_in_mysql,
@@ -76,9 +77,17 @@ class Server:
     def sanitize(self, scripts: Sequence[SqlScript]) -> Sanitized:
         return sanitize(self.login, scripts, "psql" if self.is_postgres else "mysql")
 
-    def planted(self) -> list[str]:
+    def planted(self, port: int = 0) -> list[str]:
         search = planted_in_postgres if self.is_postgres else planted_in_mysql
-        return list(search(self.port, (self.servers.root / "rdsadmin").read_text()))
+        return list(search(port or self.port, (self.servers.root / "rdsadmin").read_text()))
+
+    def files_with(self, name: str, text: str) -> list[str]:
+        """Stop a server, and return its files that contain the text."""
+        self.servers.stop(name)
+        folder = str(self.servers.root / name)
+        found = subprocess.run(["grep", "-rlia", text, folder], capture_output=True, text=True)
+        assert found.returncode < 2, found.stderr
+        return found.stdout.splitlines()
 
 
 Start = Callable[[str], Server]
@@ -145,6 +154,33 @@ def test_a_run_leaves_nothing_or_says_where(start: Start, engine: str, construct
     else:
         assert (done.status, done.failed()) == (0, []), done.log
         assert server.planted() == []
+
+
+REBUILDS = [
+    pytest.param(*each.values, id=each.id, marks=(*each.marks, *THOROUGH))
+    for each in MATRIX
+    if each.values[0] in ("postgres", "mariadb")
+]
+
+
+@pytest.mark.parametrize(("engine", "construction"), REBUILDS)
+def test_a_rebuild_leaves_nothing_or_says_where(
+    start: Start, engine: str, construction: Construction
+) -> None:
+    copy = start(engine)
+    policy = copy.construct(construction)
+    new = copy.servers.create("new", "master", PASSWORD, "")
+    try:
+        scripts = compile_policy(parse_policy(policy), REBUILD)
+        done = sanitize(copy.login, scripts, "psql" if copy.is_postgres else "mysql", new_port=new)
+        if construction.refused and copy.major >= construction.before and done.status:
+            assert done.status == 9, done.log
+        else:
+            assert (done.status, done.failed()) == (0, []), done.log
+            assert copy.planted(new) == []
+            assert copy.files_with("new", TOKEN) == []
+    finally:
+        copy.servers.delete("new")
 
 
 def _without(scripts: Sequence[SqlScript], *names: str) -> list[SqlScript]:

@@ -175,6 +175,7 @@ VISITED = """
     """
 
 
+@pytest.mark.thorough
 def test_a_table_without_foreign_keys_keeps_everything_untreated(database: Database) -> None:
     database.run(VISITS)
     definition = "SHOW CREATE TABLE visits"
@@ -199,6 +200,7 @@ def test_the_report_has_every_check(database: Database) -> None:
     assert report.failed == () and report.unlisted == ()
 
 
+@pytest.mark.thorough
 def test_fakes_are_the_same_in_every_run(database: Database) -> None:
     assert database.sanitize(POLICY).status == 0
     first = database.rows("SELECT email, name, phone, card, born, code, short FROM people ORDER BY id")
@@ -292,6 +294,7 @@ def test_another_database_is_drift_unless_it_is_listed(database: Database) -> No
     assert kept.status == 0, kept.log
 
 
+@pytest.mark.thorough
 def test_a_misspelled_column_stops_the_run(database: Database) -> None:
     fails(database.sanitize(POLICY.replace("phone =", "fone =")), "drift", "shop.people.fone")
 
@@ -321,6 +324,7 @@ def test_personal_data_in_free_text_is_found(database: Database) -> None:
     assert passed.status == 0, passed.failed()
 
 
+@pytest.mark.thorough
 def test_similar_patterns_are_not_findings(database: Database) -> None:
     database.run("ALTER TABLE orders ADD COLUMN comment TEXT")
     innocent = [
@@ -338,6 +342,7 @@ def test_similar_patterns_are_not_findings(database: Database) -> None:
     assert (done.status, done.failed()) == (0, []), done.log
 
 
+@pytest.mark.thorough
 def test_values_that_differ_in_case_get_different_fakes_with_case_exact(database: Database) -> None:
     database.run("ALTER TABLE people MODIFY email VARCHAR(30) COLLATE utf8mb4_bin")
     database.run("UPDATE people SET email = 'PERSON2@real.test' WHERE id = 1")
@@ -351,6 +356,7 @@ def test_values_that_differ_in_case_get_different_fakes_with_case_exact(database
     assert database.one("SELECT COUNT(DISTINCT email) FROM people") == 300
 
 
+@pytest.mark.thorough
 def test_a_card_number_next_to_another_number_is_found(database: Database) -> None:
     database.run("ALTER TABLE orders ADD COLUMN comment TEXT")
     for number, text in enumerate(CARDS + NO_CARDS, 1):
@@ -374,6 +380,7 @@ def test_every_format_of_a_secret_and_a_personal_value_is_found(database: Databa
     assert [text for place, (kind, text) in enumerate(texts) if (f"c{place}", kind) not in found] == []
 
 
+@pytest.mark.thorough
 def test_an_address_that_only_begins_like_an_allowed_one_is_found(database: Database) -> None:
     database.run("ALTER TABLE orders ADD COLUMN comment TEXT")
     for number, text in enumerate([*ADDRESSES, *NONE_OF_THEM], 1):
@@ -425,6 +432,7 @@ def test_an_error_in_the_sql_fails_the_task_and_quotes_no_value(database: Databa
     assert "Duplicate entry (not shown)" in done.log and "person7" not in done.log
 
 
+@pytest.mark.thorough
 def test_the_child_of_a_personal_key_is_suggested_as_personal(database: Database) -> None:
     database.run("CREATE TABLE accounts (email varchar(40) PRIMARY KEY)")
     database.run("CREATE TABLE visits (who varchar(40), FOREIGN KEY (who) REFERENCES accounts (email))")

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from ops.aws.rds.databases import CLUSTER, Database
+from ops.snapshots.compiler import REBUILD
 from ops.snapshots.pipeline.forecast import dollars, forecast, price_per_hour
 
 MINUTES = timedelta(minutes=1)
@@ -32,6 +33,13 @@ def test_the_cost_is_the_sum_of_its_parts() -> None:
     assert found.cost == pytest.approx(sum(parts.values()))
     assert found.storage_per_month == pytest.approx(730 * 3 * 0.095)
     assert "Estimated cost: $0.38 per run" in found.summary and "us-east-1" in found.summary
+
+
+def test_a_rebuild_has_two_databases() -> None:
+    found = forecast(DATABASE, 60 * MINUTES, instance_class="", keep=3, method=REBUILD)
+    parts = dict(found.parts)
+    assert parts["instance"] == pytest.approx(2 * 0.159)
+    assert parts["storage"] == pytest.approx(2 * 0.115 + 0.095)
 
 
 def test_a_short_run_is_billed_ten_minutes() -> None:

@@ -105,4 +105,7 @@ def test_a_wait_polls_at_every_interval_without_backoff() -> None:
 
 def test_the_task_gets_the_host_and_the_names_but_no_secret() -> None:
     [override] = STATES["Sanitize"]["Parameters"]["Overrides"]["ContainerOverrides"]
-    assert {item["Name"] for item in override["Environment"]} == {"DB_HOST", "DB_PORT", "DB_USER", "DB_NAME"}
+    assert {item["Name"] for item in override["Environment"]} == {
+        *("DB_HOST", "DB_PORT", "DB_USER", "DB_NAME"),
+        *("NEW_HOST", "NEW_PORT"),
+    }

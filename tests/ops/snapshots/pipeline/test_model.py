@@ -8,13 +8,16 @@ import pytest
 
 from ops.aws.rds.databases import CLUSTER, INSTANCE, Database
 from ops.errors import InputError
+from ops.snapshots.compiler import IN_PLACE, METHODS, REBUILD
 from ops.snapshots.pipeline.model import (
     MAXIMUM_SHARES,
     PipelineSettings,
     check_pipeline,
     check_settings,
+    from_parameters,
     snapshot_name,
 )
+from ops.templates.snapshots.parameters import PARAMETERS
 
 PIPELINE = PipelineSettings("shop", "", "vpc-1", ("subnet-1", "subnet-2"))
 FINE: list[dict[str, Any]] = [
@@ -24,6 +27,7 @@ FINE: list[dict[str, Any]] = [
     {"schedule": "rate(1 day)"},
     {"schedule": "rate(12 hours)"},
     {"notify_email": "ops@example.com"},
+    {"fake_secret": "arn:aws:secretsmanager:eu-west-1:111111111111:secret:fakes/shop-AbCdEf"},
     {"kms_key": "arn:aws:kms:eu-west-1:111111111111:key/12345678-1234-1234-1234-123456789012"},
     {"instance_class": "db.t4g.medium"},
 ]
@@ -34,6 +38,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "Schedule: 'rate(1 days)'": {"schedule": "rate(1 days)"},
     "Schedule: 'rate(2 day)'": {"schedule": "rate(2 day)"},
     "Notification email: 'nobody'": {"notify_email": "nobody"},
+    "Fake secret: 'fakes'": {"fake_secret": "fakes"},
     "KMS key: 'alias/ours'": {"kms_key": "alias/ours"},
     "Instance class: 'huge'": {"instance_class": "huge"},
     "Database name: 'no such; db'": {"database_name": "no such; db"},
@@ -50,6 +55,28 @@ def test_a_setting_that_is_not_valid_is_named(message: str) -> None:
     with pytest.raises(InputError) as caught:
         check_settings(replace(PIPELINE, **WRONG[message]))
     assert str(caught.value).startswith(f"{message} is not ") and caught.value.hint
+
+
+POLICY = 'engine = "postgres"\n[tables.people]\nemail = "fake email"\n'
+
+
+def test_a_method_that_does_not_exist_or_fit_is_refused() -> None:
+    assert "'sideways'" in str(refusal(policy=POLICY, method="sideways"))
+    cluster = replace(DATABASE, kind=CLUSTER, engine="aurora-postgresql")
+    assert "cannot be rebuilt" in str(refusal(cluster, policy=POLICY, method=REBUILD))
+    reads = 'sql_tables = ["plans"]\n' + POLICY.replace("fake email", "sql (SELECT max(p.name) FROM plans p)")
+    assert "reads another table" in str(refusal(policy=reads, method=REBUILD))
+
+
+def test_the_scripts_of_each_method_have_their_own_prefix() -> None:
+    in_place, rebuild = (replace(PIPELINE, policy=POLICY, method=method) for method in METHODS)
+    assert in_place.script_prefix != rebuild.script_prefix
+
+
+def test_a_stack_of_an_earlier_version_has_no_method() -> None:
+    given = {each.name: each.default or "x" for each in PARAMETERS}
+    assert from_parameters({**given, "Method": REBUILD}, POLICY).method == REBUILD
+    assert from_parameters({name: given[name] for name in given if name != "Method"}, "").method == IN_PLACE
 
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)

@@ -82,7 +82,7 @@ def test_a_failed_check_has_a_reason_and_the_others_still_run(workbench: Workben
     found = verdicts(workbench, wanted)
     assert found[subject][0] is PreflightVerdict.WILL_FAIL
     assert reason in found[subject][1]
-    assert len(found) == 11
+    assert len(found) == 12
 
 
 OPTIONS = {

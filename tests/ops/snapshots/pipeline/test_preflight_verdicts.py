@@ -122,6 +122,23 @@ def test_a_key_must_let_the_other_accounts_use_it(network: Network) -> None:
     assert verdicts(network, kms_key=key(QA), share_with=(QA,))["KMS key"][0] is PASSED
 
 
+def test_the_key_of_the_source_must_be_usable(network: Network) -> None:
+    subject, kms = "Source KMS key", cloud().client("kms", "production", "eu-west-1")
+    assert verdicts(network)[subject] == (PASSED, "the database is not encrypted")
+    assert verdicts(network, None)[subject][0] is UNKNOWN
+    ours = key()
+    encrypted = replace(DATABASE, kms_key=ours)
+    assert verdicts(network, encrypted)[subject][0] is PASSED
+    kms.disable_key(KeyId=ours)
+    assert verdicts(network, encrypted)[subject][0] is WILL_FAIL
+    closed = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{QA}:root"}, "Action": "kms:*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**closed, "Resource": "*"}]})
+    other = kms.create_key(Policy=policy)["KeyMetadata"]["Arn"]
+    assert verdicts(network, replace(DATABASE, kms_key=other))[subject][0] is UNKNOWN
+    gone = f"{ours[:-4]}0000"
+    assert verdicts(network, replace(DATABASE, kms_key=gone))[subject][0] is WILL_FAIL
+
+
 def test_what_the_default_key_encrypts_cannot_be_shared(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +176,28 @@ def test_the_task_must_reach_the_image_registry(network: Network) -> None:
     network.route(GatewayId=gateway)
     assert verdicts(network)[subject][0] is WILL_FAIL
     assert verdicts(network, assign_public_ip=True)[subject][0] is PASSED
+
+
+def test_each_subnet_must_have_a_route(network: Network) -> None:
+    """Fargate may place the task in either subnet."""
+    subject = "Image registry access"
+    nat = network.ec2.create_nat_gateway(SubnetId=network.subnets[0])["NatGateway"]["NatGatewayId"]
+    network.route(NatGatewayId=nat)
+    assert verdicts(network)[subject] == (PASSED, "through a NAT gateway")
+    table = network.ec2.create_route_table(VpcId=network.vpc)["RouteTable"]["RouteTableId"]
+    network.ec2.associate_route_table(RouteTableId=table, SubnetId=network.subnets[1])
+    verdict, reason = verdicts(network)[subject]
+    assert verdict is UNKNOWN and f"the subnet {network.subnets[1]} has no default route" in reason
+    gateway = network.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    network.ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    verdict, reason = verdicts(network)[subject]
+    assert verdict is WILL_FAIL and f"the only route of the subnet {network.subnets[1]}" in reason
+    assert verdicts(network, assign_public_ip=True)[subject][0] is PASSED
+
+
+def test_other_default_routes_are_unknown(network: Network) -> None:
+    network.route(TransitGatewayId="tgw-1")
+    assert verdicts(network)["Image registry access"][0] is UNKNOWN
 
 
 def test_permissions_that_are_denied_will_fail(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 The tests of the SQL compilers look for the same texts in databases.
 """
 
+import base64
 import re
 from collections import Counter
 from pathlib import Path
@@ -32,6 +33,20 @@ def found(kind: str, text: str) -> bool:
 def passes(kind: str, text: str) -> bool:
     prefilter = findings.PREFILTERS.get(kind)
     return prefilter is None or bool(re.search(prefilter, text))
+
+
+@pytest.mark.parametrize("kind", findings.PREFILTERS)
+def test_a_prefilter_matches_a_block_of_rows_with_the_finding(kind: str) -> None:
+    missed = [text for text in LEAKS[kind] if not passes(kind, f"a\n{text}\nb")]
+    if kind == "email":
+        upper = ["JANE&COMMAT;CORP.TEST", "JANE\\U0040CORP.TEST"]  # as the scan folds case before it looks
+        encoded = [
+            base64.b64encode(b"x" * shift + b"jane@corp.test" + b"y" * end).decode()
+            for shift in range(3)
+            for end in range(3)
+        ]
+        missed += [text for text in upper + encoded if not passes(kind, text)]
+    assert missed == []
 
 
 @pytest.mark.parametrize("kind", ["phone", "national_id", "ip", "mac", "password_hash", "key"])

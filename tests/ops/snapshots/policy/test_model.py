@@ -3,7 +3,9 @@
 import pytest
 
 from ops.errors import InputError
-from ops.snapshots.policy.model import TablePolicy, Treatment, parse_policy
+from ops.snapshots.policy.model import parse_policy
+from ops.snapshots.policy.table import TablePolicy
+from ops.snapshots.policy.treatment import Treatment
 
 GOOD = """
 version = 7

@@ -20,6 +20,8 @@ CASES = {
     ("login_block", "varchar(50)"): "keep",
     ("location_lat", "varchar(16)"): "null",
     ("tax_id", "bigint"): "hash",
+    ("tax_id", "varchar(20)"): "keep format",
+    ("iban", "varchar(34)"): "keep format iban",
     ("owner_id", "bigint"): "keep",
     ("birth_date", "date"): "shift 180 by id",
     ("birth_date", "timestamp with time zone"): "shift 180 by id",
@@ -96,3 +98,14 @@ def test_a_policy_with_an_open_review_is_refused_and_names_the_columns() -> None
     assert 'replace "review" by a treatment' in refused.value.hint
     decided = parse_policy(policy.replace('"review"', '"null"'))
     assert str(decided.tables[0].columns["content"]) == "null"
+
+
+def test_a_key_follows_the_column_that_it_refers_to() -> None:
+    """By its own type, the reference would be removed: both columns of a key need the same treatment."""
+    columns = (
+        UnlistedColumn("public.members.iban", "varchar(34)", required=True),
+        UnlistedColumn("public.payments.payer", "varchar(34)", references="public.members.iban"),
+        UnlistedColumn("public.refunds.member_photo", "varchar(34)", references="public.payments.payer"),
+    )
+    suggested = suggest_treatments(SanitizingReport("1", (), columns))
+    assert [each.treatment for each in suggested] == ["keep format iban"] * 3

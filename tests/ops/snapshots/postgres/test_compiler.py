@@ -249,6 +249,7 @@ def test_a_new_column_stops_the_run_before_anything_changes(database: Database) 
     assert database.one("SELECT count(*) FROM people WHERE email LIKE '%real%'") == 300
 
 
+@pytest.mark.thorough
 def test_a_new_table_stops_the_run(database: Database) -> None:
     database.run("CREATE SCHEMA crm; CREATE TABLE crm.leads (email text)")
     fails(database.sanitize(POLICY), "drift", "crm.leads.email")
@@ -284,6 +285,7 @@ def test_personal_data_in_free_text_is_found(database: Database) -> None:
     assert database.sanitize(allowed).status == 0
 
 
+@pytest.mark.thorough
 def test_similar_patterns_are_not_findings(database: Database) -> None:
     database.run("ALTER TABLE orders ADD COLUMN comment text")
     innocent = [
@@ -299,6 +301,7 @@ def test_similar_patterns_are_not_findings(database: Database) -> None:
     assert (done.status, done.failed()) == (0, []), done.log
 
 
+@pytest.mark.thorough
 def test_values_that_differ_in_case_get_different_fakes_with_case_exact(database: Database) -> None:
     database.run("UPDATE people SET email = 'PERSON2@real.test' WHERE id = 1")
     folded = database.sanitize(POLICY)
@@ -308,6 +311,25 @@ def test_values_that_differ_in_case_get_different_fakes_with_case_exact(database
     assert database.one("SELECT COUNT(DISTINCT email) FROM people") == 300
 
 
+@pytest.mark.thorough
+def test_rows_of_a_block_are_counted_and_wide_tables_are_scanned(database: Database) -> None:
+    columns = [f"c{place}" for place in range(250)]
+    database.run(f"CREATE TABLE wide (id int, {', '.join(f'{name} text' for name in columns)})")
+    database.run("""
+        INSERT INTO wide (id, c0, c1, c249) SELECT n, 'order ' || n, CASE WHEN n % 1000 = 0 THEN
+            'ask jane' || n || '@corp.test' ELSE 'user@example.com' END,
+            CASE n WHEN 2999 THEN '4539578763621486' END FROM generate_series(1, 3000) n;
+        INSERT INTO wide (id, c2) VALUES (0, repeat('long text ', 10000) || '+43 660 1234567');
+        CREATE TABLE empty (note text)""")
+    kept = "".join(f'{name} = "keep"\n' for name in ["id", *columns])
+    done = database.sanitize(POLICY + f'[tables.wide]\n{kept}[tables.empty]\nnote = "keep"\n')
+    found = {(check["column"], check["kind"], check["rows"]): check["bad"] for check in done.failed()}
+    assert found == {("c1", "email", 3001): 3, ("c249", "card", 3001): 1, ("c2", "phone", 3001): 1}
+    empty = {(c["rows"], c["bad"]) for c in done.checks if c["check"] == "scan" and "empty" in c["table"]}
+    assert empty == {(0, 0)}
+
+
+@pytest.mark.thorough
 def test_a_card_number_next_to_another_number_is_found(database: Database) -> None:
     database.run("ALTER TABLE orders ADD COLUMN comment text")
     for number, text in enumerate(CARDS + NO_CARDS, 1):
@@ -328,6 +350,7 @@ def test_every_format_of_a_secret_and_a_personal_value_is_found(database: Databa
     assert [text for place, (kind, text) in enumerate(texts) if (f"c{place}", kind) not in found] == []
 
 
+@pytest.mark.thorough
 def test_an_address_that_only_begins_like_an_allowed_one_is_found(database: Database) -> None:
     database.run("ALTER TABLE orders ADD COLUMN comment text")
     for number, text in enumerate([*ADDRESSES, *NONE_OF_THEM], 1):
@@ -401,6 +424,7 @@ def test_several_databases_are_compared_treated_and_verified(database: Database)
     assert "crm:public.leads" in {check.table for check in report.treated}
 
 
+@pytest.mark.thorough
 def test_a_survey_lists_the_columns_of_a_named_database(database: Database) -> None:
     database.create("crm")
     database.other("crm").run("CREATE TABLE leads (id int, email text)")
