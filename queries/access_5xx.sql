@@ -1,5 +1,5 @@
 -- title: 5xx errors over time
--- description: Requests and server errors from access logs in the common or combined format, or in JSON with a status field.
+-- description: Requests and server errors from access logs of load balancers, CloudFront, S3, and AWS WAF, in the common or combined format, or in JSON with a status field.
 -- parameter: minutes integer = 5 -- Interval in minutes
 -- parameter: status_field text = $.status -- JSON path of the status
 -- chart: line time percent log_group

@@ -1,7 +1,25 @@
 -- title: Rejected VPC flows
--- description: Rejected traffic by source and destination, from VPC flow logs in the default format (version 2).
+-- description: Rejected traffic by source and destination, from VPC flow logs: the dataset in S3 with any fields, or lines in the default format (version 2).
 -- parameter: top integer = 100 -- Number of rows
-WITH flows AS (
+WITH parsed AS (
+  -- NULL if the message is not JSON, so that the expressions below cannot fail.
+  SELECT
+    ts,
+    message,
+    CASE WHEN message LIKE '{%"action":"REJECT"%' AND json_valid(message) THEN message END AS flow
+  FROM events
+), flows AS (
+  SELECT
+    ts,
+    json_extract_string(flow, '$.interface_id') AS interface,
+    json_extract_string(flow, '$.srcaddr') AS source,
+    json_extract_string(flow, '$.dstaddr') AS destination,
+    try_cast(json_extract_string(flow, '$.dstport') AS BIGINT) AS port,
+    json_extract_string(flow, '$.protocol') AS protocol_number,
+    try_cast(json_extract_string(flow, '$.packets') AS BIGINT) AS packets
+  FROM parsed
+  WHERE flow IS NOT NULL AND json_extract_string(flow, '$.action') = 'REJECT'
+  UNION ALL
   SELECT
     ts,
     split_part(message, ' ', 3) AS interface,
@@ -10,7 +28,7 @@ WITH flows AS (
     try_cast(split_part(message, ' ', 7) AS BIGINT) AS port,
     split_part(message, ' ', 8) AS protocol_number,
     try_cast(split_part(message, ' ', 9) AS BIGINT) AS packets
-  FROM events
+  FROM parsed
   WHERE regexp_matches(message, '^2 [0-9]+ eni-[0-9a-f]+ ') AND split_part(message, ' ', 13) = 'REJECT'
 )
 SELECT

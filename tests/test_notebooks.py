@@ -25,5 +25,7 @@ def test_it_runs_from_top_to_bottom(
     notebook = nbformat.reads(path.read_text(), as_version=4)  # type: ignore[no-untyped-call]
     assert not any(cell.get("outputs") for cell in notebook.cells)
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(Path.cwd())}}).execute()
-    last = [cell for cell in notebook.cells if cell.cell_type == "code"][-1]
-    assert last.outputs
+    outputs = [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
+    assert outputs[-1]
+    charts = [output for cell in outputs for output in cell if "vegaEmbed" in str(output.get("data", ""))]
+    assert len(charts) >= 2, "no plots"

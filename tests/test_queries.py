@@ -12,7 +12,7 @@ import sqlglot
 from ops.errors import InputError, NotFound
 from ops.logs.engines.translation import to_athena
 from ops.logs.lake.layout import COLUMNS
-from ops.logs.search.saved_queries import FOLDER, SavedQuery, find_query, load_queries, parse_query
+from ops.logs.search.saved.queries import FOLDER, SavedQuery, find_query, load_queries, parse_query
 from tests.ops.logs.engines.athena_on_duckdb import run_translated
 from tests.ops.logs.made_events import APP, LAMBDA, START, WEB, rows
 
@@ -21,7 +21,7 @@ NAMES = [query.name for query in QUERIES]
 EXPECTED = {
     "errors_over_time", "top_patterns", "new_patterns", "slowest_invocations", "cold_starts", "lambda_cost",
     "access_5xx", "latency_percentiles", "rejected_flows", "top_talkers", "cloudtrail_who", "ingestion_cost",
-    "stream_gaps",
+    "stream_gaps", "totals",
 }  # fmt: skip
 
 
@@ -183,13 +183,17 @@ def test_values_are_bound_and_cannot_change_the_query(events: duckdb.DuckDBPyCon
     assert events.execute("SELECT count(*) FROM events").fetchone() != (0,)
 
 
-def test_an_own_query_replaces_one_of_the_same_name_and_errors_are_reported(tmp_path: Path) -> None:
+def test_an_own_query_never_replaces_a_shipped_one_and_errors_are_reported(tmp_path: Path) -> None:
     (tmp_path / "lambda_cost.sql").write_text("-- title: Mine\nSELECT count(*) FROM events")
     (tmp_path / "broken.sql").write_text("SELECT FROM FROM")
     (tmp_path / "latin.sql").write_bytes(b"-- title: \xff\nSELECT 1 FROM events")
     found, errors = load_queries([FOLDER, tmp_path])
-    assert find_query(found, "lambda_cost").title == "Mine"
-    assert [re.findall(r"\w+\.sql", str(error)) for error in errors] == [["broken.sql"], ["latin.sql"]]
+    assert find_query(found, "lambda_cost").title == "Lambda cost by function"
+    assert [re.findall(r"\w+\.sql", str(error)) for error in errors] == [
+        ["broken.sql"],
+        ["lambda_cost.sql"],
+        ["latin.sql"],
+    ]
     with pytest.raises(NotFound, match="no saved query 'nope'"):
         find_query(found, "nope")
 

@@ -28,13 +28,16 @@ class KnownExport:
 
 
 def list_known_exports(cloud: Cloud, exports: Iterable[Export]) -> list[KnownExport]:
-    """Return the central exports, then the configured buckets that none of them writes to."""
+    """Return the central exports, then the configured prefixes of buckets that none of them writes to.
+
+    An adopted export has two: the older objects stay below the prefix of the earlier one.
+    """
     deployed = [KnownExport(export, export.location) for export in exports if export.central]
-    buckets = {known.location.bucket for known in deployed if known.location}
+    written = {(known.location.bucket, known.location.prefix) for known in deployed if known.location}
     return deployed + [
         KnownExport(location=_with_defaults(cloud, location))
         for location in configured_locations(cloud)
-        if location.bucket not in buckets
+        if (location.bucket, location.prefix) not in written
     ]
 
 
@@ -42,7 +45,13 @@ def single_known_export(cloud: Cloud) -> tuple[Location, Stream | None]:
     """Return the bucket and stream of the only known export. Raises NotFound, or InputError for several."""
     readings = cloud.read(lambda place: find_exports(cloud, place))
     exports = [export for reading in readings for export in reading.value or ()]
-    known = [(known.location, known.stream) for known in list_known_exports(cloud, exports) if known.location]
+    listed = list_known_exports(cloud, exports)
+    written = {known.location.bucket for known in listed if known.export and known.location}
+    known = [
+        (known.location, known.stream)
+        for known in listed
+        if known.location and (known.export or known.location.bucket not in written)
+    ]
     if not known:
         raise NotFound(
             "No log export was found.", hint="Deploy the log export, or name its bucket with --bucket."

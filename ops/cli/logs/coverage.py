@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ops.aws.cloud import Place
+from ops.aws.readings import missing_permission
 from ops.cli.context import NOT_READ, Context
 from ops.cli.logs.results import carry_out, show_no_steps
 from ops.cli.verbs import confirm_option, dry_run_option, verb
@@ -85,7 +86,12 @@ def coverage(context: Context, selection: Selection, states: tuple[str, ...], la
     report = _read(context, selection)
     entries = [entry for entry in report.groups if not states or entry.state in states]
     unread = [
-        {"account": reading.place.account.name, "region": reading.place.region, "error": str(reading.error)}
+        {
+            "account": reading.place.account.name,
+            "region": reading.place.region,
+            "error": str(reading.error),
+            "permission": missing_permission(reading.error),
+        }
         for reading in report.unread
     ]
     rows = [_row(entry) for entry in entries]
@@ -102,8 +108,10 @@ def coverage(context: Context, selection: Selection, states: tuple[str, ...], la
         context.echo(f"Note: {note}")
     missing = len(report.of(*GAPS))
     exported = len(report.of(CoverageState.SUBSCRIBED))
+    read = "In what was read: " if unread else ""
     context.echo(
-        f"{exported:,} of {len(report.groups):,} log groups are exported; {missing:,} included ones are not."
+        f"{read}{exported:,} of {len(report.groups):,} log groups are exported; "
+        f"{missing:,} included ones are not."
     )
     if missing:
         return INCOMPLETE

@@ -15,20 +15,23 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
-from ops.cli.context import Context, readable
+from ops.cli.context import NOT_READ, Context, readable
 from ops.cli.logs.results import carry_out, show_no_steps
 from ops.cli.verbs import Verb, dry_run_option, pairs, pass_context, several_option, verb
 from ops.errors import InputError, QueryError
 from ops.logs.datasets import Dataset, open_dataset
-from ops.logs.lake.layout import OLD_PATTERN_NAME, Scope
+from ops.logs.lake.layout import OLD_PATTERN_NAME, UNDATED, Scope
 from ops.logs.search.cursor import Cursor, Progress
 from ops.logs.search.estimate import Cost, Estimate
-from ops.logs.search.exploration import LogEvent, events_of, patterns_query
+from ops.logs.search.exploration import LogEvent, events_of
+from ops.logs.search.insights.recognition import looks_like_insights
+from ops.logs.search.insights.translation import as_sql
+from ops.logs.search.language.accounts import parse_for
 from ops.logs.search.model import Search
 from ops.logs.search.output import csv_rows, safe_cell
+from ops.logs.search.patterns import BASELINES, compare, pattern_queries
 from ops.logs.search.query import Events, Query, sql_query
-from ops.logs.search.query_parser import parse
-from ops.logs.search.saved_queries import FOLDER, SavedQuery, find_query, load_queries, parse_query
+from ops.logs.search.saved.queries import FOLDER, SavedQuery, find_query, load_queries, parse_query
 from ops.logs.search.time_ranges import parse_range, zone_of
 
 if TYPE_CHECKING:  # what takes long to import is imported where it is used
@@ -37,6 +40,7 @@ if TYPE_CHECKING:  # what takes long to import is imported where it is used
 COLORS = {"FATAL": "bold red", "ERROR": "red", "WARN": "yellow", "INFO": "blue"}
 ENGINES = ("auto", "duckdb", "athena")
 FORMATS = ("table", "json", "csv")
+HOURS_SHOWN = 6  # of the partly read ones
 DOCUMENT = "document"  # the format of --json: one document instead of a line per row
 
 _OPTION = re.compile(r"--[a-z-]+=")
@@ -65,8 +69,8 @@ def query_options(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--dataset",
         default="",
-        metavar="S3URL",
-        help="Exported logs to read. Default: the first configured dataset.",
+        metavar="ADDRESS",
+        help="Dataset to read, several separated by commas, or 'all'. Default: the first configured dataset.",
     )
     @several_option("--account", "ACCOUNT", "Account names or IDs. Default: all.")
     @several_option("--region", "REGION", "Default: all Regions.")
@@ -109,30 +113,35 @@ def query_verb(function: Callable[..., Any]) -> QueryVerb:
 @query_options
 @click.option("--limit", type=int, default=100, show_default=True, help="Maximum number of events.")
 @click.option("--full", is_flag=True, help="Show whole messages, not one line each.")
-def search(context: Context, options: QueryOptions, text: tuple[str, ...], limit: int, full: bool) -> None:
-    """TEXT: words, "phrases", /regex/, level:error, group:/aws/*, -not. Put -- before a leading -not."""
+def search(context: Context, options: QueryOptions, text: tuple[str, ...], limit: int, full: bool) -> int:
+    """TEXT: words, "phrases", /regex/, level:error, status:>=500, AND, OR, NOT, ( ), -not.
+
+    Put -- before a leading -not.
+    """
     with _mistakes_marked():
         request = _request(context, options, text)
     dataset = open_dataset(context.cloud, options.dataset)
-    events = events_of(_answer(context, "Searching…", dataset, Query(request, Events(limit)), options))
+    table, status = _answer(context, "Searching…", dataset, Query(request, Events(limit)), options)
+    events = events_of(table)
     if (form := _format(context, options)) != "table":
         from ops.logs.api import table_of
 
         _write(_with_old_name(table_of(events)), form)
-        return
+        return status
     zone = zone_of(options.zone)
     for event in reversed(events):  # the newest event is next to the prompt
         context.console.print(_line(event, zone, full=full), soft_wrap=True)
     if not events:
         context.echo("No matching events. Use a longer range with --last, or remove a term.")
+    return status
 
 
 @query_verb
 @click.argument("query", default="")
 @query_options
 @several_option("--set", "NAME=VALUE", "Parameters of the query.")
-def sql(context: Context, options: QueryOptions, query: str, set: tuple[str, ...]) -> None:
-    """QUERY: the name of a saved query, the path of a SQL file, or SQL. Default: list the saved queries."""
+def sql(context: Context, options: QueryOptions, query: str, set: tuple[str, ...]) -> int:
+    """QUERY: a saved query's name, a SQL file, SQL, or a Logs Insights query. Default: list saved queries."""
     queries, errors = load_queries([FOLDER, context.settings.data / "queries"])
     for error in errors:
         context.errors.print(Text(readable(f"{error} {error.hint}")))
@@ -141,30 +150,44 @@ def sql(context: Context, options: QueryOptions, query: str, set: tuple[str, ...
             {"name": saved.name, "title": saved.title, "parameters": _parameters(saved)} for saved in queries
         ]
         context.show(rows, empty="There are no saved queries.")
-        return
+        return 0
     with _mistakes_marked():
         selected = _query(query, queries)
+        if looks_like_insights(query):
+            context.errors.print(Text(selected.sql, style="dim"))
         values = selected.bound(pairs(set, "--set"))
     dataset = open_dataset(context.cloud, options.dataset)
     scope = _scope(context, options)
     with _mistakes_marked():
-        table = _answer(context, "Running…", dataset, sql_query(scope, selected.sql, values), options)
+        table, status = _answer(context, "Running…", dataset, sql_query(scope, selected.sql, values), options)
     _show_table(context, options, table, "The query returned no rows. Use a longer range with --last.")
+    return status
 
 
 @query_verb
 @click.argument("text", nargs=-1)
 @query_options
-def patterns(context: Context, options: QueryOptions, text: tuple[str, ...]) -> None:
+@click.option(
+    "--baseline",
+    type=click.Choice(tuple(BASELINES)),
+    default="previous",
+    show_default=True,
+    help="Compare with the previous period, or with the same time the day or the week before.",
+)
+def patterns(context: Context, options: QueryOptions, text: tuple[str, ...], baseline: str) -> int:
     """TEXT: see search."""
     with _mistakes_marked():
         request = _request(context, options, text)
     dataset = open_dataset(context.cloud, options.dataset)
-    query = patterns_query(request)
-    table = _answer(context, "Comparing with the previous period…", dataset, query, options)
-    if _format(context, options) != "table":
-        table = _with_old_name(table)
+    query, earlier = pattern_queries(request, baseline)
+    now, status = _answer(context, "Counting patterns…", dataset, query, options)
+    before, earlier_status = _answer(
+        context, f"Comparing with {BASELINES[baseline]}…", dataset, earlier, options
+    )
+    table = compare(now, before, dataset.patterns)
+    table = _with_old_name(table) if _format(context, options) != "table" else table.drop_columns(["glob"])
     _show_table(context, options, table, "No matching events. Use a longer range with --last.")
+    return status or earlier_status
 
 
 def _with_old_name(table: "pa.Table") -> "pa.Table":
@@ -217,8 +240,8 @@ def _choice(estimate: Estimate) -> str:
 
 
 def _request(context: Context, options: QueryOptions, text: Sequence[str]) -> Search:
-    query = parse(" ".join(text).strip())
-    return Search(_scope(context, options), query.terms, query.filters)
+    condition = parse_for(context.cloud.accounts, " ".join(text).strip())
+    return Search(_scope(context, options), condition)
 
 
 def _scope(context: Context, options: QueryOptions) -> Scope:
@@ -229,8 +252,11 @@ def _scope(context: Context, options: QueryOptions) -> Scope:
 
 def _answer(
     context: Context, activity: str, dataset: Dataset, query: Query, options: QueryOptions
-) -> "pa.Table":
-    """Run the query; show the chosen engine and the progress on a terminal, and the notes at the end."""
+) -> tuple["pa.Table", int]:
+    """Run the query; show the chosen engine and the progress on a terminal, and the notes at the end.
+
+    Return the result, and the exit status: NOT_READ if an object was not read, or only in part.
+    """
     with _status(context, activity) as show:
         chosen = options.engine
         if chosen == "auto":
@@ -243,13 +269,17 @@ def _answer(
         table = cursor.table()
     for note in cursor.notes:
         context.errors.print(Text(readable(note), style="yellow"))
-    return table
+    if hours := sorted({place.hour for place in cursor.partly_read} - {UNDATED}):
+        shown = ", ".join(f"{hour:%Y-%m-%d %H}:00" for hour in hours[:HOURS_SHOWN])
+        more = f", and {len(hours) - HOURS_SHOWN:,} more" if len(hours) > HOURS_SHOWN else ""
+        context.errors.print(Text(f"Partly read hours (UTC): {shown}{more}", style="yellow"))
+    return table, NOT_READ if cursor.unread else 0
 
 
 def _query(text: str, saved: Sequence[SavedQuery]) -> SavedQuery:
     """Return the query for a SELECT, a file path, or the name of a saved query."""
     if len(text.split()) > 1:
-        return parse_query("query", text)
+        return parse_query("query", as_sql(text))
     path = Path(text)
     if path.suffix == ".sql":
         try:

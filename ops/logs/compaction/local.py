@@ -139,7 +139,12 @@ def compact_hour(
     others = [loader.files.fetch(f"{where}{part.name}", "", part.size) for part in before.manifest.parts]
     with tempfile.TemporaryDirectory(prefix="slipway-compact-") as name:
         work = _Hour(loader, Path(name), others)
-        made = [part for part in makers.map(work.make, batches(uncompacted, PART_BYTES)) if part]
+        numbered = enumerate(batches(uncompacted, PART_BYTES), len(others))
+        made = (
+            [part for part in makers.map(work.make, *zip(*numbered, strict=True)) if part]
+            if uncompacted
+            else []
+        )
         for part in made:
             loader.files.store.upload(Path(name, part.name), f"{where}{part.name}")
     try:
@@ -222,7 +227,7 @@ class _Hour:
         self.notes: list[str] = []
         self._lock = threading.Lock()
 
-    def make(self, batch: list[LogObject]) -> MadePart | None:
+    def make(self, number: int, batch: list[LogObject]) -> MadePart | None:
         """Write one part; return None if no object of the batch could be read completely."""
         events, read, notes = read_batch(self.loader.files, self.loader.connection, batch)
         if notes:  # do not compact damaged objects: their reader reports the damage on each search
@@ -234,9 +239,10 @@ class _Hour:
                 return None
             events, read, _ = read_batch(self.loader.files, self.loader.connection, whole)
         kind = batch[0].kind
-        finished = finish(events, self.loader.levels)
-        # Duplicates are searched in all parts before this one, so one part at a time; raw lines have no IDs.
-        with nullcontext() if kind in (LogFormat.RAW, LogFormat.OLDER) else self._lock:
+        finished = finish(events, self.loader.levels, number)
+        # Duplicates are searched in all parts before this one, so one part at a time; raw lines have no IDs,
+        # but an older exporter may have written records instead.
+        with nullcontext() if kind is LogFormat.RAW else self._lock:
             finished, _ = drop_duplicates(finished, self.others)
             sources = frozenset((obj.key, obj.etag) for obj in read)
             facts = PartFacts(sources, len(finished), rules=self.loader.levels.id)

@@ -13,6 +13,7 @@ athena_rules     how DuckDB's functions are written for Athena
 translation      translates a query to Athena's dialect
 backwards        reads the newest hours first
 loading          turns a listing into cached files that DuckDB reads
+several          several datasets as one
 files            the objects of a dataset as files on this machine
 batches          parses new objects into events, a batch at a time
 scanning         searches raw objects for a text before parsing them

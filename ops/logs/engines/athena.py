@@ -8,7 +8,7 @@ from ops.aws.athena import queries as athena
 from ops.aws.athena import results
 from ops.aws.athena.queries import AthenaTarget, QueryStopped, RunningQuery
 from ops.aws.cloud import Cloud
-from ops.logs.engines.athena_relation import events
+from ops.logs.engines.athena_relation import events, relation
 from ops.logs.engines.translation import Translated, to_athena
 from ops.logs.lake.layout import Scope
 from ops.logs.lake.lines.rules import Rule
@@ -18,17 +18,26 @@ from ops.logs.search.estimate import Cost, athena_cost, athena_dollars
 from ops.logs.search.query import Query
 from ops.logs.search.sql import Statement, statements
 from ops.logs.search.sql_check import RELATION
+from ops.logs.services.athena_events import service_parts
+from ops.logs.services.listing import ServiceLister
 
 
 class AthenaEngine:
     """Queries the Glue tables of one dataset; thread-safe.
 
-    The lister is for estimates; `rules` are own rules for levels.
+    The lister is for estimates; `rules` are own rules for levels. `service` names the tables and partitions
+    of a dataset that the log export did not write.
     """
 
     def __init__(
-        self, cloud: Cloud, target: AthenaTarget, lister: Lister, rules: Sequence[Rule] = ()
+        self,
+        cloud: Cloud,
+        target: AthenaTarget,
+        lister: Lister,
+        rules: Sequence[Rule] = (),
+        service: ServiceLister | None = None,
     ) -> None:
+        self._service = service
         self._cloud = cloud
         self._lister = lister
         self._rules = rules
@@ -83,6 +92,9 @@ class AthenaEngine:
 
     def _relation(self, scope: Scope) -> str:
         """Return the definition of `events`."""
+        if self._service:
+            tables = athena.list_tables(self._cloud, self.target)
+            return relation(service_parts(self._service, tables, scope), scope, self._rules)
         accounts: Sequence[str] = [account.id for account in self._cloud.accounts]
         regions = sorted({place.region for place in self._cloud.places})
         return events(athena.list_tables(self._cloud, self.target), scope, accounts, regions, self._rules)

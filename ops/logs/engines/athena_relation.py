@@ -14,6 +14,7 @@ from ops.logs.engines.athena_levels import level_sql
 from ops.logs.lake.layout import HOUR, LATENESS, OLD_PATTERN_NAME, LogFormat, Scope, hour_of
 from ops.logs.lake.lines.rules import Rule
 from ops.logs.lake.rules import MASK, MILLIS
+from ops.text.quoting import plain_literal
 
 READ = (LogFormat.JSON, LogFormat.RAW, LogFormat.CLOUDWATCH)
 FILTER_NAME = "slipway-([a-z0-9-]+)"  # the name of a subscription filter contains the region
@@ -48,6 +49,11 @@ def events(
             "The Athena database has no table of exported logs.",
             hint="Update the export stack on the Log export page, or choose DuckDB.",
         )
+    return relation(parts, scope, own)
+
+
+def relation(parts: Sequence[str], scope: Scope, own: Sequence[Rule] = ()) -> str:
+    """Return the SELECT of `events` from SELECTs with COLUMNS, limited to the scope."""
     bounds = f"ts >= {_moment(scope.start)} AND ts < {_moment(scope.end)}{_places(scope)}"
     # The inner name is the one in `level_sql`, which the compactor uses too.
     return (
@@ -65,8 +71,8 @@ def pattern_sql() -> str:
     """
     masked = "message"
     for _ in range(2):
-        masked = f"REGEXP_REPLACE({masked}, {_text(HEX_WORD)}, {_text(f'$1{MASK}$2')})"
-    return f"REGEXP_REPLACE({masked}, {_text(DIGITS)}, {_text(MASK)})"
+        masked = f"REGEXP_REPLACE({masked}, {plain_literal(HEX_WORD)}, {plain_literal(f'$1{MASK}$2')})"
+    return f"REGEXP_REPLACE({masked}, {plain_literal(DIGITS)}, {plain_literal(MASK)})"
 
 
 def json_columns() -> str:
@@ -95,7 +101,7 @@ def source_events() -> dict[str, str]:
     lost = " OR ".join(f"{_quoted(name)} IS NULL" for name in ("group", "stream", "timestamp", "message"))
     times = f"{10 ** (MILLIS - 1)} AND {10**MILLIS - 1}"
     wrong = (
-        f"NOT REGEXP_LIKE(origin, {_text(ORIGIN)}) OR {_quoted('timestamp')} NOT BETWEEN {times} OR "
+        f"NOT REGEXP_LIKE(origin, {plain_literal(ORIGIN)}) OR {_quoted('timestamp')} NOT BETWEEN {times} OR "
         + _not_utf8("origin", "message")
     )
     lost += " OR " + _not_utf8("stream", "message")
@@ -140,9 +146,8 @@ def _unescaped(field: str) -> str:
 
 
 def _cloudwatch(table: GlueTable, where: str) -> str:
-    region = (
-        f"COALESCE(REGEXP_EXTRACT(ARRAY_JOIN(subscriptionfilters, ' '), {_text(FILTER_NAME)}, 1), 'unknown')"
-    )
+    named = f"REGEXP_EXTRACT(ARRAY_JOIN(subscriptionfilters, ' '), {plain_literal(FILTER_NAME)}, 1)"
+    region = f"COALESCE({named}, 'unknown')"
     return (
         f"SELECT DISTINCT owner AS account, {region} AS region, loggroup AS log_group, "
         "logstream AS log_stream, "
@@ -172,19 +177,19 @@ def _partitions(
     for name, selected, known in (("account", scope.accounts, accounts), ("region", scope.regions, regions)):
         must = given.get(f"projection.{name}.type") == "injected"
         if name in table.partitions and (values := selected or (known if must else ())):
-            conditions.append(f"{name} IN ({', '.join(map(_text, values))})")
+            conditions.append(f"{name} IN ({', '.join(map(plain_literal, values))})")
     return " AND ".join(conditions)
 
 
 def _places(scope: Scope) -> str:
     """Return the conditions on account, region, and group, for tables not partitioned by them."""
     parts = [
-        f" AND {name} IN ({', '.join(map(_text, values))})"
+        f" AND {name} IN ({', '.join(map(plain_literal, values))})"
         for name, values in (("account", scope.accounts), ("region", scope.regions))
         if values
     ]
     if scope.groups:
-        likes = [f"log_group LIKE {_text(_like(glob))} ESCAPE '\\'" for glob in scope.groups]
+        likes = [f"log_group LIKE {plain_literal(_like(glob))} ESCAPE '\\'" for glob in scope.groups]
         parts.append(f" AND ({' OR '.join(likes)})")
     return "".join(parts)
 
@@ -200,10 +205,6 @@ def _time(milliseconds: str) -> str:
 
 def _moment(moment: object) -> str:
     return f"TIMESTAMP '{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}'"  # type: ignore[attr-defined]
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _quoted(name: str) -> str:

@@ -6,7 +6,9 @@ Source for Athena's side: the Trino documentation of functions and operators.
 
 from collections.abc import Callable
 
-from sqlglot import exp
+from sqlglot import exp, parse_one
+
+from ops.logs.search.message_fields import WRAPPERS
 
 Note = Callable[[str], None]
 ON_DUCKDB = "Rewrite it, or run the query on DuckDB."
@@ -18,6 +20,18 @@ TYPES = {
     exp.DType.TEXT, exp.DType.VARCHAR, exp.DType.BIGINT, exp.DType.INT, exp.DType.SMALLINT, exp.DType.DOUBLE,
     exp.DType.FLOAT, exp.DType.DECIMAL, exp.DType.BOOLEAN, exp.DType.DATE, exp.DType.TIMESTAMP,
 }  # fmt: skip
+
+
+_IS_JSON = "TRY(JSON_PARSE({0})) IS NOT NULL"
+_TAIL = "SUBSTR(given_text, STRPOS(given_text, '{'))"
+_WRAPPED = ", ".join(f"JSON_EXTRACT_SCALAR(j, '{wrapper}')" for wrapper in WRAPPERS)
+_VALUE = "JSON_EXTRACT_SCALAR(d, given_path), NULLIF(JSON_FORMAT(JSON_EXTRACT(d, given_path)), 'null')"
+_JSON_FIELD = (
+    f"ELEMENT_AT(TRANSFORM(ARRAY[CASE WHEN {_IS_JSON.format('given_text')} THEN given_text "
+    f"WHEN {_IS_JSON.format(_TAIL)} THEN {_TAIL} END], j -> ELEMENT_AT(FILTER(TRANSFORM(ARRAY[j, "
+    f"{_WRAPPED}], "
+    f"d -> CASE WHEN {_IS_JSON.format('d')} THEN COALESCE({_VALUE}) END), v -> v IS NOT NULL), 1)), 1)"
+)
 
 
 class Untranslatable(Exception):
@@ -186,8 +200,21 @@ def _named(node: exp.Expr, note: Note) -> exp.Expr:
             return exp.Paren(this=exp.Not(this=exp.Is(this=parsed, expression=exp.Null())))
         case "strlen":  # bytes
             return _call("LENGTH", _call("TO_UTF8", node.expressions[0]))
+        case "json_field":
+            return _json_field(*node.expressions)
+        case "nfc_normalize":
+            return _call("NORMALIZE", node.expressions[0])  # NFC by default
         case _:
             raise Untranslatable(node, f"{node.name}() cannot be translated for Athena.")
+
+
+def _json_field(text: exp.Expr, path: exp.Expr) -> exp.Expr:
+    """Return `message_fields.MACRO` in Athena's SQL, with a lambda for each name that it needs."""
+    tree = parse_one(_JSON_FIELD, read="athena")
+    for column in list(tree.find_all(exp.Column)):
+        if column.name in ("given_text", "given_path"):
+            column.replace((text if column.name == "given_text" else path).copy())
+    return tree
 
 
 def _type(node: exp.Expr, note: Note) -> exp.Expr:

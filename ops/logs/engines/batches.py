@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ops.errors import SlipwayError
 from ops.logs.engines.duckdb_readers import SQL, has_matching_suffix
@@ -13,7 +14,7 @@ from ops.logs.engines.files import ObjectFiles
 from ops.logs.lake.gzipped import inflate
 from ops.logs.lake.layout import LogFormat, LogObject
 from ops.logs.lake.parts import PartFacts
-from ops.logs.lake.readers import EVENTS, is_well_formed, read_lines, read_object
+from ops.logs.lake.readers import END_OF_TIME, EVENTS, is_well_formed, read_lines
 
 BATCH_BYTES = 8 << 20  # of compressed objects in memory at a time: about 50 MB of text
 READS = 8  # objects read in parallel
@@ -47,11 +48,12 @@ def read_batch(
     notes: list[str] = []
     for obj in [obj for obj in batch if obj not in read]:
         try:
-            parsed = read_object(
-                obj.kind, files.store.read(obj.key, obj.etag), obj.partition, f"{files.store.name}/{obj.key}"
-            )
+            parsed = files.read(obj, files.store.read(obj.key, obj.etag), f"{files.store.name}/{obj.key}")
         except (SlipwayError, OSError) as error:
-            notes.append(f"Cannot read {obj.key}: {error}")
+            cause = (
+                error.strerror if isinstance(error, OSError) else str(error)
+            )  # without the cached file's path
+            notes.append(f"Cannot read {obj.key}: {cause or type(error).__name__}")
             continue
         tables.append(parsed.events)
         notes += parsed.notes
@@ -73,10 +75,10 @@ def _lines(files: ObjectFiles, batch: Sequence[LogObject]) -> tuple[pa.Table, li
 
 def _valid_content(files: ObjectFiles, obj: LogObject) -> bytes | None:
     try:
-        content, whole = inflate(files.content(obj))
+        content, fault = inflate(files.content(obj))
     except (SlipwayError, OSError):
         return None  # the exact reader reports the error
-    return content if whole and is_well_formed(content) else None
+    return content if not fault and is_well_formed(content) else None
 
 
 def _duckdb_batch(
@@ -130,5 +132,8 @@ def _read_with_duckdb(
             table = cursor.sql(SQL[kind](paths)).to_arrow_table().cast(EVENTS)
     except duckdb.Error:
         return None
-    # DuckDB reads a missing JSON field as NULL, without an error.
-    return None if any(table[name].null_count for name in EVENTS.names if name != "id") else table
+    # DuckDB reads a missing JSON field as NULL, and any number as a time, without an error.
+    if any(table[name].null_count for name in EVENTS.names if name != "id"):
+        return None
+    times = pc.min_max(table["ts"].cast(pa.int64())).as_py()
+    return table if not len(table) or (times["min"] >= 0 and times["max"] < END_OF_TIME) else None

@@ -1,4 +1,4 @@
-"""The functions `pattern_of` and `level_of` in DuckDB, for events that have no pattern and level yet."""
+"""Functions in DuckDB: pattern and level of events that have none yet, and fields of JSON messages."""
 
 import weakref
 
@@ -8,10 +8,11 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from ops.logs.engines.duckdb_readers import pattern_sql
 from ops.logs.lake.lines.levels import Levels
+from ops.logs.search.message_fields import MACRO
 
 
 def add_functions(database: duckdb.DuckDBPyConnection, levels: Levels, owner: object) -> None:
-    """Create `pattern_of(message)` and `level_of(message, pattern)` for as long as the owner lives.
+    """Create `pattern_of`, `level_of`, and `json_field` for as long as the owner lives.
 
     The levels of a message are determined in Python, once per pattern: as a CASE of regular expressions,
     they take ten times as long.
@@ -21,6 +22,7 @@ def add_functions(database: duckdb.DuckDBPyConnection, levels: Levels, owner: ob
         messages, patterns = _one(messages).fill_null(""), _one(patterns).fill_null("")
         return levels.of(messages, patterns.dictionary_encode()).dictionary_decode()
 
+    database.execute(MACRO)
     database.execute(f"CREATE MACRO pattern_of(message) AS {pattern_sql('message')}")
     database.create_function(
         "level_of",

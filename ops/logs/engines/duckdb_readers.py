@@ -4,13 +4,17 @@ They are several times faster than reading in Python, and reject a damaged file;
 reads it.
 """
 
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
 from ops.logs.lake.gzipped import MAGIC
 from ops.logs.lake.layout import LogFormat
+from ops.logs.lake.raw_lines import begins_with_event
 from ops.logs.lake.rules import MASK, MASKED
+from ops.text.quoting import plain_literal
 
+HEAD_BYTES = 4096  # more than the names and the time of an event
 LONGEST_LINE = 4 << 20  # bytes; an event has at most 1 MiB (PutLogEvents), before escaping
 _RAW = f"""delim = '\\t', quote = '', escape = '', header = false, auto_detect = false, new_line = '\\n',
     max_line_size = {LONGEST_LINE}, strict_mode = true, hive_partitioning = true, hive_types_autocast = false,
@@ -25,14 +29,9 @@ _UNESCAPED = r"""CASE WHEN contains({0}, '\') THEN array_to_string(list_transfor
 _STREAM = "substr(source, instr(source, ':') + 1)"
 
 
-def quoted(text: str) -> str:
-    """Return the text as an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def path_list(paths: Iterable[Path]) -> str:
     """Return the paths as an SQL list, with glob characters escaped."""
-    return "[" + ", ".join(quoted(_literal(str(path))) for path in paths) + "]"
+    return "[" + ", ".join(plain_literal(_escaped(str(path))) for path in paths) + "]"
 
 
 def raw_sql(paths: Iterable[Path]) -> str:
@@ -55,7 +54,7 @@ SQL = {LogFormat.RAW: raw_sql, LogFormat.JSON: json_sql}
 
 def pattern_sql(message: str) -> str:
     """Return `ops.logs.lake.patterns.patterns_of` as an SQL expression."""
-    return f"regexp_replace({message}, {quoted(MASKED)}, {quoted(MASK)}, 'g')"
+    return f"regexp_replace({message}, {plain_literal(MASKED)}, {plain_literal(MASK)}, 'g')"
 
 
 def has_matching_suffix(path: Path) -> bool:
@@ -64,5 +63,20 @@ def has_matching_suffix(path: Path) -> bool:
         return (file.read(2) == MAGIC) == (path.suffix == ".gz")
 
 
-def _literal(path: str) -> str:
+def begins_as_raw(path: Path) -> bool:
+    """Return whether a file with a matching suffix is empty or begins with a raw event.
+
+    DuckDB rejects another exporter's object too, but possibly after rows of other files: too late to read it
+    another way.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    try:
+        text = zlib.decompressobj(31).decompress(head, HEAD_BYTES) if head.startswith(MAGIC) else head
+    except zlib.error:
+        return False
+    return not text or begins_with_event(text)
+
+
+def _escaped(path: str) -> str:
     return "".join(f"[{char}]" if char in "*?[" else char for char in path)

@@ -18,10 +18,10 @@ import pyarrow as pa
 
 from ops.errors import SlipwayError
 from ops.logs.engines.batches import batches, read_batch, readable, usable_parts
-from ops.logs.engines.duckdb_readers import has_matching_suffix
+from ops.logs.engines.duckdb_readers import begins_as_raw, has_matching_suffix
 from ops.logs.engines.files import ObjectFiles
 from ops.logs.engines.scanning import RawObjectScan
-from ops.logs.lake.cache import FileCache, NotCached
+from ops.logs.lake.cache import NotCached
 from ops.logs.lake.layout import Listing, LogFormat, LogObject, Part, Partition, hour_folder
 from ops.logs.lake.lines.levels import Levels
 from ops.logs.lake.parts import (
@@ -29,13 +29,13 @@ from ops.logs.lake.parts import (
     PartFacts,
     drop_duplicates,
     finish,
+    has_positions,
     read_extent,
     read_facts,
     read_rules,
     write_part,
 )
 from ops.logs.lake.ready_hours import Names, ReadyHours
-from ops.logs.lake.store import ObjectStore
 
 T = TypeVar("T")
 FETCHES = 16
@@ -45,12 +45,18 @@ MAKERS = 2
 
 @dataclass
 class Loaded:
-    """What to query: parts, raw files, and tables, with notes about what could not be loaded."""
+    """What to query: parts, raw files, and tables.
+
+    `unread` are notes about objects that were not read, or only in part, `partly_read` their hours, and
+    `notes` all other notes.
+    """
 
     parts: list[Path] = field(default_factory=list)
     raw: list[Path] = field(default_factory=list)
     tables: list[pa.Table] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    partly_read: set[Partition] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -66,14 +72,15 @@ class LoadProgress:
 class Loader:
     """Loads from one dataset into a cache; safe for many threads and processes."""
 
-    def __init__(self, store: ObjectStore, cache: FileCache, levels: Levels) -> None:
+    def __init__(self, files: ObjectFiles, levels: Levels) -> None:
         self.levels = levels
-        self.files = ObjectFiles(store, cache)
+        self.files = files
         self.ready = ReadyHours()
         self.connection = duckdb.connect(config={"threads": MAKERS, "memory_limit": "400MB"})
         self._facts: dict[Path, tuple[int, PartFacts]] = {}  # with the file's size, to detect a changed file
         self._extents: dict[Path, tuple[int, Extent]] = {}
         self._rules: dict[Path, tuple[int, str]] = {}
+        self._positions: dict[Path, tuple[int, bool]] = {}
         self._unfit: set[tuple[str, str]] = set()  # raw objects that DuckDB's reader rejects
         self._building: dict[Partition, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -150,10 +157,14 @@ class Loader:
         """Return the parts whose levels were determined by the current rules."""
         return {path for path in parts if _remembered(self._rules, path, read_rules) == self.levels.id}
 
+    def positioned(self, parts: Iterable[Path]) -> set[Path]:
+        """Return the parts that have the positions of events."""
+        return {path for path in parts if _remembered(self._positions, path, has_positions)}
+
     def folder(self, partition: Partition) -> str:
         """Return the hour's folder of parts in the cache."""
         place = f"account={partition.account}/region={partition.region}/{hour_folder(partition.hour)}"
-        return f"parts/{self.files.home}/{place}"
+        return f"parts/{self.files.parts}/{place}"
 
     def building(self, partition: Partition) -> threading.Lock:
         with self._lock:
@@ -200,13 +211,14 @@ class _Work:
     ) -> None:
         self.loader = loader
         self._scan = RawObjectScan(needles, loader.levels) if needles else None
-        self.loaded = Loaded(notes=list(listing.notes))
+        self.loaded = Loaded()
         self._total = (listing.objects, listing.size_bytes)
         self._done = (0, 0)
         self._report = report
         self._check = check
         self._lock = threading.Lock()
         self._compacted: dict[Partition, list[Path]] = {}
+        self._raw: dict[str, Path] = {}
 
     def has(self, part: Part) -> bool:
         """Take the part if it is on this machine, and return whether it is."""
@@ -220,7 +232,7 @@ class _Work:
         try:
             self._take(part, self.loader.files.fetch(part.key, "", part.size))
         except SlipwayError as error:
-            self._note(f"{part.key}: {error}")
+            self._unread(part.partition, f"{part.key}: {error}")
             self._advance(1, part.size)
 
     def _take(self, part: Part, path: Path) -> None:
@@ -233,23 +245,25 @@ class _Work:
         self._check()
         try:
             path = self.loader.files.fetch(obj.key, obj.etag, obj.size)
-            if self._scan and self._scan.take(path, obj.partition):
+            if self._scan and self._scan.take(path, obj):
                 pass
-            elif has_matching_suffix(path):
-                self.loaded.raw.append(path)
+            elif has_matching_suffix(path) and begins_as_raw(path):
+                with self._lock:
+                    self._raw[obj.key] = path
             else:
                 self._exact([obj])
         except NotCached as error:
             self._note(f"{error} {error.hint}")
             self._exact([obj])
         except SlipwayError as error:
-            self._note(str(error))
+            self._unread(obj.partition, str(error))
         except OSError as error:
-            self._note(f"{obj.key}: {error.strerror or error}")
+            self._unread(obj.partition, f"{obj.key}: {error.strerror or error}")
         self._advance(1, obj.size)
 
     def scanned(self) -> None:
-        """Take the matching events of the scanned raw objects."""
+        """Take the raw objects in the order of their keys, and the matching events of the scanned ones."""
+        self.loaded.raw += [path for _, path in sorted(self._raw.items())]
         if self._scan:
             self.loaded.tables += self._scan.tables()
 
@@ -259,7 +273,7 @@ class _Work:
         if ready is None:
             return False
         self.loaded.parts += ready.parts
-        self.loaded.notes += ready.notes
+        self._unread(partition, *ready.notes)
         self._advance(len(objects), sum(obj.size for obj in objects))
         return True
 
@@ -274,23 +288,24 @@ class _Work:
             parts = usable_parts(self.loader.known_parts(partition), fresh, given)
             done = frozenset().union(*(facts.sources for facts in parts.values()))
             notes = [note for facts in parts.values() for note in facts.notes]
-            self.loaded.notes += notes
+            self._unread(partition, *notes)
             left = [obj for obj in objects if (obj.key, obj.etag) not in done]
             ready = [obj for obj in objects if (obj.key, obj.etag) in done]
             self._advance(len(ready), sum(obj.size for obj in ready))
             others = [*compacted, *parts]
             for batch in batches(left):
                 self._check()
-                self._make(partition, batch, others)
+                others += self._make(partition, batch, others)
                 self._advance(len(batch), sum(obj.size for obj in batch))
             self.loaded.parts += parts
             if not left:
                 self.loader.ready.keep(partition, fresh, given, list(parts), notes)
 
-    def _make(self, partition: Partition, batch: list[LogObject], others: list[Path]) -> None:
+    def _make(self, partition: Partition, batch: list[LogObject], others: list[Path]) -> list[Path]:
+        """Take the objects as a new part without the events of the others, and return it if it is cached."""
         events, read, notes = read_batch(self.loader.files, self.loader.connection, batch)
         events, holders = drop_duplicates(events, others)
-        finished = finish(events, self.loader.levels)
+        finished = finish(events, self.loader.levels, len(others))
         needs = frozenset(path.name for path in holders)
         facts = PartFacts(
             frozenset((obj.key, obj.etag) for obj in read),
@@ -299,23 +314,30 @@ class _Work:
             tuple(notes),
             rules=self.loader.levels.id,
         )
-        self.loaded.notes += notes
+        self._unread(partition, *notes)
         if not read:
-            return
+            return []
         digest = hashlib.sha256(facts.to_json()).hexdigest()[:32]
         name = f"{self.loader.folder(partition)}{digest}.parquet"
         try:
             path = self.loader.files.cache.add(name, lambda half: write_part(finished, facts, half))
-            others.append(path)
             self.loaded.parts.append(path)
+            return [path]
         except NotCached as error:
             self._note(f"{error} {error.hint}")
             self.loaded.tables.append(finished)
+            return []
 
     def _exact(self, objects: list[LogObject]) -> None:
         events, _, notes = read_batch(self.loader.files, self.loader.connection, objects)
-        self.loaded.notes += notes
+        self._unread(objects[0].partition, *notes)
         self.loaded.tables.append(finish(events, self.loader.levels))
+
+    def _unread(self, partition: Partition, *notes: str) -> None:
+        if notes:
+            with self._lock:
+                self.loaded.unread += [note for note in notes if note not in self.loaded.unread]
+                self.loaded.partly_read.add(partition)
 
     def _note(self, note: str) -> None:
         with self._lock:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ops.logs.lake.gzipped import inflate
-from ops.logs.lake.layout import LogFormat, Partition
+from ops.logs.lake.layout import LogFormat, LogObject, Partition
 from ops.logs.lake.lines.levels import Levels
 from ops.logs.lake.parts import finish
 from ops.logs.lake.raw_lines import begins_with_event
@@ -29,39 +29,41 @@ class RawObjectScan:
     def __init__(self, needles: Sequence[str], levels: Levels) -> None:
         self._levels = levels
         self._needles = sorted((needle.encode() for needle in needles), key=len, reverse=True)
-        self._lines_by_partition: dict[Partition, list[bytes]] = {}
+        self._lines: dict[Partition, dict[str, list[bytes]]] = {}
         self._size = 0
         self._lock = threading.Lock()
         self._cores = threading.BoundedSemaphore(os.cpu_count() or 2)  # each holds one object in memory
 
-    def take(self, path: Path, partition: Partition) -> bool:
+    def take(self, path: Path, obj: LogObject) -> bool:
         """Scan the object; return False if it must be read whole instead. Raises OSError."""
         if self._size > KEPT_BYTES:
             return False
         with self._cores:
-            content, whole = inflate(path.read_bytes())
-            if not whole or not is_well_formed(content):
+            content, fault = inflate(path.read_bytes())
+            if fault or not is_well_formed(content):
                 return False
             lines: list[bytes] = []
-            for line in self._lines(content):
+            for line in self._matching(content):
                 if line is None:
                     return False
                 lines.append(line)
         with self._lock:
-            self._lines_by_partition.setdefault(partition, []).extend(lines)
+            self._lines.setdefault(obj.partition, {})[obj.key] = lines
             self._size += sum(map(len, lines))
         return True
 
     def tables(self) -> list[pa.Table]:
         """Return the matching events, prepared with `finish`: one table or none."""
         tables = [
-            read_lines(LogFormat.RAW, [b"".join(lines)], partition).cast(EVENTS)
-            for partition, lines in self._lines_by_partition.items()
-            if lines
+            read_lines(
+                LogFormat.RAW, [b"".join(lines) for _, lines in sorted(by_key.items())], partition
+            ).cast(EVENTS)
+            for partition, by_key in sorted(self._lines.items())
+            if any(by_key.values())
         ]
         return [finish(pa.concat_tables(tables), self._levels)] if tables else []
 
-    def _lines(self, content: bytes) -> Iterator[bytes | None]:
+    def _matching(self, content: bytes) -> Iterator[bytes | None]:
         """Yield the lines that contain all needles, in any case; None if a line is not a complete event."""
         folded = content.lower()
         # Search for the needle that is rarest in a sample: it leaves the fewest lines to check.

@@ -54,6 +54,14 @@ class DuckDbSessions:
             raise
         return DuckDbSession(cursor, (lambda session: self._keep(session, key)) if worth_it else None)
 
+    def close(self) -> None:
+        """Close the idle sessions."""
+        with self._lock:
+            idle = list(self._idle)
+            self._idle.clear()
+        for session in idle:
+            session.close()
+
     def _keep(self, session: DuckDbSession, key: Hashable) -> None:
         with self._lock:
             self._idle[session] = key

@@ -75,7 +75,7 @@ def _by_position(select: exp.Select) -> None:
     group, order = select.args.get("group"), select.args.get("order")
     columns = [column.unalias() for column in select.expressions]
     if group and group.args.get("all"):
-        free = [n for n, column in enumerate(columns, 1) if not column.find(exp.AggFunc)]
+        free = [n for n, column in enumerate(columns, 1) if not _aggregates(column)]
         group.replace(exp.Group(expressions=[exp.Literal.number(n) for n in free]) if free else None)
     elif group:
         for expression in group.expressions:
@@ -84,6 +84,12 @@ def _by_position(select: exp.Select) -> None:
     if order and len(order.expressions) == 1 and order.expressions[0].this.sql().upper() == "ALL":
         ordered = order.expressions[0]
         order.set("expressions", [_ordered(ordered, n) for n in range(1, len(columns) + 1)])
+
+
+def _aggregates(column: exp.Expr) -> bool:
+    """Return whether the translated column has an aggregate function; percentiles have no class."""
+    percentiles = (one for one in column.find_all(exp.Anonymous) if one.name == "APPROX_PERCENTILE")
+    return column.find(exp.AggFunc) is not None or next(percentiles, None) is not None
 
 
 def _ordered_outside(select: exp.Select) -> exp.Expr:

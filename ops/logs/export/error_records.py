@@ -4,16 +4,15 @@ https://docs.aws.amazon.com/firehose/latest/dev/data-transformation-failure-hand
 """
 
 import base64
-import gzip
 import json
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ops.logs.lake.gzipped import inflate, is_gzip
 from ops.logs.lake.layout import UNKNOWN, Location, hour_at
 
 ERRORS = "errors/"
@@ -71,27 +70,31 @@ def to_json_lines(records: Iterable[ErrorRecord]) -> bytes:
 
 def parse(body: bytes) -> Iterator[ErrorRecord]:
     """Yield the records of an error object, plain or gzip. Raises ValueError for any other content."""
-    text = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+    text, fault = inflate(body)
     for line in text.splitlines():
         if not line.strip():
             continue
-        document = json.loads(line)
         try:
+            document = json.loads(line)
             data = base64.b64decode(document["rawData"], validate=True)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError("the line is not in Firehose's error format") from error
-        yield ErrorRecord(document.get("errorCode", ""), document.get("errorMessage", ""), data)
+        yield ErrorRecord(str(document.get("errorCode", "")), str(document.get("errorMessage", "")), data)
+    if fault:
+        raise ValueError(fault)
 
 
 def subscription_record(data: bytes) -> Mapping[str, Any] | None:
     """Parse a subscription record; return None if the data is not one."""
+    text, fault = inflate(data)
+    if fault or not is_gzip(data):
+        return None
     try:
-        document = json.loads(gzip.decompress(data))
-    except (OSError, EOFError, zlib.error, ValueError):
+        document = json.loads(text)
+        count_events(document)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
-    if not isinstance(document, dict) or "logEvents" not in document or "logGroup" not in document:
-        return None
-    return document
+    return document if "logEvents" in document and "logGroup" in document else None
 
 
 def region_of(record: Mapping[str, Any]) -> str:

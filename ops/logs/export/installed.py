@@ -22,6 +22,7 @@ class SubscriptionRules:
 
     filter: str
     destination: str
+    role: str = ""
     by_account: bool = False
     prefix: str = ""
     include: tuple[str, ...] = ()
@@ -61,6 +62,7 @@ class Export:
         return SubscriptionRules(
             filter=subscription_filter_name(self.place.region),
             destination=self.stack.outputs.get("LogDestination", ""),
+            role=self.stack.outputs.get("SubscriptionRole", ""),
             by_account=parameters.get("SubscribeBy") == "account",
             prefix=parameters.get("LogGroupNamePrefix", ""),
             include=_patterns(parameters.get("IncludePatterns", "")),

@@ -16,8 +16,11 @@ from ops.errors import InputError
 from ops.logs.export.ledger.model import GroupKey, Ledger
 from ops.operations import Operation
 from ops.plan import READY, Check, Plan, Readiness, Resource, Step
+from ops.text.confirmations import typed_name
 
 GB = 1 << 30
+# Stored logs are charged by their compressed size, about this share of what was ingested: Amazon CloudWatch
+# pricing, us-east-1.
 PRICE_GB_MONTH = 0.03
 STORED_SHARE = 0.15
 RETENTION_CHOICES_DAYS = (1, 7, 30)
@@ -128,7 +131,7 @@ def plan_retention(
         title=f"Set the retention of {count} to {days} day{'s' if days > 1 else ''}",
         steps=tuple(_step(cloud, item, days, clock) for item in selected),
         operation=Operation.SET_RETENTION,
-        confirm=f"delete logs older than {days} days",
+        confirm=typed_name([item.group.name for item in selected], "log group"),
     )
 
 

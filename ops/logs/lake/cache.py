@@ -68,10 +68,11 @@ class FileCache:
             half.replace(path)
         except OSError as error:
             log.warning(
-                "Cannot write to the cache", extra={"error": type(error).__name__, "errno": error.errno}
+                "Cannot write to the cache",
+                extra={"folder": str(self.root), "error": type(error).__name__, "errno": error.errno},
             )
             raise NotCached(
-                f"Cannot write to the cache {self.root}: {error.strerror or error}.",
+                f"Cannot write to the cache of exported logs: {error.strerror or type(error).__name__}.",
                 hint="Free some disk space there. Until then, searches are slower.",
             ) from error
         finally:

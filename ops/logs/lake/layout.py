@@ -30,6 +30,7 @@ HOUR = timedelta(hours=1)
 # retried for longer need a wider range. It accepts events up to two hours in the future (PutLogEvents).
 LATENESS = timedelta(hours=1)
 EARLINESS = timedelta(hours=2)
+UNDATED = datetime(1970, 1, 1, tzinfo=UTC)  # the hour of objects whose keys name no time
 UNKNOWN = "unknown"  # account or region not named in the data
 MANIFEST = "_manifest.json"  # Athena and Glue skip names that begin with an underscore
 # A folder of parts made by Athena. After two hours, no query or function can still be writing to it.
@@ -38,13 +39,14 @@ ATTEMPT_TAKES = timedelta(hours=2)
 
 
 class LogFormat(StrEnum):
-    """The format of an object: the first folder of its key, except for OLDER."""
+    """The format of an object: the first folder of its key, except for OLDER and SERVICE."""
 
     RAW = "raw"
     JSON = "json"
     CLOUDWATCH = "cloudwatch"
     OLDER = "older"
     COMPACTED = "compacted"
+    SERVICE = "service"  # written by an AWS service or another exporter: `ops.logs.services`
 
 
 SOURCES = (LogFormat.RAW, LogFormat.JSON, LogFormat.CLOUDWATCH, LogFormat.OLDER)

@@ -58,16 +58,16 @@ class Lister:
 
     def list_scope(self, scope: Scope, *, fresh: bool = False) -> Listing:
         """Return the objects to read for the scope; `fresh` ignores remembered listings."""
-        key_ranges = list(spans(self.location, scope, self.places(fresh=fresh)))
-        listed = self._listed(key_ranges, fresh)
+        self.places(fresh=fresh)
+        listed = self._listed(self._key_ranges(scope), fresh)
         with self._lock:
             known = self._scopes.get(scope)
         if known and len(known[0]) == len(listed) and all(map(operator.is_, known[0], listed)):
             return known[1]
-        sources, compacted, foreign = self._sorted(listed)
+        sources, compacted, skipped = self._sorted(listed, scope)
         with ThreadPoolExecutor(self._concurrency, "list") as pool:
             read = list(pool.map(self._manifest, compacted.items()))
-        notes = [*_foreign_note(foreign), *(note for _, _, note in read if note)]
+        notes = [*skipped, *(note for _, _, note in read if note)]
         parts = [part for parts_of_hour, _, _ in read for part in parts_of_hour]
         covered = frozenset().union(*(manifest.sources for _, manifest, _ in read))
         rest = tuple(obj for obj in sources if (obj.key, obj.etag) not in covered)
@@ -83,9 +83,13 @@ class Lister:
         known = self._places
         if not known or known[0] <= self._clock() - REMEMBERED_S:
             return None
-        if any(self._known(span) is None for span in spans(self.location, scope, known[1])):
+        if any(self._known(span) is None for span in self._key_ranges(scope)):
             return None
         return self.list_scope(scope)
+
+    def _key_ranges(self, scope: Scope) -> list[Span]:
+        """Return the ranges of keys to list, once `places` is known."""
+        return list(spans(self.location, scope, self._places[1] if self._places else ()))
 
     def places(self, *, fresh: bool = False) -> list[tuple[LogFormat, str, str]]:
         """Return every (format, account, region) with objects; empty strings for formats by arrival."""
@@ -151,16 +155,18 @@ class Lister:
         return objects
 
     def _sorted(
-        self, lists: list[list[ListedObject]]
+        self, lists: list[list[ListedObject]], scope: Scope
     ) -> tuple[list[LogObject], dict[Partition, tuple[ListedObject, frozenset[str]]], list[str]]:
-        """Split into source objects, manifests with the names beside them, and keys outside the layout."""
+        """Split into source objects, manifests with the names beside them, and notes about other objects."""
         sources: list[LogObject] = []
         manifests: dict[Partition, ListedObject] = {}
         beside: dict[Partition, set[str]] = {}
         foreign: list[str] = []
+        empty: list[str] = []
         for listed in chain.from_iterable(lists):
             parsed = parse(self.location, listed.key)
-            if not listed.size:  # a folder marker, or an empty object
+            if not listed.size:
+                empty += [] if listed.key.endswith("/") else [listed.key]  # a folder marker ends in a slash
                 continue
             if not parsed:
                 foreign.append(listed.key)
@@ -176,7 +182,14 @@ class Lister:
             partition: (listed, frozenset(beside.get(partition, ())))
             for partition, listed in manifests.items()
         }
-        return sources, with_names, foreign
+        return (
+            sources,
+            with_names,
+            [
+                *skipped("that are not part of the log layout", foreign),
+                *skipped("that are empty", empty),
+            ],
+        )
 
     def _manifest(
         self, entry: tuple[Partition, tuple[ListedObject, frozenset[str]]]
@@ -214,8 +227,8 @@ def _has_years(kind: LogFormat, folders: list[str]) -> bool:
     return kind is LogFormat.OLDER and any(name.isdigit() and len(name) == 4 for name in folders)
 
 
-def _foreign_note(keys: list[str]) -> list[str]:
+def skipped(what: str, keys: list[str]) -> list[str]:
     if not keys:
         return []
     named = ", ".join(keys[:NAMED]) + (", …" if len(keys) > NAMED else "")
-    return [f"Skipped objects that are not part of the log layout: {len(keys)} ({named})"]
+    return [f"Skipped objects {what}: {len(keys)} ({named})"]

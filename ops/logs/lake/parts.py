@@ -24,7 +24,8 @@ from ops.logs.lake.patterns import patterns_of
 ROW_GROUP = 122_880  # rows: the size of DuckDB's own row groups, so that each is one unit of work
 NOTES = b"slipway"
 CODED = ("account", "region", "log_group", "log_stream", PATTERN, "level")
-ADDED = (PATTERN, "level")
+POSITION = "position"
+ADDED = (PATTERN, "level", POSITION)
 RULES = "rules"
 FIRST_RULES = "1"  # of parts that do not name their rules
 IDENTITY = ("account", "region", "log_group", "log_stream", "id")
@@ -67,16 +68,19 @@ class Extent:
     pattern_count: int
 
 
-def finish(events: pa.Table, levels: Levels) -> pa.Table:
-    """Add pattern and level, and sort by log group, pattern, and time (stable).
+def finish(events: pa.Table, levels: Levels, batch: int = 0) -> pa.Table:
+    """Add pattern, level, and position, and sort by log group, pattern, and time (stable).
 
-    Similar events are adjacent: the file is smaller, and a search for a pattern reads less of it.
+    Similar events are adjacent: the file is smaller, and a search for a pattern reads less of it. The
+    position keeps the order in which events without IDs were written, and is NULL if there are IDs. The
+    positions of a later `batch` of the hour are greater.
     """
     messages = events["message"].chunks or [pa.array([], pa.string())]
     masked = patterns_of(*messages)
     columns = {name: _one(events[name]) for name in events.column_names if name != "message"}
     together = _together(messages)
     columns |= {"message": together, PATTERN: masked, "level": levels.of(together, masked)}
+    columns[POSITION] = _positions(columns["id"], batch)
     for name in CODED:
         if not pa.types.is_dictionary(columns[name].type):
             columns[name] = columns[name].dictionary_encode()
@@ -86,6 +90,12 @@ def finish(events: pa.Table, levels: Levels) -> pa.Table:
     if pa.types.is_dictionary(ordered["message"].type):
         ordered["message"] = ordered["message"].dictionary_decode().cast(pa.string())
     return pa.table(ordered)
+
+
+def _positions(ids: pa.Array, batch: int) -> pa.Array:
+    if ids.null_count < len(ids):
+        return pa.nulls(len(ids), pa.int64())
+    return pa.array(np.arange(len(ids), dtype=np.int64) + (batch << 32))
 
 
 def _together(messages: list[pa.Array]) -> pa.Array:
@@ -129,8 +139,12 @@ def write_part(events: pa.Table, facts: PartFacts, path: Path) -> None:
         compression="zstd",
         compression_level=1,
         use_dictionary=list(CODED),
-        column_encoding={"ts": "DELTA_BINARY_PACKED", "message": "DELTA_LENGTH_BYTE_ARRAY"},
-        write_statistics=[name for name in events.column_names if name not in ("message", "id")],
+        column_encoding={
+            "ts": "DELTA_BINARY_PACKED",
+            "message": "DELTA_LENGTH_BYTE_ARRAY",
+            POSITION: "DELTA_BINARY_PACKED",
+        },
+        write_statistics=[name for name in events.column_names if name not in ("message", "id", POSITION)],
         store_schema=False,
         coerce_timestamps="ms",
     ) as writer:
@@ -152,6 +166,17 @@ def read_facts(path: Path) -> PartFacts | None:
             facts.get(RULES, FIRST_RULES),
         )
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
+
+
+def has_positions(path: Path) -> bool | None:
+    """Return whether the part has the column `position`; None if it is not readable.
+
+    Parts made by Athena or by earlier versions do not have it.
+    """
+    try:
+        return POSITION in pq.read_schema(path).names
+    except (OSError, pa.ArrowException):
         return None
 
 
@@ -252,5 +277,7 @@ def _identities(events: pa.Table) -> Iterable[tuple[str, ...]]:
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
-    """Return the column as one array."""
+    """Return the column as one array; a table without rows may have no chunk."""
+    if not column.num_chunks:
+        return pa.array([], column.type)
     return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)

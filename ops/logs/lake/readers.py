@@ -12,9 +12,10 @@ from typing import Any
 import pyarrow as pa
 
 from ops.logs.lake.buffers import is_utf8
-from ops.logs.lake.gzipped import inflate, is_gzip, members
+from ops.logs.lake.gzipped import LARGEST_BYTES, TOO_LARGE, inflate, is_gzip, members
 from ops.logs.lake.layout import UNKNOWN, LogFormat, Partition
 from ops.logs.lake.raw_lines import Lines, begins_with_event, parse_lines
+from ops.logs.lake.rules import MILLIS
 
 EVENTS = pa.schema(
     [
@@ -30,7 +31,10 @@ EVENTS = pa.schema(
 AT_ONCE_BYTES = 4 << 20  # of text parsed at a time
 FILTER_NAME = "slipway-"  # prefix of the name of a subscription filter; the region follows
 
-DAMAGED = "The file is truncated or damaged; everything before that point is shown."
+END_OF_TIME = 10**MILLIS  # milliseconds; later times are not those of events, and overflow in some engines
+NESTED = 2  # gzip within gzip: by CloudWatch Logs, and by Firehose
+# What a hostile document can raise: fields that are missing or of another type, and numbers without end.
+_NOT_EVENTS = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 Row = tuple[str, str, str, str, int, str, str | None]
 
@@ -61,11 +65,15 @@ def _raw(data: bytes, partition: Partition, notes: list[str]) -> pa.Table:
 
 
 def _older(data: bytes, partition: Partition, notes: list[str]) -> pa.Table:
+    """Read the lines of an older exporter, or its records: CloudWatch2S3 writes either."""
+    content, _ = inflate(data)
+    if is_gzip(content) or content[:64].lstrip().startswith(b"{"):
+        return _cloudwatch(data, partition, notes)
     return _lines(data, partition, notes, escaped=False)
 
 
 def _lines(data: bytes, partition: Partition, notes: list[str], *, escaped: bool) -> pa.Table:
-    lines = parse_lines(_text(data, notes), escaped=escaped)
+    lines = parse_lines(text_of(data, notes), escaped=escaped)
     if lines.lost_bytes:
         notes.append(f"Skipped bytes before the first event: {lines.lost_bytes}.")
     return _events(lines, partition).cast(EVENTS)
@@ -112,23 +120,23 @@ def _events(lines: Lines, partition: Partition) -> pa.Table:
 def _json(data: bytes, partition: Partition, notes: list[str]) -> pa.Table:
     rows: list[Row] = []
     wrong = 0
-    for line in _text(data, notes).split(b"\n"):
+    for line in text_of(data, notes).split(b"\n"):
         if not line.strip():
             continue
         try:
             event = json.loads(line)
             rows.append(
                 (
-                    str(event["account"]),
-                    str(event["region"]),
-                    str(event["group"]),
-                    str(event["stream"]),
-                    int(event["timestamp"]),
-                    _clean(str(event["message"])),
-                    None if event.get("id") is None else str(event["id"]),
+                    clean(str(event["account"])),
+                    clean(str(event["region"])),
+                    clean(str(event["group"])),
+                    clean(str(event["stream"])),
+                    _time(event["timestamp"]),
+                    clean(str(event["message"])),
+                    None if event.get("id") is None else clean(str(event["id"])),
                 )
             )
-        except (ValueError, KeyError, TypeError):
+        except _NOT_EVENTS:
             wrong += 1
     if wrong:
         notes.append(f"Skipped lines that are not events in JSON: {wrong}.")
@@ -143,7 +151,7 @@ def _cloudwatch(data: bytes, partition: Partition, notes: list[str]) -> pa.Table
             if isinstance(document, dict) and document.get("messageType") == "CONTROL_MESSAGE":
                 continue
             rows += _record(document)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except _NOT_EVENTS:
             wrong += 1
     if wrong:
         notes.append(f"Skipped records that are not from a subscription filter: {wrong}.")
@@ -151,10 +159,10 @@ def _cloudwatch(data: bytes, partition: Partition, notes: list[str]) -> pa.Table
 
 
 def _record(document: Any) -> list[Row]:
-    place = (str(document["owner"]), region_of(document.get("subscriptionFilters", [])))
-    source = (str(document["logGroup"]), str(document["logStream"]))
+    place = (clean(str(document["owner"])), clean(region_of(document.get("subscriptionFilters", []))))
+    source = (clean(str(document["logGroup"])), clean(str(document["logStream"])))
     return [
-        (*place, *source, int(event["timestamp"]), _clean(str(event["message"])), str(event["id"]))
+        (*place, *source, _time(event["timestamp"]), clean(str(event["message"])), clean(str(event["id"])))
         for event in document["logEvents"]
     ]
 
@@ -165,14 +173,18 @@ def region_of(filters: list[str]) -> str:
     return regions[0] if regions else UNKNOWN
 
 
-def _documents(data: bytes, notes: list[str]) -> Iterator[Any]:
+def _documents(data: bytes, notes: list[str], depth: int = 0, limit: int = 0) -> Iterator[Any]:
     """Yield the JSON documents of concatenated gzip members, or of plain text."""
-    contents = members(data) if is_gzip(data) else iter([(data, True)])
-    for content, whole in contents:
-        if not whole:
-            notes.append(DAMAGED)
-        if is_gzip(content):  # compressed by Firehose in addition to CloudWatch Logs
-            yield from _documents(content, notes)
+    left = limit or LARGEST_BYTES  # of all members together, however they are nested
+    for content, fault in members(data, left) if is_gzip(data) else iter([(data, "")]):
+        left -= len(content)
+        if fault:
+            notes.append(fault)
+        if left <= 0:
+            notes.append(TOO_LARGE.format(LARGEST_BYTES >> 20))
+            return
+        if is_gzip(content) and depth < NESTED:  # compressed by Firehose in addition to CloudWatch Logs
+            yield from _documents(content, notes, depth + 1, left)
             continue
         yield from _decoded(content.decode("utf-8", "replace"), notes)
 
@@ -185,24 +197,32 @@ def _decoded(text: str, notes: list[str]) -> Iterator[Any]:
             continue
         try:
             document, position = decoder.raw_decode(text, position)
-        except ValueError:
+        except (ValueError, RecursionError):
             notes.append(f"Skipped characters that are not JSON: {len(text) - position}.")
             return
         yield document
 
 
-def _text(data: bytes, notes: list[str]) -> bytes:
+def text_of(data: bytes, notes: list[str]) -> bytes:
     """Return the decompressed content as valid UTF-8."""
-    content, whole = inflate(data)
-    if not whole:
-        notes.append(DAMAGED)
+    content, fault = inflate(data)
+    if fault:
+        notes.append(fault)
     if not is_utf8(content):
         notes.append("Some of it is not UTF-8 and is shown as �.")
         return content.decode("utf-8", "replace").encode()
     return content
 
 
-def _clean(text: str) -> str:
+def _time(value: Any) -> int:
+    """Return the time of an event in milliseconds. Raises ValueError for one that no event has."""
+    milliseconds = int(value)
+    if not 0 <= milliseconds < END_OF_TIME:
+        raise ValueError(f"{milliseconds} is not the time of an event")
+    return milliseconds
+
+
+def clean(text: str) -> str:
     """Replace lone surrogates, which JSON can express and UTF-8 cannot, with �."""
     return text.encode("utf-8", "replace").decode() if not text.isascii() else text
 

@@ -5,13 +5,13 @@ Does not load Arrow: a command that only describes a query must start fast.
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from ops.errors import SlipwayError
-from ops.logs.lake.layout import Scope
+from ops.logs.lake.layout import Partition, Scope
 from ops.logs.search.estimate import Cost
 from ops.logs.search.query import Query
 
@@ -59,7 +59,8 @@ class Cursor:
     ) -> None:
         self.progress = Progress("Queued")
         self.notes: tuple[str, ...] = ()  # messages for the user about what was not read, or differs
-        self.unread: tuple[str, ...] = ()  # those of them about objects that were not read
+        self.unread: tuple[str, ...] = ()  # those of them about objects that were not read, or only in part
+        self.partly_read: frozenset[Partition] = frozenset()  # the hours of these objects
         self.complete = True  # False if the result was truncated to the query's `limit_bytes`
         self._batches = self._read(read(self), limit_bytes)
         self._canceled_hint = canceled_hint
@@ -102,11 +103,14 @@ class Cursor:
             if progress.done_bytes >= self.progress.done_bytes:
                 self.progress = progress
 
-    def note(self, *notes: str, unread: bool = False) -> None:
-        """Add notes; `unread` for objects that were not read, or only in part."""
+    def note(self, *notes: str) -> None:
         self.notes = tuple(dict.fromkeys((*self.notes, *notes)))
-        if unread:
-            self.unread = tuple(dict.fromkeys((*self.unread, *notes)))
+
+    def note_unread(self, notes: Iterable[str], hours: Iterable[Partition]) -> None:
+        """Add notes about objects that were not read, or only in part, and the hours of these objects."""
+        self.unread = tuple(dict.fromkeys((*self.unread, *notes)))
+        self.partly_read |= frozenset(hours)
+        self.note(*self.unread)
 
     def spend(self, objects: int, size_bytes: int, dollars: float = 0.0) -> None:
         """Add to the cost."""

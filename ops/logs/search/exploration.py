@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ops.logs.lake.layout import HOUR, Scope
 from ops.logs.search.cursor import QueryEngine
-from ops.logs.search.model import Filter, Search
-from ops.logs.search.query import Count, Events, Histogram, Patterns, Query, TopValues
+from ops.logs.search.model import And, Filter, Search
+from ops.logs.search.query import Count, Events, Histogram, Query, TopValues
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,7 +19,6 @@ AROUND = 10  # lines of context before and after
 AROUND_SPANS = (timedelta(minutes=1), HOUR, 24 * HOUR)  # searched in this order until there is enough context
 FACETS = ("account", "region", "group", "stream", "level", "pattern")
 FACET_VALUES = 12
-PATTERNS = 500
 MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -89,6 +88,21 @@ def older(engine: QueryEngine, search: Search, shown: list[LogEvent], limit: int
     return events[:limit]
 
 
+def newer(engine: QueryEngine, search: Search, shown: list[LogEvent], limit: int) -> list[LogEvent]:
+    """Return the events just before those that are shown, newest first: the reverse of `older`."""
+    if not shown:
+        return newest(engine, search, limit)
+    first = shown[0].ts
+    same = [event for event in shown if event.ts == first]
+    narrower = replace(search, scope=replace(search.scope, start=max(search.scope.start, first)))
+    select = Events(limit + len(same), newest_first=False)
+    events = events_of(engine.run(Query(narrower, select)).table())
+    for event in same:
+        if event in events:
+            events.remove(event)
+    return events[:limit][::-1]
+
+
 def count(engine: QueryEngine, search: Search) -> int:
     return int(engine.run(Query(search, Count())).table()["events"][0].as_py())
 
@@ -114,18 +128,6 @@ def facets(engine: QueryEngine, search: Search) -> dict[str, list[ValueCount]]:
     return counts
 
 
-def patterns_query(search: Search) -> Query:
-    """Ask for the message patterns in the range and in the previous period of the same length."""
-    scope = search.scope
-    wider = replace(search, scope=replace(scope, start=scope.start - (scope.end - scope.start)))
-    return Query(wider, Patterns(scope.start, PATTERNS))
-
-
-def patterns(engine: QueryEngine, search: Search) -> "pa.Table":
-    """Count events by message pattern in the range and in the previous period of the same length."""
-    return engine.run(patterns_query(search)).table()
-
-
 def around(engine: QueryEngine, event: LogEvent, lines: int = AROUND) -> list[LogEvent]:
     """Return the event with the lines around it in its log stream, oldest first."""
     before: list[LogEvent] = []
@@ -143,19 +145,26 @@ def around(engine: QueryEngine, event: LogEvent, lines: int = AROUND) -> list[Lo
 
 def find(engine: QueryEngine, key: str, within: Search) -> LogEvent | None:
     """Return the event with that key, or None if it is no longer in the logs."""
+    end = end_of(key)
+    if end is None:
+        return None
+    scope = replace(within.scope, start=end - MILLISECOND, end=end)
+    return next((event for event in newest(engine, Search(scope), 10_000) if event.key == key), None)
+
+
+def end_of(key: str) -> datetime | None:
+    """Return the end of the millisecond of the event with that key; None for an invalid key."""
     milliseconds = key.partition("-")[0]
     if not milliseconds.isdigit() or len(milliseconds) > 14:
         return None
-    ts = datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
-    scope = replace(within.scope, start=ts, end=ts + MILLISECOND)
-    return next((event for event in newest(engine, Search(scope), 10_000) if event.key == key), None)
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) + MILLISECOND
 
 
 def _in_stream(engine: QueryEngine, event: LogEvent, start: datetime, end: datetime) -> list[LogEvent]:
     """Return the events of the log stream in the time range, oldest first, limited on both sides."""
-    exact = (Filter("group", event.group), Filter("stream", event.stream))
+    exact = And((Filter("group", event.group), Filter("stream", event.stream)))
     place = {"accounts": (event.account,), "regions": (event.region,)}
-    until = Search(Scope(start, event.ts + MILLISECOND, **place), filters=exact)
-    since = Search(Scope(event.ts + MILLISECOND, end, **place), filters=exact)
+    until = Search(Scope(start, event.ts + MILLISECOND, **place), exact)
+    since = Search(Scope(event.ts + MILLISECOND, end, **place), exact)
     after = engine.run(Query(since, Events(AROUND, newest_first=False))).table()
     return [*reversed(newest(engine, until, 50 * AROUND)), *events_of(after)]

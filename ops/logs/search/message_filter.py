@@ -2,30 +2,33 @@
 
 Millions of messages share a few thousand patterns. This module turns a filter (a text or an RE2 regular
 expression) into a condition that the pattern of every matching message meets. If the condition is `exact`,
-every message of a matching pattern matches as well, and no message has to be read.
+every message of a matching pattern matches as well, and no message has to be read. If case is ignored, texts
+are compared folded (`folding`), those of patterns as well.
 
 Why this is correct: masking (`ops.logs.lake.patterns`) changes only digits and words that are hexadecimal
 numbers. A literal is unchanged unless it has a digit, or a word of hexadecimal letters only, which may be
 part of a longer number. Unchanged text keeps its order and its neighbors, and a gap `.*` in the message is a
 gap in the pattern. Everything else in a regular expression becomes a gap: the condition gets weaker, never
-wrong.
+wrong. Folding composes a letter and its accent, and a pattern can mask that letter: that is a gap as well.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ops.logs.search.model import Term
+from ops.logs.search.folding import folded, may_be_masked
+from ops.logs.search.model import Condition, Term, conjuncts
 
 GAP = "(?s:.*)"
 _HEX = set("abcdefABCDEF")
 _SPECIAL = set(r"\.+*?()|[]{}^$")
-_WORD = re.compile(r"[0-9A-Za-z_]+|[^0-9A-Za-z_]+")
+_PIECE = re.compile("[0-9]+|[A-Za-z_]+|.", re.DOTALL)
 _PLAIN = re.compile(r"\\(.)", re.DOTALL)
 _FLAG = "(?i)"
 _TOKEN = re.compile(r"\\.|\((?:\?s?:)?|.", re.DOTALL)
 _PLAINLY = re.compile(r"[ -\[\]-~]{3,}")  # printable ASCII except the backslash
-_FOLDED = re.compile(r"[ -HJLM-RT-\[\]-hjlm-rt-~]{3,}")  # and except I, K, S
+_FOLDED = re.compile(r"[ -:<-HJLM-RT-\[\]-_a-hjlm-rt-~]{3,}")  # and except I, K, S, `;`, and the grave accent
 
 
 @dataclass(frozen=True)
@@ -43,18 +46,20 @@ class PatternCondition:
         return bool(self.regex or self.texts)
 
 
-def needles(terms: Iterable[Term]) -> tuple[str, ...]:
-    """Return the texts that a raw line contains, in any case, if its message matches all the terms.
+def needles(condition: Condition) -> tuple[str, ...]:
+    """Return the texts that a raw line contains, in any case, if its event matches the condition.
 
-    They are in lower case, without characters that raw lines escape, and, if case is ignored, without letters
-    whose other case may be outside of ASCII.
+    They are in lower case, without characters that raw lines escape, and, if case is ignored, without
+    characters that may be written as another one outside of ASCII.
     """
     texts: dict[str, None] = {}
-    for term in terms:
-        condition = PatternCondition() if term.negated else pattern_condition(term)
-        folded = condition.regex.startswith(_FLAG) or not term.case_sensitive
-        for text in condition.texts or _literals(condition.regex.removeprefix(_FLAG)):
-            for piece in (_FOLDED if folded else _PLAINLY).findall(text):
+    for term in conjuncts(condition):
+        if not isinstance(term, Term):
+            continue
+        on_pattern = pattern_condition(term)
+        ignores_case = on_pattern.regex.startswith(_FLAG) or not term.case_sensitive
+        for text in on_pattern.texts or _literals(on_pattern.regex.removeprefix(_FLAG)):
+            for piece in (_FOLDED if ignores_case else _PLAINLY).findall(text):
                 texts.setdefault(piece.lower())
     return tuple(texts)
 
@@ -88,41 +93,59 @@ def escaped(text: str) -> str:
 
 
 def pattern_condition(term: Term) -> PatternCondition:
-    """Return the condition on patterns that the term implies; without case, compare texts in lower case."""
-    regex, folded = term.text, not term.case_sensitive
-    if term.kind == "text":
-        piece = _literal(regex, folded)
-        texts = [_PLAIN.sub(r"\1", text) for text in piece.regex.split(GAP)]
-        return PatternCondition(texts=tuple(filter(None, texts)), exact=piece.exact)
+    """Return the condition on patterns that the term implies; its texts are folded if case is ignored."""
+    ignores_case = not term.case_sensitive
+    if term.kind != "regex":
+        text = folded(term.text) if ignores_case else term.text
+        pieces = [_literal(part, ignores_case) for part in parts_of(term.kind, text)]
+        texts = [_PLAIN.sub(r"\1", text) for piece in pieces for text in piece.regex.split(GAP)]
+        exact = term.kind == "text" and pieces[0].exact and not _joins(text)
+        return PatternCondition(texts=tuple(filter(None, texts)), exact=exact)
+    regex = term.text
     if regex.startswith(_FLAG):
-        regex, folded = regex[len(_FLAG) :], True
+        regex, ignores_case = regex[len(_FLAG) :], True
     try:
-        piece = _Parser(regex, folded).parse()
+        piece = _Parser(regex, ignores_case).parse()
     except _Unknown:
         return PatternCondition()
     if not re.sub(rf"{re.escape(GAP)}|[\^$]", "", piece.regex):
         return PatternCondition()
-    return PatternCondition((_FLAG if folded else "") + piece.regex, exact=piece.exact)
+    return PatternCondition((_FLAG if ignores_case else "") + piece.regex, exact=piece.exact)
 
 
-def _literal(text: str, folded: bool) -> _Piece:
+def parts_of(kind: str, text: str) -> list[str]:
+    """Return the texts that a message contains in this order, with a gap at each star of a wildcard."""
+    return text.split("*") if kind == "wildcard" else [text]
+
+
+def literal_pieces(text: str) -> list[str]:
+    """Return the texts that the pattern of every message with exactly this text contains."""
+    return [_PLAIN.sub(r"\1", piece) for piece in _literal(text, False).regex.split(GAP) if piece]
+
+
+def _joins(text: str) -> bool:
+    """Return whether the text begins with an accent, which joins a character before it that may be masked."""
+    return unicodedata.combining(text[:1] or " ") > 0
+
+
+def _literal(text: str, ignores_case: bool) -> _Piece:
     """Return the literal with everything that may be masked replaced by gaps."""
     regex, exact = "", True
-    for run in _WORD.findall(text):
-        if not re.match("[0-9A-Za-z_]", run):
-            regex += escaped(run)
-            exact = exact and "*" not in run
-            continue
-        for piece in re.findall("[0-9]+|[A-Za-z_]+", run):
-            if _survives(piece, folded):
-                regex += piece
-            else:
-                regex += "" if regex.endswith(GAP) else GAP
-                exact = False
+    for piece in _PIECE.findall(text):
+        if piece[0] == "_" or (piece[0].isascii() and piece[0].isalnum()):
+            kept = _survives(piece, ignores_case)
+        else:
+            kept = not (ignores_case and may_be_masked(piece))
+        if kept:
+            regex += escaped(piece)
+            exact = exact and "*" not in piece
+        else:
+            regex += "" if regex.endswith(GAP) else GAP
+            exact = False
     return _Piece(regex, exact)
 
 
-def _survives(piece: str, folded: bool) -> bool:
+def _survives(piece: str, ignores_case: bool) -> bool:
     """Return whether the letters are never masked, whatever the word: one of them is not hexadecimal.
 
     If case is ignored, `s`, `k`, and `i` also match letters outside of ASCII, which end a word: each part
@@ -130,16 +153,16 @@ def _survives(piece: str, folded: bool) -> bool:
     """
     if piece[0].isdigit():
         return False
-    parts = re.split("[sSkKiI]+", piece) if folded else [piece]
+    parts = re.split("[sSkKiI]+", piece) if ignores_case else [piece]
     return all(set(part) - _HEX for part in parts if part)
 
 
 class _Parser:
     """Parses alternatives of sequences of literals, gaps, and groups; everything else becomes a gap."""
 
-    def __init__(self, regex: str, folded: bool) -> None:
+    def __init__(self, regex: str, ignores_case: bool) -> None:
         self.regex = regex
-        self.folded = folded
+        self.ignores_case = ignores_case
         self.at = 0
 
     def parse(self) -> _Piece:
@@ -166,7 +189,7 @@ class _Parser:
         def close() -> None:
             nonlocal regex, exact, literal
             if literal:
-                piece = _literal(literal, self.folded)
+                piece = _literal(literal, self.ignores_case)
                 regex, exact, literal = regex + piece.regex, exact and piece.exact, ""
 
         while (char := self.peek()) and char not in "|)":

@@ -10,7 +10,9 @@ if TYPE_CHECKING:  # what takes long to import is imported where it is used
     import pyarrow as pa
 
 # Spreadsheets run a cell that starts with one of these as a formula: OWASP, CSV Injection.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# Some spreadsheets skip these at the start of a cell: blanks, and characters that are not visible.
+SKIPPED = " \x00\u00a0\u200b\u200c\u200d\u2060\ufeff\u3000"
 
 
 def to_csv(table: "pa.Table") -> str:
@@ -33,7 +35,7 @@ def csv_rows(table: "pa.Table") -> Iterable[list[Any]]:
 def safe_cell(cell: Any) -> Any:
     """Return the cell for CSV: texts that look like formulas escaped, times in ISO 8601, others unchanged."""
     if isinstance(cell, str):
-        return f"'{cell}" if cell.startswith(FORMULA) else cell
+        return f"'{cell}" if cell.startswith(FORMULA) or cell.lstrip(SKIPPED).startswith(FORMULA) else cell
     if isinstance(cell, datetime):
         return cell.isoformat(timespec="milliseconds")
     return cell.isoformat() if isinstance(cell, date) else cell

@@ -6,11 +6,10 @@ statement of its own; the others select from the events that match the search.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from ops.errors import InputError
 from ops.logs.lake.layout import Scope
-from ops.logs.search.model import Search
+from ops.logs.search.model import EVERYTHING, Search
 
 Value = str | int | float
 
@@ -25,9 +24,9 @@ class Sql:
 
 @dataclass(frozen=True)
 class Events:
-    """The newest or the oldest events, at most `limit`, with the columns of `events`."""
+    """The newest or the oldest events, at most `limit` (None: all), with the columns of `events`."""
 
-    limit: int
+    limit: int | None
     newest_first: bool = True
 
 
@@ -53,9 +52,8 @@ class TopValues:
 
 @dataclass(frozen=True)
 class Patterns:
-    """The message patterns, at most `limit`, with the number of `events` from `since` on, and `before` it."""
+    """The number of `events` by `pattern` and `log_group`, the most frequent ones, at most `limit`."""
 
-    since: datetime
     limit: int
 
 
@@ -66,7 +64,7 @@ Select = Sql | Events | Count | Histogram | TopValues | Patterns
 class Query:
     """What an engine is asked. A result larger than `limit_bytes` is truncated; 0 is no limit.
 
-    Raises InputError for SQL with terms or filters, which would have no effect.
+    Raises InputError for SQL with a condition, which would have no effect.
     """
 
     search: Search
@@ -74,7 +72,7 @@ class Query:
     limit_bytes: int = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.select, Sql) and (self.search.terms or self.search.filters):
+        if isinstance(self.select, Sql) and (self.search.condition != EVERYTHING):
             raise InputError(
                 "SQL cannot be combined with a search.", field="sql", hint="Write the conditions in the SQL."
             )

@@ -10,6 +10,7 @@ from sqlglot.errors import ParseError, TokenError
 from ops.errors import QueryError
 
 RELATION = "events"
+MOST_CHARACTERS = 50_000  # of a statement: parsing takes time and memory before any limit of a query holds
 # Table functions that generate rows and read no files.
 SERIES = (
     exp.Unnest,
@@ -22,10 +23,16 @@ _OPENING = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|(?P<o
 
 def check(sql: str) -> exp.Query:
     """Parse the query. Raises QueryError unless it is a single SELECT from events that reads no files."""
+    if len(sql) > MOST_CHARACTERS:
+        raise too_long(sql)
     try:
         statements = [statement for statement in parse(sql, read="duckdb") if statement is not None]
     except (ParseError, TokenError) as error:
         raise _syntax_error(sql, error) from error
+    except RecursionError as error:
+        raise QueryError(
+            "The SQL is nested too deeply.", text=sql, hint="Write it with fewer levels of parentheses."
+        ) from error
     if len(statements) != 1:
         raise QueryError(
             "The query is empty." if not statements else "There is more than one statement.",
@@ -41,6 +48,15 @@ def check(sql: str) -> exp.Query:
         )
     _check_tables(sql, query)
     return query
+
+
+def too_long(sql: str) -> QueryError:
+    """Return the error for a statement of more than MOST_CHARACTERS."""
+    return QueryError(
+        f"The SQL has {len(sql):,} characters; at most {MOST_CHARACTERS:,} are allowed.",
+        text=sql[:200],
+        hint="Shorten it, for example with a pattern instead of a long list of values.",
+    )
 
 
 def parameters_of(sql: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from ops.errors import InputError
 from ops.text.durations import parse_duration
 
+DEFAULT_LAST = timedelta(hours=1)
 HINT = "Use a relative range such as 15m, 3h, or 7d, or START/END: 2026-11-24T10:00/2026-11-24T11:30."
 
 
@@ -47,6 +48,41 @@ def parse_range(text: str, zone: tzinfo = UTC) -> TimeRange:
     return between(_moment(start_text, zone), _moment(end_text, zone))
 
 
+def span_of(
+    now: datetime,
+    last: str | timedelta | None = None,
+    start: str | datetime | None = None,
+    end: str | datetime | None = None,
+    zone: tzinfo = UTC,
+) -> tuple[datetime, datetime]:
+    """Return start and end in UTC of a range that is given by at most two of `last`, `start`, and `end`.
+
+    `last` is a length (`3h`, a timedelta), or the text `START/END`. A range without `end` ends now, unless it
+    has a start and a length; one without a start has the length `last`, DEFAULT_LAST by default. Times
+    without a UTC offset are in `zone`. Raises InputError.
+    """
+    if start is not None and end is not None and last is not None:
+        raise InputError(
+            "The time range has a start, an end, and a length.", field="time", hint="Leave out last=."
+        )
+    if isinstance(last, str) and "/" in last:
+        if start is not None or end is not None:
+            raise InputError(
+                f"{last!r} already has a start and an end.", field="time", hint="Leave them out."
+            )
+        return parse_range(last, zone).at(now)
+    until = _instant(end, zone) if end is not None else None
+    if start is not None:
+        since = _instant(start, zone)
+        if last is not None:
+            until = since + _length(last)
+        chosen = between(since, until or now)
+    else:
+        until = until or now
+        chosen = between(until - _length(DEFAULT_LAST if last is None else last), until)
+    return chosen.at(now)
+
+
 def between(start: datetime, end: datetime) -> TimeRange:
     """Return the absolute range. Raises InputError unless the end is later than the start."""
     if start >= end:
@@ -77,6 +113,18 @@ def relative_text(span: timedelta) -> str:
         if seconds % size == 0:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def _length(last: str | timedelta) -> timedelta:
+    if isinstance(last, timedelta):
+        last = relative_text(last)
+    span = parse_range(last).last
+    assert span is not None, "a text with a slash is a start and an end"
+    return span
+
+
+def _instant(moment: str | datetime, zone: tzinfo) -> datetime:
+    return _moment(moment if isinstance(moment, str) else moment.isoformat(), zone)
 
 
 def _moment(text: str, zone: tzinfo) -> datetime:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from troposphere import And, Condition, Equals, GetAtt, Join, Not, Or, Output, Ref, Template
 
 from ops.templates.logs import alarms, compactor, destination, parameters, pipeline, subscriber, tables
-from ops.templates.logs.parameters import CENTRAL, JOB, JOB_TAG, MEMBER
+from ops.templates.logs.parameters import CENTRAL, JOB, JOB_TAG, MEMBER, SMALL
 from ops.templates.policies import arn, limit_roles
 
 __all__ = [
@@ -26,12 +26,14 @@ __all__ = [
     "MEMBER_DESCRIPTION",
     "central",
     "member",
+    "small",
 ]
 
 # Only destinations in the central account can write to its stream.
 STREAM = arn("kinesis:${StreamRegion}:${AWS::AccountId}:stream/${StreamName}")
 # The stacks are recognized by these descriptions, however they were deployed.
 CENTRAL_DESCRIPTION = "Slipway: exports CloudWatch logs of many accounts to one S3 bucket."
+SMALL_DESCRIPTION = "Slipway: exports CloudWatch logs of one account and Region, without a Kinesis stream."
 MEMBER_DESCRIPTION = "Slipway: sends the CloudWatch logs of this account and region to the log export."
 
 
@@ -70,6 +72,7 @@ def central(processor: str, subscribing: str, compacting: str, relation: Mapping
         stack.add_resource(part)
     limit_roles(stack)
     _output(stack, "LogDestination", destination_arn, "Destination for other accounts in this region")
+    _subscription_role(stack)
     _output(stack, "Stream", Ref("LogStream"), "Kinesis stream that destinations in other regions write to")
     _output(stack, "Bucket", pipeline.BUCKET_ARN, "Bucket that logs are exported to")
     _output(stack, "Database", Ref("Database"), "Glue database of the log tables")
@@ -90,6 +93,33 @@ def member(subscribing: str) -> Template:
         stack.add_resource(part)
     limit_roles(stack)
     _output(stack, "LogDestination", destination.GIVEN_OR_CREATED, "Destination of this region's log groups")
+    _subscription_role(stack)
+    return stack
+
+
+def small(subscribing: str) -> Template:
+    """Return the template of an export of one account and Region that needs no Kinesis stream.
+
+    Objects have the format CloudWatch JSON, which needs no processor.
+    """
+    stack = _begin(SMALL_DESCRIPTION, SMALL)
+    conditions = {
+        "MakesBucket": Equals(Ref("BucketName"), ""),
+        "HasKey": Not(Equals(Ref("KeyArn"), "")),
+        "Cools": Not(Equals(Ref("ColdAfterDays"), "0")),
+        "Expires": Not(Equals(Ref("ExpireAfterDays"), "0")),
+    }
+    for name, condition in conditions.items():
+        stack.add_condition(name, condition)
+    stream, sender = GetAtt("DeliveryStream", "Arn"), GetAtt("Sender", "Arn")
+    for part in (
+        *pipeline.direct_resources(),
+        *subscriber.resources(subscribing, stream, after=("DeliveryReads",), sender=sender),
+    ):
+        stack.add_resource(part)
+    limit_roles(stack)
+    _output(stack, "Bucket", pipeline.BUCKET_ARN, "Bucket that logs are exported to")
+    _output(stack, "DeliveryStream", Ref("DeliveryStream"), "Firehose delivery stream")
     return stack
 
 
@@ -106,6 +136,11 @@ def _sharing(stack: Template) -> None:
     stack.add_condition("Nobody", Or(Equals(accounts, ""), Equals(accounts, "0")))
     stack.add_condition("HasOrganization", Not(Equals(Ref("OrganizationId"), "")))
     stack.add_condition("HasAccounts", Not(Condition("Nobody")))
+
+
+def _subscription_role(stack: Template) -> None:
+    value = GetAtt("SubscriptionRole", "Arn")
+    _output(stack, "SubscriptionRole", value, "Role of the subscription filters", "HasOrganization")
 
 
 def _output(stack: Template, name: str, value: object, description: str, condition: str = "") -> None:

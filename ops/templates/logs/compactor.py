@@ -12,7 +12,7 @@ from ops.templates.logs.pipeline import ARCHITECTURE, BUCKET, BUCKET_ARN, RESULT
 from ops.templates.logs.subscriber import RUNTIME, log_group
 from ops.templates.policies import accepted, allow, arn, document, trusts
 
-TIMEOUT_S = 900
+TIMEOUT_S = 900  # the maximum: AWS Lambda Developer Guide, "Lambda quotas"
 MEMORY_MB = 512
 EVERY = "rate(1 hour)"
 CONDITION = "IsProcessed"  # Athena cannot split the records of an object in the format CloudWatch JSON

@@ -264,6 +264,14 @@ MEMBER = (
     _DESTINATION_NAME,
 )
 
+_OF_SMALL = (
+    *("BucketName", "BucketPrefix", "ColdAfterDays", "ExpireAfterDays", "KeyArn"),
+    *(parameter.name for parameter in _GROUPS),
+    *("BufferIntervalHint", "BufferSizeHint"),
+)
+# Of an export of one account and Region without a Kinesis stream.
+SMALL = tuple(parameter for parameter in CENTRAL if parameter.name in _OF_SMALL)
+
 
 def add(stack: Template, stack_parameters: tuple[ExportParameter, ...]) -> None:
     """Add the parameters with their groups and labels in the console."""

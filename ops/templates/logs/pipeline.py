@@ -23,8 +23,9 @@ from troposphere import firehose as fh
 from ops.templates.logs.subscriber import RUNTIME, log_group
 from ops.templates.policies import accepted, allow, arn, document, trusts
 
-TIMEOUT_S = 300  # Firehose waits at most five minutes for a transformation
-MEMORY_MB = 1769  # one vCPU
+# Firehose waits at most five minutes: Amazon Data Firehose Developer Guide, "Transform source data".
+TIMEOUT_S = 300
+MEMORY_MB = 1769  # one vCPU: AWS Lambda Developer Guide, "Configure Lambda function memory"
 ARCHITECTURE = "arm64"
 
 RESULTS = "results/"  # Athena query results, below the prefix of all keys
@@ -44,6 +45,29 @@ _ARRIVAL = "date=!{timestamp:yyyy-MM-dd}/hour=!{timestamp:HH}/"
 
 def resources(processor: str) -> tuple[AWSObject, ...]:
     return (*_bucket(), _stream(), *_processor(processor), *_delivery())
+
+
+def direct_resources() -> tuple[AWSObject, ...]:
+    """Return a bucket and a delivery stream that subscription filters send to, without a Kinesis stream."""
+    sends = ["firehose:PutRecord", "firehose:PutRecordBatch"]
+    on_bucket, on_objects, on_log, on_key = _writes()
+    return (
+        *_bucket(),
+        *_delivery_role((on_objects, on_bucket, on_log, on_key)),
+        _delivery_stream("DeliveryStream", _untransformed(), DeliveryStreamType="DirectPut"),
+        iam.Role(
+            "Sender",
+            AssumeRolePolicyDocument=trusts(
+                "logs.amazonaws.com", {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}}
+            ),
+            Policies=[
+                iam.Policy(
+                    PolicyName="send",
+                    PolicyDocument=document(allow(sends, GetAtt("DeliveryStream", "Arn"))),
+                )
+            ],
+        ),
+    )
 
 
 def _bucket() -> tuple[AWSObject, ...]:
@@ -177,6 +201,21 @@ def _processor(source: str) -> tuple[AWSObject, ...]:
 
 
 def _delivery() -> tuple[AWSObject, ...]:
+    source = {
+        "DeliveryStreamType": "KinesisStreamAsSource",
+        "KinesisStreamSourceConfiguration": fh.KinesisStreamSourceConfiguration(
+            KinesisStreamARN=GetAtt("LogStream", "Arn"), RoleARN=GetAtt("DeliveryRole", "Arn")
+        ),
+    }
+    return (
+        *_delivery_role(_statements()),
+        # Dynamic partitioning cannot be turned on or off later, so this format has a stream of its own.
+        _delivery_stream("DeliveryStream", _processed(), Condition="IsProcessed", **source),
+        _delivery_stream("DeliveryStreamAsItComes", _untransformed(), Condition="IsAsItComes", **source),
+    )
+
+
+def _delivery_role(statements: tuple[Any, ...]) -> tuple[AWSObject, ...]:
     return (
         log_group("DeliveryLogs", "delivery"),
         logs.LogStream("DeliveryLogStream", LogGroupName=Ref("DeliveryLogs"), LogStreamName="S3"),
@@ -190,16 +229,25 @@ def _delivery() -> tuple[AWSObject, ...]:
             "DeliveryReads",
             PolicyName="deliver",
             Roles=[Ref("DeliveryRole")],
-            PolicyDocument=document(*_statements()),
+            PolicyDocument=document(*statements),
         ),
-        # Dynamic partitioning cannot be turned on or off later, so this format has a stream of its own.
-        _delivery_stream("DeliveryStream", "IsProcessed", _processed()),
-        _delivery_stream("DeliveryStreamAsItComes", "IsAsItComes", _untransformed()),
+    )
+
+
+def _writes() -> tuple[Any, Any, Any, Any]:
+    """Return what delivery needs on the bucket, its objects, its own log, and the key."""
+    on_bucket = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    return (
+        allow(on_bucket, BUCKET_ARN),
+        allow(["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"], _OBJECTS),
+        allow(
+            ["logs:PutLogEvents"], arn("logs:${AWS::Region}:${AWS::AccountId}:log-group:${DeliveryLogs}:*")
+        ),
+        If("HasKey", allow(["kms:Decrypt", "kms:GenerateDataKey"], Ref("KeyArn")), NoValue),
     )
 
 
 def _statements() -> tuple[Any, ...]:
-    on_bucket = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
     on_stream = [
         "kinesis:DescribeStream",
         "kinesis:GetShardIterator",
@@ -207,15 +255,14 @@ def _statements() -> tuple[Any, ...]:
         "kinesis:ListShards",
     ]
     calls = ["lambda:InvokeFunction", "lambda:GetFunctionConfiguration"]
+    on_bucket, on_objects, on_log, on_key = _writes()
     return (
-        allow(["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"], _OBJECTS),
-        allow(on_bucket, BUCKET_ARN),
+        on_objects,
+        on_bucket,
         allow(on_stream, GetAtt("LogStream", "Arn")),
-        allow(
-            ["logs:PutLogEvents"], arn("logs:${AWS::Region}:${AWS::AccountId}:log-group:${DeliveryLogs}:*")
-        ),
+        on_log,
         If("IsProcessed", allow(calls, [GetAtt("Processor", "Arn"), Sub("${Processor.Arn}:*")]), NoValue),
-        If("HasKey", allow(["kms:Decrypt", "kms:GenerateDataKey"], Ref("KeyArn")), NoValue),
+        on_key,
     )
 
 
@@ -245,16 +292,11 @@ def _untransformed() -> dict[str, Any]:
     return {"Prefix": Sub(f"${{BucketPrefix}}cloudwatch/{_ARRIVAL}"), "CompressionFormat": "UNCOMPRESSED"}
 
 
-def _delivery_stream(name: str, condition: str, settings: dict[str, Any]) -> fh.DeliveryStream:
+def _delivery_stream(name: str, settings: dict[str, Any], **source: Any) -> fh.DeliveryStream:
     key = fh.KMSEncryptionConfig(AWSKMSKeyARN=Ref("KeyArn"))
     return fh.DeliveryStream(
         name,
-        Condition=condition,
         DependsOn=["DeliveryReads"],
-        DeliveryStreamType="KinesisStreamAsSource",
-        KinesisStreamSourceConfiguration=fh.KinesisStreamSourceConfiguration(
-            KinesisStreamARN=GetAtt("LogStream", "Arn"), RoleARN=GetAtt("DeliveryRole", "Arn")
-        ),
         ExtendedS3DestinationConfiguration=fh.ExtendedS3DestinationConfiguration(
             BucketARN=BUCKET_ARN,
             RoleARN=GetAtt("DeliveryRole", "Arn"),
@@ -271,4 +313,5 @@ def _delivery_stream(name: str, condition: str, settings: dict[str, Any]) -> fh.
             ),
             **settings,
         ),
+        **source,
     )

@@ -3,12 +3,25 @@
 from collections.abc import Sequence
 from typing import Any
 
-from troposphere import AWSObject, GetAtt, Join, Ref, Sub, awslambda, cloudformation, events, iam, logs
+from troposphere import (
+    AWSObject,
+    GetAtt,
+    If,
+    Join,
+    NoValue,
+    Ref,
+    Sub,
+    awslambda,
+    cloudformation,
+    events,
+    iam,
+    logs,
+)
 
 from ops.templates.policies import accepted, allow, arn, document, trusts
 
 RUNTIME = "python3.13"
-TIMEOUT_S = 900
+TIMEOUT_S = 900  # the maximum: AWS Lambda Developer Guide, "Lambda quotas"
 RETENTION_DAYS = 90
 OWN_GROUPS = "/slipway/logs/"  # log groups of the export's stacks, which are never exported
 
@@ -26,12 +39,21 @@ def log_group(title: str, name: str, **options: Any) -> logs.LogGroup:
     )
 
 
-def resources(source: str, destination: Any, after: Sequence[str] = ()) -> tuple[AWSObject, ...]:
-    """Return the function and its triggers; subscribing starts once the resources `after` exist."""
+def resources(
+    source: str, destination: Any, after: Sequence[str] = (), sender: Any = None
+) -> tuple[AWSObject, ...]:
+    """Return the function and its triggers; subscribing starts once the resources `after` exist.
+
+    `sender` is the ARN of the role that sends to the destination, which a Firehose stream requires.
+    """
+    subscription_role = GetAtt("SubscriptionRole", "Arn")
+    passes = _pass_role(sender) if sender else If("HasOrganization", _pass_role(subscription_role), NoValue)
+    role = sender or If("HasOrganization", subscription_role, "")
     return (
         log_group("SubscriberLogs", "subscriber"),
-        _role(destination),
-        _function(source, destination),
+        _role(destination, passes),
+        *(() if sender else (_subscription_role(),)),
+        _function(source, destination, role),
         iam.PolicyType(
             "SubscriberGoesOn",
             PolicyName="go-on",
@@ -59,7 +81,7 @@ def _selection(destination: Any) -> dict[str, Any]:
     }
 
 
-def _role(destination: Any) -> iam.Role:
+def _role(destination: Any, passes: Any) -> iam.Role:
     groups = arn(f"logs:{_HERE}:log-group:*")
     return iam.Role(
         "SubscriberRole",
@@ -82,15 +104,50 @@ def _role(destination: Any) -> iam.Role:
                         "*",
                     ),
                     allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("SubscriberLogs", "Arn")),
+                    passes,
                 ),
             )
         ],
     )
 
 
-def _function(source: str, destination: Any) -> awslambda.Function:
+def _subscription_role() -> iam.Role:
+    """The role that CloudWatch Logs requires if the destination's policy names an organization.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CreateSubscriptionFilter-CrossAccount.html
+    """
+    return iam.Role(
+        "SubscriptionRole",
+        Condition="HasOrganization",
+        AssumeRolePolicyDocument=document(
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "logs.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"aws:SourceAccount": Ref("AWS::AccountId")}},
+            }
+        ),
+        Policies=[
+            iam.Policy(
+                PolicyName="send",
+                PolicyDocument=document(allow(["logs:PutLogEvents"], arn(f"logs:{_HERE}:log-group:*"))),
+            )
+        ],
+    )
+
+
+def _pass_role(role: Any) -> dict[str, Any]:
+    return allow(
+        ["iam:PassRole"],
+        role,
+        {"StringEquals": {"iam:PassedToService": "logs.amazonaws.com"}},
+    )
+
+
+def _function(source: str, destination: Any, role: Any) -> awslambda.Function:
     variables = {
         **_selection(destination),
+        "ROLE": role,
         "FILTER": Sub("slipway-${AWS::Region}"),
         "OWN": Join(",", [OWN_GROUPS, Sub("/aws/lambda/${AWS::StackName}-")]),
     }

@@ -13,9 +13,9 @@ import pyarrow as pa
 from ops.logs.engines.duckdb import DuckDbEngine, DuckDbQueryFailed
 from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import Location, LogFormat, Partition, Scope, folder, hour_of
-from ops.logs.lake.store import Folder
 from ops.logs.search.cursor import Cursor, QueryEngine
 from ops.logs.search.query import Value, sql_query
+from tests.ops.logs.folder_store import Folder
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"
 START = datetime(2026, 11, 24, 10, tzinfo=UTC)

@@ -45,6 +45,14 @@ def test_a_bucket_of_the_settings_that_an_export_writes_to_is_that_export() -> N
     assert known[1].location == Location("old", "logs/", PRODUCTION.id, "eu-west-1"), "in the first account"
 
 
+def test_older_objects_of_an_adopted_bucket_stay_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    older, adopted = cloud("s3://here/logs"), export("here")
+    known = list_known_exports(older, [adopted])
+    assert [str(each.location) for each in known] == ["s3://here/", "s3://here/logs/"]
+    monkeypatch.setattr(known_exports, "find_exports", lambda cloud, place: [adopted])
+    assert str(single_known_export(older)[0]) == "s3://here/", "the one that is written now"
+
+
 def test_an_export_that_is_being_made_has_no_bucket_yet() -> None:
     (known,) = list_known_exports(cloud(), [export("")])
     assert (known.location, known.stream) == (None, None)

@@ -148,7 +148,7 @@ def _by_pages(context: BackfillContext, request: BackfillRequest, say: ReportMes
     at = datetime.fromisoformat(state.until)
     while at < end:
         _check_not_stopped(context, group.name)
-        until = min(end, _next_window(at))
+        until = min(end, at.replace(hour=0, minute=0, second=0, microsecond=0) + WINDOW)
         writer = BackfillWriter(context.location, group.key, at.isoformat(), context.bucket.put)
         span = (to_milliseconds(at), to_milliseconds(until))
         for event in log_history.read_events(context.cloud, group.place, group.name, *span):
@@ -160,10 +160,6 @@ def _by_pages(context: BackfillContext, request: BackfillRequest, say: ReportMes
         say(f"{state.events:,} events up to {min(until, request.cut):%Y-%m-%d %H:%M} UTC")
         at = until
     backfill_state.save(context.bucket, context.location, replace(state, complete=True))
-
-
-def _next_window(at: datetime) -> datetime:
-    return at.replace(hour=0, minute=0, second=0, microsecond=0) + WINDOW
 
 
 def _by_task(context: BackfillContext, request: BackfillRequest, say: ReportMessage) -> None:

@@ -73,7 +73,8 @@ def read_facts(cloud: Cloud, place: Place, now: datetime) -> CoverageFacts:
             refusals |= read_subscribe_errors(cloud, place, export.stack.name, now)
         except SlipwayError as error:
             notes.append(f"cannot read the log of the subscriber of {export.stack.name}: {error}")
-    destinations = {export.stack.id: _read_destination(cloud, export, notes) for export in exports}
+    destinations = {export.stack.id: _read_destination(cloud, export) for export in exports}
+    notes += [found.note for found in destinations.values() if found.note]
     return CoverageFacts(
         exports,
         policy,
@@ -92,13 +93,17 @@ def find_opted_out(cloud: Cloud, place: Place) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class _DestinationFacts:
-    """Why nothing arrives at a destination, and why nothing further can be subscribed; empty if not so."""
+    """Why nothing arrives at a destination, and why nothing further can be subscribed; empty if not so.
+
+    `note` says what could not be read.
+    """
 
     lost: str = ""
     refused: str = ""
+    note: str = ""
 
 
-def _read_destination(cloud: Cloud, export: Export, notes: list[str]) -> _DestinationFacts:
+def _read_destination(cloud: Cloud, export: Export) -> _DestinationFacts:
     destination, account = export.rules.destination, export.place.account.id
     if not destination:
         return _DestinationFacts(
@@ -115,8 +120,7 @@ def _read_destination(cloud: Cloud, export: Export, notes: list[str]) -> _Destin
     except NotFound:  # in an account that is not configured: the subscriber's log has the errors
         return _DestinationFacts()
     except SlipwayError as error:
-        notes.append(f"cannot read whether {destination} receives events: {error}")
-        return _DestinationFacts()
+        return _DestinationFacts(note=f"cannot read whether {destination} receives events: {error}")
     if log_destination.may_subscribe(account):
         return _DestinationFacts()
     return _DestinationFacts(

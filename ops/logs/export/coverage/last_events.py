@@ -41,20 +41,14 @@ def last_events(
         by_place[place] = max(at.hour, by_place.get(place, at.hour))
     if not sizes:
         return LastEvents(scope.start)
-    since = _first_hour(sizes, limit_bytes)
-    rows = engine.run(sql_query(Scope(since, scope.end), SQL)).table().to_pylist()
-    by_group = {
-        (row["account"], row["region"], row["log_group"]): row["last"].replace(tzinfo=UTC) for row in rows
-    }
-    return LastEvents(since, by_group, by_place)
-
-
-def _first_hour(sizes: Mapping[datetime, int], limit_bytes: int) -> datetime:
-    """Return the oldest hour within the limit; the newest hour that has objects is always read."""
-    since, read = max(sizes), 0
+    since, read = max(sizes), 0  # the newest hour that has objects is always read
     for hour in sorted(sizes, reverse=True):
         read += sizes[hour]
         if read > limit_bytes:
             break
         since = hour
-    return since
+    rows = engine.run(sql_query(Scope(since, scope.end), SQL)).table().to_pylist()
+    by_group = {
+        (row["account"], row["region"], row["log_group"]): row["last"].replace(tzinfo=UTC) for row in rows
+    }
+    return LastEvents(since, by_group, by_place)

@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import islice
 
-from ops.aws.cloud import Cloud, Place, Reading
+from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudwatch.metrics import read_sums
 from ops.aws.logs import groups as log_groups
 from ops.aws.logs.groups import LogGroup
 from ops.aws.pace import Pace
+from ops.aws.readings import Reading
 from ops.errors import AccessDenied, SlipwayError
 from ops.logs.export.coverage.facts import read_facts
 from ops.logs.export.coverage.verdicts import (

@@ -16,6 +16,7 @@ from ops.logs.export.coverage.verdicts import CoverageState, GroupCoverage
 from ops.logs.export.installed import Export
 from ops.operations import Operation
 from ops.plan import READY, Check, Plan, Readiness, Resource, Step
+from ops.text.confirmations import typed_name
 
 CAN_SUBSCRIBE = (
     CoverageState.PENDING,
@@ -74,7 +75,7 @@ def plan_unsubscribe(cloud: Cloud, entries: Sequence[GroupCoverage]) -> Plan:
         f"Unsubscribe {_count(entries)}",
         tuple(steps),
         Operation.UNSUBSCRIBE_GROUPS,
-        confirm="stop exporting",
+        confirm=typed_name([entry.group.name for entry in entries], "log group"),
     )
 
 
@@ -121,7 +122,9 @@ def _subscribe_step(cloud: Cloud, export: Export, covered: GroupCoverage) -> Ste
 
     def act() -> None:
         log_groups.untag(cloud, group.place, group.name, EXPORT_TAG)
-        log_groups.put_subscription_filter(cloud, group.place, group.name, rules.filter, rules.destination)
+        log_groups.put_subscription_filter(
+            cloud, group.place, group.name, rules.filter, rules.destination, rules.role
+        )
 
     return Step(
         id="/".join(group.key),
@@ -129,7 +132,10 @@ def _subscribe_step(cloud: Cloud, export: Export, covered: GroupCoverage) -> Ste
         resource=_resource(FILTER, group),
         parameters={"filter": rules.filter, "destination": rules.destination},
         evidence=covered.reason,
-        actions=(*READS, "logs:PutSubscriptionFilter", "logs:UntagResource"),
+        actions=(
+            *(*READS, "logs:PutSubscriptionFilter", "logs:UntagResource"),
+            *(("iam:PassRole",) if rules.role else ()),
+        ),
         check=check,
         act=lambda say: act(),
     )

@@ -40,12 +40,14 @@ NEVER_REPLACE = ("AWS::Kinesis::Stream", "AWS::Logs::Destination")
 class DeploymentRequest:
     """Where to deploy the export.
 
-    `parameters` are those of the central template that change; all others keep their values.
+    `parameters` are those of the central template that change; all others keep their values. `name` is that
+    of the stacks that are created.
     """
 
     central: Place
     places: tuple[Place, ...]
     parameters: Mapping[str, str]
+    name: str = STACK
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def _central_stack(cloud: Cloud, deployment: ExportDeployment, request: Deployme
             uploads = (Upload(package.key(zipped), zipped),)
             bucket = deploy.staging_bucket(home.account.id, home.region)
             parameters["ProcessorPackage"] = f"{bucket}/{package.key(zipped)}"
-    spec = _keep_name(central_spec(home, parameters), deployment)
+    spec = _named(central_spec(home, parameters), deployment, request)
     return _PlannedStack(home, deployment, spec, None, uploads, note)
 
 
@@ -205,13 +207,13 @@ def _member_stack(
     note = ""
     if place not in request.places:
         note = f"creates the destination that the other accounts need in {place.region}"
-    spec = _keep_name(member_spec(place, parameters), deployment)
+    spec = _named(member_spec(place, parameters), deployment, request)
     return _PlannedStack(place, deployment, spec, through, note=note)
 
 
-def _keep_name(spec: StackSpec, deployment: ExportDeployment) -> StackSpec:
-    """Keep the name of a stack that was deployed by other means."""
-    return replace(spec, name=deployment.stack.name) if deployment.stack else spec
+def _named(spec: StackSpec, deployment: ExportDeployment, request: DeploymentRequest) -> StackSpec:
+    """Keep the name of a stack that was deployed by other means; a new one has the name of the request."""
+    return replace(spec, name=deployment.stack.name if deployment.stack else request.name)
 
 
 def _stack_plan(

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudwatch.metrics import read_sums
@@ -16,15 +16,21 @@ from ops.logs.lake.store import bucket_of
 
 EVENTS, BYTES = "IncomingLogEvents", "IncomingBytes"
 READERS = 8
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 MAX_ERROR_OBJECTS = 10_000  # read per ledger; a note reports that there are more
 
 
 @dataclass(frozen=True)
 class ExportedEvents:
-    """The events in S3 by group and hour; `unread` says which objects could not be read."""
+    """The events in S3 by group and hour.
+
+    `unread` says which objects could not be read, or only in part; they may hold events of the hour
+    `unread_from` and later.
+    """
 
     counts: Iterable[tuple[GroupHour, EventCount]]
     unread: tuple[str, ...] = ()
+    unread_from: datetime = BEGINNING
 
 
 CountExported = Callable[[Scope], ExportedEvents]
@@ -46,8 +52,7 @@ def count_events(
     wide = Scope(
         first - timedelta(days=1), end + MAX_FUTURE_H * HOUR
     )  # timestamps may be in other hours than the ingestion
-    notes: list[str] = []
-    failed = count_failed(cloud, location, notes)
+    failed, notes = count_failed(cloud, location)
     # Of the same hours as the exported events: those of an hour before the first one are not all late.
     taken_in, unread = count_ingested(cloud, list(since), wide.start, end)
     exported = count_exported(wide)
@@ -58,7 +63,7 @@ def count_events(
         since={group: at for group, at in since.items() if group[:2] not in unread},
         notes=notes,
         unread=(*unread.values(), *exported.unread),
-        unread_objects=bool(exported.unread),
+        unread_from=exported.unread_from if exported.unread else None,
     )
 
 
@@ -102,9 +107,9 @@ def count_ingested(
     return counted, unread
 
 
-def count_failed(cloud: Cloud, location: Location, notes: list[str]) -> dict[GroupHour, int]:
-    """Count the events under the error prefix by group and hour; add to `notes` what was not counted."""
-    bucket = bucket_of(cloud, location)
+def count_failed(cloud: Cloud, location: Location) -> tuple[dict[GroupHour, int], list[str]]:
+    """Count the events under the error prefix by group and hour. Return notes on what was not, too."""
+    bucket, notes = bucket_of(cloud, location), list[str]()
     keys: list[str] = []
     for entry in bucket.list(error_records.errors_prefix(location)):
         if len(keys) == MAX_ERROR_OBJECTS:
@@ -135,4 +140,4 @@ def count_failed(cloud: Cloud, location: Location, notes: list[str]) -> dict[Gro
             unknown += unparsed
     if unknown:
         notes.append(f"{unknown:,} failed records are not CloudWatch Logs records and are not counted.")
-    return dict(total)
+    return dict(total), notes

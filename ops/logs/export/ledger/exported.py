@@ -1,11 +1,12 @@
 """Counts exported events by group and hour with a query engine."""
 
-from datetime import UTC
+from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from ops.logs.export.error_records import GroupHour
-from ops.logs.export.ledger.counting import CountExported, ExportedEvents
+from ops.logs.export.ledger.counting import BEGINNING, CountExported, ExportedEvents
 from ops.logs.export.ledger.model import EventCount
-from ops.logs.lake.layout import Scope
+from ops.logs.lake.layout import UNKNOWN, Partition, Scope
 from ops.logs.search.cursor import QueryEngine
 from ops.logs.search.query import sql_query
 
@@ -29,9 +30,18 @@ def counter(engine: QueryEngine) -> CountExported:
             )
             for row in cursor.table().to_pylist()
         ]
-        return ExportedEvents(counts, _summary(cursor.unread))
+        return ExportedEvents(counts, _summary(cursor.unread), _first_hour(cursor.partly_read))
 
     return count
+
+
+def _first_hour(partly_read: Iterable[Partition]) -> datetime:
+    """Return the first hour of which an event may be in an unread object.
+
+    Objects without account and region are in the hour of their arrival, and hold events of any earlier hour.
+    """
+    hours = [place.hour if place.account != UNKNOWN else BEGINNING for place in partly_read]
+    return min(hours, default=BEGINNING)
 
 
 def _summary(unread: tuple[str, ...]) -> tuple[str, ...]:

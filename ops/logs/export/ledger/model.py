@@ -121,7 +121,8 @@ class Ledger:
 class LedgerCounts:
     """The counted events. `since` is when each group was subscribed; other groups are not checked.
 
-    `unread` says what could not be read; `unread_objects` are those of it that may hold exported events.
+    `unread` says what could not be read. Objects that may hold exported events of the hour `unread_from`, or
+    of a later one, are among it, unless it is None.
     """
 
     ingested: Mapping[GroupHour, EventCount]
@@ -130,7 +131,7 @@ class LedgerCounts:
     since: Mapping[GroupKey, datetime]
     notes: Sequence[str] = ()
     unread: Sequence[str] = ()
-    unread_objects: bool = False
+    unread_from: datetime | None = None
 
 
 def build_ledger(
@@ -144,7 +145,7 @@ def build_ledger(
         hours[(at.account, at.region, at.group)].add(at.hour)
     for group, since in sorted(counts.since.items()):
         group_rows = [_row(counts, group, hour, since, last_due) for hour in sorted(hours[group])]
-        matched = _match(group_rows, unread=counts.unread_objects)
+        matched = _match(group_rows, unread_from=counts.unread_from)
         inside = (row for row in matched if hour_of(start) <= row.at.hour < end)
         rows += [row for row in inside if row.exported.events or row.at.hour >= hour_of(since)]
     return Ledger(start, end, tuple(rows), tuple(counts.notes), tuple(counts.unread))
@@ -166,7 +167,7 @@ def _row(
     )
 
 
-def _match(rows: Sequence[LedgerRow], *, unread: bool) -> Iterable[LedgerRow]:
+def _match(rows: Sequence[LedgerRow], *, unread_from: datetime | None) -> Iterable[LedgerRow]:
     """Return the rows of a group, by hour, with the number of events that are missing or in other hours.
 
     Each hour is served by its own events first. What it lacks is looked for among the events that no other
@@ -186,13 +187,16 @@ def _match(rows: Sequence[LedgerRow], *, unread: bool) -> Iterable[LedgerRow]:
                 left[number] -= found
                 spare[source] -= found
     surplus = sum(left) - _unmatched(rows)
+    # Where objects were not read, a loss is certain only if the read hours alone cannot hold the events, even
+    # with no other hour looking for events there.
+    certain = _unmatched(rows, unread_from) if unread_from else sum(left)
     for row, lacks, absent in zip(rows, lacking, left, strict=True):
         chained = min(absent, surplus)
         surplus -= chained
         absent -= chained
-        yield replace(
-            row, missing=0 if unread else absent, unread=absent if unread else 0, elsewhere=lacks - absent
-        )
+        lost = 0 if unread_from and _may_reach(row, unread_from) else min(absent, certain)
+        certain -= lost
+        yield replace(row, missing=lost, unread=absent - lost, elsewhere=lacks - absent)
 
 
 def _own_hours(rows: Sequence[LedgerRow]) -> tuple[list[int], list[int]]:
@@ -203,8 +207,13 @@ def _own_hours(rows: Sequence[LedgerRow]) -> tuple[list[int], list[int]]:
     return lacking, [max(0, -balance) for balance in balances]
 
 
-def _unmatched(rows: Sequence[LedgerRow]) -> int:
-    """Return how many ingested events no match of hours can find.
+def _may_reach(row: LedgerRow, hour: datetime) -> bool:
+    """Return whether an event of the row may be in the hour, or later: its time may be two hours ahead."""
+    return row.at.hour + MAX_FUTURE_H * HOUR >= hour
+
+
+def _unmatched(rows: Sequence[LedgerRow], before: datetime | None = None) -> int:
+    """Return how many ingested events no match of hours can find, of rows that only reach hours `before`.
 
     The hours that may hold the events of one hour include those of all earlier hours, so greedy is optimal.
     An hour that is not checked keeps its own events: what arrived of them says nothing about other hours.
@@ -216,7 +225,8 @@ def _unmatched(rows: Sequence[LedgerRow]) -> int:
     left = deque(sorted(available))
     unmatched = 0
     for row in rows:
-        expected = 0 if row.pending or row.partial else row.ingested.events
+        skipped = row.pending or row.partial or (before is not None and _may_reach(row, before))
+        expected = 0 if skipped else row.ingested.events
         while expected and left and left[0] <= row.at.hour + MAX_FUTURE_H * HOUR:
             used = min(expected, available[left[0]])
             expected -= used

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ops.logs.lake.grouping.tree import Groups
 from ops.logs.lake.lines.forms import form_of_text, kind_of_json
 from ops.logs.lake.lines.levels import Levels
 from ops.logs.lake.lines.times import time_in, time_of
@@ -24,13 +25,17 @@ _CRI = re.compile(r"(\S+) (stdout|stderr) ([FP]) (.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Explanation:
-    """A line as it is understood; `fields` may be nested."""
+    """A line as it is understood; `fields` may be nested.
+
+    `pattern` is the one of its group among the lines that were read together, and `pattern_id` identifies it.
+    """
 
     level: str | None
     time: datetime | None
     fields: Mapping[str, Any]
     kind: str
     pattern: str
+    pattern_id: str
     rule: str | None
 
     def to_json(self) -> str:
@@ -41,19 +46,25 @@ class Explanation:
 def explain(lines: Iterable[str], levels: Levels, now: datetime | None = None) -> Iterator[Explanation]:
     """Explain each line. `now` places times that are written without a year."""
     now = now or datetime.now(UTC)
-    lines = iter(lines)
+    lines, groups = iter(lines), Groups()
     while some := list(islice(lines, AT_ONCE)):
-        yield from _explained(some, levels, now)
+        yield from _explained(some, levels, groups, now)
 
 
-def _explained(lines: Sequence[str], levels: Levels, now: datetime) -> Iterator[Explanation]:
+def fields_of(line: str, now: datetime) -> dict[str, Any]:
+    """Return the fields of a line, which may be nested."""
+    return _read(_ANSI.sub("", line), now)[1]
+
+
+def _explained(lines: Sequence[str], levels: Levels, groups: Groups, now: datetime) -> Iterator[Explanation]:
     messages = pa.array([line.encode("utf-8", "replace").decode() for line in lines], pa.string())
     patterns = patterns_of(messages)
-    for line, pattern, verdict in zip(
-        lines, patterns.to_pylist(), levels.explain(messages, patterns), strict=True
-    ):
+    known = groups.add(patterns.dictionary.to_pylist())
+    verdicts = levels.explain(messages, patterns)
+    for line, pattern, verdict in zip(lines, patterns.to_pylist(), verdicts, strict=True):
         kind, fields, time = _read(_ANSI.sub("", line), now)
-        yield Explanation(verdict.level, time, fields, kind, pattern, verdict.rule)
+        found = known[pattern]
+        yield Explanation(verdict.level, time, fields, kind, found.text, found.id, verdict.rule)
 
 
 def _read(line: str, now: datetime, depth: int = 0) -> tuple[str, dict[str, Any], datetime | None]:

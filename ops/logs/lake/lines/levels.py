@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ops.logs.lake.lines.literals import required
 from ops.logs.lake.lines.rules import (
     DIGITS,
     ESCAPES,
@@ -137,17 +138,21 @@ def _taken(messages: pa.Array, rows: "np.ndarray[tuple[int], np.dtype[np.int64]]
 def _verdicts(heads: pa.Array, rules: Sequence[Rule]) -> list[Verdict]:
     """Return the verdict of the first rule that matches each text."""
     whole = pc.replace_substring_regex(heads, ESCAPES, "")
-    texts = {"whole": whole, "body": pc.replace_substring_regex(whole, WRAPPER, "", max_replacements=1)}
+    read = {"whole": whole, "body": pc.replace_substring_regex(whole, WRAPPER, "", max_replacements=1)}
+    folded = [text.casefold() for text in whole.to_pylist()]  # a body is a part of the whole
     verdicts = [Verdict()] * len(heads)
-    left = np.arange(len(heads))
+    left = list(range(len(heads)))
     for rule in rules:
-        if not len(left):
-            break
-        matched = _matched(rule, texts[rule.text].take(pa.array(left)))
-        for row, token in zip(left.tolist(), matched, strict=True):
-            if token is not None:
-                verdicts[row] = Verdict(None if token == NONE else LEVEL_OF.get(token), rule.name)
-        left = left[[token is None for token in matched]]
+        rows = left
+        for texts in required(rule.regex):
+            rows = [row for row in rows if any(text in folded[row] for text in texts)]
+        if not rows:
+            continue
+        matched = _matched(rule, read[rule.text].take(pa.array(rows, pa.int64())))
+        found = {row: token for row, token in zip(rows, matched, strict=True) if token is not None}
+        for row, token in found.items():
+            verdicts[row] = Verdict(None if token == NONE else LEVEL_OF.get(token), rule.name)
+        left = [row for row in left if row not in found]
     return verdicts
 
 
@@ -167,3 +172,15 @@ def _matched(rule: Rule, texts: pa.Array) -> list[str | None]:
 
 def _token(rule: Rule, text: str) -> str:
     return f"{rule.kind}{int(text) % 8 if rule.octal else text}".lower()
+
+
+class NoLevels(Levels):
+    """For events that have no level, such as records of AWS services: nothing is searched in them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.id = "none"
+
+    def of(self, messages: pa.Array, patterns: pa.DictionaryArray) -> pa.DictionaryArray:
+        codes = pa.nulls(len(patterns), pa.int8())
+        return pa.DictionaryArray.from_arrays(codes, pa.array(LEVELS, pa.string()))

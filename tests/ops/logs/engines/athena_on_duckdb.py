@@ -21,6 +21,7 @@ CREATE MACRO trino_regexp_replace(s, p, r) AS
 CREATE MACRO trino_json(s, p) AS CASE WHEN json_valid(s) THEN
   CASE WHEN json_type(s, p) NOT IN ('OBJECT', 'ARRAY') THEN json_extract_string(s, p) END END;
 CREATE MACRO json_parse(s) AS CASE WHEN json_valid(s) THEN s ELSE error('not JSON') END;
+CREATE MACRO normalize(x) AS nfc_normalize(x);
 CREATE MACRO approx_percentile(x, p) AS quantile_cont(x, p);
 """
 RENAMED = {

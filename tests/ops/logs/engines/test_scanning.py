@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from ops.logs.engines import backwards
 from ops.logs.engines.scanning import RawObjectScan
-from ops.logs.lake.layout import Listing, LogFormat, Partition, Scope
+from ops.logs.lake.layout import Listing, LogFormat, LogObject, Partition, Scope
 from ops.logs.lake.lines.levels import Levels
 from ops.logs.search import exploration
 from ops.logs.search.message_filter import needles
-from ops.logs.search.model import Search, Term
+from ops.logs.search.model import Condition, Not, Search, Term
 from tests.ops.logs.sample_lake import ACCOUNT, DAY, REGION, START, Lake, Made, encode, escape
 
-HOUR = Partition(START, ACCOUNT, REGION)
+OBJECT = LogObject("raw/x.gz", 1, "e", LogFormat.RAW, Partition(START, ACCOUNT, REGION))
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ HOUR = Partition(START, ACCOUNT, REGION)
         (Term("naïve approach", case_sensitive=True), ("ve approach",)),
         (Term("error|warn", "regex"), ()),
         (Term("erro?r.", "regex"), ("err",)),
-        (Term("error", negated=True), ()),
+        (Not(Term("error")), ()),
         (Term(r"\d+ (?P<x>error)", "regex"), ()),
     ],
 )
-def test_every_match_contains_the_needles(term: Term, found: tuple[str, ...]) -> None:
-    assert needles([term]) == found
+def test_every_match_contains_the_needles(term: Condition, found: tuple[str, ...]) -> None:
+    assert needles(term) == found
 
 
 TEXT = st.lists(
@@ -81,14 +81,14 @@ def test_a_line_with_a_matching_message_contains_all_needles(term: Term, message
     except re.error:
         assume(False)
     line = escape(message).lower()
-    assert all(one in line for one in needles([Term(term.text, term.kind, case_sensitive=cased)]))
+    assert all(one in line for one in needles(Term(term.text, term.kind, cased)))
 
 
 def taken(tmp_path: Path, body: bytes, *texts: str) -> list[str] | None:
     path = tmp_path / "x.gz"
     path.write_bytes(body)
     scan = RawObjectScan(texts, Levels())
-    if not scan.take(path, HOUR):
+    if not scan.take(path, OBJECT):
         return None
     return [message for table in scan.tables() for message in table["message"].to_pylist()]
 
@@ -129,7 +129,7 @@ def test_a_very_frequent_text_is_not_scanned_for(tmp_path: Path, monkeypatch: py
     lake = Lake(tmp_path)
     for n in range(20):
         lake.put(LogFormat.RAW, [Made(f"error number {n}", n)])
-    found = exploration.newest(lake.engine, Search(DAY, (Term("error"),)), 100)
+    found = exploration.newest(lake.engine, Search(DAY, Term("error")), 100)
     assert [event.message for event in found] == [f"error number {n}" for n in reversed(range(20))]
 
 
@@ -149,7 +149,7 @@ def test_small_hours_are_read_with_one_query(tmp_path: Path, monkeypatch: pytest
 
     def newest() -> list[str]:
         scopes.clear()
-        found = exploration.newest(lake.engine, Search(DAY, (Term("error"),)), 100)
+        found = exploration.newest(lake.engine, Search(DAY, Term("error")), 100)
         return [event.message for event in found]
 
     assert newest() == wanted

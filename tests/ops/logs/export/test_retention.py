@@ -138,5 +138,5 @@ def test_nothing_selected_is_refused() -> None:
 
 def test_deletion_requires_typed_confirmation() -> None:
     made = plan([RetentionAdvice(group(), 0, 0, {}, GOOD)], 30)
-    assert made.confirm == "delete logs older than 30 days"
+    assert made.confirm == group().name
     assert all(step.destructive for step in made.steps)

@@ -172,14 +172,19 @@ def test_own_rules_come_first_on_every_engine(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[[rule]]\nname = 'a'\nregex = '('\nlevel = 'ERROR'", "regex of rule 1"),
-        ("[[rule]]\nname = 'a'\nregex = '(x)(?P<level>y)'", "regex of rule 1"),
-        ("[[rule]]\nname = 'a'\nregex = 'x'\nlevel = 'LOUD'", "'LOUD'"),
-        ("[[rule]]\nname = 'a'\nregex = 'x'", "Rule 1"),
-        ("[[rule]]\nname = 'a'\nregex = '(?P<level>x)'\nlevel = 'ERROR'", "Rule 1"),
-        ("[[rule]]\nname = 'a'\nregex = 'x'\nlevle = 'ERROR'", "Rule 1"),
-        ("rule = 3", "no list of rules"),
-        ("rule", "not valid TOML"),
+        ("[[rule]]\nname = 'a'\nregex = '('\nlevel = 'ERROR'", "line 3: rule.regex is not valid"),
+        ("[[rule]]\nname = 'a'\nregex = '(x)(?P<level>y)'", "line 3: rule.regex is not valid"),
+        ("[[rule]]\nname = 'a'\nregex = 'x'\nlevel = 'LOUD'", "line 4: rule.level is 'LOUD'"),
+        ("[[rule]]\nname = 'a'\nregex = 'x'", "line 3: rule.regex needs either"),
+        ("[[rule]]\nname = 'a'\nregex = '(?P<level>x)'\nlevel = 'ERROR'", "line 3: rule.regex needs either"),
+        ("[[rule]]\nname = 'a'\nregex = 'x'\nlevle = 'ERROR'", "line 4: rule.levle is not a known key"),
+        (
+            "[[rule]]\nname = 'a'\nregex = 'x'\nlevel = 'ERROR'\n[[rule]]\nregex = 'y'",
+            "line 5: rule.name is missing",
+        ),
+        ("[[rules]]\nname = 'a'", "line 1: rules is not a known key"),
+        ("rule = 3", "line 1: rule is not a list of tables"),
+        ("\nrule", "line 2: not valid TOML"),
     ],
 )
 def test_a_mistake_in_own_rules_is_reported(tmp_path: Path, text: str, expected: str) -> None:

@@ -12,7 +12,7 @@ from ops.logs.search import exploration
 from ops.logs.search.cursor import Cursor
 from ops.logs.search.estimate import Cost
 from ops.logs.search.model import Search
-from ops.logs.search.query import Query
+from ops.logs.search.query import Patterns, Query
 from ops.logs.search.sql import statements
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
@@ -61,6 +61,16 @@ def test_pages_hold_every_event_once_in_order(size: int) -> None:
     assert len(shown) == 30 == exploration.count(engine, SEARCH)
 
 
+@pytest.mark.parametrize("size", [1, 2, 4, 7, 100])
+def test_pages_towards_newer_events_hold_every_event_once_in_order(size: int) -> None:
+    engine = Memory()
+    everything = exploration.newest(engine, SEARCH, 1000)
+    shown = everything[-1:]
+    while found := exploration.newer(engine, SEARCH, shown, size):
+        shown = [*found, *shown]
+    assert shown == everything
+
+
 def test_an_event_is_found_by_its_key_with_its_context() -> None:
     engine = Memory()
     event = exploration.newest(engine, SEARCH, 30)[12]
@@ -85,4 +95,5 @@ def test_a_histogram_has_a_bounded_number_of_bars(hours: int) -> None:
 def test_counts_by_value_and_by_pattern() -> None:
     engine = Memory()
     assert sum(one.events for one in exploration.facets(engine, SEARCH)["stream"]) == 30
-    assert exploration.patterns(engine, SEARCH).to_pylist()[0]["events"] == 30
+    counted = engine.run(Query(SEARCH, Patterns(5))).table().to_pylist()
+    assert [(row["pattern"], row["log_group"], row["events"]) for row in counted] == [("m*", "g", 30)]

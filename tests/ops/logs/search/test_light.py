@@ -3,7 +3,17 @@
 import subprocess
 import sys
 
-LIGHT = ("cursor", "estimate", "exploration", "model", "query", "query_parser", "saved_queries", "sql")
+LIGHT = (
+    "cursor",
+    "estimate",
+    "exploration",
+    "model",
+    "query",
+    "language.parser",
+    "language.writing",
+    "saved.queries",
+    "sql",
+)
 HEAVY = {"awswrangler", "boto3", "duckdb", "numpy", "pandas", "pyarrow", "sqlglot", "streamlit"}
 
 

@@ -14,7 +14,21 @@ from ops.logs.search.output import to_csv, to_parquet
 
 
 @pytest.mark.parametrize(
-    "cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "=cmd|' /C calc'!A0"]
+    "cell",
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "=cmd|' /C calc'!A0",
+        " =1",
+        "\ufeff=1",
+        "\x00@A1",
+        "＝1",
+    ],
 )
 def test_no_cell_starts_like_a_formula(cell: str) -> None:
     text = to_csv(pa.table({"=name": [cell]}))

@@ -39,7 +39,7 @@ def test_a_group_is_subscribed_only_if_it_is_included_and_not_exported(state: Co
 def test_a_group_is_unsubscribed_only_if_it_is_or_will_be_subscribed(state: CoverageState) -> None:
     if state in CAN_UNSUBSCRIBE:
         plan = plan_unsubscribe(CLOUD, [entry(state)])
-        assert (plan.confirm, plan.steps[0].destructive) == ("stop exporting", True)
+        assert (plan.confirm, plan.steps[0].destructive) == ("/app/a", True)
     else:
         with pytest.raises(InputError, match="Cannot unsubscribe /app/a: its reason"):
             plan_unsubscribe(CLOUD, [entry(state)])

@@ -198,6 +198,7 @@ def test_the_subscriber_selects_the_same_groups(name: str, prefix: str, include:
         DESTINATION=DESTINATION,
         FILTER=FILTER,
         MODE="group",
+        ROLE="",
         PREFIX=prefix,
         INCLUDE=include,
         EXCLUDE=exclude,

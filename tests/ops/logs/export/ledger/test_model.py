@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -126,16 +127,16 @@ def test_events_found_in_other_hours_are_shown_as_such() -> None:
 
 def test_what_is_not_found_is_not_missing_if_objects_could_not_be_read() -> None:
     books = LedgerCounts(
-        counted({0: 5, 1: 5}),
-        counted({0: 5, 1: 2}),
+        counted({0: 5, 4: 5}),
+        counted({0: 4, 4: 2}),
         {},
         {GROUP: SINCE},
         unread=["no key"],
-        unread_objects=True,
+        unread_from=at(4).hour,
     )
-    found = build_ledger(books, NOON, NOON + 2 * HOUR, NOW)
+    found = build_ledger(books, NOON, NOON + 5 * HOUR, NOW)
     assert [(row.status, row.missing, row.unread) for row in found.rows] == [
-        ("complete", 0, 0),
+        ("missing", 1, 0),  # its events cannot be in the unread hour: it is more than two hours later
         ("not read", 0, 3),
     ]
     assert (found.ok, found.unread) == (False, ("no key",))
@@ -195,3 +196,45 @@ def test_losses_are_exact_if_events_are_on_time(events: list[tuple[int, int]], d
     left = {hour: max(0, count) for hour, count in kept.items()}
     found = ledger(dict(Counter(hours)), left)
     assert found.missing == len(hours) - sum(left.values())
+
+
+def test_an_hour_that_was_not_read_makes_no_other_loss_certain() -> None:
+    """The later hour's event is unread, and the late event of the first hour could be either's."""
+    books = LedgerCounts(
+        counted({0: 1, 3: 1}), counted({1: 1}), {}, {GROUP: SINCE}, unread=["x"], unread_from=at(3).hour
+    )
+    found = build_ledger(books, NOON, NOON + 4 * HOUR, NOW)
+    assert (found.missing, sum(row.unread for row in found.rows)) == (0, 1)
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=3, max_size=9),
+    st.data(),
+)
+def test_what_was_not_read_is_never_missing(taken_in: list[int], data: st.DataObject) -> None:
+    """Whatever objects are not read: no loss is certain that is none, or greater than with all objects."""
+    exported: Counter[int] = Counter()
+    for hour, events in enumerate(taken_in):
+        for _ in range(events):
+            at_hour = data.draw(st.sampled_from([hour, hour, hour, hour - 1, hour + 1, hour + 2, None]))
+            if at_hour is not None:
+                exported[at_hour] += 1
+    hidden = data.draw(st.sets(st.integers(-1, len(taken_in) + 1), min_size=1))
+    later = NOON + (len(taken_in) + 4) * HOUR
+
+    def built(counts: dict[int, int], **more: Any) -> Ledger:
+        books = LedgerCounts(
+            counted(dict(enumerate(taken_in))), counted(counts), {}, {GROUP: NOON - 9 * HOUR}, **more
+        )
+        return build_ledger(books, NOON - HOUR, later, later)
+
+    whole = built(dict(exported))
+    less = built(
+        {hour: events for hour, events in exported.items() if hour not in hidden},
+        unread=["x"],
+        unread_from=NOON + min(hidden) * HOUR,
+    )
+    assert not less.ok
+    assert less.missing <= whole.missing
+    everything = built(dict(exported), unread=["x"], unread_from=datetime.min.replace(tzinfo=UTC))
+    assert everything.missing == 0

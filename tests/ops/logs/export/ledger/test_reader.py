@@ -44,7 +44,7 @@ class Engine:
         def read(cursor: Cursor) -> Generator[pa.RecordBatch, None, None]:
             yield pa.RecordBatch.from_pylist(self.rows, SCHEMA)
             cursor.note("looks foreign")
-            cursor.note(*self.unread, unread=True)
+            cursor.note_unread(self.unread, ())
 
         return Cursor(read)
 

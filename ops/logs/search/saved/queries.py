@@ -17,7 +17,7 @@ from pathlib import Path
 from ops.errors import InputError, NotFound, QueryError, SlipwayError
 from ops.logs.search.query import Value
 
-FOLDER = Path(__file__).parents[3] / "queries"
+FOLDER = Path(__file__).parents[4] / "queries"
 
 TYPES: dict[str, type] = {"text": str, "integer": int, "number": float}
 CHARTS = ("line", "area", "bar")
@@ -80,7 +80,7 @@ def parse_query(name: str, text: str) -> SavedQuery:
         if match[1] == "parameter":
             parameters.append(_parameter(match[2], text, number))
         elif match[1] == "chart":
-            chart = _chart(match[2], text, number)
+            chart = parse_chart(match[2], text, number)
         else:
             headers[match[1]] = match[2].strip()
     query = SavedQuery(
@@ -98,11 +98,14 @@ def parse_query(name: str, text: str) -> SavedQuery:
 def load_queries(folders: Iterable[Path]) -> tuple[list[SavedQuery], list[SlipwayError]]:
     """Return all queries, sorted by title, and the errors of files that cannot be read.
 
-    A query in a later folder replaces one of the same name.
+    The first folder that has a name keeps it: a query of the same name in a later one is an error.
     """
     queries: dict[str, SavedQuery] = {}
     errors: list[SlipwayError] = []
     for path in (path for folder in folders for path in sorted(folder.glob("*.sql"))):
+        if path.stem in queries:
+            errors.append(InputError(f"{path} has the name of another saved query.", hint="Rename the file."))
+            continue
         try:
             queries[path.stem] = parse_query(path.stem, path.read_text("utf-8"))
         except QueryError as error:
@@ -139,7 +142,8 @@ def _parameter(text: str, whole: str, line: int) -> Parameter:
         raise QueryError(f"Line {line}: {error}", text=whole, line=line, hint=error.hint) from error
 
 
-def _chart(text: str, whole: str, line: int) -> Chart:
+def parse_chart(text: str, whole: str, line: int) -> Chart:
+    """Parse `line time errors log_group`. Raises QueryError with that line of the whole text."""
     kind, *columns = text.split()
     if kind not in CHARTS or not 2 <= len(columns) <= 3:
         raise QueryError(

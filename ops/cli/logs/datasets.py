@@ -1,0 +1,85 @@
+"""`slipway logs datasets|validate-trail`: the datasets in S3, and the digests of CloudTrail."""
+
+from datetime import UTC, datetime
+from functools import cache
+
+import click
+from rich.text import Text
+
+from ops.cli.context import NOT_READ, Context, readable
+from ops.cli.verbs import verb
+from ops.errors import InputError
+from ops.logs.datasets import EXPORTED, list_datasets, location_of, open_dataset
+from ops.logs.search.time_ranges import parse_range
+
+
+@verb
+@click.argument("address", default="")
+@click.option("--ddl", is_flag=True, help="Print the statements that create the datasets' Athena tables.")
+def datasets(context: Context, address: str, ddl: bool) -> int:
+    if ddl:
+        return _print_ddl(context, address)
+    known = list_datasets(context.cloud, address)
+    rows = [{"dataset": one.address, "type": one.type, "title": one.title} for one in known if not one.unread]
+    context.show(rows, empty="No datasets. Add their bucket to the setting logs, or name an s3:// address.")
+    for one in known:
+        if one.unread:
+            context.errors.print(Text(readable(f"{one.address}: {one.unread}"), style="yellow"))
+    return NOT_READ if any(one.unread for one in known) else 0
+
+
+def _print_ddl(context: Context, address: str) -> int:
+    statements = []
+    for one in list_datasets(context.cloud, address):
+        if one.unread:
+            context.errors.print(Text(readable(f"{one.address}: {one.unread}"), style="yellow"))
+        elif one.type != EXPORTED:
+            dataset = open_dataset(context.cloud, one.address)
+            try:
+                statements += dataset.athena_ddl()
+            except InputError as error:
+                context.errors.print(Text(readable(f"{error} {error.hint}"), style="yellow"))
+    context.print_text(";\n\n".join(statements) + ";" if statements else "", statements)
+    return 0
+
+
+@verb
+@click.argument("address")
+@click.option("--last", default="1d", show_default=True, metavar="RANGE", help="15m, 3h, 7d, or START/END.")
+def validate_trail(context: Context, address: str, last: str) -> int:
+    from ops.aws.cloudtrail import list_public_keys
+    from ops.logs.lake.store import bucket_of
+    from ops.logs.services.digests import INTERVAL, validate
+
+    location = location_of(context.cloud, address)
+    start, end = parse_range(last).at(datetime.now(UTC))
+
+    @cache
+    def public_keys(region: str) -> dict[str, bytes]:
+        place = context.cloud, location.account, region
+        return dict(list_public_keys(*place, start - INTERVAL, end + INTERVAL))
+
+    result = validate(bucket_of(context.cloud, location), location, start, end, public_keys)
+    rows = [
+        {"object": key, "problem": problem}
+        for problems in (result.invalid, result.unread)
+        for key, problem in problems.items()
+    ]
+    counts = {
+        "digests": result.digests,
+        "valid_digests": result.valid_digests,
+        "log_files": result.files,
+        "valid_log_files": result.valid_files,
+    }
+    context.show(rows, empty="", value={**counts, "invalid": result.invalid, "unread": result.unread})
+    if not context.as_json:
+        context.echo(
+            f"{result.valid_digests} of {result.digests} digests and {result.valid_files} of {result.files} "
+            "log files are valid."
+            if result.digests
+            else "No digests in the range. Use a longer one with --last, or turn on log file validation "
+            "of the trail."
+        )
+    if result.invalid:
+        return 1
+    return 0 if result.proven else NOT_READ
