@@ -3,19 +3,18 @@
 from collections.abc import Sequence
 
 from ops.aws.cloud import Cloud
+from ops.aws.codepipeline import PipelineReader
 from ops.aws.s3.buckets import bucket_exists
 from ops.aws.s3.staging import client_of
 from ops.errors import InputError, NotFound
 from ops.operations import Operation
 from ops.plan import Plan
-from ops.support_stacks.cleanup_steps import (
-    MAX_DELETIONS,
-    CleanUpOptions,
-    CleanUpStepBuilder,
-    DeletionGroup,
-)
+from ops.support_stacks.cleanup_steps import MAX_DELETIONS, CleanUpOptions, CleanUpSteps
+from ops.support_stacks.deletion import Deletion, DeletionGroup, UsersNow
 from ops.support_stacks.facts import CandidateStack
+from ops.support_stacks.fingerprints import StackKind
 from ops.support_stacks.liveness import ResourceType, UsageGraph, UsageState, UsageVerdict
+from ops.text.confirmations import typed_name
 
 MAX_SHARE = 0.8  # of all resources in the inventory
 MIN_FOR_SHARE = 10  # resources in the inventory, below which the share means nothing
@@ -32,30 +31,32 @@ def plan_clean_up(
 
     Raises InputError for a resource that is not orphaned and for a plan that exceeds the limits.
     """
-    verdicts = _selected(graph, selected, options)
+    verdicts = _selected(graph, selected) if selected else _all_orphaned(graph, options)
     _check_limits(graph, verdicts, options)
     groups = _groups(graph, verdicts)
-    _check_groups(cloud, groups, options)
-    builder = CleanUpStepBuilder(cloud, graph, options)
-    steps = tuple(step for group in groups for step in builder.steps(group))
-    if len(groups) == 1:
-        subject = confirm = groups[0].name
-    else:
-        subject = f"{len(groups)} support stacks, buckets and keys"
-        confirm = f"delete {len(groups)}" if groups else ""
+    for group in groups:
+        if group.stack and (refusal := _refusal(graph, group.stack, options)):
+            raise refusal
+    if options.archive:
+        _check_archive(cloud, groups, options.archive)
+    names = [group.name for group in groups]
+    subject = names[0] if len(names) == 1 else f"{len(names)} support stacks, buckets and keys"
+    confirm = typed_name(names, "resource") if names else ""
+    users = UsersNow(cloud, graph.inventory, PipelineReader(cloud))
+    deletions = [Deletion(cloud, group, users, options.unprotect, {}) for group in groups]
+    steps = tuple(
+        step for deletion in deletions for step in CleanUpSteps(deletion, graph, options).in_order()
+    )
     return Plan(f"Clean up {subject}", steps, Operation.CLEAN_UP_SUPPORT, confirm=confirm)
 
 
-def _selected(graph: UsageGraph, selected: Sequence[str], options: CleanUpOptions) -> list[UsageVerdict]:
-    if not selected:
-        kept = {
-            stack.id
-            for stack in graph.inventory.stacks
-            if graph.verdict(ResourceType.STACK, stack).state is not UsageState.ORPHANED
-            or (stack.protected and not options.unprotect)
-            or (stack.additions and not options.with_additions)
-        }
-        return [verdict for verdict in graph.with_state(UsageState.ORPHANED) if verdict.stack not in kept]
+def _all_orphaned(graph: UsageGraph, options: CleanUpOptions) -> list[UsageVerdict]:
+    """Return all orphaned resources, except those of a stack that cannot be deleted."""
+    kept = {stack.id for stack in graph.inventory.stacks if _refusal(graph, stack, options)}
+    return [verdict for verdict in graph.with_state(UsageState.ORPHANED) if verdict.stack not in kept]
+
+
+def _selected(graph: UsageGraph, selected: Sequence[str]) -> list[UsageVerdict]:
     verdicts = []
     for key in selected:
         verdict = graph.by_key.get(key)
@@ -71,6 +72,36 @@ def _selected(graph: UsageGraph, selected: Sequence[str], options: CleanUpOption
             )
         verdicts.append(verdict)
     return verdicts
+
+
+def _refusal(graph: UsageGraph, stack: CandidateStack, options: CleanUpOptions) -> InputError | None:
+    """Return why the stack cannot be deleted, if it cannot: it is deleted whole, so all must be orphaned."""
+    verdict = graph.verdict(ResourceType.STACK, stack)
+    if verdict.state is not UsageState.ORPHANED:
+        return InputError(
+            f"Cannot delete {stack.name}: it is {verdict.state} ({verdict.reasons[0]}).",
+            hint="Deselect the resources of this stack.",
+        )
+    if stack.kind is StackKind.ROLES:
+        command = f"aws cloudformation delete-stack --stack-name {stack.name} --region {stack.region}"
+        return InputError(
+            f"Cannot delete {stack.name}: it contains IAM roles, which Slipway does not delete.",
+            hint=f"Deselect it, and delete it in account {stack.account}: {command}",
+        )
+    if stack.protected and not options.unprotect:
+        return InputError(
+            f"Cannot delete {stack.name}: termination protection is enabled.",
+            field="unprotect",
+            hint="Ask the stack's owner, then let the plan disable it (--unprotect).",
+        )
+    if stack.additions and not options.with_additions:
+        return InputError(
+            f"Cannot delete {stack.name}: it also contains {', '.join(stack.additions)}, which CDK "
+            "did not create.",
+            field="with_additions",
+            hint="Check that it is unused, then let the plan delete it too (--with-additions).",
+        )
+    return None
 
 
 def _check_limits(graph: UsageGraph, verdicts: list[UsageVerdict], options: CleanUpOptions) -> None:
@@ -91,53 +122,34 @@ def _check_limits(graph: UsageGraph, verdicts: list[UsageVerdict], options: Clea
 
 
 def _groups(graph: UsageGraph, verdicts: list[UsageVerdict]) -> list[DeletionGroup]:
-    """Group the resources by support stack: a stack is deleted whole, so all of it must be orphaned."""
+    """Group the resources by support stack; one without a stack is a group of its own."""
     by_id = {stack.id: stack for stack in graph.inventory.stacks}
     stacks = [by_id[id] for id in dict.fromkeys(verdict.stack for verdict in verdicts if verdict.stack)]
-    for stack in stacks:
-        verdict = graph.verdict(ResourceType.STACK, stack)
-        if verdict.state is not UsageState.ORPHANED:
-            raise InputError(
-                f"Cannot delete {stack.name}: it is {verdict.state} ({verdict.reasons[0]}).",
-                hint="Deselect the resources of this stack.",
-            )
-    whole = [_group(graph, stack, graph.inside_stack(stack.id)) for stack in stacks]
-    return whole + [_group(graph, None, [verdict]) for verdict in verdicts if not verdict.stack]
+    whole = [_group(graph, stack.name, stack, graph.inside_stack(stack.id)) for stack in stacks]
+    return whole + [_group(graph, verdict.id, None, [verdict]) for verdict in verdicts if not verdict.stack]
 
 
-def _group(graph: UsageGraph, stack: CandidateStack | None, contents: list[UsageVerdict]) -> DeletionGroup:
+def _group(
+    graph: UsageGraph, name: str, stack: CandidateStack | None, contents: list[UsageVerdict]
+) -> DeletionGroup:
     keys = {verdict.key for verdict in contents}
     buckets = [b for b in graph.inventory.buckets if graph.verdict(ResourceType.BUCKET, b).key in keys]
     aliases = [a for a in graph.inventory.aliases if graph.verdict(ResourceType.KEY, a).key in keys]
-    return DeletionGroup(stack, tuple(buckets), tuple(aliases))
+    return DeletionGroup(name, stack, tuple(buckets), tuple(aliases))
 
 
-def _check_groups(cloud: Cloud, groups: list[DeletionGroup], options: CleanUpOptions) -> None:
-    for group in groups:
-        if group.stack and group.stack.protected and not options.unprotect:
-            raise InputError(
-                f"Cannot delete {group.name}: termination protection is enabled.",
-                field="unprotect",
-                hint="Ask the stack's owner, then let the plan disable it (--unprotect).",
-            )
-        if group.stack and group.stack.additions and not options.with_additions:
-            raise InputError(
-                f"Cannot delete {group.name}: it also contains {', '.join(group.stack.additions)}, which CDK "
-                "did not create.",
-                field="with_additions",
-                hint="Check that it is unused, then let the plan delete it too (--with-additions).",
-            )
+def _check_archive(cloud: Cloud, groups: list[DeletionGroup], archive: str) -> None:
     buckets = [bucket for group in groups for bucket in group.buckets]
-    if options.archive in {bucket.name for bucket in buckets}:
+    if archive in {bucket.name for bucket in buckets}:
         raise InputError(
-            f"Cannot archive to {options.archive}: the plan deletes this bucket.",
+            f"Cannot archive to {archive}: the plan deletes this bucket.",
             field="archive",
             hint="Choose another bucket.",
         )
-    for account, region in {(bucket.account, bucket.region) for bucket in buckets if options.archive}:
-        if not bucket_exists(client_of(cloud, account, region), options.archive):
+    for account, region in {(bucket.account, bucket.region) for bucket in buckets}:
+        if not bucket_exists(client_of(cloud, account, region), archive):
             raise InputError(
-                f"Cannot archive to {options.archive}: the bucket does not exist.",
+                f"Cannot archive to {archive}: the bucket does not exist.",
                 field="archive",
                 hint="Create it, private and versioned, with a policy that lets this account write to it.",
             )

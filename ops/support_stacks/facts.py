@@ -8,17 +8,22 @@ from typing import Any
 from ops.aws.cloudformation.resources import StackResource
 from ops.aws.codepipeline import Pipeline
 from ops.aws.kms import Key
+from ops.aws.readings import Unread
 from ops.aws.s3.buckets import BucketContents
-from ops.errors import SlipwayError
+from ops.settings import Exclusion
 from ops.support_stacks.fingerprints import StackKind, additions
 
 PIPELINES, STACKS, BUCKETS, ALIASES, REGIONS = "pipelines", "stacks", "buckets", "key aliases", "regions"
-TAGS = "tags of buckets"
+TAGS, KEY_TAGS = "tags of buckets", "tags of keys"
 
 
 def stack_subject(name: str) -> str:
     """Return the subject of a gap that concerns one stack."""
     return f"stack {name}"
+
+
+def stack_label(name: str, account: str, region: str) -> str:
+    return f"stack {name} ({account}, {region})"
 
 
 def key_subject(alias: str) -> str:
@@ -27,22 +32,13 @@ def key_subject(alias: str) -> str:
 
 
 @dataclass(frozen=True)
-class Gap:
-    """A failed read: its subject and account, and its region unless the subject is global."""
-
-    account: str
-    region: str
-    subject: str
-    error: SlipwayError
-
-
-@dataclass(frozen=True)
 class ArtifactBucket:
     """A replication or artifact bucket.
 
     `stack` is the name and id of the stack that contains the bucket now, both empty for none. `policy` is
     None if the bucket has none. `origin` says what proves that CDK created the bucket, empty for no proof.
-    `missing` names the properties that could not be read.
+    `missing` names the properties that could not be read. `named_in` are the other stacks that name the
+    bucket in their parameters. `object_lock` describes the bucket's Object Lock, empty for none.
     """
 
     name: str
@@ -56,11 +52,16 @@ class ArtifactBucket:
     contents: BucketContents | None
     origin: str
     missing: tuple[str, ...] = ()
+    named_in: tuple[str, ...] = ()
+    object_lock: str = ""
 
 
 @dataclass(frozen=True)
 class KeyAlias:
-    """The alias of a support stack and its key. `stack` and `origin` are as in ArtifactBucket."""
+    """The key of a support stack. `stack` and `origin` are as in ArtifactBucket.
+
+    `name` is its alias, or the key's id if it has none.
+    """
 
     name: str
     account: str
@@ -69,6 +70,10 @@ class KeyAlias:
     policy: dict[str, Any]
     stack: tuple[str, str]
     origin: str
+
+    @property
+    def has_alias(self) -> bool:
+        return self.name != self.key.id
 
     def is_named_by(self, reference: str) -> bool:
         """Whether the reference (key id, alias name, or the ARN of either) means this alias's key."""
@@ -88,7 +93,10 @@ class KeyAlias:
 
 @dataclass(frozen=True)
 class CandidateStack:
-    """A stack that is a support stack or is named like one; `kind` says which."""
+    """A stack that is a support stack or is named like one; `kind` says which.
+
+    `trusted` are the accounts that may assume the roles of a cross-account role stack.
+    """
 
     name: str
     id: str
@@ -99,6 +107,7 @@ class CandidateStack:
     protected: bool
     kind: StackKind
     resources: tuple[StackResource, ...]
+    trusted: frozenset[str] = frozenset()
 
     @property
     def additions(self) -> tuple[str, ...]:
@@ -106,6 +115,12 @@ class CandidateStack:
         if self.kind is not StackKind.EXTENDED:
             return ()
         return tuple(f"{item.logical_id} ({item.kind})" for item in additions(self.resources))
+
+    def has_role(self, arn: str) -> bool:
+        """Whether the role is part of this stack."""
+        account, _, path = arn.partition(":role/")
+        is_here = account.rpartition(":")[2] == self.account
+        return is_here and path.rpartition("/")[2] in self.physical_ids("AWS::IAM::Role")
 
     def physical_ids(self, resource_type: str) -> list[str]:
         """Return the physical ids of the stack's resources of this type."""
@@ -125,4 +140,6 @@ class Inventory:
     buckets: tuple[ArtifactBucket, ...]
     aliases: tuple[KeyAlias, ...]
     stacks: tuple[CandidateStack, ...]
-    gaps: tuple[Gap, ...]
+    gaps: tuple[Unread, ...]
+    excluded: tuple[Exclusion, ...] = ()  # not read, by a setting
+    not_enabled: tuple[tuple[str, str], ...] = ()  # account id and region: nothing can be there

@@ -23,6 +23,7 @@ SUPPORT_NAME = re.compile(r"(-support-|^cross-region-support-)(?P<region>[a-z]{2
 ROLES_NAME = re.compile(r"-support-\d{12}$")
 
 RESOURCE_TYPES = {"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::KMS::Key", "AWS::KMS::Alias"}
+ROLE_TYPES = {"AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
 LOGICAL_ID = "aws:cloudformation:logical-id"
 STACK_NAME = "aws:cloudformation:stack-name"
 
@@ -67,6 +68,12 @@ def stack_kind(name: str, resources: Iterable[StackResource]) -> StackKind:
     if any(CONSTRUCT in item.logical_id for item in relevant):
         return StackKind.ORDINARY
     return StackKind.LOOK_ALIKE
+
+
+def contains_only_roles(resources: Iterable[StackResource]) -> bool:
+    """Whether the stack has roles, and nothing but roles and their policies."""
+    types = {item.kind for item in resources} - {"AWS::CDK::Metadata"}
+    return "AWS::IAM::Role" in types and types <= ROLE_TYPES
 
 
 def additions(resources: Iterable[StackResource]) -> list[StackResource]:

@@ -6,15 +6,16 @@ recently.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 
 from ops.aws.codepipeline import Pipeline
+from ops.aws.readings import Amount, total
 from ops.support_stacks import facts, fingerprints
 from ops.support_stacks.facts import ArtifactBucket, CandidateStack, Inventory, KeyAlias
-from ops.support_stacks.fingerprints import StackKind
+from ops.support_stacks.fingerprints import StackKind, contains_only_roles
 from ops.support_stacks.principals import ANYONE, encrypters, writers
 
 SUPPORT_KINDS = (StackKind.SUPPORT, StackKind.EXTENDED)
@@ -88,15 +89,25 @@ class UsageGraph:
         return [v for v in self.verdicts if v.stack == stack_id and v.kind is not ResourceType.STACK]
 
     @property
-    def orphaned_monthly(self) -> float:
-        """The cost of all orphaned resources in dollars a month."""
-        return sum(verdict.monthly for verdict in self.with_state(UsageState.ORPHANED))
+    def orphaned_monthly(self) -> Amount:
+        """The cost of all orphaned resources in dollars a month: at least, if not everything was read."""
+        orphaned = self.with_state(UsageState.ORPHANED)
+        unread = (*self.inventory.gaps, *self.inventory.excluded)
+        return total((verdict.monthly for verdict in orphaned), unread)
 
 
 def assess_usage(inventory: Inventory, now: datetime, min_idle_days: int = MIN_IDLE_DAYS) -> UsageGraph:
     """Return a verdict for each resource; one that changed within `min_idle_days` is never orphaned."""
     assessment = _Assessment(inventory, now, timedelta(days=min_idle_days))
-    return UsageGraph(inventory, now, assessment.min_idle, tuple(assessment.verdicts()))
+    # What is excluded could use a resource: a verdict that holds only without it names it.
+    excluded = tuple(map(str, inventory.excluded))
+    verdicts = tuple(
+        replace(verdict, reasons=(*verdict.reasons, *excluded))
+        if verdict.state is UsageState.ORPHANED
+        else verdict
+        for verdict in assessment.verdicts()
+    )
+    return UsageGraph(inventory, now, assessment.min_idle, verdicts)
 
 
 class _Assessment:
@@ -120,7 +131,18 @@ class _Assessment:
         keys = [self.alias(alias, buckets) for alias in self.inventory.aliases]
         yield from keys
         for stack in self.inventory.stacks:
-            contents = [v for v in (*buckets.values(), *keys) if v.stack == stack.id]
+            # By the stack's own list too: the stack of a bucket or a key is a reading of its own.
+            names = {
+                (kind, name)
+                for kind, of in ((ResourceType.BUCKET, ResourceType.BUCKET), (ResourceType.KEY, ALIAS))
+                for name in stack.physical_ids(of)
+            }
+            contents = [
+                v
+                for v in (*buckets.values(), *keys)
+                if v.stack == stack.id
+                or ((v.kind, v.id) in names and (v.account, v.region) == (stack.account, stack.region))
+            ]
             yield self.stack(stack, contents)
 
     def bucket(self, bucket: ArtifactBucket) -> UsageVerdict:
@@ -145,6 +167,8 @@ class _Assessment:
     ) -> tuple[UsageState, tuple[str, ...]]:
         if users:
             return _used(users)
+        if bucket.named_in:
+            return UsageState.IN_USE, tuple(f"named in the parameters of {name}" for name in bucket.named_in)
         if bucket.stack[1] and (stack is None or stack.kind not in SUPPORT_KINDS):
             if stack is None and self._stack_is_unread(bucket):
                 return UsageState.UNKNOWN, (f"part of stack {bucket.stack[0]}, which could not be read",)
@@ -159,11 +183,13 @@ class _Assessment:
         if doubts:
             return UsageState.UNKNOWN, tuple(doubts)
         return UsageState.ORPHANED, tuple(
-            filter(None, [_last_write(bucket), bucket.origin, _deleted_stack(bucket, stack)])
+            filter(None, [_last_write(bucket), bucket.origin, _deleted_stack(bucket, stack), _lock(bucket)])
         )
 
     def _stack_is_unread(self, resource: ArtifactBucket | KeyAlias) -> bool:
         """Whether the stack that contains the resource is missing only because it could not be read."""
+        if resource.region not in self.inventory.regions.get(resource.account, ()):
+            return True
         subjects = (facts.STACKS, facts.stack_subject(resource.stack[0]))
         return any((resource.account, resource.region, subject) in self.unread for subject in subjects)
 
@@ -174,7 +200,12 @@ class _Assessment:
             yield f"it contains more than {bucket.contents.versions + bucket.contents.markers:,} versions"
 
     def _unread_users(self, bucket: ArtifactBucket) -> Iterable[str]:
-        return self._unread_among({bucket.account, *writers(bucket.policy)})
+        accounts = {bucket.account, *writers(bucket.policy)}
+        yield from self._unread_among(accounts)
+        for account in sorted(accounts & self.inventory.accounts.keys()):
+            regions = self.inventory.regions[account]
+            if any((account, region, facts.STACKS) in self.unread for region in regions):
+                yield f"the stacks of account {self.inventory.accounts[account]} could not be read"
 
     def _unread_among(self, accounts: Iterable[str]) -> Iterable[str]:
         """Yield a reason for each account with access whose pipelines are not all known."""
@@ -278,7 +309,7 @@ class _Assessment:
         self, stack: CandidateStack, contents: list[UsageVerdict], users: tuple[Pipeline, ...]
     ) -> tuple[UsageState, tuple[str, ...]]:
         if stack.kind is StackKind.ROLES:
-            return UsageState.LEFT_ALONE, ("contains CDK's roles for cross-account actions, no bucket",)
+            return self._roles_state(stack)
         if stack.kind is StackKind.ORDINARY:
             return UsageState.LEFT_ALONE, (
                 "not a support stack: contains a replication bucket among other resources",
@@ -306,16 +337,40 @@ class _Assessment:
         )
         return UsageState.ORPHANED, (NO_PIPELINE, contains)
 
+    def _roles_state(self, stack: CandidateStack) -> tuple[UsageState, tuple[str, ...]]:
+        if not contains_only_roles(stack.resources):
+            return UsageState.LEFT_ALONE, (
+                "named like CDK's cross-account roles, but contains other resources",
+            )
+        users = [p for p in self.inventory.pipelines if any(map(stack.has_role, p.roles))]
+        if users:
+            return _used(tuple(users))
+        doubts = list(self._unread_among({stack.account, *stack.trusted}))
+        if self.now - stack.changed < self.min_idle:
+            doubts.append(f"changed on {stack.changed:%Y-%m-%d}: its pipeline may not be deployed yet")
+        if doubts:
+            return UsageState.UNKNOWN, tuple(doubts)
+        return UsageState.ORPHANED, ("no pipeline in the accounts that may assume its roles uses them",)
+
     def _unread_contents(self, stack: CandidateStack) -> Iterable[str]:
         """Yield a reason for each resource that the stack may contain and the inventory does not show."""
         for subject, region in ((facts.BUCKETS, ""), (facts.ALIASES, stack.region)):
             if (stack.account, region, subject) in self.unread:
                 yield f"the {subject} of its account could not be read"
-        for name in stack.physical_ids("AWS::KMS::Alias"):
+        shown = {bucket.name for bucket in self.inventory.buckets}
+        for name in stack.physical_ids(ResourceType.BUCKET):
+            if name in shown:
+                continue
+            # It was deleted, or it is not known to be CDK's: then only a pipeline's settings show its use.
+            if (stack.account, stack.region, facts.TAGS) in self.unread:
+                yield f"the tags of bucket {name} could not be read"
+            yield from self._unread_among(self.unread_accounts - {stack.account})
+        for name in stack.physical_ids(ALIAS):
             if (stack.account, stack.region, facts.key_subject(name)) in self.unread:
                 yield f"the key {name} could not be read"
 
 
+ALIAS = "AWS::KMS::Alias"
 NO_PIPELINE = "not used by any pipeline in the accounts with access"
 
 
@@ -327,6 +382,12 @@ def _used(users: tuple[Pipeline, ...]) -> tuple[UsageState, tuple[str, ...]]:
 def _last_write(bucket: ArtifactBucket) -> str:
     written = bucket.contents.last_written if bucket.contents else None
     return f"{NO_PIPELINE}; " + (f"last written to on {written:%Y-%m-%d}" if written else "empty")
+
+
+def _lock(bucket: ArtifactBucket) -> str:
+    if not bucket.object_lock:
+        return ""
+    return f"Object Lock ({bucket.object_lock}): emptied only if no version is locked"
 
 
 def _deleted_stack(bucket: ArtifactBucket, stack: CandidateStack | None) -> str:

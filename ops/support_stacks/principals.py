@@ -7,6 +7,7 @@ from typing import Any
 
 ANYONE = "*"
 WRITES = ("s3:PutObject",)
+ASSUMES = ("sts:AssumeRole",)
 ENCRYPTS = ("kms:GenerateDataKey", "kms:Encrypt")
 ACCOUNT = re.compile(r"^(?:arn:[a-z-]+:(?:iam|sts)::)?(\d{12})(?::.*)?$")
 
@@ -19,6 +20,11 @@ def writers(policy: Mapping[str, Any] | None) -> frozenset[str]:
 def encrypters(policy: Mapping[str, Any] | None) -> frozenset[str]:
     """Return the ids of the accounts that a key policy lets encrypt, or ANYONE if it names none."""
     return _allowed(policy, ENCRYPTS)
+
+
+def assumers(policy: Mapping[str, Any] | None) -> frozenset[str]:
+    """Return the ids of the accounts that a trust policy lets assume the role, or ANYONE if it names none."""
+    return _allowed(policy, ASSUMES)
 
 
 def _allowed(policy: Mapping[str, Any] | None, actions: tuple[str, ...]) -> frozenset[str]:

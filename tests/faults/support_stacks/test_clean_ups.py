@@ -21,9 +21,9 @@ from ops.plan import READY, Outcome, Plan, Running, execute
 from ops.settings import Settings
 from ops.support_stacks.cleanup import plan_clean_up
 from ops.support_stacks.cleanup_steps import CleanUpOptions
+from ops.support_stacks.deletion import Deletion
 from ops.support_stacks.inventory import read_inventory
 from ops.support_stacks.liveness import ResourceType, UsageGraph, UsageState, assess_usage
-from ops.support_stacks.recheck import Recheck
 from tests.end_to_end import assemblies, sample_pipelines
 from tests.faults.monitor.records import Call
 from tests.faults.monitor.watch import Watch
@@ -184,7 +184,7 @@ def test_the_monitor_reports_the_deletion_of_a_bucket_that_is_used(
     plan = world.plan(stack, world.graph())
     assert plan
     world.use(sample_pipelines.bucket_of(stack))
-    monkeypatch.setattr(Recheck, "bucket", lambda self, bucket: READY)
+    monkeypatch.setattr(Deletion, "check_bucket", lambda self, bucket: READY)
     world.carry_out(plan)
     found = world.violations()
     assert any(each.startswith("invariant 5: ") and "which a pipeline uses" in each for each in found), found

@@ -78,7 +78,7 @@ def test_an_archive_comes_before_the_bucket_is_emptied(fleet: Fleet) -> None:
 def test_several_groups_are_confirmed_by_their_number(fleet: Fleet) -> None:
     two = graph(stacks=(), aliases=(), buckets=(bucket(**ALONE), bucket(name=f"{NAME}2", **ALONE)))
     plan = planned(fleet, two)
-    assert (plan.confirm, len(plan.steps)) == ("delete 2", 4)
+    assert (plan.confirm, len(plan.steps)) == ("2 resources", 4)
     assert planned(fleet, graph(pipelines=(pipeline(),))).confirm == ""
 
 
@@ -133,6 +133,16 @@ def test_a_stack_to_which_somebody_added_resources_is_deleted_only_on_request(fl
     (deletion,) = [step for step in steps if step.id == f"delete {SAMPLE[1]}"]
     assert deletion.details == ("Deletes Alerts (AWS::SQS::Queue) too",)
     assert "besides CDK's bucket and key: Alerts (AWS::SQS::Queue)" in deletion.evidence
+
+
+def test_a_stack_of_roles_is_not_deleted(fleet: Fleet) -> None:
+    roles = (StackResource("Role", "AWS::IAM::Role", "role"),)
+    both = graph(
+        stacks=(stack(), stack(id="other", name="A-support-2", kind=StackKind.ROLES, resources=roles))
+    )
+    assert "delete other" not in [step.id for step in planned(fleet, both).steps]
+    key = next(verdict.key for verdict in both.verdicts if verdict.id == "A-support-2")
+    assert "contains IAM roles" in refusal(fleet, both, key)
 
 
 def many(orphaned: int, used: int = 0) -> UsageGraph:

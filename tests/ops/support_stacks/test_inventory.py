@@ -1,9 +1,16 @@
 """The inventory: what it reads, and a gap for everything that it cannot read."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from ministack.core.responses import request_scope
+from ministack.services import cloudformation
 
+from ops.plan import Readiness
+from ops.settings import Exclusion
 from ops.support_stacks import facts
 from ops.support_stacks.fingerprints import StackKind
 from ops.support_stacks.inventory import InventoryProgress
@@ -14,6 +21,7 @@ from tests.ops.support_stacks.fleet import (
     REGION,
     STACK,
     Fleet,
+    check,
     fleet,
 )
 
@@ -87,8 +95,7 @@ def test_a_property_of_a_bucket_that_cannot_be_read_is_missing(fleet: Fleet, cal
         ("kms:GetKeyPolicy", "AccessDeniedException", (facts.key_subject(ALIAS_NAME), REGION)),
         ("kms:ListResourceTags", "AccessDeniedException", (facts.key_subject(ALIAS_NAME), REGION)),
         ("cloudformation:ListStackResources", "AccessDenied", (facts.stack_subject(STACK), REGION)),
-        ("cloudformation:DescribeStacks", "AccessDenied", (facts.stack_subject(STACK), REGION)),
-        ("cloudformation:ListStacks", "AccessDenied", (facts.STACKS, REGION)),
+        ("cloudformation:DescribeStacks", "AccessDenied", (facts.STACKS, REGION)),
         ("s3:ListBuckets", "AccessDenied", (facts.BUCKETS, "")),
     ],
 )
@@ -180,3 +187,127 @@ def test_a_bucket_with_a_shortened_name_is_found_by_its_tags(
 def test_tags_that_cannot_be_read_are_a_gap(fleet: Fleet) -> None:
     fleet.refuse("resource-groups-tagging-api:GetResources")
     assert (facts.TAGS, REGION, "AccessDenied") in gaps(fleet)
+
+
+def name_in_parameters(fleet: Fleet, value: str, account: str = "tools", name: str = "Reports") -> None:
+    template = {
+        "Parameters": {"Source": {"Type": "String"}},
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+    }
+    fleet.client("cloudformation", PIPELINE_REGION, account).create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(template),
+        Parameters=[{"ParameterKey": "Source", "ParameterValue": value}],
+    )
+
+
+@pytest.mark.parametrize("value", ["{}", "arn:aws:s3:::{}/*", "s3://{}/App,other"])
+@pytest.mark.parametrize("account", ["tools", "other"])
+def test_a_bucket_that_a_stack_names_in_its_parameters_is_in_use(
+    fleet: Fleet, value: str, account: str
+) -> None:
+    name_in_parameters(fleet, value.format(fleet.bucket), account)
+    graph = assess_usage(fleet.inventory(), datetime.now(UTC), min_idle_days=0)
+    (verdict,) = [each for each in graph.verdicts if each.kind is ResourceType.BUCKET]
+    id = fleet.cloud.account(account).id
+    assert verdict.state is UsageState.IN_USE
+    assert verdict.reasons == (f"named in the parameters of stack Reports ({id}, {PIPELINE_REGION})",)
+    assert states(fleet)[ResourceType.STACK] is UsageState.UNKNOWN
+
+
+def test_a_longer_name_in_a_parameter_is_another_bucket(fleet: Fleet) -> None:
+    name_in_parameters(fleet, f"{fleet.bucket}-copy")
+    assert states(fleet)[ResourceType.BUCKET] is UsageState.ORPHANED
+
+
+def test_the_object_lock_of_a_bucket_is_read(fleet: Fleet) -> None:
+    rule = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": 30}}
+    configuration: Any = {"ObjectLockEnabled": "Enabled", "Rule": rule}
+    fleet.client("s3").put_object_lock_configuration(
+        Bucket=fleet.bucket, ObjectLockConfiguration=configuration
+    )
+    (bucket,) = fleet.inventory().buckets
+    assert bucket.object_lock == "governance, 30 days"
+
+
+def delete_stack_but_keep_the_key(fleet: Fleet) -> str:
+    """As a stack does that retains its key: the alias is deleted, the key and its tags stay."""
+    key = fleet.key_id()
+    fleet.client("kms").delete_alias(AliasName=ALIAS_NAME)
+    with request_scope(fleet.tools.id, REGION):
+        del cloudformation._stacks[STACK]
+    return key
+
+
+def test_a_key_without_an_alias_is_found_by_its_tags(fleet: Fleet) -> None:
+    key = delete_stack_but_keep_the_key(fleet)
+    (found,) = fleet.inventory().aliases
+    assert (found.name, found.key.id, found.has_alias) == (key, key, False)
+    assert states(fleet)[ResourceType.KEY] is UsageState.ORPHANED
+    plan = fleet.plan()
+    assert [step.id for step in plan.steps if step.resource.kind.startswith("AWS::KMS")] == [
+        f"schedule {key}"
+    ]
+    fleet.create_pipeline(bucket="elsewhere", key=key)
+    assert states(fleet)[ResourceType.KEY] is UsageState.IN_USE
+
+
+def test_a_key_without_an_alias_that_kms_will_delete_is_left_out(fleet: Fleet) -> None:
+    key = delete_stack_but_keep_the_key(fleet)
+    fleet.client("kms").schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    assert fleet.inventory().aliases == ()
+
+
+def test_where_aliases_cannot_be_read_no_key_is_known_to_have_none(fleet: Fleet) -> None:
+    fleet.refuse("kms:ListAliases", "AccessDeniedException", 400)
+    assert fleet.inventory().aliases == ()
+
+
+def test_the_accounts_that_may_assume_the_roles_of_a_stack_are_read(fleet: Fleet) -> None:
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{fleet.other.id}:root"},
+        "Action": "sts:AssumeRole",
+    }
+    trust = {"Version": "2012-10-17", "Statement": [allow]}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}}
+    name = f"PipeB-support-{fleet.tools.id}"
+    fleet.client("cloudformation").create_stack(
+        StackName=name, TemplateBody=json.dumps({"Resources": {"Role": role}})
+    )
+    (stack,) = [each for each in fleet.inventory().stacks if each.name == name]
+    assert (stack.kind, set(stack.trusted)) == (StackKind.ROLES, {fleet.other.id})
+    (physical,) = stack.physical_ids("AWS::IAM::Role")
+    assert stack.has_role(f"arn:aws:iam::{fleet.tools.id}:role/{physical}")
+    fleet.refuse("iam:GetRole")
+    assert (facts.stack_subject(name), REGION, "AwsError") in gaps(fleet)
+
+
+def exclude(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, account: str, region: str) -> None:
+    exclusion = Exclusion(account, region, "denied by a policy")
+    monkeypatch.setattr(fleet.cloud, "settings", replace(fleet.cloud.settings, excluded=(exclusion,)))
+
+
+def test_an_excluded_region_is_not_read_and_verdicts_name_it(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.cloud.refuse = lambda call, account, region: (
+        ("AccessDenied", 403) if region == PIPELINE_REGION and not call.startswith("s3:") else None
+    )
+    assert states(fleet)[ResourceType.BUCKET] is UsageState.UNKNOWN
+    exclude(fleet, monkeypatch, "", PIPELINE_REGION)
+    assert gaps(fleet) == set()
+    graph = assess_usage(fleet.inventory(), datetime.now(UTC), min_idle_days=0)
+    assert not graph.orphaned_monthly.exact
+    note = f"{PIPELINE_REGION} is excluded: denied by a policy"
+    assert {verdict.state for verdict in graph.verdicts} == {UsageState.ORPHANED}
+    assert {verdict.reasons[-1] for verdict in graph.verdicts} == {note}
+    assert {step.parameters["excluded"] for step in fleet.plan().steps} == {note}
+    assert check(fleet.plan(), "empty").readiness is Readiness.READY
+
+
+def test_nothing_of_an_excluded_account_is_read(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    exclude(fleet, monkeypatch, fleet.tools.id, "")
+    found = fleet.inventory()
+    assert (found.buckets, found.aliases, found.stacks) == ((), (), ())
+    assert found.regions == {fleet.tools.id: (), fleet.other.id: (REGION, PIPELINE_REGION)}

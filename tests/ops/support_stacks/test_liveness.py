@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from ops.aws.cloudformation.resources import StackResource
+from ops.aws.readings import Unread
 from ops.aws.s3.buckets import BucketContents
 from ops.errors import AccessDenied
 from ops.support_stacks import facts
-from ops.support_stacks.facts import Gap
 from ops.support_stacks.fingerprints import StackKind
-from ops.support_stacks.liveness import ResourceType, UsageGraph, UsageState, assess_usage
+from ops.support_stacks.liveness import ResourceType, UsageGraph, UsageState, UsageVerdict, assess_usage
 from tests.ops.support_stacks.samples import (
     ALIAS,
     CONTENTS,
@@ -51,7 +52,7 @@ ALL = (ResourceType.BUCKET, ResourceType.KEY, ResourceType.STACK)
 def test_without_a_pipeline_everything_is_orphaned() -> None:
     graph = assessed()
     assert states(graph) == dict.fromkeys(ALL, UsageState.ORPHANED)
-    assert graph.orphaned_monthly == pytest.approx(2 * 0.023 + 1)
+    assert graph.orphaned_monthly.value == pytest.approx(2 * 0.023 + 1)
     assert {verdict.id for verdict in graph.inside_stack(STACK[1])} == {NAME, ALIAS}
 
 
@@ -78,8 +79,8 @@ def test_the_same_alias_of_another_place_is_another_key() -> None:
         assert states(graph)[ResourceType.KEY] is UsageState.ORPHANED
 
 
-def gap(account: str, subject: str, region: str = REGION) -> Gap:
-    return Gap(account, region, subject, AccessDenied("no"))
+def gap(account: str, subject: str, region: str = REGION) -> Unread:
+    return Unread(account, region, subject, AccessDenied("no"))
 
 
 @pytest.mark.parametrize("subject", [facts.PIPELINES, facts.REGIONS])
@@ -181,6 +182,12 @@ def test_resources_of_an_unread_stack_stay_unknown(subject: str) -> None:
     assert set(states(elsewhere).values()) == {UsageState.LEFT_ALONE}
 
 
+def test_unread_tags_leave_a_stack_unknown_whose_bucket_is_not_known_to_be_cdks() -> None:
+    graph = assessed(buckets=(), aliases=(), gaps=(gap(TOOLS, facts.TAGS),))
+    assert states(graph)[ResourceType.STACK] is UsageState.UNKNOWN
+    assert f"the tags of bucket {NAME} could not be read" in reasons(graph, ResourceType.STACK)
+
+
 def test_an_unreadable_key_inside_a_stack_leaves_the_stack_unknown() -> None:
     graph = assessed(aliases=(), gaps=(gap(TOOLS, facts.key_subject(ALIAS)),))
     assert states(graph)[ResourceType.STACK] is UsageState.UNKNOWN
@@ -257,5 +264,68 @@ def test_a_key_scheduled_for_deletion_costs_nothing() -> None:
     pending = alias()
     pending = alias(key=replace(pending.key, state="PendingDeletion", deletion=NOW + timedelta(days=7)))
     graph = assessed(buckets=(), aliases=(pending,))
-    assert graph.orphaned_monthly == 0
+    assert graph.orphaned_monthly.value == 0
     assert "KMS deletes it on 2026-12-01" in reasons(graph, ResourceType.KEY)
+
+
+ROLE = "pea-support-222222222222oyactionrole0123456789abcdef"
+ROLES = (
+    StackResource("DeployActionRole", "AWS::IAM::Role", ROLE),
+    StackResource("DeployActionRoleDefaultPolicy", "AWS::IAM::Policy", "policy"),
+    StackResource("CDKMetadata", "AWS::CDK::Metadata", "metadata"),
+)
+
+
+def role_stack(**more: Any) -> Any:
+    facts = {
+        "name": f"PipeA-support-{OTHER}",
+        "account": OTHER,
+        "resources": ROLES,
+        "trusted": frozenset({TOOLS}),
+    }
+    return stack(kind=StackKind.ROLES, **{**facts, **more})
+
+
+def assess_roles(stack: Any = None, **more: Any) -> UsageVerdict:
+    (verdict,) = assessed(buckets=(), aliases=(), stacks=(stack or role_stack(),), **more).verdicts
+    return verdict
+
+
+def test_a_stack_of_roles_that_no_pipeline_assumes_is_orphaned() -> None:
+    assert assess_roles().state is UsageState.ORPHANED
+    elsewhere = pipeline(
+        roles=frozenset({f"arn:aws:iam::{TOOLS}:role/{ROLE}", f"arn:aws:iam::{OTHER}:role/x"})
+    )
+    assert assess_roles(pipelines=(elsewhere,)).state is UsageState.ORPHANED
+
+
+def test_a_stack_of_roles_that_a_pipeline_assumes_is_in_use() -> None:
+    user = pipeline(roles=frozenset({f"arn:aws:iam::{OTHER}:role/path/{ROLE}"}))
+    assert assess_roles(pipelines=(user,)).reasons == (f"used by pipeline PipeA ({TOOLS}, us-east-1)",)
+
+
+def test_a_stack_of_roles_is_unknown_unless_all_that_may_assume_them_were_read() -> None:
+    assert assess_roles(gaps=(gap(TOOLS, facts.PIPELINES),)).state is UsageState.UNKNOWN
+    unknown = role_stack(trusted=frozenset({"333333333333"}))
+    assert assess_roles(unknown).reasons == (
+        "account 333333333333 has access and is not configured in Slipway",
+    )
+    assert assess_roles(role_stack(changed=NOW)).state is UsageState.UNKNOWN
+
+
+def test_a_stack_of_roles_with_other_resources_is_left_alone() -> None:
+    mixed = role_stack(resources=(*ROLES, StackResource("Table", "AWS::DynamoDB::Table", "table")))
+    assert assess_roles(mixed).state is UsageState.LEFT_ALONE
+
+
+def test_unread_stacks_of_an_account_with_access_leave_the_bucket_unknown() -> None:
+    graph = assessed(gaps=(gap(TOOLS, facts.STACKS, "us-east-1"),))
+    assert states(graph)[ResourceType.BUCKET] is UsageState.UNKNOWN
+    assert "the stacks of account tools could not be read" in reasons(graph, ResourceType.BUCKET)
+    graph = assessed(gaps=(gap(OTHER, facts.STACKS),))
+    assert states(graph)[ResourceType.BUCKET] is UsageState.ORPHANED
+
+
+def test_a_bucket_with_an_object_lock_says_so() -> None:
+    graph = assessed(buckets=(bucket(object_lock="compliance, 30 days"),))
+    assert "Object Lock (compliance, 30 days)" in graph.verdicts[0].reasons[-1]

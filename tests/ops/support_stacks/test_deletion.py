@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,8 @@ from ministack.services import cloudformation
 from ops.errors import AccessDenied, SlipwayError
 from ops.plan import Check, Readiness
 from ops.support_stacks.cleanup_steps import CleanUpOptions
-from tests.ops.support_stacks.fleet import ALIAS_NAME, REGION, STACK, Fleet, check, fleet
+from tests.ops.support_stacks.fleet import ALIAS_NAME, PIPELINE_REGION, REGION, STACK, Fleet, check, fleet
+from tests.ops.support_stacks.test_inventory import name_in_parameters
 
 __all__ = ["fleet"]
 STEPS = ("empty", "delete arn:", "delete pipea", "schedule", "delete alias")
@@ -189,3 +190,58 @@ def test_resources_that_no_longer_exist_are_done(fleet: Fleet) -> None:
     assert check(plan, "delete alias") == Check(Readiness.DONE, "the alias no longer exists")
     fleet.client("cloudformation").delete_stack(StackName=STACK)
     assert check(plan, "delete arn:") == Check(Readiness.DONE, "it no longer exists")
+
+
+@pytest.mark.parametrize("step", ["empty", "delete arn:", "delete pipea"])
+def test_a_stack_that_names_the_bucket_in_its_parameters_is_a_change(fleet: Fleet, step: str) -> None:
+    plan = fleet.plan()
+    name_in_parameters(fleet, fleet.bucket)
+    stack = f"stack Reports ({fleet.tools.id}, {PIPELINE_REGION})"
+    assert check(plan, step) == changed(f"{stack} now names it in its parameters")
+
+
+def lock(fleet: Fleet, **how: Any) -> None:
+    """Enable Object Lock, and lock the only version."""
+    s3 = fleet.client("s3")
+    s3.put_object_lock_configuration(
+        Bucket=fleet.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+    )
+    (version,) = fleet.versions()
+    where = {"Bucket": fleet.bucket, "Key": version.key, "VersionId": version.id}
+    if "until" in how:
+        s3.put_object_retention(**where, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": how["until"]})
+    if "hold" in how:
+        s3.put_object_legal_hold(**where, LegalHold={"Status": how["hold"]})
+
+
+@pytest.mark.parametrize("step", ["archive", "empty"])
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ({"until": datetime(2099, 1, 2, tzinfo=UTC)}, "until 2099-01-02 (compliance)"),
+        ({"hold": "ON"}, "by a legal hold"),
+    ],
+    ids=["retention", "legal hold"],
+)
+def test_a_locked_version_is_noticed_before_anything_is_deleted(
+    fleet: Fleet, step: str, how: dict[str, Any], reason: str
+) -> None:
+    plan = fleet.plan(CleanUpOptions(archive=fleet.create_bucket("archive")))
+    lock(fleet, **how)
+    assert check(plan, step) == changed(
+        f"S3 would refuse to delete it whole: App/Artifact_S/1 is locked {reason}"
+    )
+    assert fleet.versions()
+
+
+def test_a_version_whose_lock_has_expired_can_be_deleted(fleet: Fleet) -> None:
+    plan = fleet.plan()
+    lock(fleet, hold="OFF")
+    assert check(plan, "empty").readiness is Readiness.READY
+
+
+def test_a_lock_that_cannot_be_read_is_not_absent(fleet: Fleet) -> None:
+    plan = fleet.plan()
+    fleet.refuse("s3:GetObjectLockConfiguration")
+    with pytest.raises(AccessDenied):
+        check(plan, "empty")
