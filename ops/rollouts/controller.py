@@ -11,6 +11,7 @@ from ops.aws.cloudformation.deploy import Upload
 from ops.aws.cloudformation.stacks import Stack, StackSpec, read_stack
 from ops.errors import Conflict, NotFound
 from ops.rollouts import machine, package
+from ops.rollouts.rules.document import CONTROLLER_VERSION
 from ops.templates import rollouts as templates
 
 STACK, TARGET_STACK = "slipway-rollouts", "slipway-rollout-target"
@@ -41,6 +42,11 @@ class Controller:
     def function_role(self) -> str:
         return self.stack.outputs["HandlerRoleArn"]
 
+    @property
+    def version(self) -> int:
+        """The newest documents that it can carry out; controllers from before there were versions have 1."""
+        return int(self.stack.outputs.get("Version", "1"))
+
 
 def controller_place(cloud: Cloud) -> Place:
     """Return where the controller is deployed: in the home region of the first account."""
@@ -63,6 +69,16 @@ def find_controller(cloud: Cloud) -> Controller:
         f"The rollout controller is not deployed in {place.account.name}, {place.region}.",
         hint="Deploy it: slipway rollouts deploy",
     )
+
+
+def check_version(controller: Controller) -> None:
+    """Raise Conflict if the deployed controller is older than the documents of this workbench."""
+    if controller.version < CONTROLLER_VERSION:
+        raise Conflict(
+            f"The deployed rollout controller is of version {controller.version}; this version of Slipway "
+            f"needs {CONTROLLER_VERSION}.",
+            hint="Deploy the controller again: slipway rollouts deploy. Runs in progress continue.",
+        )
 
 
 def invoke_controller(cloud: Cloud, controller: Controller, action: str, on: Mapping[str, Any]) -> Any:
@@ -124,7 +140,7 @@ def target_spec(cloud: Cloud, controller: Controller, account: str, policies: tu
 
 
 def controller_template() -> str:
-    return str(templates.controller(machine.text()).to_json(indent=1))
+    return str(templates.controller(machine.text(), CONTROLLER_VERSION).to_json(indent=1))
 
 
 def target_template() -> str:

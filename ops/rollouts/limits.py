@@ -11,8 +11,9 @@ from ops.errors import InputError
 from ops.rollouts.rules.evidence import EVIDENCE_CHECKS
 from ops.rollouts.rules.model import RolloutStage
 
+# An execution that exceeds one fails: AWS Step Functions Developer Guide, "Service quotas".
 MAX_EVENTS = 25_000  # in the history of one execution
-MAX_STATE_BYTES = 256 * 1024  # bytes of input or output of a state
+MAX_STATE_BYTES = 256 * 1024  # of input or output of a state
 
 BUSY_ATTEMPTS = 240  # polls of a stack that someone else is updating, or of a change set in creation
 SETTLE_ATTEMPTS = 4_000  # polls of a stack operation in progress: 16 hours at 15 seconds
@@ -65,7 +66,11 @@ def _parent_events(stages: Sequence[RolloutStage]) -> int:
     retries = RETRY_EVENTS * (TRANSIENT_ATTEMPTS + UNREACHABLE_ATTEMPTS)
     turn = TASK_EVENTS + CHOICE_EVENTS
     waits = (EVIDENCE_CHECKS + 2 + MAX_WAITS) * (turn + TASK_EVENTS)
-    return 10 + retries + len(stages) * (waits + 2 * (turn + MAP_EVENTS) + retries)
+    # A stage is deployed and rolled back; of an app, its assets are published first, and dependent stacks are
+    # deployed and rolled back one after the other.
+    steps = sum(2 * len({target.order for target in stage.targets}) for stage in stages)
+    steps += sum(any(target.artifact for target in stage.targets) for stage in stages)
+    return 10 + retries + len(stages) * (waits + retries) + steps * (turn + MAP_EVENTS)
 
 
 def _child_events() -> int:

@@ -1,6 +1,7 @@
 """The state machine of rollouts, in Amazon States Language: pure data.
 
-    Start run → Decide → deploy the targets of a stage, each in a child execution ───┐
+    Start run → Decide → publish the assets of a stage, each target in an execution ──┐
+                   ↑   → deploy the targets of a stage, each in a child execution    │
                    ↑   → wait: a single state, ended by its timeout or a task token  │
                    ↑   → roll back the targets of a stage, each in a child execution │
                    └─────────────────────────────────────────────────────────────────┘
@@ -22,7 +23,9 @@ StateDefinition = dict[str, Any]
 HANDLER = "${Handler}"
 POLL = "${PollSeconds}"  # becomes a number: see `text`
 SETTLE = "${SettleSeconds}"
-ANSWER_TIMEOUT_S = 1200  # for the handler, which runs for at most 15 minutes, to end a task with its token
+# For the handler to end a task with its token. It runs for at most 15 minutes: AWS Lambda Developer Guide,
+# "Lambda quotas".
+ANSWER_TIMEOUT_S = 1200
 
 
 def definition() -> StateDefinition:
@@ -67,6 +70,7 @@ def _loop() -> dict[str, StateDefinition]:
             "Choices": [
                 {"Variable": "$.do", "StringEquals": do, "Next": following}
                 for do, following in (
+                    ("publish", "Publish assets"),
                     ("deploy", "Deploy"),
                     ("wait", "Wait"),
                     ("roll back", "Roll back"),
@@ -75,6 +79,7 @@ def _loop() -> dict[str, StateDefinition]:
             ],
             "Default": "Rolled back",
         },
+        "Publish assets": _map(_publish_target(), "Publish files"),
         "Deploy": _map(_deploy_target(), "Start target"),
         "Roll back": _map(_roll_back_target(), "Roll back target"),
         "Wait": {
@@ -124,6 +129,12 @@ def _map(states: dict[str, StateDefinition], start: str) -> StateDefinition:
     }
 
 
+def _publish_target() -> dict[str, StateDefinition]:
+    # Names of states are unique in the whole state machine.
+    publish = {**_last("publish"), "Catch": _catch("Record missing assets")}
+    return {"Publish files": publish, "Record missing assets": _record_failure()}
+
+
 def _deploy_target() -> dict[str, StateDefinition]:
     return {
         "Start target": _step("begin target", following="Start allowed?"),
@@ -144,8 +155,12 @@ def _deploy_target() -> dict[str, StateDefinition]:
         "Execute change set": _step("execute", following="Wait for stack"),
         "Wait for stack": _poll("settle", following="Verify stack", attempts=SETTLE_ATTEMPTS),
         "Verify stack": _last("verify"),
-        "Record failure": {**_invoke("fail", {}), "Retry": [_unreachable(), _transient()], "End": True},
+        "Record failure": _record_failure(),
     }
+
+
+def _record_failure() -> StateDefinition:
+    return {**_invoke("fail", {}), "Retry": [_unreachable(), _transient()], "End": True}
 
 
 def _roll_back_target() -> dict[str, StateDefinition]:

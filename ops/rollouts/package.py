@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 
-from ops.templates.functions import deployment_package, package_key
+from ops.templates.functions import deployment_package, package_key, tree
 
 
 def build() -> bytes:
@@ -24,16 +23,8 @@ def _entries() -> Iterator[tuple[str, bytes]]:
     for name in ("__init__.py", "durations.py", "toml_tables.py"):
         yield f"ops/text/{name}", ops.joinpath("text", name).read_bytes()
     yield "ops/rollouts/__init__.py", ops.joinpath("rollouts", "__init__.py").read_bytes()
-    yield from _tree(ops.joinpath("rollouts", "rules"), "ops/rollouts/rules")
+    yield from tree(ops.joinpath("rollouts", "rules"), "ops/rollouts/rules")
     yield "ops/functions/__init__.py", ops.joinpath("functions", "__init__.py").read_bytes()
     for folder in ("shared", "rollouts"):
-        yield from _tree(ops.joinpath("functions", folder), f"ops/functions/{folder}")
-    yield from _tree(files("tzdata"), "tzdata")  # Lambda's Python runtime has no time zone database
-
-
-def _tree(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
-    for item in folder.iterdir():
-        if item.is_dir() and item.name != "__pycache__":
-            yield from _tree(item, f"{name}/{item.name}")
-        elif item.is_file() and not item.name.endswith(".pyc"):
-            yield f"{name}/{item.name}", item.read_bytes()
+        yield from tree(ops.joinpath("functions", folder), f"ops/functions/{folder}")
+    yield from tree(files("tzdata"), "tzdata")  # Lambda's Python runtime has no time zone database

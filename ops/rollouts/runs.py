@@ -1,37 +1,26 @@
-"""Runs of rollouts, as the workbench prepares, previews, starts, describes, and controls them."""
+"""Runs of rollouts, as the workbench starts, describes, and controls them."""
 
-import hashlib
 import json
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from pathlib import Path
-from typing import Any
 
 from ops.audit import Actor
 from ops.aws import dynamodb
 from ops.aws.cloud import Cloud
-from ops.aws.lambdas import FunctionFailed
 from ops.aws.s3 import staging as s3
-from ops.errors import InputError, NotFound, SlipwayError
+from ops.errors import InputError, NotFound
 from ops.operations import Operation
-from ops.plan import AuditedCall, Outcome, Plan, ReportProgress, Resource, Step
+from ops.plan import AuditedCall, Plan, Resource, Step
 from ops.rollouts.controller import Controller, invoke_controller
-from ops.rollouts.limits import check_limits
+from ops.rollouts.previews import TargetPreview
 from ops.rollouts.rules import document as documents
 from ops.rollouts.rules.decisions import OperatorCommand, TargetState
 from ops.rollouts.rules.document import Document
-from ops.rollouts.rules.rollout import parse
-from ops.rollouts.rules.waves import ResolveAccounts, RolloutTarget
-from ops.rollouts.source import read_file, read_template
+from ops.rollouts.rules.model import RolloutTarget
+from ops.rollouts.upload import INVOKE, parameters, upload_step
 
 MACHINE = "AWS::StepFunctions::StateMachine"
-STACK = "AWS::CloudFormation::Stack"
-INVOKE = ("lambda:InvokeFunction",)
-PREVIEW_POLL_S, PREVIEW_ATTEMPTS = 1.0, 300  # for a change set or a drift detection
-PREVIEWED = ("changes", "to_approve", "warnings")
 
 COMMAND_TITLES = {
     OperatorCommand.PAUSE: "Pause rollout",
@@ -39,19 +28,8 @@ COMMAND_TITLES = {
     OperatorCommand.STOP: "Roll back",
     OperatorCommand.SKIP: "Skip bake",
     OperatorCommand.OVERRIDE: "Override blockers",
+    OperatorCommand.APPROVE: "Approve stage",
 }
-
-
-@dataclass(frozen=True)
-class TargetPreview:
-    """What would change in one target, and what a rollback would not restore; or why it cannot start."""
-
-    target: RolloutTarget
-    creates: bool = False
-    changes: tuple[str, ...] = ()
-    to_approve: tuple[str, ...] = ()
-    error: str = ""
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +42,7 @@ class RunSummary:
     started: datetime
     ended: datetime | None
     by: str
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +70,10 @@ class LogLine:
 
 @dataclass(frozen=True)
 class RunDetails:
-    """The current state of a run. `does`, `why`, and `until` are those of the last decision."""
+    """The current state of a run. `does`, `why`, and `until` are those of the last decision.
+
+    `gate` is the [[stage]] whose approval it waits for; empty if it waits for none.
+    """
 
     summary: RunSummary
     document: Document
@@ -104,123 +86,9 @@ class RunDetails:
     paused: str
     baking: Mapping[int, datetime]
     baked: frozenset[int]
+    gate: str
     execution: str
     log: tuple[LogLine, ...]
-
-
-def prepare_run(
-    path: Path,
-    resolve: ResolveAccounts,
-    actor: Actor,
-    now: datetime,
-    *,
-    text: str = "",
-    approved: tuple[str, ...] = (),
-) -> Document:
-    """Prepare a run of the file: read the template, resolve units and tags. Raises InputError.
-
-    `resolve` is called only when the file has units or tags; see `ops.aws.organizations.accounts_of`. `text`
-    replaces the content of the file.
-    """
-    rollout = parse(text := text or read_file(path), str(path))
-    template = read_template(path, rollout.source)
-    selectors = {("unit", group.unit) for group in rollout.groups if group.unit}
-    selectors |= {("tag", group.tag) for group in rollout.groups if group.tag}
-    accounts = {f"{kind} {name}": tuple(resolve(kind, name)) for kind, name in sorted(selectors)}
-    run = documents.new_run_id(rollout, now)
-    document = Document(run, str(path), text, accounts, template, actor.name, approved, True, rollout)
-    check_limits(str(path), document.stages, run)  # reports violated constraints, too
-    return document
-
-
-def approve(document: Document, approved: tuple[str, ...]) -> Document:
-    """Return the same run with these approved lines."""
-    return replace(document, approved=approved, parsed=document.rollout)
-
-
-def _upload_step(cloud: Cloud, controller: Controller, document: Document) -> Step[None]:
-    """Upload the document for the controller, and the template where CloudFormation can read it."""
-    where = (controller.place.account.id, controller.place.region)
-    client = s3.client_of(cloud, *where)
-    files = {
-        f"runs/{document.run}/templates/wanted": document.template.encode(),
-        f"runs/{document.run}/document.json": document.to_json().encode(),
-    }
-
-    def act(say: ReportProgress) -> None:
-        for key, body in files.items():
-            s3.put_if_different(client, controller.bucket, key, body)
-
-    return Step(
-        id="upload",
-        does=f"Upload the rollout {document.run} and its template",
-        resource=Resource("AWS::S3::Bucket", controller.bucket, *where),
-        act=act,
-        parameters=_parameters(controller, document),
-        actions=("s3:GetObject", "s3:PutObject"),
-    )
-
-
-@dataclass(frozen=True)
-class ChangePreviews:
-    """A plan that reads what would change in every target, and its steps, each of which returns a preview."""
-
-    plan: Plan
-    steps: tuple[Step[TargetPreview], ...]
-
-    def read(self, outcome: Outcome) -> tuple[TargetPreview, ...]:
-        """Return the previews, once all steps have run."""
-        return tuple(outcome.value(step) for step in self.steps)
-
-
-def plan_previews(cloud: Cloud, controller: Controller, document: Document) -> ChangePreviews:
-    """Plan a change set in every target, deleted again once it is read."""
-    upload = _upload_step(cloud, controller, document)
-    steps = tuple(
-        Step(
-            id=target.id,
-            does=f"Create a change set in {target.id}, then delete it",
-            resource=Resource(STACK, target.stack, target.account, target.region),
-            act=partial(_preview, cloud, controller, document, target),
-            parameters={"run": document.run, "target": target.id},
-            evidence="No resource is changed",
-            actions=INVOKE,
-            needs=(upload.id,),
-        )
-        for _, target in document.targets.values()
-    )
-    plan = Plan(
-        f"Preview {document.rollout.name}",
-        (upload, *steps),
-        Operation.PREVIEW_ROLLOUT,
-        at_once=cloud.settings.concurrency,
-    )
-    return ChangePreviews(plan, steps)
-
-
-def _preview(
-    cloud: Cloud, controller: Controller, document: Document, target: RolloutTarget, say: ReportProgress
-) -> TargetPreview:
-    on = {"run": document.run, "target": target.id}
-    for _ in range(PREVIEW_ATTEMPTS):
-        try:
-            answer = invoke_controller(cloud, controller, "preview", on)
-        except FunctionFailed as error:
-            if error.error != "NotReady":
-                return TargetPreview(target, error=str(error))
-            time.sleep(PREVIEW_POLL_S)
-        except SlipwayError as error:
-            return TargetPreview(target, error=str(error))
-        else:
-            return _read_preview(target, answer)
-    return TargetPreview(target, error="the change set is still being created")
-
-
-def _read_preview(target: RolloutTarget, answer: Mapping[str, Any]) -> TargetPreview:
-    if "error" in answer:
-        return TargetPreview(target, error=str(answer["error"]))
-    changes, to_approve, warnings = (tuple(answer.get(key, ())) for key in PREVIEWED)
-    return TargetPreview(target, answer["creates"], changes, to_approve, warnings=warnings)
 
 
 def plan_start(
@@ -238,14 +106,15 @@ def plan_start(
         _check_previews(document, previews)
         changes = f"{sum(bool(preview.changes) for preview in previews)} targets with changes"
     override = document.rollout.blockers.override
-    upload = _upload_step(cloud, controller, document)
+    upload = upload_step(cloud, controller, document)
     start = Step(
         id="start",
         does=f"Start the rollout {document.rollout.name} to {len(document.targets)} targets"
+        + (f", version {document.version}" if document.version else "")
         + (f" as an emergency: {override}" if override else ""),
         resource=_resource(controller),
         act=lambda say: invoke_controller(cloud, controller, "start", {"run": document.run}),
-        parameters={**_parameters(controller, document), "approved": "; ".join(document.approved)},
+        parameters={**parameters(controller, document), "approved": "; ".join(document.approved)},
         needs=(upload.id,),
         evidence=f"{len(document.stages)} stages, {changes}",
         actions=INVOKE,
@@ -271,16 +140,6 @@ def _check_previews(document: Document, previews: tuple[TargetPreview, ...]) -> 
         )
 
 
-def _parameters(controller: Controller, document: Document) -> dict[str, str]:
-    """Return what the audit log records: a reference to the document, which holds the stacks' parameters."""
-    return {
-        "file": document.file,
-        "document": f"s3://{controller.bucket}/runs/{document.run}/document.json",
-        "sha256": hashlib.sha256(document.to_json().encode()).hexdigest(),
-        "targets": ", ".join(document.targets),
-    }
-
-
 def _resource(controller: Controller) -> Resource:
     return Resource(MACHINE, controller.stack.name, controller.place.account.id, controller.place.region)
 
@@ -299,9 +158,12 @@ def plan_command(
         OperatorCommand.STOP: f"Stop {run} and roll back every target that it has changed",
         OperatorCommand.SKIP: f"Skip the current bake of {run}; alarms still stop the rollout",
         OperatorCommand.OVERRIDE: f"Start the targets of {run} despite blockers",
+        OperatorCommand.APPROVE: f"Approve the stage that {run} waits to start",
     }
 
     on = {"run": run, "does": str(command), "why": reason.strip(), "who": actor.name}
+    if command is OperatorCommand.APPROVE:
+        on["role"] = str(actor.role)
     step = Step(
         id=f"{command} {run}",
         does=descriptions[command],
@@ -312,7 +174,12 @@ def plan_command(
         actions=INVOKE,
         destructive=command is OperatorCommand.STOP,
     )
-    to_confirm = (OperatorCommand.STOP, OperatorCommand.SKIP, OperatorCommand.OVERRIDE)
+    to_confirm = (
+        OperatorCommand.STOP,
+        OperatorCommand.SKIP,
+        OperatorCommand.OVERRIDE,
+        OperatorCommand.APPROVE,
+    )
     typed = run if command in to_confirm else ""
     return Plan(f"{COMMAND_TITLES[command]}: {run}", (step,), Operation.CONTROL_ROLLOUT, confirm=typed)
 
@@ -347,7 +214,13 @@ def list_runs(cloud: Cloud, controller: Controller) -> list[RunSummary]:
 
 def _summary(item: Mapping[str, str]) -> RunSummary:
     return RunSummary(
-        item["item"], item["name"], item["status"], _at(item["started"]), _when(item, "ended"), item["by"]
+        item["item"],
+        item["name"],
+        item["status"],
+        _at(item["started"]),
+        _when(item, "ended"),
+        item["by"],
+        item.get("version", ""),
     )
 
 
@@ -361,7 +234,7 @@ def describe_run(cloud: Cloud, controller: Controller, run: str) -> RunDetails:
     document = documents.from_json(s3.read_text(client, controller.bucket, f"runs/{run}/document.json"))
     states = {item["item"]: item for item in items if item["item"].startswith("target ")}
     known = {name: meta[name] for name in ("status", "started", "ended", "by") if name in meta}
-    summary = {"item": run, "name": document.rollout.name, "ended": ""} | known
+    summary = {"item": run, "name": document.rollout.name, "ended": "", "version": document.version} | known
     return RunDetails(
         summary=_summary(summary),
         document=document,
@@ -377,6 +250,7 @@ def describe_run(cloud: Cloud, controller: Controller, run: str) -> RunDetails:
         paused=json.loads(meta.get("orders", "{}")).get("pause", ""),
         baking={int(number): _at(at) for number, at in json.loads(meta.get("baking", "{}")).items()},
         baked=frozenset(json.loads(meta.get("baked", "[]"))),
+        gate=meta.get("gate", "") if meta.get("do") == "wait" else "",
         execution=meta.get("execution", ""),
         log=tuple(_log_line(item) for item in items if item["item"].startswith("log ")),
     )

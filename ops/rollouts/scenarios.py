@@ -1,23 +1,65 @@
 """The faults and operator commands of a simulation as text, one per line.
 
     fail TARGET · stuck TARGET · late TARGET 3h (or `never`) · alarm TARGET-OR-NEIGHBOR +5h 30m ·
-    freeze +5h 2h · pause +1h · resume +2h · stop +3h · skip +1h · override +1h
+    freeze +5h 2h · pause +1h · resume +2h · stop +3h · skip +1h · override +1h · approve +1h ·
+    approval 3h (or `never`) · outage +5h 2h
 
 A time with `+` is relative to the start of the rollout.
 """
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ops.errors import InputError
 from ops.rollouts.rules.decisions import OperatorCommand
 from ops.rollouts.rules.model import Rollout
-from ops.rollouts.simulator import Scenario, SimulatedAlarm, SimulatedCommand
 from ops.text.durations import parse_duration
 
 HINT = "Write a line such as: alarm 111111111111/eu-west-1/shop +5h 30m"
-_ARGUMENT_COUNTS = {"fail": (1,), "stuck": (1,), "late": (2,), "alarm": (2, 3), "freeze": (2,)}
+_ARGUMENT_COUNTS = {
+    **{"fail": (1,), "stuck": (1,), "late": (2,), "alarm": (2, 3), "freeze": (2,), "outage": (2,)},
+    "approval": (1,),
+}
+_ON_TARGETS = ("fail", "stuck", "late", "alarm")
+
+
+@dataclass(frozen=True)
+class SimulatedAlarm:
+    """An alarm that fires in a simulation. `source` is the id of a target, or the name of a neighbor."""
+
+    source: str
+    at: datetime
+    duration: timedelta
+
+    def is_active(self, now: datetime) -> bool:
+        return self.at <= now < self.at + self.duration
+
+
+@dataclass(frozen=True)
+class SimulatedCommand:
+    at: datetime
+    command: OperatorCommand
+    reason: str
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """The faults and operator commands of a simulation, with targets by id.
+
+    `late_evidence` is how long the evidence of a target takes to arrive, and `approves_after` how long people
+    take to approve what they are asked; timedelta.max means forever. During an outage, the home Region does
+    not answer: nothing is decided and nothing is started.
+    """
+
+    failing: frozenset[str] = frozenset()
+    stuck: frozenset[str] = frozenset()  # cannot be rolled back
+    late_evidence: Mapping[str, timedelta] = field(default_factory=dict)
+    alarms: tuple[SimulatedAlarm, ...] = ()
+    freezes: tuple[tuple[datetime, datetime], ...] = ()
+    commands: tuple[SimulatedCommand, ...] = ()
+    outages: tuple[tuple[datetime, datetime], ...] = ()
+    approves_after: timedelta = timedelta(0)
 
 
 def parse_scenario(
@@ -37,6 +79,7 @@ def unreached(scenario: Scenario, end: datetime) -> list[str]:
     times = [
         *((alarm.at, f"alarm {alarm.source}") for alarm in scenario.alarms),
         *((start, "freeze") for start, _ in scenario.freezes),
+        *((start, "outage") for start, _ in scenario.outages),
         *((command.at, str(command.command)) for command in scenario.commands),
     ]
     return [f"{name} at {at:%Y-%m-%d %H:%M} UTC" for at, name in sorted(times) if at > end]
@@ -47,7 +90,7 @@ def _with_line(scenario: Scenario, line: str, start: datetime, known: Collection
     if keyword in _ARGUMENT_COUNTS:
         if len(arguments) not in _ARGUMENT_COUNTS[keyword]:
             raise _mistake(line, "has the wrong number of arguments")
-        if keyword != "freeze" and arguments[0] not in known:
+        if keyword in _ON_TARGETS and arguments[0] not in known:
             raise _mistake(line, f"contains {arguments[0]}, which is neither a target nor a neighbor")
         return _FAULTS[keyword](scenario, line, arguments, start)
     if keyword in tuple(OperatorCommand):
@@ -86,12 +129,24 @@ def _freeze(scenario: Scenario, line: str, arguments: list[str], start: datetime
     return replace(scenario, freezes=(*scenario.freezes, (at, at + _duration(line, arguments[1]))))
 
 
+def _outage(scenario: Scenario, line: str, arguments: list[str], start: datetime) -> Scenario:
+    at = _time(line, arguments[0], start)
+    return replace(scenario, outages=(*scenario.outages, (at, at + _duration(line, arguments[1]))))
+
+
+def _approval(scenario: Scenario, line: str, arguments: list[str], start: datetime) -> Scenario:
+    after = timedelta.max if arguments[0] == "never" else _duration(line, arguments[0])
+    return replace(scenario, approves_after=after)
+
+
 _FAULTS: dict[str, Callable[[Scenario, str, list[str], datetime], Scenario]] = {
     "fail": _fail,
     "stuck": _stuck,
     "late": _late,
     "alarm": _alarm,
     "freeze": _freeze,
+    "outage": _outage,
+    "approval": _approval,
 }
 
 

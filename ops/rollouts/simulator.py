@@ -5,7 +5,7 @@ take effect as they occur. Targets that are being deployed at that moment finish
 """
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -14,7 +14,6 @@ from ops.rollouts.rules.decisions import (
     Decision,
     DecisionKind,
     ManualControls,
-    OperatorCommand,
     RolloutFacts,
     TargetState,
     apply_command,
@@ -24,6 +23,7 @@ from ops.rollouts.rules.decisions import (
 )
 from ops.rollouts.rules.evidence import ALARM, OK, DataPoint, Observation
 from ops.rollouts.rules.model import Rollout, RolloutStage, RolloutTarget
+from ops.rollouts.scenarios import Scenario
 
 
 @dataclass(frozen=True)
@@ -34,41 +34,8 @@ class TargetDurations:
     roll_back: timedelta = timedelta(minutes=10)
 
 
-@dataclass(frozen=True)
-class SimulatedAlarm:
-    """An alarm that fires in a simulation. `source` is the id of a target, or the name of a neighbor."""
-
-    source: str
-    at: datetime
-    duration: timedelta
-
-    def is_active(self, now: datetime) -> bool:
-        return self.at <= now < self.at + self.duration
-
-
-@dataclass(frozen=True)
-class SimulatedCommand:
-    at: datetime
-    command: OperatorCommand
-    reason: str
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """The faults and operator commands of a simulation, with targets by id.
-
-    `late_evidence` is how long the evidence of a target takes to arrive; timedelta.max means forever.
-    """
-
-    failing: frozenset[str] = frozenset()
-    stuck: frozenset[str] = frozenset()  # cannot be rolled back
-    late_evidence: Mapping[str, timedelta] = field(default_factory=dict)
-    alarms: tuple[SimulatedAlarm, ...] = ()
-    freezes: tuple[tuple[datetime, datetime], ...] = ()
-    commands: tuple[SimulatedCommand, ...] = ()
-
-
 DEFAULT_DURATIONS, NO_FAULTS = TargetDurations(), Scenario()
+FOREVER = timedelta.max
 
 
 class ActionKind(StrEnum):
@@ -86,6 +53,9 @@ class ActionKind(StrEnum):
     ROLLING_BACK = "rolls back"
     ROLLED_BACK = "rolled back"
     STUCK = "cannot roll back"
+    ASKED = "asks"
+    APPROVED = "approved"
+    OUTAGE = "outage"
 
 
 @dataclass(frozen=True)
@@ -153,15 +123,18 @@ class _Simulation:
     controls: ManualControls = field(default_factory=ManualControls)
     commands_applied: int = 0  # how many of the scenario's commands have taken effect
     stage: int = 0  # the current one
+    asked: dict[str, datetime] = field(default_factory=dict)  # when, by gate
+    gate: str = ""  # what waits for an approval
     running: deque[tuple[datetime, RolloutTarget]] = field(
         default_factory=deque
     )  # with its end, the next first
 
     def run(self) -> SimulationResult:
         while True:
+            self._wait_for_controller()
             self._apply_commands()
             decision = decide(self.rollout, self.stages, self._facts())
-            self.stage = decision.stage
+            self.stage, self.gate = decision.stage, decision.gate
             if decision.kind is DecisionKind.END:
                 return self._end(
                     SimulationOutcome.ROLLED_BACK if self.stopped else SimulationOutcome.SUCCEEDED
@@ -189,9 +162,21 @@ class _Simulation:
             self.stopped = why
         elif decision.kind is DecisionKind.ROLL_BACK:
             self._roll_back(decision)
-        else:
+        elif decision.kind is DecisionKind.WAIT:
             return self._wait(decision)
+        else:
+            self._record(ActionKind.ASKED, why=why, until=decision.until)
+            self.asked[decision.gate] = self.now
         return True
+
+    def _outage_end(self) -> datetime | None:
+        return max((end for start, end in self.scenario.outages if start <= self.now < end), default=None)
+
+    def _wait_for_controller(self) -> None:
+        """While its Region does not answer, the controller decides nothing; then it continues."""
+        while end := self._outage_end():
+            self._record(ActionKind.OUTAGE, until=end)
+            self.now = end
 
     def _record(
         self, kind: ActionKind, target: str = "", why: str = "", until: datetime | None = None
@@ -224,7 +209,16 @@ class _Simulation:
         yield from (command.at for command in self.scenario.commands)
         for alarm in self.scenario.alarms:
             yield from (alarm.at, alarm.at + alarm.duration)
-        yield from (moment for freeze in self.scenario.freezes for moment in freeze)
+        for period in (*self.scenario.freezes, *self.scenario.outages):
+            yield from period
+        yield from self._approvals_at().values()
+
+    def _approvals_at(self) -> dict[str, datetime]:
+        """Return when people approve what they were asked, by gate."""
+        if self.scenario.approves_after == FOREVER:
+            return {}
+        open_gates = self.asked.keys() - self.controls.approvals.keys()
+        return {gate: self.asked[gate] + self.scenario.approves_after for gate in open_gates}
 
     def _apply_commands(self) -> None:
         """Apply the commands that were given by now."""
@@ -232,8 +226,21 @@ class _Simulation:
         while self.commands_applied < len(commands) and commands[self.commands_applied].at <= self.now:
             command = commands[self.commands_applied]
             self.commands_applied += 1
-            self.controls = apply_command(self.controls, command.command, command.reason, self.stage)
+            controls = apply_command(
+                self.controls,
+                command.command,
+                command.reason,
+                self.stage,
+                (self.gate if self.gate in self.asked else ""),
+            )
+            self.controls = controls
             self._record(ActionKind.ORDERED, why=f"{command.command}: {command.reason}")
+        for gate, at in sorted(self._approvals_at().items()):
+            if at <= self.now:
+                self.controls = replace(
+                    self.controls, approvals={**self.controls.approvals, gate: "simulated"}
+                )
+                self._record(ActionKind.APPROVED, why=gate)
 
     def _deploy(self, decision: Decision) -> None:
         """Start each target when there is room and its start is allowed; leave the others for later."""
@@ -241,7 +248,8 @@ class _Simulation:
             if len(self.running) >= self.stages[decision.stage].at_once(self.rollout):
                 self._finish_deployment()
             self._apply_commands()
-            if not check_target_start(self.rollout, self.stages, self._facts(), target).allowed:
+            check = check_target_start(self.rollout, self.stages, self._facts(), target)
+            if self._outage_end() or not check.allowed:
                 break
             self.started[target.id] = self.now
             self.states[target.id] = TargetState.DEPLOYING
@@ -261,6 +269,8 @@ class _Simulation:
         for target in decision.targets:
             if len(self.running) >= self.stages[decision.stage].at_once(self.rollout):
                 self._finish_rollback()
+            if self._outage_end():
+                break
             self.states[target.id] = TargetState.ROLLING_BACK
             self._record(ActionKind.ROLLING_BACK, target.id)
             self.running.append((self.now + self.durations.roll_back, target))
@@ -285,7 +295,7 @@ class _Simulation:
             controls=replace(self.controls, freeze="simulated" if frozen else ""),
         )
         observations = {observation.name: observation for observation in self._observe(facts)}
-        return replace(facts, observations=observations)
+        return replace(facts, observations=observations, asked=self.asked)
 
     def _observe(self, facts: RolloutFacts) -> Iterator[Observation]:
         """Yield the observations of the started targets, the next stage's targets, and the neighbors."""

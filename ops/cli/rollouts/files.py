@@ -11,13 +11,13 @@ from ops.aws.organizations import accounts_of
 from ops.cli.context import Context
 from ops.cli.verbs import verb
 from ops.errors import InputError
-from ops.rollouts import runs
 from ops.rollouts.calendar import expected_calendar
 from ops.rollouts.controller import Controller, find_controller
 from ops.rollouts.limits import limit_usage
+from ops.rollouts.prepare import prepare_run
+from ops.rollouts.previews import TargetPreview, plan_previews
 from ops.rollouts.rules import labels
 from ops.rollouts.rules.document import Document
-from ops.rollouts.runs import TargetPreview
 from ops.rollouts.scenarios import parse_scenario, unreached
 from ops.rollouts.simulator import SimulationOutcome, simulate
 
@@ -76,7 +76,7 @@ def _calendar_rows(document: Document, start: datetime) -> list[dict[str, Any]]:
 
 def preview(context: Context, controller: Controller, document: Document) -> tuple[TargetPreview, ...]:
     """Return what would change in every target, according to change sets that are deleted afterward."""
-    previews = runs.plan_previews(context.cloud, controller, document)
+    previews = plan_previews(context.cloud, controller, document)
     return previews.read(context.execute(previews.plan))
 
 
@@ -105,7 +105,8 @@ def show_previews(context: Context, previews: tuple[TargetPreview, ...]) -> None
     multiple=True,
     metavar="FAULT",
     help="Repeatable: 'fail TARGET', 'stuck TARGET', 'late TARGET 3h', 'alarm NAME +5h 30m', "
-    "'freeze +5h 2h', 'pause +1h', 'resume +2h', 'stop +3h', 'skip +1h', 'override +1h'.",
+    "'freeze +5h 2h', 'pause +1h', 'resume +2h', 'stop +3h', 'skip +1h', 'override +1h', "
+    "'approval 3h' (or never), 'outage +5h 2h'.",
 )
 def simulate_file(context: Context, file: Path, begin: str, faults: tuple[str, ...]) -> None:
     document = prepare(context, file)
@@ -132,13 +133,13 @@ def simulate_file(context: Context, file: Path, begin: str, faults: tuple[str, .
         context.echo(f"No effect, because the rollout had ended: {fault}")
 
 
-def prepare(context: Context, path: Path, approved: tuple[str, ...] = ()) -> Document:
+def prepare(context: Context, path: Path, approved: tuple[str, ...] = (), version: str = "") -> Document:
     """Prepare a run of the file. Connects to AWS only when the file has units or tags."""
 
     def resolve(kind: str, name: str) -> Sequence[str]:
         return accounts_of(context.cloud, kind, name)
 
-    return runs.prepare_run(path, resolve, context.actor, datetime.now(UTC), approved=approved)
+    return prepare_run(path, resolve, context.actor, datetime.now(UTC), approved=approved, version=version)
 
 
 def parse_time(text: str) -> datetime:

@@ -12,7 +12,7 @@ from ops.cli.verbs import pairs, several_option, verb
 from ops.errors import Conflict, InputError
 from ops.logs.export.deployment.stacks import central_body, member_body
 from ops.rollouts.draft import Draft
-from ops.rollouts.rules.rollout import parse
+from ops.rollouts.writing import check_template, write_call
 from ops.snapshots.pipeline.model import template_body as snapshots_template
 from ops.templates.support_stacks import replication
 
@@ -65,9 +65,8 @@ def draft(
     suffix = FILE_SUFFIXES.get(what, "")
     name = stack.removesuffix(suffix) + suffix
     path, template = (folder / f"{name}{end}" for end in (".toml", ".template.json"))
-    for file in (path, template):
-        if file.exists():
-            raise Conflict(f"{file} already exists.", hint="Edit the file, or choose another stack name.")
+    if path.exists():  # before scripts are staged
+        raise Conflict(f"{path} already exists.", hint="Edit the file, or choose another stack name.")
     settings = context.settings
     regions = regions or tuple(settings.regions) or (settings.home_region,)
     chosen = [context.cloud.account(name) for name in accounts] or context.cloud.accounts
@@ -84,11 +83,7 @@ def draft(
         alarms=alarms,
         overrides=overrides,
     )
-    text = result.to_toml()
-    parse(text, str(path))
-    folder.mkdir(parents=True, exist_ok=True)
-    template.write_text(body, "utf-8")
-    path.write_text(text, "utf-8")
+    context.perform(write_call(folder, name, result, body))
     context.echo(f"Wrote {path} and {template.name}. Review the plan: slipway rollouts plan {path}")
     if context.as_json:
         context.print_json({"file": path, "template": template})
@@ -128,8 +123,8 @@ def _template(what: str) -> str:
     if what in OWN_TEMPLATES:
         return OWN_TEMPLATES[what]()
     try:
-        return Path(what).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return check_template(what, Path(what).read_bytes())
+    except OSError as error:
         raise InputError(
             f"{what!r} is neither one of Slipway's own stacks nor a readable template.",
             field="what",

@@ -7,7 +7,7 @@ from pathlib import Path
 from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation import deploy
 from ops.cli.context import Context
-from ops.cli.snapshots import default_subnets, read_policy
+from ops.cli.snapshots.pipelines import default_subnets, read_policy
 from ops.errors import InputError
 from ops.operations import Operation
 from ops.plan import Plan, nest

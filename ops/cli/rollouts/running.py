@@ -39,14 +39,26 @@ def reason_option(purpose: str) -> Callable[..., Any]:
     metavar="TEXT",
     help="Approve a line that `plan` shows under “to approve”; repeatable.",
 )
+@click.option(
+    "--version",
+    default="",
+    metavar="NAME",
+    help="What is deployed: a commit, a tag, or a build; kept with the run, and shown with it.",
+)
 @confirm_option("NAME")
 @click.option("--wait", is_flag=True, help="Follow the run to its end; fail unless it succeeds.")
 @dry_run_option
 def start(
-    context: Context, file: Path, approved: tuple[str, ...], confirm: str, wait: bool, dry_run: bool
+    context: Context,
+    file: Path,
+    approved: tuple[str, ...],
+    version: str,
+    confirm: str,
+    wait: bool,
+    dry_run: bool,
 ) -> None:
     cloud, controller = context.cloud, find_controller(context.cloud)
-    document = prepare(context, file, approved)
+    document = prepare(context, file, approved, version)
     if dry_run:
         context.carry_out(runs.plan_start(cloud, controller, document), dry_run=True, confirmed="")
         context.echo(f"Preview the changes with change sets: slipway rollouts plan {file}")
@@ -72,6 +84,7 @@ def list_rollouts(context: Context) -> None:
     rows = [
         {
             "run": summary.run,
+            "version": summary.version or None,
             "status": labels.run_status(summary.status),
             "started": summary.started,
             "ended": summary.ended,
@@ -104,7 +117,8 @@ def status(context: Context, run: str) -> None:
 
 def _echo_state(context: Context, run: RunDetails) -> None:
     summary = run.summary
-    context.echo(f"{summary.run}: {labels.run_status(summary.status)}")
+    version = f" (version {summary.version})" if summary.version else ""
+    context.echo(f"{summary.run}{version}: {labels.run_status(summary.status)}")
     stage = run.document.stages[run.stage].name
     if summary.status == "RUNNING":
         why = f": {run.why}" if run.why else ""
@@ -182,6 +196,7 @@ resume = _command_verb(OperatorCommand.RESUME)
 roll_back = _command_verb(OperatorCommand.STOP)
 skip_bake = _command_verb(OperatorCommand.SKIP)
 override = _command_verb(OperatorCommand.OVERRIDE)
+approve = _command_verb(OperatorCommand.APPROVE)
 
 
 @verb

@@ -12,7 +12,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
-SESSION_S = 3600  # of an assumed role; renewed after half of it
+# Of an assumed role; renewed after half of it. A role that assumes another one gets no more than an hour: IAM
+# User Guide, "Roles terms and concepts", role chaining.
+SESSION_S = 3600
 THROTTLED = (
     "Throttling",
     "ThrottlingException",
@@ -32,7 +34,7 @@ _config = Config(
 )
 _create_client: Any = boto3.client  # untyped: the Lambda runtime has no stubs
 _lock = threading.Lock()
-_clients: dict[tuple[str, str, str], tuple[float, Any]] = {}
+_clients: dict[tuple[str, ...], tuple[float, Any]] = {}
 
 
 # The state machine retries and catches by these class names.
@@ -68,23 +70,33 @@ def target_client(service: str, account: str, region: str) -> Any:
     return _client(service, account, region)
 
 
-def _client(service: str, account: str, region: str) -> Any:
-    key = (service, account, region)
+def client_in_role(service: str, account: str, region: str, role: str, external_id: str) -> Any:
+    """Return a client with a role of the target's account, assumed from the target role."""
+    return _client(service, account, region, role, external_id)
+
+
+def _client(service: str, account: str, region: str, role: str = "", external_id: str = "") -> Any:
+    key = (service, account, region, role, external_id)
     with _lock:
         until, client = _clients.get(key, (0.0, None))
     if time.monotonic() < until:
         return client
-    options = _assume_role(account) | {"region_name": region} if account else {}
-    client = _create_client(service, config=_config, **options)
+    options: dict[str, Any] = {}
+    if role:
+        external = {"ExternalId": external_id} if external_id else {}
+        options = _assume_role(target_client("sts", account, region), role, **external)
+    elif account:
+        target_role = f"arn:{os.environ['PARTITION']}:iam::{account}:role/{os.environ['TARGET_ROLE']}"
+        options = _assume_role(central_client("sts"), target_role)
+    client = _create_client(service, config=_config, **options, **({"region_name": region} if region else {}))
     with _lock:
         _clients[key] = (time.monotonic() + SESSION_S / 2, client)
     return client
 
 
-def _assume_role(account: str) -> dict[str, Any]:
-    role = f"arn:{os.environ['PARTITION']}:iam::{account}:role/{os.environ['TARGET_ROLE']}"
-    credentials = central_client("sts").assume_role(
-        RoleArn=role, RoleSessionName="slipway-rollouts", DurationSeconds=SESSION_S
+def _assume_role(sts: Any, role: str, **more: str) -> dict[str, Any]:
+    credentials = sts.assume_role(
+        RoleArn=role, RoleSessionName="slipway-rollouts", DurationSeconds=SESSION_S, **more
     )["Credentials"]
     return {
         "aws_access_key_id": credentials["AccessKeyId"],

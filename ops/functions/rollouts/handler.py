@@ -5,7 +5,7 @@ It is deployed as a zip package, because it shares the rules with the simulator.
 
 from typing import Any
 
-from ops.functions.rollouts import rollback, runs, targets
+from ops.functions.rollouts import assets, preview, rollback, runs, targets
 from ops.functions.rollouts.aws import central_client, mapped_errors
 from ops.functions.shared.tasks import run_task
 
@@ -33,7 +33,8 @@ ACTIONS = {
     "start": runs.start_run,
     "order": runs.apply_operator_command,
     "freeze": runs.set_freeze,
-    "preview": targets.preview,
+    "preview": preview.preview,
+    "publish": assets.publish,
     "begin target": targets.begin,
     "record": targets.record,
     "propose": targets.propose,

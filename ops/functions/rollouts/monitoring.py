@@ -19,7 +19,7 @@ Record = dict[str, Any]
 AccountRegion = tuple[str, str]
 
 AT_ONCE = 16
-NAMES = 100  # alarms a call
+NAMES = 100  # alarms a call: CloudWatch API Reference, DescribeAlarms
 POINTS = 1440  # data points a call: CloudWatch API Reference, GetMetricStatistics
 MINUTE = 60
 
@@ -53,6 +53,7 @@ def read_stored_facts(document: Document) -> RolloutFacts:
         baked=frozenset(json.loads(run.get("baked", "[]"))),
         stopped=run.get("stopped", ""),
         controls=ManualControls(**controls, freeze=freeze, skips=skips),
+        asked={gate: datetime.fromisoformat(at) for gate, at in json.loads(run.get("asked", "{}")).items()},
     )
 
 

@@ -8,6 +8,7 @@ Record = dict[str, Any]
 
 SSM_TYPE = "AWS::SSM::Parameter::Value<"
 JOINED = "a dynamic reference that is joined from parts"
+_SSM_LABEL = " (the SSM parameter "
 _START = re.compile(r"\{\{resolve:(?:ssm|ssm-secure|secretsmanager):")
 # The name can contain substitutions such as ${Stage}.
 _REFERENCE = re.compile(r"\{\{resolve:(ssm|ssm-secure|secretsmanager):((?:\$\{[^}]*\}|[^{}])+)\}\}")
@@ -32,10 +33,28 @@ def outside_values(
     for name, parameter in declared.items():
         if str(parameter.get("ParameterType", "")).startswith(SSM_TYPE):
             key = values.get(name) or parameter.get("DefaultValue", "")
-            names.append(f"{name} (the SSM parameter {key})")
+            names.append(f"{name}{_SSM_LABEL}{key})")
         if parameter.get("NoEcho"):
             names.append(f"{name} (NoEcho)")
     return tuple(dict.fromkeys(names))
+
+
+def reference(name: str) -> tuple[str, str] | None:
+    """Return service and name of a dynamic reference; None if only CloudFormation knows its name."""
+    match = _REFERENCE.fullmatch(name)
+    if not match or "${" in match[2]:
+        return None
+    if match[1] != "secretsmanager":
+        return "ssm", match[2]
+    parts = match[2].split(":")
+    # The ARN of a secret has seven parts: arn:aws:secretsmanager:region:account:secret:name
+    return match[1], ":".join(parts[:7]) if parts[0] == "arn" else parts[0]
+
+
+def ssm_parameter(name: str) -> str:
+    """Return the stack's parameter of an SSM type that the name is for; empty for other values."""
+    parameter, found, _ = name.partition(_SSM_LABEL)
+    return parameter if found else ""
 
 
 def _is_fixed(service: str, name: str) -> bool:

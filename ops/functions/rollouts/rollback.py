@@ -8,10 +8,12 @@ a target that cannot be rolled back is reported.
 import json
 from typing import Any
 
-from ops.functions.rollouts import stacks, store, targets
+from ops.functions.rollouts import monitoring, stacks, store, targets
 from ops.functions.rollouts.aws import Denied, NotReady, TargetFailed, mapped_errors
-from ops.functions.rollouts.stacks import RecordedStack
+from ops.functions.rollouts.outside import moved_values, read_values
+from ops.functions.rollouts.recorded import RecordedStack, differences, settings_that_differ
 from ops.rollouts.rules.decisions import TargetState
+from ops.rollouts.rules.evidence import ALARM
 from ops.rollouts.rules.model import RolloutTarget
 
 Record = dict[str, Any]
@@ -35,7 +37,7 @@ def roll_back(event: Record) -> Record:
     if stack and stacks.is_busy(stack):
         raise NotReady(stack["StackStatus"])
     if before.existed:
-        return _restore(event, target, before, stack, known, document.template)
+        return _restore(event, target, before, stack, known, targets.wanted_template(document, target))
     return _remove(event, target, stack, known)
 
 
@@ -90,6 +92,7 @@ def _restore(
         raise TargetFailed("the stack was deleted outside this rollout")
     status = stack["StackStatus"]
     if status == "UPDATE_ROLLBACK_FAILED":
+        _remember_failed(event, target, known, stack)
         _count_attempt(event, known, "continuations", stack, "CloudFormation cannot roll back the stack")
         stacks.cloudformation(target).continue_update_rollback(
             StackName=stack["StackId"], **_role(stack, before)
@@ -97,7 +100,7 @@ def _restore(
         raise NotReady("CloudFormation continues the update rollback")
     now = stacks.record_stack(target, stack)
     if now.equals(before) and status in stacks.STABLE_STATUSES:
-        return _rolled_back(event, "the stack matches its record" + _not_compared(before, now))
+        return _rolled_back(event, _claim(target, before, now, known))
     if known.get("undoing"):
         if now.updated == known["undoing"]:  # not started yet: the execution may have been interrupted
             stacks.execute(target, known["undo"])
@@ -127,24 +130,52 @@ def _update_back(event: Record, target: RolloutTarget, before: RecordedStack, no
         ],
         Capabilities=before.capabilities or now.capabilities,
         Tags=[{"Key": k, "Value": v} for k, v in before.tags.items()],
-        RollbackConfiguration={"RollbackTriggers": []},  # an active alarm must not prevent the rollback
-        **targets.execution_role(target, before),
+        RollbackConfiguration=_triggers(target, before),
+        **({} if before.notifications is None else {"NotificationARNs": before.notifications}),
     )
     if change_set is None:
-        found = "CloudFormation found no difference from the record"
-        return _rolled_back(event, found + _not_compared(before, now))
+        _, _, known = targets.load_target(event)
+        return _rolled_back(event, _claim(target, before, now, known))
     changes = {"undo": change_set["ChangeSetId"], "undoing": now.updated}
     store.update(event["run"], store.TARGET + target.id, changes)
     stacks.execute(target, change_set["ChangeSetId"])
     raise NotReady("the rollback is in progress")
 
 
-def _not_compared(before: RecordedStack, now: RecordedStack) -> str:
-    """Return what the claim that a stack is rolled back does not cover, as the end of its sentence."""
-    moved = [name for name, value in before.resolved.items() if now.resolved.get(name, value) != value]
-    return (f", but for values outside the stack: {', '.join(before.outside)}" if before.outside else "") + (
-        f"; changed since: {', '.join(moved)}" if moved else ""
-    )
+def _claim(target: RolloutTarget, before: RecordedStack, now: RecordedStack, known: Record) -> str:
+    """Return what is true of the stack, from what was just read of it and of the values that it refers to.
+
+    A resource whose rollback CloudFormation has skipped is not as it was, whatever the stack's status.
+    """
+    failed = json.loads(known.get("failed", "[]"))
+    skipped = [f"the resource {name}, whose rollback failed" for name in failed]
+    different = [
+        *differences(before, now),
+        *settings_that_differ(before, now),
+        *moved_values(before, now, read_values(target, before.outside)),
+        *skipped,
+    ]
+    if not different:
+        return "verified equal to the record"
+    return f"equal to the record but for {'; '.join(different)}"
+
+
+def _triggers(target: RolloutTarget, before: RecordedStack) -> Record:
+    """Return the stack's own rollback triggers but for alarms in alarm, which would prevent the rollback."""
+    own = before.triggers or []
+    names = [trigger["Arn"].partition(":alarm:")[2] for trigger in own]
+    alarms = monitoring.describe_alarms(target.account, target.region, names)
+    quiet = [name for name, alarm in alarms.items() if alarm["StateValue"] != ALARM]
+    triggers = [trigger for trigger, name in zip(own, names, strict=True) if name in quiet]
+    minutes = {"MonitoringTimeInMinutes": before.monitoring_min} if triggers and before.monitoring_min else {}
+    return {"RollbackTriggers": triggers, **minutes}
+
+
+def _remember_failed(event: Record, target: RolloutTarget, known: Record, stack: Record) -> None:
+    """Keep the resources that CloudFormation could not roll back: an operator may have it skip them."""
+    failed = {*json.loads(known.get("failed", "[]")), *stacks.failed_rollbacks(target, stack["StackId"])}
+    store.update(event["run"], store.TARGET + target.id, {"failed": json.dumps(sorted(failed))})
+    known["failed"] = json.dumps(sorted(failed))
 
 
 def _role(stack: Record, before: RecordedStack) -> Record:
@@ -157,8 +188,18 @@ def _count_attempt(event: Record, known: Record, counter: str, stack: Record, fa
     if int(known.get(counter, "0")) >= MAX_ATTEMPTS:
         _, target, _ = targets.load_target(event)
         why = stacks.first_failure(target, stack["StackId"])
-        raise TargetFailed(f"{failure}: {stack['StackStatus']}: {why}")
+        raise TargetFailed(f"{failure}: {stack['StackStatus']}: {why}{_skip_hint(known, stack)}")
     _count(event, known, counter)
+
+
+def _skip_hint(known: Record, stack: Record) -> str:
+    failed = json.loads(known.get("failed", "[]"))
+    if stack["StackStatus"] != "UPDATE_ROLLBACK_FAILED" or not failed:
+        return ""
+    return (
+        ". Remove the cause, or skip what cannot be rolled back: aws cloudformation continue-update-rollback "
+        f"--stack-name {stack['StackId']} --resources-to-skip {' '.join(failed)}. Then retry the rollback"
+    )
 
 
 def _count(event: Record, known: Record, counter: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.functions.rollouts import locks, monitoring, rollback, store
+from ops.functions.rollouts import assets, locks, monitoring, rollback, store
 from ops.functions.rollouts.aws import central_client, error_code
 from ops.functions.shared.records import log
 from ops.rollouts.rules.decisions import (
@@ -22,12 +22,14 @@ from ops.rollouts.rules.decisions import (
     decide,
 )
 from ops.rollouts.rules.document import Document
+from ops.rollouts.rules.gates.deciding import may_approve, required_role
 from ops.rollouts.rules.labels import run_status
 
 Record = dict[str, Any]
 
 MAX_WAIT = timedelta(days=1)  # the monitor runs every minute; this is the fallback when it does not
 MAX_EXECUTIONS = 5  # of one run, after which it needs attention
+PUBLISH = "publish"  # a step before a stage is deployed, in the words of the state machine
 ENDED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 
 
@@ -71,6 +73,11 @@ def _store_decision(document: Document, facts: RolloutFacts, decision: Decision)
     elif decision.kind is DecisionKind.PASS:
         store.append_log(document.run, "baked", why=f"{stage} {why}".strip())
         _set(document, baked=sorted({*facts.baked, decision.stage}))
+    elif decision.kind is DecisionKind.ASK:
+        store.append_log(document.run, "asks", why=why)
+        notify(document.run, "Approval requested", f"{why} by {decision.until:%Y-%m-%d %H:%M} UTC")
+        asked = {**facts.asked, decision.gate: facts.now}
+        _set(document, asked={gate: at.isoformat() for gate, at in asked.items()})
     elif decision.kind is DecisionKind.STOP:
         store.append_log(document.run, "stops", why=why)
         store.update(document.run, "run", {"stopped": why})
@@ -88,11 +95,15 @@ def _step(document: Document, facts: RolloutFacts, decision: Decision, run: Reco
     if decision.kind is DecisionKind.END:
         return _end(document, facts)
     seconds = _wait_seconds(facts.now, decision.until)
+    do, targets = str(decision.kind), decision.targets
+    if decision.kind is DecisionKind.DEPLOY and (needing := assets.unpublished(document, decision.stage)):
+        do, targets = PUBLISH, needing
     values = {
-        "do": decision.kind,
+        "do": do,
         "stage": str(decision.stage),
         "why": "; ".join(decision.reasons)[:2000],
         "until": decision.until.isoformat() if decision.until else "",
+        "gate": decision.gate,
     }
     is_new = (values["do"], values["why"]) != (run.get("do"), run.get("why"))
     if is_new and decision.kind is DecisionKind.WAIT:
@@ -100,8 +111,8 @@ def _step(document: Document, facts: RolloutFacts, decision: Decision, run: Reco
     store.update(document.run, "run", values)
     return {
         "run": document.run,
-        "do": decision.kind,
-        "targets": [{"run": document.run, "target": target.id} for target in decision.targets],
+        "do": do,
+        "targets": [{"run": document.run, "target": target.id} for target in targets],
         "at_once": document.stages[decision.stage].at_once(document.rollout),
         "seconds": seconds,
         "version": run["version"],
@@ -133,15 +144,22 @@ def finish(run: str, status: str, why: str) -> None:
     store.update(store.RUNS, run, {"status": status, "ended": values["ended"]})
     locks.unlock_run(store.document(run))
     if first and status != "DONE":
-        notify(run, status, why)
+        notify(run, run_status(status), why)
 
 
-def notify(run: str, status: str, why: str) -> None:
+def notify(run: str, what: str, why: str) -> None:
+    """Send a notification. `what` is in the words that people read."""
     central_client("sns").publish(
         TopicArn=os.environ["TOPIC"],
-        Subject=f"Rollout {run[:60]}: {run_status(status)}"[:100],
-        Message=f"{why}\n\nSee every target on the page Rollouts, or with: slipway rollouts status {run}",
+        Subject=f"Rollout {run[:60]}: {what}"[:100],
+        Message=f"{_version(run)}{why}\n\n"
+        f"See every target on the page Rollouts, or with: slipway rollouts status {run}",
     )
+
+
+def _version(run: str) -> str:
+    version = store.document(run).version
+    return f"Version: {version}\n\n" if version else ""
 
 
 # Waits, and how they end early
@@ -255,14 +273,14 @@ def start_run(event: Record) -> Record:
     if refused := locks.lock_run(document, document.targets):
         return {"error": refused}
     started = store.now().isoformat()
+    # The number of operator commands, by which a stale wait is found; not what is deployed.
     values = {"version": "0", "status": "RUNNING", "started": started, "by": document.by, "executions": "1"}
     machine = os.environ["MACHINE"].replace(":stateMachine:", ":execution:")
     values["execution"] = f"{machine}:{name}"
     if store.put(name, "run", values, new=True):
-        store.append_log(name, "started", who=document.by, why=_emergency(document))
-    store.update(
-        store.RUNS, name, {"name": active, "status": "RUNNING", "started": started, "by": document.by}
-    )
+        store.append_log(name, "started", who=document.by, why=_started(document))
+    summary = {"name": active, "status": "RUNNING", "started": started, "by": document.by}
+    store.update(store.RUNS, name, summary | {"version": document.version})
     try:
         central_client("stepfunctions").start_execution(
             stateMachineArn=os.environ["MACHINE"], name=name, input=json.dumps({"run": name})
@@ -273,9 +291,14 @@ def start_run(event: Record) -> Record:
     return {"run": name}
 
 
-def _emergency(document: Document) -> str:
+def _started(document: Document) -> str:
     override = document.rollout.blockers.override
-    return f"emergency, blockers are overridden: {override}" if override else ""
+    return "; ".join(
+        [
+            *([f"version {document.version}"] if document.version else []),
+            *([f"emergency, blockers are overridden: {override}"] if override else []),
+        ]
+    )
 
 
 def apply_operator_command(event: Record) -> Record:
@@ -297,13 +320,26 @@ def apply_operator_command(event: Record) -> Record:
             run.get("baking", "{}")
         ):
             return {"error": "no bake is in progress"}
+        gate = run.get("gate", "")
+        if command is OperatorCommand.APPROVE and (error := _cannot_approve(name, run, gate, event)):
+            return {"error": error}
         controls = _controls(run)
-        after = apply_command(controls, command, f"{why} ({event['who']})", int(run.get("stage", "0")))
+        after = apply_command(controls, command, f"{why} ({event['who']})", int(run.get("stage", "0")), gate)
         if store.update_if_version(name, "run", {"orders": json.dumps(_as_json(after))}, run["version"]):
             break
     store.append_log(name, f"ordered: {command}", why=why, who=event["who"])
     wake(name)
     return {"run": name}
+
+
+def _cannot_approve(name: str, run: Record, gate: str, event: Record) -> str:
+    """Return why the approval that the run waits for cannot be given; empty if it can."""
+    if not gate or gate in _controls(run).approvals:
+        return "the run does not wait for an approval"
+    required = required_role(store.document(name).rollout, gate)
+    if not may_approve(event.get("role", ""), required):
+        return f"{gate} requires the approval of an {required}"
+    return ""
 
 
 def _retry_rollback(name: str, why: str, who: str) -> Record:
@@ -334,6 +370,7 @@ def _as_json(controls: ManualControls) -> Mapping[str, Any]:
         "stop": controls.stop,
         "override": controls.override,
         "skips": {str(number): why for number, why in controls.skips.items()},
+        "approvals": dict(controls.approvals),
     }
 
 

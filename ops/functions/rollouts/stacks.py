@@ -1,17 +1,17 @@
 """The CloudFormation operations of the controller: one stack, its recorded state, and its change sets."""
 
 import hashlib
-import json
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 from botocore.handlers import json_decode_template_body
 
 from ops.functions.rollouts.aws import NotReady, TargetFailed, error_code, error_message, target_client
-from ops.rollouts.rules.changes import ResourceChange
+from ops.functions.rollouts.recorded import RecordedStack
+from ops.rollouts.rules.changes import STACK, ResourceChange
 from ops.rollouts.rules.model import RolloutTarget
 from ops.rollouts.rules.stateless import REPRODUCIBLE
 
@@ -22,35 +22,8 @@ MASKED_VALUE = "****"  # the value of a NoEcho parameter in CloudFormation's res
 # CloudFormation has no error code for an empty change set, only these two messages.
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 STABLE_STATUSES = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
-FAILED_CREATIONS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")  # such a stack can only be deleted
-
-
-@dataclass(frozen=True)
-class RecordedStack:
-    """Everything that is needed to restore a stack, as stored. `existed` is False when there was no stack.
-
-    `resolved` are the values of SSM parameters, whose keys are in `parameters`. `outside` names the values
-    outside the stack that it refers to; both are only reported.
-    """
-
-    existed: bool
-    id: str = ""
-    updated: str = ""
-    status: str = ""
-    template: str = ""
-    parameters: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-    capabilities: list[str] = field(default_factory=list)
-    role: str = ""
-    resolved: dict[str, str] = field(default_factory=dict)
-    outside: list[str] = field(default_factory=list)
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    def equals(self, other: "RecordedStack") -> bool:
-        """Return whether template (byte for byte), parameters, and tags are the same."""
-        return (self.template, self.parameters, self.tags) == (other.template, other.parameters, other.tags)
+# Such a stack can only be deleted: CloudFormation User Guide, "Stack status codes".
+FAILED_CREATIONS = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 
 
 def cloudformation(target: RolloutTarget) -> Any:
@@ -100,7 +73,29 @@ def record_stack(target: RolloutTarget, stack: Record | None) -> RecordedStack:
         resolved={
             p["ParameterKey"]: p["ResolvedValue"] for p in stack.get("Parameters", []) if "ResolvedValue" in p
         },
+        nested=dict(nested_templates(target, stack["StackId"], "")),
+        triggers=list(stack.get("RollbackConfiguration", {}).get("RollbackTriggers", [])),
+        monitoring_min=int(stack.get("RollbackConfiguration", {}).get("MonitoringTimeInMinutes", 0)),
+        notifications=list(stack.get("NotificationARNs", [])),
+        protected=bool(stack.get("EnableTerminationProtection", False)),
+        policy=get_policy(target, stack["StackId"]),
     )
+
+
+def get_policy(target: RolloutTarget, id_: str) -> str:
+    """Return the stack policy; empty when there is none."""
+    return str(cloudformation(target).get_stack_policy(StackName=id_).get("StackPolicyBody", ""))
+
+
+def nested_templates(target: RolloutTarget, id_: str, inside: str) -> Iterator[tuple[str, str]]:
+    """Yield the templates of the nested stacks, each with the path of its logical ids."""
+    pages = cloudformation(target).get_paginator("list_stack_resources").paginate(StackName=id_)
+    for resource in (item for page in pages for item in page["StackResourceSummaries"]):
+        nested = resource.get("PhysicalResourceId", "")
+        if resource["ResourceType"] == STACK and nested and resource["ResourceStatus"] != "DELETE_COMPLETE":
+            path = inside + resource["LogicalResourceId"]
+            yield path, get_template(target, nested)
+            yield from nested_templates(target, nested, f"{path}/")
 
 
 def last_operation_time(stack: Record) -> str:
@@ -253,21 +248,41 @@ def first_failure(target: RolloutTarget, id_: str) -> str:
     return failed or "CloudFormation reported no reason"
 
 
-def detect_drift(target: RolloutTarget, id_: str, detection: str) -> tuple[str, list[str] | None]:
-    """Return the id of a drift detection, started if none is given, and the drifted logical ids.
+def failed_rollbacks(target: RolloutTarget, id_: str) -> list[str]:
+    """Return the logical ids of the resources that CloudFormation could not roll back."""
+    pages = cloudformation(target).get_paginator("list_stack_resources").paginate(StackName=id_)
+    return [
+        resource["LogicalResourceId"]
+        for page in pages
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceStatus"] in ("UPDATE_FAILED", "UPDATE_ROLLBACK_FAILED")
+    ]
 
-    The ids are None while the detection is in progress.
-    """
+
+@dataclass(frozen=True)
+class Drift:
+    """The logical ids that have drifted, and why the drift of the stack is unknown, if it is."""
+
+    drifted: list[str]
+    unknown: str = ""
+
+
+def detect_drift(target: RolloutTarget, id_: str, detection: str) -> tuple[str, Drift | None]:
+    """Return the id of a drift detection, started if none is given, and the drift; None in progress."""
     cfn = cloudformation(target)
     if not detection:
         detection = cfn.detect_stack_drift(StackName=id_)["StackDriftDetectionId"]
     status = cfn.describe_stack_drift_detection_status(StackDriftDetectionId=detection)
     if status["DetectionStatus"] == "DETECTION_IN_PROGRESS":
         return detection, None
-    if status.get("StackDriftStatus") != "DRIFTED":
-        return detection, []
+    unknown = ""
+    if status["DetectionStatus"] == "DETECTION_FAILED":
+        unknown = status.get("DetectionStatusReason") or "drift detection failed"
+    if status.get("StackDriftStatus") != "DRIFTED" and not unknown:
+        return detection, Drift([])
+    # A detection that failed has results for the resources that it could check.
     drifts = _drifts(cfn, id_, ["MODIFIED", "DELETED"])
-    return detection, [drift["LogicalResourceId"] for drift in drifts]
+    return detection, Drift([drift["LogicalResourceId"] for drift in drifts], unknown)
 
 
 def _drifts(cfn: Any, id_: str, statuses: list[str]) -> Iterable[Any]:

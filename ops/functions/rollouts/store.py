@@ -144,6 +144,12 @@ def document(run: str) -> Document:
     return from_json(read(f"runs/{run}/document.json"))
 
 
+@lru_cache(maxsize=32)
+def template(run: str, name: str) -> str:
+    """Return a template of the run. It never changes, so it is cached."""
+    return read(f"runs/{run}/templates/{name}")
+
+
 def read(key: str) -> str:
     response = central_client("s3").get_object(Bucket=os.environ["BUCKET"], Key=key)
     return str(response["Body"].read().decode())

@@ -8,14 +8,17 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from ops.functions.rollouts import locks, monitoring, stacks, store
+from ops.functions.rollouts import monitoring, stacks, store
 from ops.functions.rollouts.aws import NotReady, TargetFailed
+from ops.functions.rollouts.outside import read_values
+from ops.functions.rollouts.recorded import RecordedStack
 from ops.functions.rollouts.references import outside_values
-from ops.functions.rollouts.stacks import RecordedStack
+from ops.functions.rollouts.stacks import Drift
 from ops.rollouts.rules.changes import STACK, required_approvals
 from ops.rollouts.rules.decisions import TargetState, check_target_start
 from ops.rollouts.rules.document import Document
 from ops.rollouts.rules.model import RolloutTarget
+from ops.rollouts.rules.tables import MAX_ALARMS
 
 Record = dict[str, Any]
 
@@ -27,6 +30,19 @@ def load_target(event: Record) -> tuple[Document, RolloutTarget, Record]:
     document = store.document(event["run"])
     _, target = document.targets[event["target"]]
     return document, target, store.get(event["run"], store.TARGET + target.id)
+
+
+def wanted_template(document: Document, target: RolloutTarget) -> str:
+    """Return the text of the template that the target gets."""
+    return (
+        store.template(document.run, document.template_name(target)) if document.stacks else document.template
+    )
+
+
+def template_argument(document: Document, target: RolloutTarget) -> Record:
+    """Return that template as an argument of a request."""
+    text = wanted_template(document, target)
+    return stacks.template_argument(document.run, document.template_name(target), text)
 
 
 def begin(event: Record) -> Record:
@@ -61,20 +77,21 @@ def record(event: Record) -> Record:
     before = stacks.record_stack(target, stack)
     if before.existed and before.status not in stacks.STABLE_STATUSES:
         raise TargetFailed(f"the stack is in {before.status} and was not changed; repair it first")
-    drifted = _detect_drift(event, target, known, before) if before.existed else []
-    _require_approval(document, required_approvals(target.id, (), drifted))
+    drift = _detect_drift(event, target, known, before) if before.existed else Drift([])
+    _require_approval(document, required_approvals(target.id, (), drift.drifted, drift.unknown))
     key = f"runs/{event['run']}/before/{stacks.digest(target.id)}.json"
-    store.write(key, _with_outside(target, before).to_json())
+    store.write(key, with_outside(target, before).to_json())
     _remember(event, {"before": key, "existed": str(before.existed), "stack_id": before.id})
     return event
 
 
-def _with_outside(target: RolloutTarget, before: RecordedStack) -> RecordedStack:
-    """Return the record with the names of the values outside the stack."""
+def with_outside(target: RolloutTarget, before: RecordedStack) -> RecordedStack:
+    """Return the record with the values outside the stack."""
     if not before.existed:
         return before
     declared = stacks.declared_parameters(target, {"StackName": before.id})
-    return replace(before, outside=list(outside_values(before.template, before.parameters, declared)))
+    names = outside_values(before.template, before.parameters, declared)
+    return replace(before, outside=list(names), values=read_values(target, names))
 
 
 def _delete_leftover(target: RolloutTarget, stack: Record) -> None:
@@ -83,12 +100,12 @@ def _delete_leftover(target: RolloutTarget, stack: Record) -> None:
     raise NotReady(f"{target.stack} is in {stack['StackStatus']} and is being deleted first")
 
 
-def _detect_drift(event: Record, target: RolloutTarget, known: Record, before: RecordedStack) -> list[str]:
-    detection, drifted = stacks.detect_drift(target, before.id, known.get("detection", ""))
+def _detect_drift(event: Record, target: RolloutTarget, known: Record, before: RecordedStack) -> Drift:
+    detection, drift = stacks.detect_drift(target, before.id, known.get("detection", ""))
     _remember(event, {"detection": detection})
-    if drifted is None:
+    if drift is None:
         raise NotReady("drift detection is in progress")
-    return drifted
+    return drift
 
 
 def _require_approval(document: Document, lines: tuple[str, ...]) -> None:
@@ -122,7 +139,7 @@ def read_recorded_stack(event: Record) -> RecordedStack:
 
 def change_set_arguments(document: Document, target: RolloutTarget, before: RecordedStack) -> Record:
     """Return the arguments of the change set. Parameters that are not in the file keep their values."""
-    template = stacks.template_argument(document.run, "wanted", document.template)
+    template, text = template_argument(document, target), wanted_template(document, target)
     declared = stacks.declared_parameters(target, template)
     if unknown := [name for name in target.parameters if name not in declared]:
         raise TargetFailed(f"the template has no parameter {unknown[0]}")
@@ -130,6 +147,12 @@ def change_set_arguments(document: Document, target: RolloutTarget, before: Reco
     if hidden and before.existed:
         raise TargetFailed(
             f"the parameter {hidden[0]} is NoEcho: its value could not be restored; use a dynamic reference"
+        )
+    masked = [name for name, value in before.parameters.items() if value == stacks.MASKED_VALUE]
+    if dropped := [name for name in masked if name not in declared]:
+        raise TargetFailed(
+            f"the template drops the NoEcho parameter {dropped[0]}, whose value a rollback could not "
+            "restore; keep the parameter"
         )
     kept = [name for name in before.parameters if name in declared and name not in target.parameters]
     return {
@@ -140,18 +163,25 @@ def change_set_arguments(document: Document, target: RolloutTarget, before: Reco
         ],
         "Capabilities": list(document.rollout.source.capabilities),
         "Tags": [{"Key": k, "Value": v} for k, v in _tags(document, before).items()],
-        "RollbackConfiguration": {"RollbackTriggers": _triggers(target, before)},
+        "RollbackConfiguration": {
+            "RollbackTriggers": _triggers(target, before),
+            **({"MonitoringTimeInMinutes": before.monitoring_min} if before.monitoring_min else {}),
+        },
         # Only then does CloudFormation report what changes inside nested stacks.
-        **({"IncludeNestedStacks": True} if any(name in document.template for name in NESTED) else {}),
-        **execution_role(target, before),
+        **({"IncludeNestedStacks": True} if any(name in text for name in NESTED) else {}),
+        **service_role(document, target, before),
     }
 
 
-def execution_role(target: RolloutTarget, before: RecordedStack) -> Record:
-    """Return the service role for CloudFormation: the target account's, unless the stack has its own."""
-    if before.role:
+def service_role(document: Document, target: RolloutTarget, before: RecordedStack) -> Record:
+    """Return the service role that the file names, for a stack that has none.
+
+    CloudFormation uses a stack's role for all later operations, also of people who may not pass it, and it
+    cannot be removed again: so there is none by default.
+    """
+    name = document.rollout.source.role
+    if before.role or not name:
         return {}
-    name = os.environ["EXECUTION_ROLE"]
     return {"RoleARN": f"arn:{os.environ['PARTITION']}:iam::{target.account}:role/{name}"}
 
 
@@ -160,7 +190,7 @@ def _tags(document: Document, before: RecordedStack) -> dict[str, str]:
 
 
 def _triggers(target: RolloutTarget, before: RecordedStack) -> list[dict[str, str]]:
-    """Return the target's alarms as rollback triggers.
+    """Return the target's alarms as rollback triggers, and those that the stack has, as far as there is room.
 
     A new stack may create its own alarms; these cannot be triggers of that creation.
     """
@@ -168,7 +198,7 @@ def _triggers(target: RolloutTarget, before: RecordedStack) -> list[dict[str, st
     missing = [name for name in target.alarms if name not in alarms]
     if missing and before.existed:
         raise TargetFailed(f"the alarm {missing[0]} does not exist in {target.account}, {target.region}")
-    return [
+    triggers = [
         {
             "Arn": alarms[name]["AlarmArn"],
             "Type": f"AWS::CloudWatch::{'CompositeAlarm' if 'AlarmRule' in alarms[name] else 'Alarm'}",
@@ -176,6 +206,9 @@ def _triggers(target: RolloutTarget, before: RecordedStack) -> list[dict[str, st
         for name in target.alarms
         if name in alarms
     ]
+    names = [trigger["Arn"] for trigger in triggers]
+    own = [trigger for trigger in before.triggers or [] if trigger["Arn"] not in names]
+    return [*triggers, *own][:MAX_ALARMS]
 
 
 def execute(event: Record) -> Record:
@@ -219,7 +252,7 @@ def verify(event: Record) -> Record:
     different = [
         k for k, v in target.parameters.items() if now.parameters.get(k) not in (v, stacks.MASKED_VALUE)
     ]
-    if different or not stacks.same_template(now.template, document.template):
+    if different or not stacks.same_template(now.template, wanted_template(document, target)):
         what = f"value of {different[0]}" if different else "template"
         raise TargetFailed(f"the {what} differs from what was deployed")
     _remember(event, {"updated": now.updated})
@@ -264,60 +297,6 @@ def set_state(event: Record, state: TargetState, did: str, why: str) -> None:
 
 def _remember(event: Record, values: Record) -> None:
     store.update(event["run"], store.TARGET + event["target"], values)
-
-
-def preview(event: Record) -> Record:
-    """Return what would change in the target and what needs approval. Leaves nothing behind."""
-    document, target, _ = load_target(event)
-    if holder := locks.holder_of(target.id, document.run):
-        return {"error": locks.blocked(target.id, holder)}
-    stack = stacks.describe(target)
-    if stack and stacks.is_busy(stack):
-        return {"error": f"the stack has an operation in progress: {stack['StackStatus']}"}
-    before = RecordedStack(existed=False) if _is_leftover(stack) else stacks.record_stack(target, stack)
-    if before.existed and before.status not in stacks.STABLE_STATUSES:
-        return {"error": f"the stack is in {before.status}; repair it first"}
-    drifted: list[str] = []
-    if before.existed:
-        event["detection"], drift = stacks.detect_drift(target, before.id, event.get("detection", ""))
-        if drift is None:
-            raise NotReady("drift detection is in progress")
-        drifted = drift
-    return _preview_changes(event, document, target, before, drifted)
-
-
-def _is_leftover(stack: Record | None) -> bool:
-    return bool(stack and stack["StackStatus"] in stacks.FAILED_CREATIONS)
-
-
-def _preview_changes(
-    event: Record, document: Document, target: RolloutTarget, before: RecordedStack, drifted: list[str]
-) -> Record:
-    name = f"slipway-plan-{stacks.digest(event['run'], event['target'])}"
-    try:
-        change_set = stacks.create_change_set(
-            target, name, creates=not before.existed, **change_set_arguments(document, target, before)
-        )
-    except TargetFailed as error:
-        delete_change_set(target, name, existed=before.existed)
-        return {"error": str(error)}
-    changes = stacks.list_changes(target, change_set["ChangeSetId"]) if change_set else []
-    delete_change_set(target, name, existed=before.existed)
-    return {
-        "creates": not before.existed,
-        "changes": [change.description for change in changes],
-        "to_approve": list(required_approvals(target.id, changes, drifted)),
-        "warnings": _warnings(document, target, before) if before.existed else [],
-    }
-
-
-def _warnings(document: Document, target: RolloutTarget, before: RecordedStack) -> list[str]:
-    """Return the values outside the stack, of both templates, that a rollback would not restore."""
-    template = stacks.template_argument(document.run, "wanted", document.template)
-    declared = stacks.declared_parameters(target, template)
-    now = outside_values(document.template, {**before.parameters, **target.parameters}, declared)
-    names = dict.fromkeys((*_with_outside(target, before).outside, *now))
-    return [f"a rollback does not restore the value of {name}" for name in names]
 
 
 def delete_change_set(target: RolloutTarget, name: str, *, existed: bool) -> None:

@@ -1,6 +1,8 @@
 """The rules that the simulator and the controller share. They import nothing from `ops` except errors,
 durations, and the reader of TOML tables.
 
+gates/     approvals of stages
+app/       a CDK app or a packaged template as the source
 rollout    the rollout file
 ring_tables, tables, windows  readers of the file's tables
 model      the content of a file, its targets, and its stages

@@ -93,9 +93,11 @@ class ResourceChange:
 
 
 def required_approvals(
-    target: str, changes: Iterable[ResourceChange], drifted: Iterable[str]
+    target: str, changes: Iterable[ResourceChange], drifted: Iterable[str], unknown_drift: str = ""
 ) -> tuple[str, ...]:
-    """Return the lines to approve before the target may be changed. `drifted` are logical ids.
+    """Return the lines to approve before the target may be changed.
+
+    `drifted` are logical ids; `unknown_drift` is why the drift could not be detected.
 
     Runs store approved lines and compare them as text, so a reworded line is no longer approved.
     """
@@ -104,4 +106,7 @@ def required_approvals(
         for change in changes
         if change.may_lose_data
     ]
-    return (*lost, *(f"{target} overwrites what was changed by hand: {name}" for name in sorted(drifted)))
+    by_hand = [f"{target} overwrites what was changed by hand: {name}" for name in sorted(drifted)]
+    if unknown_drift:
+        by_hand.append(f"{target} may overwrite what was changed by hand: unknown drift: {unknown_drift}")
+    return (*lost, *by_hand)

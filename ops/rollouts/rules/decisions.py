@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from ops.rollouts.rules.blockers import StartCheck, check_start
 from ops.rollouts.rules.evidence import ALARM, Bake, BakeHealth, HealthAssessment, Observation, assess_health
+from ops.rollouts.rules.gates import deciding
 from ops.rollouts.rules.model import Rollout, RolloutStage, RolloutTarget, StageKind
 from ops.rollouts.rules.waves import rollback_order
 
@@ -30,13 +31,17 @@ ROLLBACK_ENDED = (TargetState.ROLLED_BACK, TargetState.STUCK)
 
 
 class OperatorCommand(StrEnum):
-    """The commands that an operator can give a run, as stored. SKIP ends the bake of the current stage."""
+    """The commands that an operator can give a run, as stored. SKIP ends the bake of the current stage.
+
+    APPROVE answers what the run asks: to start a stage.
+    """
 
     PAUSE = "pause"
     RESUME = "resume"
     STOP = "stop"
     SKIP = "skip"
     OVERRIDE = "override"
+    APPROVE = "approve"
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class ManualControls:
     """The operator commands in force, each with its reason; an empty reason means not in force.
 
     `skips` are the numbers of the stages whose bake needs neither time nor data points. Alarms still count.
+    `approvals` are by the name of the [[stage]].
     """
 
     pause: str = ""
@@ -51,6 +57,7 @@ class ManualControls:
     freeze: str = ""
     override: str = ""
     skips: Mapping[int, str] = field(default_factory=dict)
+    approvals: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ class RolloutFacts:
     stopped: str = ""
     controls: ManualControls = ManualControls()
     observations: Mapping[str, Observation] = field(default_factory=dict)
+    asked: Mapping[str, datetime] = field(default_factory=dict)  # for approvals, by the name of the [[stage]]
 
 
 class DecisionKind(StrEnum):
@@ -82,17 +90,22 @@ class DecisionKind(StrEnum):
     STOP = "stop"  # stop the rollout; everything is rolled back
     ROLL_BACK = "roll back"  # roll back the targets
     END = "end"  # nothing is left to do
+    ASK = "ask"  # ask for an approval
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The next step of a rollout. `stage` is an index into the stages; `until` is None when unknown."""
+    """The next step of a rollout. `stage` is an index into the stages; `until` is None when unknown.
+
+    `gate` is the name of the [[stage]] that needs an approval.
+    """
 
     kind: DecisionKind
     stage: int
     targets: tuple[RolloutTarget, ...] = ()
     reasons: tuple[str, ...] = ()
     until: datetime | None = None
+    gate: str = ""
 
 
 def decide(rollout: Rollout, stages: Sequence[RolloutStage], facts: RolloutFacts) -> Decision:
@@ -106,13 +119,34 @@ def decide(rollout: Rollout, stages: Sequence[RolloutStage], facts: RolloutFacts
         return Decision(DecisionKind.END, number - 1)
     stage = stages[number]
     if remaining := tuple(target for target in stage.targets if target.id not in facts.started):
-        check = check_target_start(rollout, stages, facts, remaining[0])
-        if check.allowed:
-            return Decision(DecisionKind.DEPLOY, number, remaining, check.reasons)
-        return Decision(DecisionKind.WAIT, number, (), check.reasons, check.opens_at)
+        return _start(rollout, stages, number, remaining, facts)
     if number not in facts.bake_started:
         return Decision(DecisionKind.BAKE, number, until=facts.now + stage.bake.time)
     return _bake(number, stage, facts)
+
+
+def _start(
+    rollout: Rollout,
+    stages: Sequence[RolloutStage],
+    number: int,
+    remaining: Sequence[RolloutTarget],
+    facts: RolloutFacts,
+) -> Decision:
+    """Return the next step of a stage with targets to start: its approval, or the targets."""
+    if step := deciding.approval(stages, number, facts.asked, facts.controls.approvals, facts.now):
+        kind = DecisionKind(step.kind)
+        return Decision(kind, number, reasons=(step.reason,), until=step.until, gate=step.gate)
+    ready = _ready(remaining)
+    check = check_target_start(rollout, stages, facts, ready[0])
+    if not check.allowed:
+        return Decision(DecisionKind.WAIT, number, (), check.reasons, check.opens_at)
+    return Decision(DecisionKind.DEPLOY, number, ready, check.reasons)
+
+
+def _ready(remaining: Sequence[RolloutTarget]) -> tuple[RolloutTarget, ...]:
+    """Return the stage's targets that are next: a stack comes after those that it depends on."""
+    order = min(target.order for target in remaining)
+    return tuple(target for target in remaining if target.order == order)
 
 
 def check_target_start(
@@ -143,7 +177,11 @@ def _reasons_to_stop(
     rollout: Rollout, stages: Sequence[RolloutStage], facts: RolloutFacts
 ) -> tuple[str, ...]:
     commanded = (facts.controls.stop,) if facts.controls.stop else ()
-    return (*commanded, *alarms_since_start(facts), *_failures(rollout, stages, facts))
+    return (
+        *commanded,
+        *alarms_since_start(facts),
+        *_failures(rollout, stages, facts),
+    )
 
 
 def alarms_since_start(facts: RolloutFacts) -> tuple[str, ...]:
@@ -179,6 +217,8 @@ def _failures(rollout: Rollout, stages: Sequence[RolloutStage], facts: RolloutFa
     first = next(number for number, stage in enumerate(stages) if stage.kind is StageKind.FIRST)
     if first not in facts.baked:
         return tuple(f"{name} failed before the first wave had baked" for name in failed)
+    if blocked := _blocked_by_failures(stages, facts):
+        return blocked
     if not rollout.rings and len(failed) > rollout.failures:
         return (f"{' and '.join(failed)} failed; limits.failures is {rollout.failures}",)
     for number, ring in enumerate(rollout.rings):
@@ -189,6 +229,18 @@ def _failures(rollout: Rollout, stages: Sequence[RolloutStage], facts: RolloutFa
         if all(target.id in failed for target in stage.targets):
             return (f"every target of {stage.name} failed",)
     return ()
+
+
+def _blocked_by_failures(stages: Sequence[RolloutStage], facts: RolloutFacts) -> tuple[str, ...]:
+    """A failed stack is not tolerated while other stacks of its account have to come after it."""
+    return tuple(
+        f"{target.id} failed, and {after.id}, which comes after it, was not started"
+        for stage in stages
+        for target in stage.targets
+        if facts.states.get(target.id) is TargetState.FAILED
+        for after in stage.targets
+        if after.order > target.order and after.account == target.account and after.id not in facts.started
+    )[:1]
 
 
 def _bake(number: int, stage: RolloutStage, facts: RolloutFacts) -> Decision:
@@ -233,9 +285,14 @@ def _groups(stages: Sequence[RolloutStage], facts: RolloutFacts) -> Iterator[tup
 
 
 def apply_command(
-    controls: ManualControls, command: OperatorCommand, reason: str, stage: int
+    controls: ManualControls, command: OperatorCommand, reason: str, stage: int, gate: str = ""
 ) -> ManualControls:
-    """Return the controls after a command. `stage` is the index of the current stage."""
+    """Return the controls after a command. `stage` is the index of the current stage.
+
+    `gate` is what waits for an approval; without one, an approval has no effect.
+    """
+    if command is OperatorCommand.APPROVE:
+        return replace(controls, approvals={**controls.approvals, gate: reason}) if gate else controls
     if command is OperatorCommand.PAUSE:
         return replace(controls, pause=reason)
     if command is OperatorCommand.RESUME:

@@ -25,6 +25,7 @@ TARGET_STATES = {
 
 # What a run does now, as its next step is stored.
 ACTIVITIES = {
+    "publish": "Publishing assets",
     "deploy": "Deploying",
     "wait": "Waiting",
     "roll back": "Rolling back",
@@ -34,6 +35,7 @@ ACTIVITIES = {
 # The entries of a run's log, and the actions of a simulation.
 EVENTS = {
     "started": "Rollout started",
+    "published": "Assets published",
     "starts": "Deployment started",
     "deployed": "Deployment succeeded",
     "failed": "Deployment failed",
@@ -49,11 +51,15 @@ EVENTS = {
     "ended": "Rollout ended",
     "freeze on": "Freeze started",
     "freeze off": "Freeze ended",
+    "asks": "Approval requested",
+    "approved": "Approved",
+    "outage": "Home Region unavailable",
     "ordered": "Operator command",
     "ordered: pause": "Paused by operator",
     "ordered: resume": "Resumed by operator",
     "ordered: stop": "Rollback requested by operator",
     "ordered: skip": "Bake skipped by operator",
+    "ordered: approve": "Approved by operator",
     "ordered: override": "Blockers overridden by operator",
 }
 

@@ -1,23 +1,33 @@
 """What a rollout consists of: the content of its file, its targets, and its stages. Frozen data."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import PurePath
 
 from ops.errors import InputError
 from ops.rollouts.rules.blockers import Blockers
 from ops.rollouts.rules.evidence import Bake
+from ops.rollouts.rules.gates.model import Approval
+
+# The line of a table, for a mistake in it. A call, because only a mistake makes it worth reading the file for
+# lines: a file without one is parsed once.
+Line = Callable[[], int]
 
 
 @dataclass(frozen=True)
 class StackSource:
-    """Where the template comes from: its path, or the path of a cloud assembly and the stack's artifact."""
+    """Where the template comes from: its path, or the path of a cloud assembly and patterns of its stacks.
+
+    Without `artifacts`, all stacks of the assembly are deployed. `role` is the name of the service role for
+    stacks that have none; if it is empty, they get none.
+    """
 
     template: str
     assembly: str
-    artifact: str
+    artifacts: tuple[str, ...]
     capabilities: tuple[str, ...]
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,7 @@ class TargetGroup:
     stack: str
     parameters: Mapping[str, str]
     one_box: int
-    line: int
+    line: Line = field(repr=False, compare=False)
     cells: tuple[str, ...] = ("",)
     alarms: tuple[str, ...] | None = None
     metric: EvidenceMetric | None = None
@@ -61,7 +71,10 @@ class Override:
     parameters: Mapping[str, str]
     alarms: tuple[str, ...] | None
     points: int | None
-    line: int
+    line: Line = field(repr=False, compare=False)
+
+    def covers(self, account: str, region: str) -> bool:
+        return self.account in ("", account) and self.region in ("", region)
 
 
 @dataclass(frozen=True)
@@ -107,7 +120,8 @@ class Ring:
     failures: int
     blockers: Blockers
     waves: WaveRule
-    line: int
+    line: Line = field(repr=False, compare=False)
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True)
@@ -134,16 +148,16 @@ class Rollout:
     alarms: tuple[str, ...]
     neighbors: tuple[NeighborAlarm, ...]
     blockers: Blockers
-    order_line: int
+    order_line: Line = field(repr=False, compare=False)
     rings: tuple[Ring, ...] = ()
 
     @property
     def name(self) -> str:
         return PurePath(self.file).stem
 
-    def mistake(self, line: int, message: str, hint: str) -> InputError:
+    def mistake(self, line: Line, message: str, hint: str) -> InputError:
         """Return the error for a mistake that only the resolved targets show."""
-        return InputError(f"{self.file}, line {line}: {message}", field="rollout", hint=hint)
+        return InputError(f"{self.file}, line {line()}: {message}", field="rollout", hint=hint)
 
 
 @dataclass(frozen=True)
@@ -151,7 +165,8 @@ class RolloutTarget:
     """One stack in one account and region.
 
     `one_box` is the traffic percentage of its group, or 0. `points` overrides the bake's unless it is None.
-    `ring` is the index of its [[stage]]; in a file with an [order], see `ops.rollouts.rules.waves`.
+    `ring` is the index of its [[stage]]; in a file with an [order], see `ops.rollouts.rules.waves`. Of a
+    stack from an app, `artifact` and `order` are those of `ops.rollouts.rules.app.model.AppStack`.
     """
 
     account: str
@@ -164,6 +179,8 @@ class RolloutTarget:
     metric: EvidenceMetric | None = None
     cell: str = ""
     ring: int = 0
+    artifact: str = ""
+    order: int = 0
 
     @property
     def id(self) -> str:

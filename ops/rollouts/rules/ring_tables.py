@@ -22,6 +22,7 @@ waves = [10, 50, 100]                 # percent of each region; or "regions", or
 metrics = { namespace = "Shop", metric = "Requests", statistic = "Sum", dimensions = { Stack = "{stack}" } }
 at_once = 20
 failures = 1                          # failed targets tolerated in this stage
+approval = { role = "administrator", expires = "2d" }   # before the first wave
 
 [[stage.window]]                      # in addition to those of [blockers]
 days = ["fri"]
@@ -36,13 +37,13 @@ from datetime import timedelta
 from ops.rollouts.rules import tables, windows
 from ops.rollouts.rules.blockers import Blockers
 from ops.rollouts.rules.evidence import Bake
+from ops.rollouts.rules.gates.reading import approval
 from ops.rollouts.rules.model import EvidenceMetric, Ring, TargetGroup, WaveOrder, WaveRule
 from ops.text.toml_tables import TomlTable
 
 BAKE = timedelta(hours=2)
-KEYS = ("name", "where", "bake", "waves", "alarms", "metrics", "at_once", "failures", "window")
+KEYS = ("name", "where", "bake", "waves", "alarms", "metrics", "at_once", "failures", "window", "approval")
 UNSUPPORTED = {
-    "approval": "Remove it. To wait for a person, pause the rollout: slipway rollouts pause",
     "hooks": "Remove it. To run your own checks, let them set an alarm, and list it in alarms.",
 }
 INSTEAD = {
@@ -74,7 +75,7 @@ def rings(root: TomlTable, defaults: Defaults) -> tuple[tuple[Ring, ...], tuple[
     if not found:
         raise root.mistake("stage", "lists no stage.", "Add [[stage]] with where and bake.")
     what = root.table("what")
-    stack = what.text("stack", like=r"[A-Za-z](\{cell\}|[-A-Za-z0-9])*", means="a stack name")
+    stack = tables.stack_name(what, like=r"[A-Za-z](\{cell\}|[-A-Za-z0-9])*", means="a stack name")
     rings: list[Ring] = []
     groups: list[TargetGroup] = []
     for number, table in enumerate(found):
@@ -97,7 +98,8 @@ def rings(root: TomlTable, defaults: Defaults) -> tuple[tuple[Ring, ...], tuple[
                 failures=table.whole("failures", defaults.failures, low=0, high=1000),
                 blockers=windows.with_windows(defaults.blockers, table),
                 waves=_waves(table),
-                line=table.line(),
+                line=table.line,
+                approval=approval(table),
             )
         )
     return tuple(rings), tuple(groups)
@@ -134,11 +136,13 @@ def _group(
     if "cells" in table and not cells:
         raise table.mistake("cells", "is empty.", "Add a cell, or remove the key.")
     stack = table.text("stack", stack)
-    for cell in cells or ("",):
+    for cell in (cells or ("",)) if stack else ():
         name = stack.replace("{cell}", cell) if cell else stack
         TomlTable(table.file, table.path, {"stack": name}).text("stack", **tables.STACK)
     if len(cells) > 1 and "{cell}" not in stack:
-        raise table.mistake("cells", "would all be one stack.", f'Write stack = "{stack}-{{cell}}".')
+        raise table.mistake(
+            "cells", "would all be one stack.", f'Write stack = "{stack or "shop"}-{{cell}}".'
+        )
     return TargetGroup(
         accounts=tables.accounts(table),
         unit=table.text("unit", "", **tables.UNIT),
@@ -147,7 +151,7 @@ def _group(
         stack=stack,
         parameters={**parameters, **table.pairs("parameters")},
         one_box=tables.one_box(table),
-        line=table.line(),
+        line=table.line,
         cells=cells or ("",),
         alarms=tables.trigger_names(table, "alarms") if "alarms" in table else None,
         metric=tables.evidence(table.table("metrics"))[0] if "metrics" in table else metric,

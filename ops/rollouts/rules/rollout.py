@@ -2,7 +2,7 @@
 
 [what]
 stack = "shop"
-template = "shop.template.json"       # or from a cloud assembly: assembly = "cdk.out", artifact = "Shop"
+template = "shop.template.json"       # or a CDK app: assembly = "cdk.out", artifact = ["Prod/*"]
 capabilities = ["CAPABILITY_IAM"]
 parameters = { Size = "large" }
 
@@ -115,7 +115,7 @@ def parse(text: str, file: str) -> Rollout:
         alarms=alarms,
         neighbors=neighbors,
         blockers=windows.blockers(root),
-        order_line=order.line(),
+        order_line=order.line,
     )
 
 
@@ -167,7 +167,7 @@ def _groups(root: TomlTable, metric: EvidenceMetric | None) -> tuple[TargetGroup
     if not found:
         raise root.mistake("where", "is missing.", "Add [[where]] with accounts and regions.")
     what = root.table("what")
-    stack, parameters = what.text("stack", **STACK), what.pairs("parameters")
+    stack, parameters = tables.stack_name(what, **STACK), what.pairs("parameters")
     return tuple(tables.group(table, stack, parameters, metric) for table in found)
 
 

@@ -17,12 +17,13 @@ REGION = {"like": r"[a-z]{2}(-[a-z]+)+-\d", "means": "a region such as eu-west-1
 STACK = {"like": r"[A-Za-z][-A-Za-z0-9]{0,127}", "means": "a stack name"}
 UNIT = {"like": r"(ou-|r-)[-a-z0-9]+", "means": "the id of an organizational unit"}
 TAG = {"like": r"[^=]+=.*", "means": "a tag as key=value"}
+ROLE = {"like": r"[\w+=,.@-]{1,64}", "means": "the name of an IAM role"}
 REASON = {"like": r".*\S.*", "means": "a reason"}
 
 
 def source(table: TomlTable) -> StackSource:
     """Return where the template comes from: the table [what]."""
-    table.check_keys("stack", "template", "assembly", "artifact", "capabilities", "parameters")
+    table.check_keys("stack", "template", "assembly", "artifact", "capabilities", "parameters", "role")
     if ("template" in table) == ("assembly" in table):
         raise table.mistake("", "needs either template or assembly.", 'Write template = "stack.json".')
     capabilities = table.texts("capabilities")
@@ -31,8 +32,16 @@ def source(table: TomlTable) -> StackSource:
             "capabilities", f"has {unknown!r}.", f"CloudFormation's capabilities: {', '.join(CAPABILITIES)}."
         )
     if "template" in table:
-        return StackSource(table.text("template"), "", "", capabilities)
-    return StackSource("", table.text("assembly"), table.text("artifact"), capabilities)
+        return StackSource(table.text("template"), "", (), capabilities, table.text("role", "", **ROLE))
+    several = isinstance(table.values.get("artifact"), list)
+    one = () if "artifact" not in table else (table.text("artifact"),) if not several else None
+    artifacts = table.texts("artifact") if one is None else one
+    return StackSource("", table.text("assembly"), artifacts, capabilities, table.text("role", "", **ROLE))
+
+
+def stack_name(what: TomlTable, **like: str) -> str:
+    """Return the stack of [what]; empty if an assembly names its stacks itself."""
+    return what.text("stack", "" if "assembly" in what else None, **like)
 
 
 def group(
@@ -51,10 +60,10 @@ def group(
         unit=table.text("unit", "", **UNIT),
         tag=table.text("tag", "", **TAG),
         regions=regions(table),
-        stack=table.text("stack", stack, **STACK),
+        stack=table.text("stack", stack, **STACK) if stack or "stack" in table else stack,
         parameters={**parameters, **table.pairs("parameters")},
         one_box=one_box(table),
-        line=table.line(),
+        line=table.line,
         alarms=trigger_names(table, "alarms") if "alarms" in table else None,
         metric=evidence(table.table("metrics"))[0] if "metrics" in table else metric,
     )
@@ -89,7 +98,7 @@ def override(table: TomlTable, metric: EvidenceMetric | None) -> Override:
         parameters=table.pairs("parameters"),
         alarms=trigger_names(table, "alarms") if "alarms" in table else None,
         points=points(table, metric) if "points" in table else None,
-        line=table.line(),
+        line=table.line,
     )
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from ops.rollouts.rules.app.model import AppStack
+from ops.rollouts.rules.app.targets import check_app, leads, stacks_at, with_all_stacks
 from ops.rollouts.rules.model import (
-    Override,
     Rollout,
     RolloutStage,
     RolloutTarget,
@@ -34,12 +35,18 @@ __all__ = [
 ResolveAccounts = Callable[[str, str], Sequence[str]]  # ("unit", id) or ("tag", "key=value") → account ids
 
 
-def make_targets(rollout: Rollout, resolve: ResolveAccounts) -> tuple[RolloutTarget, ...]:
-    """Return every target once, in the file's order. Raises InputError for an unused group or override."""
+def make_targets(
+    rollout: Rollout, resolve: ResolveAccounts, app: Sequence[AppStack] = ()
+) -> tuple[RolloutTarget, ...]:
+    """Return every target once, in the file's order, for the stacks of an app if there is one.
+
+    Raises InputError for an unused group or override, and for a stack of the app that has no place.
+    """
     targets: dict[str, RolloutTarget] = {}
-    used: set[int] = set()
+    places: set[tuple[str, str]] = set()
     for group, accounts in _ringed(rollout, resolve):
-        new = _targets(rollout, group, accounts, used)
+        places |= {(account, region) for account in accounts for region in group.regions}
+        new = _targets(rollout, group, accounts, app)
         added = {target.id: target for target in new if target.id not in targets}
         if not added:
             raise rollout.mistake(
@@ -48,10 +55,14 @@ def make_targets(rollout: Rollout, resolve: ResolveAccounts) -> tuple[RolloutTar
                 "Put the smaller group first, or check that the unit or tag has accounts.",
             )
         targets.update(added)
-    if unused := next((override for override in rollout.overrides if override.line not in used), None):
+    for override in rollout.overrides:
+        if any(override.covers(*place) for place in places):
+            continue
         raise rollout.mistake(
-            unused.line, "override matches no target.", "Correct its account and region, or remove it."
+            override.line, "override matches no target.", "Correct its account and region, or remove it."
         )
+    if app:
+        check_app(rollout, app, tuple(targets.values()))
     return tuple(targets.values())
 
 
@@ -81,16 +92,14 @@ def _accounts(group: TargetGroup, resolve: ResolveAccounts) -> Sequence[str]:
 
 
 def _targets(
-    rollout: Rollout, group: TargetGroup, accounts: Sequence[str], used: set[int]
+    rollout: Rollout, group: TargetGroup, accounts: Sequence[str], app: Sequence[AppStack]
 ) -> Iterator[RolloutTarget]:
-    """Yield the group's targets; add the lines of the overrides that match one of them to `used`."""
     for region in group.regions:
         for account in accounts:
             parameters, points = dict(group.parameters), None
             alarms = rollout.alarms if group.alarms is None else group.alarms
             for override in rollout.overrides:
-                if _matches(override, account, region):
-                    used.add(override.line)
+                if override.covers(account, region):
                     parameters.update(override.parameters)
                     alarms = alarms if override.alarms is None else override.alarms
                     points = points if override.points is None else override.points
@@ -107,7 +116,13 @@ def _targets(
                     cell=cell,
                     ring=group.ring,
                 )
-                yield _filled(target)
+                if not app:
+                    yield _filled(target)
+                    continue
+                for stack, name in stacks_at(rollout, group.line, app, account, region, target.stack):
+                    own = {key: value for key, value in parameters.items() if key in stack.parameters}
+                    placed = replace(target, stack=name, parameters=own)
+                    yield _filled(replace(placed, artifact=stack.artifact, order=stack.order))
 
 
 def _filled(target: RolloutTarget) -> RolloutTarget:
@@ -131,17 +146,26 @@ def _filled(target: RolloutTarget) -> RolloutTarget:
     )
 
 
-def _matches(override: Override, account: str, region: str) -> bool:
-    return override.account in ("", account) and override.region in ("", region)
-
-
 def make_stages(
-    rollout: Rollout, targets: Sequence[RolloutTarget], *, whole_waves: bool = False
+    rollout: Rollout,
+    targets: Sequence[RolloutTarget],
+    *,
+    whole_waves: bool = False,
+    app: Sequence[AppStack] = (),
 ) -> tuple[RolloutStage, ...]:
     """Return the stages in order. Raises InputError when the targets cannot satisfy the constraints.
 
     With `whole_waves`, the waves of an [order] are not divided, as in older runs.
     """
+    if not app:
+        return _stages_of(rollout, targets, whole_waves=whole_waves)
+    stages = _stages_of(rollout, leads(targets), whole_waves=whole_waves)
+    return with_all_stacks(rollout, app, stages, targets)
+
+
+def _stages_of(
+    rollout: Rollout, targets: Sequence[RolloutTarget], *, whole_waves: bool
+) -> tuple[RolloutStage, ...]:
     regions = tuple(dict.fromkeys(target.region for target in targets))
     fleet = {target.region for target in targets if not target.one_box}
     if boxes_only := next((region for region in regions if region not in fleet), ""):
@@ -271,12 +295,13 @@ def _ring(target: RolloutTarget, targets: Sequence[RolloutTarget]) -> int:
 def rollback_order(
     stages: Sequence[RolloutStage], touched: Collection[str]
 ) -> tuple[tuple[RolloutTarget, ...], ...]:
-    """Return the touched targets in groups, the last stage first.
+    """Return the touched targets in groups, the last stage first, and in a stage the dependent stacks.
 
     The targets of a group may be rolled back at the same time; the groups only one after the other.
     """
     groups = (
-        tuple(target for target in reversed(stage.targets) if target.id in touched)
+        tuple(t for t in reversed(stage.targets) if t.order == order and t.id in touched)
         for stage in reversed(stages)
+        for order in sorted({target.order for target in stage.targets}, reverse=True)
     )
     return tuple(group for group in groups if group)

@@ -23,7 +23,7 @@ from troposphere import (
 
 from ops.templates import machines
 from ops.templates.policies import accepted, allow, arn, document, limit_roles
-from ops.templates.rollouts.target import EXECUTION_ROLE, TARGET_ROLE
+from ops.templates.rollouts.target import TARGET_ROLE
 
 DESCRIPTION = "Slipway: deploys stacks to many accounts and regions in waves, with automatic rollback."
 HANDLER_TIMEOUT_S = 300
@@ -33,8 +33,11 @@ _MACHINE = arn(f"states:{_OWN}:stateMachine:${{AWS::StackName}}")
 _EXECUTIONS = [arn(f"states:{_OWN}:execution:${{AWS::StackName}}{rest}") for rest in (":*", "/*")]
 
 
-def controller(definition: str) -> Template:
-    """Return the template. `definition` is the state machine's text for Fn::Sub."""
+def controller(definition: str, version: int) -> Template:
+    """Return the template. `definition` is the state machine's text for Fn::Sub.
+
+    `version` is that of the newest documents that the controller can carry out.
+    """
     stack = Template(Description=DESCRIPTION)
     stack.set_version("2010-09-09")
     for parameter in _parameters():
@@ -44,7 +47,7 @@ def controller(definition: str) -> Template:
     for part in (*_storage(), *_function(), *_machine(definition), *_notifications(), *_rules()):
         stack.add_resource(part)
     limit_roles(stack)
-    _outputs(stack)
+    _outputs(stack, version)
     return stack
 
 
@@ -173,7 +176,6 @@ def _function() -> tuple[AWSObject, ...]:
                 "PARTITION": Ref("AWS::Partition"),
                 "URL_SUFFIX": Ref("AWS::URLSuffix"),
                 "TARGET_ROLE": TARGET_ROLE,
-                "EXECUTION_ROLE": EXECUTION_ROLE,
             }
         ),
     )
@@ -185,6 +187,7 @@ def _handler_statements() -> tuple[Any, ...]:
         allow(["sts:AssumeRole"], arn(f"iam::*:role/{TARGET_ROLE}")),
         allow([f"dynamodb:{verb}" for verb in rows], GetAtt("Table", "Arn")),
         allow(["s3:GetObject", "s3:PutObject"], Sub("${Bucket.Arn}/runs/*")),
+        allow(["s3:GetObject"], Sub("${Bucket.Arn}/assets/*")),
         allow(["states:StartExecution"], _MACHINE),
         # Does not support resources; the task token, which only the controller knows, selects the task.
         allow(["states:SendTaskSuccess", "states:SendTaskFailure"], "*"),
@@ -253,7 +256,7 @@ def _rules() -> tuple[AWSObject, ...]:
     )
 
 
-def _outputs(stack: Template) -> None:
+def _outputs(stack: Template, version: int) -> None:
     outputs = {
         "StateMachineArn": Ref("StateMachine"),
         "HandlerArn": GetAtt("Handler", "Arn"),
@@ -261,6 +264,7 @@ def _outputs(stack: Template) -> None:
         "Bucket": Ref("Bucket"),
         "Table": Ref("Table"),
         "Topic": Ref("Topic"),
+        "Version": str(version),
     }
     for name, value in outputs.items():
         stack.add_output(Output(name, Value=value))

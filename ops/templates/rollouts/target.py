@@ -1,6 +1,8 @@
 """The roles of a target account. Their names are fixed, so that the controller knows them in any account."""
 
-from troposphere import GetAtt, Output, Parameter, Ref, Select, Split, Template, iam
+from typing import Any
+
+from troposphere import GetAtt, Join, Output, Parameter, Ref, Select, Split, Template, iam
 
 from ops.templates.policies import accepted, allow, arn, document, limit_roles, trusts
 
@@ -19,7 +21,9 @@ _READ = (
     "cloudformation:DescribeStacks",
     "cloudformation:DetectStackDrift",
     "cloudformation:DetectStackResourceDrift",
+    "cloudformation:GetStackPolicy",
     "cloudformation:GetTemplate",
+    "cloudformation:ListStackResources",
 )
 _WRITE = (
     "cloudformation:ContinueUpdateRollback",
@@ -64,7 +68,7 @@ def _parameters() -> tuple[Parameter, ...]:
         Parameter(
             "ExecutionPolicyArns",
             Type="CommaDelimitedList",
-            Description="Managed policies with which CloudFormation deploys the stacks",
+            Description="Managed policies with which CloudFormation deploys the stacks; at most 9",
         ),
     )
 
@@ -82,8 +86,12 @@ def _target_role() -> iam.Role:
         RoleName=TARGET_ROLE,
         Description=_TARGET_ROLE_DESCRIPTION,
         AssumeRolePolicyDocument=document(trust),
-        # Drift detection uses the caller's permissions; this policy reads configurations, but no data.
-        ManagedPolicyArns=[arn("iam::aws:policy/SecurityAudit")],
+        # Drift detection uses the caller's permissions; SecurityAudit reads configurations, but no data. With
+        # the policies for deployments, CloudFormation updates stacks without a service role of their own.
+        ManagedPolicyArns=Split(
+            ",",
+            Join(",", [arn("iam::aws:policy/SecurityAudit"), Join(",", Ref("ExecutionPolicyArns"))]),
+        ),
         Policies=[
             iam.Policy(
                 PolicyName="roll-out",
@@ -91,6 +99,7 @@ def _target_role() -> iam.Role:
                     allow([*_READ, *_WRITE], stacks),
                     allow(_UNSCOPED, "*"),
                     allow(["s3:GetObject"], arn("s3:::${EngineBucket}/runs/*/templates/*")),
+                    *_assets(),
                     allow(
                         ["iam:PassRole"],
                         GetAtt("ExecutionRole", "Arn"),
@@ -100,6 +109,27 @@ def _target_role() -> iam.Role:
             )
         ],
         Metadata=accepted(CKV_AWS_60="The condition allows a single role to assume it"),
+    )
+
+
+def _assets() -> tuple[dict[str, Any], ...]:
+    """Return what publishing the assets of CDK apps and checking those of packaged templates takes.
+
+    The names are those of the CDK's bootstrap template, whose qualifier is part of `cdk-*`. Its buckets and
+    its role for files are used; the role is tried first, because it may also use a key of the bucket.
+    """
+    bucket = "s3:::cdk-*-assets-${AWS::AccountId}-*"
+    return (
+        # The macros of AWS: the caller of CreateChangeSet needs it for each that the template has.
+        allow(["cloudformation:CreateChangeSet"], arn("cloudformation:*:aws:transform/*")),
+        allow(["sts:AssumeRole"], arn("iam::${AWS::AccountId}:role/cdk-*-file-publishing-role-*")),
+        allow(["s3:ListBucket"], arn(bucket)),
+        allow(["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"], arn(f"{bucket}/*")),
+        # CloudFormation reads parameters of SSM types with the rights of the caller.
+        allow(["ssm:GetParameter", "ssm:GetParameters"], arn("ssm:*:${AWS::AccountId}:parameter/*")),
+        # Names and versions only: see ops/functions/rollouts/outside.py.
+        allow(["secretsmanager:DescribeSecret"], arn("secretsmanager:*:${AWS::AccountId}:secret:*")),
+        allow(["ecr:DescribeImages"], arn("ecr:*:*:repository/*")),
     )
 
 

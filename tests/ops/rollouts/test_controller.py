@@ -4,19 +4,26 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from ops.aws.cloud import Place
+from ops.aws.cloudformation.stacks import Stack
+from ops.errors import Conflict
 from ops.functions.rollouts.aws import Denied, Throttled, mapped_errors
+from ops.rollouts import controller as controllers
 from ops.rollouts import machine, package
+from ops.rollouts.controller import Controller, check_version
 from ops.rollouts.limits import UNREACHABLE_ATTEMPTS, limit_usage
 from ops.rollouts.rules.changes import ResourceChange, required_approvals
 from ops.rollouts.rules.document import Document, from_json
 from ops.rollouts.rules.rollout import parse
 from ops.rollouts.rules.waves import make_stages, make_targets
+from ops.settings import Account
 from tests.ops.rollouts.samples import FILE, SHOP, A, B
 
 
@@ -146,3 +153,21 @@ def test_what_was_changed_by_hand_has_to_be_approved() -> None:
     assert required_approvals("1/r/s", [], ["B", "A"]) == tuple(
         f"1/r/s overwrites what was changed by hand: {name}" for name in "AB"
     )
+
+
+def test_every_name_of_a_state_is_unique_in_the_whole_machine() -> None:
+    names = [name for name, _, _ in STATES]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_an_older_controller_is_reported_before_anything_is_uploaded() -> None:
+    def deployed(**outputs: str) -> Controller:
+        now = datetime(2026, 11, 30, tzinfo=UTC)
+        stack = Stack("slipway-rollouts", "arn", "CREATE_COMPLETE", "", "", outputs, {}, {}, now, None)
+        return Controller(Place(Account("home", A), "eu-west-1"), stack)
+
+    template = json.loads(controllers.controller_template())
+    check_version(deployed(Version=template["Outputs"]["Version"]["Value"]))
+    with pytest.raises(Conflict, match="is of version 1") as caught:
+        check_version(deployed())
+    assert "Deploy the controller again: slipway rollouts deploy" in (caught.value.hint or "")

@@ -10,18 +10,19 @@ from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation.stacks import Stack
 from ops.errors import InputError
 from ops.plan import Outcome, Status, StepResult
-from ops.rollouts import runs
+from ops.rollouts import prepare, runs
 from ops.rollouts.controller import Controller
+from ops.rollouts.prepare import approve, prepare_run
+from ops.rollouts.previews import TargetPreview, plan_previews
 from ops.rollouts.rules import document as documents
 from ops.rollouts.rules.document import Document
 from ops.rollouts.rules.rollout import Rollout, parse
-from ops.rollouts.runs import TargetPreview
 from ops.settings import Account, Settings
 
 EXAMPLE = Path("rollouts/welcome.toml")
 HOME = Place(Account("home", "111111111111"), "eu-west-1")
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
-OUTPUTS = {"Bucket": "runs", "Table": "runs", "Function": "controller"}
+OUTPUTS = {"Bucket": "runs", "Table": "runs", "Function": "controller", "Version": "3"}
 STACK = Stack("slipway-rollouts", "arn", "CREATE_COMPLETE", "", "", OUTPUTS, {}, {}, NOW, None)
 
 
@@ -38,7 +39,7 @@ def controller() -> Controller:
 
 @pytest.fixture
 def document() -> Document:
-    return runs.prepare_run(EXAMPLE, lambda kind, name: (), Actor("ada", "test"), NOW)
+    return prepare_run(EXAMPLE, lambda kind, name: (), Actor("ada", "test"), NOW)
 
 
 def test_the_file_is_parsed_once(
@@ -51,15 +52,15 @@ def test_the_file_is_parsed_once(
         return parse(text, name)
 
     monkeypatch.setattr(documents, "parse", count)
-    monkeypatch.setattr(runs, "parse", count)
-    document = runs.prepare_run(EXAMPLE, lambda kind, name: (), Actor("ada", "test"), NOW)
-    runs.plan_previews(cloud, controller, document)
-    runs.plan_start(cloud, controller, runs.approve(document, ("a line",)))
+    monkeypatch.setattr(prepare, "parse", count)
+    document = prepare_run(EXAMPLE, lambda kind, name: (), Actor("ada", "test"), NOW)
+    plan_previews(cloud, controller, document)
+    runs.plan_start(cloud, controller, approve(document, ("a line",)))
     assert parsed == [str(EXAMPLE)]
 
 
 def test_the_approved_run_is_the_previewed_one(document: Document) -> None:
-    approved = runs.approve(document, ("a line",))
+    approved = approve(document, ("a line",))
     assert approved.approved == ("a line",) and document.approved == ()
     assert (approved.run, approved.text, approved.template) == (
         document.run,
@@ -71,7 +72,7 @@ def test_the_approved_run_is_the_previewed_one(document: Document) -> None:
 def test_every_target_is_previewed_by_a_step_that_returns_its_changes(
     cloud: Cloud, controller: Controller, document: Document
 ) -> None:
-    previews = runs.plan_previews(cloud, controller, document)
+    previews = plan_previews(cloud, controller, document)
     assert previews.plan.steps == (previews.plan.steps[0], *previews.steps)
     assert [step.id for step in previews.steps] == [target.id for _, target in document.targets.values()]
     assert {step.needs for step in previews.steps} == {("upload",)}
@@ -90,5 +91,5 @@ def test_a_start_uploads_and_starts(cloud: Cloud, controller: Controller, docume
     changed = TargetPreview(first, changes=("adds A",), to_approve=("a line",))
     with pytest.raises(InputError, match="Not approved: a line"):
         runs.plan_start(cloud, controller, document, (changed,))
-    approved = runs.plan_start(cloud, controller, runs.approve(document, ("a line",)), (changed,))
+    approved = runs.plan_start(cloud, controller, approve(document, ("a line",)), (changed,))
     assert "1 targets with changes" in approved.steps[1].evidence and approved.destructive

@@ -7,8 +7,7 @@ import pytest
 from ops.errors import InputError
 from ops.rollouts.rules.decisions import OperatorCommand
 from ops.rollouts.rules.rollout import parse
-from ops.rollouts.scenarios import parse_scenario, unreached
-from ops.rollouts.simulator import Scenario, SimulatedAlarm, SimulatedCommand
+from ops.rollouts.scenarios import Scenario, SimulatedAlarm, SimulatedCommand, parse_scenario, unreached
 from tests.ops.rollouts.samples import FILE, SHOP, C
 
 BEGIN = datetime(2026, 7, 6, 8, tzinfo=UTC)

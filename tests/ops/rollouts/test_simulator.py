@@ -14,11 +14,9 @@ from ops.rollouts.rules.blockers import Blockers, WeeklyWindow, check_start
 from ops.rollouts.rules.decisions import OperatorCommand
 from ops.rollouts.rules.rollout import Rollout, parse
 from ops.rollouts.rules.waves import StageKind
+from ops.rollouts.scenarios import Scenario, SimulatedAlarm, SimulatedCommand
 from ops.rollouts.simulator import (
     ActionKind,
-    Scenario,
-    SimulatedAlarm,
-    SimulatedCommand,
     SimulationOutcome,
     SimulationResult,
     TargetDurations,

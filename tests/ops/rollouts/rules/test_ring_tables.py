@@ -48,7 +48,9 @@ def test_the_example_in_the_documentation_is_valid() -> None:
 
 # What is replaced in RINGS by what, the line that is named, and what is wrong there.
 WRONG = {
-    "approval": ("failures = 1", "approval = true", 32, "stage.approval is not supported yet"),
+    "approval": ("failures = 1", "approval = true", 32, "stage.approval is not a table"),
+    "no role": ("failures = 1", 'approval = { role = "viewer" }', 32, "approval.role is 'viewer'"),
+    "no time": ("failures = 1", 'approval = { expires = "0h" }', 32, "approval.expires is zero"),
     "hooks": ("failures = 1", 'hooks = ["arn"]', 32, "stage.hooks is not supported yet"),
     "unknown key": ("failures = 1", "failure = 1", 32, "stage.failure is not a known key"),
     "unknown key in where": ("one_box = 5", "onebox = 5", 21, "stage.where.onebox is not a known key"),

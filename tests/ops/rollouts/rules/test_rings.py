@@ -15,7 +15,8 @@ from ops.rollouts.rules.model import Rollout, RolloutStage, StageKind
 from ops.rollouts.rules.rings import MAX_STAGES
 from ops.rollouts.rules.rollout import parse
 from ops.rollouts.rules.waves import broken_rules, make_stages, make_targets
-from ops.rollouts.simulator import ActionKind, Scenario, SimulationOutcome, simulate
+from ops.rollouts.scenarios import Scenario
+from ops.rollouts.simulator import ActionKind, SimulationOutcome, simulate
 from tests.ops.rollouts.samples import (
     FILE,
     REGIONS,

@@ -15,7 +15,7 @@ from tests.ops.rollouts.samples import FILE, SHOP, A, B, C
 def test_a_rollout_is_understood() -> None:
     rollout = parse(SHOP, FILE)
     assert rollout.name == "shop"
-    assert rollout.source == StackSource("shop.template.json", "", "", ("CAPABILITY_IAM",))
+    assert rollout.source == StackSource("shop.template.json", "", (), ("CAPABILITY_IAM",))
     box, fleet = rollout.groups
     assert (box.accounts, box.regions, box.stack, box.one_box) == ((A,), ("eu-north-1",), "shop-one-box", 10)
     assert box.parameters == {"Size": "one", "Mode": ""} and fleet.parameters["Size"] == "large"
@@ -55,7 +55,7 @@ none = "A bucket."
 
 def test_what_is_not_written_is_amazons_own_practice() -> None:
     rollout = parse(LEAST, FILE)
-    assert (rollout.source.assembly, rollout.source.artifact) == ("cdk.out", "Shop")
+    assert (rollout.source.assembly, rollout.source.artifacts) == ("cdk.out", ("Shop",))
     bakes = rollout.one_box_bake, rollout.first_bake, rollout.later_bake
     assert [bake.time / timedelta(hours=1) for bake in bakes] == [1, 12, 2]
     assert (rollout.failures, rollout.metric, rollout.unmeasured) == (0, None, "A bucket.")
