@@ -5,10 +5,13 @@ be written, the step does not run.
 """
 
 import getpass
+import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +38,37 @@ class Actor:
         protects against mistakes.
         """
         return cls(getpass.getuser(), via, role)
+
+
+_session_name: ContextVar[str] = ContextVar("session_name", default="")
+_NOT_IN_SESSION_NAMES = re.compile(r"[^\w+=,.@-]", re.ASCII)
+MAX_SESSION_NAME = 64
+
+
+@contextmanager
+def acting_as(actor: Actor) -> Iterator[None]:
+    """Name the actor in the sessions of AWS roles: CloudTrail shows who has made a change."""
+    token = _session_name.set(session_name_of(actor.name))
+    try:
+        yield
+    finally:
+        _session_name.reset(token)
+
+
+def session_name() -> str:
+    """Return the session name of the actor whose change runs in this thread, or an empty string."""
+    return _session_name.get()
+
+
+def session_name_of(name: str) -> str:
+    """Return the name in the characters that AWS STS permits. A name that had to change ends in a hash.
+
+    https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+    """
+    permitted = _NOT_IN_SESSION_NAMES.sub("-", name)
+    if permitted == name and 2 <= len(name) <= MAX_SESSION_NAME:
+        return name
+    return f"{permitted[: MAX_SESSION_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True)

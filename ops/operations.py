@@ -1,4 +1,4 @@
-"""All operations that change something in AWS, each with the role it requires.
+"""All operations that change something in AWS or write a file that others use, with the role each requires.
 
 Every plan names its operation, so nothing outside this list can be executed. The role check, the pages, and
 docs/operations.md all use this list.
@@ -42,8 +42,26 @@ class Operation(Enum):
         "snapshots deploy, rollouts deploy, setup deploy",
         "Snapshot pipeline",
     )
+    TRY_CHANGE_SETS = _Entry(
+        "Create change sets of new stacks to see what CloudFormation says, and delete them",
+        ADMINISTRATOR,
+        "doctor",
+        "",
+    )
+    PROVE = _Entry(
+        "Deploy everything in a sandbox account, run it, and delete it again", ADMINISTRATOR, "prove", ""
+    )
+    SET_UP_ORGANIZATION = _Entry(
+        "Deploy or delete Slipway's roles in the accounts of an organization, and write the settings",
+        ADMINISTRATOR,
+        "setup organization",
+        "",
+    )
     DELETE_STACK = _Entry(
         "Delete a snapshot pipeline's stack", ADMINISTRATOR, "snapshots delete", "Snapshot pipeline"
+    )
+    ADOPT_STACK = _Entry(
+        "Deploy a stack beside that of another tool, then delete one of the two", ADMINISTRATOR, "adopt", ""
     )
     REFRESH_SNAPSHOT = _Entry(
         "Start a run that creates a sanitized snapshot", OPERATOR, "snapshots refresh", "Snapshots"
@@ -81,14 +99,19 @@ class Operation(Enum):
     )
     START_ROLLOUT = _Entry("Start a rollout", OPERATOR, "rollouts start", "Rollouts")
     CONTROL_ROLLOUT = _Entry(
-        "Control a rollout: pause, resume, roll back, skip a bake, override blockers",
+        "Control a rollout: pause, resume, roll back, approve a stage, skip a bake, override blockers",
         OPERATOR,
-        "rollouts pause, rollouts resume, rollouts roll-back, rollouts skip-bake, rollouts override",
+        "rollouts pause, rollouts resume, rollouts roll-back, rollouts skip-bake, rollouts override, "
+        "rollouts approve",
         "Rollouts",
     )
     FREEZE_ROLLOUTS = _Entry(
         "Freeze or unfreeze all rollouts", OPERATOR, "rollouts freeze, rollouts unfreeze", "Rollouts"
     )
+    WRITE_ROLLOUT = _Entry(
+        "Upload a template and write a rollout file", ADMINISTRATOR, "rollouts draft", "Rollouts"
+    )
+    SAVE_QUERY = _Entry("Save a log query for everybody", OPERATOR, "", "Logs")
     CLEAN_UP_SUPPORT = _Entry(
         "Delete orphaned support stacks, buckets and keys",
         ADMINISTRATOR,
@@ -145,13 +168,14 @@ def markdown() -> str:
     head = ["Operation", *(role.capitalize() for role in Role), "Command", "Page"]
     rows = [head, ["---"] * len(head)]
     for row in table():
-        commands = ", ".join(f"`{command}`" for command in row["command"].split(", "))
+        commands = ", ".join(f"`{command}`" for command in row["command"].split(", ") if command) or "–"
         rows.append([row["operation"], *(row[role] for role in Role), commands, row["page"]])
     lines = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return (
         "# Operations and roles\n\n"
-        "Every operation that changes something in AWS, and the roles that are allowed to run it. Everything "
-        "else in Slipway is read-only. To assign roles, see [Sign-in and roles](sign-in.md).\n\n"
+        "Every operation that changes something in AWS or writes a file that others use, and the roles that "
+        "are allowed to run it. Everything else in Slipway is read-only. To assign roles, see "
+        "[Sign-in and roles](sign-in.md).\n\n"
         f"{lines}\n\n"
         "This page is generated from `ops/operations.py` by `make golden`. Slipway checks the role when it "
         "executes a plan (`ops.plan.execute`), not only on the page.\n"

@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
-from ops.audit import Actor, AuditLog, Record, redacted, timestamp
+from ops.audit import Actor, AuditLog, Record, acting_as, redacted, timestamp
 from ops.errors import AuditUnavailable, Conflict, NotAllowed, PlanRefused, SlipwayError
 from ops.operations import Operation
 from ops.own_log import record_failure
@@ -345,7 +345,7 @@ def _run(
 
     def record(result: str, reason: str = "") -> None:
         resource = step.resource
-        log.info(f"Step {result}", extra={"step": step.id, **asdict(resource)})
+        log.info(f"Step {result}", extra={"plan": title, "step": step.id, **asdict(resource)})
         audit.write(
             Record(
                 at=timestamp(datetime.now(UTC)),
@@ -376,7 +376,10 @@ def _run(
             return StepResult(step, Status.SKIPPED, check.reason)
         record("started")
         report(Progress(step.id, Status.RUNNING))
-        value = step.act(Running(lambda message: report(Progress(step.id, Status.RUNNING, message)), values))
+        with acting_as(actor):
+            value = step.act(
+                Running(lambda message: report(Progress(step.id, Status.RUNNING, message)), values)
+            )
     except AuditUnavailable as error:
         return StepResult(step, Status.FAILED, str(error), error)
     except SlipwayError as error:

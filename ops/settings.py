@@ -5,8 +5,10 @@ Precedence: environment variable (`SLIPWAY_<NAME>`), then `slipway.toml`, then t
 
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,26 @@ class Account:
     id: str
     role: str = ""
     regions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """An account, a Region, or a Region of an account that Slipway does not read for support stacks, and why.
+
+    `account` and `region` are empty for all.
+    """
+
+    account: str
+    region: str
+    reason: str
+
+    def covers(self, account: str, region: str = "") -> bool:
+        """Return whether the Region of the account is excluded; without a Region, whether the account is."""
+        return self.account in ("", account) and self.region in ("", region)
+
+    def __str__(self) -> str:
+        place = self.region if not self.account else "/".join(filter(None, (self.account, self.region)))
+        return f"{place} is excluded: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -67,7 +89,7 @@ SETTINGS = (
         tuple,
         (),
         "Exported logs to search: `s3://BUCKET/PREFIX`, or `ACCOUNT=s3://BUCKET/PREFIX` for a bucket of "
-        "another account",
+        "another account; `TYPE:` before `s3://` names the type of logs of AWS services, such as `alb`",
     ),
     Setting("logs_cache_gb", int, 10, "Maximum size of the local cache of exported logs, in GB"),
     Setting(
@@ -96,6 +118,20 @@ SETTINGS = (
     ),
     Setting("roles_claim", str, "groups", "Claim of the identity token that lists a user's groups"),
     Setting("session_hours", int, 12, "Hours until a user must sign in again"),
+    Setting(
+        "hosts",
+        tuple,
+        (),
+        "Host names at which the pages are served, besides localhost and the host of the redirect URI",
+    ),
+    Setting(
+        "prove_accounts",
+        tuple,
+        (),
+        "Names or IDs of the sandbox accounts in which `slipway prove` deploys, runs, and deletes "
+        "everything; it works in no other account",
+    ),
+    Setting("prove_regions", tuple, (), "Regions in which `slipway prove` works. Default: the home Region"),
     Setting("log_level", Level, Level.WARNING, "Level of Slipway's own log: debug, info, warning, or error"),
 )
 
@@ -121,8 +157,12 @@ class Settings:
     local_role: Role = Role.ADMINISTRATOR
     roles_claim: str = "groups"
     session_hours: int = 12
+    hosts: tuple[str, ...] = ()
+    prove_accounts: tuple[str, ...] = ()
+    prove_regions: tuple[str, ...] = ()
     log_level: Level = Level.WARNING
     accounts: tuple[Account, ...] = ()
+    excluded: tuple[Exclusion, ...] = ()
 
     @property
     def audit_file(self) -> Path:
@@ -140,7 +180,7 @@ def load(path: Path = FILE, environ: Mapping[str, str] = os.environ) -> Settings
     Raises SettingsError, which names the invalid setting.
     """
     file = _read_file(path)
-    file.check_keys("accounts", *(setting.name for setting in SETTINGS))
+    file.check_keys("accounts", "excluded", *(setting.name for setting in SETTINGS))
     _check_variables(environ)
     accounts = file.table("accounts")
     values: dict[str, Any] = {}
@@ -152,7 +192,24 @@ def load(path: Path = FILE, environ: Mapping[str, str] = os.environ) -> Settings
             _check_type(setting, file.values[setting.name], where)
             values[setting.name] = _convert(setting, file.values[setting.name], where)
     parsed = tuple(_parse_account(accounts.table(name)) for name in accounts.values)
-    return _validate(dataclasses.replace(Settings(accounts=parsed), **values))
+    excluded = _parse_excluded(file.table("excluded"))
+    return _validate(dataclasses.replace(Settings(accounts=parsed, excluded=excluded), **values))
+
+
+def current(path: Path = FILE) -> Settings:
+    """Return the settings like `load`; the file is read again only if it has changed."""
+    try:
+        stat = path.stat()
+        version: tuple[int, ...] = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    except OSError:
+        version = ()
+    variables = tuple(sorted(pair for pair in os.environ.items() if pair[0].upper().startswith("SLIPWAY_")))
+    return _load_version(path, version, variables)
+
+
+@lru_cache(maxsize=4)
+def _load_version(path: Path, version: tuple[int, ...], variables: tuple[tuple[str, str], ...]) -> Settings:
+    return load(path, dict(variables))
 
 
 def _read_file(path: Path) -> TomlTable:
@@ -238,6 +295,21 @@ def _parse_account(table: TomlTable) -> Account:
         role=table.text("role", "", like=".*"),
         regions=table.texts("regions"),
     )
+
+
+def _parse_excluded(table: TomlTable) -> tuple[Exclusion, ...]:
+    exclusions = []
+    for place in table.values:
+        match = re.fullmatch(r"(?P<account>\d{12})?/?(?P<region>[a-z]{2}(-[a-z]+)+-\d)?", place)
+        if not match or place in ("", "/"):
+            raise table.mistake(
+                place,
+                "is not an account ID, a Region, or ACCOUNT/REGION.",
+                'Write for example "ap-east-1" = "denied by a service control policy".',
+            )
+        reason = table.text(place, like=r".*\S.*", means="the reason")
+        exclusions.append(Exclusion(match["account"] or "", match["region"] or "", reason))
+    return tuple(exclusions)
 
 
 def _validate(settings: Settings) -> Settings:

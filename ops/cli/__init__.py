@@ -9,11 +9,17 @@ verbs              how commands and their options are built
 context            settings, Cloud, audit log, and output of a command
 stacks             code shared by commands that deploy a stack
 run, embedded      the web interface, and the embedded cloud
-snapshots          sanitized snapshots; snapshots_report: logs, reports, suggestions; snapshots_restore
+status             what needs attention in all jobs
+snapshots/         sanitized snapshots
 logs/              log export and search
 support_stacks     inventory and cleanup; replication: shared replication buckets
 rollouts/          rollouts
-setup, operations  Slipway's own stacks, and the operations with their roles
+setup/             Slipway's own stacks, in one account or all of an organization
+operations         the operations with their roles
+adopt              replaces stacks of other tools
+doctor             what would work in the configured accounts
+prove              deploys and runs everything in a sandbox account, then deletes it
+mcp                the reading verbs as tools of an assistant
 completion         the completion script of a shell
 """
 
@@ -37,9 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = given[: given.index("--")] if "--" in given else given
-    context = Context(as_json="--json" in options, verbose="--verbose" in options)
+    return run_in(Context(as_json="--json" in options, verbose="--verbose" in options), given)
+
+
+def run_in(context: Context, given: Sequence[str]) -> int:
+    """Run one command in a context and return its exit status."""
     try:
-        return int(root.main(given, prog_name=NAME, obj=context, standalone_mode=False) or 0)
+        return int(root.main(list(given), prog_name=NAME, obj=context, standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return USAGE

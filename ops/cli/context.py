@@ -132,6 +132,11 @@ class Context:
         self._preview(plan.title, "", plan.steps, dry_run=False)
         return self._execute(plan, "")
 
+    def attempt(self, plan: Plan, *, confirmed: str) -> Outcome:
+        """Show the plan and execute it as far as possible. Raises only if it is not confirmed or allowed."""
+        self._preview(plan.title, plan.confirm, plan.steps, dry_run=False)
+        return self._attempt(plan, confirmed)
+
     def perform(self, call: AuditedCall[T]) -> T:
         """Make the call and return its value. Raises its error."""
         value = perform(call, actor=self.actor, audit=self.audit)
@@ -143,15 +148,18 @@ class Context:
         self._preview(call.title, "", (call.step,), dry_run=True)
 
     def _execute(self, plan: Plan, confirmed: str) -> Outcome:
-        check_role(plan, self.actor)  # before asking for confirmation
-        if plan.confirm and not confirmed:
-            confirmed = self._prompt(plan)
-        outcome = execute(
-            plan, actor=self.actor, audit=self.audit, confirmed=confirmed, report=self._report(plan)
-        )
+        outcome = self._attempt(plan, confirmed)
         if outcome.error:
             raise outcome.error
         return outcome
+
+    def _attempt(self, plan: Plan, confirmed: str) -> Outcome:
+        check_role(plan, self.actor)  # before asking for confirmation
+        if plan.confirm and not confirmed:
+            confirmed = self._prompt(plan)
+        return execute(
+            plan, actor=self.actor, audit=self.audit, confirmed=confirmed, report=self._report(plan)
+        )
 
     def _preview(self, title: str, confirm: str, steps: Sequence[Step[object]], *, dry_run: bool) -> None:
         if self.as_json:

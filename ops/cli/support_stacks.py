@@ -96,6 +96,10 @@ def _graph(context: Context, quiet_days: int) -> UsageGraph:
             context.echo(f"Reading {progress.phase.lower()}: {progress.total}")
 
     graph = assess_usage(read_inventory(context.cloud, now, report), now, quiet_days)
+    for account, region in graph.inventory.not_enabled:
+        context.echo(f"Not enabled: {region} in {account}")
+    for exclusion in graph.inventory.excluded:
+        context.echo(f"Not read: {exclusion}")
     for gap in graph.inventory.gaps:
         context.echo(f"Not read: {gap.subject} in {gap.account} {gap.region}: {gap.error}")
     return graph
@@ -129,16 +133,18 @@ def inventory(context: Context, quiet_days: int, state: str | None) -> int:
         "buckets": graph.inventory.buckets,
         "keys": graph.inventory.aliases,
         "stacks": graph.inventory.stacks,
-        "unreadable": [
-            {"account": g.account, "region": g.region, "what": g.subject, "error": str(g.error)}
-            for g in graph.inventory.gaps
+        "unreadable": [gap.to_json() for gap in graph.inventory.gaps],
+        "excluded": graph.inventory.excluded,
+        "not_enabled": [
+            {"account": account, "region": region} for account, region in graph.inventory.not_enabled
         ],
-        "monthly": graph.orphaned_monthly,
+        "monthly": graph.orphaned_monthly.value,
+        "monthly_is_exact": graph.orphaned_monthly.exact,
     }
     context.show(rows, empty="No matching resources of CDK pipelines.", value=value)
     if not context.as_json:
-        at_least = "at least " if graph.inventory.gaps else ""
-        context.echo(f"Cost of orphaned resources: {at_least}${graph.orphaned_monthly:.2f}/month")
+        cost = graph.orphaned_monthly.text(lambda dollars: f"${dollars:.2f}")
+        context.echo(f"Cost of orphaned resources: {cost}/month")
     return NOT_READ if graph.inventory.gaps else 0
 
 
@@ -258,7 +264,8 @@ def lint_app(context: Context, folder: Path, language: str) -> int:
             "Create the shared buckets (slipway support-stacks replication deploy), then pass the mapping of "
             "each pipeline's account:"
         )
-        as_code = cdk_code.as_typescript if language == "typescript" else cdk_code.as_python
+        is_python = language == "python"
+        as_code = cdk_code.as_lookup_in_python if is_python else cdk_code.as_lookup_in_typescript
         for account, of_account in mapping.items():
             context.echo(f"Account {account}:")
             context.print_text(as_code(of_account))

@@ -21,13 +21,17 @@ pass_context = click.make_pass_decorator(Context)
 class Lazy:
     """A verb: the module with its function, its summary, and other names for it.
 
-    `attribute` names the function where it differs from the verb with underscores.
+    `attribute` names the function where it differs from the verb with underscores. `reads` says that the verb
+    answers from what it reads and changes nothing, so `slipway mcp` offers it, without the parameters
+    `withheld`: with those, it would change something, or write or read a file.
     """
 
     module: str
     summary: str
     attribute: str = ""
     aliases: tuple[str, ...] = ()
+    reads: bool = False
+    withheld: tuple[str, ...] = ()
 
 
 class SeveralOption(click.Option):

@@ -13,7 +13,6 @@ import os
 import random
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -22,11 +21,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from ops.functions.shared.custom_resources import respond
 from ops.functions.shared.records import log
 
 Record = dict[str, Any]
 
 DESTINATION = os.environ["DESTINATION"]
+ROLE = os.environ["ROLE"]  # required by a destination whose policy names an organization; otherwise empty
 FILTER = os.environ["FILTER"]
 BY_ACCOUNT = os.environ["MODE"] == "account"
 PREFIX = os.environ["PREFIX"]
@@ -120,17 +121,7 @@ def _begin(custom: Record) -> Record:
 
 
 def _respond(custom: Record, status: str, reason: str = "") -> None:
-    answer = {
-        "Status": status,
-        "Reason": (reason or "done")[:1000],
-        "PhysicalResourceId": custom.get("PhysicalResourceId") or f"{FILTER}-subscriptions",
-        **{name: custom[name] for name in ("StackId", "RequestId", "LogicalResourceId")},
-    }
-    body = json.dumps(answer).encode()
-    headers = {"content-type": "", "content-length": str(len(body))}
-    request = urllib.request.Request(custom["ResponseURL"], data=body, headers=headers, method="PUT")
-    # The URL comes from CloudFormation, in the request of the custom resource.
-    urllib.request.urlopen(request, timeout=30).close()  # nosec B310
+    respond(custom, status, custom.get("PhysicalResourceId") or f"{FILTER}-subscriptions", reason)
 
 
 def _run(event: Record, limiter: RateLimiter) -> Record | None:
@@ -252,6 +243,7 @@ def _subscribe(limiter: RateLimiter, name: str) -> str:
         filterName=FILTER,
         filterPattern="",
         destinationArn=DESTINATION,
+        **({"roleArn": ROLE} if ROLE else {}),
     )
     return "subscribed"
 
@@ -280,6 +272,8 @@ def _put_policy(limiter: RateLimiter, excluded: list[str]) -> None:
             f"An account policy cannot exclude {len(excluded)} log groups: set SubscribeBy to group."
         )
     document = {"DestinationArn": DESTINATION, "FilterPattern": "", "Distribution": "ByLogStream"}
+    if ROLE:
+        document["RoleArn"] = ROLE
     limiter.call(
         "policy",
         logs.put_account_policy,

@@ -32,8 +32,7 @@ COMMAND = (
     f'printf %s "$SLIPWAY_SECRETS_TOML" > {FOLDER}/secrets.toml; '
     f'printf %s "$SLIPWAY_TOML" > {FOLDER}/slipway.toml; '
     "unset SLIPWAY_SECRETS_TOML SLIPWAY_TOML; "
-    f"exec python -m streamlit run app/serve.py --server.port {PORT} --server.address 0.0.0.0 "
-    "--server.headless true"
+    f"exec python -m ops run --port {PORT} --address 0.0.0.0"
 )
 RETENTION_DAYS = 365
 
@@ -79,7 +78,13 @@ def _parameters() -> tuple[Parameter, ...]:
             Type="List<AWS::EC2::Subnet::Id>",
             Description="Private subnets of the task, with a route to AWS and to the identity provider",
         ),
-        Parameter("Scheme", Type="String", Default="internal", AllowedValues=["internal", "internet-facing"]),
+        Parameter(
+            "Scheme",
+            Type="String",
+            Default="internal",
+            AllowedValues=["internal", "internet-facing"],
+            Description="Whether the load balancer has addresses in the internet",
+        ),
         Parameter(
             "AllowedNetwork",
             Type="String",
@@ -200,7 +205,10 @@ def _roles() -> tuple[iam.Role, ...]:
     run = iam.Policy(
         PolicyName="run",
         PolicyDocument=document(
-            allow(["sts:AssumeRole"], [Sub("arn:${AWS::Partition}:iam::*:role/slipway-workbench*")]),
+            allow(
+                ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"],
+                [Sub("arn:${AWS::Partition}:iam::*:role/slipway-workbench*")],
+            ),
             *(allow(grant.actions, [Sub(arn) for arn in grant.resources]) for grant in COMMON.changes),
             allow(["logs:FilterLogEvents"], [Sub(arn) for arn in COMMON.changes[0].resources]),
         ),

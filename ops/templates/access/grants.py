@@ -76,10 +76,18 @@ COMMON = Job(
             _of(
                 "cloudformation",
                 "DescribeStacks DescribeStackEvents DescribeStackResources ListStacks ListStackResources "
-                "DescribeChangeSet ListChangeSets GetTemplate",
+                "DescribeChangeSet ListChangeSets GetTemplate ValidateTemplate",
             )
         ),
         Grant(_of("iam", "GetRole SimulatePrincipalPolicy"), (f"{IAM}:role/slipway-workbench*",)),
+        # `slipway doctor` reads quotas and validates what would be deployed.
+        Grant(
+            (
+                *("iam:GetAccountSummary", "kinesis:DescribeLimits", "lambda:GetAccountSettings"),
+                *("logs:DescribeResourcePolicies", "rds:DescribeAccountAttributes"),
+                "states:ValidateStateMachineDefinition",
+            )
+        ),
         Grant(_of("logs", "FilterLogEvents"), AUDIT),
     ),
     # Not part of `reads`: only changes are recorded, and a read-only role makes none.
@@ -182,10 +190,11 @@ LOGS = Job(
             _of(
                 "logs",
                 "PutRetentionPolicy CreateExportTask PutSubscriptionFilter DeleteSubscriptionFilter "
-                "TagResource UntagResource PutAccountPolicy DeleteAccountPolicy",
+                "TagResource UntagResource",
             ),
             (_arn("logs:*:${AWS::AccountId}:log-group:*"),),
         ),
+        Grant(_of("logs", "PutAccountPolicy DeleteAccountPolicy")),
     ),
     _stacks_of("logs"),
 )
@@ -199,10 +208,12 @@ SUPPORT_STACKS = Job(
             _of(
                 "s3",
                 "ListAllMyBuckets ListBucket ListBucketVersions ListBucketMultipartUploads GetBucketLocation "
-                "GetBucketPolicy GetBucketTagging GetEncryptionConfiguration",
+                "GetBucketPolicy GetBucketTagging GetEncryptionConfiguration "
+                "GetBucketObjectLockConfiguration GetObjectRetention GetObjectLegalHold",
             )
         ),
         Grant(_of("kms", "ListAliases DescribeKey GetKeyPolicy ListResourceTags")),
+        Grant(_of("iam", "GetRole"), (_arn("iam::${AWS::AccountId}:role/*-support-*"),)),
     ),
     (
         Grant(

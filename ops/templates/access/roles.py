@@ -145,7 +145,8 @@ def _role(title: str, name: str, description: str, policies: list[Any]) -> iam.R
     trust = {
         "Effect": "Allow",
         "Principal": {"AWS": Ref("WorkbenchArn")},
-        "Action": "sts:AssumeRole",
+        # The workbench names the person in its sessions: CloudTrail shows who has made a change.
+        "Action": ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"],
     }
     return iam.Role(
         title,
