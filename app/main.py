@@ -1,20 +1,25 @@
 """The script of the Streamlit app: sign-in, navigation, and the frame of every page."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from app.shared.components import show_error
 from app.shared.navigation import menu
 from app.shared.session import workbench
-from app.shared.sign_in import require_sign_in, show_user
-from ops import settings
+from app.shared.shortcuts import show_shortcuts
+from app.shared.sign_in import require_user, show_user
 from ops.errors import SlipwayError
 
-st.set_page_config(page_title="Slipway", page_icon=":material/sailing:", layout="wide")
+FAVICON = Path(__file__).with_name("favicon.png")  # browsers load Streamlit's icons from another server
 
-navigation = st.navigation(menu())
+st.set_page_config(page_title="Slipway", page_icon=FAVICON, layout="wide")
+
+pages = menu()
+navigation = st.navigation(pages)
 
 try:
-    user = require_sign_in(settings.load())
+    user = require_user()
     bench = workbench()
 except SlipwayError as error:
     st.title("Cannot connect")
@@ -24,6 +29,7 @@ except SlipwayError as error:
 with st.sidebar:
     st.caption(f"Connected to: {'embedded cloud (local)' if bench.embedded else 'AWS'}")
     show_user(user)
+    show_shortcuts([page for section in pages.values() for page in section])
 
 try:
     navigation.run()

@@ -1,4 +1,4 @@
-"""The program that serves the pages: `streamlit run app/serve.py`.
+"""The program that serves the pages, behind the gate. `slipway run` starts it.
 
 It shows and logs the errors that no page has caught, those of fragments and callbacks too.
 """
@@ -8,11 +8,14 @@ import sys
 from pathlib import Path
 
 import streamlit as st
+from starlette.middleware import Middleware
 from streamlit import logger as streamlit_logger
 
+from app.gate.wiring import house
 from app.shared.components import show_error
 from ops import own_log, settings
 from ops.errors import SettingsError
+from ops.gate.asgi import Gate
 
 
 def log_as_slipway() -> None:
@@ -38,4 +41,8 @@ def show_uncaught(error: Exception) -> bool:
 
 
 log_as_slipway()
-app = st.App(Path(__file__).with_name("main.py"), on_script_error=show_uncaught)
+app = st.App(
+    Path(__file__).with_name("main.py"),
+    middleware=[Middleware(Gate, house=house())],
+    on_script_error=show_uncaught,
+)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.log_export import coverage, deployment, ledger, pipeline, views
+from app.shared import address
 from app.shared.components import show_error
 from app.shared.dialogs import show_dialog
 from app.shared.session import workbench
@@ -15,9 +16,8 @@ st.caption("CloudWatch logs of all accounts in one bucket: pipeline health, cove
 selected = views.select_export(bench)
 
 names = ["Pipeline", "Coverage", "Ledger", "Failed", "Backfill", "Retention", "Deployment"]
-tabs = dict(zip(names, st.tabs(names, key="view", bind="query-params"), strict=True))
-open_tab = next((name for name, tab in tabs.items() if tab.open), names[0])
-with tabs[open_tab]:
+open_tab, container = address.tabs(names)
+with container:
     if open_tab == "Pipeline" and selected.export:
         pipeline.show_pipeline(bench, selected.export)
     elif open_tab == "Pipeline":

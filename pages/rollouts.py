@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from app.rollouts import form, views
+from app.rollouts import commands, form, views
 from app.rollouts import planning as plan
-from app.shared import rollout_runs
+from app.shared import address, rollout_runs
 from app.shared.components import empty_state, show_error
 from app.shared.dialogs import show_dialog
 from app.shared.session import workbench
@@ -18,13 +18,17 @@ show_dialog()
 st.title("Rollouts")
 
 if run := plan.take_started_run():
-    st.session_state.update({"rollout-view": VIEWS[0], "rollout-run": run})
-if st.session_state.get("rollout-view") not in VIEWS:
-    wanted = st.query_params.get("view")
-    st.session_state["rollout-view"] = wanted if wanted in VIEWS else VIEWS[0]
-view = st.radio("View", VIEWS, key="rollout-view", label_visibility="collapsed", horizontal=True)
-if st.query_params.get("view") != view:
-    st.query_params["view"] = view
+    address.push({"view": "", "run": run})
+view = address.choose(
+    st.radio,
+    "View",
+    VIEWS,
+    name="view",
+    key="rollout-view",
+    clears=("run",),
+    label_visibility="collapsed",
+    horizontal=True,
+)
 
 try:
     if view == "Simulate":
@@ -59,6 +63,6 @@ try:
     run = views.choose_run(runs)
     live = next(summary for summary in runs if summary.run == run).status == "RUNNING"
     views.show_run(bench, controller, run, live=live)
-    views.show_freeze(bench, controller)
+    commands.show_freeze(bench, controller)
 except SlipwayError as error:
     show_error(error)

@@ -2,15 +2,17 @@
 
 import streamlit as st
 
+from app.shared import address
 from app.shared.dialogs import show_dialog
+from app.shared.inventory import inventory_scan, is_outdated, start_scan
 from app.shared.session import workbench
 from app.support_stacks import actions, views
 
 bench = workbench()
 show_dialog()
-scan = views.inventory_scan(bench)
-if (scan.inventory is None and scan.error is None) or actions.is_outdated(bench, scan):
-    views.start_scan(bench, scan)
+scan = inventory_scan(bench)
+if scan.unread or is_outdated(bench, scan):
+    start_scan(bench, scan)
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
     st.title("Support stacks")
     with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
@@ -20,7 +22,7 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
             key="refresh",
             icon=":material/refresh:",
             disabled=scan.running,
-            on_click=views.start_scan,
+            on_click=start_scan,
             args=(bench, scan),
         )
 views.show_failure(scan)
@@ -34,9 +36,8 @@ if graph is None:
 views.show_summary(graph)
 views.show_gaps(graph)
 names = ["Inventory", "Graph", "Cleanup", "Shared replication buckets", "Migration"]
-tabs = dict(zip(names, st.tabs(names, key="view", bind="query-params"), strict=True))
-open_tab = next((name for name, tab in tabs.items() if tab.open), names[0])
-with tabs[open_tab]:
+open_tab, container = address.tabs(names)
+with container:
     if open_tab == "Graph":
         views.show_graph(graph)
     elif open_tab == "Cleanup":

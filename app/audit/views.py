@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from app.shared import address
 from app.shared.components import empty_state
 from app.shared.session import Workbench
 from app.shared.statuses import AUDIT_RESULTS
@@ -25,8 +26,7 @@ def latest(_bench: Workbench) -> list[Record]:
 def filter_inputs() -> tuple[str, list[str]]:
     """Show the inputs for search text and results, and return their values. The text is kept in the URL."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if "audit-text" not in st.session_state:
-            st.session_state["audit-text"] = st.query_params.get("text", "")
+        address.follow("text", "audit-text", "")
         text = st.text_input(
             "Search",
             key="audit-text",
@@ -40,10 +40,7 @@ def filter_inputs() -> tuple[str, list[str]]:
             key="audit-results",
             format_func=AUDIT_RESULTS.__getitem__,
         )
-    if text:
-        st.query_params["text"] = text
-    else:
-        st.query_params.pop("text", None)
+    address.keep("text", "audit-text", "", text)
     return text, list(results)
 
 

@@ -15,11 +15,11 @@ from app.log_export import data
 from app.log_export.data import CoverageScan
 from app.shared.components import confirm_plan, empty_state, errors_shown, operation_button, plain, show_error
 from app.shared.dialogs import close_dialog, dialog
-from app.shared.plan_panel import show_plan_panel
+from app.shared.plans.panel import show_plan_panel
 from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from app.shared.tables import show_table
-from app.shared.words import ago, count, size
+from app.shared.words import ago, count
 from ops.logs.export.coverage.last_events import LastEvents
 from ops.logs.export.coverage.reading import Coverage
 from ops.logs.export.coverage.subscriptions import CAN_SUBSCRIBE, plan_subscribe, plan_unsubscribe
@@ -27,6 +27,7 @@ from ops.logs.export.coverage.verdicts import GAPS, INCLUDED, CoverageState, Gro
 from ops.logs.lake.layout import Location
 from ops.operations import Operation
 from ops.plan import Plan
+from ops.text.sizes import size
 
 POLL_S = 1.0
 SHORT_READING_S = 2.0
@@ -38,9 +39,8 @@ def show_coverage(bench: Workbench, location: Location | None) -> None:
     """Show the last scan. The first visit starts one, which is read-only."""
     scan = data.coverage_scan(bench)
     refresh = st.button("Refresh", key="coverage-refresh", icon=":material/refresh:", disabled=scan.running)
-    if refresh or (scan.coverage is None and scan.error is None):
-        scan.start(bench.cloud)
-        scan.wait(SHORT_READING_S)
+    if refresh or scan.unread:
+        data.start_coverage_scan(bench, SHORT_READING_S)
     if scan.running:
         _show_progress(scan)
     if scan.error and not scan.running:
@@ -52,22 +52,22 @@ def show_coverage(bench: Workbench, location: Location | None) -> None:
                 work,
                 key="coverage",
                 thing="log group",
-                then=partial(scan.start, bench.cloud),
+                then=partial(data.start_coverage_scan, bench),
                 advice="Create a new plan for the rest; completed steps are kept.",
             )
             break
-    if scan.coverage is None:
+    if scan.result is None:
         return
-    _show_state(scan.coverage)
-    _show_unread(scan.coverage)
-    if not scan.coverage.groups:
+    _show_state(scan.result)
+    _show_unread(scan.result)
+    if not scan.result.groups:
         empty_state("No log groups", "Log groups of all configured accounts and regions appear here.")
         return
-    last = LastEvents(scan.coverage.at)
+    last = LastEvents(scan.result.at)
     if location:
         with errors_shown():
             last = data.last_exported(bench, location)
-    _show_groups(bench, scan.coverage, last)
+    _show_groups(bench, scan.result, last)
 
 
 def _show_progress(scan: CoverageScan) -> None:
@@ -235,9 +235,13 @@ def _show_actions(
     )
     with errors_shown():
         if on:
-            _confirm(bench, plan_subscribe(bench.cloud, targets), "Subscribe log groups")
+            _confirm(bench, plan_subscribe(bench.cloud, targets), f"Subscribe {_groups(targets)}")
         if off:
-            _confirm(bench, plan_unsubscribe(bench.cloud, selected), "Unsubscribe log groups")
+            _confirm(bench, plan_unsubscribe(bench.cloud, selected), f"Unsubscribe {_groups(selected)}")
+
+
+def _groups(entries: Sequence[GroupCoverage]) -> str:
+    return count(len(entries), "log group")
 
 
 def _confirm(bench: Workbench, plan: Plan, action: str) -> NoReturn:

@@ -1,15 +1,15 @@
 """Cached data of the page Log export: the exports, the health of the pipeline, and the coverage."""
 
-import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import streamlit as st
 
 from app.log_export.ledger import engine_of
+from app.shared.scans import Scan
 from app.shared.session import Workbench
-from ops.aws.cloud import Cloud, Place, Reading
-from ops.errors import SlipwayError
+from ops.aws.cloud import Place
+from ops.aws.readings import Reading
 from ops.logs.export.coverage.last_events import LastEvents, last_events
 from ops.logs.export.coverage.reading import Coverage, CoverageProgress, read_coverage
 from ops.logs.export.health import ExportPipeline, read_pipeline
@@ -52,49 +52,17 @@ def last_exported(_bench: Workbench, location: Location) -> LastEvents:
     return last_events(engine.lister, engine, datetime.now(UTC))
 
 
-@dataclass
-class CoverageScan:
-    """The last coverage, and the scan in progress. Written only by the scanning threads."""
-
-    coverage: Coverage | None = None
-    error: BaseException | None = None
-    progress: dict[Place, CoverageProgress] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _thread: threading.Thread | None = field(default=None, repr=False)
-
-    @property
-    def running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
-
-    def start(self, cloud: Cloud) -> None:
-        """Start a scan, unless one is running."""
-        with self._lock:
-            if self.running:
-                return
-            self.progress = {}
-            self._thread = threading.Thread(target=self._run, args=(cloud,), daemon=True, name="coverage")
-            self._thread.start()
-
-    def wait(self, seconds: float) -> None:
-        """Wait for a short scan to finish."""
-        if self._thread:
-            self._thread.join(seconds)
-
-    def _run(self, cloud: Cloud) -> None:
-        try:
-            self.coverage = read_coverage(cloud, datetime.now(UTC), report=self._report)
-            self.error = None
-        except SlipwayError as error:
-            self.error = error
-        except BaseException as error:
-            self.error = error
-            raise
-
-    def _report(self, progress: CoverageProgress) -> None:
-        self.progress[progress.place] = progress
+CoverageScan = Scan[Coverage, Place, CoverageProgress]  # the progress by account and region
 
 
 @st.cache_resource(show_spinner=False)
 def coverage_scan(_bench: Workbench) -> CoverageScan:
-    """Return the scan that all viewers share."""
-    return CoverageScan()
+    """Return the scan that all sessions share."""
+    return Scan()
+
+
+def start_coverage_scan(bench: Workbench, wait_s: float = 0.0) -> None:
+    """Read the coverage in the background; wait up to this long for it."""
+    scan = coverage_scan(bench)
+    scan.start(lambda now, note: read_coverage(bench.cloud, now, report=lambda done: note(done.place, done)))
+    scan.wait(wait_s)

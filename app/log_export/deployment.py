@@ -9,7 +9,7 @@ import streamlit as st
 from app.log_export import data
 from app.shared.components import confirm_plan, empty_state, errors_shown, plain, start, wait_for
 from app.shared.dialogs import close_dialog, dialog
-from app.shared.plan_panel import show_plan_panel
+from app.shared.plans.panel import show_plan_panel
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import count
@@ -171,7 +171,7 @@ def _clear_caches(bench: Workbench) -> None:
     """Drop cached data about the export, which has changed."""
     _deployments.clear()
     data.exports.clear()
-    data.coverage_scan(bench).start(bench.cloud)
+    data.start_coverage_scan(bench)
 
 
 def _show_latest(bench: Workbench) -> None:

@@ -1,13 +1,13 @@
 """The tabs Ledger, Failed, Backfill, and Retention."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import NoReturn
 
 import streamlit as st
 
-from app.log_export.ledger_chart import ledger_chart
+from app.log_export.ledger_chart import ledger_chart, savings_chart
 from app.shared.charts import show_chart
 from app.shared.components import (
     clear_caches_once,
@@ -18,10 +18,10 @@ from app.shared.components import (
     plain,
 )
 from app.shared.dialogs import close_dialog, dialog
-from app.shared.plan_panel import show_plan_panel
+from app.shared.plans.panel import show_plan_panel
 from app.shared.session import Workbench
 from app.shared.tables import show_table
-from app.shared.words import ago, count, money, size, utc
+from app.shared.words import ago, count, money, utc
 from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.export import replay
 from ops.logs.export.backfill.plan import BackfillRequest, plan_backfill
@@ -34,6 +34,7 @@ from ops.logs.lake.layout import HOUR, Location, hour_of
 from ops.logs.lake.store import bucket_of
 from ops.operations import Operation
 from ops.plan import Plan
+from ops.text.sizes import size
 
 REPORT_TTL_S = 300
 ERRORS_TTL_S = 30
@@ -296,6 +297,12 @@ def show_retention(
         horizontal=True,
     )
     selected = [advice[row] for row in event.selection.rows]
+    show_chart(savings_chart, [(each, _saved(selected or advice, each)) for each in RETENTION_CHOICES_DAYS])
+    what = f"the {count(len(selected), 'selected log group')}" if selected else "all of them"
+    st.caption(
+        f"Estimated savings for {what}: {money(_saved(selected or advice, days))}/month at {days} days, of "
+        f"{money(sum(item.cost for item in selected or advice))}/month (list price of us-east-1)."
+    )
     if operation_button(
         bench,
         Operation.SET_RETENTION,
@@ -306,7 +313,13 @@ def show_retention(
     ):
         with errors_shown():
             now = clock or (lambda: datetime.now(UTC))
-            _confirm(bench, plan_retention(bench.cloud, selected, days, now), "Set retention")
+            action = f"Set retention of {count(len(selected), 'log group')}"
+            _confirm(bench, plan_retention(bench.cloud, selected, days, now), action)
+
+
+def _saved(advice: Sequence[RetentionAdvice], days: int) -> float:
+    """Return what the retention saves each month, in dollars."""
+    return sum(item.saved[days] for item in advice)
 
 
 def _advice_row(advice: RetentionAdvice) -> dict[str, str]:

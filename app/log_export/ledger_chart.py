@@ -1,4 +1,4 @@
-"""The ledger as a chart: exported, failed, and missing events by hour. Pure."""
+"""Charts of the ledger: events by hour and outcome, and the savings of a retention. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -37,5 +37,21 @@ def ledger_chart(hours: Sequence[Hour]) -> alt.Chart:
             tooltip=tooltip,
         )
         .properties(height=220)
+    )
+    return chart
+
+
+def savings_chart(savings: Sequence[tuple[int, float]]) -> alt.Chart:
+    """Return a bar for each retention, in days, with the dollars that it saves each month."""
+    rows = [{"Retention": f"{days} days", "Savings": round(dollars, 2)} for days, dollars in savings]
+    chart: alt.Chart = (
+        alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
+        .mark_bar(cornerRadiusEnd=3, color="#1a7f4b")
+        .encode(
+            x=alt.X("Savings:Q", title="Savings per month ($)"),
+            y=alt.Y("Retention:N", sort=None, title=None),
+            tooltip=["Retention:N", alt.Tooltip("Savings:Q", format="$,.2f")],
+        )
+        .properties(height=alt.Step(24))
     )
     return chart

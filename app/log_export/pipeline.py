@@ -1,21 +1,25 @@
 """The tab Pipeline: a live diagram with the throughput, delay, and errors of each stage."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
-from typing import Any
+from itertools import pairwise
 
 import streamlit as st
 
 from app.log_export import data
 from app.shared.components import empty_state, plain, show_error
+from app.shared.flow.component import show_flow
+from app.shared.flow.model import Flow, FlowEdge, FlowNode
+from app.shared.refreshing import refreshing
 from app.shared.session import Workbench
-from app.shared.words import ago, count, duration, size
+from app.shared.statuses import STEPS
+from app.shared.words import ago, count, duration
 from ops.errors import SlipwayError
 from ops.logs.export.health import ExportHealth, ExportPipeline, ExportStage
 from ops.logs.export.installed import Export
+from ops.text.sizes import size
 
-HERE = Path(__file__).parent
 LIVE_S = 10.0
 SUMMARIES = {
     ExportHealth.HEALTHY: ":material/check_circle: **The export is healthy.**",
@@ -25,18 +29,20 @@ SUMMARIES = {
     ExportHealth.UNKNOWN: ":material/help: **The health of the export is unknown.**",
 }
 
-_diagram = st.components.v2.component(
-    "slipway_log_pipeline",
-    html='<div class="pipeline"><ol aria-label="Stages of the log export"></ol></div>',
-    css=(HERE / "pipeline.css").read_text("utf-8"),
-    js=(HERE / "pipeline.js").read_text("utf-8"),
-)
+FILLS = {
+    ExportHealth.HEALTHY: STEPS["succeeded"],
+    ExportHealth.IDLE: STEPS["pending"],
+    ExportHealth.DELAYED: STEPS["aborted"],
+    ExportHealth.FAILING: STEPS["failed"],
+    ExportHealth.UNKNOWN: STEPS["skipped"],
+}
+HEIGHT = 170  # of a stage: title, health, throughput, message, and the last hour
 
 
 def show_pipeline(bench: Workbench, export: Export) -> None:
     """Show the pipeline, refreshed every LIVE_S seconds while the page is open."""
 
-    @st.fragment(run_every=LIVE_S)
+    @refreshing(LIVE_S)
     def panel() -> None:
         try:
             pipeline = data.pipeline(bench, export, export.stack.id)
@@ -65,7 +71,13 @@ def show_no_pipeline() -> None:
 
 def _show(pipeline: ExportPipeline) -> None:
     st.markdown(f"{SUMMARIES[pipeline.health]} {_details(pipeline)}")
-    _diagram(data={"stages": [_diagram_stage(stage) for stage in pipeline.stages]}, key="log-pipeline")
+    show_flow(
+        pipeline_flow(pipeline.stages),
+        key="log-pipeline",
+        label="Stages of the log export",
+        height=HEIGHT,
+        selectable=False,
+    )
     for alarm in pipeline.active_alarms:
         duration_text = duration(datetime.now(UTC) - alarm.since.astimezone(UTC))
         st.error(
@@ -106,17 +118,24 @@ def _details(pipeline: ExportPipeline) -> str:
     return f"{_rate(delivery)} to the bucket{delay}."
 
 
-def _diagram_stage(stage: ExportStage) -> dict[str, Any]:
+def pipeline_flow(stages: Sequence[ExportStage]) -> Flow:
+    """Return the stages from the log groups to the bucket, with health, throughput, and delay."""
+    nodes = tuple(_node(stage) for stage in stages)
+    edges = tuple(FlowEdge(before.id, after.id, taken=True) for before, after in pairwise(nodes))
+    everything = frozenset(node.id for node in nodes)
+    return Flow(nodes, edges, everything, everything)
+
+
+def _node(stage: ExportStage) -> FlowNode:
     delay = f"{duration(timedelta(seconds=stage.lag_s))} delay" if stage.lag_s is not None else ""
-    return {
-        "title": stage.title,
-        "resource": stage.resource,
-        "health": stage.health.value,
-        "message": stage.message,
-        "rate": _rate(stage),
-        "delay": delay,
-        "per_minute": list(stage.per_minute),
-    }
+    health = " · ".join(filter(None, [stage.health.value.capitalize(), delay]))
+    return FlowNode(
+        id=stage.title,
+        title=stage.title,
+        fill=FILLS[stage.health],
+        notes=tuple(filter(None, [health, _rate(stage), stage.resource, stage.message])),
+        values=stage.per_minute,
+    )
 
 
 def _rate(stage: ExportStage) -> str:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app.log_export import data
+from app.shared import address
 from app.shared.components import empty_state, plain
 from app.shared.session import Workbench
 from ops.logs.known_exports import KnownExport, list_known_exports
@@ -23,15 +24,9 @@ def select_export(bench: Workbench) -> KnownExport:
     if not options:
         return KnownExport()
     names = list(options)
-    requested = st.query_params.get("export", names[0])
     if len(names) == 1:
         return options[names[0]]
-    if st.session_state.get("log-export") not in names:
-        st.session_state["log-export"] = requested if requested in names else names[0]
-    name = st.selectbox("Export", names, key="log-export")
-    if st.query_params.get("export") != name:
-        st.query_params["export"] = name
-    return options[name]
+    return options[address.choose(st.selectbox, "Export", names, name="export", key="log-export")]
 
 
 def _label(known_export: KnownExport) -> str:

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar, cast
 
 import pyarrow as pa
 
+from app.logs.slots import Slots
 from ops.logs.lake.layout import Scope
 from ops.logs.search.cursor import Cursor, Progress, QueryCanceled, QueryEngine
 from ops.logs.search.estimate import Cost
@@ -21,10 +22,13 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 KEPT_S = 900.0  # for which a result is reused
-KEPT_BYTES = 256_000_000
+KEPT_BYTES = 128_000_000
 UNWATCHED_S = 120.0  # then a query is stopped; browsers run timers of background tabs once a minute
 WAIT_S = 0.1
-AT_ONCE = 6
+AT_ONCE = 6  # queries on this machine, one worker process each
+PER_PERSON = 2  # of them: two people cannot take all slots
+AT_ONCE_IN_AWS = 12
+PER_PERSON_IN_AWS = 6  # a page asks Athena for all that it shows at a time
 
 
 @dataclass(eq=False)
@@ -41,6 +45,7 @@ class BackgroundQuery(Generic[T_co]):
     askers: set[str] = field(default_factory=set)  # sessions that wait for it
     left: set[str] = field(default_factory=set)  # sessions that stopped it
     cursors: list[Cursor] = field(default_factory=list)
+    queued: str = ""  # why it waits
     ended: threading.Event = field(default_factory=threading.Event, repr=False)
     canceled: threading.Event = field(default_factory=threading.Event, repr=False)
 
@@ -51,7 +56,9 @@ class BackgroundQuery(Generic[T_co]):
 
     @property
     def progress(self) -> Progress | None:
-        return self.cursors[-1].progress if self.cursors else None
+        if self.cursors:
+            return self.cursors[-1].progress
+        return Progress(self.queued) if self.queued else None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -70,6 +77,15 @@ class BackgroundQuery(Generic[T_co]):
         self.canceled.set()
         for cursor in list(self.cursors):
             cursor.cancel()
+
+    def wait_in_queue(self, reason: str) -> None:
+        """Show why the query waits."""
+        self.queued = reason
+
+    def check(self) -> None:
+        """Raise QueryCanceled if the query was canceled."""
+        if self.canceled.is_set():
+            raise QueryCanceled("The query was stopped before it started.", hint="Retry.")
 
     @property
     def running(self) -> bool:
@@ -110,7 +126,10 @@ class BackgroundQueries:
         self._clock = clock
         self._lock = threading.Lock()
         self._queries: dict[Hashable, BackgroundQuery[object]] = {}  # most recently shown last
-        self._slots = threading.BoundedSemaphore(AT_ONCE)
+        self._slots = {
+            "athena": Slots(AT_ONCE_IN_AWS, PER_PERSON_IN_AWS),
+            "duckdb": Slots(AT_ONCE, PER_PERSON),
+        }
 
     def start(
         self,
@@ -119,9 +138,13 @@ class BackgroundQueries:
         engine: Callable[[], QueryEngine],
         work: Callable[[QueryEngine], T],
         after: BackgroundQuery[object] | None = None,
+        *,
+        person: str = "",
+        where: str = "duckdb",
     ) -> BackgroundQuery[T]:
         """Return the query with that key, started if necessary; it waits until `after` has ended.
 
+        It takes one of the person's slots on the engine `where`, for as long as it runs.
         A failed query is started again for a session that has not seen the failure, or has called `retry`.
         """
         with self._lock:
@@ -130,7 +153,10 @@ class BackgroundQueries:
             if query is None or not _serves(query, session, now):
                 query = BackgroundQuery(key, now, now)
                 threading.Thread(
-                    target=self._run, args=(query, engine, work, after), daemon=True, name="query"
+                    target=self._run,
+                    args=(query, engine, work, after, person, self._slots[where]),
+                    daemon=True,
+                    name="query",
                 ).start()
             if session not in query.left:
                 query.askers.add(session)
@@ -190,16 +216,16 @@ class BackgroundQueries:
         engine: Callable[[], QueryEngine],
         work: Callable[[QueryEngine], object],
         after: BackgroundQuery[object] | None,
+        person: str,
+        slots: Slots,
     ) -> None:
         watcher = threading.Thread(target=self._cancel_unwatched, args=(query,), daemon=True, name="watch")
         watcher.start()
         try:
-            _await_turn(query, after, self._slots)
-            try:
+            _await(query, after)
+            with slots.slot(person, query.check, query.wait_in_queue):
                 query.result = work(RecordingEngine(engine(), query.cursors, query.canceled))
                 query.weight = _weight(query.result)
-            finally:
-                self._slots.release()
         except BaseException as error:  # the page shows it
             query.error = error
         query.took_s = self._clock() - query.started
@@ -213,21 +239,10 @@ class BackgroundQueries:
                 return
 
 
-def _await_turn(
-    query: BackgroundQuery[object],
-    after: BackgroundQuery[object] | None,
-    slots: threading.BoundedSemaphore,
-) -> None:
-    """Wait for `after` and for a free slot, and take it. Raises QueryCanceled."""
+def _await(query: BackgroundQuery[object], after: BackgroundQuery[object] | None) -> None:
+    """Wait for `after` to end. Raises QueryCanceled."""
     while after is not None and not after.ended.wait(WAIT_S):
-        if query.canceled.is_set():
-            raise _canceled()
-    while not slots.acquire(timeout=WAIT_S):
-        if query.canceled.is_set():
-            raise _canceled()
-    if query.canceled.is_set():
-        slots.release()
-        raise _canceled()
+        query.check()
 
 
 def _serves(query: BackgroundQuery[object], session: str, now: float) -> bool:
@@ -248,7 +263,3 @@ def _weight(result: object) -> int:
     if isinstance(result, list):
         return sum(500 + len(one.message) for one in result if isinstance(one, LogEvent))
     return 1000
-
-
-def _canceled() -> QueryCanceled:
-    return QueryCanceled("The query was stopped before it started.", hint="Retry.")

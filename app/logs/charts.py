@@ -7,12 +7,12 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from ops.logs.search.saved_queries import Chart
+from ops.logs.search.saved.queries import Chart
 
 Row = Mapping[str, Any]
 
 BRUSH = "brush"
-OTHER = "no level"
+OTHER = "Unknown"
 COLORS = {
     "FATAL": "#8f1d2c",
     "ERROR": "#d03f4b",
@@ -22,15 +22,24 @@ COLORS = {
     "TRACE": "#b6bdc9",
     OTHER: "#9fb3b0",
 }
-HEIGHT = 150
+HEIGHT = 62
 MOST_SERIES = 12
 MOST_BARS = 30
 
 
 def histogram(
-    counts: Sequence[Row], width: timedelta, start: datetime, end: datetime, zone: tzinfo
-) -> alt.Chart:
-    """Return bars of events by level over the whole range; dragging over them sets the selection BRUSH."""
+    counts: Sequence[Row],
+    width: timedelta,
+    start: datetime,
+    end: datetime,
+    zone: tzinfo,
+    before: Sequence[Row] = (),
+    shift: timedelta = timedelta(),
+) -> Any:
+    """Return bars of events by level over the whole range; dragging over them sets the selection BRUSH.
+
+    The total of `before`, the counts of a range that ended `shift` earlier, is a line over the bars.
+    """
     rows = _stacked(counts, width, zone)
     levels = [level for level in COLORS if any(row["level"] == level for row in rows)]
     domain = [_local(start.replace(tzinfo=None), zone), _local(end.replace(tzinfo=None), zone)]
@@ -44,15 +53,17 @@ def histogram(
                 "from:T",
                 title=None,
                 scale=alt.Scale(type="utc", domain=domain),
-                axis=alt.Axis(format=_time_format(end - start), labelOverlap=True, tickCount=8),
+                axis=alt.Axis(
+                    format=_time_format(end - start), labelOverlap=True, tickCount=8, labelPadding=2
+                ),
             ),
             x2="to:T",
             y2="base:Q",
-            y=alt.Y("top:Q", title=None, axis=alt.Axis(tickCount=3, format="~s")),
+            y=alt.Y("top:Q", title=None, axis=alt.Axis(tickCount=2, format="~s", minExtent=26)),
             color=alt.Color(
                 "level:N",
                 scale=alt.Scale(domain=levels, range=[COLORS[level] for level in levels]),
-                legend=alt.Legend(title=None, orient="top", offset=0) if levels else None,
+                legend=None,  # the facet of levels has the colors
             ),
             tooltip=[
                 alt.Tooltip("from:T", title="from", timeUnit="utcyearmonthdatehoursminutesseconds"),
@@ -61,9 +72,27 @@ def histogram(
             ],
         )
         .add_params(brush)
-        .properties(height=HEIGHT, padding={"left": 0, "right": 4, "top": 0, "bottom": 0})
     )
-    return chart
+    drawn = alt.layer(chart, _line(before, width, shift, zone)) if before else chart
+    return drawn.properties(height=HEIGHT, padding={"left": 0, "right": 4, "top": 2, "bottom": 0})
+
+
+def _line(counts: Sequence[Row], width: timedelta, shift: timedelta, zone: tzinfo) -> alt.Chart:
+    """Return the total of an earlier range as a stepped line, moved to where the bars are."""
+    totals: dict[datetime, int] = {}
+    for row in counts:
+        totals[row["time"]] = totals.get(row["time"], 0) + row["events"]
+    rows = [{"at": _local(time + shift + width / 2, zone), "events": totals[time]} for time in sorted(totals)]
+    line: alt.Chart = (
+        alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
+        .mark_line(color="#b45309", strokeDash=[4, 2], strokeWidth=1.5, interpolate="step", clip=True)
+        .encode(
+            x=alt.X("at:T", title=None),
+            y=alt.Y("events:Q", title=None),
+            tooltip=[alt.Tooltip("events:Q", format=",", title="events before")],
+        )
+    )
+    return line
 
 
 def _stacked(counts: Sequence[Row], width: timedelta, zone: tzinfo) -> list[dict[str, Any]]:
@@ -111,6 +140,8 @@ def result_chart(frame: pd.DataFrame, chart: Chart) -> alt.Chart | None:
         return None
     if not pd.api.types.is_datetime64_any_dtype(frame[chart.x]):
         return _bars(frame, chart)
+    if not pd.api.types.is_numeric_dtype(frame[chart.y]):
+        return None
     shown = frame[columns]
     if chart.color:
         most = shown.groupby(chart.color)[chart.y].sum().nlargest(MOST_SERIES).index

@@ -1,20 +1,26 @@
 """The data of the Logs page: datasets, and background queries on them."""
 
+import atexit
 import secrets
 import time
 from collections.abc import Callable, Hashable
+from dataclasses import replace
+from datetime import datetime
 from typing import TypeVar
 
 import pyarrow as pa
 import streamlit as st
 
-from app.logs.background import BackgroundQueries, BackgroundQuery
+from app.logs.background import AT_ONCE, BackgroundQueries, BackgroundQuery
+from app.shared import session as shared
 from app.shared.session import Workbench
 from ops.logs.api import table_of
 from ops.logs.datasets import Dataset, open_dataset
+from ops.logs.engines.execution.workers import Workers
 from ops.logs.lake.layout import Scope
-from ops.logs.search import exploration
+from ops.logs.search import exploration, patterns
 from ops.logs.search.cursor import QueryEngine
+from ops.logs.search.deltas import Delta, compare_with_rest
 from ops.logs.search.estimate import Estimate
 from ops.logs.search.exploration import LogEvent, ValueCount
 from ops.logs.search.model import Search
@@ -32,7 +38,20 @@ T = TypeVar("T")
 @st.cache_resource(max_entries=20, show_spinner=False)
 def dataset(_bench: Workbench, address: str) -> Dataset:
     """Return the dataset at the address, one object per process: it holds the cache. Raises NotFound."""
-    return open_dataset(_bench.cloud, address)
+    return open_dataset(_bench.cloud, address, workers())
+
+
+def _close(pool: Workers) -> None:
+    atexit.unregister(pool.close)
+    pool.close()
+
+
+@st.cache_resource(show_spinner=False, on_release=_close)
+def workers() -> Workers:
+    """Return the worker processes that run this process's queries: as many as there are slots."""
+    pool = Workers(AT_ONCE)
+    atexit.register(pool.close)
+    return pool
 
 
 @st.cache_data(ttl=KEPT_S, max_entries=100, show_spinner=False)
@@ -66,22 +85,37 @@ class PageQueries:
         self.queries: list[BackgroundQuery[object]] = []
         self.dataset = dataset
 
-    def page(self, search: Search, number: int, shown: list[LogEvent]) -> BackgroundQuery[list[LogEvent]]:
-        """Query the newest events for the first page (0), else the events after the shown ones."""
+    def page(
+        self, search: Search, end: datetime | None, number: int, shown: list[LogEvent]
+    ) -> BackgroundQuery[list[LogEvent]]:
+        """Query the newest events before `end` for page 0, else those next to the shown ones."""
+        scope = search.scope
+        to_end = replace(search, scope=replace(scope, end=min(end or scope.end, scope.end)))
         if not number:
-            return self._start("page", (search, 0), lambda engine: exploration.newest(engine, search, PAGE))
+            return self._start("page", (to_end, 0), lambda engine: exploration.newest(engine, to_end, PAGE))
+        if number > 0:
+            return self._start(
+                "page", (to_end, number), lambda engine: exploration.older(engine, to_end, shown, PAGE)
+            )
         return self._start(
-            "page", (search, number), lambda engine: exploration.older(engine, search, shown, PAGE)
+            "newer", (search, end, number), lambda engine: exploration.newer(engine, search, shown, PAGE)
         )
 
     def histogram(self, search: Search) -> BackgroundQuery[pa.Table]:
         return self._start("histogram", search, lambda engine: exploration.histogram(engine, search))
 
+    def deltas(self, search: Search, rest: Search) -> BackgroundQuery[list[Delta]]:
+        return self._start("deltas", (search, rest), lambda engine: compare_with_rest(engine, search, rest))
+
     def facets(self, search: Search) -> BackgroundQuery[dict[str, list[ValueCount]]]:
         return self._start("facets", search, lambda engine: exploration.facets(engine, search))
 
-    def patterns(self, search: Search) -> BackgroundQuery[pa.Table]:
-        return self._start("patterns", search, lambda engine: exploration.patterns(engine, search))
+    def patterns(self, search: Search, baseline: str) -> BackgroundQuery[pa.Table]:
+        return self._start(
+            "patterns",
+            (search, baseline),
+            lambda engine: patterns.patterns(engine, search, self.dataset.patterns, baseline),
+        )
 
     def file(self, search: Search) -> BackgroundQuery[pa.Table]:
         """Query the newest events as a table to download."""
@@ -126,7 +160,13 @@ class PageQueries:
         before = self.queries[-1] if self.queries and self.engine != "athena" else None
         key = (self.dataset.name, self.engine, kind, request)
         query = background_queries().start(
-            key, self.session, lambda: self.dataset.engine(self.engine), work, before
+            key,
+            self.session,
+            lambda: self.dataset.engine(self.engine),
+            work,
+            before,
+            person=shared.workbench().actor.name,
+            where=self.engine,
         )
         if query not in self.queries:
             self.queries.append(query)

@@ -2,14 +2,21 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import tzinfo
+from dataclasses import dataclass
+from datetime import timedelta, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from app.logs.result_table import value_at
+from ops.logs.lake.lines.prefixes import prefix_length
+from ops.logs.search.clicks import chosen_values
 from ops.logs.search.exploration import LogEvent, ValueCount
-from ops.logs.search.model import Filter, Search
+from ops.logs.search.folding import folded
+from ops.logs.search.message_filter import parts_of
+from ops.logs.search.model import Filter, Not, Search, Term, leaves
 
 HERE = Path(__file__).parent
 LONGEST = 20_000  # characters of a message in the list; a download has the whole message
@@ -22,6 +29,10 @@ TITLES = {
     "pattern": "Pattern",
 }
 OPEN = ("level", "group", "account")
+CHOICES = ("time", "level", "group", "stream", "account", "region", "pattern")  # columns of every event
+BRIEF = ("time", "level")
+LONGEST_CELL = 500
+UNKNOWN = "Unknown"  # the label of events without a level
 
 _events = st.components.v2.component(
     "slipway_log_events",
@@ -37,25 +48,47 @@ _facets = st.components.v2.component(
 )
 
 
+@dataclass(frozen=True)
+class Rows:
+    """The rows of the list, from number `first` of `total`; the others are fetched when scrolled to."""
+
+    events: Sequence[LogEvent]
+    first: int = 0
+    total: int = 0
+    newer: bool = False
+    more: bool = False
+
+
 def show_events(
-    events: Sequence[LogEvent],
+    rows: Rows,
     search: Search,
     *,
     zone: tzinfo,
     wrap: bool,
+    columns: Sequence[str],
     opened: str,
     context: Sequence[LogEvent] | None,
-    newer: bool,
-    more: bool,
 ) -> Mapping[str, Any]:
-    """Show the list; return the click: `toggled` (a key, or empty to close), `filter`, `newer`, or `more`."""
+    """Show the list, and return what the user did.
+
+    `toggled` is a key, or empty to close; `filter` a click on a value; `newer` and `more` ask for the
+    neighboring page, and `seek` for the events from a number on.
+    """
+    scope = search.scope
+    form = "%H:%M:%S" if scope.end - scope.start <= timedelta(days=1) else "%m-%d %H:%M:%S"
+    show = partial(_row, zone=zone, form=form)
+    keys = [event.key for event in rows.events[:1]] + [event.key for event in rows.events[-1:]]
     data = {
-        "rows": [_row(event, zone, facts=event.key == opened) for event in events],
+        "rows": [show(event, columns, facts=event.key == opened) for event in rows.events],
+        "columns": [name.removeprefix("$.") for name in columns],
+        "first": rows.first,
+        "total": rows.total,
+        "version": f"{' '.join(keys)} {len(rows.events)}",
         "open": opened,
-        "context": None if context is None else [_row(event, zone) for event in context],
+        "context": None if context is None else [show(event, BRIEF) for event in context],
         "wrap": wrap,
-        "newer": newer,
-        "more": more,
+        "newer": rows.newer,
+        "more": rows.more,
         "marks": marks(search),
     }
     clicked: Mapping[str, Any] = _events(
@@ -65,13 +98,14 @@ def show_events(
         on_filter_change=_nothing,
         on_newer_change=_nothing,
         on_more_change=_nothing,
+        on_seek_change=_nothing,
     )
     return clicked
 
 
 def show_facets(counts: Mapping[str, Sequence[ValueCount]], search: Search) -> Mapping[str, Any]:
     """Show the counts by field, and return the click: `filter` if a value was clicked."""
-    chosen = {(one.field, one.value) for one in search.filters if not one.negated}
+    chosen = {(one.field, one.value) for one in chosen_values(search.condition)}
     data = [
         {
             "field": field,
@@ -79,13 +113,13 @@ def show_facets(counts: Mapping[str, Sequence[ValueCount]], search: Search) -> M
             "values": [
                 {
                     "value": count.value,
-                    "label": count.value,
+                    "label": count.value or UNKNOWN,
                     "events": count.events,
                     "count": short(count.events),
                     "chosen": (field, count.value) in chosen,
                 }
                 for count in counts.get(field, ())
-                if count.value  # an empty value, such as no level, cannot be a filter
+                if count.value or field == "level"  # an empty value of another field cannot be a filter
             ],
         }
         for field, title in TITLES.items()
@@ -97,8 +131,10 @@ def show_facets(counts: Mapping[str, Sequence[ValueCount]], search: Search) -> M
 
 
 def marks(search: Search) -> list[str]:
-    """Return the texts to highlight, in lower case."""
-    return sorted({term.text.lower() for term in search.terms if term.kind == "text" and not term.negated})
+    """Return the texts to highlight, folded."""
+    terms = [leaf for leaf in leaves(search.condition, positive=True) if isinstance(leaf, Term)]
+    texts = [text for term in terms if term.kind != "regex" for text in parts_of(term.kind, term.text)]
+    return sorted({folded(text) for text in texts if text})
 
 
 def short(number: int) -> str:
@@ -109,22 +145,32 @@ def short(number: int) -> str:
     return str(number)
 
 
-def changed_filter(clicked: Mapping[str, Any]) -> Filter:
+def changed_filter(clicked: Mapping[str, Any]) -> Filter | Not:
     """Return the filter for a click on a value."""
-    return Filter(str(clicked["field"]), str(clicked["value"]), "=", bool(clicked["negated"]))
+    one = Filter(str(clicked["field"]), str(clicked["value"]))
+    return Not(one) if clicked["negated"] else one
 
 
-def _row(event: LogEvent, zone: tzinfo, *, facts: bool = False) -> dict[str, Any]:
+def _row(
+    event: LogEvent, columns: Sequence[str], *, zone: tzinfo, form: str, facts: bool = False
+) -> dict[str, Any]:
     local = event.ts.astimezone(zone)
+    milliseconds = f".{local.microsecond // 1000:03d}"
+    message = event.message[:LONGEST]
+    values = {
+        "time": f"{local:{form}}{milliseconds}", "level": event.level, "group": event.group,
+        "stream": event.stream, "account": event.account, "region": event.region, "pattern": event.pattern,
+    }  # fmt: skip
     row: dict[str, Any] = {
         "key": event.key,
-        "time": f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d}",
+        "time": f"{local:%Y-%m-%d %H:%M:%S}{milliseconds}",
         "level": event.level,
-        "account": event.account,
-        "region": event.region,
-        "group": event.group,
-        "stream": event.stream,
-        "message": event.message[:LONGEST],
+        "cells": [
+            [name.removeprefix("$."), _text(values[name] if name in values else value_at(message, name))]
+            for name in columns
+        ],
+        "message": message,
+        "skip": prefix_length(message, event.ts, event.level),
     }
     if facts:
         given = (
@@ -133,6 +179,10 @@ def _row(event: LogEvent, zone: tzinfo, *, facts: bool = False) -> dict[str, Any
         )  # fmt: skip
         row["facts"] = [[field, value] for field, value in given if value]
     return row
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)[:LONGEST_CELL]
 
 
 def _clean(data: Any) -> Any:

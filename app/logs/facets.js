@@ -19,6 +19,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const most = Math.max(1, ...values.map((one) => one.events));
     for (const { value, label, events, count, chosen } of values) {
       const row = element("div", `value ${chosen ? "chosen" : ""}`);
+      if (field === "level") row.classList.add("level", (label || "").toLowerCase());
       row.style.setProperty("--share", `${(100 * events) / most}%`);
       const only = element("button", "only");
       only.append(element("span", "label", visible(label)), element("span", "count", count));

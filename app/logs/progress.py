@@ -17,6 +17,7 @@ from ops.logs.search.estimate import Estimate
 
 AT_ONCE_S = 0.7  # queries that end within this time show no progress
 POLL_S = 0.5
+LINE_PX = 40
 T = TypeVar("T")
 
 
@@ -36,7 +37,9 @@ def settled(queries: PageQueries, *, live: bool) -> None:
 def show_progress(queries: PageQueries, expected: Estimate) -> None:
     """Show the progress and time of running queries; at the end, time, cost, and warnings."""
     unfinished = [query for query in queries.queries if not queries.waiting(query) and not query.answered]
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", height=40, border=False):
+    with st.container(
+        horizontal=True, vertical_alignment="center", gap="small", height=LINE_PX, border=False
+    ):
         if queries.busy:
             _show_running(queries, expected)
         elif unfinished and all(map(_was_stopped, unfinished)):
@@ -47,7 +50,6 @@ def show_progress(queries: PageQueries, expected: Estimate) -> None:
             _show_retry(queries)
         else:
             _show_ended(queries)
-    _show_notes(queries)
 
 
 def _show_running(queries: PageQueries, expected: Estimate) -> None:
@@ -71,7 +73,8 @@ def _show_ended(queries: PageQueries) -> None:
     st.caption(f"Completed in {seconds:.1f} s{cost}.", width="content")
 
 
-def _show_notes(queries: PageQueries) -> None:
+def show_notes(queries: PageQueries) -> None:
+    """Show what the queries warn about."""
     notes = list(dict.fromkeys(note for query in queries.queries for note in query.notes))
     if notes:
         with st.expander(count(len(notes), "warning"), icon=":material/warning:", key="logs_notes"):

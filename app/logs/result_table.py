@@ -8,6 +8,8 @@ import pandas as pd
 import pyarrow as pa
 from streamlit.column_config import NumberColumn
 
+from ops.text.sizes import size
+
 SAMPLED = 1000  # rows whose messages are searched for JSON fields
 DEEP = 3  # levels of JSON whose fields are offered
 FORMATS = (  # suffix of a column's name → Streamlit's number format
@@ -18,6 +20,7 @@ FORMATS = (  # suffix of a column's name → Streamlit's number format
     ("_ms", "%.1f ms"),
     ("_mb", "%.0f MB"),
 )
+_UNITS = {"percent": " %", "seconds": " s", "_ms": " ms", "_mb": " MB"}
 
 
 def readable(table: pa.Table) -> pd.DataFrame:
@@ -38,6 +41,20 @@ def units(frame: pd.DataFrame) -> dict[str, Any]:
     return {str(name): NumberColumn(format=_format(str(name))) for name in numbers}
 
 
+def number_text(name: str, value: Any) -> str:
+    """Return a number of the column as text, with the column's unit; a dash if there is none."""
+    if value is None or pd.isna(value):
+        return "–"
+    lowered = name.lower()
+    if lowered.endswith("bytes"):
+        return size(int(value))
+    if lowered.endswith("dollars"):
+        return f"${value:,.2f}"
+    unit = next((unit for end, unit in _UNITS.items() if lowered.endswith(end)), "")
+    text = f"{value:,}" if isinstance(value, int) else f"{value:,.2f}".rstrip("0").rstrip(".")
+    return f"{text}{unit}"
+
+
 def json_paths(messages: Sequence[Any]) -> list[str]:
     """Return the paths of the fields of the JSON messages, most frequent first."""
     counts: dict[str, int] = {}
@@ -52,6 +69,11 @@ def with_fields(frame: pd.DataFrame, column: str, paths: Sequence[str]) -> pd.Da
     values = [_parsed(message) for message in frame[column]]
     added = {path: pd.Series([_at(value, path) for value in values], frame.index) for path in paths}
     return pd.concat([frame, pd.DataFrame(added).infer_objects()], axis=1)
+
+
+def value_at(message: str, path: str) -> Any:
+    """Return the value at `$.path` of a JSON message; None if there is none."""
+    return _at(_parsed(message), path)
 
 
 def _number(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:

@@ -5,6 +5,8 @@ import re
 from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -13,11 +15,13 @@ from app.logs import state as logs_state
 from app.logs.state import View
 from app.shared.components import plain, show_error
 from app.shared.session import Workbench
-from app.shared.words import count, size, visible
+from app.shared.words import count, visible
 from ops.errors import InputError, QueryError
 from ops.logs.lake.listing import REMEMBERED_S
 from ops.logs.search.estimate import Estimate
+from ops.logs.search.insights.recognition import looks_like_insights
 from ops.logs.search.time_ranges import between
+from ops.text.sizes import size
 
 RANGES = {
     "15m": "15 minutes",
@@ -28,22 +32,39 @@ RANGES = {
     "7d": "7 days",
     "30d": "30 days",
 }
-TITLES = {"events": "Events", "patterns": "Patterns", "sql": "SQL"}
+RUN_NEXT = "logs_run_next"  # session state: whether the user, and not a link, asks for the next SQL to run
+TITLES = {
+    "events": "Events",
+    "patterns": "Patterns",
+    "deltas": "Deltas",
+    "sql": "SQL",
+    "dashboard": "Dashboard",
+}
+STYLE = Path(__file__).with_name("page.css")
 NOW = "logs_now"
 RECENT = 20
 HELP = """
 | Search | Finds events that |
 |---|---|
-| `timeout` | contain the word, in any case |
+| `timeout` `time*out` | contain the word, in any case; `*` is any text without spaces |
 | `"could not connect"` | contain the phrase |
 | `/status=5\\d\\d/` | match the regular expression (RE2) |
 | `"Case"c` `/Case/c` | match case-sensitively |
-| `-debug` `-level:debug` | do not match |
-| `level:error` `group:/aws/lambda/*` | have the value in the field |
-| `$.status:>=500` `$.user.name:ada` | have the value in the JSON field |
+| `a b` `a OR b` `a AND (b OR c)` | match both, either, or as the parentheses say |
+| `NOT debug` `-level:debug` | do not match |
+| `level:error` `level:>=warn` `group:/aws/lambda/*` | have the value in the field |
+| `status:>=500` `status:500..599` `user:ada` | have it in the message: JSON, `user=ada`, or `user: ada` |
+| `$.user.name:ada` `$.error:*` | have the value, or any value, in the JSON field |
 
-Fields: account, region, group, stream, level, pattern, id. Events must match all terms.
-Filters on the same field are alternatives.
+Fields: account, region, group, stream, level, pattern, id, message. Operators are in capitals.
+Values of the same field next to each other are alternatives. URLs and times are text, not fields.
+
+| Key | Does |
+|---|---|
+| `/` | focuses the search bar |
+| `j` `k` | select the next or previous event |
+| `Enter` | opens or closes the selected event |
+| `c` | opens it with its context |
 """
 
 
@@ -57,6 +78,12 @@ def go(view: View, *, afresh: bool = True) -> None:
     st.query_params.from_dict(logs_state.to_address(view))
     if afresh:
         st.session_state[NOW] = together(datetime.now(UTC))
+
+
+def rerun_if_changed(view: View) -> None:
+    """Rerun the page if a control of a panel, which reruns alone, has changed the URL."""
+    if current() != view:
+        st.rerun()
 
 
 def now() -> datetime:
@@ -73,31 +100,35 @@ def together(moment: datetime, step_s: float = REMEMBERED_S) -> datetime:
     return datetime.fromtimestamp(math.ceil(moment.timestamp() / step_s) * step_s, UTC)
 
 
+def show_views(view: View) -> None:
+    """Show the choice of the view."""
+    st.session_state["logs_view"] = view.view
+    st.radio(  # the selected option of a segmented control has too little contrast in the dark theme
+        "View",
+        logs_state.VIEWS,
+        horizontal=True,
+        key="logs_view",
+        format_func=TITLES.__getitem__,
+        label_visibility="collapsed",
+        on_change=_looked,
+        args=(view,),
+    )
+
+
 def show_bar(bench: Workbench, view: View) -> None:
-    """Show the search bar, the choice of the view, time range and zone, recent searches, and help."""
-    if view.view != "sql":
-        st.session_state["logs_query"] = view.query
-        st.text_input(
-            "Search",
-            key="logs_query",
-            placeholder='timeout "could not connect" /5\\d\\d/ level:error group:/aws/lambda/* -debug',
-            icon=":material/search:",
-            label_visibility="collapsed",
-            on_change=_typed,
-            args=(view,),
-        )
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        st.session_state["logs_view"] = view.view
-        st.radio(  # the selected option of a segmented control has too little contrast in the dark theme
-            "View",
-            logs_state.VIEWS,
-            horizontal=True,
-            key="logs_view",
-            format_func=TITLES.__getitem__,
-            label_visibility="collapsed",
-            on_change=_looked,
-            args=(view,),
-        )
+    """Show the search bar, time range and zone, recent searches, and help."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="logs_bar"):
+        if view.view != "sql":
+            st.session_state["logs_query"] = view.query
+            st.text_input(
+                "Search",
+                key="logs_query",
+                placeholder='level:error (timeout OR "timed out") status:>=500 group:/aws/lambda/* -debug',
+                icon=":material/search:",
+                label_visibility="collapsed",
+                on_change=_typed,
+                args=(view,),
+            )
         with st.container(horizontal=True, width="content", gap="small"):
             _show_range(view)
             st.button(
@@ -122,7 +153,7 @@ def _looked(view: View) -> None:
     go(replace(view, view=st.session_state["logs_view"] or view.view), afresh=False)
 
 
-def show_engine(view: View, estimate: Estimate) -> None:
+def show_engine(view: View, estimate: Estimate, dataset: str) -> None:
     """Show the data that the search reads and the chosen engine, with a selector for the engine."""
     names = {"auto": "Automatic", "duckdb": "DuckDB (this machine)", "athena": "Athena"}
     cost = estimate.cost
@@ -135,6 +166,7 @@ def show_engine(view: View, estimate: Estimate) -> None:
             width="content",
         )
         with st.popover("Engine", type="tertiary", key="logs_engine_choice"):
+            st.caption(f"Dataset: {plain(dataset)}")
             st.session_state["logs_engine"] = view.engine
             st.radio(
                 "Engine",
@@ -186,9 +218,9 @@ def show_link(view: View) -> None:
             show_error(error)
 
 
-def hide_plain_export() -> None:
-    """Hide the CSV download of tables, which writes formulas unescaped; use the page's download instead."""
-    st.html("<style>[data-testid=stElementToolbar] [aria-label='Download as CSV'] { display: none; }</style>")
+def style_page() -> None:
+    """Make the page compact, and hide the CSV download of tables, which writes formulas unescaped."""
+    st.html(f"<style>{STYLE.read_text('utf-8')}</style>")
 
 
 def show_recent(bench: Workbench, view: View) -> None:
@@ -209,8 +241,13 @@ def show_recent(bench: Workbench, view: View) -> None:
                 key=f"logs_recent_{number}",
                 type="tertiary",
                 on_click=go,
-                args=(replace(entry, zone=view.zone, wrap=view.wrap, engine=view.engine),),
+                args=(replace(entry, **_display(view)),),
             )
+
+
+def _display(view: View) -> dict[str, Any]:
+    """Return the display settings, which stay when another search is chosen."""
+    return {name: getattr(view, name) for name in ("zone", "wrap", "engine", "columns", "compare")}
 
 
 @st.cache_resource(max_entries=1000)
@@ -219,7 +256,12 @@ def _recent(name: str) -> "deque[View]":
 
 
 def _typed(view: View) -> None:
-    go(replace(view, query=st.session_state["logs_query"].strip(), open=""))
+    text = st.session_state["logs_query"].strip()
+    if looks_like_insights(text):  # it is translated in the SQL view
+        st.session_state[RUN_NEXT] = True
+        go(replace(view, view="sql", sql=text, saved="", values={}, query="", open=""))
+    else:
+        go(replace(view, query=text, open=""))
 
 
 def _show_range(view: View) -> None:

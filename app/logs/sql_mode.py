@@ -1,6 +1,5 @@
 """The SQL view of the Logs page: saved queries, schema, editor, and the result as chart, table, and files."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,20 +14,22 @@ from app.logs.background import BackgroundQuery
 from app.logs.charts import result_chart
 from app.logs.data import ANSWER_BYTES, PageQueries
 from app.logs.result_table import json_paths, readable, units, with_fields
-from app.logs.search_bar import go, show_link, show_query_error
+from app.logs.search_bar import RUN_NEXT, go, show_link, show_query_error
 from app.logs.state import View
 from app.logs.views import show_files
-from app.shared.components import empty_state, plain
+from app.shared.components import empty_state, operation_button, perform_call, plain, show_error
+from app.shared.refreshing import refreshing
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import count, listed, visible
-from ops.errors import InputError
+from ops.errors import InputError, SlipwayError
 from ops.logs.datasets import Dataset
 from ops.logs.lake.layout import COLUMNS
 from ops.logs.search.estimate import Estimate
+from ops.logs.search.insights.translation import as_sql
 from ops.logs.search.model import Search
 from ops.logs.search.query import Value, sql_query
-from ops.logs.search.saved_queries import (
+from ops.logs.search.saved.queries import (
     ALIASES,
     FOLDER,
     Chart,
@@ -36,6 +37,8 @@ from ops.logs.search.saved_queries import (
     load_queries,
     parse_query,
 )
+from ops.logs.search.saved.saving import save_call, team_folder
+from ops.operations import Operation
 
 OWN = "Your own SQL"
 EXAMPLE = """SELECT log_group, level, count(*) AS events
@@ -46,12 +49,12 @@ LIMIT 100"""
 SHOWN = 10_000  # rows of a result on the page; downloads have all rows
 RESULT_PX = 400
 FIELDS = 200  # JSON fields offered as columns
-NAME = re.compile(r"[a-z0-9_]{1,60}")
+RAN = "logs_ran"  # session state: the query that the user has run
 
 
 def folders(bench: Workbench) -> list[Path]:
     """Return the folders of saved queries: Slipway's, then the user's own."""
-    return [FOLDER, bench.settings.data / "queries"]
+    return [FOLDER, team_folder(bench.settings)]
 
 
 def show_sql(bench: Workbench, dataset: Dataset, expected: Estimate, view: View, search: Search) -> None:
@@ -68,12 +71,21 @@ def show_sql(bench: Workbench, dataset: Dataset, expected: Estimate, view: View,
         query = _choose(queries, view)
         sql = _edit(view, query)
         with _mistakes_shown():
-            parsed = parse_query(query.name if query else "own", sql)
+            translated = as_sql(sql)
+            parsed = parse_query(query.name if query else "own", translated)
+            if translated != sql:
+                _show_translation(view, translated)
             values = parsed.bound({item.name: view.values.get(item.name) for item in parsed.parameters})
-            _show_parameters(parsed, view)
-            _show_buttons(bench, view, sql)
-            if view.sql or view.saved:
+            this = dataset.name, sql.strip(), tuple(values.items())
+            if st.session_state.pop(RUN_NEXT, False):
+                st.session_state[RAN] = this
+            ran = st.session_state.get(RAN) == this
+            _show_parameters(parsed, view, ran=ran)
+            _show_buttons(bench, view, sql, query)
+            if ran:
                 _show_result(dataset, expected, search, parsed, values)
+            elif view.sql or view.saved:  # a link: whoever wrote it does not decide what runs
+                empty_state("This query has not run yet", "Read the SQL, and click Run.")
             else:
                 empty_state("No query has run yet", "Select a saved query, or write your own, and click Run.")
 
@@ -96,9 +108,8 @@ def _choose(queries: Sequence[SavedQuery], view: View) -> SavedQuery | None:
         ["", *by_name],
         key="logs_saved",
         format_func=lambda name: by_name[name].title if name else OWN,
-        on_change=lambda: go(
-            replace(view, saved=st.session_state["logs_saved"], sql="", values={}), afresh=False
-        ),
+        on_change=_select,
+        args=(view,),
     )
     chosen = by_name.get(name)
     if view.saved and not chosen:
@@ -106,6 +117,12 @@ def _choose(queries: Sequence[SavedQuery], view: View) -> SavedQuery | None:
     if chosen:
         st.caption(plain(chosen.description))
     return chosen
+
+
+def _select(view: View) -> None:
+    """Show the saved query that the user selected, and run it."""
+    st.session_state[RUN_NEXT] = bool(st.session_state["logs_saved"])
+    go(replace(view, saved=st.session_state["logs_saved"], sql="", values={}), afresh=False)
 
 
 def _edit(view: View, query: SavedQuery | None) -> str:
@@ -121,7 +138,23 @@ def _edit(view: View, query: SavedQuery | None) -> str:
     return str(typed)
 
 
-def _show_parameters(query: SavedQuery, view: View) -> None:
+def _show_translation(view: View, translated: str) -> None:
+    """Show the SQL of a Logs Insights query, and a button that continues with it."""
+    st.caption(
+        "This CloudWatch Logs Insights query runs as the following SQL. Fields without @ are JSON fields."
+    )
+    st.code(visible(translated), language="sql")
+    st.button(
+        "Edit SQL",
+        icon=":material/edit:",
+        key="logs_edit_sql",
+        on_click=go,
+        args=(replace(view, sql=translated, saved=""),),
+        kwargs={"afresh": False},
+    )
+
+
+def _show_parameters(query: SavedQuery, view: View, *, ran: bool) -> None:
     if not query.parameters:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -134,36 +167,39 @@ def _show_parameters(query: SavedQuery, view: View) -> None:
                 help=plain(parameter.help) or None,
                 width=180,
                 on_change=_set_value,
-                args=(view, parameter.name, key),
+                args=(view, parameter.name, key, ran),
             )
 
 
-def _set_value(view: View, name: str, key: str) -> None:
+def _set_value(view: View, name: str, key: str, ran: bool) -> None:
+    """Set the parameter, and run the query again if it has run."""
+    st.session_state[RUN_NEXT] = ran
     go(replace(view, values={**view.values, name: st.session_state[key]}), afresh=False)
 
 
-def _show_buttons(bench: Workbench, view: View, sql: str) -> None:
+def _show_buttons(bench: Workbench, view: View, sql: str, query: SavedQuery | None) -> None:
     with st.container(horizontal=True):
         if st.button("Run", type="primary", icon=":material/play_arrow:", key="logs_run"):
+            st.session_state[RUN_NEXT] = True
             go(replace(view, sql="" if view.saved and not view.sql else sql), afresh=True)
             st.rerun()
-        _show_saving(bench, view, sql)
+        _show_saving(bench, view, sql, query)
         show_link(view)
 
 
-def _show_saving(bench: Workbench, view: View, sql: str) -> None:
+def _show_saving(bench: Workbench, view: View, sql: str, query: SavedQuery | None) -> None:
     with st.popover("Save", icon=":material/bookmark:", key="logs_save"):
         name = st.text_input(
             "Name", key="logs_save_name", placeholder="my_query", help="Lowercase letters, digits, and _"
         )
-        if not st.button("Save", key="logs_save_now", disabled=not name):
+        if not operation_button(bench, Operation.SAVE_QUERY, "Save", key="logs_save_now", disabled=not name):
             return
-        if not NAME.fullmatch(name):
-            st.error("The name is not valid. Use only lowercase letters, digits, and _.")
+        seen = query.sql if query and query.name == name else ""
+        try:
+            perform_call(bench, save_call(team_folder(bench.settings), name, sql, replaces=seen))
+        except SlipwayError as error:
+            show_error(error)
             return
-        folder = bench.settings.data / "queries"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.sql").write_text(sql + "\n", "utf-8")
         go(replace(view, saved=name, sql=""), afresh=False)
         st.rerun()
 
@@ -179,10 +215,11 @@ def _show_result(
     queries, _ = start()
     live = logs_progress.live(queries)
 
-    @st.fragment(run_every=logs_progress.POLL_S if live else None)
+    @refreshing(logs_progress.POLL_S if live else None)
     def result() -> None:
         queries, running = start()
         logs_progress.show_progress(queries, expected)
+        logs_progress.show_notes(queries)
         if logs_progress.shown(queries, running, RESULT_PX, query.sql):
             _show_answer(running, query)
         logs_progress.settled(queries, live=live)
@@ -238,6 +275,6 @@ def _show_schema() -> None:
     ]
     show_table(rows, key="logs_schema")
     st.caption(
-        "For a JSON field, use CASE WHEN json_valid(message) THEN message-\\>\\>'\\$.path' END. "
+        "For a JSON field, use json_field(message, '\\$.path'). CloudWatch Logs Insights queries work too. "
         "Write DuckDB SQL; for Athena, it is translated. Queries read the time range above."
     )

@@ -1,20 +1,26 @@
 """The state of the Logs page in its URL, so that links, reloads, and the back button show the same."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from urllib.parse import urlencode
 
 from ops.errors import InputError
 from ops.logs.lake.layout import Scope
-from ops.logs.search.model import Filter, Search
-from ops.logs.search.query_parser import ParsedQuery, parse, text_of
+from ops.logs.search.clicks import toggled
+from ops.logs.search.language.accounts import parse_for
+from ops.logs.search.language.parser import parse
+from ops.logs.search.language.writing import text_of
+from ops.logs.search.model import Filter, Not, Search
+from ops.logs.search.patterns import BASELINES
 from ops.logs.search.time_ranges import TimeRange, between, parse_range, zone_of
+from ops.settings import Account
 
-VIEWS = ("events", "patterns", "sql")
+VIEWS = ("events", "patterns", "deltas", "sql", "dashboard")
 OLD_VIEWS = {"templates": "patterns"}  # former names, in saved links
 ENGINES = ("auto", "duckdb", "athena")
 DEFAULT_TIME = "1h"
+COLUMNS = ("time", "level")  # of the list, before the message
 PARAMETER = "p."  # prefix of the parameters of a saved query
 
 
@@ -22,6 +28,7 @@ PARAMETER = "p."  # prefix of the parameters of a saved query
 class View:
     """Everything that a link holds. Texts are stored as typed, and validated when used.
 
+    `around` is the time range that `time` was chosen from: what is in it alone is compared with the rest.
     `error` says that the link's time range or zone cannot be read; the view has the default instead.
     """
 
@@ -31,10 +38,16 @@ class View:
     view: str = "events"
     engine: str = "auto"
     wrap: bool = False
+    columns: tuple[str, ...] = COLUMNS
+    compare: bool = False
+    live: bool = False
+    around: str = ""
     open: str = ""
     sql: str = ""
     saved: str = ""
+    dashboard: str = ""
     dataset: str = ""
+    baseline: str = next(iter(BASELINES))
     values: Mapping[str, str] = field(default_factory=dict)
     error: InputError | None = field(default=None, compare=False)
 
@@ -47,22 +60,31 @@ class View:
         """The time range. Raises InputError."""
         return parse_range(self.time, self.tz)
 
-    def search(self, now: datetime) -> Search:
-        """Return the search. Raises QueryError, InputError."""
-        query = parse(self.query)
+    def search(self, now: datetime, accounts: Iterable[Account] = ()) -> Search:
+        """Return the search; `accounts` can be named in it. Raises QueryError, InputError."""
+        condition = parse_for(accounts, self.query)
         start, end = self.range.at(now)
-        return Search(Scope(start, end), query.terms, query.filters)
+        return Search(Scope(start, end), condition)
 
-    def with_filter(self, one: Filter) -> "View":
-        """Toggle the filter: add it in place of its opposite, or remove it if it is set."""
-        query = parse(self.query)
-        opposite = replace(one, negated=not one.negated)
-        kept = tuple(other for other in query.filters if other not in (one, opposite))
-        added = () if one in query.filters else (one,)
-        return replace(self, query=text_of(ParsedQuery(query.terms, (*kept, *added))), open="")
+    def with_filter(self, one: Filter | Not) -> "View":
+        """Toggle the filter or its negation: add it, in place of its opposite, or remove it if it is set."""
+        return replace(self, query=text_of(toggled(parse(self.query), one)), open="")
 
-    def with_range(self, start: datetime, end: datetime) -> "View":
-        return replace(self, time=between(start, end).text, open="")
+    def with_range(self, start: datetime, end: datetime, now: datetime) -> "View":
+        """Return the view of a part of the range, which remembers the whole one."""
+        return replace(self, time=between(start, end).text, around=self.frozen(now).time, open="")
+
+    def rest(self, search: Search) -> Search:
+        """Return the search in the range around, or else in one three times as long that ends with the range.
+
+        Raises InputError if the link's range cannot be read.
+        """
+        start, end = search.scope.start, search.scope.end
+        first, last = parse_range(self.around, self.tz).at(end) if self.around else (start, end)
+        first, last = min(first, start), max(last, end)
+        if (first, last) == (start, end):
+            first = start - 2 * (end - start)
+        return replace(search, scope=replace(search.scope, start=first, end=last))
 
     def frozen(self, now: datetime) -> "View":
         """Return the view with absolute times, so that a link to it keeps showing the same."""
@@ -79,10 +101,16 @@ def from_address(parameters: Mapping[str, str]) -> View:
         view=_one_of(VIEWS, OLD_VIEWS.get(parameters.get("view", ""), parameters.get("view", ""))),
         engine=_one_of(ENGINES, parameters.get("engine", "")),
         wrap=parameters.get("wrap", "") == "1",
+        columns=tuple(filter(None, parameters.get("columns", ",".join(COLUMNS)).split(","))),
+        compare=parameters.get("compare", "") == "1",
+        live=parameters.get("live", "") == "1",
+        around=parameters.get("around", ""),
         open=parameters.get("open", ""),
         sql=parameters.get("sql", ""),
         saved=parameters.get("saved", ""),
+        dashboard=parameters.get("dashboard", ""),
         dataset=parameters.get("dataset", ""),
+        baseline=_one_of(tuple(BASELINES), parameters.get("baseline", "")),
         values={
             name.removeprefix(PARAMETER): value
             for name, value in parameters.items()
@@ -109,10 +137,16 @@ def to_address(view: View) -> dict[str, str]:
         "view": "" if view.view == VIEWS[0] else view.view,
         "engine": "" if view.engine == ENGINES[0] else view.engine,
         "wrap": "1" if view.wrap else "",
+        "columns": "" if view.columns == COLUMNS else ",".join(view.columns) or ",",
+        "compare": "1" if view.compare else "",
+        "live": "1" if view.live else "",
+        "around": view.around,
         "open": view.open,
         "sql": view.sql if view.view == "sql" else "",
         "saved": view.saved if view.view == "sql" else "",
+        "dashboard": view.dashboard if view.view == "dashboard" else "",
         "dataset": view.dataset,
+        "baseline": "" if view.baseline == next(iter(BASELINES)) else view.baseline,
         **{f"{PARAMETER}{name}": value for name, value in view.values.items()},
     }
     return {name: value for name, value in parameters.items() if value}

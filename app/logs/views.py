@@ -1,10 +1,10 @@
-"""The views of the Logs page: events with histogram and facets, and message patterns."""
+"""The view of events: histogram, facets, and the list."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
@@ -15,43 +15,58 @@ from app.logs.background import BackgroundQuery
 from app.logs.charts import brushed
 from app.logs.charts import histogram as chart
 from app.logs.data import PageQueries
-from app.logs.event_list import changed_filter, show_events, show_facets
+from app.logs.event_list import CHOICES, Rows, changed_filter, show_events, show_facets
+from app.logs.live_view import show_toggle
+from app.logs.result_table import json_paths
 from app.logs.search_bar import go, now
 from app.logs.state import View
+from app.logs.window import Window, rank_of, window_at
 from app.shared.charts import show_chart
 from app.shared.components import empty_state, errors_shown
-from app.shared.tables import show_table
-from app.shared.words import count
+from app.shared.refreshing import refreshing
 from ops.logs.datasets import Dataset
 from ops.logs.search import exploration
 from ops.logs.search.estimate import Estimate
 from ops.logs.search.exploration import LogEvent, ValueCount
-from ops.logs.search.model import Filter, Search
+from ops.logs.search.model import Search
 from ops.logs.search.output import to_csv, to_parquet
-from ops.logs.search.query_parser import ParsedQuery, text_of
+from ops.logs.search.patterns import BASELINES, shift_of, shifted
 
 FOLLOW_S = 5
 FOLLOWS_S = 2.0  # to wait for new events before showing the previous ones again
-WINDOW = 5  # pages of the list in the browser at the same time
+SAMPLED = 200  # events whose JSON fields are offered as columns
+OFFERED = 50
 _FOLLOW_HELP = {
     "range": "Show new events as they are delivered. Requires a relative time range.",
     "athena": "Not available with Athena, which charges for every query. To follow, choose DuckDB.",
 }
-HISTOGRAM_PX, FACETS_PX, LIST_PX = 220, 400, 640
+HISTOGRAM_PX, FACETS_PX, LIST_PX = 76, 660, 660
 
 
 @dataclass(frozen=True)
 class SearchResults:
-    """The background queries of one search and of the expanded event."""
+    """The background queries of one search and of the expanded event; pages by their number in the window."""
 
     search: Search
+    window: Window
     histogram: BackgroundQuery[pa.Table]
     facets: BackgroundQuery[dict[str, list[ValueCount]]]
-    pages: tuple[BackgroundQuery[list[LogEvent]], ...]
+    pages: Mapping[int, BackgroundQuery[list[LogEvent]]]
+    before: BackgroundQuery[pa.Table] | None = None
     opened: LogEvent | None = None
     missed: bool = False
     around: BackgroundQuery[list[LogEvent]] | None = None
     file: BackgroundQuery[pa.Table] | None = None
+
+    @property
+    def counts(self) -> list[dict[str, Any]]:
+        """The rows of the histogram, as far as they are known."""
+        return self.histogram.answer.to_pylist() if self.histogram.answered else []
+
+    @property
+    def answered(self) -> dict[int, list[LogEvent]]:
+        """The events of the pages that were read, in order."""
+        return {number: page.answer for number, page in sorted(self.pages.items()) if page.answered}
 
 
 def show_events_view(dataset: Dataset, expected: Estimate, view: View, search: Search) -> None:
@@ -62,16 +77,19 @@ def show_events_view(dataset: Dataset, expected: Estimate, view: View, search: S
     _start(queries, view, search)
     live = logs_progress.live(queries)
 
-    @st.fragment(run_every=logs_progress.POLL_S if live else FOLLOW_S if following else None)
+    @refreshing(logs_progress.POLL_S if live else FOLLOW_S if following else None)
     def show() -> None:
+        search_bar.rerun_if_changed(view)
         queries = PageQueries(dataset, engine)
         results = _followed(queries, view, search) if following else _start(queries, view, search)
-        logs_progress.show_progress(queries, expected)
-        with errors_shown():
-            _show_histogram(queries, view, results)
-        side, main = st.columns([1, 4], gap="medium")
+        _show_tools(queries, expected, view, results)
+        logs_progress.show_notes(queries)
+        with st.container(key="logs_body"):
+            side, main = st.columns([1, 5], gap="small")
         with side, errors_shown():
             _show_facets(queries, view, results)
+        with main, errors_shown():
+            _show_histogram(queries, view, results)
         with main, errors_shown():
             _show_list(queries, view, results)
         logs_progress.settled(queries, live=live)
@@ -86,29 +104,51 @@ def follows(view: View, engine: str) -> bool:
 
 def _start(queries: PageQueries, view: View, search: Search) -> SearchResults:
     """Start the queries of a search, the list first: it ends early, and users wait for it most."""
-    st.session_state.setdefault("logs_pages", 1)
-    paged = (view.query, view.time, queries.engine, view.dataset)
-    if st.session_state.get("logs_paged") != paged:
-        st.session_state["logs_paged"], st.session_state["logs_pages"] = paged, 1
-    pages: list[BackgroundQuery[list[LogEvent]]] = []
-    shown: list[LogEvent] = []
-    for number in range(st.session_state["logs_pages"]):
-        pages.append(queries.page(search, number, shown))
-        if not pages[-1].answered:
-            break
-        shown = [*shown, *pages[-1].answer]
+    window = _window(queries, view)
+    pages = _pages(queries, search, window)
+    shown = [event for _, page in sorted(pages.items()) if page.answered for event in page.answer]
     opened, missed = _opened(queries, view, search, shown)
     around = queries.around(opened) if opened else None
     histogram, facets = queries.histogram(search), queries.facets(search)
+    before = None
+    if view.compare:
+        before = queries.histogram(shifted(search, shift_of(search.scope, view.baseline)))
     file = queries.file(search) if st.session_state.get("logs_file_for") == search else None
-    return SearchResults(search, histogram, facets, tuple(pages), opened, missed, around, file)
+    return SearchResults(search, window, histogram, facets, pages, before, opened, missed, around, file)
+
+
+def _window(queries: PageQueries, view: View) -> Window:
+    """Return the window of this search, which begins with the newest event, or with the one of a link."""
+    paged = (view.query, view.time, queries.engine, view.dataset)
+    if st.session_state.get("logs_paged") != paged:
+        st.session_state["logs_paged"] = paged
+        st.session_state["logs_window"] = Window(exploration.end_of(view.open))
+    window: Window = st.session_state["logs_window"]
+    return window
+
+
+def _pages(
+    queries: PageQueries, search: Search, window: Window
+) -> dict[int, BackgroundQuery[list[LogEvent]]]:
+    """Start the pages of the window, and those between it and page 0, as far as they are known to exist."""
+    pages: dict[int, BackgroundQuery[list[LogEvent]]] = {}
+    for numbers in (range(max(0, window.last) + 1), range(-1, window.first - 1, -1)):
+        for number in numbers:
+            shown = [event for _, page in sorted(pages.items()) for event in page.answer]
+            page = queries.page(search, window.end, number, shown)
+            if not page.answered:
+                return {**pages, number: page}
+            pages[number] = page
+    return pages
 
 
 def _followed(queries: PageQueries, view: View, search: Search) -> SearchResults:
     """Return the search up to now once its results are available, and the previous one until then."""
     st.session_state[search_bar.NOW] = search_bar.together(datetime.now(UTC), FOLLOW_S)
     last: Search = st.session_state.get("logs_followed") or search
-    following: Search = st.session_state.pop("logs_following", None) or view.search(now())
+    start, end = view.range.at(now())
+    latest = replace(search, scope=replace(search.scope, start=start, end=end))
+    following: Search = st.session_state.pop("logs_following", None) or latest
     ahead = PageQueries(queries.dataset, queries.engine)
     results = _start(ahead, view, following)
     ahead.wait(FOLLOWS_S)
@@ -119,46 +159,72 @@ def _followed(queries: PageQueries, view: View, search: Search) -> SearchResults
     return _start(queries, view, results.search)
 
 
+def _show_tools(queries: PageQueries, expected: Estimate, view: View, results: SearchResults) -> None:
+    """Show the number of events and the progress, and what changes the list."""
+    total = sum(row["events"] for row in results.counts)
+    engine = queries.engine
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="logs_tools"):
+        if results.histogram.answered:
+            st.markdown(f"**{total:,}** event{'' if total == 1 else 's'}", width="content")
+        logs_progress.show_progress(queries, expected)
+        st.toggle(
+            "Follow",
+            key="logs_follow",
+            disabled=view.range.last is None or engine == "athena",
+            help=_FOLLOW_HELP["athena" if engine == "athena" else "range"],
+            on_change=_restarted,
+            args=(view,),
+        )
+        show_toggle(view)
+        st.session_state["logs_wrap"] = view.wrap
+        st.toggle("Wrap", key="logs_wrap", on_change=_wrapped, args=(view,))
+        st.session_state["logs_compare"] = view.compare
+        st.toggle(
+            "Compare",
+            key="logs_compare",
+            help=f"Draw the events of {BASELINES[view.baseline]} as a line over the histogram.",
+            on_change=_compared,
+            args=(view,),
+        )
+        _show_columns(view, results)
+        _show_downloads(results, total)
+        search_bar.show_link(view)
+
+
+def _show_columns(view: View, results: SearchResults) -> None:
+    """Offer the columns of every event, and the JSON fields of the events in the list."""
+    messages = [event.message for page in results.answered.values() for event in page]
+    found = [path for path in json_paths(messages[:SAMPLED]) if "," not in path]
+    options = list(dict.fromkeys([*CHOICES, *view.columns, *found[:OFFERED]]))
+    with st.popover("Columns", icon=":material/view_column:", key="logs_columns_choice"):
+        st.session_state["logs_columns"] = list(view.columns)
+        st.multiselect(
+            "Columns before the message", options, key="logs_columns", on_change=_columns_chosen, args=(view,)
+        )
+
+
 def _show_histogram(queries: PageQueries, view: View, results: SearchResults) -> None:
     if not logs_progress.shown(queries, results.histogram, HISTOGRAM_PX):
         return
-    search, engine, table = results.search, queries.engine, results.histogram.answer
-    total = sum(table["events"].to_pylist())
+    search, before = results.search, results.before
     scope = search.scope
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{total:,}** event{'' if total == 1 else 's'}", width="content")
-        with st.container(horizontal=True, width="content", gap="small"):
-            st.toggle(
-                "Follow",
-                key="logs_follow",
-                disabled=view.range.last is None or engine == "athena",
-                help=_FOLLOW_HELP["athena" if engine == "athena" else "range"],
-                on_change=_restarted,
-                args=(view,),
-            )
-            st.session_state["logs_wrap"] = view.wrap
-            st.toggle("Wrap", key="logs_wrap", on_change=_wrapped, args=(view,))
-            _show_downloads(results, total)
-            search_bar.show_link(view)
     width = exploration.width_for(scope)
     selection = show_chart(
         chart,
-        table.to_pylist(),
+        results.counts,
         width,
         scope.start,
         scope.end,
         view.tz,
-        key=f"logs_histogram-{view.time}-{view.query}-{view.zone}",
+        before.answer.to_pylist() if before and before.answered else (),
+        shift_of(scope, view.baseline),
+        key=f"logs_histogram-{view.time}-{view.query}-{view.zone}-{view.compare}",
         on_select="rerun",
         width="stretch",
     )
-    st.caption(
-        f"{_span(width)} per bar. Drag to zoom in. Time zone: {view.zone}."
-        if total
-        else f"Time zone: {view.zone}."
-    )
     if chosen := brushed(selection.selection, view.tz):
-        go(view.with_range(max(chosen[0], scope.start.replace(microsecond=0)), chosen[1]))
+        start = max(chosen[0], scope.start.replace(microsecond=0))
+        go(view.with_range(start, chosen[1], now()))
         st.rerun()
 
 
@@ -171,46 +237,75 @@ def _show_facets(queries: PageQueries, view: View, results: SearchResults) -> No
 
 
 def _show_list(queries: PageQueries, view: View, results: SearchResults) -> None:
-    if not results.pages[0].answered:
+    if 0 not in results.answered:
         logs_progress.shown(queries, results.pages[0], LIST_PX)
         return
+    if not results.pages[0].answer and results.window.end is not None:  # nothing is that old
+        _moved(Window())
     if not results.pages[0].answer:
         empty_state(
             "No matching events",
             "Choose a longer time range, or remove a filter. New events are delivered after a few minutes.",
         )
         return
-    answered = [page.answer for page in results.pages if page.answered]
-    window = answered[-WINDOW:]
-    events = [event for page in window for event in page]
     opened = results.opened
     if results.missed:
         st.warning("The event in this link is no longer in the logs.", icon=":material/warning:")
-    if opened and opened.key not in {event.key for event in events}:
-        events = [opened, *events]
     answer = show_events(
-        events,
+        _rows(results),
         results.search,
         zone=view.tz,
         wrap=view.wrap,
+        columns=view.columns,
         opened=opened.key if opened else "",
         context=_context(queries, results),
-        newer=len(answered) > WINDOW,
-        more=len(answered[-1]) == logs_data.PAGE,
     )
-    if not logs_progress.shown(queries, results.pages[-1], 40):
-        return
+    for page in results.pages.values():
+        if not logs_progress.shown(queries, page, 40):
+            return
+    _follow_click(view, results, answer)
+
+
+def _follow_click(view: View, results: SearchResults, answer: Mapping[str, Any]) -> None:
     if (toggled := answer.get("toggled")) is not None:
         go(replace(view, open=str(toggled)), afresh=False)
         st.rerun()
     if clicked := answer.get("filter"):
         go(view.with_filter(changed_filter(clicked)), afresh=False)
         st.rerun()
-    if turned := {"more": 1, "newer": -1}.get(
-        "more" if answer.get("more") else "newer" if answer.get("newer") else ""
-    ):
-        st.session_state["logs_pages"] += turned
-        st.rerun()
+    if answer.get("more"):
+        _moved(results.window.older)
+    if answer.get("newer"):
+        _moved(results.window.newer)
+    if (rank := answer.get("seek")) is not None:
+        go(replace(view, open=""), afresh=False)
+        _moved(window_at(results.counts, exploration.width_for(results.search.scope), int(rank)))
+
+
+def _moved(window: Window) -> None:
+    st.session_state["logs_window"] = window
+    st.rerun()
+
+
+def _rows(results: SearchResults) -> Rows:
+    """Return the events of the window, with the number of the first one and of all."""
+    window, answered = results.window, results.answered
+    inside = {number: page for number, page in answered.items() if window.first <= number <= window.last}
+    events = [event for page in inside.values() for event in page]
+    newest, oldest = min(inside), max(inside)
+    full = len(inside[newest]) == logs_data.PAGE
+    newer = newest > 0 or (window.end is not None and (newest == 0 or full))
+    more = oldest in inside and (len(inside[oldest]) == logs_data.PAGE or (oldest < 0))
+    rank = rank_of(results.counts, exploration.width_for(results.search.scope), window.end)
+    skipped = sum(len(page) for number, page in answered.items() if 0 <= number < newest)
+    first = rank + skipped - sum(len(page) for number, page in answered.items() if number < 0)
+    first = max(1, first) if newer else 0
+    counted = sum(row["events"] for row in results.counts)
+    total = max(counted, first + len(events) + 1) if more else first + len(events)
+    opened = results.opened
+    if opened and opened.key not in {event.key for page in answered.values() for event in page}:
+        events = [opened, *events]  # it does not match the search
+    return Rows(events, first, total, newer, more)
 
 
 def _opened(
@@ -271,97 +366,17 @@ def show_files(table: Callable[[], pa.Table], name: str) -> None:
     )
 
 
-def show_patterns(dataset: Dataset, expected: Estimate, view: View, search: Search) -> None:
-    """Show the message patterns, compared with the previous period."""
-    queries = PageQueries(dataset, expected.chosen)
-    queries.patterns(search)
-    live = logs_progress.live(queries)
-
-    @st.fragment(run_every=logs_progress.POLL_S if live else None)
-    def show() -> None:
-        queries = PageQueries(dataset, expected.chosen)
-        query = queries.patterns(search)
-        logs_progress.show_progress(queries, expected)
-        if logs_progress.shown(queries, query, LIST_PX):
-            _show_comparison(query.answer, view, search)
-        logs_progress.settled(queries, live=live)
-
-    show()
-
-
-def _show_comparison(table: pa.Table, view: View, search: Search) -> None:
-    frame = compared(table.to_pandas())
-    if frame.empty:
-        empty_state("No matching events", "Choose a longer time range, or remove a filter.")
-        return
-    new = int((frame["Change"] == "new").sum())
-    rising = int((frame["Change"].str.startswith("×")).sum())
-    st.markdown(
-        f"**{count(len(frame), 'pattern')}** · {new} new · {rising} at least twice as frequent as in the "
-        f"previous {_span(search.scope.end - search.scope.start)}"
-    )
-    chosen = show_table(
-        frame,
-        height=620,
-        key=f"logs_patterns-{view.query}-{view.time}",
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config={
-            "Events": st.column_config.NumberColumn(format="localized"),
-            "Previous period": st.column_config.NumberColumn(format="localized"),
-            "Pattern": st.column_config.TextColumn(width="large"),
-            "Example": st.column_config.TextColumn(width="large"),
-        },
-    )
-    if chosen.selection.rows:
-        pattern = str(frame.iloc[chosen.selection.rows[0]]["Pattern"])
-        st.button(
-            "Show events",
-            icon=":material/list:",
-            key="logs_pattern_events",
-            on_click=go,
-            args=(_only(view, search, pattern),),
-        )
-
-
-def compared(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sort new patterns first, then rising ones, and add the change compared with the previous period."""
-    frame = frame[frame["events"] > 0].copy()
-    new = frame["before"] == 0
-    factor = frame["events"] / frame["before"].clip(lower=1)
-    frame["Change"] = [
-        "new" if is_new else f"× {times:.1f}" if times >= 2 else f"÷ {1 / times:.1f}" if times <= 0.5 else "="
-        for is_new, times in zip(new, factor, strict=True)
-    ]
-    order = pd.DataFrame({"new": ~new, "factor": -factor.where(factor >= 2, 0), "events": -frame["events"]})
-    frame = frame.loc[order.sort_values(["new", "factor", "events"]).index]
-    names = {
-        "level": "Level", "events": "Events", "before": "Previous period", "pattern": "Pattern",
-        "log_groups": "Log groups", "first_seen": "First seen (UTC)", "last_seen": "Last seen (UTC)",
-        "example": "Example",
-    }  # fmt: skip
-    shown = frame.rename(columns=names)
-    return shown[["Change", *names.values()]]
-
-
-def _only(view: View, search: Search, pattern: str) -> View:
-    """Return the view of the events with the pattern."""
-    kept = tuple(one for one in search.filters if one.field != "pattern")
-    query = ParsedQuery(search.terms, (*kept, Filter("pattern", pattern)))
-    return replace(view, view="events", query=text_of(query), open="")
-
-
-def _span(width: timedelta) -> str:
-    seconds = int(width.total_seconds())
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds >= size and seconds % size == 0:
-            return count(seconds // size, unit)
-    return count(seconds, "second")
-
-
 def _wrapped(view: View) -> None:
     go(replace(view, wrap=st.session_state["logs_wrap"]), afresh=False)
 
 
 def _restarted(view: View) -> None:
     go(view)
+
+
+def _compared(view: View) -> None:
+    go(replace(view, compare=st.session_state["logs_compare"]), afresh=False)
+
+
+def _columns_chosen(view: View) -> None:
+    go(replace(view, columns=tuple(st.session_state["logs_columns"])), afresh=False)

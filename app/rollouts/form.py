@@ -4,21 +4,29 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.shared.components import show_error
+from app.shared.components import perform_call, show_error
 from app.shared.session import Workbench
 from ops.errors import Conflict, InputError, SlipwayError
+from ops.operations import Operation
+from ops.plan import AuditedCall
 from ops.rollouts.draft import Draft
-from ops.rollouts.rules.rollout import parse
+from ops.rollouts.writing import SUFFIXES, check_template, team_folder, write_call
 
 
-def show_form(bench: Workbench, folder: Path) -> None:
-    """Show the form; write the file and its template into the folder. Existing files are not overwritten."""
+def show_form(bench: Workbench, shipped: Path) -> None:
+    """Show the form; write the file and its template into the team's folder.
+
+    A name that the folder `shipped` has is refused. Only who may write the file can upload a template.
+    """
+    refusal = Operation.WRITE_ROLLOUT.refusal(bench.actor.role)
     with (
         st.expander("Create rollout file", icon=":material/add:", key="rollout-new"),
         st.form("rollout-form"),
     ):
         stack = st.text_input("Stack name", key="draft-stack", help="The name of the stack in every target")
-        upload = st.file_uploader("Template", ["json", "yaml", "yml", "template"], key="draft-template")
+        upload = st.file_uploader(
+            "Template", [suffix[1:] for suffix in SUFFIXES], key="draft-template", disabled=bool(refusal)
+        )
         names = {account.name: account.id for account in bench.cloud.accounts}
         accounts = st.multiselect("Accounts", list(names), list(names), key="draft-accounts")
         known = sorted({place.region for place in bench.cloud.places})
@@ -30,29 +38,38 @@ def show_form(bench: Workbench, folder: Path) -> None:
             accept_new_options=True,
         )
         alarms = st.text_input("Alarms in every target (comma-separated)", key="draft-alarms")
-        if not st.form_submit_button("Create file"):
+        if not st.form_submit_button("Create file", disabled=bool(refusal), help=refusal or None):
             return
         try:
-            body = upload.getvalue().decode() if upload else ""
+            if not upload:
+                raise InputError("A template is required.", field="template", hint="Choose a file and retry.")
+            body = check_template(upload.name, upload.getvalue())
             alarm_names = [name.strip() for name in alarms.split(",") if name.strip()]
-            _write(folder, stack.strip(), body, [names[name] for name in accounts], regions, alarm_names)
+            chosen = [names[name] for name in accounts]
+            call = _write_call(
+                team_folder(bench.settings), shipped, stack.strip(), body, chosen, regions, alarm_names
+            )
+            perform_call(bench, call)
         except SlipwayError as error:
             show_error(error)
             return
     st.rerun()
 
 
-def _write(
-    folder: Path, stack: str, body: str, accounts: list[str], regions: list[str], alarms: list[str]
-) -> None:
-    if not body or not regions:
-        raise InputError("A template and a region are required.", hint="Choose both and retry.")
-    path, template = folder / f"{stack}.toml", folder / f"{stack}.template.json"
+def _write_call(
+    folder: Path,
+    shipped: Path,
+    stack: str,
+    body: str,
+    accounts: list[str],
+    regions: list[str],
+    alarms: list[str],
+) -> AuditedCall[Path]:
+    if not regions:
+        raise InputError("A region is required.", field="regions", hint="Choose a region and retry.")
     capabilities = ("CAPABILITY_NAMED_IAM",) if "AWS::IAM::" in body else ()
-    draft = Draft(stack, template.name, accounts, regions, regions[0], {}, capabilities, alarms)
-    parse(draft.to_toml(), path.name)  # also rejects stack names that would leave the folder
-    if path.exists() or template.exists():
-        raise Conflict(f"{path} already exists.", hint="Choose another stack name, or edit the file.")
-    folder.mkdir(parents=True, exist_ok=True)
-    template.write_text(body, "utf-8")
-    path.write_text(draft.to_toml(), "utf-8")
+    draft = Draft(stack, f"{stack}.template.json", accounts, regions, regions[0], {}, capabilities, alarms)
+    call = write_call(folder, stack, draft, body)
+    if (shipped / f"{stack}.toml").exists():
+        raise Conflict(f"{stack}.toml already exists.", hint="Choose another stack name, or edit the file.")
+    return call

@@ -29,11 +29,13 @@ from ops.rollouts import runs
 from ops.rollouts.calendar import expected_calendar
 from ops.rollouts.controller import Controller
 from ops.rollouts.limits import limit_usage
+from ops.rollouts.prepare import approve, prepare_run
+from ops.rollouts.previews import TargetPreview, plan_previews
 from ops.rollouts.rules import labels
 from ops.rollouts.rules.document import Document
-from ops.rollouts.runs import TargetPreview
 from ops.rollouts.scenarios import parse_scenario, unreached
 from ops.rollouts.simulator import ActionKind, SimulationOutcome, SimulationResult, simulate
+from ops.rollouts.writing import team_folder
 
 FOLDER = Path("rollouts")
 STARTED = "rollout-started"
@@ -51,28 +53,39 @@ FAULTS = """# One fault or command per line; remove the # to enable it. Times ar
 
 def edit_document(bench: Workbench) -> Document | None:
     """Choose and edit a rollout file; return None while it is invalid, and show why."""
-    files = sorted(FOLDER.glob("*.toml"))
+    team = team_folder(bench.settings)
+    files = [*sorted(FOLDER.glob("*.toml")), *sorted(team.glob("*.toml"))]
     if not files:
         empty_state(
             f"No rollout files in {plain(str(FOLDER.absolute()))}",
             "Create a rollout file there, such as rollouts/shop.toml. docs/rollouts.md describes the format.",
         )
         return None
-    path = st.selectbox("Rollout file", files, format_func=lambda file: file.name, key="rollout-file")
+    path = st.selectbox(
+        "Rollout file",
+        files,
+        format_func=lambda file: f"{file.name} (created here)" if file.parent == team else file.name,
+        key="rollout-file",
+    )
+    stored = path.read_text("utf-8")
+    refusal = Operation.WRITE_ROLLOUT.refusal(bench.actor.role)
     with st.expander("Edit file (changes are not saved)", key="rollout-editor"):
-        text = st.text_area(
+        typed = st.text_area(
             "Rollout",
-            path.read_text("utf-8"),
+            stored,
             height=EDITOR_HEIGHT,
-            key=f"rollout-text-{path.name}",
+            key=f"rollout-text-{path}",
             label_visibility="collapsed",
+            disabled=bool(refusal),
+            help=refusal or None,
         )
+    text = stored if refusal else typed  # a browser can send text for a disabled input, too
 
     def resolve(kind: str, name: str) -> Sequence[str]:
         return accounts_of(bench.cloud, kind, name)
 
     try:
-        return runs.prepare_run(path, resolve, bench.actor, datetime.now(UTC), text=text)
+        return prepare_run(path, resolve, bench.actor, datetime.now(UTC), text=text)
     except InputError as error:
         show_error(error)
         return None
@@ -128,17 +141,8 @@ def offer_start(bench: Workbench, controller: Controller, document: Document) ->
     if previews is None:
         st.caption("Creates a change set in every target and deletes it afterward. No resource is changed.")
         return
-    rows = [
-        {
-            "Target": preview.target.id,
-            "Stack": "new" if preview.creates else "existing",
-            "Changes": ", ".join(preview.changes) or preview.error or "No changes",
-            "Needs approval": ", ".join(preview.to_approve),
-            "Warnings": "; ".join(preview.warnings),
-        }
-        for preview in previews
-    ]
-    show_table(rows, key="rollout-changes")
+    with st.container(key="rollout-changes"):
+        st.markdown("\n".join(preview_items(previews)))
     to_approve = [line for preview in previews for line in preview.to_approve]
     approved = tuple(
         line
@@ -156,8 +160,26 @@ def offer_start(bench: Workbench, controller: Controller, document: Document) ->
         _start_dialog(bench, controller, document, previews, approved)
 
 
+def preview_items(previews: Sequence[TargetPreview]) -> list[str]:
+    """Return the items of a Markdown list: the changes and warnings that targets have in common, once."""
+    targets: dict[tuple[bool, str, tuple[str, ...]], list[str]] = {}
+    for preview in previews:
+        changes = ", ".join(preview.changes) or preview.error or "No changes"
+        targets.setdefault((preview.creates, changes, tuple(preview.warnings)), []).append(preview.target.id)
+    return [
+        "".join(
+            (
+                f"- **{plain(changes)}** in {count(len(ids), 'new stack' if creates else 'stack')}",
+                *(f"  \n  :material/warning: {plain(warning)}" for warning in warnings),
+                f"  \n  :small[:gray[{plain(', '.join(ids))}]]",
+            )
+        )
+        for (creates, changes, warnings), ids in targets.items()
+    ]
+
+
 def _previews(bench: Workbench, controller: Controller, document: Document) -> tuple[TargetPreview, ...]:
-    previews = runs.plan_previews(bench.cloud, controller, document)
+    previews = plan_previews(bench.cloud, controller, document)
     total = count(len(previews.steps), "target")
     with st.status(f"Previewing {total}") as status:
         work = start(bench, previews.plan)
@@ -178,7 +200,7 @@ def _start_dialog(
     previews: tuple[TargetPreview, ...],
     approved: tuple[str, ...],
 ) -> None:
-    run = runs.approve(document, approved)
+    run = approve(document, approved)
     try:
         plan = runs.plan_start(bench.cloud, controller, run, previews)
     except SlipwayError as error:

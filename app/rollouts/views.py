@@ -2,42 +2,36 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NoReturn
 from urllib.parse import urlencode
 
 import streamlit as st
 
 from app.rollouts.charts import Bar, calendar, cells, grid
-from app.shared import statuses
+from app.rollouts.commands import named, show_commands
+from app.rollouts.stages import HEIGHT, stage_flow
+from app.shared import address, statuses
 from app.shared.charts import shared_clock, show_chart
 from app.shared.components import (
     clear_caches_once,
-    confirm_plan,
     empty_state,
     errors_shown,
-    operation_button,
-    perform_call,
     plain,
 )
-from app.shared.dialogs import close_dialog, close_when_done, dialog
+from app.shared.flow.component import show_flow
 from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import ago, count, duration, utc
-from ops.operations import Operation
 from ops.rollouts import runs
 from ops.rollouts.calendar import CalendarEntry, expected_calendar
 from ops.rollouts.controller import Controller
 from ops.rollouts.rules import labels
-from ops.rollouts.rules.decisions import OperatorCommand
 from ops.rollouts.rules.model import RolloutStage
 from ops.rollouts.runs import LogLine, RunDetails, RunSummary
 
 WATCH_S = 2
 LOG_MARGIN = timedelta(minutes=15)  # before and after an alarm, in the link to its logs
 LOG_HEIGHT = 300
-RETRY_ROLLBACK = "Retry rollback"
-FREEZE, UNFREEZE = "Freeze all rollouts", "Unfreeze all rollouts"
 MAX_REASONS = 5
 LATEST = datetime.max.replace(tzinfo=UTC)
 
@@ -58,28 +52,22 @@ def _read_run(_bench: Workbench, _controller: Controller, run: str) -> RunDetail
     return runs.describe_run(_bench.cloud, _controller, run)
 
 
-@st.cache_data(ttl=WATCH_S, show_spinner=False)
-def _frozen(_bench: Workbench, _controller: Controller, table: str) -> str:
-    return runs.freeze_reason(_bench.cloud, _controller)
-
-
 def choose_run(summaries: list[RunSummary]) -> str:
     """Choose a run; the default is the one in the URL, or the newest."""
     names = [summary.run for summary in summaries]
-    wanted = st.query_params.get("run")
-    if st.session_state.get("rollout-run") not in names:
-        st.session_state["rollout-run"] = wanted if wanted in names else names[0]
-    words = {summary.run: statuses.rollout(summary.status).word for summary in summaries}
-    chosen: str = st.selectbox(
+    words = {
+        summary.run: " · ".join(filter(None, (summary.version, statuses.rollout(summary.status).word)))
+        for summary in summaries
+    }
+    return address.choose(
+        st.selectbox,
         "Run",
         names,
+        name="run",
         key="rollout-run",
         format_func=lambda run: f"{run} · {words[run]}",
         width=420,
     )
-    if st.query_params.get("run") != chosen:
-        st.query_params["run"] = chosen
-    return chosen
 
 
 def show_run(bench: Workbench, controller: Controller, run: str, *, live: bool) -> None:
@@ -102,6 +90,13 @@ def _show(bench: Workbench, controller: Controller, details: RunDetails) -> None
     stages = [stage.name for stage in details.document.stages]
     _headline(bench, controller, details)
     _state(details)
+    show_flow(
+        stage_flow(details, datetime.now(UTC)),
+        key="rollout-flow",
+        label=f"Stages of {details.summary.run}",
+        height=HEIGHT,
+        selectable=False,
+    )
     drawn = cells(details.targets, stages, names)
     show_chart(grid, drawn, width="stretch")
     left, right = st.columns(2, gap="medium")
@@ -122,68 +117,14 @@ def _headline(bench: Workbench, controller: Controller, details: RunDetails) -> 
         badge = statuses.rollout(summary.status).markdown
         took = duration((summary.ended or now) - summary.started)
         st.markdown(
-            f"{badge} **{plain(summary.run)}** · started {ago(summary.started, now)} by {plain(summary.by)}"
+            f"{badge} **{plain(summary.run)}** · "
+            + (f"version {plain(summary.version)} · " if summary.version else "")
+            + f"started {ago(summary.started, now)} by {plain(summary.by)}"
             f" · {took}",
             width="content",
             help=utc(summary.started),
         )
-        if summary.status == "RUNNING" and not details.stopped:
-            with st.container(horizontal=True, width="content"):
-                _command_buttons(bench, controller, details)
-        elif summary.status == "STUCK":
-            if operation_button(
-                bench,
-                Operation.CONTROL_ROLLOUT,
-                RETRY_ROLLBACK,
-                key="rollout-again",
-                icon=":material/undo:",
-                type="primary",
-            ):
-                _open_command_dialog(bench, controller, summary.run, OperatorCommand.STOP, RETRY_ROLLBACK)
-
-
-def _command_buttons(bench: Workbench, controller: Controller, details: RunDetails) -> None:
-    def button(command: OperatorCommand, icon: str, *, primary: bool = False) -> None:
-        if operation_button(
-            bench,
-            Operation.CONTROL_ROLLOUT,
-            runs.COMMAND_TITLES[command],
-            key=f"rollout-{command}",
-            icon=f":material/{icon}:",
-            type="primary" if primary else "secondary",
-        ):
-            _open_command_dialog(bench, controller, details.summary.run, command)
-
-    if details.paused:
-        button(OperatorCommand.RESUME, "play_arrow", primary=True)
-    else:
-        button(OperatorCommand.PAUSE, "pause")
-    baking = details.stage in details.baking and details.stage not in details.baked
-    if baking:
-        button(OperatorCommand.SKIP, "fast_forward")
-    elif details.does == "wait" and not details.paused:
-        button(OperatorCommand.OVERRIDE, "emergency")
-    button(OperatorCommand.STOP, "undo")
-
-
-def _open_command_dialog(
-    bench: Workbench, controller: Controller, run: str, command: OperatorCommand, title: str = ""
-) -> NoReturn:
-    """Open the dialog of an operator command, titled like the button that opens it."""
-    title = title or runs.COMMAND_TITLES[command]
-    dialog(title)(_ask_command)(bench, controller, run, command, title)
-
-
-def _ask_command(
-    bench: Workbench, controller: Controller, run: str, command: OperatorCommand, title: str
-) -> None:
-    """Ask for a reason, show the plan, and ask for the typed name when the command cannot be undone."""
-    reason = st.text_input("Reason (kept in the decision log)", key=f"why-{command}")
-    if not reason.strip():
-        st.caption("Enter a reason")
-        return
-    plan = runs.plan_command(bench.cloud, controller, run, command, reason, bench.actor)
-    close_when_done(confirm_plan(bench, plan, button=title))
+        show_commands(bench, controller, details)
 
 
 def _state(details: RunDetails) -> None:
@@ -269,7 +210,7 @@ def _alarms(details: RunDetails, names: Mapping[str, str]) -> None:
     fired = [line for line in details.log if line.did in ("alarm", "stops") and "alarm " in line.why]
     rollout = details.document.rollout
     own = sorted({name for target in details.targets for name in target.target.alarms})
-    neighbors = [_named(neighbor.name, names) for neighbor in rollout.neighbors]
+    neighbors = [named(neighbor.name, names) for neighbor in rollout.neighbors]
     st.markdown("**Alarms**")
     if not own and not neighbors:
         st.caption("No alarms configured: only failed deployments stop this rollout")
@@ -309,7 +250,7 @@ def _log(lines: Sequence[LogLine], names: Mapping[str, str]) -> None:
             "Time (UTC)": f"{line.at:%Y-%m-%d %H:%M:%S}",
             "Event": labels.event(line.did),
             "Reason": line.why,
-            "Target": _named(line.target, names),
+            "Target": named(line.target, names),
             "By": line.who,
         }
         for line in reversed(lines)
@@ -323,33 +264,3 @@ def _log(lines: Sequence[LogLine], names: Mapping[str, str]) -> None:
             "Target": st.column_config.TextColumn(width="medium"),
         },
     )
-
-
-def _named(target: str, names: Mapping[str, str]) -> str:
-    account, slash, rest = target.partition("/")
-    return f"{names.get(account, account)}{slash}{rest}"
-
-
-def show_freeze(bench: Workbench, controller: Controller) -> None:
-    """Show whether all rollouts are frozen, and the button that changes it."""
-    reason = _frozen(bench, controller, controller.table)
-    if reason:
-        st.warning(f"All rollouts are frozen: {plain(reason)}", icon=":material/ac_unit:")
-    label = UNFREEZE if reason else FREEZE
-    if operation_button(
-        bench, Operation.FREEZE_ROLLOUTS, label, key="rollout-freeze", icon=":material/ac_unit:"
-    ):
-        dialog(label)(_ask_freeze)(bench, controller, unfreeze=bool(reason))
-
-
-def _ask_freeze(bench: Workbench, controller: Controller, *, unfreeze: bool) -> None:
-    reason = "" if unfreeze else st.text_input("Reason, and expected end", key="why-freeze").strip()
-    if not unfreeze and not reason:
-        st.caption("Enter a reason")
-        return
-    call = runs.freeze_call(bench.cloud, controller, reason, bench.actor)
-    label = UNFREEZE if unfreeze else FREEZE
-    if operation_button(bench, call.operation, label, key="execute-freeze", type="primary"):
-        perform_call(bench, call)
-        _frozen.clear()
-        close_dialog()

@@ -1,4 +1,5 @@
 """The page Settings.
 
-views  connection, roles, permissions, and settings
+views   connection, roles, permissions, and settings
+checks  the checks of `slipway doctor`
 """

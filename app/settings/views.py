@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from app.shared import address
 from app.shared.access import sign_in_is_configured
 from app.shared.components import plain, show_error
 from app.shared.session import Workbench
@@ -12,7 +13,8 @@ from app.shared.words import count
 from ops import operations
 from ops.access import SIMULATION, AccountPermissions, JobPermission, PermissionStatus, read_permissions
 from ops.aws import iam
-from ops.aws.cloud import Place, Reading
+from ops.aws.cloud import Place
+from ops.aws.readings import Reading
 from ops.errors import SlipwayError
 from ops.settings import EMBEDDED_ACCOUNTS, SETTINGS, load
 
@@ -73,11 +75,9 @@ def show_user(bench: Workbench) -> None:
 def show_permissions(bench: Workbench) -> None:
     """Show the permissions of every job in one account, with a policy that adds the missing ones."""
     accounts = {account.name: account for account in bench.cloud.accounts}
-    if st.session_state.get("settings-account") not in accounts:
-        requested = st.query_params.get("account")
-        st.session_state["settings-account"] = requested if requested in accounts else next(iter(accounts))
-    name = st.selectbox("Account", list(accounts), key="settings-account", width=260)
-    st.query_params["account"] = name
+    name = address.choose(
+        st.selectbox, "Account", list(accounts), name="account", key="settings-account", width=260
+    )
     try:
         account = permissions(bench, Place(accounts[name], bench.settings.home_region))
     except SlipwayError as error:
@@ -97,9 +97,8 @@ def show_permissions(bench: Workbench) -> None:
 
 
 def _show_permission(account: AccountPermissions, permission: JobPermission) -> None:
-    access = "write" if permission.changes else "read"
     badge, job = BADGES[permission.status].markdown, permission.job
-    st.markdown(f"{badge} **{job.name}: {access}** · {job.does}")
+    st.markdown(f"{badge} **{job.name}: {permission.use}** · {job.does}")
     if permission.missing:
         missing = sum(len(grant.actions) for grant in permission.missing)
         with st.expander(f"{count(missing, 'missing action')}: policy to add"):

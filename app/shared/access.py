@@ -1,50 +1,52 @@
-"""The current user: the signed-in user, or the local user if the pages are served on localhost."""
+"""The current user: whose session the gate has let through, with the role that the settings give them now."""
 
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import streamlit as st
 
+from ops import settings
 from ops.audit import Actor
-from ops.errors import NotAllowed
+from ops.errors import NotAllowed, SessionExpired
+from ops.gate import mark, tokens
+from ops.gate.people import actor_of
+from ops.gate.sessions import Session, Sessions
 from ops.settings import Settings
-from ops.sign_in import identify
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")
 
 
-def actor(settings: Settings) -> Actor:
-    """Return the current user. Raises NotAllowed if nobody is signed in or the user has no role."""
-    if sign_in_is_configured():
-        if not st.user.is_logged_in:
-            raise NotAllowed("You are not signed in.", hint="Reload the page and sign in.")
-        return identify(st.user.to_dict(), settings, datetime.now(UTC), via="page", origin=_origin())
-    if not is_local():
-        raise NotAllowed("Sign-in is not configured.", hint="Configure it as described in docs/sign-in.md.")
-    return Actor.local("page", settings.local_role)
+def current_actor() -> Actor:
+    """Return the current user. What is shown and what is done both ask this function, each time.
+
+    Raises NotAllowed if the request did not pass the gate or the user has no role, SessionExpired if the
+    session has ended.
+    """
+    configured = settings.current()
+    return actor_of(current_session(configured), configured, datetime.now(UTC), origin=_origin())
+
+
+def current_session(configured: Settings) -> Session:
+    """Return the session in which the gate has let this page through."""
+    key = mark.read(st.context.headers.get(mark.HEADER, ""))
+    if key is None:
+        raise NotAllowed(
+            "Slipway does not show its pages here: the request did not pass its gate.",
+            hint="Start Slipway with the command slipway run, and open the link that it prints.",
+        )
+    if (session := Sessions(gate_folder(configured)).read(key)) is None:
+        raise SessionExpired("Your session has ended.", hint="Reload the page and sign in again.")
+    return session
+
+
+def gate_folder(configured: Settings) -> Path:
+    """Return the folder of this server's token and sessions."""
+    return tokens.folder(configured.data, int(st.get_option("server.port")))
 
 
 def sign_in_is_configured() -> bool:
     return bool(st.secrets.load_if_toml_exists()) and "auth" in st.secrets
 
 
-def is_local() -> bool:
-    """Return whether the request can only come from this machine.
-
-    The server must be bound to loopback, and the request must not come through a proxy. Its host must be
-    loopback too: another site's DNS name can resolve to 127.0.0.1 (DNS rebinding).
-    """
-    headers = st.context.headers
-    host = urlsplit(f"//{headers.get('Host', LOOPBACK[0])}").hostname
-    return (
-        st.get_option("server.address") in LOOPBACK
-        and host in LOOPBACK
-        and not any(name in headers for name in FORWARDED)
-    )
-
-
 def _origin() -> str:
     """Return the client's IP address, and separately the one that a proxy reports, which could be forged."""
     forwarded = st.context.headers.get("X-Forwarded-For", "")
-    return f"{st.context.ip_address or LOOPBACK[0]}{f' for {forwarded}' if forwarded else ''}"[:200]
+    return f"{st.context.ip_address or '127.0.0.1'}{f' for {forwarded}' if forwarded else ''}"[:200]

@@ -1,4 +1,4 @@
-"""Charts that are rendered once and cached for all sessions."""
+"""Charts that are rendered once and cached for all sessions, and texts in graphs."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -23,3 +23,11 @@ def _spec(_draw: Callable[..., Any], name: str, args: tuple[Any, ...]) -> dict[s
 def shared_clock(now: datetime) -> datetime:
     """Round the time down, so that sessions that rerun at about the same time share a chart."""
     return now.replace(second=now.second - now.second % CLOCK_STEP_S, microsecond=0)
+
+
+def dot_text(text: str) -> str:
+    """Return untrusted text as a string of Graphviz's DOT language: quotes, escapes, and entities escaped."""
+    lines = text.splitlines() or [""]
+    shown = ["".join(c if c.isprintable() else "�" for c in line) for line in lines]
+    escaped = [line.replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") for line in shown]
+    return '"' + "\\n".join(escaped) + '"'

@@ -3,26 +3,27 @@
 import re
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import streamlit as st
 
-from app.shared.plan_runs import PlanRun
+from app.shared import address
+from app.shared.plans.runs import PlanRun
 from app.shared.session import Workbench
-from app.shared.tables import show_table
-from app.shared.words import code, visible
+from app.shared.words import code, count, sentence, visible
 from ops.aws.cloud import Place
 from ops.errors import AwsError, SlipwayError
 from ops.operations import Operation
 from ops.own_log import record_failure
-from ops.plan import AuditedCall, Plan, Status, perform
+from ops.plan import AuditedCall, Plan, Status, Step, perform
 
 T = TypeVar("T")
 MESSAGES_HEIGHT, PADDING, LINE = 180, 44, 23  # pixels
-DESTRUCTIVE = "🔴"
-SHOWN_DETAILS = 30  # lines, above which they are shown on demand
+DESTRUCTIVE = ":material/delete_forever:"
+SHOWN_STEPS = 30  # of a plan, above which they are shown on demand
+SHOWN_DETAILS = 30  # lines of changes, above which they are shown on demand
 ICONS = {
     None: "schedule",
     Status.RUNNING: "progress_activity",
@@ -89,49 +90,65 @@ def empty_state(title: str, text: str) -> None:
 
 
 def choose_place(bench: Workbench) -> Place:
-    """Show select boxes for account and region, whose values are kept in the URL."""
+    """Show select boxes for account and region; the address has what is chosen."""
     places = bench.cloud.places
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        accounts = list(dict.fromkeys(place.account for place in places))
-        name = _choose("Account", "account", [account.name for account in accounts])
-        account = next(account for account in accounts if account.name == name)
-        region = _choose("Region", "region", [place.region for place in places if place.account == account])
+        accounts = {place.account.name: place.account for place in places}
+        account = accounts[
+            address.choose(
+                st.selectbox,
+                "Account",
+                list(accounts),
+                name="account",
+                clears=("region", "database", "run", "step"),
+                width=220,
+            )
+        ]
+        regions = [place.region for place in places if place.account == account]
+        region = address.choose(
+            st.selectbox, "Region", regions, name="region", clears=("database", "run", "step"), width=220
+        )
     return Place(account, region)
 
 
-def _choose(label: str, parameter: str, options: list[str]) -> str:
-    """Show a select box whose initial value is the URL's, or the first option; update the URL."""
-    if st.session_state.get(parameter) not in options:
-        requested = st.query_params.get(parameter)
-        st.session_state[parameter] = requested if requested in options else options[0]
-    selected: str = st.selectbox(label, options, key=parameter, width=220)
-    if st.query_params.get(parameter) != selected:
-        st.query_params[parameter] = selected
-    return selected
-
-
 def show_plan(plan: Plan) -> None:
-    """Show the plan as a table of steps with resource and reason, and what they change in detail."""
-    nested = any(step.part for step in plan.steps)
-    rows = [
-        {
-            **({"Part": step.part} if nested else {}),
-            "Step": f"{DESTRUCTIVE} {step.does}" if step.destructive else step.does,
-            "Resource": f"{step.resource.kind} {step.resource.id}",
-            "Account": step.resource.account,
-            "Region": step.resource.region,
-            "Reason": step.evidence,
-        }
-        for step in plan.steps
-    ]
-    show_table(rows)
+    """Show the steps as a list with their reasons, what cannot be undone, and the changes in detail."""
     if plan.destructive:
-        st.caption(f"{DESTRUCTIVE} :red[Deletes or replaces something]")
-    if details := [{"Step": step.does, "Change": line} for step in plan.steps for line in step.details]:
-        with st.expander(f"Resource changes ({len(details)})", expanded=len(details) <= SHOWN_DETAILS):
-            show_table(details)
+        number = sum(step.destructive for step in plan.steps)
+        verb = "deletes or replaces" if number == 1 else "delete or replace"
+        st.warning(
+            f"{count(number, 'step')} of {len(plan.steps)} {verb} something. This cannot be undone.",
+            icon=":material/warning:",
+        )
+    parts = [part for part in plan.parts if part]
+    items = [item for part in parts for item in _part_items(part)]
+    st.markdown("\n".join(items[:SHOWN_STEPS]))
+    if more := items[SHOWN_STEPS:]:
+        with st.expander(f"{count(len(more), 'more step')}"):
+            st.markdown("\n".join(more))
+    details = {step.does: step.details for step in plan.steps if step.details}
+    if lines := [line for changes in details.values() for line in changes]:
+        with st.expander(f"Resource changes ({len(lines)})", expanded=len(lines) <= SHOWN_DETAILS):
+            for does, changes in details.items():
+                st.markdown("\n".join([f"**{plain(does)}**\n", *(f"- {plain(line)}" for line in changes)]))
     with st.expander("Required IAM permissions"):
         st.code("\n".join(plan.actions), language=None)
+
+
+def _part_items(steps: Sequence[Step[object]]) -> list[str]:
+    """Return an item of a Markdown list for each step; the first one has the title of a nested plan."""
+    title = f"**{plain(steps[0].part)}**\n\n" if steps[0].part else ""
+    items = [step_item(step) for step in steps]
+    return [f"{title}{items[0]}", *items[1:]]
+
+
+def step_item(step: Step[object]) -> str:
+    """Return an item of a Markdown list: what the step does, why, and to which resource."""
+    resource = step.resource
+    where = " · ".join((f"{resource.kind} {resource.id}", resource.account, resource.region))
+    does = f"{DESTRUCTIVE} **{plain(step.does)}**" if step.destructive else f"**{plain(step.does)}**"
+    reason = f"  \n  {plain(sentence(step.evidence))}" if step.evidence else ""
+    return f"- {does}{reason}  \n  :small[:gray[{plain(where)}]]"
 
 
 def show_plan_progress(run: PlanRun) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from app.shared.components import errors_shown, show_error, wait_for
-from app.shared.plan_runs import PlanRun
+from app.shared.plans.runs import PlanRun
 
 OPEN = "open-dialog"
 SHORT_PLAN_S = 15

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app.shared import access
-from app.shared.plan_runs import PlanRuns
+from app.shared.plans.runs import PlanRuns
 from ops import settings
 from ops.audit import Actor, AuditLog
 from ops.aws.cloud import Cloud
@@ -26,12 +26,21 @@ class Workbench:
 
     @property
     def actor(self) -> Actor:
-        """The current user. Raises NotAllowed if nobody is signed in or the user has no role."""
-        return access.actor(self.settings)
+        """The current user, with the role of this moment. Raises NotAllowed if there is none."""
+        return access.current_actor()
+
+
+def workbench() -> Workbench:
+    """Return the services of a page. Every page begins with this call.
+
+    Raises NotAllowed if the request did not pass the gate, or the user has no role.
+    """
+    access.current_actor()
+    return _connect()
 
 
 @st.cache_resource(show_spinner="Connecting…")
-def workbench() -> Workbench:
+def _connect() -> Workbench:
     """Connect to AWS or to the embedded cloud, which is started if it is not running."""
     configured = settings.load()
     cloud = connect(configured)

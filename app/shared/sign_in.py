@@ -1,41 +1,23 @@
-"""Sign-in before every page."""
+"""The user in front of every page: the gate has let them through, but they may have no role."""
 
 import streamlit as st
 
-from app.shared.access import actor, is_local, sign_in_is_configured
-from app.shared.components import empty_state, plain, show_error
+from app.shared.access import current_actor, sign_in_is_configured
+from app.shared.components import plain, show_error
 from ops.audit import Actor
-from ops.errors import NotAllowed, SessionExpired
-from ops.settings import Settings
+from ops.errors import NotAllowed
 
 
-def require_sign_in(settings: Settings) -> Actor:
-    """Return the current user. If there is none, show why and what to do, and stop the page."""
-    if sign_in_is_configured() and not st.user.is_logged_in:
-        st.title("Slipway")
-        st.markdown("Sign in to continue.")
-        _offer_sign_in()
-        st.stop()
-    if not sign_in_is_configured() and not is_local():
-        st.title("Sign-in required")
-        empty_state(
-            "Sign-in is not configured",
-            "Slipway can change production, so its pages are served on the network to signed-in users only. "
-            "Configure sign-in in .streamlit/secrets.toml as described in docs/sign-in.md, or start Slipway "
-            "on 127.0.0.1.",
-        )
-        st.stop()
+def require_user() -> Actor:
+    """Return the current user. If they have no role, show why and what to do, and stop the page."""
     try:
-        return actor(settings)
-    except SessionExpired as error:
-        st.title("Slipway")
-        show_error(error)
-        _offer_sign_in()
+        return current_actor()
     except NotAllowed as error:
         st.title("Slipway")
         show_error(error)
-        _offer_sign_out()
-    st.stop()
+        if sign_in_is_configured():
+            _offer_sign_out()
+        st.stop()
 
 
 def show_user(user: Actor) -> None:
@@ -43,11 +25,6 @@ def show_user(user: Actor) -> None:
     st.caption(f"{plain(user.name)} · {user.role.capitalize()}")
     if sign_in_is_configured():
         _offer_sign_out()
-
-
-def _offer_sign_in() -> None:
-    if st.button("Sign in", type="primary", icon=":material/login:", key="sign-in"):
-        st.login()
 
 
 def _offer_sign_out() -> None:

@@ -38,6 +38,13 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def sentence(text: str) -> str:
+    """Return a phrase as a sentence: with a capital letter and a full stop, unless it begins with a name."""
+    first = text.split(" ", 1)[0]
+    start = text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+    return start if text.endswith((".", "!", "?", ":")) else f"{start}."
+
+
 def listed(words: list[str]) -> str:
     """Join words: `a`, `a and b`, `a, b, and c`."""
     if len(words) < 3:
@@ -67,11 +74,3 @@ def code(text: str) -> str:
 def money(dollars: float) -> str:
     """Format dollars: `$1,234.50`, or `< $0.01` for less than half a cent, so that it does not look free."""
     return "< $0.01" if 0 < dollars < 0.005 else f"${dollars:,.2f}"
-
-
-def size(number: int) -> str:
-    """Format a number of bytes in decimal units: `512 B`, `1.5 MB`."""
-    for unit, factor in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
-        if number >= factor:
-            return f"{number / factor:.3g} {unit}"
-    return f"{number} B"

@@ -2,8 +2,9 @@
 
 views           the page's sections, from top to bottom
 run             one run, updated live
-state_machine   the graph of a state machine
-charts          the timeline of a run
+step            one step of a run, with input, output, and attempts
+state_machine   the diagram of a state machine
+charts          the timeline of a run, durations of runs, and sizes of snapshots
 restore         the restore dialog and its progress
 pipeline_form   the form with the settings of a pipeline
 pipeline_steps  preview, deployment, and deletion of a pipeline

@@ -1,12 +1,16 @@
-"""The timeline chart of a run."""
+"""Charts of a pipeline: the timeline of a run, the durations of runs, and the sizes of snapshots. Pure."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import altair as alt
 
+from app.shared import statuses
 from app.shared.statuses import STEPS
+from ops.aws.stepfunctions.executions import ExecutionSummary
 from ops.aws.stepfunctions.history import Execution, StepState
+from ops.snapshots.pipeline.catalog import SanitizedSnapshot
 
 # How the status of a step is shown.
 STEP_LABELS = {
@@ -18,7 +22,16 @@ STEP_LABELS = {
     "skipped": "Skipped",
     "aborted": "Stopped",
 }
+RUNS = tuple({look.word: look for look in statuses.RUNS.values()}.values())
+RUN_COLORS = {
+    "green": STEPS["succeeded"].background,
+    "red": STEPS["failed"].background,
+    "orange": STEPS["aborted"].background,
+    "blue": STEPS["running"].background,
+    "gray": STEPS["skipped"].background,
+}
 BAR_HEIGHT = 22
+HISTORY_HEIGHT = 160
 LABEL_WIDTH = 220
 
 
@@ -46,6 +59,58 @@ def timeline(execution: Execution, now: datetime | None = None) -> alt.Chart:
             tooltip=["Step:N", "Status:N", alt.Tooltip("Seconds:Q", format=",.1f")],
         )
         .properties(height=alt.Step(BAR_HEIGHT))
+    )
+    return chart
+
+
+def durations(runs: Sequence[ExecutionSummary]) -> alt.Chart:
+    """Return a bar for every run that has ended, oldest first."""
+    rows = [
+        {
+            "Run": run.name,
+            "Status": statuses.run(run.status).word,
+            "Started": _text(run.started),
+            "Minutes": (run.stopped - run.started).total_seconds() / 60,
+        }
+        for run in reversed(runs)
+        if run.stopped
+    ]
+    return _bars(rows, "Minutes", "Duration (min)", {look.word: RUN_COLORS[look.color] for look in RUNS})
+
+
+def sizes(snapshots: Sequence[SanitizedSnapshot]) -> alt.Chart:
+    """Return a bar for the size of every snapshot, oldest first."""
+    rows = [
+        {
+            "Run": item.run,
+            "Status": "Shared" if item.shared_with else "Not shared",
+            "Started": _text(item.snapshot.created),
+            "GiB": item.snapshot.size_gib,
+        }
+        for item in reversed(snapshots)
+        if item.snapshot.created and item.snapshot.size_gib
+    ]
+    return _bars(rows, "GiB", "Size (GiB)", {"Shared": RUN_COLORS["green"], "Not shared": RUN_COLORS["gray"]})
+
+
+def _bars(rows: list[dict[str, Any]], value: str, title: str, colors: Mapping[str, str]) -> alt.Chart:
+    shown = [word for word in colors if any(row["Status"] == word for row in rows)]
+    scale = alt.Scale(domain=shown, range=[colors[word] for word in shown])
+    chart: alt.Chart = (
+        alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
+        .mark_bar(cornerRadiusEnd=2)
+        .encode(
+            x=alt.X("Run:N", sort=None, title=None, axis=alt.Axis(labels=False, ticks=False)),
+            y=alt.Y(f"{value}:Q", title=title),
+            color=alt.Color("Status:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
+            tooltip=[
+                "Run:N",
+                "Status:N",
+                alt.Tooltip(f"{value}:Q", format=",.1f"),
+                alt.Tooltip("utcyearmonthdatehoursminutes(Started):T", title="Date (UTC)"),
+            ],
+        )
+        .properties(height=HISTORY_HEIGHT)
     )
     return chart
 

@@ -14,9 +14,15 @@ from ops.aws.cloudformation.stacks import Change
 from ops.aws.network import Subnet
 from ops.errors import InputError
 from ops.operations import Operation
+from ops.snapshots.compiler import METHODS
 from ops.snapshots.pipeline.model import COMPATIBLE, NAME_FIELDS, NAME_FORMAT, PipelineSettings, snapshot_name
 
 POLICY_HEIGHT = 360
+METHOD_CAPTIONS = (
+    "Changes the copy and rewrites its tables. One temporary database; fastest if few tables are treated.",
+    "Sends sanitized rows to a new, empty database, which becomes the snapshot: nothing of the original "
+    "storage or log is in it. Two temporary databases. Takes about as long as a dump and a restore.",
+)
 FIRST_POLICY = """\
 # List every table and column with a treatment: keep, null, hash, constant TEXT, shift DAYS by COLUMN, or
 # fake KIND. Kinds: address, card, city, company, email, first_name, ip, last_name, name, phone, postcode,
@@ -56,6 +62,13 @@ def show_form(
     """Show the form. Return the settings when *Preview changes* is clicked. Raises InputError."""
     with st.form("pipeline", border=False):
         policy = st.text_area("Sanitization policy", start.policy, height=POLICY_HEIGHT, key="policy")
+        method = st.radio(
+            "Method",
+            METHODS,
+            index=METHODS.index(start.method),
+            captions=METHOD_CAPTIONS,
+            format_func=str.capitalize,
+        )
         shares = _ask_shares(bench, place, start)
         chosen = _ask_subnets(start, subnets)
         with st.expander("More settings"):
@@ -77,7 +90,9 @@ def show_form(
             hint="Choose two subnets in different Availability Zones.",
         )
     vpc = next(subnet.vpc for subnet in subnets if subnet.id == chosen[0])
-    return replace(more, policy=policy, share_with=shares, vpc=vpc, subnets=(chosen[0], chosen[1]))
+    return replace(
+        more, policy=policy, method=method, share_with=shares, vpc=vpc, subnets=(chosen[0], chosen[1])
+    )
 
 
 def _ask_shares(bench: Workbench, place: Place, start: PipelineSettings) -> tuple[str, ...]:
@@ -122,6 +137,12 @@ def _ask_more(start: PipelineSettings) -> PipelineSettings:
         )
         st.caption(_example(name_format, start.database))
         keep = st.number_input("Snapshots to keep", 1, 100, start.keep)
+        fake_secret = st.text_input(
+            "Fake secret",
+            start.fake_secret,
+            placeholder="Secret ARN. Default: a new secret in each run",
+            help="Pipelines with the same secret of Secrets Manager create the same fakes in every run.",
+        )
         kms_key = st.text_input("KMS key", start.kms_key, placeholder="Key ARN. Default: key of the source")
     with right:
         schedule = st.text_input("Schedule (UTC)", start.schedule, placeholder="cron(0 3 ? * MON *)")
@@ -137,6 +158,7 @@ def _ask_more(start: PipelineSettings) -> PipelineSettings:
         use_latest_snapshot=latest,
         name_format=name_format.strip() or NAME_FORMAT,
         kms_key=kms_key.strip(),
+        fake_secret=fake_secret.strip(),
         keep=int(keep),
         schedule=schedule.strip(),
         notify_email=email.strip(),

@@ -20,7 +20,7 @@ from app.shared.components import (
     wait_for,
 )
 from app.shared.dialogs import close_dialog, dialog
-from app.shared.plan_runs import PlanRun
+from app.shared.plans.runs import PlanRun
 from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from app.shared.statuses import Badge
@@ -71,7 +71,7 @@ def initial_settings(
         source = catalog.find_database(bench.cloud, place, database)
         engine = source.engine if source else "postgres"
         return form.default_settings(database, engine, choices, bench.settings.poll_seconds)
-    return _with_suggestions_applied(_as_deployed(bench, deployed, deployed.stack.parameters["ScriptPrefix"]))
+    return _with_suggestions_applied(_as_deployed(bench, deployed, deployed.scripts[1]))
 
 
 def open_with_suggestions(pipeline: DeployedPipeline, suggestions: Sequence[Suggestion]) -> None:

@@ -11,7 +11,7 @@ from app.shared.components import (
     show_plan_progress,
 )
 from app.shared.dialogs import close_dialog, dialog
-from app.shared.plan_runs import PlanRun
+from app.shared.plans.runs import PlanRun
 from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from ops.aws import network

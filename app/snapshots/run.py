@@ -1,11 +1,11 @@
-"""One run, updated live: the graph of its state machine, the timeline, the task logs, and Stop run."""
+"""One run, updated live: the diagram of its state machine, one step, the timeline, and Stop run."""
 
 import re
 from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from app.shared import statuses
+from app.shared import address, statuses
 from app.shared.charts import shared_clock, show_chart
 from app.shared.components import (
     clear_caches_once,
@@ -16,21 +16,27 @@ from app.shared.components import (
     show_lines,
 )
 from app.shared.dialogs import close_when_done, dialog
+from app.shared.flow.component import show_flow
 from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from app.shared.words import ago, count, duration, listed, utc
 from app.snapshots import pipeline_steps as steps
 from app.snapshots.charts import timeline
-from app.snapshots.state_machine import graph
+from app.snapshots.state_machine import machine_flow
+from app.snapshots.step import chosen_step, show_step
+from ops.aws.logs.streams import Line
+from ops.aws.stepfunctions.executions import ExecutionSummary
 from ops.aws.stepfunctions.history import Execution
+from ops.aws.stepfunctions.visits import Visit
+from ops.errors import SlipwayError
 from ops.operations import Operation
 from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.policy.suggest import open_reviews, suggest_treatments, suggestions_as_toml
 from ops.snapshots.report import report_from_log
 from ops.snapshots.runs import control as runs
+from ops.snapshots.runs.usual import Usual, last_successful, read_usual
 
 REFRESH_S = 2
-PANEL_HEIGHT = 900
 LOG_HEIGHT = 340
 SHOWN_ERRORS = 3
 _ERROR = re.compile(r"\bERROR(:| \d+ )")  # in the output of psql and of the MySQL client
@@ -44,20 +50,39 @@ def _read_run(_bench: Workbench, _pipeline: DeployedPipeline, arn: str, name: st
 
 
 @st.cache_data(ttl=REFRESH_S - 0.5, show_spinner=False)
-def _log(_bench: Workbench, _pipeline: DeployedPipeline, task: str) -> str:
-    lines = runs.task_log(_bench.cloud, _pipeline, task)
-    return "\n".join(f"{line.at:%H:%M:%S}  {line.message.rstrip()}" for line in lines)
+def _log(_bench: Workbench, _pipeline: DeployedPipeline, task: str) -> list[Line]:
+    return runs.task_log(_bench.cloud, _pipeline, task)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _usual(_bench: Workbench, _pipeline: DeployedPipeline, _names: list[str], arns: tuple[str, ...]) -> Usual:
+    """Read the last successful runs, once: a run that has ended does not change."""
+    return read_usual(_bench.cloud, _pipeline, _names)
+
+
+def _usual_before(bench: Workbench, pipeline: DeployedPipeline, before: list[ExecutionSummary]) -> Usual:
+    names = last_successful(before)
+    try:
+        return _usual(bench, pipeline, names, tuple(runs.execution_arn(pipeline, name) for name in names))
+    except SlipwayError:  # the run itself can be shown without
+        return Usual()
 
 
 def show_run(
-    bench: Workbench, pipeline: DeployedPipeline, name: str, *, live: bool, typical: timedelta | None
+    bench: Workbench, pipeline: DeployedPipeline, name: str, *, summaries: list[ExecutionSummary]
 ) -> None:
-    """Show a run. While it is in progress, only this panel refreshes; then the page refreshes once."""
+    """Show one of the runs. While it is in progress, only this panel refreshes; then the page refreshes once.
+
+    `summaries` are all runs, newest first.
+    """
+    number = next(number for number, summary in enumerate(summaries) if summary.name == name)
+    live = summaries[number].status == "RUNNING"
+    usual = _usual_before(bench, pipeline, summaries[number + 1 :])
 
     def panel() -> bool:
         with errors_shown():
             run = _read_run(bench, pipeline, runs.execution_arn(pipeline, name), name)
-            _show(bench, pipeline, run, typical)
+            _show(bench, pipeline, run, usual)
             if live and run.execution.status != "RUNNING":
                 clear_caches_once(f"{run.execution.arn} {run.execution.stopped}")
                 return True
@@ -66,30 +91,36 @@ def show_run(
     show_refreshing(panel, every=REFRESH_S if live else None)
 
 
-def _show(
-    bench: Workbench, pipeline: DeployedPipeline, run: runs.RunDetails, typical: timedelta | None
-) -> None:
-    execution = run.execution
-    log = _log(bench, pipeline, run.task) if run.task else ""
-    _headline(bench, pipeline, execution, typical)
+def _show(bench: Workbench, pipeline: DeployedPipeline, run: runs.RunDetails, usual: Usual) -> None:
+    execution, now = run.execution, datetime.now(UTC)
+    lines = _log(bench, pipeline, run.task) if run.task else []
+    log = "\n".join(f"{line.at:%H:%M:%S}  {line.message.rstrip()}" for line in lines)
+    _headline(bench, pipeline, execution, usual)
     if execution.status in ("FAILED", "TIMED_OUT"):
         _failure(pipeline, execution, log)
-    drawing, detail = st.columns([5, 4], gap="small")
-    with drawing.container(height=PANEL_HEIGHT):
-        st.graphviz_chart(graph(run.definition, execution, datetime.now(UTC)), width="stretch")
-    with detail.container(height=PANEL_HEIGHT):
-        show_chart(timeline, execution, shared_clock(datetime.now(UTC)), width="stretch")
+    step = chosen_step(execution, st.query_params.get("step", ""))
+    clicked = show_flow(
+        machine_flow(run.definition, execution, usual, now),
+        key="run-flow",
+        label=f"Steps of {execution.name}",
+        selected=step.name if step else "",
+    )
+    if clicked and (step is None or clicked != step.name):
+        address.push({"step": clicked})
+        st.rerun(scope="fragment")
+    left, right = st.columns([4, 5], gap="medium")
+    with left:
+        if step:
+            show_step(step, run.visits.get(step.name, Visit()), usual, lines)
+    with right:
+        show_chart(timeline, execution, shared_clock(now), width="stretch")
         st.markdown("**Task logs**")
         show_lines(log if run.task else "The task has not started.", LOG_HEIGHT)
 
 
-def _headline(
-    bench: Workbench, pipeline: DeployedPipeline, execution: Execution, typical: timedelta | None
-) -> None:
+def _headline(bench: Workbench, pipeline: DeployedPipeline, execution: Execution, usual: Usual) -> None:
     now = datetime.now(UTC)
     took = duration((execution.stopped or now) - execution.started)
-    if execution.status == "RUNNING" and typical:
-        took += f" of about {duration(typical)}"
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         look = statuses.run(execution.status)
         st.markdown(
@@ -101,15 +132,17 @@ def _headline(
             bench, Operation.STOP_REFRESH, "Stop run", icon=":material/stop_circle:"
         ):
             _stop(bench, pipeline, execution.name)
-    if execution.status == "RUNNING" and typical:
-        st.progress(*_progress(now - execution.started, typical))
+    if (left := usual.left(execution, now)) is not None:
+        st.progress(*progress(now - execution.started, left, usual.runs, now))
 
 
-def _progress(took: timedelta, typical: timedelta) -> tuple[float, str]:
-    """Return the progress compared with previous runs. It stays below 100% if the run takes longer."""
-    left = typical - took
-    text = f"about {duration(left)} left" if left > timedelta(0) else "longer than previous runs"
-    return min(took / typical if typical else 1.0, 0.99), text
+def progress(took: timedelta, left: timedelta, known_runs: int, now: datetime) -> tuple[float, str]:
+    """Return the completed part, below 1, and the expected end."""
+    part = min(took / (took + left) if took + left else 0.0, 0.99)
+    if not left:
+        return part, "Longer than previous runs"
+    basis = f"usual of the last {count(known_runs, 'successful run')}"
+    return part, f"About {duration(left)} left, until {now + left:%H:%M:%S} UTC ({basis})"
 
 
 def _failure(pipeline: DeployedPipeline, execution: Execution, log: str) -> None:

@@ -1,11 +1,11 @@
-"""The graph of a run's state machine, in DOT for `st.graphviz_chart`."""
+"""The diagram of a run's state machine: its main path first, the branches that were not taken folded."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
-from app.shared.dot import quoted
+from app.shared.flow.model import Flow, FlowEdge, FlowNode
 from app.shared.statuses import STEPS
 from app.shared.words import duration
 from app.snapshots.charts import STEP_LABELS
@@ -13,6 +13,7 @@ from ops.aws.stepfunctions.history import (
     FAILED,
     PENDING,
     RUNNING,
+    SKIPPED,
     SUCCEEDED,
     WAITING,
     Definition,
@@ -22,92 +23,107 @@ from ops.aws.stepfunctions.history import (
     next_states,
     walk_states,
 )
-
-GRAY = "#84918f"  # readable on white and on black
+from ops.snapshots.runs.usual import Usual
 
 TAKES_TIME = ("Task", "Wait", "Parallel", "Map")
 FEW_CATCHES = 2
-
-_SETTINGS = (
-    'graph [rankdir=TB, bgcolor="transparent", nodesep=0.2, ranksep=0.25]',
-    'node [shape=box, style="rounded,filled", penwidth=0, margin="0.2,0.06"]',
-    'node [fontname="Helvetica", fontsize=15, margin="0.12,0.06"]',
-    f'edge [color="{GRAY}", fontcolor="{GRAY}", arrowsize=0.7]',
-)
+ANY_ERROR = "any error: "  # the ID of a label, before the name of the state that it leads to
 
 State = Mapping[str, Any]
 
 
-def graph(definition: Definition, execution: Execution, now: datetime | None = None) -> str:
-    """Return the graph, each state colored by its status. `now` defaults to the current time.
+def machine_flow(definition: Definition, execution: Execution, usual: Usual, now: datetime) -> Flow:
+    """Return the diagram, each state colored by its status.
 
-    Edges of catchers are dashed. Targets that many catchers share would clutter the graph: they get one edge
-    from "any error", and edges from the states that failed.
+    Edges of catchers are dashed. Targets that many catchers share would clutter it: they get one edge from
+    "Any error", and edges from the states that failed.
     """
-    now = now or datetime.now(UTC)
     steps = {step.name: step for step in execution.steps}
-    lines = [*_SETTINGS, *_boxes(definition, steps, now), *_edges(definition, steps)]
-    return "\n".join(["digraph {", *(f"  {line}" for line in lines), "}"])
+    entered = {step.name for step in execution.steps if step.status not in (PENDING, SKIPPED)}
+    main = frozenset(main_path(definition, entered, usual.steps))
+    edges = [*_regular_edges(definition), *_error_edges(definition, steps)]
+    labels = {edge.target: edge.source for edge in edges if edge.source.startswith(ANY_ERROR)}
+    nodes: list[FlowNode] = []
+    for name, step in steps.items():
+        if name in labels:
+            nodes.append(FlowNode(labels[name], "Any error", STEPS[PENDING], label=True))
+        nodes.append(_box(step, usual, now))
+    drawn = tuple(FlowEdge(e.source, e.target, e.dashed, {e.source, e.target} <= entered) for e in edges)
+    return Flow(tuple(nodes), drawn, main, main | entered)
 
 
-def _boxes(definition: Definition, steps: Mapping[str, StepState], now: datetime) -> Iterator[str]:
-    """Yield the node of every state. Inner state machines are in a frame, below their state."""
-    for name, state in definition["States"].items():
-        box = _box(steps[name], now)
-        if not inner_machines(state):
-            yield box
-            continue
-        yield f"subgraph {quoted(f'cluster {name}')} {{"
-        yield f'style="rounded,dashed"; color="{GRAY}"'
-        yield box
-        for inner in inner_machines(state):
-            yield from _boxes(inner, steps, now)
-        yield "}"
+def main_path(definition: Definition, entered: Collection[str], usual: Collection[str]) -> list[str]:
+    """Return the states on the way to success, with those of inner state machines.
+
+    A choice leads to a state that the run has entered; otherwise to one that runs usually enter; otherwise to
+    its default.
+    """
+    path: list[str] = []
+    name, states = definition["StartAt"], definition["States"]
+    while name and name not in path:
+        path.append(name)
+        for inner in inner_machines(states[name]):
+            path += main_path(inner, entered, usual)
+        possible = [state for state in next_states(states[name], errors=False) if state not in path]
+        preferred = [state for state in possible if state in entered] or [s for s in possible if s in usual]
+        default = [state for state in possible if state == states[name].get("Default")]
+        name = next(iter([*preferred, *default, *possible]), "")
+    return path
 
 
-def _box(step: StepState, now: datetime) -> str:
-    fill = STEPS[step.status]
-    label = "\n".join(filter(None, [step.name, _note(step, now)]))
-    shape = ', shape=diamond, style=filled, margin="0.05,0"' if step.kind == "Choice" else ""
-    look = f'fillcolor="{fill.background}", fontcolor="{fill.text}"{shape}'
-    return f"{quoted(step.name)} [label={quoted(label)}, {look}]"
+def _box(step: StepState, usual: Usual, now: datetime) -> FlowNode:
+    note = _note(step, usual, now)
+    return FlowNode(
+        step.name,
+        step.name,
+        STEPS[step.status],
+        notes=(note,) if note else (),
+        choice=step.kind == "Choice",
+        current=step.status in (RUNNING, WAITING),
+    )
 
 
-def _note(step: StepState, now: datetime) -> str:
-    """Return the second line of a node: its status and duration, so that color is not the only sign."""
+def _note(step: StepState, usual: Usual, now: datetime) -> str:
+    """Return the line below the title: status and duration, so that color is not the only sign."""
     if step.status == PENDING:
-        return ""
-    if step.status == WAITING and step.polls:
-        return f"waiting, poll {step.polls}"
+        expected = usual.steps.get(step.name)
+        return f"about {duration(expected)}" if expected and step.kind in TAKES_TIME else ""
     took = duration((step.ended or now) - step.started) if step.started and step.kind in TAKES_TIME else ""
+    status = STEP_LABELS[step.status]
     if step.status == SUCCEEDED:
-        return took
+        return took or status
+    if step.status == WAITING and step.polls:
+        return f"{status}, poll {step.polls}, {took}"
     if step.status in (RUNNING, WAITING):
         retry = f"retry {step.retries}" if step.retries else ""
-        return ", ".join(filter(None, [STEP_LABELS[step.status].lower(), retry, took]))
-    status = STEP_LABELS[step.status].lower()
+        return ", ".join(filter(None, [status, retry, took]))
     return f"{status} after {took}" if took else status
 
 
-def _edges(definition: Definition, steps: Mapping[str, StepState]) -> Iterator[str]:
-    states = {name: state for name, state, _ in walk_states(definition)}
+def _regular_edges(definition: Definition) -> Iterator[FlowEdge]:
+    for name, state, _ in walk_states(definition):
+        for first in (inner["StartAt"] for inner in inner_machines(state)):
+            yield FlowEdge(name, first)
+        for target in _unique(next_states(state, errors=False)):
+            yield from (FlowEdge(last, target) for last in _last(name, state))
+
+
+def _error_edges(definition: Definition, steps: Mapping[str, StepState]) -> Iterator[FlowEdge]:
     catches = {
-        name: _unique(catch["Next"] for catch in state.get("Catch", ())) for name, state in states.items()
+        name: _unique(catch["Next"] for catch in state.get("Catch", ()))
+        for name, state, _ in walk_states(definition)
     }
     sources = Counter(target for targets in catches.values() for target in targets)
-    shared = [target for target, count in sources.items() if count > FEW_CATCHES]
-    for name, state in states.items():
-        for first in (inner["StartAt"] for inner in inner_machines(state)):
-            yield _edge(name, first)
-        for target in _unique(next_states(state, errors=False)):
-            yield from (_edge(last, target) for last in _last(name, state))
-        for target in catches[name]:
-            if target not in shared or steps[name].status == FAILED:
-                yield _edge(name, target, "style=dashed")
-    for target in shared:
-        source = f"any error, then {target}"
-        yield f'{quoted(source)} [label="any error", shape=plaintext, style="", fontcolor="{GRAY}"]'
-        yield _edge(source, target, "style=dashed")
+    shared = {target for target, number in sources.items() if number > FEW_CATCHES}
+    failed = [
+        FlowEdge(name, target, dashed=True)
+        for name, targets in catches.items()
+        for target in targets
+        if target not in shared or steps[name].status == FAILED
+    ]
+    yield from failed
+    for target in sorted(shared - {edge.target for edge in failed}):
+        yield FlowEdge(ANY_ERROR + target, target, dashed=True)
 
 
 def _last(name: str, state: State) -> list[str]:
@@ -120,10 +136,6 @@ def _last(name: str, state: State) -> list[str]:
         for last in _last(inner, inner_state)
     ]
     return ends or [name]
-
-
-def _edge(source: str, target: str, attributes: str = "") -> str:
-    return f"{quoted(source)} -> {quoted(target)}" + (f" [{attributes}]" if attributes else "")
 
 
 def _unique(names: Iterable[str]) -> list[str]:

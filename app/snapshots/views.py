@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from app.shared import navigation, statuses
+from app.shared import address, navigation, statuses
+from app.shared.charts import show_chart
 from app.shared.components import (
     confirm_plan,
     empty_state,
@@ -19,6 +20,7 @@ from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import ago, count, duration, listed, utc
 from app.snapshots import pipeline_steps as steps
+from app.snapshots.charts import durations, sizes
 from app.snapshots.restore import offer_restore, show_restores
 from app.snapshots.run import show_run
 from ops.aws.cloud import Place
@@ -27,6 +29,7 @@ from ops.aws.rds.databases import Database
 from ops.aws.stepfunctions.executions import ExecutionSummary
 from ops.errors import SlipwayError
 from ops.operations import Operation
+from ops.snapshots.compiler import IN_PLACE
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.pipeline.forecast import Forecast, forecast
@@ -79,15 +82,15 @@ def choose_database(items: Sequence[Database], by_database: Mapping[str, Deploye
         selected = next((id for id in ids if id in by_database), ids[0])
     event = show_table(
         [_database_row(item, by_database) for item in items],
-        key="databases",
+        key=f"databases-{selected}",  # as the runs'
         on_select="rerun",
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [ids.index(selected)]}},
     )
     database = items[event.selection.rows[0]] if event.selection.rows else items[ids.index(selected)]
-    if st.query_params.get("database") != database.id:
-        st.query_params.pop("run", None)
-        st.query_params["database"] = database.id
+    if database.id != selected:
+        address.push({"database": database.id, "run": "", "step": ""})
+        st.rerun()  # the table's key follows the address
     return database
 
 
@@ -143,7 +146,7 @@ def show_header(bench: Workbench, pipeline: DeployedPipeline) -> None:
                     open_form(pipeline.place, pipeline.database)
         expected = _expected(bench, pipeline, executions)
         st.caption(plain(f"{_settings(pipeline)} {expected.summary if expected else ''}"))
-        if _keeps_unlisted(bench, pipeline, pipeline.stack.parameters.get("ScriptPrefix", "")):
+        if _keeps_unlisted(bench, pipeline, pipeline.scripts[1]):
             st.error(
                 'The policy has `unlisted = "keep"`: unlisted columns are shared unchanged.',
                 icon=":material/warning:",
@@ -184,7 +187,13 @@ def _expected(
     if database is None:
         return None
     typical, keep = runs.typical_duration(executions), int(parameters["KeepSnapshots"])
-    return forecast(database, typical, instance_class=parameters["InstanceClass"], keep=keep)
+    return forecast(
+        database,
+        typical,
+        instance_class=parameters["InstanceClass"],
+        keep=keep,
+        method=parameters.get("Method", IN_PLACE),
+    )
 
 
 def _settings(pipeline: DeployedPipeline) -> str:
@@ -213,9 +222,8 @@ def _refresh_button(bench: Workbench, pipeline: DeployedPipeline, executions: li
     if not clicked:
         return
     with errors_shown():
-        st.query_params["run"] = perform_call(
-            bench, runs.refresh_call(bench.cloud, pipeline, datetime.now(UTC))
-        )
+        run = perform_call(bench, runs.refresh_call(bench.cloud, pipeline, datetime.now(UTC)))
+        address.push({"run": run, "step": ""})
         summaries.clear()
         st.rerun()
 
@@ -231,8 +239,7 @@ def show_runs(bench: Workbench, pipeline: DeployedPipeline) -> None:
         if shown is None:
             st.warning(f"The run {plain(name)} does not exist. Showing the newest run.")
             shown = items[0]
-        typical = runs.typical_duration(items)
-        show_run(bench, pipeline, shown.name, live=shown.status == "RUNNING", typical=typical)
+        show_run(bench, pipeline, shown.name, summaries=items)
 
 
 def show_leftovers(bench: Workbench, pipeline: DeployedPipeline) -> None:
@@ -339,14 +346,31 @@ def show_history(bench: Workbench, pipeline: DeployedPipeline) -> None:
         shown = st.query_params.get("run", items[0].name)
         event = show_table(
             [_run_row(summary, now) for summary in items],
-            key="runs",
+            key=f"runs-{shown}",  # a selection ends when the address changes
             on_select="rerun",
             selection_mode="single-row",
         )
         if event.selection.rows and (selected := items[event.selection.rows[0]].name) != shown:
-            st.query_params["run"] = selected
+            address.push({"run": selected, "step": ""})
             st.rerun()
         st.caption(f"{count(len(items), 'run')}. Select one to show its steps above.")
+        _show_charts(bench, pipeline, items)
+
+
+def _show_charts(bench: Workbench, pipeline: DeployedPipeline, items: list[ExecutionSummary]) -> None:
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.markdown("**Duration of runs**")
+        if any(item.stopped for item in items):
+            show_chart(durations, items, width="stretch")
+        else:
+            st.caption("Available when the first run has ended.")
+    with right:
+        st.markdown("**Size of snapshots**")
+        if snapshots := sanitized(bench, pipeline, pipeline.machine):
+            show_chart(sizes, snapshots, width="stretch")
+        else:
+            st.caption("Available after the first successful run.")
 
 
 def _run_row(summary: ExecutionSummary, now: datetime) -> dict[str, str]:

@@ -3,5 +3,4 @@
 views    the inventory as summary, table and graph
 actions  cleanup, shared buckets and migration
 graph    pipelines, buckets, keys and stacks as a graph
-scan     the inventory, read in the background
 """

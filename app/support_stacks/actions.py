@@ -7,11 +7,10 @@ import streamlit as st
 
 from app.shared.components import confirm_plan, empty_state, errors_shown, plain, show_error
 from app.shared.dialogs import close_dialog, dialog
-from app.shared.plan_panel import show_plan_panel
-from app.shared.plan_runs import PlanRun
+from app.shared.plans.panel import show_plan_panel
+from app.shared.plans.runs import PlanRun
 from app.shared.session import Workbench
 from app.shared.words import count
-from app.support_stacks.scan import InventoryScan
 from app.support_stacks.views import label
 from ops.aws.cloud import Cloud
 from ops.errors import SlipwayError
@@ -21,18 +20,12 @@ from ops.settings import Account
 from ops.support_stacks import cdk_code, migration
 from ops.support_stacks.cleanup import plan_clean_up
 from ops.support_stacks.cleanup_steps import CleanUpOptions
+from ops.support_stacks.fingerprints import StackKind
 from ops.support_stacks.liveness import ResourceType, UsageGraph, UsageState, UsageVerdict
 from ops.support_stacks.replication import SharedBucket, plan_replication, read_shared
 
 SHARED_TTL_S = 30
-
-
-def is_outdated(bench: Workbench, scan: InventoryScan) -> bool:
-    """Whether a cleanup has completed since the inventory was read."""
-    work = bench.plan_runs.latest(Operation.CLEAN_UP_SUPPORT)
-    if work is None or work.running or not work.progress or scan.started_at is None:
-        return False
-    return work.progress[-1].at > scan.started_at
+ALL_CHOSEN = "clean-up-all-chosen"  # how often
 
 
 def show_clean_up(bench: Workbench, graph: UsageGraph, *, outdated: bool) -> None:
@@ -47,7 +40,11 @@ def show_clean_up(bench: Workbench, graph: UsageGraph, *, outdated: bool) -> Non
         )
         return
     verdicts = {verdict.key: verdict for verdict in orphaned}
-    selected = _select(graph, verdicts)
+    chosen: dict[str, bool] = st.session_state.setdefault("clean-up-chosen", {})
+    if st.button("Select all", key="clean-up-all"):
+        chosen.update(dict.fromkeys(_not_extended(graph, orphaned), True))
+        st.session_state[ALL_CHOSEN] = st.session_state.get(ALL_CHOSEN, 0) + 1
+    selected = _select(graph, verdicts, chosen)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         archive = st.text_input(
             "Archive bucket", key="clean-up-archive", placeholder="None: delete permanently", width=320
@@ -60,44 +57,55 @@ def show_clean_up(bench: Workbench, graph: UsageGraph, *, outdated: bool) -> Non
     if st.button("Show plan", type="primary", key="clean-up-plan", disabled=not selected or busy):
         with errors_shown():
             options = CleanUpOptions(archive.strip(), unprotect, with_additions)
-            _confirm(bench, plan_clean_up(bench.cloud, graph, selected, options), "Clean up")
+            plan = plan_clean_up(bench.cloud, graph, selected, options)
+            _confirm(bench, plan, f"Delete {count(len(selected), 'resource')}")
 
 
-def _select(graph: UsageGraph, verdicts: Mapping[str, UsageVerdict]) -> list[str]:
-    """Let the user choose resources. All are selected, also new ones, except those that the user removed, and
-    stacks with resources that are not CDK's.
+def _not_extended(graph: UsageGraph, verdicts: Sequence[UsageVerdict]) -> list[str]:
+    """Return the keys of all but stacks with resources that are not CDK's: they are chosen one by one."""
+    extended = {stack.id for stack in graph.inventory.stacks if stack.additions}
+    return [verdict.key for verdict in verdicts if verdict.stack not in extended]
+
+
+def _selection_key(names: Collection[str]) -> str:
+    """Return the key for these names; after Select all, it is another widget, which begins with that."""
+    return f"clean-up-selected-{st.session_state.get(ALL_CHOSEN, 0)}-{crc32(' '.join(names).encode())}"
+
+
+def _select(graph: UsageGraph, verdicts: Mapping[str, UsageVerdict], chosen: dict[str, bool]) -> list[str]:
+    """Let the user choose resources; none is selected at first.
 
     Other resources are another widget: a value that the browser sent for the previous ones, while these were
-    drawn, would count as the choice among these. What was removed is kept beside the widget, whose value
-    Streamlit discards when a run does not show it.
+    drawn, would count as the choice among these. What the user chose is kept beside the widget, whose value
+    Streamlit discards when a run does not show it, and is the widget's default: a browser that draws the
+    widget again begins with that, and sends it as the choice.
     """
-    removed: set[str] = st.session_state.setdefault("clean-up-removed", set())
-    key = f"clean-up-selected-{crc32(' '.join(verdicts).encode())}"
-    extended = {stack.id for stack in graph.inventory.stacks if stack.additions}
-    st.session_state.setdefault(
-        key,
-        [name for name, verdict in verdicts.items() if name not in removed and verdict.stack not in extended],
-    )
+    key = _selection_key(verdicts)
     return st.multiselect(
         "Resources to delete",
         list(verdicts),
+        default=[name for name in verdicts if chosen.get(name)],
         format_func=lambda option: label(graph, verdicts[option]),
         key=key,
-        on_change=_note_removed,
-        args=(removed, frozenset(verdicts), key),
+        on_change=_note_choice,
+        args=(chosen, frozenset(verdicts), key),
         help="A support stack includes its bucket and key.",
     )
 
 
-def _note_removed(removed: set[str], shown: Collection[str], key: str) -> None:
-    removed.difference_update(shown)
-    removed.update(set(shown).difference(st.session_state[key]))
+def _note_choice(chosen: dict[str, bool], shown: Collection[str], key: str) -> None:
+    chosen.update({name: name in st.session_state[key] for name in shown})
 
 
 def _options(graph: UsageGraph) -> list[UsageVerdict]:
-    """Return the orphaned stacks and the orphaned resources without a stack; a stack includes the others."""
+    """Return the orphaned stacks and the orphaned resources without a stack; a stack includes the others.
+
+    Stacks of roles are not offered: Slipway does not delete IAM roles.
+    """
     orphaned = graph.with_state(UsageState.ORPHANED)
-    return [v for v in orphaned if v.kind is ResourceType.STACK or not v.stack]
+    of_roles = {stack.id for stack in graph.inventory.stacks if stack.kind is StackKind.ROLES}
+    offered = [verdict for verdict in orphaned if verdict.stack not in of_roles]
+    return [v for v in offered if v.kind is ResourceType.STACK or not v.stack]
 
 
 def _confirm(bench: Workbench, plan: Plan, action: str) -> None:
@@ -142,6 +150,41 @@ def show_shared_buckets(bench: Workbench, graph: UsageGraph) -> None:
         else:
             empty_state("No shared buckets in this account", "Select regions and target accounts below.")
         _set_up(bench, account, regions, shared)
+
+
+def _offer_buckets(bench: Workbench, guide: migration.Guide, shared: Sequence[SharedBucket]) -> None:
+    """Show the button that sets up the shared buckets of a pipeline, with the targets of existing ones."""
+    work = bench.plan_runs.latest(Operation.SHARE_REPLICATION)
+    if work:
+        _show_work(bench, work, "migration-shared")
+    names = {a.id: a.name for a in bench.cloud.accounts if a.id != guide.pipeline.account}
+    current = sorted({target for item in shared for target in item.targets if target in names})
+    targets = st.multiselect(
+        "Accounts that the pipeline deploys to",
+        list(names),
+        default=current,
+        format_func=lambda id: names[id],
+        key="migration-targets",
+    )
+    action = f"Set up {count(len(guide.missing), 'shared bucket')}"
+    busy = work is not None and work.running
+    if st.button(action, key="migration-set-up", icon=":material/build:", disabled=busy):
+        with errors_shown():
+            account = bench.cloud.account(guide.pipeline.account)
+            regions = sorted({*guide.missing, *(item.region for item in shared)})
+            _confirm(bench, plan_replication(bench.cloud, account, regions, targets), action)
+
+
+def _offer_old_buckets(bench: Workbench, graph: UsageGraph, guide: migration.Guide) -> None:
+    """Show the button that deletes the old buckets of a pipeline, once they are orphaned."""
+    old = {verdict.stack or verdict.id for verdict in guide.left}
+    orphaned = [verdict.key for verdict in _options(graph) if verdict.id in old or verdict.stack in old]
+    if guide.old or not orphaned:
+        return
+    action = f"Delete {count(len(orphaned), 'resource')}"
+    if st.button(action, key="migration-clean-up", icon=":material/delete_sweep:"):
+        with errors_shown():
+            _confirm(bench, plan_clean_up(bench.cloud, graph, orphaned), action)
 
 
 def show_code(shared: Sequence[SharedBucket]) -> None:
@@ -203,5 +246,8 @@ def show_migration(bench: Workbench, graph: UsageGraph) -> None:
         st.caption(plain(step.text))
         if step.command:
             st.code(step.command, language=None, wrap_lines=True)
+        if number == 1 and guide.missing:
+            _offer_buckets(bench, guide, shared)
+    _offer_old_buckets(bench, graph, guide)
     if shared and not guide.missing:
         show_code([item for item in shared if item.region in {store.region for store in pipeline.stores}])

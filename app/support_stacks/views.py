@@ -5,16 +5,15 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from app.shared import statuses
-from app.shared.components import empty_state, show_error
+from app.shared.charts import show_chart
+from app.shared.components import empty_state, plain, show_error
+from app.shared.inventory import InventoryScan
 from app.shared.refreshing import show_refreshing
-from app.shared.session import Workbench
 from app.shared.tables import show_table
-from app.shared.words import ago, count, listed
+from app.shared.words import ago, count, listed, sentence
 from app.support_stacks import graph as support_graph
-from app.support_stacks.scan import InventoryScan
+from ops.aws.readings import Unread
 from ops.aws.s3.buckets import BucketContents
-from ops.support_stacks.facts import Gap
-from ops.support_stacks.inventory import read_inventory
 from ops.support_stacks.liveness import (
     MIN_IDLE_DAYS,
     ResourceType,
@@ -26,7 +25,6 @@ from ops.support_stacks.liveness import (
 
 POLL_INTERVAL_S = 1.0
 MAX_LISTED_REGIONS = 3  # in a table cell
-SHORT_SCAN_S = 0.5
 PHASES = (
     "Regions",
     "Buckets",
@@ -36,18 +34,6 @@ PHASES = (
     "Details: keys",
 )
 TYPE_NAMES = {ResourceType.STACK: "Stack", ResourceType.BUCKET: "Bucket", ResourceType.KEY: "Key"}
-
-
-@st.cache_resource(show_spinner=False)
-def inventory_scan(_bench: Workbench) -> InventoryScan:
-    """Return the scan, which all sessions share."""
-    return InventoryScan()
-
-
-def start_scan(bench: Workbench, scan: InventoryScan) -> None:
-    """Read the inventory in the background. A short read completes before this returns."""
-    scan.start(lambda now, report: read_inventory(bench.cloud, now, report))
-    scan.wait(SHORT_SCAN_S)
 
 
 def show_progress(scan: InventoryScan) -> None:
@@ -80,9 +66,9 @@ def input_min_idle_days() -> int:
 
 
 def graph_of(scan: InventoryScan, min_idle_days: int) -> UsageGraph | None:
-    if scan.inventory is None:
+    if scan.result is None:
         return None
-    return assess_usage(scan.inventory, datetime.now(UTC), min_idle_days)
+    return assess_usage(scan.result, datetime.now(UTC), min_idle_days)
 
 
 def show_summary(graph: UsageGraph) -> None:
@@ -99,17 +85,19 @@ def show_summary(graph: UsageGraph) -> None:
     if unknown := len(graph.with_state(UsageState.UNKNOWN)):
         parts.insert(0, f"{unknown} unknown")
     if orphaned:
-        at_least = "at least " if graph.inventory.gaps else ""
-        parts.insert(0, f"{at_least}\\${graph.orphaned_monthly:.2f}/month")
+        cost = graph.orphaned_monthly.text(lambda dollars: f"\\${dollars:.2f}")
+        parts.insert(0, f"{cost}/month")
         parts.insert(0, f"**{count(len(orphaned), 'orphaned resource')}**")
     elif graph.verdicts:
-        read = " in what could be read" if graph.inventory.gaps else ""
+        read = " in what could be read" if graph.inventory.gaps or graph.inventory.excluded else ""
         parts.insert(0, f"**No orphaned resources{read}**")
     st.markdown(" · ".join(parts))
 
 
 def show_gaps(graph: UsageGraph) -> None:
     """Show what could not be read, and the consequence."""
+    for exclusion in graph.inventory.excluded:
+        st.caption(f":material/visibility_off: {plain(str(exclusion))}")
     gaps = graph.inventory.gaps
     if not gaps:
         return
@@ -123,7 +111,7 @@ def show_gaps(graph: UsageGraph) -> None:
 
 def gap_rows(graph: UsageGraph) -> list[dict[str, str]]:
     """Return one row for all regions of an account in which the same read fails with the same hint."""
-    groups: dict[tuple[str, str, str], list[Gap]] = {}
+    groups: dict[tuple[str, str, str], list[Unread]] = {}
     for gap in graph.inventory.gaps:
         groups.setdefault((gap.account, gap.subject, gap.error.hint), []).append(gap)
     return [
@@ -138,7 +126,7 @@ def gap_rows(graph: UsageGraph) -> list[dict[str, str]]:
     ]
 
 
-def _regions(graph: UsageGraph, gaps: list[Gap]) -> str:
+def _regions(graph: UsageGraph, gaps: list[Unread]) -> str:
     regions = sorted(gap.region for gap in gaps)
     if regions in ([""], sorted(graph.inventory.regions.get(gaps[0].account, ()))):
         return "all regions"
@@ -169,16 +157,17 @@ def show_inventory(graph: UsageGraph) -> None:
     order.insert(0, order.pop(order.index(UsageState.ORPHANED)))
     shown.sort(key=lambda verdict: (order.index(verdict.state), verdict.region, verdict.id))
     contents = {(bucket.account, bucket.name): bucket.contents for bucket in graph.inventory.buckets}
-    show_table(
+    event = show_table(
         [_row(graph, verdict, contents.get((verdict.account, verdict.id))) for verdict in shown],
         key="inventory",
         height=min(36 * (len(shown) + 1), 560),
+        on_select="rerun",
+        selection_mode="single-row",
         column_config={
             "Monthly": st.column_config.NumberColumn(
                 "Monthly cost", format="$%.2f", help="Estimate at list prices"
             ),
             "Name": st.column_config.TextColumn("Name", width="medium"),
-            "Reason": st.column_config.TextColumn("Reason", width="large"),
             "Versions": st.column_config.NumberColumn(
                 "Versions", format="localized", help="Including delete markers"
             ),
@@ -186,8 +175,21 @@ def show_inventory(graph: UsageGraph) -> None:
             "Written": st.column_config.TextColumn("Last written"),
         },
     )
+    if rows := [row for row in event.selection.rows if row < len(shown)]:
+        _show_reasons(shown[rows[0]])
+    else:
+        st.caption("Select a resource at its left edge to show the reasons for its state.")
+    st.markdown("**Orphaned resources by account and Region**")
+    if counts := support_graph.region_counts(graph):
+        show_chart(support_graph.region_grid, counts, width="stretch")
     with st.expander(f"Artifact stores of {count(len(graph.inventory.pipelines), 'pipeline')}"):
         _show_artifact_stores(graph)
+
+
+def _show_reasons(verdict: UsageVerdict) -> None:
+    word = statuses.VERDICTS[verdict.state][0].markdown
+    reasons = [f"- {plain(sentence(reason))}" for reason in verdict.reasons]
+    st.markdown("\n".join([f"{word} **{plain(verdict.id)}**\n", *reasons]))
 
 
 def _row(graph: UsageGraph, verdict: UsageVerdict, contents: BucketContents | None) -> dict[str, object]:
@@ -199,7 +201,6 @@ def _row(graph: UsageGraph, verdict: UsageVerdict, contents: BucketContents | No
         "Account": graph.inventory.accounts.get(verdict.account, verdict.account),
         "Region": verdict.region,
         "Monthly": verdict.monthly,
-        "Reason": "; ".join(verdict.reasons),
         "Versions": contents.versions + contents.markers if contents else None,
         "Size": contents.bytes if contents else None,
         "Written": f"{written:%Y-%m-%d}" if written else "",

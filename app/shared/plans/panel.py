@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.shared import navigation
 from app.shared.components import operation_button, plain, show_plan_progress
-from app.shared.plan_runs import PlanRun
+from app.shared.plans.runs import PlanRun
 from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from app.shared.words import count
