@@ -16,6 +16,7 @@ from ops import embedded as emulator
 from ops.aws.cloud import Cloud
 from ops.embedded.accounts import cloud as embedded_cloud
 from ops.embedded.lifecycle import RunningCloud
+from ops.gate.sessions import Session
 from ops.settings import Settings
 from tests import seeds
 from tests.faults.monitor.watch import Watch
@@ -51,6 +52,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         starting = STARTING.intersection(getattr(item, "fixturenames", ()))
         if not starting and not item.nodeid.startswith(NO_UNIT_TESTS):
             item.add_marker("unit")
+
+
+@pytest.fixture(autouse=True)
+def admitted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run pages in a local session: those of AppTest have no request that could pass the gate."""
+    if request.path.relative_to(Path(__file__).parent).parts[0] in ("app", "pages"):
+        monkeypatch.setattr("app.shared.access.current_session", lambda configured: Session(opened=0))
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from ops.cli import main
 from ops.settings import SETTINGS, Setting
 
-DOCS = [*Path().glob("*.md"), *Path("docs").glob("*.md")]
+DOCS = [*Path().glob("*.md"), *Path("docs").rglob("*.md")]
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
@@ -40,6 +40,12 @@ def parts(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
+def test_every_test_that_a_guide_names_exists() -> None:
+    named = {name for path in DOCS for name in re.findall(r"`(test_\w+)`", path.read_text())}
+    written = "".join(path.read_text() for path in Path("tests").rglob("test_*.py"))
+    assert [name for name in sorted(named) if f"def {name}(" not in written] == []
+
+
 def test_every_picture_is_shown_and_taken_by_a_test() -> None:
     pictures = re.compile(r"!\[[^]]+\]\((?:docs/)?([^)]+)\)")
     shown = {name for path in DOCS for name in pictures.findall(path.read_text())}
@@ -63,3 +69,13 @@ def test_what_is_shipped_is_listed_with_its_licence() -> None:
 def canonical(name: str) -> str:
     """PyPA, "Package name normalization"."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_test_that_shows_a_control_exists() -> None:
+    named = set(re.findall(r"\btest_\w+", Path("docs/threat-model.md").read_text()))
+    files = list(Path("tests").rglob("test_*.py"))
+    known = {file.stem for file in files}
+    known |= {
+        name for file in files for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+    assert len(named) > 25 and named - known == set()

@@ -10,9 +10,8 @@ import pytest
 from ops.templates.functions import function_source
 
 FOLDERS = sorted(path.parent for path in Path("ops/functions").glob("*/handler.py"))
-PACKED = {
-    "rollouts"
-}  # no inline function: its zip is made and checked by `ops.rollouts.package` and its test
+# No inline functions: a package makes the zip of each, and its test checks it.
+PACKED = {"rollouts", "policy_compiler"}
 SHARED = Path("ops/functions/shared")  # no function, but what several of them use
 FUNCTIONS = [folder.name for folder in FOLDERS if folder.name not in PACKED]
 PARTS = [

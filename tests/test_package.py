@@ -11,11 +11,18 @@ import pytest
 
 from ops import __version__
 from ops.embedded.ports import free_port
+from ops.gate import tokens
 from tests.end_to_end.workbench import eventually
 
 ROOT = Path(__file__).parents[1]
 CODE = "import sys; from slipway_workbench import main; sys.exit(main())"
-SHIPPED = ("app/main.py", "app/.streamlit/config.toml", "pages/logs.py", "queries/errors_over_time.sql")
+SHIPPED = (
+    "app/main.py",
+    "app/favicon.png",
+    "app/.streamlit/config.toml",
+    "pages/logs.py",
+    "queries/errors_over_time.sql",
+)
 DATA = (
     "ops/snapshots/postgres/functions.sql",
     "ops/embedded/sample/shop_tables.sql",
@@ -128,19 +135,29 @@ def test_pages_run_beside_a_project_with_an_app_of_its_own(site: Path, tmp_path:
     )
     try:
         # This endpoint runs the script, as a browser does.
-        eventually(lambda: _get(port, "/_stcore/script-health-check") == 200)
+        eventually(lambda: _get(port, "/_stcore/script-health-check") == 401)  # it answers, without a token
+        token = tokens.read(tokens.folder(tmp_path / "data", port))
+        status, cookie = _ask(port, f"/?token={token}")
+        assert (status, _get(port, "/_stcore/script-health-check", cookie)) == (303, 200)
     finally:
         process.terminate()
         process.wait(60)
 
 
-def _get(port: int, path: str) -> int:
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+def _get(port: int, path: str, cookie: str = "") -> int:
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status
+        return _ask(port, path, cookie)[0]
     except OSError:
         return 0
+
+
+def _ask(port: int, path: str, cookie: str = "") -> tuple[int, str]:
+    """Return the status of a response, and the cookie that it sets."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", path, headers={"Cookie": cookie})
+        response = connection.getresponse()
+        return response.status, response.headers.get("set-cookie", "").partition(";")[0]
     finally:
         connection.close()
 

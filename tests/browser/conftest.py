@@ -1,16 +1,20 @@
 """Fixtures for a real browser in front of `slipway run`, as `make run` starts it."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from ops.embedded.lifecycle import RunningCloud
 from ops.embedded.ports import free_port
@@ -43,6 +47,21 @@ server_metadata_url = "{issuer}/.well-known/openid-configuration"
 ROLES = {"SLIPWAY_OPERATORS": "ada@example.com", "SLIPWAY_VIEWERS": "readers"}
 
 
+ENTERED: list[dict[str, str]] = []  # the cookies of the servers that run, for every browser context
+
+
+def enter(link: str) -> dict[str, str]:
+    """Exchange the token in the link for a cookie, as a browser does."""
+    address = urlsplit(link)
+    connection = HTTPConnection(address.netloc, timeout=30)
+    connection.request("GET", f"/?{address.query}")
+    reply = connection.getresponse()
+    assert reply.status == 303
+    name, _, value = str(reply.headers["set-cookie"]).partition(";")[0].partition("=")
+    connection.close()
+    return {"name": name, "value": value, "url": f"{address.scheme}://{address.netloc}"}
+
+
 @contextmanager
 def serving(data: Path, port: int, **environment: str) -> Iterator[str]:
     """Yield the address of a workbench that uses the embedded cloud below `data`."""
@@ -62,6 +81,8 @@ def serving(data: Path, port: int, **environment: str) -> Iterator[str]:
                 f"Slipway is running at {url}" in log.read_text() and "(already running)" in log.read_text()
             )
         )
+        if link := re.search(rf"{url}/\?token=\S+", log.read_text()):
+            ENTERED.append(enter(link[0]))
         yield url
     finally:
         process.send_signal(signal.SIGTERM)
@@ -97,6 +118,14 @@ def browser() -> Iterator[Browser]:
     flags = [*QUIET, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        new_context = browser.new_context
+
+        def entered_context(**options: Any) -> BrowserContext:
+            context = new_context(**options)
+            context.add_cookies(ENTERED)  # type: ignore[arg-type]
+            return context
+
+        browser.new_context = entered_context  # type: ignore[method-assign]
         yield browser
         browser.close()
 

@@ -10,7 +10,7 @@ from ops.audit import Actor, AuditLog
 from ops.operations import Operation
 from ops.plan import Plan, Resource, Step, execute
 from ops.snapshots.pipeline.catalog import PIPELINE_TAG, REPORT_TAG, RUN_TAG, SANITIZED_TAG, TEMPORARY_TAG
-from ops.snapshots.pipeline.model import POLICY_FILE
+from ops.snapshots.script_files import POLICY_FILE
 from tests.browser.made_pipeline import Client, Undo, make_database, make_machine, make_stack
 from tests.ops.embedded.overlay import ACCOUNT, REGION, client
 from tests.ops.logs import hostile
@@ -129,7 +129,8 @@ def _rollout(client: Client, undo: Undo) -> None:
         each["Name"] for each in s3.list_buckets()["Buckets"] if each["Name"].startswith("slipway-rollouts")
     )
     items = dynamodb.scan(TableName=table)["Items"]
-    sample = next(item["item"]["S"] for item in items if item["run"]["S"] == "#runs")
+    listed = (item["item"]["S"] for item in items if item["run"]["S"] == "#runs")
+    sample = next(run for run in listed if run.startswith("welcome"))  # among those of other tests
     words = {
         "status": "STUCK",
         "why": ESCAPES,
@@ -139,11 +140,11 @@ def _rollout(client: Client, undo: Undo) -> None:
         "did": FORMULA,
     }
     for item in items:
-        listed = item["run"]["S"] == "#runs" and item["item"]["S"] == sample
-        if not listed and item["run"]["S"] != sample:
+        is_listed = item["run"]["S"] == "#runs" and item["item"]["S"] == sample
+        if not is_listed and item["run"]["S"] != sample:
             continue
         copied = {**item, **{name: {"S": text} for name, text in words.items() if name in item}}
-        copied |= {"item": {"S": RUN}, "name": {"S": MARKUP}} if listed else {"run": {"S": RUN}}
+        copied |= {"item": {"S": RUN}, "name": {"S": MARKUP}} if is_listed else {"run": {"S": RUN}}
         if item["item"]["S"] == "run":
             copied |= {name: {"S": words[name]} for name in ("why", "stopped")}
             copied["ended"] = {"S": datetime.now(UTC).isoformat()}

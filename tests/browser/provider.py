@@ -60,7 +60,7 @@ def _answers(address: str) -> bool:
 
 def sign_in(page: Page, address: str, user: str) -> None:
     page.goto(address)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="Sign in").click()
     choose(page, user)
 
 

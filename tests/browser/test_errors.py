@@ -14,6 +14,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from ops.embedded.ports import free_port
+from ops.gate import tokens
+from tests.browser.conftest import ENTERED, enter
 from tests.end_to_end.workbench import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +70,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with (folder / "output").open("wb") as output, served.log.open("wb") as log:
         process = subprocess.Popen([*command, *flags], cwd=folder, env=environment, stdout=output, stderr=log)
     try:
-        eventually(lambda: "You can now view" in (folder / "output").read_text())
+        token = eventually(lambda: tokens.read(tokens.folder(folder / ".slipway", port)))
+        ENTERED.append(enter(tokens.url(served.url, token)))
         yield served
     finally:
         process.terminate()

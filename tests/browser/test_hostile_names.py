@@ -41,7 +41,7 @@ FIND_INJECTED = """() => {
   for (const each of document.querySelectorAll("input, textarea")) text += " " + each.value;
   return [found, text];
 }"""
-PATIENCE_S = 30
+PATIENCE_S = 180  # many times what it takes, for a busy machine
 MARK, LINE = "strong-mark", "window.pwned="  # in a name; in a log line
 HERE = quote(MARKUP, safe="")
 # (Path, tabs to open, hostile text that must be visible, if any).
@@ -73,7 +73,7 @@ PLACES = (
 )
 
 
-FIRST = (0, 1, 5, 6, 9, 10, 13, 17, 21, 23)
+FIRST = (0, 6, 9, 10, 17)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def foreign_requests() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def view(browser: Browser, foreign_requests: list[str]) -> Iterator[Page]:
+def view(browser: Browser, foreign_requests: list[str], address: str) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 2400}, accept_downloads=True)
 
     def note(request: Request) -> None:
@@ -120,7 +120,7 @@ def injected_elements(page: Page, seen: str) -> list[str]:
 @pytest.mark.parametrize(
     "where, tabs, seen",
     [
-        # One place of each page; of the logs, two.
+        # One place of each kind: an overview, a graph, tables, log lines, and a filter.
         pytest.param(
             *place, id=place[0].replace(HERE, "…"), marks=() if number in FIRST else pytest.mark.thorough
         )

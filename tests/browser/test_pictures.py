@@ -8,7 +8,7 @@ from tests.browser.still import STILL
 
 pytestmark = pytest.mark.thorough  # the walk and the stories visit the same pages
 PAGES = {
-    "overview": ("/", "Snapshot pipelines", 1000),
+    "overview": ("/", "Review cleanup", 1000),
     "snapshot-pipeline": ("/snapshot_pipeline?database=shop-production", "Preview changes", 860),
     "rollouts": ("/rollouts", "Decision log", 1000),
     "support-stacks": ("/support_stacks", "orphaned resources", 760),

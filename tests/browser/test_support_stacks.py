@@ -1,5 +1,6 @@
 """Support stacks in a real browser: a cleanup is stopped and resumed, then shared buckets are set up."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def plan(page: Page) -> Locator:
     page.get_by_role("spinbutton", name="Minimum idle days").fill("0")
     page.get_by_role("spinbutton", name="Minimum idle days").press("Enter")
     page.get_by_role("tab", name="Cleanup").click()
+    page.get_by_role("button", name="Select all").click()
     page.get_by_role("button", name="Show plan").first.click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
@@ -48,7 +50,7 @@ def confirm(dialog: Locator) -> None:
     word = (box.get_attribute("aria-label") or "").removeprefix("Type ").removesuffix(" to confirm")
     box.fill(word)
     box.press("Enter")
-    dialog.get_by_role("button", name="Clean up").click()
+    dialog.get_by_role("button", name=re.compile("^Delete .* resources?$")).click()
 
 
 def test_a_cleanup_is_stopped_and_resumed(page: Page, own: str) -> None:

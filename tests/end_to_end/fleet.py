@@ -22,9 +22,11 @@ from ops.plan import Outcome, Plan, execute
 from ops.rollouts import controller as controllers
 from ops.rollouts import runs
 from ops.rollouts.controller import Controller
+from ops.rollouts.prepare import prepare_run
+from ops.rollouts.previews import TargetPreview, plan_previews
 from ops.rollouts.rules.decisions import OperatorCommand
 from ops.rollouts.rules.document import Document
-from ops.rollouts.runs import RunDetails, TargetPreview
+from ops.rollouts.runs import RunDetails
 from tests.ops.embedded.overlay import client, eventually
 
 REGIONS = ("eu-west-1", "us-east-1", "eu-central-1", "ap-southeast-2")
@@ -161,13 +163,14 @@ class Fleet:
         path.write_text("\n".join(f"[{name}]\n{text}\n" for name, text in tables.items()))
         return path
 
-    def start(self, path: Path, approved: tuple[str, ...] = ()) -> str:
-        document = runs.prepare_run(path, self.resolve, ADA, datetime.now(UTC), approved=approved)
+    def start(self, path: Path, approved: tuple[str, ...] = (), version: str = "") -> str:
+        now = datetime.now(UTC)
+        document = prepare_run(path, self.resolve, ADA, now, approved=approved, version=version)
         self.must(runs.plan_start(self.cloud, self.controller, document))
         return document.run
 
     def previews(self, document: Document) -> tuple[TargetPreview, ...]:
-        previews = runs.plan_previews(self.cloud, self.controller, document)
+        previews = plan_previews(self.cloud, self.controller, document)
         return previews.read(self.must(previews.plan))
 
     def resolve(self, kind: str, name: str) -> tuple[str, ...]:

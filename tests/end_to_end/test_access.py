@@ -16,60 +16,24 @@ from ops.aws.cloudformation.deploy import Upload
 from ops.aws.cloudformation.stacks import StackSpec
 from ops.aws.logs import groups as log_groups
 from ops.aws.rds import databases as rds
-from ops.embedded.accounts import ACCOUNTS, DEVELOPMENT, PRODUCTION, WORKBENCH
+from ops.embedded.accounts import DEVELOPMENT, PRODUCTION
 from ops.errors import AccessDenied, StackFailed
 from ops.logs.export.deployment import stacks
-from ops.plan import Plan, execute, perform
+from ops.plan import Plan, perform
 from ops.rollouts import controller as controllers
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.runs import control as runs
 from ops.support_stacks import replication
 from ops.support_stacks.inventory import read_inventory
-from ops.templates.access import READ_ROLE, ROLE, STACK_BOUNDARY, roles
+from ops.templates.access import STACK_BOUNDARY
 from ops.templates.policies import allow, document
 from tests.end_to_end.workbench import eventually
 
 SHOP = "shop-production"
-STACK = "slipway-access"
 
 
-@pytest.fixture(scope="module")
-def carry_out(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Plan], None]:
-    audit = FileAudit(tmp_path_factory.mktemp("audit") / "audit.jsonl")
-
-    def carry_out(plan: Plan) -> None:
-        outcome = execute(plan, actor=Actor("ada", "test"), audit=audit, confirmed=plan.confirm)
-        if outcome.error:
-            raise outcome.error
-
-    return carry_out
-
-
-@pytest.fixture(scope="module")
-def deployed(cloud: Cloud, carry_out: Callable[[Plan], None]) -> None:
-    for account in ACCOUNTS:
-        spec = StackSpec(
-            name=STACK,
-            template_body=roles().to_json(),
-            parameters={"WorkbenchArn": f"arn:aws:iam::{WORKBENCH}:root"},
-            tags={},
-            capabilities=("CAPABILITY_NAMED_IAM",),
-            account=account.id,
-            region=cloud.settings.home_region,
-        )
-        carry_out(deploy.plan_preview(cloud, spec, ()))
-        carry_out(deploy.plan_deploy(cloud, read_preview(cloud, spec)))
-
-
-def as_role(cloud: Cloud, role: str) -> Cloud:
-    accounts = tuple(replace(each, role=f"arn:aws:iam::{each.id}:role/{role}") for each in ACCOUNTS)
-    settings = replace(cloud.settings, accounts=accounts, permissions_boundary=STACK_BOUNDARY)
-    return Cloud(settings, cloud.endpoint)
-
-
-@pytest.mark.usefixtures("deployed")
-def test_read_only_role_reads_everything_and_changes_nothing(cloud: Cloud, tmp_path: Path) -> None:
-    read_only = as_role(cloud, READ_ROLE)
+def test_read_only_role_reads_everything_and_changes_nothing(reader: Cloud, tmp_path: Path) -> None:
+    read_only = reader
     place = read_only.places[0]
     assert rds.list_databases(read_only, place)
     pipeline = catalog.find_pipeline(read_only, place, SHOP)
@@ -90,9 +54,9 @@ def test_read_only_role_reads_everything_and_changes_nothing(cloud: Cloud, tmp_p
         log_groups.set_retention(read_only, Place(place.account, place.region), "/any", 30)
 
 
-@pytest.mark.usefixtures("deployed")
-def test_working_role_refreshes_a_snapshot(cloud: Cloud, tmp_path: Path) -> None:
-    working = as_role(cloud, ROLE)
+@pytest.mark.thorough
+def test_working_role_refreshes_a_snapshot(user: Cloud, tmp_path: Path) -> None:
+    working = user
     pipeline = catalog.find_pipeline(working, working.places[0], SHOP)
     eventually(lambda: not runs.running_refresh(runs.list_runs(working, pipeline)), 120)
     name = perform(
@@ -143,12 +107,11 @@ OWN_STACKS = {
 
 
 @pytest.mark.parametrize("which", OWN_STACKS)
-@pytest.mark.usefixtures("deployed")
 def test_the_working_role_deploys_changes_and_deletes_slipways_stacks(
-    cloud: Cloud, carry_out: Callable[[Plan], None], which: str
+    cloud: Cloud, user: Cloud, carry_out: Callable[[Plan], None], which: str
 ) -> None:
     make, changed = OWN_STACKS[which]
-    working, place = as_role(cloud, ROLE), Place(DEVELOPMENT, "us-east-1")
+    working, place = user, Place(DEVELOPMENT, "us-east-1")
     spec, uploads = make(working, place)
     for parameters in [{}, changed] if changed else [{}]:
         spec = replace(spec, parameters={**spec.parameters, **parameters})
@@ -184,11 +147,10 @@ def boundaries_of_roles(cloud: Cloud, spec: StackSpec) -> list[str | None]:
     return [role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for role in found]
 
 
-@pytest.mark.usefixtures("deployed")
 def test_the_working_role_creates_no_role_without_the_boundary(
-    cloud: Cloud, carry_out: Callable[[Plan], None]
+    cloud: Cloud, user: Cloud, carry_out: Callable[[Plan], None]
 ) -> None:
-    working, place = as_role(cloud, ROLE), Place(DEVELOPMENT, "us-east-1")
+    working, place = user, Place(DEVELOPMENT, "us-east-1")
     unlimited = Cloud(replace(working.settings, permissions_boundary=""), cloud.endpoint)
     spec, uploads = member(unlimited, place)
     carry_out(deploy.plan_preview(unlimited, spec, uploads))

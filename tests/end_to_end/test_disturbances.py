@@ -93,6 +93,7 @@ def invoke(workbench: Workbench, pipeline: DeployedPipeline, event: dict[str, An
     assert "FunctionError" not in answer, answer["Payload"].read()
 
 
+@pytest.mark.thorough
 def test_two_runs_at_once_do_not_disturb_each_other(workbench: Workbench, database: str) -> None:
     """A schedule and a user: the page rejects the second run, Step Functions does not."""
     pipeline = workbench.deploy(workbench.pipeline(database, SLOWER))

@@ -20,8 +20,10 @@ from ops.cli.context import Context
 
 ROOT = Path(__file__).parents[2]
 # The guide of the embedded cloud deletes the sample data, so it is last.
-GUIDES = ("README", "snapshots", "log-explorer", "logs-ledger", "log-export", "support-stacks", "rollouts",
-          "real-aws", "embedded")  # fmt: skip
+GUIDES = ("README", "getting-started", "snapshots", "log-explorer", "logs-ledger", "log-export",
+          "support-stacks", "rollouts", "real-aws", "embedded")  # fmt: skip
+# With resources of their own: test_prove.py and test_adoption.py, and tests/ops/cli/test_logs_datasets.py.
+RUN_ELSEWHERE = ("prove", "adopt", "log-datasets")
 BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
 ANYWHERE = {"--json", "--help", "--version"}  # options of every command
 # Commands that a test cannot run, with the reason.
@@ -39,9 +41,11 @@ def path_of(guide: str) -> Path:
 
 
 def commands(path: Path) -> list[str]:
-    """Return the lines of the shell blocks of a guide."""
+    """Return the commands in the shell blocks of a guide; a backslash continues a line."""
     blocks = [block for _, language, block in BLOCK.findall(path.read_text()) if language in ("sh", "")]
-    return [line.strip() for block in blocks for line in block.splitlines() if line.strip()]
+    return [
+        line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +92,7 @@ def run(line: str) -> tuple[int, str]:
     return status, output.getvalue() + errors.getvalue()
 
 
-@pytest.mark.parametrize("guide", GUIDES)
+@pytest.mark.parametrize("guide", (*GUIDES, *RUN_ELSEWHERE))
 def test_the_commands_of_a_guide_and_their_options_exist(guide: str) -> None:
     for line in commands(path_of(guide)):
         program, *words = shlex.split(line, comments=True)
@@ -126,7 +130,7 @@ def test_no_guide_with_commands_is_left_out() -> None:
     with_commands = {
         name for name in guides if any(line.startswith("slipway ") for line in commands(path_of(name)))
     }
-    assert with_commands == set(GUIDES)
+    assert with_commands == {*GUIDES, *RUN_ELSEWHERE}
 
 
 def test_every_skipped_command_is_in_a_guide() -> None:

@@ -100,7 +100,7 @@ SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(1
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize("victim", [pytest.param("database", marks=pytest.mark.thorough), "function"])
 def test_a_run_survives_the_death_of_a_process_at_any_point(
     workbench: Workbench,
     embedded: RunningCloud,

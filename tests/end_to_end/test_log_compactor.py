@@ -18,9 +18,9 @@ from ops.logs.compaction.local import CompactionFailed, compact_hours, plan_comp
 from ops.logs.engines import duckdb as duckdb_engine
 from ops.logs.lake.layout import LogFormat
 from ops.logs.search import exploration
+from ops.logs.search.language.parser import parse
 from ops.logs.search.model import Search
-from ops.logs.search.query_parser import parse
-from ops.logs.search.saved_queries import FOLDER, load_queries
+from ops.logs.search.saved.queries import FOLDER, load_queries
 from ops.plan import Readiness, Running
 from tests.end_to_end.compacting import BEGINS, Disturbed, Export, Hour, Killed, Put, an_hour
 from tests.ops.embedded.overlay import client
@@ -38,6 +38,13 @@ SEARCHES = [
     "/(?i)REACH/c", "größe12", 'pattern:"ERROR cannot reach *"',
     'template:"ERROR cannot reach *"', "3f2a", "deadbeef", "id:n3", "a_1b",
 ]  # fmt: skip
+
+
+def thorough(value: object) -> Any:
+    return pytest.param(value, marks=pytest.mark.thorough)
+
+
+FORMATS = [LogFormat.JSON, thorough(LogFormat.RAW)]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +78,7 @@ def put_some(hour: Hour, kind: LogFormat = LogFormat.JSON) -> None:
     hour.put(kind, [Put("three 3", 3, "3")])
 
 
-@pytest.mark.parametrize("kind", [LogFormat.JSON, LogFormat.RAW])
+@pytest.mark.parametrize("kind", FORMATS)
 def test_the_scheduled_compaction_does_not_change_results(hour: Hour, kind: LogFormat) -> None:
     events = made()
     for start in (0, 7, 14):
@@ -113,8 +120,7 @@ def test_a_search_finds_the_same_before_and_after(
 
 
 def found(hour: Hour, text: str) -> list[str]:
-    query = parse(text)
-    events = exploration.newest(hour.engine, Search(hour.scope, query.terms, query.filters), 100)
+    events = exploration.newest(hour.engine, Search(hour.scope, parse(text)), 100)
     return [event.key for event in events]
 
 
@@ -189,7 +195,7 @@ def test_an_incomplete_hour_and_other_formats_are_not_compacted(hour: Hour, modu
     hour.export.store.delete(f"{hour.folder(LogFormat.CLOUDWATCH)}{hour.account}.gz")
 
 
-@pytest.mark.parametrize("kind", [LogFormat.JSON, LogFormat.RAW])
+@pytest.mark.parametrize("kind", FORMATS)
 def test_a_damaged_object_is_not_compacted_and_is_reported(hour: Hour, module: Any, kind: LogFormat) -> None:
     put_some(hour, kind)
     line = Put("good", 4, "4").encoded(kind, hour.account)
@@ -239,7 +245,7 @@ def crash_before(hour: Hour, export: Export, crash: int) -> bool:
     return not survived
 
 
-@pytest.mark.parametrize("crash", [2, 8, 14])
+@pytest.mark.parametrize("crash", [thorough(2), 8, thorough(14)])
 def test_a_crash_does_not_change_results_and_the_next_run_succeeds(
     hour: Hour, export: Export, crash: int
 ) -> None:
@@ -260,10 +266,8 @@ def named(hour: Hour) -> set[str]:
     return {part["name"].partition("/")[0] for part in manifest["parts"]}
 
 
-@pytest.mark.parametrize("query", [1, 2, 3], ids=["counted", "unloaded", "counted again"])
-@pytest.mark.parametrize(
-    "what", ["another object", pytest.param("the same object again", marks=pytest.mark.thorough)]
-)
+@pytest.mark.parametrize("query", [thorough(1), 2, thorough(3)], ids=["counted", "unloaded", "counted again"])
+@pytest.mark.parametrize("what", ["another object", thorough("the same object again")])
 def test_an_object_that_arrives_during_compaction_is_never_lost(
     hour: Hour, module: Any, query: int, what: str
 ) -> None:
@@ -294,10 +298,10 @@ def test_an_object_that_arrives_during_compaction_is_never_lost(
     assert hour.messages() == ["new", "one 1", "three 3", "two 2"]
 
 
-@pytest.mark.parametrize("fault", ["fails", "throttles", "refuses", "takes too long"])
+@pytest.mark.parametrize("fault", ["fails", *map(thorough, ("throttles", "refuses", "takes too long"))])
 @pytest.mark.parametrize(
     "query",
-    [pytest.param(1, marks=pytest.mark.thorough), 2, pytest.param(3, marks=pytest.mark.thorough)],
+    [thorough(1), 2, thorough(3)],
     ids=["count", "unload", "count again"],
 )
 def test_if_athena_fails_the_hour_is_unchanged_and_nothing_is_left(

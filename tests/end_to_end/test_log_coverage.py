@@ -190,7 +190,7 @@ def test_the_command_line_unsubscribes_and_subscribes(
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
     monkeypatch.chdir(tmp_path)
     where = ("--account", "qa", "--region", REGION)
-    assert main(["--json", "logs", "unsubscribe", f"{STEM}/a", *where, "--confirm", "stop exporting"]) == 0
+    assert main(["--json", "logs", "unsubscribe", f"{STEM}/a", *where, "--confirm", f"{STEM}/a"]) == 0
     capsys.readouterr()
     main(["--json", "logs", "coverage", f"{STEM}/*", *where])
     rows = {row["group"]: row for row in json.loads(capsys.readouterr().out)["groups"]}

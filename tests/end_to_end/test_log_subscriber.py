@@ -62,7 +62,7 @@ def logs(embedded: RunningCloud) -> Throttling:
 
 
 def subscriber(embedded: RunningCloud, logs: Throttling, destination: str, mode: str, **more: str) -> Any:
-    settings = {"PREFIX": "/many", "INCLUDE": "", "EXCLUDE": "", "OWN": "/slipway/logs/", **more}
+    settings = {"ROLE": "", "PREFIX": "/many", "INCLUDE": "", "EXCLUDE": "", "OWN": "/slipway/logs/", **more}
     module = load("log_subscriber", DESTINATION=destination, FILTER=FILTER, MODE=mode, **settings)
     module.logs = logs
     module.tagging = client(embedded, "resourcegroupstaggingapi", account=ACCOUNT)

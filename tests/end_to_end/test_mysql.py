@@ -14,6 +14,7 @@ from ops.embedded.rds import mariadb
 from ops.embedded.rds.mariadb import MariaDb
 from ops.embedded.rds.servers import Login
 from ops.errors import InputError
+from ops.snapshots.compiler import METHODS, REBUILD
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.policy.model import parse_policy
 from ops.snapshots.policy.suggest import suggest_treatments, suggestions_as_toml
@@ -67,7 +68,8 @@ def restored_in_qa(workbench: Workbench, made: catalog.SanitizedSnapshot) -> Ite
 
 @pytest.mark.thorough
 @pytest.mark.skipif(not SAKILA.is_dir(), reason=f"the Sakila dump is not at {SAKILA}")
-def test_sakila_on_a_suggested_policy_leaves_no_original_value(workbench: Workbench) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_sakila_on_a_suggested_policy_leaves_no_original_value(workbench: Workbench, method: str) -> None:
     name = f"sakila-{uuid.uuid4().hex[:6]}"
     workbench.make_database(name, Engine="mariadb", DBName="sakila")
     production = Server(workbench, workbench.production, name)
@@ -78,7 +80,7 @@ def test_sakila_on_a_suggested_policy_leaves_no_original_value(workbench: Workbe
     report = runs.report_from_lines(runs.task_log(workbench.cloud, pipeline, survey.task))
     policy = adjusted(suggestions_as_toml(suggest_treatments(report)))
 
-    pipeline = workbench.deploy(workbench.pipeline(name, policy))
+    pipeline = workbench.deploy(workbench.pipeline(name, policy, method=method))
     watched = workbench.run(pipeline)
     assert watched.execution.status == "SUCCEEDED", watched.execution.cause
     assert workbench.left(pipeline) == []
@@ -127,6 +129,28 @@ def compare(production: Server, restored: Server, policy: str) -> None:
     assert restored.rows(orphans) == [(0,)]
     triggers = "SELECT TRIGGER_NAME, ACTION_STATEMENT FROM information_schema.TRIGGERS ORDER BY 1"
     assert restored.rows(triggers) == production.rows(triggers) != []
+
+
+@pytest.mark.thorough
+def test_a_rebuilt_snapshot_has_new_values_and_the_rest_of_the_schema(workbench: Workbench) -> None:
+    name = f"rebuilt-{uuid.uuid4().hex[:6]}"
+    workbench.make_database(name, Engine="mariadb")
+    production = Server(workbench, workbench.production, name)
+    production.rows("CREATE TABLE app.people (id INT PRIMARY KEY, email VARCHAR(40) UNIQUE)")
+    production.rows("INSERT INTO app.people SELECT seq, CONCAT('p', seq, '@real.test') FROM app.seq_1_to_50")
+    production.rows("CREATE TRIGGER app.fold BEFORE INSERT ON app.people FOR EACH ROW SET NEW.email = 'x'")
+    policy = 'engine = "mariadb"\n[tables.people]\nid = "keep"\nemail = "fake email"\n'
+    pipeline = workbench.deploy(workbench.pipeline(name, policy, method=REBUILD))
+    watched = workbench.run(pipeline)
+    assert watched.execution.status == "SUCCEEDED", watched.execution.cause
+    assert workbench.left(pipeline) == []
+    (made,) = workbench.sanitized(pipeline)
+    counted = "SELECT COUNT(DISTINCT email), SUM(email LIKE '%@example.com') FROM app.people"
+    triggers = "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = 'app'"
+    for restored in restored_in_qa(workbench, made):
+        assert restored.rows(counted) == [(50, 50)]
+        assert restored.rows(triggers) == [("fold",)]
+    workbench.rds(workbench.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
 def test_an_instance_of_mysql_is_sanitized_and_a_policy_for_another_engine_is_refused(

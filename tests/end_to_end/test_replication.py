@@ -9,6 +9,7 @@ import pytest
 from ops.aws.cloud import Cloud
 from ops.cli import main
 from ops.embedded.lifecycle import RunningCloud
+from ops.support_stacks import cdk_code
 from ops.support_stacks.lint import lint
 from ops.support_stacks.replication import plan_replication, read_shared
 from tests.end_to_end import assemblies
@@ -82,6 +83,24 @@ def test_the_code_lists_every_region(printed: Path) -> None:
     ]
     assert isinstance(assigned.value, ast.Dict)
     assert [ast.literal_eval(key) for key in assigned.value.keys if key] == list(REGIONS)
+
+
+@pytest.mark.thorough
+def test_a_real_app_looks_up_the_shared_buckets(tmp_path: Path) -> None:
+    """Without credentials CDK only notes what it would look up, and uses the placeholders until then."""
+    key = "arn:aws:kms:{0}:111111111111:key/KEY-ID"
+    mapping = {
+        region: {"bucketName": f"before-{region}", "keyArn": key.format(region)}
+        for region in ("us-east-1", "us-west-2", "eu-west-1")
+    }
+    (tmp_path / "mapping.ts").write_text(cdk_code.as_lookup_in_typescript(mapping))
+    out = assemblies.synthesize(tmp_path / "cured", tmp_path / "mapping.ts")
+    assert lint(out / "cured") == []
+    missing = json.loads((out / "cured" / "manifest.json").read_text())["missing"]
+    assert {item["props"]["parameterName"] for item in missing if item["provider"] == "ssm"} == {
+        f"/slipway/replication/{region}/{name}" for region in mapping for name in ("bucket-name", "key-arn")
+    }
+    ast.parse(cdk_code.as_lookup_in_python(mapping))
 
 
 def test_a_real_app_with_the_printed_mapping_has_no_support_stack(printed: Path, tmp_path: Path) -> None:

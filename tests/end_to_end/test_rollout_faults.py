@@ -26,6 +26,7 @@ from ops.rollouts.runs import RunDetails, RunTarget
 from tests.end_to_end.fleet import PATIENCE_S, REGIONS, Fleet, Place, set_up, template
 from tests.faults.monitor.watch import Watch
 from tests.ops.embedded.overlay import client, eventually
+from tests.ops.rollouts.cdk_app import QUALIFIER, Synthesized, write_assembly
 
 HERE = REGIONS[:2]
 TAKEN = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "y"}}
@@ -38,6 +39,7 @@ NEW = template(
 
 OF_THE_RUN = ("begin", "next", "rest")
 FORWARD = ("begin target", "record", "propose", "execute", "settle", "verify")
+PUBLISH = "publish"  # only of the rollouts of an app
 BACK = ("fail", "undo", "stuck")
 PASSING = ("crash before", "crash after", "throttled")
 ALSO_PASSING = ("lost", "skew", "half")  # a response, a request, and the function: thorough in every action
@@ -86,6 +88,10 @@ class World:
     cells: tuple[Cell, ...]
 
     @property
+    def is_app(self) -> bool:
+        return any(cell.action == PUBLISH for cell in self.cells)
+
+    @property
     def on_targets(self) -> list[Cell]:
         return [cell for cell in self.cells if cell.action not in OF_THE_RUN]
 
@@ -107,7 +113,7 @@ class World:
     @property
     def tolerated(self) -> int:
         # So many that every cell's target is started before the last failure stops the rollout.
-        lasting = [cell for cell in self.cells if cell.action in FORWARD and cell.kind in LASTING]
+        lasting = [cell for cell in self.cells if fails(cell)]
         return max(0, len(self.failing) + len(lasting) - 1)
 
     @property
@@ -116,6 +122,11 @@ class World:
         cannot = {"action": "undo", "kind": "cannot", "times": FOREVER}
         stuck = [cannot | {"target": target_id(cell)} for cell in self.cells if cell.action == "stuck"]
         return [*(cell.fault for cell in self.cells), *stuck]
+
+
+def fails(cell: Cell) -> bool:
+    """Whether the cell's target fails, because of what lasts."""
+    return cell.action in (PUBLISH, *FORWARD) and cell.kind in LASTING
 
 
 def cells(actions: tuple[str, ...], kinds: tuple[str, ...]) -> tuple[Cell, ...]:
@@ -137,7 +148,9 @@ ALL = [
     World("lasting", "ROLLED_BACK", cells(FORWARD, LASTING)),
     World("back", "ROLLED_BACK", cells(("fail", "undo"), PASSING)),
     World("stuck", "STUCK", (*cells(("stuck",), PASSING), *cells(("undo",), LASTING))),
-    *(stopped(action) for action in (*OF_THE_RUN, *FORWARD, *BACK)),
+    World("assets", "DONE", cells((PUBLISH,), (*PASSING, *ALSO_PASSING))),
+    World("no-assets", "ROLLED_BACK", cells((PUBLISH,), LASTING)),
+    *(stopped(action) for action in (*OF_THE_RUN, PUBLISH, *FORWARD, *BACK)),
 ]
 ONE_OF_EACH = [
     World(
@@ -153,6 +166,7 @@ ONE_OF_EACH = [
     World("lasts", "ROLLED_BACK", turns(FORWARD, LASTING)),
     World("goes-back", "ROLLED_BACK", turns(("fail", "undo"), PASSING)),
     World("sticks", "STUCK", (*turns(("stuck",), PASSING), *turns(("undo",), LASTING))),
+    World("publishes", "DONE", (Cell(PUBLISH, "crash after"),)),
     *(stopped(action) for action in ("next", "execute", "undo")),
 ]
 KNOWN = {cell for world in ONE_OF_EACH for cell in world.cells}
@@ -227,7 +241,7 @@ class Played:
         if self.wrong:
             return self.wrong
         failed = [line.target for line in self.watched.log if line.did == "failed"]
-        must_fail = cell.action == "fail" or (cell.action in FORWARD and cell.kind in LASTING)
+        must_fail = cell.action == "fail" or fails(cell)
         if must_fail and target_id(cell) not in failed:
             return "it did not fail"
         return ""
@@ -333,7 +347,26 @@ def _file(fleet: Fleet, world: World) -> Path:
         "limits": f"at_once = {TARGETS_AT_ONCE}\nfailures = {world.tolerated}",
         "alarms": "target = []",
     }
-    return fleet.write(NEW, **tables)
+    if not world.is_app:
+        return fleet.write(NEW, **tables)
+    tables["what"] = 'assembly = "cdk.out"\nparameters = { Size = "new" }'
+    path = fleet.write(NEW, **tables)
+    _app(fleet)
+    return path
+
+
+def _app(fleet: Fleet) -> None:
+    """Write an app of one stack, which has the template of all others, and an asset; and its buckets."""
+    code, parameters = {"a" * 64: {"index.py": ""}}, json.loads(NEW)["Parameters"]
+    stack = Synthesized("Svc", parameters=parameters, folders=code, bootstrap=0)
+    write_assembly(fleet.folder / "cdk.out", stack)
+    (fleet.folder / "cdk.out" / "Svc.template.json").write_text(NEW)
+    for region in HERE:
+        s3 = fleet.client("s3", (PRODUCTION.id, region))
+        bucket = f"cdk-{QUALIFIER}-assets-{PRODUCTION.id}-{region}"
+        if bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
+            where = {} if region == "us-east-1" else {"LocationConstraint": region}
+            s3.create_bucket(Bucket=bucket, **({"CreateBucketConfiguration": where} if where else {}))
 
 
 def stop(fleet: Fleet, run: str) -> None:
@@ -415,7 +448,7 @@ def hold(
 
 def _print(told: dict[Cell, str]) -> None:
     print("\n" + f"{'':14}" + "".join(f"{kind:>14}" for kind in KINDS))
-    for action in (*OF_THE_RUN, *FORWARD, *BACK):
+    for action in (*OF_THE_RUN, PUBLISH, *FORWARD, *BACK):
         row = [told.get(Cell(action, kind)) for kind in KINDS]
         words = ["–" if each is None else "FAILS" if each else "holds" for each in row]
         print(f"{action:14}" + "".join(f"{word:>14}" for word in words))

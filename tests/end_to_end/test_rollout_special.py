@@ -11,6 +11,7 @@ from ops.aws.cloud import Cloud
 from ops.errors import InputError
 from ops.rollouts import controller as controllers
 from ops.rollouts import runs
+from ops.rollouts.prepare import prepare_run
 from ops.rollouts.runs import RunDetails
 from tests.end_to_end.fleet import ADA, REGIONS, Place, Small, set_up, template
 from tests.ops.embedded.overlay import eventually
@@ -64,7 +65,7 @@ def test_what_loses_data_is_refused_until_it_is_approved(fleet: Small) -> None:
 
     fleet.deploy_everywhere(template(1, Data=table("old")))
     path = write(fleet, template(2))
-    document = runs.prepare_run(path, fleet.resolve, ADA, datetime.now(UTC))
+    document = prepare_run(path, fleet.resolve, ADA, datetime.now(UTC))
     found = fleet.previews(document)
     asked = tuple(words for each in found for words in each.to_approve)
     assert [words.split(" ", 1)[1] for words in asked] == ["removes Data (AWS::DynamoDB::Table)"] * 2
@@ -79,7 +80,7 @@ def test_what_loses_data_is_refused_until_it_is_approved(fleet: Small) -> None:
 
 
 def test_the_preview_leaves_nothing_behind(fleet: Small) -> None:
-    document = runs.prepare_run(write(fleet, NEW), fleet.resolve, ADA, datetime.now(UTC))
+    document = prepare_run(write(fleet, NEW), fleet.resolve, ADA, datetime.now(UTC))
     found = fleet.previews(document)
     assert [(each.creates, each.changes) for each in found] == [
         (True, ("adds Setting (AWS::SSM::Parameter)",))

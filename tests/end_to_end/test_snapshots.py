@@ -2,26 +2,28 @@
 
 import json
 import re
+import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
 
-from ops.aws.cloud import Cloud, Endpoint
 from ops.aws.cloudformation import deploy
-from ops.aws.cloudformation import stacks as cloudformation
 from ops.aws.stepfunctions import executions as stepfunctions
+from ops.embedded.ports import HOST
 from ops.embedded.processes import MARKER
-from ops.errors import Conflict, ExpiredCredentials, InputError, SlipwayError, Unreachable
+from ops.errors import Conflict, InputError
 from ops.plan import Status
+from ops.snapshots.compiler import REBUILD
 from ops.snapshots.pipeline import catalog
 from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.pipeline.model import stack_spec, uploads
+from ops.snapshots.pipeline.preflight import PASSED, WILL_FAIL, preflight
 from ops.snapshots.pipeline.setup import prepare_pipeline
 from ops.snapshots.runs import control as runs
 from tests.contents import PERSONAL, read_contents, values
@@ -40,8 +42,8 @@ SLOW = "before = 'SELECT pg_sleep(60)'" + POLICY
 
 
 @pytest.fixture(scope="session")
-def workbench(cloud: Cloud, data: Path) -> Workbench:
-    return Workbench(cloud, data)
+def workbench(workbench_of_user: Workbench) -> Workbench:
+    return workbench_of_user
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ def test_one_click_gives_qa_a_database_without_people(workbench: Workbench) -> N
     assert contents.counts == {**rows, "audit_log": 0}  # the policy truncates it
 
 
-def restored_in_qa(workbench: Workbench, arn: str) -> Any:
+def restored_in_qa(workbench: Workbench, arn: str, database: str = "shop", user: str = "shop_admin") -> Any:
     """Restore as QA does: through the API, with a new password."""
     name, rds = f"qa-{uuid.uuid4().hex[:6]}", workbench.rds(workbench.qa)
     rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=arn)
@@ -93,15 +95,60 @@ def restored_in_qa(workbench: Workbench, arn: str) -> Any:
     rds.modify_db_instance(
         DBInstanceIdentifier=name, MasterUserPassword="qas-own-password", ApplyImmediately=True
     )
-    return workbench.connect(workbench.qa, name, "shop_admin", "qas-own-password", "shop")
+    return workbench.connect(workbench.qa, name, user, "qas-own-password", database)
+
+
+def test_a_rebuilt_snapshot_holds_no_original_in_its_files(workbench: Workbench, database: str) -> None:
+    pipeline = workbench.deploy(workbench.pipeline(database, POLICY, method=REBUILD))
+    watched = workbench.run(pipeline)
+    assert watched.execution.status == "SUCCEEDED", watched.execution.cause
+    assert workbench.left(pipeline) == []
+    (newest, *_) = workbench.sanitized(pipeline)
+    with restored_in_qa(workbench, newest.snapshot.arn, "app", "master") as connection:
+        emails = values(connection, "SELECT email FROM people")
+        restored = connection.info.port
+    assert len(emails) == 50 and all(email.endswith("@example.com") for email in emails)
+    assert _files_with(workbench, "real.test", port=restored) == []
+    production = workbench.available(workbench.production, database)["Endpoint"]["Port"]
+    assert _files_with(workbench, "real.test", port=production)
+
+
+def _files_with(workbench: Workbench, text: str, *, port: int) -> list[str]:
+    """Return the files of the server on a port that contain the text."""
+    password = (workbench.data / "embedded/postgres/rdsadmin").read_text()
+    with psycopg.connect(
+        host=HOST, port=port, user="rdsadmin", password=password, dbname="postgres", autocommit=True
+    ) as connection:
+        connection.execute("CHECKPOINT")
+        (folder,) = values(connection, "SHOW data_directory")
+    found = subprocess.run(["grep", "-rlia", text, folder], capture_output=True, text=True)
+    assert found.returncode < 2, found.stderr
+    return found.stdout.splitlines()
+
+
+@pytest.mark.thorough
+def test_a_task_needs_the_route_that_the_preflight_checks(workbench: Workbench) -> None:
+    """The source listens on a port of its own; the copy gets the one that the security groups allow."""
+    name = f"port-{uuid.uuid4().hex[:6]}"
+    workbench.make_database(name, PEOPLE, Port=5433)
+    for public_ip, verdict in ((False, WILL_FAIL), (True, PASSED)):
+        settings = workbench.pipeline(name, POLICY, assign_public_ip=public_ip)
+        checks = preflight(workbench.cloud, workbench.production, settings, datetime.now(UTC))
+        assert {check.subject: check.verdict for check in checks}["Image registry access"] is verdict
+        pipeline = workbench.deploy(settings)
+        watched = workbench.run(pipeline)
+        assert watched.execution.status == ("SUCCEEDED" if public_ip else "FAILED"), watched.execution.cause
+        assert ("connection issue between the task" in (watched.execution.cause or "")) is not public_ip
+        assert workbench.left(pipeline) == []
+    workbench.rds(workbench.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
 @pytest.mark.thorough
 def test_success_and_failure_send_notifications(workbench: Workbench, database: str) -> None:
     pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
     place = workbench.production
-    sns = workbench.cloud.client("sns", place.account.id, place.region)
-    sqs = workbench.cloud.client("sqs", place.account.id, place.region)
+    sns = workbench.client("sns", place)
+    sqs = workbench.client("sqs", place)
     queue = sqs.create_queue(QueueName=f"{database}-notices")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     may_send = {
@@ -140,16 +187,20 @@ def _password(secret: str) -> str:
         return secret
 
 
+@pytest.mark.thorough
 def test_no_password_appears_anywhere(workbench: Workbench, database: str) -> None:
-    pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
-    watched = workbench.run(pipeline)
     place = workbench.production
-    secrets = workbench.cloud.client("secretsmanager", place.account.id, place.region)
-    found = [item for item in secrets.list_secrets()["SecretList"] if pipeline.name in item["Name"]]
+    secrets = workbench.client("secretsmanager", place)
+    kept = secrets.create_secret(Name=f"fakes/{database}", SecretString="f" * 20 + database.rjust(20, "-"))
+    pipeline = workbench.deploy(workbench.pipeline(database, POLICY, fake_secret=kept["ARN"]))
+    watched = workbench.run(pipeline)
+    assert watched.execution.status == "SUCCEEDED", "the execution role can read the kept secret"
+    names = (pipeline.name, f"fakes/{database}")
+    found = [item for item in secrets.list_secrets()["SecretList"] if item["Name"].startswith(names)]
     held = [secrets.get_secret_value(SecretId=item["ARN"])["SecretString"] for item in found]
     hidden = [_password(value) for value in held]
-    client = workbench.cloud.client("stepfunctions", place.account.id, place.region)
-    ecs = workbench.cloud.client("ecs", place.account.id, place.region)
+    client = workbench.client("stepfunctions", place)
+    ecs = workbench.client("ecs", place)
     tasks = ecs.describe_tasks(cluster=pipeline.stack.outputs["ClusterArn"], tasks=[watched.task])
     seen = {
         "history": stepfunctions.read_history(client, watched.execution.arn),
@@ -157,11 +208,12 @@ def test_no_password_appears_anywhere(workbench: Workbench, database: str) -> No
         "tasks": tasks["tasks"],
         "log": workbench.log(pipeline, watched),
     }
-    assert [len(secret) for secret in hidden] == [40, 40]  # the password and the salt
+    assert [len(secret) for secret in hidden] == [40, 40]  # the password and the secret of the fakes
     for secret in hidden:
         assert {where for where, what in seen.items() if secret in json.dumps(what, default=str)} == set()
 
 
+@pytest.mark.thorough
 def test_a_sql_error_fails_the_run_and_leaves_nothing(workbench: Workbench, database: str) -> None:
     pipeline = workbench.deploy(workbench.pipeline(database, "after = 'UPDATE nowhere SET x = 1'" + POLICY))
     watched = workbench.run(pipeline)
@@ -188,7 +240,7 @@ def test_a_sql_error_fails_the_run_and_leaves_nothing(workbench: Workbench, data
 
 def running_tasks(workbench: Workbench, pipeline: DeployedPipeline) -> list[str]:
     place = workbench.production
-    ecs = workbench.cloud.client("ecs", place.account.id, place.region)
+    ecs = workbench.client("ecs", place)
     found: list[str] = ecs.list_tasks(cluster=pipeline.stack.outputs["ClusterArn"])["taskArns"]
     return found
 
@@ -237,7 +289,7 @@ def test_a_default_key_is_replaced_before_sharing(workbench: Workbench) -> None:
     name = f"secret-{uuid.uuid4().hex[:6]}"
     workbench.make_database(name, PEOPLE, StorageEncrypted=True)
     place = workbench.production
-    key = workbench.cloud.client("kms", place.account.id, place.region).create_key()["KeyMetadata"]["Arn"]
+    key = workbench.client("kms", place).create_key()["KeyMetadata"]["Arn"]
     wanted = workbench.pipeline(name, POLICY)
     with pytest.raises(InputError, match="default key"):
         prepare_pipeline(workbench.cloud, place, wanted, datetime.now(UTC))
@@ -252,12 +304,41 @@ def test_a_default_key_is_replaced_before_sharing(workbench: Workbench) -> None:
     workbench.rds(place).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
 
 
+def test_everything_can_be_under_customer_keys(workbench: Workbench) -> None:
+    """The source, the snapshot, and the bucket of the scripts each have a key of their own."""
+    name, place = f"keys-{uuid.uuid4().hex[:6]}", workbench.production
+    kms, s3 = (workbench.client(service, place) for service in ("kms", "s3"))
+    source, result, scripts = (kms.create_key()["KeyMetadata"]["Arn"] for _ in range(3))
+    workbench.make_database(name, PEOPLE, StorageEncrypted=True, KmsKeyId=source)
+    bucket = deploy.staging_bucket(place.account.id, place.region)
+    encryption = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": scripts}
+    s3.put_bucket_encryption(
+        Bucket=bucket,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": encryption, "BucketKeyEnabled": True}]
+        },
+    )
+    try:
+        pipeline = workbench.deploy(workbench.pipeline(name, POLICY, kms_key=result))
+        watched = workbench.run(pipeline)
+        report = s3.head_object(Bucket=bucket, Key=f"snapshots/{name}/reports/{watched.execution.name}.json")
+    finally:
+        s3.delete_bucket_encryption(Bucket=bucket)
+    assert watched.execution.status == "SUCCEEDED", watched.execution.cause
+    assert pipeline.stack.parameters["SourceKeyArn"] == source
+    (made,) = workbench.sanitized(pipeline)
+    assert made.snapshot.kms_key == result
+    assert report["SSEKMSKeyId"] == scripts
+    assert workbench.left(pipeline) == []
+    workbench.rds(place).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
+
+
 @pytest.mark.thorough
 def test_every_call_is_idempotent(workbench: Workbench, database: str) -> None:
     """A call succeeded but its response was lost: it is repeated with the same input."""
     pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
     place = workbench.production
-    client = workbench.cloud.client("stepfunctions", place.account.id, place.region)
+    client = workbench.client("stepfunctions", place)
     definition = json.loads(client.describe_state_machine(stateMachineArn=pipeline.machine)["definition"])
     client.update_state_machine(stateMachineArn=pipeline.machine, definition=json.dumps(doubled(definition)))
     watched = workbench.run(pipeline)
@@ -318,7 +399,7 @@ def test_an_aborted_run_is_cleaned_up(workbench: Workbench, database: str) -> No
     name = workbench.refresh(pipeline)
     eventually(lambda: workbench.left(pipeline))
     place = workbench.production
-    client = workbench.cloud.client("stepfunctions", place.account.id, place.region)
+    client = workbench.client("stepfunctions", place)
     stepfunctions.stop_execution(client, runs.execution_arn(pipeline, name), "by somebody else")
     cleaned = eventually(
         lambda: [item for item in runs.list_runs(workbench.cloud, pipeline) if runs.is_clean_up(item.name)]
@@ -340,8 +421,8 @@ def test_the_sweeper_cleans_up_after_ended_runs_and_only_those(workbench: Workbe
     )
     name = workbench.refresh(pipeline)
     eventually(lambda: len(workbench.left(pipeline)) >= 3)
-    function = workbench.cloud.client("lambda", place.account.id, place.region)
-    cloudformation_ = workbench.cloud.client("cloudformation", place.account.id, place.region)
+    function = workbench.client("lambda", place)
+    cloudformation_ = workbench.client("cloudformation", place)
     handler = cloudformation_.describe_stack_resource(StackName=pipeline.name, LogicalResourceId="Handler")
     event = {"action": "sweep", "run": {"stateMachineArn": pipeline.machine}}
     answer = function.invoke(
@@ -368,42 +449,6 @@ def test_an_unchanged_pipeline_is_up_to_date_and_a_changed_one_is_updated(
     assert catalog.read_policy(workbench.cloud, changed) == policy
 
 
-BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "unknown database": ({"database": "no-such-db"}, "does not exist"),
-    "nothing treated": ({"policy": "[tables.people]\nid = 'keep'"}, "has no treatment"),
-    "no treatment": ({"policy": "[tables.people]\nemail = 'scramble'"}, "people.email is 'scramble'"),
-    "no TOML": ({"policy": "[tables.people"}, "not valid TOML"),
-    "no account id": ({"share_with": ("12345",)}, "not an account ID"),
-    "invalid name": ({"name_format": "9-{date}-{time}"}, "not a valid snapshot identifier"),
-    "name with spaces": ({"name_format": "a b {time}"}, "not a valid snapshot identifier"),
-    "one name for all": ({"name_format": "always-the-same"}, "same name"),
-    "one subnet": ({"subnets": ("subnet-1", "subnet-1")}, "subnets are the same"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_refused_and_changes_nothing(workbench: Workbench, case: str) -> None:
-    changed, message = BAD[case]
-    place = workbench.production
-    stacks = cloudformation.list_stacks(workbench.cloud, place.account.id, place.region)
-    with pytest.raises(InputError, match=message) as caught:
-        wanted = workbench.pipeline(**{"database": SHOP, "policy": POLICY, **changed})
-        prepare_pipeline(workbench.cloud, place, wanted, datetime.now(UTC))
-    assert caught.value.hint and caught.value.field
-    assert cloudformation.list_stacks(workbench.cloud, place.account.id, place.region) == stacks
-
-
-@pytest.mark.parametrize("engine", ["sqlserver-ex", "oracle-se2"])
-def test_an_engine_that_cannot_be_sanitized_is_refused(workbench: Workbench, engine: str) -> None:
-    name = f"other-{uuid.uuid4().hex[:6]}"
-    workbench.make_database(name, Engine=engine)
-    with pytest.raises(InputError, match=engine):
-        prepare_pipeline(
-            workbench.cloud, workbench.production, workbench.pipeline(name, POLICY), datetime.now(UTC)
-        )
-    workbench.rds(workbench.production).delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
-
-
 def test_an_existing_name_fails_before_anything_is_created(workbench: Workbench, database: str) -> None:
     """The form rejects such a format; the CloudFormation console accepts it."""
     place, name = workbench.production, f"{database}-taken"
@@ -418,20 +463,3 @@ def test_an_existing_name_fails_before_anything_is_created(workbench: Workbench,
     assert "already exists" in watched.execution.cause
     assert statuses(watched.execution)["Preflight"] == "failed"
     assert workbench.left(pipeline) == []
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "error"),
-    [
-        (lambda url: Endpoint(url, "AKIANOBODYNOBODY0000", "x"), ExpiredCredentials),
-        (lambda url: Endpoint("http://127.0.0.1:9", "000000000000", "x"), Unreachable),
-    ],
-)
-def test_bad_credentials_and_no_network_are_distinguished(
-    cloud: Cloud, endpoint: Any, error: type[SlipwayError]
-) -> None:
-    assert cloud.endpoint
-    other = Cloud(cloud.settings, endpoint(cloud.endpoint.url))
-    with pytest.raises(error) as caught:
-        catalog.find_database(other, other.places[0], SHOP)
-    assert caught.value.hint

@@ -16,8 +16,9 @@ from ops.embedded.rds import mariadb
 from ops.embedded.rds.mariadb import MariaDb
 from ops.embedded.rds.servers import Login
 from ops.snapshots.pipeline import catalog
-from ops.snapshots.policy.model import TablePolicy, parse_policy
+from ops.snapshots.policy.model import parse_policy
 from ops.snapshots.policy.suggest import Suggestion, suggest_treatments, suggestions_as_toml
+from ops.snapshots.policy.table import TablePolicy
 from ops.snapshots.runs import control as runs
 from tests.end_to_end.workbench import PASSWORD, Workbench
 

@@ -44,10 +44,18 @@ def eventually(read: Callable[[], T | None], within_s: float = PATIENCE_S) -> T:
 
 @dataclass(frozen=True)
 class Workbench:
-    """The embedded cloud through the same functions that the pages call."""
+    """The embedded cloud through the same functions that the pages call.
+
+    `administrator` creates what Slipway does not: databases, keys, queues. Default: `cloud`.
+    """
 
     cloud: Cloud
     data: Path
+    administrator: Cloud | None = None
+
+    def client(self, service: str, place: Place) -> Any:
+        """Return a client of the administrator."""
+        return (self.administrator or self.cloud).client(service, place.account.id, place.region)
 
     @cached_property
     def production(self) -> Place:
@@ -62,7 +70,7 @@ class Workbench:
         return FileAudit(self.data / "audit.jsonl")
 
     def rds(self, place: Place) -> Any:
-        return self.cloud.client("rds", place.account.id, place.region)
+        return self.client("rds", place)
 
     def carry_out(self, plan: Plan) -> Outcome:
         return execute(plan, actor=Actor.local("test"), audit=self.audit, confirmed=plan.confirm)
@@ -177,6 +185,7 @@ class Workbench:
                 "subnets": (first.id, second.id),
                 "share_with": (self.qa.account.id,),
                 "poll_seconds": 1,
+                "assign_public_ip": True,
                 **more,
             }
         )

@@ -52,6 +52,7 @@ class Scenario:
     latest: bool = False
     encrypted: bool = False
     before: str = ""
+    rebuild: bool = False
 
     @property
     def faulty(self) -> str:

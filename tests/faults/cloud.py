@@ -41,7 +41,7 @@ from tests.faults.monitor.records import Call as Made
 from tests.faults.monitor.records import Item, parse
 
 REGION = "eu-west-1"
-ORIGINAL, HALF, CLEAN = "original", "half", "clean"
+ORIGINAL, HALF, CLEAN, EMPTY = "original", "half", "clean", "empty"
 ENDPOINT = "http://127.0.0.1:9"  # nobody listens there: what is not answered here fails
 
 Record = dict[str, Any]
@@ -59,7 +59,7 @@ class Contents:
         return asked or "18"
 
     def create(self, name: str, user: str, password: str, database: str) -> int:
-        self.held[name] = ORIGINAL
+        self.held[name] = ORIGINAL if database else EMPTY
         return self.start(name)
 
     def start(self, name: str, preferred_port: int = 0) -> int:

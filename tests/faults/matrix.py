@@ -30,6 +30,8 @@ SCENARIOS = (
     Scenario("instance, latest, key", "instance", key=True, latest=True),
     Scenario("cluster", "cluster"),
     Scenario("cluster, latest, key", "cluster", key=True, latest=True, encrypted=True),
+    Scenario("instance, rebuild", "instance", rebuild=True),
+    Scenario("instance, rebuild, key", "instance", key=True, latest=True, rebuild=True),
     Scenario("instance, task fails", "instance", before="error"),
     Scenario("cluster, task fails", "cluster", before="error"),
     Scenario("instance, stopped", "instance", before="stop"),
@@ -57,14 +59,15 @@ class Matrix:
 
     def cells(self) -> list[Cell]:
         """Return every call of a run of each scenario, in order, without duplicates."""
-        known: set[tuple[str, str, str]] = set()
+        known: set[tuple[object, ...]] = set()
         found = []
         for scenario in SCENARIOS:
             for state, call in self._calls(scenario):
                 if scenario.before and not state.startswith("Clean up after"):
                     continue
-                if (scenario.kind, state, call) not in known:
-                    known.add((scenario.kind, state, call))
+                key = (scenario.kind, scenario.rebuild, state, call)
+                if key not in known:
+                    known.add(key)
                     found += [Cell(scenario.name, state, call, fault) for fault in faults_of(state, call)]
         return found
 
@@ -81,7 +84,12 @@ class Matrix:
         self._cloud.started.clear()
         self._cloud.judge = Judge()
         pipeline = Pipeline(
-            self._cloud, scenario.kind, "own" if scenario.key else "", scenario.latest, scenario.encrypted
+            self._cloud,
+            scenario.kind,
+            "own" if scenario.key else "",
+            scenario.latest,
+            scenario.encrypted,
+            scenario.rebuild,
         )
         self._pipeline = pipeline
         pipeline.deploy()

@@ -23,8 +23,8 @@ class Mutant:
     cell: Cell = NO_FAULT
 
 
-_PASSWORD = """    secret = secrets.get_secret_value(SecretId=os.environ["SECRET"])["SecretString"]
-"""
+_PASSWORD = "    _all_available(run)\n    try:\n"
+_READ = "    _all_available(run)\n    secret = _password()\n"
 _UNSHARE = """    getattr(rds, xform_name(f"Modify{kind.snap}Attribute"))(
         **{f"{kind.snap}Identifier": run["source"]}, AttributeName="restore", ValuesToRemove=[*SHARE_WITH]
     )
@@ -38,9 +38,18 @@ MUTANTS = {
         1, "before it is proven clean",
     ),
     "the final snapshot is taken of production": Mutant(
-        'KINDS[run["kind"]].create_snapshot(run, run["final"], run["temporary"], tags)',
+        'KINDS[run["kind"]].create_snapshot(run, run["final"], database, tags)',
         'KINDS[run["kind"]].create_snapshot(run, run["final"], SOURCE, tags)',
         1, "before it is proven clean",
+    ),
+    "a rebuild takes the final snapshot of the copy": Mutant(
+        'database = run["new"] if run.get("rebuild") else run["temporary"]', 'database = run["temporary"]',
+        1, "before it is proven clean", Cell("instance, rebuild", "no state", "no call", "error"),
+    ),
+    "the password of a new database in the state": Mutant(
+        'password=_password())\n    return run\n',
+        'password=_password())\n    return {**run, "p": _password()}\n',
+        3, "the history of run-2", Cell("instance, rebuild", "no state", "no call", "error"),
     ),
     "the report is not read to its end": Mutant(
         "if not ends or len(checks) != int(ends[-1].split()[1]):", "if not checks:",
@@ -56,14 +65,13 @@ MUTANTS = {
         8, "tagged as sanitized before it is proven",
     ),
     "the password in the state": Mutant(
-        _PASSWORD, f"{_PASSWORD}    run = {{**run, 'seen': secret}}\n", 3, "the history of run-2",
+        _PASSWORD, f"{_READ}    run = {{**run, 'seen': secret}}\n    try:\n", 3, "the history of run-2",
     ),
-    "the password printed": Mutant(_PASSWORD, f"{_PASSWORD}    print(secret)\n", 3, "a log"),
+    "the password printed": Mutant(_PASSWORD, f"{_READ}    print(secret)\n    try:\n", 3, "a log"),
     "the password in a tag": Mutant(
         _PASSWORD,
-        f"{_PASSWORD}    arn = _snapshot(run, run['source']).arn\n"
-        "    value = json.loads(secret)['password']\n"
-        "    rds.add_tags_to_resource(ResourceName=arn, Tags=[{'Key': 'p', 'Value': value}])\n",
+        f"{_READ}    arn = _snapshot(run, run['source']).arn\n"
+        "    rds.add_tags_to_resource(ResourceName=arn, Tags=[{'Key': 'p', 'Value': secret}])\n    try:\n",
         3, "a call of rds:AddTagsToResource",
     ),
     "shared with everybody": Mutant(

@@ -74,6 +74,7 @@ class Pipeline:
     key: str = ""
     latest: bool = False
     encrypted: bool = False
+    rebuild: bool = False
     around: Around = lambda name, state, make: make()
     code: Record = field(default_factory=dict)
     current: Record = field(default_factory=dict)
@@ -152,6 +153,7 @@ class Pipeline:
             "PREFIX": PREFIX,
             "SOURCE": "prod",
             "DATABASE": "",
+            "METHOD": "rebuild" if self.rebuild else "in place",
             "USE_LATEST_SNAPSHOT": str(self.latest).lower(),
             "SCRIPT_BUCKET": self.bucket,
             "SCRIPT_PREFIX": "snapshots/prod/1",
@@ -162,6 +164,7 @@ class Pipeline:
             "INSTANCE_CLASS": "",
             "SUBNET_GROUP": "g",
             "SECURITY_GROUP": "sg-1",
+            "DATABASE_PORT": "5432",
             "LOG_GROUP": GROUP,
             **more,
         }
@@ -225,9 +228,10 @@ class Pipeline:
             self.inside = False
 
     def _sanitize(self, data: Record) -> Record:
-        """Simulate the sanitizing task: clean the temporary database and write the log."""
+        """Simulate the sanitizing task: clean the copy, or fill the new database, and write the log."""
         [override] = data["Overrides"]["ContainerOverrides"]
-        port = next(int(e["Value"]) for e in override["Environment"] if e["Name"] == "DB_PORT")
+        given = {each["Name"]: each["Value"] for each in override["Environment"]}
+        port = int(given["NEW_PORT"] or given["DB_PORT"])
         contents = self.cloud.storage.paper
         contents.held[contents.ports[port]] = HALF if self.task_ends == "killed" else CLEAN
         if self.task_ends == "killed":
@@ -276,7 +280,8 @@ class Pipeline:
         self.cloud.storage.pass_time()
         ended = read_execution(definition, execution["events"], _described(execution))
         if ended.status != "SUCCEEDED":
-            self.call("abandoned", {"name": name, "stateMachineArn": self.arn})
+            detail = {"name": name, "stateMachineArn": self.arn, "status": ended.status}
+            self.call("abandoned", detail)
         return ended
 
     def run_what_was_started(self) -> list[Execution]:

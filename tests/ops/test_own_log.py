@@ -187,7 +187,9 @@ def test_the_command_line_logs_to_stderr_and_only_if_verbose(
     assert main([*command, "--verbose"]) == 1
     verbose = capsys.readouterr()
     assert verbose.out == quiet.out
-    assert "INFO ops.aws.call_log: AWS call failed service=sts operation=GetCallerIdentity" in verbose.err
+    assert (
+        "INFO ops.aws.client.call_log: AWS call failed service=sts operation=GetCallerIdentity" in verbose.err
+    )
     assert "INFO ops.cli: Command failed error=Unreachable" in verbose.err
     assert SECRET not in verbose.err
 

@@ -380,6 +380,7 @@ def test_each_step_is_logged_without_its_parameters(
         "111111111111",
         "eu-west-1",
     )
+    assert all(record["plan"].startswith("A plan [") for record in logged)
     assert "hunter2" not in str(logged)
 
 

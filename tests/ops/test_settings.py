@@ -1,12 +1,13 @@
 """Settings: precedence of sources, and errors of invalid values."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from ops.errors import SettingsError
 from ops.roles import Role
-from ops.settings import Account, Settings, load
+from ops.settings import Account, Exclusion, Settings, load
 
 
 def write(folder: Path, text: str) -> Path:
@@ -112,3 +113,43 @@ def test_variables_of_container_platforms_pass(tmp_path: Path) -> None:
         "PORT_8501_TCP_PROTO",
     )
     assert load(tmp_path / "none", {f"SLIPWAY_{name}": "tcp://10.0.0.1:8501" for name in names}) == Settings()
+
+
+def test_excluded_places_have_a_reason(tmp_path: Path) -> None:
+    text = """
+        [excluded]
+        "ap-east-1" = "denied"
+        "111111111111" = "suspended"
+        "222222222222/eu-north-1" = "closed"
+    """
+    excluded = load(write(tmp_path, text), {}).excluded
+    assert excluded == (
+        Exclusion("", "ap-east-1", "denied"),
+        Exclusion("111111111111", "", "suspended"),
+        Exclusion("222222222222", "eu-north-1", "closed"),
+    )
+    covered = [
+        ("222222222222", "ap-east-1"),
+        ("111111111111", "eu-west-1"),
+        ("111111111111", ""),
+        ("222222222222", "eu-north-1"),
+    ]
+    for place in covered:
+        assert sum(each.covers(*place) for each in excluded) == 1, place
+    for place in [("222222222222", "eu-west-1"), ("222222222222", ""), ("333333333333", "eu-north-1")]:
+        assert not any(each.covers(*place) for each in excluded), place
+    assert str(excluded[2]) == "222222222222/eu-north-1 is excluded: closed"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('"production" = "x"', "excluded.production is not an account ID, a Region, or ACCOUNT/REGION"),
+        ('"/" = "x"', "excluded./ is not an account ID"),
+        ('"ap-east-1" = " "', "which is not the reason"),
+        ('"ap-east-1" = true', "which is not the reason"),
+    ],
+)
+def test_an_invalid_exclusion_is_an_error(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(message)):
+        load(write(tmp_path, f"[excluded]\n{text}"), {})

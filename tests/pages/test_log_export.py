@@ -14,9 +14,10 @@ from app.log_export import data as log_export_data
 from app.log_export.ledger import _backfill_stops
 from app.shared.session import workbench
 from ops.audit import Actor, FileAudit
-from ops.aws.cloud import Place, Reading
+from ops.aws.cloud import Place
 from ops.aws.cloudformation.stacks import Stack
 from ops.aws.cloudwatch.alarms import Alarm
+from ops.aws.readings import Reading
 from ops.embedded.lifecycle import RunningCloud
 from ops.errors import AccessDenied
 from ops.logs.export.coverage.last_events import LastEvents
@@ -128,8 +129,7 @@ def test_coverage_shows_reasons_and_subscribes(monkeypatch: pytest.MonkeyPatch) 
     assert "not processed by the subscriber yet" in table["Reason"][0]
     test = press(test, "Subscribe 1 log group")
     assert not test.exception
-    plans = [frame.value for frame in test.dataframe if "Step" in frame.value]
-    assert list(plans[0]["Step"]) == ["Subscribe /app/a"]
+    assert "- **Subscribe /app/a**" in texts(test).replace("\\", "")
 
 
 def test_coverage_of_the_sample_logs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,11 @@ from streamlit.testing.v1 import AppTest
 
 from app.logs import data as logs_data
 from app.logs import progress as logs_progress
+from app.logs.event_list import Rows
 from app.shared import session as session_module
 from ops.audit import Actor
 from ops.errors import SlipwayError, Throttled
+from ops.logs.lake.grouping.memory import PatternMemory
 from ops.logs.lake.layout import LogFormat, Scope
 from ops.logs.search.cursor import Cursor, Progress
 from ops.logs.search.estimate import Cost, Estimate
@@ -63,9 +65,11 @@ class Engine:
 
 class Source:
     name = "s3://lake/"
+    found_together = ()
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, folder: Path) -> None:
         self.lake = lake
+        self.patterns = PatternMemory(folder / "patterns.json")
         self.engines = {name: Engine(lake, name) for name in ("duckdb", "athena")}
 
     def engine(self, name: str) -> Engine:
@@ -78,10 +82,13 @@ class Source:
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Source]:
-    source = Source(Lake(tmp_path))
+    source = Source(Lake(tmp_path), tmp_path)
     source.lake.put(LogFormat.JSON, [Made("ERROR timeout", n, id=str(n)) for n in range(3)])
     bench = SimpleNamespace(
-        settings=Settings(data=tmp_path), actor=Actor.local("page"), cloud=None, embedded=False
+        settings=Settings(data=tmp_path),
+        actor=Actor.local("page"),
+        cloud=SimpleNamespace(accounts=(), settings=Settings(data=tmp_path)),
+        embedded=False,
     )
     monkeypatch.setattr(session_module, "workbench", lambda: bench)
     monkeypatch.setattr(logs_data, "dataset", lambda bench, address: source)
@@ -98,7 +105,10 @@ def page(**query: str) -> AppTest:
     test = AppTest.from_file(str(PAGE), default_timeout=60)
     for key, value in {"t": DAY, **query}.items():
         test.query_params[key] = value
-    return test.run()
+    test.run()
+    if query.get("view") == "sql" and "logs_run" in {button.key for button in test.button}:
+        test.button(key="logs_run").click().run()  # a link does not run its query
+    return test
 
 
 def texts(test: AppTest) -> str:
@@ -250,23 +260,35 @@ def test_a_truncated_result_is_reported(source: Source, monkeypatch: pytest.Monk
 
 def test_the_list_shows_a_window_of_pages(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs_data, "PAGE", 1)
-    monkeypatch.setattr("app.logs.views.WINDOW", 2)
-    shown: list[dict[str, Any]] = []
+    monkeypatch.setattr("app.logs.window.PAGES", 2)
+    shown: list[Rows] = []
+    clicks: list[dict[str, Any]] = []
 
-    def events(found: Any, search: Any, **others: Any) -> dict[str, Any]:
-        shown.append({"keys": [event.id for event in found], **others})
-        return {}
+    def events(rows: Rows, search: Any, **others: Any) -> dict[str, Any]:
+        shown.append(rows)
+        return clicks.pop() if clicks else {}
 
     monkeypatch.setattr("app.logs.views.show_events", events)
     source.engine("duckdb").go.set()
     test = answered(page(), monkeypatch)
-    for pages, ids, newer in ((1, ["2"], False), (2, ["2", "1"], False), (3, ["1", "0"], True)):
-        test.session_state["logs_pages"] = pages
+
+    def after(click: str, value: int = 1) -> tuple[list[str | None], int, bool, bool]:
+        clicks.append({click: value})
         test.run()
-        assert (shown[-1]["keys"], shown[-1]["newer"], shown[-1]["more"]) == (ids, newer, True)
-    test.session_state["logs_pages"] = 4
-    test.run()
-    assert shown[-1]["more"] is False
+        rows = shown[-1]
+        assert not test.exception and (rows.total == 3 or rows.more)
+        return [event.id for event in rows.events], rows.first, rows.newer, rows.more
+
+    assert after("") == (["2"], 0, False, True)
+    assert after("more") == (["2", "1"], 0, False, True)
+    assert after("more") == (["1", "0"], 1, True, True)
+    assert after("more") == (["0"], 2, True, False)
+    assert after("newer") == (["1", "0"], 1, True, True)
+    assert after("seek", 0) == (["2"], 0, False, True)
+    ids, _, newer, _ = after("seek", 2)  # events of a bar are taken to be evenly spread: it may be another
+    assert newer and len(ids) == 1
+    ids, first, newer, _ = after("newer")
+    assert ids[0] == "2" and (first, newer) == (0, False)
 
 
 def test_an_own_query_with_an_invalid_header_is_reported(

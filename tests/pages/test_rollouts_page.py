@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.rollouts import planning
+from app.rollouts import form, planning
 from app.rollouts.charts import Bar, Cell, calendar, grid
 from app.rollouts.views import logs_link
 from app.shared.session import workbench
 from ops.plan import execute
 from ops.rollouts import controller as controllers
 from ops.rollouts import runs
+from ops.rollouts.prepare import prepare_run
 from ops.rollouts.rules.decisions import TargetState
 from ops.rollouts.runs import RunDetails
 from tests.end_to_end.workbench import eventually
@@ -108,11 +109,14 @@ def begin(folder: Path, name: str, more: str = "") -> str:
     (folder / "stack.json").write_text(Path("rollouts/welcome.template.json").read_text())
     path.write_text(FILE.format(name=name) + more)
     controller = controllers.find_controller(bench.cloud)
-    document = runs.prepare_run(path, lambda kind, name: (), bench.actor, datetime.now(UTC))
+    document = prepare_run(path, lambda kind, name: (), bench.actor, datetime.now(UTC))
     plan = runs.plan_start(bench.cloud, controller, document)
     assert not execute(plan, actor=bench.actor, audit=bench.audit, confirmed=name).error
     eventually(lambda: watch(document.run).baking)
     return document.run
+
+
+ONE_CLICK = ("Pause rollout", "Resume rollout")
 
 
 def give(opener: str, run: str, *, why: str = "", typed: str = "") -> AppTest:
@@ -127,17 +131,16 @@ def give(opener: str, run: str, *, why: str = "", typed: str = "") -> AppTest:
         return test if any(found.label == opener for found in test.button) else None
 
     test = again(eventually(shown)).run()
-    if why:
-        assert not [found for found in test.button if str(found.key).startswith("execute-")]
-        next(found for found in test.text_input if str(found.key).startswith("why-")).set_value(why)
-        test = again(test).run()
+    if opener in ONE_CLICK:
+        assert not test.exception and not test.error
+        return test
     (execute_,) = [found for found in test.button if str(found.key).startswith("execute-")]
+    if why:
+        assert "Nothing has been changed" in texts(execute_.click().run())
+        next(found for found in test.text_input if str(found.key).startswith("why-")).set_value(why)
     if typed:
-        assert execute_.disabled
         next(found for found in test.text_input if str(found.key).startswith("confirm-")).set_value(typed)
-        test = again(test).run()
-        (execute_,) = [found for found in test.button if str(found.key).startswith("execute-")]
-    assert not execute_.disabled
+    (execute_,) = [found for found in test.button if str(found.key).startswith("execute-")]
     execute_.click()
     test = again(test).run()
     assert not test.exception and not test.error
@@ -150,9 +153,9 @@ def test_every_operator_command_is_given_on_the_page_and_takes_effect(tmp_path: 
     def until(look: Callable[[RunDetails], object]) -> None:
         eventually(lambda: look(watch(orders)))
 
-    give("Pause rollout", orders, why="lunch")
-    until(lambda run: run.paused.startswith("lunch"))
-    give("Resume rollout", orders, why="back")
+    give("Pause rollout", orders)
+    until(lambda run: run.paused)
+    give("Resume rollout", orders)
     until(lambda run: not run.paused)
     assert "All rollouts are frozen: a fair" in texts(give("Freeze all rollouts", orders, why="a fair"))
     give("Skip bake", orders, why="seen enough", typed=orders)
@@ -169,8 +172,8 @@ def test_every_operator_command_is_given_on_the_page_and_takes_effect(tmp_path: 
     given = {row.Event: (row.Reason, row.By) for row in log.itertuples() if "by operator" in row.Event}
     me = workbench().actor.name
     assert given == {
-        "Paused by operator": ("lunch", me),
-        "Resumed by operator": ("back", me),
+        "Paused by operator": (f"Pause rollout, requested by {me}", me),
+        "Resumed by operator": (f"Resume rollout, requested by {me}", me),
         "Bake skipped by operator": ("seen enough", me),
         "Blockers overridden by operator": ("CVE", me),
         "Rollback requested by operator": ("wrong version", me),
@@ -191,6 +194,8 @@ def test_a_file_is_drafted_planned_and_started_on_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(planning, "FOLDER", tmp_path)
+    for module in (form, planning):
+        monkeypatch.setattr(module, "team_folder", lambda settings: tmp_path / "team")
     monkeypatch.setattr(planning, "datetime", Stopped)
     test = page("rollouts", view="Plan")
     assert "No rollout files in" in texts(test)
@@ -201,12 +206,10 @@ def test_a_file_is_drafted_planned_and_started_on_the_page(
     test.file_uploader(key="draft-template").set_value(("t.json", body, "application/json"))
     next(found for found in test.button if found.label == "Create file").click().run()
     assert not test.exception and not test.error
-    assert 'first = "us-east-1"' in (tmp_path / "drafted.toml").read_text()
+    assert 'first = "us-east-1"' in (tmp_path / "team/drafted.toml").read_text()
     assert "2 targets in 2 stages" in texts(test)
     next(found for found in test.button if found.label == "Preview changes").click().run()
-    changes = test.dataframe[-1].value
-    assert list(changes["Stack"]) == ["new"] * 2
-    assert set(changes["Changes"]) == {"adds Greets (AWS::SSM::Parameter)"}
+    assert "adds Greets (AWS::SSM::Parameter)** in 2 new stacks" in texts(test).replace("\\", "")
 
     def again() -> None:
         next(found for found in test.button if found.label == "Start rollout").click()

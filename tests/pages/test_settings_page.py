@@ -4,12 +4,14 @@ import json
 
 import pytest
 
+from app.settings import checks
 from app.shared.session import workbench
 from ops.access import PermissionStatus, read_permissions
 from ops.aws import iam
 from ops.aws.cloud import Cloud, Place
+from ops.doctor import Finding, Result
 from ops.errors import AccessDenied
-from tests.pages.test_pages import connected, page, texts
+from tests.pages.test_pages import connected, page, press, texts
 
 __all__ = ["connected"]
 
@@ -31,11 +33,11 @@ def test_missing_permissions_are_shown_with_a_policy(cloud: Cloud, monkeypatch: 
     denied = {"rds:CopyDBSnapshot", "kms:DescribeKey"}
 
     def simulate(
-        cloud: Cloud, place: Place, principal: str, actions: tuple[str, ...], resource: str
-    ) -> list[str]:
-        return [action for action in actions if action in denied]
+        cloud: Cloud, place: Place, principal: str, actions: tuple[str, ...], resource: str, context: object
+    ) -> list[iam.Denial]:
+        return [iam.Denial(action, False, "implicitDeny") for action in actions if action in denied]
 
-    monkeypatch.setattr(iam, "denied_actions", simulate)
+    monkeypatch.setattr(iam, "denials", simulate)
     test = page("settings")
     assert not test.exception
     assert "snapshots: write" in texts(test) and "Missing permissions" in texts(test)
@@ -47,10 +49,10 @@ def test_missing_permissions_are_shown_with_a_policy(cloud: Cloud, monkeypatch: 
 
 
 def test_permissions_are_unknown_if_simulation_is_denied(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: object) -> list[str]:
+    def refuse(*arguments: object) -> list[iam.Denial]:
         raise AccessDenied("Simulating is not allowed.", hint="Allow iam:SimulatePrincipalPolicy.")
 
-    monkeypatch.setattr(iam, "denied_actions", refuse)
+    monkeypatch.setattr(iam, "denials", refuse)
     test = page("settings")
     assert not test.exception
     assert texts(test).count("Unknown") >= 12
@@ -62,3 +64,41 @@ def test_permissions_are_simulated() -> None:
     found = read_permissions(bench.cloud, bench.cloud.places[0])
     assert found.principal.startswith("arn:aws:iam::111111111111:role/")
     assert {permission.status for permission in found.permissions} == {PermissionStatus.ALLOWED}
+
+
+def test_checks_run_on_demand_and_show_what_to_add(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        Finding("regions", "eu-west-1", Result.WORKS, "qa", "eu-west-1"),
+        Finding(
+            "keys",
+            "a <key>",
+            Result.WOULD_FAIL,
+            "qa",
+            "eu-west-1",
+            "logs",
+            "no *access*",
+            '{"a": 1}',
+            "Add it.",
+        ),
+    ]
+    runs: list[object] = []
+
+    def examine(*arguments: object) -> list[Finding]:
+        runs.append(arguments)
+        return found
+
+    monkeypatch.setattr(checks, "examine", examine)
+    test = page("settings")
+    assert not test.exception and not runs
+    test = press(test, "Run checks")
+    assert not test.exception and len(runs) == 1
+    assert "Would fail" in texts(test) and "a \\<key\\>" in texts(test) and "no \\*access\\*" in texts(test)
+    assert '{"a": 1}' in [code.value for code in test.code]
+    assert test.query_params["checks"] in ("yes", ["yes"])
+
+
+def test_checks_without_problems_say_that_everything_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    works = [Finding("regions", "eu-west-1", Result.WORKS, "qa", "eu-west-1")]
+    monkeypatch.setattr(checks, "examine", lambda *_: works)
+    test = page("settings", checks="yes")
+    assert "Everything that was checked works." in texts(test)

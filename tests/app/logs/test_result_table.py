@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from app.logs.charts import result_chart
 from app.logs.result_table import json_paths, readable, units, with_fields
-from ops.logs.search.saved_queries import Chart
+from ops.logs.search.saved.queries import Chart
 
 
 def answer(sql: str) -> pa.Table:

@@ -1,10 +1,11 @@
-"""Charts are rendered once for all sessions."""
+"""Charts are rendered once for all sessions, and hostile texts in graphs stay texts."""
 
 from datetime import UTC, datetime
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.shared.charts import shared_clock
+from app.shared.charts import dot_text, shared_clock
 
 
 def page() -> None:
@@ -38,3 +39,18 @@ def test_equal_charts_are_rendered_once() -> None:
 def test_sessions_share_a_clock() -> None:
     early, late = (datetime(2026, 1, 1, 0, 0, second, 5, UTC) for second in (8, 9))
     assert shared_clock(early) == shared_clock(late) == datetime(2026, 1, 1, 0, 0, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted"),
+    [
+        ('say "hi"', 'say \\"hi\\"'),
+        ("back\\slash\\", "back\\\\slash\\\\"),
+        ('end\\"]; x [label="', 'end\\\\\\"]; x [label=\\"'),
+        ("two\nlines\r\nthree", "two\\nlines\\nthree"),
+        ("&lt;b&gt; <b>", "&amp;lt;b&amp;gt; <b>"),
+        ("nul\0bell\a", "nul�bell�"),
+    ],
+)
+def test_a_hostile_name_in_a_graph_stays_a_name(name: str, quoted: str) -> None:
+    assert dot_text(name) == f'"{quoted}"'

@@ -5,14 +5,17 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-SLOW_S = 60
+from app.shared.components import DESTRUCTIVE, step_item
+from ops.plan import Resource, Step
+
+SLOW_S = 180  # many times what it takes, for a busy machine
 
 
 def preview(kind: str, folder: str) -> None:
     from pathlib import Path
 
     from app.shared.components import confirm_plan, wait_for
-    from app.shared.plan_runs import PlanRuns
+    from app.shared.plans.runs import PlanRuns
     from app.shared.session import Workbench
     from ops.audit import FileAudit
     from ops.aws.cloud import Cloud
@@ -46,15 +49,26 @@ def preview(kind: str, folder: str) -> None:
 def test_a_deletion_is_marked_and_confirmed(kind: str, tmp_path: Path) -> None:
     test = AppTest.from_function(preview, args=(kind, str(tmp_path)), default_timeout=SLOW_S).run()
     assert not test.exception
-    steps, changes = (frame.value for frame in test.dataframe)
-    assert set(steps["Part"]) == {"Update the shop"}
-    assert list(changes["Change"]) == ["Remove Data (AWS::S3::Bucket)"]
-    marked = [step for step in steps["Step"] if step.startswith("🔴")]
+    steps, changes = test.markdown[0].value, test.markdown[1].value
+    assert not test.dataframe  # what is touched is a list that can be read
+    assert steps.startswith("**Update the shop**\n\n- ")
+    assert "- Remove Data \\(AWS\\:\\:S3\\:\\:Bucket\\)" in changes
+    marked = [line for line in steps.splitlines() if DESTRUCTIVE in line]
+    warnings = [warning.value for warning in test.warning]
     (button,) = test.button
     if kind == "harmless":
-        assert not marked and not test.checkbox and not button.disabled
+        assert not marked and not warnings and not test.checkbox and not button.disabled
         return
-    assert marked == ["🔴 Update stack shop"] and button.disabled
+    assert marked == [f"- {DESTRUCTIVE} **Update stack shop**  "] and button.disabled
+    assert warnings == ["1 step of 2 deletes or replaces something. This cannot be undone."]
     test.checkbox[0].check().run()
     test.button[0].click().run()
     assert not test.exception and (tmp_path / "acted").exists()
+
+
+def test_a_step_has_its_reason_as_a_sentence_and_hostile_names_as_text() -> None:
+    where = Resource("AWS::S3::Bucket", "**b**", "111111111111", "eu-west-1")
+    step = Step("1", "Delete [b](http://evil.example)", where, lambda run: None, {}, evidence="it is empty")
+    lines = step_item(step).splitlines()
+    assert lines[1] == "  It is empty\\.  "
+    assert "](http" not in step_item(step) and "**b**" not in step_item(step)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.shared.plan_runs import PlanRun, PlanRuns
+from app.shared.plans.runs import PlanRun, PlanRuns
 from ops.audit import Actor, FileAudit
 from ops.errors import Conflict
 from ops.operations import Operation

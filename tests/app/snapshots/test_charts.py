@@ -1,10 +1,11 @@
-"""The timeline of a run, as a Vega-Lite specification."""
+"""The charts of a pipeline, as Vega-Lite specifications."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from app.shared.statuses import STEPS
-from app.snapshots.charts import timeline
+from app.snapshots.charts import durations, timeline
+from ops.aws.stepfunctions.executions import ExecutionSummary
 from ops.aws.stepfunctions.history import Execution, StepState
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -87,3 +88,21 @@ def test_the_tooltip_names_step_status_and_seconds() -> None:
 
 def test_a_run_without_steps_is_an_empty_chart() -> None:
     assert rows() == []
+
+
+def test_durations_are_those_of_ended_runs_oldest_first() -> None:
+    summaries = [
+        ExecutionSummary("third", "arn", "RUNNING", at(200), None),
+        ExecutionSummary("second", "arn", "FAILED", at(100), at(130)),
+        ExecutionSummary("first", "arn", "SUCCEEDED", at(0), at(60)),
+    ]
+    drawn = durations(summaries).to_dict()
+    assert [(row["Run"], row["Status"], row["Minutes"]) for row in drawn["data"]["values"]] == [
+        ("first", "Succeeded", 1.0),
+        ("second", "Failed", 0.5),
+    ]
+    colors = drawn["encoding"]["color"]["scale"]
+    assert dict(zip(colors["domain"], colors["range"], strict=True)) == {
+        "Succeeded": STEPS["succeeded"].background,
+        "Failed": STEPS["failed"].background,
+    }

@@ -1,15 +1,16 @@
-"""The graph of a state machine: colors, notes, edges, and hostile names."""
+"""The diagram of a state machine: main path, folded branches, colors, notes, and edges."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from app.shared.flow.model import Flow, FlowNode
 from app.shared.statuses import STEPS
-from app.snapshots.state_machine import graph
+from app.snapshots.state_machine import ANY_ERROR, machine_flow, main_path
 from ops.aws.stepfunctions.history import Execution, StepState, walk_states
 from ops.snapshots.pipeline import machine
+from ops.snapshots.runs.usual import Usual
 
 START = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 NOW = START + timedelta(seconds=100)
@@ -40,72 +41,54 @@ def execution(definition: dict[str, Any], **steps: dict[str, Any]) -> Execution:
     return Execution("arn:run", "run", "RUNNING", START, None, "", "", "{}", "", found)
 
 
-def draw(definition: dict[str, Any], **steps: dict[str, Any]) -> str:
-    return graph(definition, execution(definition, **steps), NOW)
+def draw(definition: dict[str, Any], usual: Usual | None = None, **steps: dict[str, Any]) -> Flow:
+    return machine_flow(definition, execution(definition, **steps), usual or Usual(), NOW)
 
 
-def box(dot: str, name: str) -> str:
-    return next(line for line in dot.splitlines() if line.strip().startswith(f'"{name}" ['))
+def box(drawn: Flow, name: str) -> FlowNode:
+    return next(node for node in drawn.nodes if node.id == name)
 
 
-def label(dot: str, name: str) -> str:
-    found = re.search(r'label="((?:[^"\\]|\\.)*)"', box(dot, name))
-    assert found
-    return found[1]
-
-
-def edges(dot: str) -> set[tuple[str, str, bool]]:
+def edges(drawn: Flow) -> set[tuple[str, str, bool]]:
     """Return (from, to, dashed) of every edge."""
-    found = re.findall(r'"([^"]+)" -> "([^"]+)"(.*)', dot)
-    return {(source, target, "dashed" in rest) for source, target, rest in found}
-
-
-def test_the_graph_is_vertical_and_transparent() -> None:
-    dot = draw(SMALL)
-    assert dot.startswith("digraph {\n")
-    assert dot.endswith("\n}")
-    assert 'graph [rankdir=TB, bgcolor="transparent"' in dot
+    return {(edge.source, edge.target, edge.dashed) for edge in drawn.edges}
 
 
 @pytest.mark.parametrize("status", list(STEPS))
 def test_every_status_has_its_colors(status: str) -> None:
-    look = STEPS[status]
-    assert f'fillcolor="{look.background}", fontcolor="{look.text}"' in box(
-        draw(SMALL, Make={"status": status, "started": START}), "Make"
-    )
+    node = box(draw(SMALL, Make={"status": status, "started": START}), "Make")
+    assert node.fill == STEPS[status]
+    assert node.current == (status in ("running", "waiting"))
 
 
 @pytest.mark.parametrize(
     ("step", "note"),
     [
-        ({"status": "pending"}, ""),
-        ({"status": "skipped"}, "skipped"),
-        ({"status": "waiting", "polls": 3, "started": START}, "waiting, poll 3"),
-        ({"status": "running", "started": START}, "in progress, 1 min 40 s"),
-        ({"status": "running", "retries": 2, "started": START}, "in progress, retry 2, 1 min 40 s"),
+        ({"status": "pending"}, "about 20 s"),
+        ({"status": "skipped"}, "Skipped"),
+        ({"status": "waiting", "polls": 3, "started": START}, "Waiting, poll 3, 1 min 40 s"),
+        ({"status": "running", "started": START}, "In progress, 1 min 40 s"),
+        ({"status": "running", "retries": 2, "started": START}, "In progress, retry 2, 1 min 40 s"),
         ({"status": "succeeded", "started": START, "ended": START + timedelta(seconds=12)}, "12 s"),
-        ({"status": "failed", "started": START, "ended": START + timedelta(seconds=12)}, "failed after 12 s"),
-        ({"status": "aborted", "started": START, "ended": NOW}, "stopped after 1 min 40 s"),
+        ({"status": "failed", "started": START, "ended": START + timedelta(seconds=12)}, "Failed after 12 s"),
+        ({"status": "aborted", "started": START, "ended": NOW}, "Stopped after 1 min 40 s"),
     ],
 )
 def test_the_line_under_the_name(step: dict[str, Any], note: str) -> None:
-    assert label(draw(SMALL, Make=step), "Make") == ("Make\\n" + note if note else "Make")
+    usual = Usual(1, {"Make": timedelta(seconds=20)})
+    assert box(draw(SMALL, usual, Make=step), "Make").notes == (note,)
 
 
-def test_notes_of_wait_and_choice_states() -> None:
-    dot = draw(
-        SMALL,
-        Pause={"status": "waiting", "started": START},
-        Choose={"status": "succeeded", "started": START, "ended": START},
-    )
-    assert label(dot, "Pause") == "Pause\\nwaiting, 1 min 40 s"
-    assert label(dot, "Choose") == "Choose"
-    assert "shape=diamond" in box(dot, "Choose")
-    assert "shape=diamond" not in box(dot, "Make")
+def test_a_choice_looks_different_and_a_pending_step_has_no_note() -> None:
+    drawn = draw(SMALL)
+    assert [node.id for node in drawn.nodes if node.choice] == ["Choose"]
+    assert box(drawn, "Make").notes == ()
 
 
-def test_edges_are_solid_and_those_of_catchers_dashed() -> None:
-    assert edges(draw(SMALL)) == {
+def test_edges_of_catchers_are_dashed_and_two_choices_of_one_state_are_one_edge() -> None:
+    drawn = draw(SMALL)
+    assert len(drawn.edges) == 5
+    assert edges(drawn) == {
         ("Choose", "Make", False),
         ("Choose", "Pause", False),
         ("Make", "Pause", False),
@@ -114,18 +97,13 @@ def test_edges_are_solid_and_those_of_catchers_dashed() -> None:
     }
 
 
-def test_two_choices_of_one_state_are_one_edge() -> None:
-    assert draw(SMALL).count('"Choose" -> "Make"') == 1
-
-
 def test_a_catcher_of_many_is_drawn_once_and_from_the_state_that_failed() -> None:
     definition = machine.definition()
     tidy = "Clean up after failure"
     calm = {edge for edge in edges(draw(definition)) if edge[1] == tidy}
-    assert calm == {(f"any error, then {tidy}", tidy, True)}
+    assert calm == {(ANY_ERROR + tidy, tidy, True)}
     failed = draw(definition, Sanitize={"status": "failed", "started": START, "ended": NOW})
-    assert {edge for edge in edges(failed) if edge[1] == tidy} == calm | {("Sanitize", tidy, True)}
-    assert failed.count('label="any error"') == 1
+    assert {edge for edge in edges(failed) if edge[1] == tidy} == {("Sanitize", tidy, True)}
 
 
 def test_every_transition_of_the_snapshot_machine_is_drawn() -> None:
@@ -139,6 +117,38 @@ def test_every_transition_of_the_snapshot_machine_is_drawn() -> None:
         ]
     }
     assert {edge for edge in edges(draw(machine.definition())) if not edge[2]} == ways
+
+
+def test_the_main_path_follows_the_run_then_usual_runs_then_defaults() -> None:
+    assert main_path(SMALL, (), ()) == ["Choose", "Pause", "Done"]  # the default
+    assert main_path(SMALL, (), ("Make",)) == ["Choose", "Make", "Pause", "Done"]
+    assert main_path(SMALL, ("Choose", "Pause"), ("Make",)) == ["Choose", "Pause", "Done"]
+
+
+def test_the_main_path_of_a_loop_leaves_it() -> None:
+    loop = {
+        "StartAt": "Ask",
+        "States": {
+            "Ask": {"Type": "Task", "Next": "Ready?"},
+            "Ready?": {"Type": "Choice", "Choices": [{"Next": "Done"}], "Default": "Ask"},
+            "Done": {"Type": "Succeed"},
+        },
+    }
+    assert main_path(loop, ("Ask", "Ready?"), ()) == ["Ask", "Ready?", "Done"]
+
+
+def test_branches_that_are_not_taken_are_folded() -> None:
+    drawn = draw(machine.definition())
+    assert "Done" in drawn.shown and "Failed" not in drawn.shown and "Copy with own key" not in drawn.shown
+    assert drawn.hidden_after["Re-encrypt?"] == 2
+    failed = draw(SMALL, Tidy={"status": "succeeded", "started": START, "ended": NOW})
+    assert "Tidy" in failed.shown  # entered, though not on the way to success
+
+
+def test_an_edge_is_taken_when_both_its_states_were_entered() -> None:
+    entered = {"status": "succeeded", "started": START, "ended": NOW}
+    drawn = draw(SMALL, Choose=entered, Pause=entered)
+    assert {(edge.source, edge.target) for edge in drawn.edges if edge.taken} == {("Choose", "Pause")}
 
 
 PARALLEL: dict[str, Any] = {
@@ -169,19 +179,9 @@ PARALLEL: dict[str, Any] = {
 }
 
 
-def test_inner_state_machines_are_in_a_frame() -> None:
-    lines = [line.strip() for line in draw(PARALLEL).splitlines()]
-    depth, depths = 0, {}
-    for line in lines:
-        if found := re.match(r'"([^"]+)" \[label', line):
-            depths[found[1]] = depth
-        depth += line.startswith('subgraph "cluster ')
-        depth -= line == "}" and depth > 0
-    assert depths == {"Both": 1, "A": 1, "B": 2, "C": 2, "D": 2, "Done": 0}
-
-
 def test_edges_enter_every_branch_and_continue_from_their_ends() -> None:
-    assert edges(draw(PARALLEL)) == {
+    drawn = draw(PARALLEL)
+    assert edges(drawn) == {
         ("Both", "A", False),
         ("Both", "B", False),
         ("B", "C", False),
@@ -189,24 +189,4 @@ def test_edges_enter_every_branch_and_continue_from_their_ends() -> None:
         ("A", "Done", False),
         ("D", "Done", False),
     }
-
-
-@pytest.mark.parametrize(
-    ("name", "quoted"),
-    [
-        ('say "hi"', 'say \\"hi\\"'),
-        ("back\\slash\\", "back\\\\slash\\\\"),
-        ('end\\"]; x [label="', 'end\\\\\\"]; x [label=\\"'),
-        ("two\nlines\r\nthree", "two\\nlines\\nthree"),
-        ("\\N \\G", "\\\\N \\\\G"),
-        ("&lt;b&gt; <b>", "&amp;lt;b&amp;gt; <b>"),
-        ("nul\0bell\a", "nul�bell�"),
-        ("} digraph {", "} digraph {"),
-    ],
-)
-def test_a_hostile_name_stays_a_name(name: str, quoted: str) -> None:
-    definition = {"StartAt": name, "States": {name: {"Type": "Task", "Next": "B"}, "B": {"Type": "Succeed"}}}
-    lines = graph(definition, execution(definition), NOW).splitlines()
-    assert len(lines) == 9  # begin, four settings, two boxes, one edge, end
-    assert lines[5].startswith(f'  "{quoted}" [label="{quoted}", fillcolor=')
-    assert lines[7] == f'  "{quoted}" -> "B"'
+    assert drawn.main == {"Both", "A", "B", "C", "D", "Done"}

@@ -1,9 +1,9 @@
 """The table of failed reads on the page Support stacks."""
 
 from app.support_stacks.views import gap_rows
+from ops.aws.readings import Unread
 from ops.errors import AccessDenied, Throttled
 from ops.support_stacks import facts
-from ops.support_stacks.facts import Gap
 from ops.support_stacks.liveness import assess_usage
 from tests.ops.support_stacks.samples import NOW, OTHER, REGION, TOOLS, inventory
 
@@ -11,10 +11,10 @@ from tests.ops.support_stacks.samples import NOW, OTHER, REGION, TOOLS, inventor
 def test_the_same_failure_in_many_regions_is_one_row() -> None:
     denied = AccessDenied("no", hint="Allow ListPipelines")
     gaps = (
-        Gap(TOOLS, "us-east-1", facts.PIPELINES, denied),
-        Gap(TOOLS, "ap-south-1", facts.PIPELINES, denied),
-        Gap(TOOLS, "eu-west-2", facts.PIPELINES, Throttled("slow", hint="Wait")),
-        Gap(OTHER, "", facts.BUCKETS, denied),
+        Unread(TOOLS, "us-east-1", facts.PIPELINES, denied),
+        Unread(TOOLS, "ap-south-1", facts.PIPELINES, denied),
+        Unread(TOOLS, "eu-west-2", facts.PIPELINES, Throttled("slow", hint="Wait")),
+        Unread(OTHER, "", facts.BUCKETS, denied),
     )
     rows = gap_rows(assess_usage(inventory(gaps=gaps), NOW))
     assert [(row["Account"], row["Not read"], row["Region"], row["Recommended action"]) for row in rows] == [
@@ -26,8 +26,8 @@ def test_the_same_failure_in_many_regions_is_one_row() -> None:
 
 def test_many_regions_are_summarized() -> None:
     denied = AccessDenied("no", hint="Allow ListPipelines")
-    many = tuple(Gap(TOOLS, f"us-west-{n}", facts.PIPELINES, denied) for n in range(6))
+    many = tuple(Unread(TOOLS, f"us-west-{n}", facts.PIPELINES, denied) for n in range(6))
     (row,) = gap_rows(assess_usage(inventory(gaps=many), NOW))
     assert row["Region"] == "us-west-0, us-west-1, us-west-2 and 3 more"
-    every = tuple(Gap(TOOLS, region, facts.PIPELINES, denied) for region in ("us-east-1", REGION))
+    every = tuple(Unread(TOOLS, region, facts.PIPELINES, denied) for region in ("us-east-1", REGION))
     assert gap_rows(assess_usage(inventory(gaps=every), NOW))[0]["Region"] == "all regions"

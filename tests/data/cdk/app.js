@@ -53,9 +53,9 @@ function inOrdinaryStack(app) {
 
 // The printed piece of code, as it is pasted into a stack: its imports are this file's.
 function mapped() {
-  const code = require('fs').readFileSync(mapping, 'utf8').replace(/^import .*$/m, '');
-  const run = new Function('s3', 'kms', `${code}; return crossRegionReplicationBuckets;`);
-  return (stack) => run.call(stack, s3, kms);
+  const code = require('fs').readFileSync(mapping, 'utf8').replace(/^import .*$/m, '').replace(/: string/g, '');
+  const run = new Function('s3', 'kms', 'ssm', `${code}; return crossRegionReplicationBuckets;`);
+  return (stack) => run.call(stack, s3, kms, cdk.aws_ssm);
 }
 
 const home = { account: TOOLS, region: HOME };

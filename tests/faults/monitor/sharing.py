@@ -33,6 +33,7 @@ class Sharing:
         self._reports: dict[str, _Report] = {}  # by task ID
         self._tasks: dict[tuple[str, str], str] = {}  # account and run → the task that succeeded
         self._temporary: dict[tuple[str, str], str] = {}  # account and database → its run
+        self._new: dict[tuple[str, str], str] = {}  # account and run → the database of a rebuild
         self._clean: dict[tuple[str, str], bool] = {}  # account and snapshot → proven when it was taken
 
     def take(self, item: Item) -> Iterator[str]:
@@ -73,6 +74,8 @@ class Sharing:
             for kind in DATABASES:
                 if name := call.get(f"{kind}Identifier"):
                     self._temporary[call.account, name] = run
+        if call.operation == "CreateDBInstance" and run and not call.get("DBClusterIdentifier"):
+            self._new[call.account, run] = call.get("DBInstanceIdentifier")
         for kind in SNAPSHOTS:
             if call.operation == f"Create{kind}":
                 database = call.get(f"{kind.replace('Snapshot', '')}Identifier") or self._source(call)
@@ -92,6 +95,8 @@ class Sharing:
     def _is_proven(self, call: Call, database: str, run: str) -> bool:
         if not run or self._temporary.get((call.account, database)) != run:
             return False  # production itself, or the database of another run
+        if self._new.get((call.account, run), database) != database:
+            return False  # the copy, from which the run built a new database
         report = self._reports.get(self._tasks.get((call.account, run), ""))
         return bool(report and report.proves)
 

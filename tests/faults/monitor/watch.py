@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.faults.monitor.attribution import Attribution
 from tests.faults.monitor.deletion import Deletion
 from tests.faults.monitor.judge import Invariant, Judge, Violation, all_invariants
-from tests.faults.monitor.records import parse
+from tests.faults.monitor.records import Delivery, Item, parse
 
 
 class Watch:
@@ -23,17 +23,27 @@ class Watch:
         self._path = path
         self._read = start
         self.judge = judge or Judge(_invariants(audited))
+        self._ignored: set[str] = set()
 
     def look(self) -> list[Violation]:
         """Judge the new records; return their violations."""
         found: list[Violation] = []
         for line in self._new_lines():
-            found += self.judge.take(parse(json.loads(line)))
+            item = parse(json.loads(line))
+            if not self._ignores(item):
+                found += self.judge.take(item)
         return found
 
     def skip(self) -> None:
         """Judge the new records without a report of their violations, which are not the product's."""
         self.look()
+
+    def ignore(self, bucket: str) -> None:
+        """Do not judge deliveries to the bucket, now and later: its delivery stream is broken on purpose."""
+        self._ignored.add(bucket)
+
+    def _ignores(self, item: Item) -> bool:
+        return isinstance(item, Delivery) and item.bucket in self._ignored
 
     def _new_lines(self) -> Iterator[bytes]:
         if not self._path.exists():

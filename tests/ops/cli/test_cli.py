@@ -64,7 +64,7 @@ def test_a_suggested_policy_is_complete(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report = SanitizingReport("1", (), (UnlistedColumn("public.customers.nickname", "text", False),))
-    monkeypatch.setattr("ops.cli.snapshots_report._report", lambda *_arguments: report)
+    monkeypatch.setattr("ops.cli.snapshots.report._report", lambda *_arguments: report)
     assert main(["snapshots", "suggest", SHOP]) == 0
     text = capsys.readouterr().out
     policy = parse_policy(text)

@@ -42,13 +42,17 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "rollouts resume": WHY,
     "rollouts roll-back": WHY,
     "rollouts skip-bake": WHY,
+    "rollouts approve": WHY,
     "rollouts override": WHY,
     "support-stacks clean-up": ("--quiet-days", "0"),
     "support-stacks replication deploy": ("--regions", "eu-west-1", "us-east-1"),
+    "prove": (),
+    "adopt": ("log-export", "start"),
+    "setup organization": ("--admin-role", "Slipway"),
     "setup deploy": ("roles", "--accounts", "qa", "--set", "WorkbenchArn=arn:aws:iam::111111111111:root"),
 }
 # A verb that finds nothing to do in the sample fails; it has read what there is.
-NOTHING_TO_DO = {"logs unsubscribe", "logs backfill", "logs retention", "logs replay"}
+NOTHING_TO_DO = {"logs unsubscribe", "logs backfill", "logs retention", "logs replay", "prove", "adopt"}
 
 
 def with_dry_run(group: Verbs = root, path: tuple[str, ...] = ()) -> Iterator[str]:
@@ -78,6 +82,7 @@ def calls(data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[s
     """Every call to AWS, as `service.method`, in the order of the calls."""
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
     monkeypatch.setenv("SLIPWAY_EMBEDDED_DELAY", "0.2")
+    monkeypatch.setenv("SLIPWAY_PROVE_ACCOUNTS", "qa")
     monkeypatch.chdir(tmp_path)
     Path("policy.toml").write_text("[tables.customers]\nemail = 'fake email'")
     recorded: list[str] = []

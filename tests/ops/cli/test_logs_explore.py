@@ -155,7 +155,22 @@ def test_progress_and_warnings_are_separate_from_the_output(
     text = "".join(f"/app:s\t{round(hour.timestamp() * 1000)}\tline {n * 7919}\n" for n in range(5000))
     where = f"raw/account=111111111111/region=eu-west-1/{hour_folder(hour)}"
     s3.put_object(Bucket="cut-off", Key=f"{where}1.gz", Body=gzip.compress(text.encode())[:-2000])
-    assert main(["logs", "search", "--last", "1d", "--dataset", "production=s3://cut-off/"]) == 0
+    assert main(["logs", "search", "--last", "1d", "--dataset", "production=s3://cut-off/"]) == 4
     answer = capsys.readouterr()
     assert json.loads(answer.out.splitlines()[0])["log_group"] == "/app"
     assert "truncated or damaged" in answer.err
+
+
+def test_a_search_that_could_not_read_an_object_has_its_own_status(
+    capsys: pytest.CaptureFixture[str], cloud: Cloud
+) -> None:
+    s3 = cloud.client("s3", cloud.accounts[0].id, "eu-west-1")
+    hour = datetime.now(UTC) - timedelta(hours=1)
+    folder = f"json/account=1/region=eu-west-1/{hour_folder(hour)}"
+    s3.create_bucket(Bucket="foreign-objects", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="foreign-objects", Key=f"{folder}deep.json", Body=b"[" * 200_000)
+    for verb in (["search"], ["sql", "SELECT count(*) AS n FROM events"], ["patterns"]):
+        assert main(["logs", *verb, "--last", "3h", "--dataset", "s3://foreign-objects", "--json"]) == 4
+        errors = capsys.readouterr().err
+        assert "deep.json" in errors.replace("\n", "")
+        assert f"Partly read hours (UTC): {hour:%Y-%m-%d %H}:00" in errors

@@ -102,7 +102,7 @@ def test_retention_is_set_for_a_verified_export(
     where = ("retention", group, "--bucket", pipeline.bucket, *JUDGED)
     status, (row,) = run(capsys, *where)
     assert (status, row["export"]) == (0, "verified")
-    confirm = ("--set", "7", "--confirm", "delete logs older than 7 days")
+    confirm = ("--set", "7", "--confirm", group)
     status, shown = run(capsys, *where, *confirm)
     assert status == 0 and [result["result"] for result in shown["results"]] == ["done"]
     (described,) = client(embedded, "logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]

@@ -9,6 +9,8 @@ import pytest
 
 from ops import cli
 from ops.aws.cloud import Cloud
+from ops.cli.context import Context
+from ops.cli.mcp import answer, reading_tools
 from ops.cli.rollouts.setup import TEMPLATES
 from ops.embedded.lifecycle import RunningCloud
 from ops.rollouts import runs
@@ -150,7 +152,10 @@ def test_a_run_is_followed_to_its_end(
     run: Any, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, stored: str, exit_status: int
 ) -> None:
     controller = find_controller(cloud)
-    running = runs.describe_run(cloud, controller, runs.list_runs(cloud, controller)[0].run)
+    listed = runs.list_runs(cloud, controller)
+    running = runs.describe_run(
+        cloud, controller, next(each.run for each in listed if each.rollout == "welcome")
+    )
     ended = replace(running, summary=replace(running.summary, status=stored))
     polls = iter([replace(running, log=running.log[:1]), ended])
     monkeypatch.setattr(runs, "describe_run", lambda *_: next(polls))
@@ -167,3 +172,11 @@ def test_a_run_is_followed_to_its_end(
 def test_a_freeze_needs_a_reason(run: Any) -> None:
     assert run("rollouts", "freeze")[0] == 2
     assert run("rollouts", "freeze", "--reason", "")[0] == 1  # and ends no freeze
+
+
+def test_an_assistant_reads_the_newest_run_and_why_its_targets_wait(run: Any) -> None:
+    tool = next(tool for tool in reading_tools() if tool.name == "rollouts_status")
+    said = answer(tool, {}, Context(as_json=True))
+    printed = json.loads(run("--json", "rollouts", "status")[1])
+    assert said["complete"] and said["answer"]["summary"]["run"] == printed["summary"]["run"]
+    assert {"state", "why"} <= set(said["answer"]["targets"][0])

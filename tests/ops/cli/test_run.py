@@ -15,6 +15,7 @@ import pytest
 
 from ops import embedded
 from ops.embedded.ports import free_port
+from ops.gate import tokens
 from tests.end_to_end.workbench import eventually
 from tests.ops.embedded.test_lifecycle import marked
 
@@ -42,14 +43,26 @@ def run(folder: Path, port: int) -> "subprocess.Popen[bytes]":
         )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.thorough), signal.SIGTERM])
 def test_serves_pages_and_stops_all_processes(folder: Path, number: signal.Signals) -> None:
     port = free_port()
     process = run(folder, port)
     eventually(lambda: f"Slipway is running at http://127.0.0.1:{port}" in (folder / "out").read_text())
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("GET", "/")
-    assert connection.getresponse().status == 200
+    assert connection.getresponse().status == 401
+    connection.close()
+    token = tokens.folder(folder, port) / "token"
+    assert f"?token={token.read_text()} " in (folder / "out").read_text() and mode(token) == 0o600
+    connection.request("GET", f"/?token={token.read_text()}")
+    entered = connection.getresponse()
+    connection.close()
+    connection.request("GET", "/", headers={"Cookie": entered.headers["set-cookie"].partition(";")[0]})
+    assert (entered.status, connection.getresponse().status) == (303, 200)
     connection.close()
     assert marked(folder / "embedded")
     if number is signal.SIGTERM:
@@ -64,6 +77,7 @@ def test_serves_pages_and_stops_all_processes(folder: Path, number: signal.Signa
     else:
         process.send_signal(number)
     assert process.wait(60) == 0
+    assert not token.exists()
     eventually(lambda: not marked(folder / "embedded"))
 
 

@@ -29,6 +29,23 @@ def test_every_parameter_has_a_group_and_a_label(name: str) -> None:
     assert sorted(grouped) == sorted(interface["ParameterLabels"]) == sorted(template["Parameters"])
 
 
+@pytest.mark.parametrize("name", BODIES)
+def test_an_organization_subscribes_with_a_role(name: str) -> None:
+    """A destination whose policy names an organization takes only subscriptions with a role."""
+    resources = json.loads(BODIES[name]())["Resources"]
+    role = resources["SubscriptionRole"]
+    assert role["Condition"] == "HasOrganization"
+    (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "logs.amazonaws.com"}
+    arn = {"Fn::GetAtt": ["SubscriptionRole", "Arn"]}
+    variables = resources["Subscriber"]["Properties"]["Environment"]["Variables"]
+    assert variables["ROLE"] == {"Fn::If": ["HasOrganization", arn, ""]}
+    statements = resources["SubscriberRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    (passing,) = [statement["Fn::If"][1] for statement in statements if "Fn::If" in statement]
+    assert passing["Action"] == ["iam:PassRole"] and passing["Resource"] == arn
+    assert passing["Condition"] == {"StringEquals": {"iam:PassedToService": "logs.amazonaws.com"}}
+
+
 def test_cloudwatch2s3_parameters_are_a_subset() -> None:
     assert set(json.loads(central_body())["Parameters"]) >= CLOUDWATCH2S3
 

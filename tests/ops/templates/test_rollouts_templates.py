@@ -55,12 +55,27 @@ def test_only_the_controllers_role_may_assume_the_target_role() -> None:
     assert trust[0]["Condition"] == {"ArnEquals": {"aws:PrincipalArn": {"Ref": "EngineRoleArn"}}}
 
 
-def test_the_target_role_makes_nothing_by_itself() -> None:
+def test_stacks_without_a_service_role_are_deployed_with_the_policies_of_the_execution_role() -> None:
+    target = resources("target")
+    assert target["ExecutionRole"]["Properties"]["ManagedPolicyArns"] == {"Ref": "ExecutionPolicyArns"}
+    (_, joined) = target["TargetRole"]["Properties"]["ManagedPolicyArns"]["Fn::Split"]
+    (_, policies) = joined["Fn::Join"]
+    assert policies[0] == {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/SecurityAudit"}
+    assert policies[1] == {"Fn::Join": [",", {"Ref": "ExecutionPolicyArns"}]}
+
+
+def test_the_target_roles_own_policy_makes_nothing_by_itself() -> None:
     policy = resources("target")["TargetRole"]["Properties"]["Policies"][0]["PolicyDocument"]
     actions = {action for statement in policy["Statement"] for action in statement["Action"]}
     services = {action.split(":")[0] for action in actions}
-    assert services == {"cloudformation", "cloudwatch", "s3", "iam"}
-    assert {action for action in actions if action.startswith("iam:")} == {"iam:PassRole"}
+    assert services == {"cloudformation", "cloudwatch", "ecr", "iam", "s3", "secretsmanager", "ssm", "sts"}
+    others = {action for action in actions if action.split(":")[0] not in ("cloudformation", "cloudwatch")}
+    changing = {
+        action for action in others if not action.split(":")[1].startswith(("Get", "List", "Describe"))
+    }
+    assert changing == {"iam:PassRole", "s3:AbortMultipartUpload", "s3:PutObject", "sts:AssumeRole"}
+    written = [each["Resource"] for each in policy["Statement"] if "s3:PutObject" in each["Action"]]
+    assert written == [{"Fn::Sub": "arn:${AWS::Partition}:s3:::cdk-*-assets-${AWS::AccountId}-*/*"}]
 
 
 def test_the_organizations_stack_set_brings_the_targets_own_template() -> None:
@@ -89,8 +104,8 @@ def test_the_requests_that_cloudformation_makes_of_the_stack_set_are_valid() -> 
     assert given == {name for name, parameter in parameters.items() if "Default" not in parameter}
 
 
-def test_the_controller_names_the_roles_that_the_target_has() -> None:
+def test_the_controller_names_the_role_that_the_target_has() -> None:
     variables = resources("controller")["Handler"]["Properties"]["Environment"]["Variables"]
     target = resources("target")
     assert variables["TARGET_ROLE"] == target["TargetRole"]["Properties"]["RoleName"] == TARGET_ROLE
-    assert variables["EXECUTION_ROLE"] == target["ExecutionRole"]["Properties"]["RoleName"] == EXECUTION_ROLE
+    assert target["ExecutionRole"]["Properties"]["RoleName"] == EXECUTION_ROLE

@@ -71,7 +71,10 @@ def test_the_password_is_generated_and_reaches_the_task_as_a_secret() -> None:
     resources = TEMPLATE["Resources"]
     assert "GenerateSecretString" in resources["Password"]["Properties"]
     fetch, sanitize = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
-    assert [s["Name"] for s in sanitize["Secrets"]] == ["DB_PASSWORD", "SALT"]
+    password, kept = sanitize["Secrets"]
+    assert password["Name"] == "DB_PASSWORD"
+    secret = {"Name": "SALT", "ValueFrom": {"Ref": "FakeSecretArn"}}
+    assert kept == {"Fn::If": ["HasFakeSecret", secret, {"Ref": "AWS::NoValue"}]}
     assert "Secrets" not in fetch
     assert "assword" not in json.dumps([fetch["Environment"], sanitize["Environment"]])
 
@@ -85,6 +88,38 @@ def test_the_task_reaches_the_database_and_https_only() -> None:
     assert resources["DatabaseFromTask"]["Properties"]["SourceSecurityGroupId"] == {
         "Fn::GetAtt": ["TaskSecurityGroup", "GroupId"]
     }
+
+
+def test_the_copy_gets_the_port_that_the_security_groups_allow() -> None:
+    resources = TEMPLATE["Resources"]
+    port = resources["Handler"]["Properties"]["Environment"]["Variables"]["DATABASE_PORT"]
+    assert port == resources["TaskToDatabase"]["Properties"]["ToPort"]
+    assert port == resources["DatabaseFromTask"]["Properties"]["FromPort"]
+
+
+def test_the_key_of_the_source_is_used_through_rds_only() -> None:
+    policy = TEMPLATE["Resources"]["HandlerRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    conditional = [statement["Fn::If"] for statement in policy["Statement"] if "Fn::If" in statement]
+    (use,) = [statement for condition, statement, _ in conditional if condition == "HasSourceKey"]
+    assert {"kms:CreateGrant", "kms:Decrypt"} <= set(use["Action"])
+    assert use["Resource"] == {"Ref": "SourceKeyArn"}
+    assert "rds." in json.dumps(use["Condition"]["StringEquals"]["kms:ViaService"])
+
+
+def test_failures_are_published_by_the_handler() -> None:
+    """A topic policy or a key policy with a condition for EventBridge cannot stop a notification."""
+    resources = TEMPLATE["Resources"].values()
+    assert not [part for part in resources if part["Type"] == "AWS::SNS::TopicPolicy"]
+    rules = [part["Properties"]["Targets"] for part in resources if part["Type"] == "AWS::Events::Rule"]
+    targets = [target["Arn"] for rule in rules for target in rule]
+    assert targets and {"Ref": "Topic"} not in targets
+
+
+def test_images_can_be_in_the_registry_of_another_account() -> None:
+    policies = TEMPLATE["Resources"]["ExecutionRole"]["Properties"]["Policies"]
+    statements = policies[0]["PolicyDocument"]["Statement"]
+    (pull,) = [one for one in statements if "ecr:BatchGetImage" in one.get("Action", ())]
+    assert pull["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:ecr:*:*:repository/*"}
 
 
 def test_every_log_group_has_a_retention() -> None:

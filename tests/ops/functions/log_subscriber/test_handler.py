@@ -1,5 +1,6 @@
 """The subscriber: at the service's rate, with retries, and without changing other subscriptions."""
 
+import json
 import threading
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.ops.functions.source import Context, load
 DESTINATION = "arn:aws:logs:eu-west-1:111111111111:destination:central"
 SETTINGS = {
     "DESTINATION": DESTINATION,
+    "ROLE": "",
     "FILTER": "slipway-eu-west-1",
     "MODE": "group",
     "PREFIX": "",
@@ -43,6 +45,8 @@ class Logs:
         self.names = sorted(names)
         self.filters: dict[str, dict[str, str]] = {name: {} for name in names}
         self.puts = 0
+        self.roles: set[str] = set()
+        self.policies: list[dict[str, str]] = []
 
     def describe_log_groups(self, nextToken: str = "0") -> Any:  # noqa: N803
         first = int(nextToken)
@@ -61,9 +65,13 @@ class Logs:
         if len(mine) == 2 and filterName not in mine:
             raise ClientError({"Error": {"Code": "LimitExceededException", "Message": ""}}, "Put")
         mine[filterName] = more["destinationArn"]
+        self.roles.add(more.get("roleArn", ""))
 
     def delete_subscription_filter(self, logGroupName: str, filterName: str) -> None:  # noqa: N803
         del self.filters[logGroupName][filterName]
+
+    def put_account_policy(self, policyDocument: str, **more: str) -> None:  # noqa: N803
+        self.policies.append(json.loads(policyDocument))
 
     def describe_account_policies(self, policyType: str) -> Any:  # noqa: N803
         return {"accountPolicies": []}
@@ -87,6 +95,19 @@ def subscriber(logs: Logs, *left_out: str) -> Any:
     module = load("log_subscriber", **SETTINGS)
     module.logs, module.time, module.tagging = logs, Clock(), Tagging(*left_out)
     return module
+
+
+@pytest.mark.parametrize("role", ["", "arn:aws:iam::222222222222:role/subscription"])
+def test_an_organizations_destination_gets_a_role(role: str) -> None:
+    for mode in ("group", "account"):
+        module, logs = load("log_subscriber", **{**SETTINGS, "ROLE": role, "MODE": mode}), Logs(["/app/a"])
+        module.logs, module.time, module.tagging = logs, Clock(), Tagging()
+        module.handler({"work": "subscribe"}, Context(900))
+        module.handler({"work": "reconcile"}, Context(900))
+        if mode == "group":
+            assert logs.roles == {role}
+        else:
+            assert logs.policies and {policy.get("RoleArn", "") for policy in logs.policies} == {role}
 
 
 def test_a_thousand_groups_are_subscribed_at_the_services_rate() -> None:

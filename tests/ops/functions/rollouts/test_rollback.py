@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from ops.functions.rollouts import rollback, stacks, store, targets
 from ops.functions.rollouts.aws import Denied, NotReady, TargetFailed
-from ops.functions.rollouts.stacks import RecordedStack
+from ops.functions.rollouts.recorded import RecordedStack
 from ops.rollouts.rules.decisions import TargetState
 from ops.rollouts.rules.document import Document
 from tests.ops.rollouts.samples import FILE, SHOP, A, B
@@ -54,6 +54,7 @@ def stack(monkeypatch: pytest.MonkeyPatch, status: str) -> CloudFormation:
     monkeypatch.setattr(stacks, "describe", lambda target, id_="": found)
     monkeypatch.setattr(stacks, "cloudformation", lambda target: cfn)
     monkeypatch.setattr(stacks, "first_failure", lambda target, id_: "Table: it is in use")
+    monkeypatch.setattr(stacks, "failed_rollbacks", lambda target, id_: ["Table"])
     return cfn
 
 
@@ -69,13 +70,27 @@ def test_a_failed_rollback_goes_on_twice_and_is_then_named(
     assert cfn.asked == [{"StackName": "arn:stack", "RoleARN": "arn:role"}] * rollback.MAX_ATTEMPTS
 
 
+def test_a_failed_rollback_names_what_can_be_skipped_and_never_claims_it(
+    monkeypatch: pytest.MonkeyPatch, known: dict[str, Any]
+) -> None:
+    known["continuations"] = str(rollback.MAX_ATTEMPTS)
+    stack(monkeypatch, "UPDATE_ROLLBACK_FAILED")
+    skip = "continue-update-rollback --stack-name arn:stack --resources-to-skip Table. Then retry"
+    with pytest.raises(TargetFailed, match=skip):
+        rollback.roll_back(EVENT)
+    stack(monkeypatch, "UPDATE_ROLLBACK_COMPLETE")  # an operator did so
+    monkeypatch.setattr(stacks, "record_stack", lambda target, found: BEFORE)
+    assert rollback.roll_back(EVENT) == {}
+    assert known["why"] == "equal to the record but for the resource Table, whose rollback failed"
+
+
 def test_a_rollback_that_went_on_well_is_compared_with_the_record(
     monkeypatch: pytest.MonkeyPatch, known: dict[str, Any]
 ) -> None:
     stack(monkeypatch, "UPDATE_ROLLBACK_COMPLETE")
     monkeypatch.setattr(stacks, "record_stack", lambda target, found: BEFORE)
     assert rollback.roll_back(EVENT) == {}
-    assert known["state"] == TargetState.ROLLED_BACK
+    assert known["state"] == TargetState.ROLLED_BACK and known["why"] == "verified equal to the record"
 
 
 @pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"])

@@ -1,13 +1,14 @@
 """One target on its way forward, where somebody else stands in the way: nothing of theirs is touched."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from ops.functions.rollouts import stacks, store, targets
+from ops.functions.rollouts import monitoring, preview, stacks, store, targets
 from ops.functions.rollouts.aws import NotReady, TargetFailed
-from ops.functions.rollouts.stacks import RecordedStack
+from ops.functions.rollouts.recorded import RecordedStack
 from ops.rollouts.rules.document import Document
 from tests.ops.rollouts.samples import FILE, SHOP, A, B
 
@@ -49,6 +50,8 @@ def stack(monkeypatch: pytest.MonkeyPatch, cfn: CloudFormation, status: str, mom
     monkeypatch.setattr(stacks, "describe", lambda target, id_="": found)
     monkeypatch.setattr(stacks, "cloudformation", lambda target: cfn)
     monkeypatch.setattr(stacks, "get_template", lambda target, id_: "old")
+    monkeypatch.setattr(stacks, "nested_templates", lambda target, id_, inside: ())
+    monkeypatch.setattr(stacks, "get_policy", lambda target, id_: "")
 
 
 @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", "DELETE_FAILED"])
@@ -97,3 +100,48 @@ def test_execution_may_be_asked_for_twice(monkeypatch: pytest.MonkeyPatch, known
     stack(monkeypatch, cfn, "UPDATE_IN_PROGRESS", "t1")
     targets.execute(EVENT)  # the stack has moved because of the first
     assert cfn.executed == ["arn:change"] * 2
+
+
+@pytest.mark.parametrize(
+    ("role", "own", "attached"),
+    [("", "", ""), ("deploys", "", f"arn:aws:iam::{A}:role/deploys"), ("deploys", "arn:own", "")],
+    ids=["none", "opted in", "the stack's own stays"],
+)
+def test_a_stack_gets_only_the_service_role_that_the_file_names(
+    monkeypatch: pytest.MonkeyPatch, role: str, own: str, attached: str
+) -> None:
+    monkeypatch.setenv("PARTITION", "aws")
+    text = SHOP.replace("[what]", f'[what]\nrole = "{role}"') if role else SHOP
+    document = Document("shop-1", FILE, text, {"unit ou-ab12-11111111": [A, B]}, "new", "Ada")
+    before = RecordedStack(True, role=own)
+    given = targets.service_role(document, document.targets[EVENT["target"]][1], before)
+    assert given == ({"RoleARN": attached} if attached else {})
+    (warning, *_) = [*preview._role_warnings(document, before), ""]
+    words = {"": "", "deploys": "attaches the service role deploys; a rollback cannot remove it"}
+    assert warning.startswith("" if own else words[role] or "without a service role, an operation")
+
+
+def test_the_stacks_own_triggers_are_kept_beside_the_alarms_of_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = DOCUMENT.targets[EVENT["target"]][1]
+    alarms = {name: {"AlarmArn": f"arn:alarm:{name}"} for name in target.alarms}
+    monkeypatch.setattr(monitoring, "describe_alarms", lambda *place: alarms)
+    own = [{"Arn": f"arn:alarm:own{number}", "Type": "AWS::CloudWatch::Alarm"} for number in range(5)]
+    before = RecordedStack(True, triggers=own)
+    found = [trigger["Arn"] for trigger in targets._triggers(target, before)]
+    assert found == ["arn:alarm:shop-health", *(f"arn:alarm:own{number}" for number in range(4))]
+
+
+def test_a_no_echo_parameter_that_a_rollback_could_not_restore_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = replace(DOCUMENT.targets[EVENT["target"]][1], parameters={"Size": "l"}, alarms=())
+    before = RecordedStack(True, parameters={"Size": "s", "Password": stacks.MASKED_VALUE})
+    declared: dict[str, Any] = {"Size": {}}
+    monkeypatch.setattr(stacks, "declared_parameters", lambda target, template: declared)
+    with pytest.raises(TargetFailed, match="drops the NoEcho parameter Password"):
+        targets.change_set_arguments(DOCUMENT, target, before)
+    declared["Password"] = {"NoEcho": True}
+    kept = targets.change_set_arguments(DOCUMENT, target, before)["Parameters"]
+    assert kept[-1] == {"ParameterKey": "Password", "UsePreviousValue": True}

@@ -6,9 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from app.shared.plan_runs import PlanRun, PlanRuns
-from app.support_stacks.actions import is_outdated
-from app.support_stacks.scan import InventoryScan
+from app.shared.inventory import InventoryScan, is_outdated
+from app.shared.plans.runs import PlanRun, PlanRuns
+from app.shared.scans import Scan
 from ops.audit import Actor, FileAudit
 from ops.operations import Operation
 from ops.plan import Plan, ReportProgress, Resource, Step
@@ -30,8 +30,8 @@ def started(works: PlanRuns, folder: Path, operation: Operation, go: threading.E
 
 
 def read() -> InventoryScan:
-    scan = InventoryScan()
-    scan.start(lambda _now, _report: NOTHING)
+    scan: InventoryScan = Scan()
+    scan.start(lambda _now, _note: NOTHING)
     scan.wait(10)
     return scan
 
