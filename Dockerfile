@@ -17,4 +17,4 @@ VOLUME ["/run/slipway", "/tmp"]
 USER slipway
 ENV HOME=/tmp SLIPWAY_CLOUD=aws SLIPWAY_DATA=/run/slipway/data SLIPWAY_LOG_LEVEL=info
 EXPOSE 8501
-CMD ["python", "-m", "streamlit", "run", "app/serve.py", "--server.port", "8501", "--server.address", "0.0.0.0", "--server.headless", "true"]
+CMD ["python", "-m", "ops", "run", "--port", "8501", "--address", "0.0.0.0"]

@@ -6,7 +6,7 @@ BIN := .venv/bin
 GOLDEN := tests/data/templates
 
 .PHONY: all run notebook unit test test-thorough pictures lint style types templates audit fix golden bench requirements \
-	shipped wheel prose mutants witnesses
+	shipped wheel release image prose docs mutants witnesses
 all: lint test
 
 # Environments are updated in place: nothing in use is deleted, and a .venv that is a link stays one.
@@ -54,7 +54,7 @@ unit: .venv/.dev
 
 # Everything that guards a change, one case of each kind. A process waits for the cloud about half of the time.
 test: .venv/.dev
-	@$(BIN)/python -m pytest -n 4 --dist loadfile -m "not thorough"
+	@$(BIN)/python -m pytest -n 4 --dist loadfile -m "not thorough" --durations 40
 
 # The long matrices, and 10,000 examples of each property.
 test-thorough: .venv/.dev
@@ -64,7 +64,7 @@ test-thorough: .venv/.dev
 pictures: .venv/.dev
 	@SLIPWAY_PICTURES=docs $(BIN)/python -m pytest -q tests/browser/test_pictures.py tests/browser/test_log_export.py
 
-lint: style types templates audit prose
+lint: style types templates audit prose docs
 
 style: .venv/.dev
 	@$(BIN)/ruff format --check .
@@ -90,14 +90,24 @@ audit: .venv-audit/.made
 
 # The word list of the project is a test: tests/test_wording.py.
 prose: .venv-audit/.made
-	@$(AUDIT)/proselint check --config .proselintrc.json $(wildcard *.md docs/*.md)
+	@$(AUDIT)/proselint check --config .proselintrc.json $(wildcard *.md docs/*.md docs/*/*.md)
+
+# MkDocs and its theme.
+.venv-docs/.made: requirements-docs.txt
+	@$(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/python $(INSTALL) requirements-docs.txt
+	@touch $@
+
+# The site of the docs in dist/site. A page outside the navigation and a broken link or anchor fail.
+docs: .venv-docs/.made
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build
 
 fix: .venv/.dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 # Update the generated files, so that a diff shows how a change affects them: the templates as they are deployed,
-# the table of operations, and what the embedded cloud knows of AWS.
+# the table of operations, the reference, and what the embedded cloud knows of AWS.
 golden: .venv/.dev
 	@$(BIN)/python -m ops snapshots template > $(GOLDEN)/snapshots.json
 	@$(BIN)/python -m ops logs export-template central > $(GOLDEN)/logs.json
@@ -108,6 +118,7 @@ golden: .venv/.dev
 	@$(BIN)/python -m tests.conformance.deploying
 	@for which in roles app; do $(BIN)/python -m ops setup template $$which > $(GOLDEN)/setup-$$which.json; done
 	@$(BIN)/python -m ops operations --markdown > docs/operations.md
+	@$(BIN)/python -m tests.reference
 	@$(BIN)/python -m tests.conformance.extract
 	@$(BIN)/python -m tests.conformance.table
 
@@ -150,15 +161,39 @@ requirements:
 	$(UV_COMPILE) pyproject.toml -c requirements-dev.txt -o requirements.txt
 	$(UV_COMPILE) pyproject.toml --extra embedded -c requirements-dev.txt -o requirements-embedded.txt
 	$(UV_COMPILE) pyproject.toml --extra notebooks -c requirements-dev.txt -o requirements-notebooks.txt
+	$(UV_COMPILE) pyproject.toml --extra mcp -c requirements-dev.txt -o requirements-mcp.txt
 	$(UV_COMPILE) --group bench -c requirements-dev.txt -o requirements-bench.txt
 	$(UV_COMPILE) --group mutants -c requirements-dev.txt -o requirements-mutants.txt
 	$(UV_COMPILE) --group checkov -o requirements-checkov.txt
+	$(UV_COMPILE) --group docs -o requirements-docs.txt
 	$(UV_COMPILE) --group audit -o requirements-audit.txt
 	$(MAKE) --no-print-directory shipped
 
 # The wheel and the source distribution.
 wheel: .venv/.dev
 	@$(BIN)/python -m hatchling build -t wheel -t sdist -d dist
+
+# One self-contained template per job, and their checksums.
+release: .venv/.run
+	@$(BIN)/python -m ops.release.write dist
+
+# The image of the pages from the Dockerfile, without a container engine: Debian's buildah and mmdebstrap, as root.
+# The base is Debian's Python. The build trusts this machine's certificate authorities, the image Debian's.
+IMAGE_STORE ?= $(CURDIR)/dist/image
+BUILDAH := BUILDAH_ISOLATION=chroot buildah --root "$(IMAGE_STORE)/storage" --runroot "$(IMAGE_STORE)/run"
+AUTHORITIES := /etc/ssl/certs/ca-certificates.crt
+image:
+	@command -v buildah mmdebstrap > /dev/null || { echo "Run as root: apt-get install buildah mmdebstrap"; exit 1; }
+	@mkdir -p "$(IMAGE_STORE)"
+	@mmdebstrap --quiet --variant=minbase --include=ca-certificates,python3,python3-pip,python-is-python3 \
+	  bookworm "$(IMAGE_STORE)/base.tar" http://deb.debian.org/debian
+	@container=$$($(BUILDAH) from scratch) && $(BUILDAH) add --quiet $$container "$(IMAGE_STORE)/base.tar" / && \
+	  $(BUILDAH) config --env PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin --env PIP_BREAK_SYSTEM_PACKAGES=1 $$container && \
+	  $(BUILDAH) commit --quiet --rm $$container slipway-base
+	@$(BUILDAH) build --quiet --pull-never --from slipway-base --tag slipway \
+	  $(if $(wildcard $(AUTHORITIES)),--volume $(AUTHORITIES):$(AUTHORITIES):ro) .
+	@rm "$(IMAGE_STORE)/base.tar"
+	@echo 'Push it: $(BUILDAH) push --digestfile dist/digest slipway docker://REGISTRY/slipway:VERSION'
 
 # Generate the SBOM and the license list of the runtime dependencies.
 shipped: .venv/.dev .venv-audit/.made

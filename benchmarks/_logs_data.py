@@ -37,8 +37,11 @@ STACK = (
 Event = tuple[str, str, int, str]  # group, stream, epoch ms, message
 
 
-def events(seed: int, hour: int, count: int) -> Iterator[Event]:
-    """Yield the events of an hour in order of time; the same seed yields the same events."""
+def events(seed: int, hour: int, count: int, matching: float = 0.0) -> Iterator[Event]:
+    """Yield the events of an hour in order of time; the same seed yields the same events.
+
+    A share of the events, from 0 to 1, is `matching`: an error with a timeout, of which there are few else.
+    """
     rng = random.Random(f"{seed}/{hour}")
     start = int((DAY + timedelta(hours=hour)).timestamp() * 1000)
     lines = samples()
@@ -47,7 +50,11 @@ def events(seed: int, hour: int, count: int) -> Iterator[Event]:
         at = start + n * 3_600_000 // count
         index = pick(50)
         group = GROUPS[index]
-        yield group, f"stream-{pick(4)}", at, message(index, roll(), pick, lines, rng)
+        stream = f"stream-{pick(4)}"
+        if matching and roll() < matching:
+            yield group, stream, at, timed_out(pick)
+        else:
+            yield group, stream, at, message(index, roll(), pick, lines, rng)
 
 
 def message(index: int, roll: float, pick, lines: list[str], rng: random.Random) -> str:  # type: ignore[no-untyped-def]
@@ -67,9 +74,13 @@ def message(index: int, roll: float, pick, lines: list[str], rng: random.Random)
     if roll > 0.98:
         return json.dumps({"level": "info", "took": pick(5000), "user": uuid(rng), "path": "/cart"})
     if roll > 0.9798:
-        return f"ERROR Request {pick(100000)} failed: upstream timeout after {pick(30000)} ms"
+        return timed_out(pick)
     line = lines[pick(len(lines))]
     return line.replace("0", str(pick(10))).replace("5", str(pick(100)))
+
+
+def timed_out(pick) -> str:  # type: ignore[no-untyped-def]
+    return f"ERROR Request {pick(100000)} failed: upstream timeout after {pick(30000)} ms"
 
 
 def account(number: int) -> str:
@@ -111,12 +122,14 @@ def encode(kind: LogFormat, batch: list[Event]) -> bytes:
     )
 
 
-def write(root: Path, kind: LogFormat, count: int, *, seed: int = 1, packed: bool = True) -> int:
+def write(
+    root: Path, kind: LogFormat, count: int, *, seed: int = 1, packed: bool = True, matching: float = 0.0
+) -> int:
     """Write a day of `count` events as files below `root`, and return their uncompressed size in bytes."""
     total = 0
     for hour in range(HOURS):
         partition = Partition(DAY + timedelta(hours=hour), ACCOUNT, REGION)
-        all_events = list(events(seed, hour, count // HOURS))
+        all_events = list(events(seed, hour, count // HOURS, matching))
         size = -(-len(all_events) // OBJECTS_PER_HOUR)
         for n in range(OBJECTS_PER_HOUR):
             body = encode(kind, all_events[n * size : (n + 1) * size])

@@ -1,4 +1,4 @@
-"""The benchmark's queries for polars, chdb and ripgrep, on the same files."""
+"""The benchmark's queries for polars, chdb, plain DuckDB and ripgrep, on the same files."""
 
 import subprocess
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import chdb
+import duckdb
 import polars as pl
 
 REGEX = "(?i)error.*timeout"
@@ -65,3 +66,24 @@ def chdb_queries(parts: str, hour: str, group: str) -> dict[str, RunQuery]:
         "GROUP BY 1 ORDER BY 2 DESC LIMIT 20",
     }
     return {name: (lambda sql=sql: clickhouse(sql)) for name, sql in queries.items()}  # type: ignore[misc]
+
+
+def duckdb_queries(parts: str, hour: str, group: str) -> dict[str, RunQuery]:
+    """Return the queries as a user of DuckDB would write them, without what Slipway knows of the parts."""
+    events, one = f"read_parquet('{parts}')", f"read_parquet('{hour}')"
+    duration = f"CAST(regexp_extract(message, '{DURATION}', 1) AS DOUBLE)"
+    reports = f"log_group = '{group}' AND starts_with(message, 'REPORT')"
+    queries = {
+        "Q1": f"SELECT log_group, count(*) AS n FROM {events} GROUP BY 1",
+        "Q2": f"SELECT * FROM {events} WHERE regexp_matches(message, '{REGEX}') ORDER BY ts DESC LIMIT 100",
+        "Q3": f"SELECT quantile_cont({duration}, [0.5, 0.95, 0.99]) AS q FROM {one} WHERE {reports}",
+        "Q4": f"SELECT time_bucket(INTERVAL 5 MINUTE, ts) AS t, log_group, count(*) AS n FROM {events} "
+        "WHERE level = 'ERROR' GROUP BY 1, 2",
+        "Q5": f"SELECT regexp_replace(message, '{MASKED}', '*', 'g') AS t, count(*) AS n FROM {events} "
+        "GROUP BY 1 ORDER BY 2 DESC LIMIT 20",
+    }
+    connection = duckdb.connect()
+    return {
+        name: (lambda sql=sql: connection.sql(sql).to_arrow_table().to_pylist())  # type: ignore[misc]
+        for name, sql in queries.items()
+    }

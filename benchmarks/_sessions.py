@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +19,17 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 FAST_RERUN_S = 1.0  # a fragment that reruns more often waits for a result that belongs to the response
 TIMEOUT_S = 60.0
 ERROR = 1  # format of an alert
+
+
+COOKIES: dict[str, str] = {}  # by address, of the servers that run
+
+
+def enter(address: str, token: str) -> None:
+    """Exchange the token of a server for the cookie of its sessions, as a browser does."""
+    connection = HTTPConnection(address, timeout=30)
+    connection.request("GET", f"/?token={token}")
+    COOKIES[address] = str(connection.getresponse().headers["set-cookie"]).partition(";")[0]
+    connection.close()
 
 
 @dataclass
@@ -39,6 +51,7 @@ class Session:
         self._socket = await websockets.connect(
             f"ws://{self.address}/_stcore/stream",
             origin=f"http://{self.address}",  # type: ignore[arg-type]
+            additional_headers={"Cookie": COOKIES[self.address]},
             subprotocols=["streamlit"],  # type: ignore[list-item]
             max_size=None,
             compression=None,

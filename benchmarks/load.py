@@ -23,12 +23,13 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks._sessions import Session
+from benchmarks._sessions import Session, enter
 from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Place
 from ops.embedded.accounts import cloud as embedded_cloud
 from ops.embedded.lifecycle import start, stop
 from ops.embedded.ports import free_port
+from ops.gate import tokens
 from ops.plan import perform
 from ops.settings import Settings
 from ops.snapshots.pipeline import catalog
@@ -81,8 +82,9 @@ def serving(data: Path) -> Iterator[tuple[str, psutil.Process]]:
     log = (data / "run.log").open("wb")
     process = subprocess.Popen(command, env={**os.environ, "SLIPWAY_DATA": str(data)}, stdout=log, stderr=log)
     try:
-        while f"Slipway is at http://127.0.0.1:{port}" not in (data / "run.log").read_text():
+        while f"Slipway is running at http://127.0.0.1:{port}" not in (data / "run.log").read_text():
             time.sleep(0.2)
+        enter(f"127.0.0.1:{port}", tokens.read(tokens.folder(data, port)))
         (pages,) = (
             child for child in psutil.Process(process.pid).children() if "streamlit" in child.cmdline()
         )
