@@ -52,7 +52,7 @@ def show_coverage(bench: Workbench, location: Location | None) -> None:
                 work,
                 key="coverage",
                 thing="log group",
-                then=partial(data.start_coverage_scan, bench),
+                then=partial(data.read_coverage_again, bench),
                 advice="Create a new plan for the rest; completed steps are kept.",
             )
             break

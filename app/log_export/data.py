@@ -1,7 +1,9 @@
 """Cached data of the page Log export: the exports, the health of the pipeline, and the coverage."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
 
@@ -64,5 +66,16 @@ def coverage_scan(_bench: Workbench) -> CoverageScan:
 def start_coverage_scan(bench: Workbench, wait_s: float = 0.0) -> None:
     """Read the coverage in the background; wait up to this long for it."""
     scan = coverage_scan(bench)
-    scan.start(lambda now, note: read_coverage(bench.cloud, now, report=lambda done: note(done.place, done)))
+    scan.start(partial(_read_coverage, bench))
     scan.wait(wait_s)
+
+
+def read_coverage_again(bench: Workbench) -> None:
+    """Read the coverage in the background after a change, which a read in progress may have missed."""
+    coverage_scan(bench).restart(partial(_read_coverage, bench))
+
+
+def _read_coverage(
+    bench: Workbench, now: datetime, note: Callable[[Place, CoverageProgress], None]
+) -> Coverage:
+    return read_coverage(bench.cloud, now, report=lambda done: note(done.place, done))

@@ -171,7 +171,7 @@ def _clear_caches(bench: Workbench) -> None:
     """Drop cached data about the export, which has changed."""
     _deployments.clear()
     data.exports.clear()
-    data.start_coverage_scan(bench)
+    data.read_coverage_again(bench)
 
 
 def _show_latest(bench: Workbench) -> None:

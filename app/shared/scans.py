@@ -17,19 +17,17 @@ P = TypeVar("P")
 class Scan(Generic[R, K, P]):
     """The latest result, and the progress of the read in progress by its part `K`: a phase, or a place.
 
-    A failed read leaves the result before. Only the background thread writes, except `started_at`.
+    A failed read leaves the result before.
     """
 
     started_at: datetime | None = None
     result: R | None = None
     error: BaseException | None = None
     progress: dict[K, P] = field(default_factory=dict)
+    running: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _thread: threading.Thread | None = field(default=None, repr=False)
-
-    @property
-    def running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+    _next: Callable[[datetime, Callable[[K, P], None]], R] | None = field(default=None, repr=False)
 
     @property
     def unread(self) -> bool:
@@ -44,18 +42,30 @@ class Scan(Generic[R, K, P]):
         with self._lock:
             if self.running:
                 return False
-            self.progress = {}
-            self.started_at = datetime.now(UTC)
-            self._thread = threading.Thread(
-                target=self._run, args=(read, self.started_at), daemon=True, name="scan"
-            )
-            self._thread.start()
+            self._begin(read)
             return True
+
+    def restart(self, read: Callable[[datetime, Callable[[K, P], None]], R]) -> None:
+        """Read what has just changed: after the read in progress, which may have missed the change."""
+        with self._lock:
+            if self.running:
+                self._next = read
+            else:
+                self._begin(read)
 
     def wait(self, seconds: float) -> None:
         """Wait up to this long for the read in progress."""
         if self._thread:
             self._thread.join(seconds)
+
+    def _begin(self, read: Callable[[datetime, Callable[[K, P], None]], R]) -> None:
+        self.running = True
+        self.progress = {}
+        self.started_at = datetime.now(UTC)
+        self._thread = threading.Thread(
+            target=self._run, args=(read, self.started_at), daemon=True, name="scan"
+        )
+        self._thread.start()
 
     def _run(self, read: Callable[[datetime, Callable[[K, P], None]], R], now: datetime) -> None:
         try:
@@ -64,6 +74,11 @@ class Scan(Generic[R, K, P]):
         except BaseException as error:
             self.error = error
             record_failure(error)  # also if nobody opens the page that shows it
+        with self._lock:
+            self.running = False
+            if self._next:
+                following, self._next = self._next, None
+                self._begin(following)
 
     def _note(self, part: K, progress: P) -> None:
         self.progress[part] = progress

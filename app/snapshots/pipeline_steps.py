@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import streamlit as st
 
@@ -188,7 +189,7 @@ def show_deployment(bench: Workbench, place: Place, database: str) -> bool:
     work = _last_work(bench, place, STACK_PREFIX + database)
     if work is None:
         return False
-    if work.running:
+    if not work.followed:  # running, or ended before it was drawn
         _follow(work)
         return True
     ok = bool(work.outcome and work.outcome.ok)
@@ -206,7 +207,7 @@ def _follow(work: PlanRun) -> None:
         show_plan_progress(work)
         return not work.running
 
-    show_refreshing(panel, every=REFRESH_S, then=lambda: clear_caches_once(work.id))
+    show_refreshing(panel, every=REFRESH_S, then=lambda: work.follow(partial(clear_caches_once, work.id)))
 
 
 def _last_work(bench: Workbench, place: Place, stack: str) -> PlanRun | None:

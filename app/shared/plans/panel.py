@@ -18,7 +18,7 @@ REFRESH_S = 1.0
 def show_plan_panel(
     bench: Workbench, run: PlanRun, *, key: str, thing: str, then: Callable[[], object], advice: str
 ) -> None:
-    """Show a plan run. The panel refreshes itself; after the run, it calls `then` and reruns the page.
+    """Show a plan run. The panel refreshes itself; after the run, it calls `then` once and reruns the page.
 
     `thing` is the noun for a part of the plan: a step, or a nested plan. `advice` is shown if some steps did
     not succeed.
@@ -48,7 +48,8 @@ def show_plan_panel(
                 _show_result(run, thing, advice)
         return not run.running
 
-    show_refreshing(panel, every=REFRESH_S if run.running else None, then=then)
+    followed = run.followed  # a short run can end before it is drawn for the first time
+    show_refreshing(panel, every=None if followed else REFRESH_S, then=lambda: run.follow(then))
 
 
 def _show_result(run: PlanRun, thing: str, advice: str) -> None:

@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ops.audit import Actor, AuditLog
@@ -14,7 +14,7 @@ from ops.plan import Outcome, Plan, Progress, Status, Step, check_role, execute
 
 @dataclass
 class PlanRun:
-    """A running or finished plan. Only its own thread writes to it, and only appends."""
+    """A running or finished plan. Only its own thread writes its progress, and only appends."""
 
     id: str
     plan: Plan
@@ -22,7 +22,9 @@ class PlanRun:
     progress: list[Progress] = field(default_factory=list)
     outcome: Outcome | None = None
     error: BaseException | None = None
+    followed: bool = False  # whether a page has reacted to its end
     _stop: threading.Event = field(default_factory=threading.Event, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def running(self) -> bool:
@@ -48,6 +50,14 @@ class PlanRun:
     def stop(self) -> None:
         """Stop before the next step."""
         self._stop.set()
+
+    def follow(self, then: Callable[[], object]) -> None:
+        """Call `then` once after the run: the first page that sees its end does, even if it saw no start."""
+        with self._lock:
+            if self.running or self.followed:
+                return
+            self.followed = True
+        then()
 
 
 class PlanRuns:

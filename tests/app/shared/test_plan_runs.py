@@ -105,3 +105,18 @@ def test_a_failure_that_nobody_looks_at_is_logged(audit: FileAudit, caplog: pyte
     (record,) = caplog.records
     assert (record.levelname, record.exc_info and record.exc_info[0]) == ("ERROR", Conflict)
     assert len(vars(record)["id"]) == 8
+
+
+def test_the_end_of_a_run_is_followed_once_by_whichever_page_sees_it(audit: FileAudit) -> None:
+    let_go, seen = threading.Event(), []
+
+    def act(say: ReportProgress) -> None:
+        let_go.wait(10)
+
+    work = PlanRuns().start(plan(act), actor=ACTOR, audit=audit)
+    work.follow(lambda: seen.append("running"))
+    let_go.set()
+    ended(work)
+    work.follow(lambda: seen.append("first"))
+    work.follow(lambda: seen.append("second"))
+    assert seen == ["first"]

@@ -53,3 +53,25 @@ def test_a_failed_read_is_logged_and_keeps_the_result_before(caplog: pytest.LogC
     assert [vars(record)["id"] for record in caplog.records if record.name == "ops.own_log"]
     finished(scan, lambda now, note: 2)
     assert (scan.result, scan.progress) == (2, {}) and not scan.error
+
+
+def test_a_change_during_a_read_is_read_after_it() -> None:
+    """The read in progress may have passed the changed part before the change."""
+    scan: Scan[str, str, int] = Scan()
+    reading, go = threading.Event(), threading.Event()
+
+    def before(now: datetime, note: Callable[[str, int], None]) -> str:
+        reading.set()
+        go.wait(LONG_S)
+        return "before"
+
+    scan.start(before)
+    reading.wait(LONG_S)
+    scan.restart(lambda now, note: "after")
+    go.set()
+    while scan.running:
+        scan.wait(LONG_S)
+    assert scan.result == "after"
+    scan.restart(lambda now, note: "at once")
+    scan.wait(LONG_S)
+    assert (scan.result, scan.running) == ("at once", False)
