@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.shared import address
 from app.shared.components import show_error
 from app.shared.navigation import menu
 from app.shared.session import workbench
@@ -17,6 +18,7 @@ st.set_page_config(page_title="Slipway", page_icon=FAVICON, layout="wide")
 
 pages = menu()
 navigation = st.navigation(pages)
+address.current()  # note the page, also of one without parameters
 
 try:
     user = require_user()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.shared import navigation
+from app.shared import address, navigation
 from app.shared.components import choose_place, empty_state, plain, show_error
 from app.shared.dialogs import show_dialog
 from app.shared.session import workbench
@@ -12,7 +12,7 @@ from ops.errors import SlipwayError
 
 bench = workbench()
 show_dialog()
-database = st.query_params.get("database", "")
+database = address.current().get("database", "")
 st.title("Snapshot pipeline")
 place = choose_place(bench)
 

@@ -13,6 +13,7 @@ import streamlit as st
 from app.logs import data as logs_data
 from app.logs import state as logs_state
 from app.logs.state import View
+from app.shared import address
 from app.shared.components import plain, show_error
 from app.shared.session import Workbench
 from app.shared.words import count, visible
@@ -70,12 +71,12 @@ Values of the same field next to each other are alternatives. URLs and times are
 
 def current() -> View:
     """Return the view of the page's URL."""
-    return logs_state.from_address(st.query_params.to_dict())
+    return logs_state.from_address(address.current())
 
 
 def go(view: View, *, afresh: bool = True) -> None:
     """Set the page's URL to the view; `afresh` moves relative ranges to now."""
-    st.query_params.from_dict(logs_state.to_address(view))
+    address.go(logs_state.to_address(view))
     if afresh:
         st.session_state[NOW] = together(datetime.now(UTC))
 

@@ -18,7 +18,7 @@ from app.logs.data import PageQueries
 from app.logs.event_list import CHOICES, Rows, changed_filter, show_events, show_facets
 from app.logs.live_view import show_toggle
 from app.logs.result_table import json_paths
-from app.logs.search_bar import go, now
+from app.logs.search_bar import current, go, now
 from app.logs.state import View
 from app.logs.window import Window, rank_of, window_at
 from app.shared.charts import show_chart
@@ -173,18 +173,16 @@ def _show_tools(queries: PageQueries, expected: Estimate, view: View, results: S
             disabled=view.range.last is None or engine == "athena",
             help=_FOLLOW_HELP["athena" if engine == "athena" else "range"],
             on_change=_restarted,
-            args=(view,),
         )
         show_toggle(view)
         st.session_state["logs_wrap"] = view.wrap
-        st.toggle("Wrap", key="logs_wrap", on_change=_wrapped, args=(view,))
+        st.toggle("Wrap", key="logs_wrap", on_change=_wrapped)
         st.session_state["logs_compare"] = view.compare
         st.toggle(
             "Compare",
             key="logs_compare",
             help=f"Draw the events of {BASELINES[view.baseline]} as a line over the histogram.",
             on_change=_compared,
-            args=(view,),
         )
         _show_columns(view, results)
         _show_downloads(results, total)
@@ -198,9 +196,7 @@ def _show_columns(view: View, results: SearchResults) -> None:
     options = list(dict.fromkeys([*CHOICES, *view.columns, *found[:OFFERED]]))
     with st.popover("Columns", icon=":material/view_column:", key="logs_columns_choice"):
         st.session_state["logs_columns"] = list(view.columns)
-        st.multiselect(
-            "Columns before the message", options, key="logs_columns", on_change=_columns_chosen, args=(view,)
-        )
+        st.multiselect("Columns before the message", options, key="logs_columns", on_change=_columns_chosen)
 
 
 def _show_histogram(queries: PageQueries, view: View, results: SearchResults) -> None:
@@ -366,17 +362,17 @@ def show_files(table: Callable[[], pa.Table], name: str) -> None:
     )
 
 
-def _wrapped(view: View) -> None:
-    go(replace(view, wrap=st.session_state["logs_wrap"]), afresh=False)
+def _wrapped() -> None:
+    go(replace(current(), wrap=st.session_state["logs_wrap"]), afresh=False)
 
 
-def _restarted(view: View) -> None:
-    go(view)
+def _restarted() -> None:
+    go(current())
 
 
-def _compared(view: View) -> None:
-    go(replace(view, compare=st.session_state["logs_compare"]), afresh=False)
+def _compared() -> None:
+    go(replace(current(), compare=st.session_state["logs_compare"]), afresh=False)
 
 
-def _columns_chosen(view: View) -> None:
-    go(replace(view, columns=tuple(st.session_state["logs_columns"])), afresh=False)
+def _columns_chosen() -> None:
+    go(replace(current(), columns=tuple(st.session_state["logs_columns"])), afresh=False)

@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from app.shared import address
 from app.shared.components import plain, show_error
 from app.shared.session import Workbench
 from app.shared.statuses import Badge
@@ -34,8 +35,8 @@ def show_checks(bench: Workbench) -> None:
     )
     if st.button("Run checks", key="settings-run-checks", icon=":material/stethoscope:"):
         findings.clear()
-        st.query_params[REQUESTED] = "yes"
-    if REQUESTED not in st.query_params:
+        address.push({REQUESTED: "yes"})
+    if REQUESTED not in address.current():
         return
     try:
         found = findings(bench)

@@ -98,7 +98,7 @@ def _show(bench: Workbench, pipeline: DeployedPipeline, run: runs.RunDetails, us
     _headline(bench, pipeline, execution, usual)
     if execution.status in ("FAILED", "TIMED_OUT"):
         _failure(pipeline, execution, log)
-    step = chosen_step(execution, st.query_params.get("step", ""))
+    step = chosen_step(execution, address.current().get("step", ""))
     clicked = show_flow(
         machine_flow(run.definition, execution, usual, now),
         key="run-flow",

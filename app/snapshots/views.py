@@ -74,7 +74,7 @@ def _temporary(_bench: Workbench, place: Place) -> list[catalog.Leftover]:
 
 def choose_database(items: Sequence[Database], by_database: Mapping[str, DeployedPipeline]) -> Database:
     """Show the databases as a table. The URL has the selected one; the default is one with a pipeline."""
-    selected = st.query_params.get("database", "")
+    selected = address.current().get("database", "")
     ids = [item.id for item in items]
     if selected and selected not in ids:
         st.warning(f"The database {plain(selected)} does not exist. Showing another one.")
@@ -234,7 +234,7 @@ def show_runs(bench: Workbench, pipeline: DeployedPipeline) -> None:
         items = summaries(bench, pipeline, pipeline.machine)
         if not items:
             return
-        name = st.query_params.get("run", items[0].name)
+        name = address.current().get("run", items[0].name)
         shown = next((summary for summary in items if summary.name == name), None)
         if shown is None:
             st.warning(f"The run {plain(name)} does not exist. Showing the newest run.")
@@ -343,7 +343,7 @@ def show_history(bench: Workbench, pipeline: DeployedPipeline) -> None:
             empty_state("No runs", "Click Refresh snapshot to start the first run.")
             return
         now = datetime.now(UTC)
-        shown = st.query_params.get("run", items[0].name)
+        shown = address.current().get("run", items[0].name)
         event = show_table(
             [_run_row(summary, now) for summary in items],
             key=f"runs-{shown}",  # a selection ends when the address changes

@@ -1,6 +1,11 @@
 """The address: choices are pushed, defaults are not written, and a changed address wins over the widgets."""
 
+from types import SimpleNamespace
+
+import pytest
 from streamlit.testing.v1 import AppTest
+
+from app.shared import address as shared_address
 
 TIMEOUT_S = 60
 
@@ -66,7 +71,8 @@ def test_a_choice_is_written_and_removes_what_belonged_to_the_one_before() -> No
     assert in_address(test) == {"text": "checkout"}
 
 
-def test_a_changed_address_wins_over_the_widgets() -> None:
+def test_a_changed_address_wins_over_the_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_address, "LATE_S", 0.0)
     test = run()
     test.selectbox[0].select("qa").run()
     test.text_input[0].input("checkout").run()
@@ -84,3 +90,39 @@ def test_a_choice_wins_over_the_address_before_an_earlier_choice() -> None:
     del test.query_params["account"]  # the browser has not received it yet
     test.selectbox[0].select("development").run()
     assert shown(test)[0] == "development" and in_address(test) == {"account": "development"}
+
+
+def test_a_request_from_before_the_address_was_received_does_not_undo_the_choice() -> None:
+    test = run(region="eu-west-1")
+    test.selectbox[0].select("qa").run()
+    test.text_input[0].input("checkout").run()
+    chosen = in_address(test)
+    assert chosen == {"account": "qa", "region": "eu-west-1", "text": "checkout"}
+    for late in ({"region": "eu-west-1"}, {"account": "qa", "region": "eu-west-1"}):
+        for name in set(chosen) - set(late):
+            del test.query_params[name]
+        assert shown(test.run()) == ("qa", "eu-west-1", "checkout") and in_address(test) == chosen
+    test.query_params["text"] = "refund"  # a link
+    assert shown(test.run()) == ("qa", "eu-west-1", "refund")
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [({"fragment_ids_this_run": ["panel"]}, True), ({"page_script_hash": "other"}, False),
+     ({"is_history_navigation": True}, False)],
+)  # fmt: skip
+def test_requests_of_panels_set_no_address_but_back_and_other_pages_do(
+    kind: dict[str, object], kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context: dict[str, object] = {
+        "page_script_hash": "",
+        "fragment_ids_this_run": None,
+        "is_history_navigation": False,
+    }
+    monkeypatch.setattr(shared_address, "get_script_run_ctx", lambda: SimpleNamespace(**context))
+    test = run()
+    test.selectbox[0].select("qa").run()
+    context.update(kind)
+    monkeypatch.setattr(shared_address, "LATE_S", 60.0 if not kept else 0.0)
+    del test.query_params["account"]
+    assert (in_address(test.run()) == {"account": "qa"}) == kept
