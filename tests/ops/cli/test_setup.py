@@ -1,30 +1,37 @@
 """`setup deploy`: the roles of an account, through a change set that is previewed and audited."""
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from ops import embedded as emulator
 from ops.aws.cloud import Cloud
 from ops.aws.cloudformation.stacks import read_stack
 from ops.aws.logs.audit_trail import open_audit
 from ops.cli import main
 from ops.embedded.accounts import WORKBENCH
-from ops.embedded.lifecycle import RunningCloud
+from ops.embedded.accounts import cloud as embedded_cloud
 from ops.own_stacks import ROLES
+from ops.settings import Settings
 
 WHO = f"WorkbenchArn=arn:aws:iam::{WORKBENCH}:root"
 ROLES_OF_QA = ("setup", "deploy", "roles", "--accounts", "qa")
 
 
+@pytest.fixture(scope="module")
+def cloud(data: Path, plant: Callable[..., Path]) -> Iterator[Cloud]:
+    """A Cloud without roles: in the cloud that tests share, others deploy them, and need them."""
+    settings = Settings(data=data / "setup")
+    running = emulator.start(plant(settings.embedded_data), owner=True)
+    yield embedded_cloud(settings, running.endpoint)
+    emulator.stop(settings.embedded_data)
+
+
 @pytest.fixture(autouse=True)
-def connected(embedded: RunningCloud, cloud: Cloud, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Delete the roles in all accounts first, because other tests deploy them too."""
-    monkeypatch.setenv("SLIPWAY_DATA", str(data))
-    for account in cloud.accounts:
-        stacks = cloud.client("cloudformation", account.id, cloud.settings.home_region)
-        stacks.delete_stack(StackName=ROLES.name)
-        stacks.get_waiter("stack_delete_complete").wait(StackName=ROLES.name, WaiterConfig={"Delay": 1})
+def connected(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLIPWAY_DATA", str(cloud.settings.data))
 
 
 def test_the_roles_are_previewed_deployed_and_changed(
