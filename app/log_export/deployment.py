@@ -20,7 +20,7 @@ from ops.logs.export.deployment.plan import DeploymentRequest, plan_deploy, plan
 from ops.operations import Operation
 from ops.plan import Plan
 from ops.templates.logs import CENTRAL
-from ops.templates.logs.parameters import ExportParameter
+from ops.templates.parameters import StackParameter
 
 POLL_S = 1.0
 OPERATIONS = (Operation.DEPLOY_EXPORT, Operation.REMOVE_EXPORT)
@@ -146,7 +146,7 @@ def _ask_parameters(present: Mapping[str, str]) -> dict[str, str]:
     return changes
 
 
-def _ask(parameter: ExportParameter, now: str, *, fixed: bool) -> str:
+def _ask(parameter: StackParameter, now: str, *, fixed: bool) -> str:
     key = f"deployment-{parameter.name}"
     allowed = list(dict(parameter.checks).get("AllowedValues", ()))
     if allowed:

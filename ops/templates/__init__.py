@@ -7,5 +7,6 @@ snapshots/       a snapshot pipeline
 support_stacks/  the shared replication bucket and key of a region
 functions        a Lambda function as a single source file
 machines         a state machine with its function, log groups, and roles
+parameters       the parameters of a stack
 policies         building blocks of IAM policies, and accepted linter findings
 """

@@ -1,9 +1,9 @@
-"""A state machine and its Lambda function, each with a log group and a least-privilege role."""
+"""A state machine and its Lambda function, each with a log group and a least-privilege role, and a topic."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from troposphere import AWSObject, GetAtt, Ref, Sub, awslambda, iam, logs, stepfunctions
+from troposphere import AWSObject, GetAtt, Ref, Sub, awslambda, iam, logs, sns, stepfunctions
 
 from ops.templates.policies import accepted, allow, document, trusts
 
@@ -98,6 +98,20 @@ def machine(
                 ],
             ),
             TracingConfiguration=stepfunctions.TracingConfiguration(Enabled=True),
+        ),
+    )
+
+
+def topic(why: str) -> tuple[AWSObject, ...]:
+    """Return the topic for notifications, and its subscription by email. `why` says why it needs no key."""
+    return (
+        sns.Topic("Topic", DisplayName=Sub("Slipway ${AWS::StackName}"), Metadata=accepted(CKV_AWS_26=why)),
+        sns.SubscriptionResource(
+            "Subscription",
+            Condition="HasEmail",
+            TopicArn=Ref("Topic"),
+            Protocol="email",
+            Endpoint=Ref("NotifyEmail"),
         ),
     )
 

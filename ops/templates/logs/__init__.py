@@ -13,8 +13,9 @@ from collections.abc import Mapping
 
 from troposphere import And, Condition, Equals, GetAtt, Join, Not, Or, Output, Ref, Template
 
-from ops.templates.logs import alarms, compactor, destination, parameters, pipeline, subscriber, tables
+from ops.templates.logs import alarms, compactor, destination, pipeline, subscriber, tables
 from ops.templates.logs.parameters import CENTRAL, JOB, JOB_TAG, MEMBER, SMALL
+from ops.templates.parameters import StackParameter, add_parameters
 from ops.templates.policies import arn, limit_roles
 
 __all__ = [
@@ -123,10 +124,10 @@ def small(subscribing: str) -> Template:
     return stack
 
 
-def _begin(description: str, stack_parameters: tuple[parameters.ExportParameter, ...]) -> Template:
+def _begin(description: str, stack_parameters: tuple[StackParameter, ...]) -> Template:
     stack = Template(Description=description)
     stack.set_version("2010-09-09")
-    parameters.add(stack, stack_parameters)
+    add_parameters(stack, stack_parameters)
     return stack
 
 

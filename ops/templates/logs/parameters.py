@@ -1,74 +1,54 @@
 """Parameters of the export's stacks; those that CloudWatch2S3 has too keep its names and meanings."""
 
-from dataclasses import dataclass
-from typing import Any
-
-from troposphere import Parameter, Template
+from ops.templates.parameters import StackParameter, pattern
 
 JOB_TAG = "slipway:job"
 JOB = "logs"
 FORMATS = ("JSON lines", "Raw", "CloudWatch JSON (GZIP)")
 
 
-@dataclass(frozen=True)
-class ExportParameter:
-    """A stack parameter: its group and label in the console, and its constraints."""
-
-    name: str
-    group: str
-    label: str
-    help: str
-    default: str | None = ""
-    type: str = "String"
-    checks: tuple[tuple[str, Any], ...] = ()
-
-
-def _pattern(regex: str, words: str) -> tuple[tuple[str, Any], ...]:
-    return (("AllowedPattern", regex), ("ConstraintDescription", words))
-
-
 def _number(
     name: str, group: str, label: str, help_: str, default: str, least: int, most: int
-) -> ExportParameter:
-    return ExportParameter(
+) -> StackParameter:
+    return StackParameter(
         name, group, label, help_, default, "Number", (("MinValue", least), ("MaxValue", most))
     )
 
 
 _SHARING = (
-    ExportParameter(
+    StackParameter(
         "AllowedAccounts",
         "Security",
         "Allowed accounts",
         "IDs of other accounts that can send their logs, separated by commas. Leave empty for none.",
         type="CommaDelimitedList",
-        checks=_pattern(r"\s*(0|\d{12})?\s*", "12-digit account IDs"),
+        checks=pattern(r"\s*(0|\d{12})?\s*", "12-digit account IDs"),
     ),
-    ExportParameter(
+    StackParameter(
         "OrganizationId",
         "Security",
         "Organization ID",
         "All accounts of this organization can send logs, for example o-a1b2c3d4e5. Leave empty for none.",
-        checks=_pattern(r"(o-[a-z0-9]{10,32})?", "an organization ID"),
+        checks=pattern(r"(o-[a-z0-9]{10,32})?", "an organization ID"),
     ),
-    ExportParameter(
+    StackParameter(
         "KeyArn",
         "Security",
         "KMS key",
         "ARN of the KMS key that encrypts the stream and the objects. Leave empty for AWS managed keys.",
-        checks=_pattern(r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+)?", "a KMS key ARN"),
+        checks=pattern(r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+)?", "a KMS key ARN"),
     ),
 )
-_DESTINATION_NAME = ExportParameter(
+_DESTINATION_NAME = StackParameter(
     "DestinationName",
     "Destination",
     "Destination name",
     "Name of the log destination. It must be unique in the account and region.",
     "BucketBackupLogDestination",
-    checks=_pattern(r"[a-zA-Z0-9]+", "letters and digits"),
+    checks=pattern(r"[a-zA-Z0-9]+", "letters and digits"),
 )
 _GROUPS = (
-    ExportParameter(
+    StackParameter(
         "SubscribeBy",
         "CloudWatch Logs",
         "Subscribe by",
@@ -76,51 +56,51 @@ _GROUPS = (
         "group",
         checks=(("AllowedValues", ["group", "account"]),),
     ),
-    ExportParameter(
+    StackParameter(
         "LogGroupNamePrefix",
         "CloudWatch Logs",
         "Log group name prefix",
         "Export only log groups whose name starts with this prefix. Leave empty for all.",
     ),
-    ExportParameter(
+    StackParameter(
         "IncludePatterns",
         "CloudWatch Logs",
         "Include patterns",
         "Export only log groups that match a pattern, for example /aws/lambda/*,/app/*. Leave empty for all.",
     ),
-    ExportParameter(
+    StackParameter(
         "ExcludePatterns",
         "CloudWatch Logs",
         "Exclude patterns",
         "Do not export log groups that match a pattern, for example /aws/codebuild/*. Leave empty for none.",
     ),
-    ExportParameter(
+    StackParameter(
         "SubscribeSchedule",
         "CloudWatch Logs",
         "Subscription schedule",
         "How often to check all log groups. With a CloudTrail trail, new groups are subscribed immediately.",
         "rate(1 hour)",
-        checks=_pattern(r"(cron|rate)\(.+\)", "a cron(...) or rate(...) expression"),
+        checks=pattern(r"(cron|rate)\(.+\)", "a cron(...) or rate(...) expression"),
     ),
 )
 
 CENTRAL = (
-    ExportParameter(
+    StackParameter(
         "BucketName",
         "Storage",
         "Bucket ARN",
         "ARN of an existing bucket. Leave empty to create one.",
-        checks=_pattern(r"(arn:aws[a-z-]*:s3:::[a-z0-9.-]{3,63})?", "a bucket ARN"),
+        checks=pattern(r"(arn:aws[a-z-]*:s3:::[a-z0-9.-]{3,63})?", "a bucket ARN"),
     ),
-    ExportParameter(
+    StackParameter(
         "BucketPrefix",
         "Storage",
         "Key prefix",
         "Prefix of all object keys. Can be empty.",
         "logs/",
-        checks=_pattern(r"([a-zA-Z0-9_./-]*/)?", "a prefix that ends in a slash"),
+        checks=pattern(r"([a-zA-Z0-9_./-]*/)?", "a prefix that ends in a slash"),
     ),
-    ExportParameter(
+    StackParameter(
         "LogFormat",
         "Storage",
         "Export format",
@@ -211,7 +191,7 @@ CENTRAL = (
         0,
         900,
     ),
-    ExportParameter(
+    StackParameter(
         "ProcessorBufferSizeHint",
         "Advanced",
         "Processor buffer size",
@@ -220,44 +200,44 @@ CENTRAL = (
         "Number",
         (("MinValue", 0.2), ("MaxValue", 3)),
     ),
-    ExportParameter(
+    StackParameter(
         "ProcessorPackage",
         "Advanced",
         "Processor package",
         "Deployment package with faster libraries as bucket/folder/file. Slipway uploads it. Can be empty.",
-        checks=_pattern(r"([a-z0-9.-]{3,63}/[^/\s]+/[^/\s]+)?", "bucket/folder/file"),
+        checks=pattern(r"([a-z0-9.-]{3,63}/[^/\s]+/[^/\s]+)?", "bucket/folder/file"),
     ),
-    ExportParameter(
+    StackParameter(
         "NotifyEmail",
         "Advanced",
         "Notification email",
         "Email address that receives alarm notifications. Leave empty for none.",
-        checks=_pattern(r"([^@\s]+@[^@\s]+\.[^@\s]+)?", "an email address"),
+        checks=pattern(r"([^@\s]+@[^@\s]+\.[^@\s]+)?", "an email address"),
     ),
     _DESTINATION_NAME,
 )
 
 MEMBER = (
-    ExportParameter(
+    StackParameter(
         "LogDestination",
         "Central stack",
         "Log destination",
         "ARN of the destination in this region. Leave empty in the central account, to create it.",
-        checks=_pattern(r"(arn:aws[a-z-]*:logs:[a-z0-9-]+:\d{12}:destination:.+)?", "a log destination ARN"),
+        checks=pattern(r"(arn:aws[a-z-]*:logs:[a-z0-9-]+:\d{12}:destination:.+)?", "a log destination ARN"),
     ),
-    ExportParameter(
+    StackParameter(
         "StreamName",
         "Central stack",
         "Central stream",
         "Name of the central stack's Kinesis stream, if this stack creates the destination.",
-        checks=_pattern(r"[a-zA-Z0-9_.-]{0,128}", "a stream name"),
+        checks=pattern(r"[a-zA-Z0-9_.-]{0,128}", "a stream name"),
     ),
-    ExportParameter(
+    StackParameter(
         "StreamRegion",
         "Central stack",
         "Central region",
         "Region of the central stack's Kinesis stream, if this stack creates the destination.",
-        checks=_pattern(r"([a-z]{2}(-[a-z]+)+-\d{1,2})?", "a region code"),
+        checks=pattern(r"([a-z]{2}(-[a-z]+)+-\d{1,2})?", "a region code"),
     ),
     *_SHARING,
     *_GROUPS,
@@ -271,14 +251,3 @@ _OF_SMALL = (
 )
 # Of an export of one account and Region without a Kinesis stream.
 SMALL = tuple(parameter for parameter in CENTRAL if parameter.name in _OF_SMALL)
-
-
-def add(stack: Template, stack_parameters: tuple[ExportParameter, ...]) -> None:
-    """Add the parameters with their groups and labels in the console."""
-    for parameter in stack_parameters:
-        fields = {"Type": parameter.type, "Description": parameter.help, **dict(parameter.checks)}
-        if parameter.default is not None:
-            fields["Default"] = parameter.default
-        stack.add_parameter(Parameter(parameter.name, **fields))
-        stack.add_parameter_to_group(stack.parameters[parameter.name], parameter.group)
-        stack.set_parameter_label(stack.parameters[parameter.name], parameter.label)

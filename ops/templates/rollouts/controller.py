@@ -18,7 +18,6 @@ from troposphere import (
     events,
     iam,
     s3,
-    sns,
 )
 
 from ops.templates import machines
@@ -44,7 +43,13 @@ def controller(definition: str, version: int) -> Template:
         stack.add_parameter(parameter)
     stack.add_condition("HasOrganization", Not(Equals(Ref("OrganizationId"), "")))
     stack.add_condition("HasEmail", Not(Equals(Ref("NotifyEmail"), "")))
-    for part in (*_storage(), *_function(), *_machine(definition), *_notifications(), *_rules()):
+    for part in (
+        *_storage(),
+        *_function(),
+        *_machine(definition),
+        *machines.topic("Notifications hold names only; any subscriber may read them"),
+        *_rules(),
+    ):
         stack.add_resource(part)
     limit_roles(stack)
     _outputs(stack, version)
@@ -205,23 +210,6 @@ def _machine(definition: str) -> tuple[AWSObject, ...]:
         allow(["states:DescribeExecution", "states:StopExecution"], _EXECUTIONS),
     )
     return machines.machine(definition, {}, children)
-
-
-def _notifications() -> tuple[AWSObject, ...]:
-    return (
-        sns.Topic(
-            "Topic",
-            DisplayName=Sub("Slipway ${AWS::StackName}"),
-            Metadata=accepted(CKV_AWS_26="Notifications hold names only; any subscriber may read them"),
-        ),
-        sns.SubscriptionResource(
-            "Subscription",
-            Condition="HasEmail",
-            TopicArn=Ref("Topic"),
-            Protocol="email",
-            Endpoint=Ref("NotifyEmail"),
-        ),
-    )
 
 
 def _rules() -> tuple[AWSObject, ...]:

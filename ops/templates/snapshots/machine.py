@@ -11,11 +11,10 @@ from troposphere import (
     awslambda,
     events,
     iam,
-    sns,
 )
 
 from ops.templates import machines
-from ops.templates.policies import accepted, allow, arn, document, trusts
+from ops.templates.policies import allow, arn, document, trusts
 from ops.templates.snapshots.parameters import engine_setting
 from ops.templates.snapshots.permissions import PREFIX, REGION_ACCOUNT, handler_statements
 
@@ -97,18 +96,7 @@ def _tasks() -> tuple[Any, ...]:
 
 def _notifications() -> tuple[AWSObject, ...]:
     return (
-        sns.Topic(
-            "Topic",
-            DisplayName=Sub("Slipway ${AWS::StackName}"),
-            Metadata=accepted(CKV_AWS_26="Notifications contain names only"),
-        ),
-        sns.SubscriptionResource(
-            "Subscription",
-            Condition="HasEmail",
-            TopicArn=Ref("Topic"),
-            Protocol="email",
-            Endpoint=Ref("NotifyEmail"),
-        ),
+        *machines.topic("Notifications contain names only"),
         events.Rule(
             "Ended",
             Description="Cleans up after runs that did not succeed, and sends a notification",

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
 
-from troposphere import FindInMap, Parameter, Ref, Template
+from troposphere import FindInMap, Ref, Template
+
+from ops.templates.parameters import StackParameter, add_parameters, pattern
 
 JOB_TAG = "slipway:job"
 JOB = "snapshots"
@@ -20,42 +20,26 @@ ENGINES = {
 }
 
 
-@dataclass(frozen=True)
-class PipelineParameter:
-    """A template parameter: group, label, description, and constraints."""
-
-    name: str
-    group: str
-    label: str
-    help: str
-    type: str = "String"
-    default: str | None = None
-    checks: tuple[tuple[str, Any], ...] = ()
-
-
-def _pattern(regex: str, description: str) -> tuple[tuple[str, Any], ...]:
-    return (("AllowedPattern", regex), ("ConstraintDescription", description))
-
-
 _YES_NO = (("AllowedValues", ["true", "false"]),)
 
 PARAMETERS = (
-    PipelineParameter(
+    StackParameter(
         "SourceDatabase",
         "Source",
         "Database",
         "Identifier of the DB instance or Aurora cluster to copy. It is not changed.",
-        checks=_pattern("[a-zA-Z](-?[a-zA-Z0-9])*", "an RDS identifier"),
+        default=None,
+        checks=pattern("[a-zA-Z](-?[a-zA-Z0-9])*", "an RDS identifier"),
     ),
-    PipelineParameter(
+    StackParameter(
         "DatabaseName",
         "Source",
         "Database name",
         "Database on the server that the scripts run in. Default: the initial database of the instance.",
         default="",
-        checks=_pattern("[a-zA-Z0-9_.-]{0,63}", "a database name"),
+        checks=pattern("[a-zA-Z0-9_.-]{0,63}", "a database name"),
     ),
-    PipelineParameter(
+    StackParameter(
         "UseLatestSnapshot",
         "Source",
         "Use the latest snapshot",
@@ -63,7 +47,7 @@ PARAMETERS = (
         default="false",
         checks=_YES_NO,
     ),
-    PipelineParameter(
+    StackParameter(
         "Engine",
         "Source",
         "Engine",
@@ -71,15 +55,15 @@ PARAMETERS = (
         default="postgres",
         checks=(("AllowedValues", list(ENGINES)),),
     ),
-    PipelineParameter(
+    StackParameter(
         "SourceKeyArn",
         "Source",
         "KMS key of the database",
         "ARN of the customer managed key that encrypts the database. Default: none.",
         default="",
-        checks=_pattern(r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+)?", "the ARN of a KMS key"),
+        checks=pattern(r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+)?", "the ARN of a KMS key"),
     ),
-    PipelineParameter(
+    StackParameter(
         "Method",
         "Sanitizing",
         "Method",
@@ -87,52 +71,55 @@ PARAMETERS = (
         default="in place",
         checks=(("AllowedValues", ["in place", "rebuild"]),),
     ),
-    PipelineParameter("ScriptBucket", "Sanitizing", "Script bucket", "S3 bucket with the SQL scripts."),
-    PipelineParameter(
+    StackParameter(
+        "ScriptBucket", "Sanitizing", "Script bucket", "S3 bucket with the SQL scripts.", default=None
+    ),
+    StackParameter(
         "ScriptPrefix",
         "Sanitizing",
         "Script prefix",
         "S3 prefix of the SQL scripts. They run in order of name.",
-        checks=_pattern("[a-zA-Z0-9!_.*'()/-]+[^/]", "a prefix without a trailing slash"),
+        default=None,
+        checks=pattern("[a-zA-Z0-9!_.*'()/-]+[^/]", "a prefix without a trailing slash"),
     ),
-    PipelineParameter(
+    StackParameter(
         "FakeSecretArn",
         "Sanitizing",
         "Fake secret",
         "ARN of a Secrets Manager secret, a text of 16 characters or more. Pipelines with the same secret "
         "create the same fakes in every run. Default: a new secret in each run.",
         default="",
-        checks=_pattern(
+        checks=pattern(
             r"(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[a-zA-Z0-9/_+=.@!-]+)?",
             "the ARN of a secret",
         ),
     ),
-    PipelineParameter(
+    StackParameter(
         "SnapshotNameFormat",
         "Result",
         "Name format",
         "Snapshot identifier. Available fields: {database}, {date}, {time}.",
         default="{database}-sanitized-{date}-{time}",
-        checks=_pattern(r"[a-zA-Z{][a-zA-Z0-9{}-]*", "letters, digits, hyphens, and {fields}"),
+        checks=pattern(r"[a-zA-Z{][a-zA-Z0-9{}-]*", "letters, digits, hyphens, and {fields}"),
     ),
-    PipelineParameter(
+    StackParameter(
         "ShareWith",
         "Result",
         "Share with",
         "IDs of up to 20 accounts that can restore the snapshot, separated by commas. Default: none.",
         type="CommaDelimitedList",
         default="",
-        checks=_pattern(r"(\s*\d{12}\s*)?", "account IDs of 12 digits"),
+        checks=pattern(r"(\s*\d{12}\s*)?", "account IDs of 12 digits"),
     ),
-    PipelineParameter(
+    StackParameter(
         "KmsKeyArn",
         "Result",
         "KMS key",
         "ARN of a customer managed key that encrypts the snapshot. Default: the key of the source.",
         default="",
-        checks=_pattern(r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+)?", "the ARN of a KMS key"),
+        checks=pattern(r"(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[a-zA-Z0-9-]+)?", "the ARN of a KMS key"),
     ),
-    PipelineParameter(
+    StackParameter(
         "KeepSnapshots",
         "Result",
         "Snapshots to keep",
@@ -141,45 +128,52 @@ PARAMETERS = (
         default="3",
         checks=(("MinValue", 1), ("MaxValue", 100)),
     ),
-    PipelineParameter(
+    StackParameter(
         "Schedule",
         "Schedule and notifications",
         "Schedule",
         "Refresh schedule in UTC, for example cron(0 3 ? * MON *). Default: no schedule.",
         default="",
         # Amazon EventBridge User Guide, "Cron expressions reference", "Rate expressions".
-        checks=_pattern(
+        checks=pattern(
             r"(cron\(\S+ \S+ (\? \S+ \S+|\S+ \S+ \?) \S+\)"
             r"|rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\))?",
             "a cron(...) expression of six fields, one of both day fields a ?, or a rate(...)",
         ),
     ),
-    PipelineParameter(
+    StackParameter(
         "NotifyEmail",
         "Schedule and notifications",
         "Notification email",
         "Email address that receives the result of every run. Default: none.",
         default="",
-        checks=_pattern(r"([^@\s]+@[^@\s]+\.[^@\s]+)?", "an email address"),
+        checks=pattern(r"([^@\s]+@[^@\s]+\.[^@\s]+)?", "an email address"),
     ),
-    PipelineParameter(
-        "VpcId", "Network", "VPC", "VPC of the temporary database and the task.", type="AWS::EC2::VPC::Id"
+    StackParameter(
+        "VpcId",
+        "Network",
+        "VPC",
+        "VPC of the temporary database and the task.",
+        default=None,
+        type="AWS::EC2::VPC::Id",
     ),
-    PipelineParameter(
+    StackParameter(
         "SubnetA",
         "Network",
         "First subnet",
         "Subnet of the temporary database and the task.",
+        default=None,
         type="AWS::EC2::Subnet::Id",
     ),
-    PipelineParameter(
+    StackParameter(
         "SubnetB",
         "Network",
         "Second subnet",
         "Subnet in another Availability Zone: RDS requires two.",
+        default=None,
         type="AWS::EC2::Subnet::Id",
     ),
-    PipelineParameter(
+    StackParameter(
         "AssignPublicIp",
         "Network",
         "Assign a public IP to the task",
@@ -187,29 +181,29 @@ PARAMETERS = (
         default="DISABLED",
         checks=(("AllowedValues", ["ENABLED", "DISABLED"]),),
     ),
-    PipelineParameter(
+    StackParameter(
         "InstanceClass",
         "Compute",
         "Instance class",
         "Instance class of the temporary database. Default: that of the source.",
         default="",
-        checks=_pattern(r"(db\.[a-z0-9.-]+)?", "an instance class such as db.t4g.medium"),
+        checks=pattern(r"(db\.[a-z0-9.-]+)?", "an instance class such as db.t4g.medium"),
     ),
-    PipelineParameter(
+    StackParameter(
         "FetchImage",
         "Compute",
         "AWS CLI image",
         "Image that copies the scripts from S3.",
         default=FETCH_IMAGE,
     ),
-    PipelineParameter(
+    StackParameter(
         "SanitizeImage",
         "Compute",
         "Database client image",
         "Image with psql, mariadb, or mysql. Default: the official image of the engine.",
         default="",
     ),
-    PipelineParameter(
+    StackParameter(
         "PollSeconds",
         "Compute",
         "Polling interval (s)",
@@ -226,15 +220,15 @@ POLICY_PARTS = ("Policy", "PolicyPart2", "PolicyPart3", "PolicyPart4")
 DEFAULT_POLICY = json.dumps({"version": 1, "unlisted": "fail", "tables": {}})
 
 
-def _policy_part(name: str) -> PipelineParameter:
+def _policy_part(name: str) -> StackParameter:
     if name == "Policy":
         words = (
             "Policy, as JSON on one line or as TOML. Default: the first run fails and reports every column."
         )
-        return PipelineParameter(name, "Sanitizing", "Policy", words, default=DEFAULT_POLICY)
+        return StackParameter(name, "Sanitizing", "Policy", words, default=DEFAULT_POLICY)
     number = name.removeprefix("PolicyPart")
     words = "Continues the previous parameter, for a policy of more than 4,096 bytes. Default: none."
-    return PipelineParameter(name, "Sanitizing", f"Policy, part {number}", words, default="")
+    return StackParameter(name, "Sanitizing", f"Policy, part {number}", words, default="")
 
 
 # Parameters of a pipeline with the policy as a parameter.
@@ -249,14 +243,8 @@ def engine_setting(name: str) -> FindInMap:
     return FindInMap("Engines", Ref("Engine"), name)
 
 
-def add(stack: Template, parameters: Iterable[PipelineParameter]) -> None:
-    """Add parameters and the metadata of their groups and labels."""
+def add(stack: Template, stack_parameters: Iterable[StackParameter]) -> None:
+    """Add parameters, and the mapping from engines to their client images and ports."""
     for name, values in ENGINES.items():
         stack.add_mapping("Engines", {name: values})
-    for parameter in parameters:
-        fields = {"Type": parameter.type, "Description": parameter.help, **dict(parameter.checks)}
-        if parameter.default is not None:
-            fields["Default"] = parameter.default
-        stack.add_parameter(Parameter(parameter.name, **fields))
-        stack.add_parameter_to_group(stack.parameters[parameter.name], parameter.group)
-        stack.set_parameter_label(stack.parameters[parameter.name], parameter.label)
+    add_parameters(stack, stack_parameters)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from ops.errors import InputError
 from ops.templates.logs import CENTRAL, MEMBER
-from ops.templates.logs.parameters import ExportParameter
+from ops.templates.parameters import StackParameter
 
 CENTRAL_PARAMETERS = {parameter.name: parameter for parameter in CENTRAL}
 # Parameters of the central stack that a destination in another region needs as well.
@@ -30,7 +30,7 @@ def check_parameters(requested: Mapping[str, str]) -> None:
             )
 
 
-def expected_value(parameter: ExportParameter, value: str) -> str:
+def expected_value(parameter: StackParameter, value: str) -> str:
     """Describe the allowed values; empty if the value is one of them."""
     checks = dict(parameter.checks)
     if (allowed := checks.get("AllowedValues")) and value not in allowed:
