@@ -1,5 +1,6 @@
 """CloudWatch Logs: events, subscriptions, destinations, and export tasks.
 
+extending             actions and state of our own
 events                PutLogEvents and its limits
 reads                 FilterLogEvents with pages
 exports               export tasks

@@ -15,46 +15,27 @@ from ministack.core.responses import (
     get_account_id,
     json_response,
 )
-from ministack.services import cloudwatch_logs
 from ministack.services.cloudformation import provisioners
 
 from ops.embedded.context import OverlayContext
+from ops.embedded.logs import extending
 from ops.embedded.logs.destinations import subscription_problem
+from ops.embedded.logs.extending import Response
 
-SEAMS = (
-    "ministack.services.cloudwatch_logs.handle_request",
-    "ministack.services.cloudwatch_logs.get_state",
-    "ministack.services.cloudwatch_logs.load_persisted_state",
-    "ministack.services.cloudformation.provisioners._RESOURCE_HANDLERS",
-)
+SEAMS = ("ministack.services.cloudformation.provisioners._RESOURCE_HANDLERS",)
 POLICY_TYPE = "SUBSCRIPTION_FILTER_POLICY"
 _SELECTION = re.compile(r"LogGroupName\s+NOT\s+IN\s+(\[.*\])", re.DOTALL)
 
-Response = tuple[int, dict[str, str], bytes]
 Record = dict[str, Any]
 
 _policies = AccountRegionScopedDict()  # policy name → policy
 
 
 def install(context: OverlayContext) -> None:
-    handle = cloudwatch_logs.handle_request
-    actions = {"PutAccountPolicy": _put, "DescribeAccountPolicies": _describe, "DeleteAccountPolicy": _delete}
-
-    async def with_policies(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
-        action = actions.get(headers.get("x-amz-target", "").rpartition(".")[2])
-        if action:
-            return action(json.loads(body))
-        return await handle(method, path, headers, body, query)
-
-    cloudwatch_logs.handle_request = with_policies
-    state, load = cloudwatch_logs.get_state, cloudwatch_logs.load_persisted_state
-    cloudwatch_logs.get_state = lambda: {**state(), "account_policies": _policies}
-
-    def load_all(data: Record) -> None:
-        load(data)
-        _policies.update(data.get("account_policies", {}))
-
-    cloudwatch_logs.load_persisted_state = load_all
+    extending.add_actions(
+        {"PutAccountPolicy": _put, "DescribeAccountPolicies": _describe, "DeleteAccountPolicy": _delete}
+    )
+    extending.add_state("account_policies", lambda: _policies, _policies.update)
     provisioners._RESOURCE_HANDLERS["AWS::Logs::AccountPolicy"] = {
         "create": _create,
         "update": lambda _id, _old, new, stack: _create("", new, stack),

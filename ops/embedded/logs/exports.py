@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3Export.html
 """
 
 import gzip
-import json
 import threading
 import time
 import uuid
@@ -28,13 +27,12 @@ from ministack.core.responses import (
 from ministack.services import cloudwatch_logs, s3
 
 from ops.embedded.context import OverlayContext
+from ops.embedded.logs import extending
+from ops.embedded.logs.extending import Response
 
 SEAMS = (
     "ministack.core.iam_evaluator.evaluate_resource_policy",
     "ministack.services.cloudwatch_logs._log_groups",
-    "ministack.services.cloudwatch_logs.handle_request",
-    "ministack.services.cloudwatch_logs.get_state",
-    "ministack.services.cloudwatch_logs.load_persisted_state",
     "ministack.services.s3._buckets",
     "ministack.services.s3._bucket_policies",
     "ministack.services.s3._put_object",
@@ -43,7 +41,6 @@ ACTIVE = ("PENDING", "RUNNING", "PENDING_CANCEL")
 WRITE_TEST = "aws-logs-write-test"
 OBJECT_LINES = 50_000
 
-Response = tuple[int, dict[str, str], bytes]
 Record = dict[str, Any]
 
 _tasks = AccountRegionScopedDict()  # task id → task
@@ -52,27 +49,17 @@ _delay: list[float] = []
 
 def install(context: OverlayContext) -> None:
     _delay[:] = [context.delay_s]
-    handle = cloudwatch_logs.handle_request
-    actions = {"CreateExportTask": _create, "DescribeExportTasks": _describe, "CancelExportTask": _cancel}
+    extending.add_actions(
+        {"CreateExportTask": _create, "DescribeExportTasks": _describe, "CancelExportTask": _cancel}
+    )
+    extending.add_state("export_tasks", lambda: _tasks, _restore)
 
-    async def with_exports(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
-        action = actions.get(headers.get("x-amz-target", "").rpartition(".")[2])
-        if action:
-            return action(json.loads(body))
-        return await handle(method, path, headers, body, query)
 
-    cloudwatch_logs.handle_request = with_exports
-    state, load = cloudwatch_logs.get_state, cloudwatch_logs.load_persisted_state
-    cloudwatch_logs.get_state = lambda: {**state(), "export_tasks": _tasks}
-
-    def load_all(data: Record) -> None:
-        load(data)
-        _tasks.update(data.get("export_tasks", {}))
-        for task in _tasks.all_values():  # tasks do not survive a restart
-            if task["status"]["code"] in ACTIVE:
-                task["status"] = {"code": "FAILED", "message": "The embedded cloud stopped during the task."}
-
-    cloudwatch_logs.load_persisted_state = load_all
+def _restore(tasks: Record) -> None:
+    _tasks.update(tasks)
+    for task in _tasks.all_values():  # tasks do not survive a restart
+        if task["status"]["code"] in ACTIVE:
+            task["status"] = {"code": "FAILED", "message": "The embedded cloud stopped during the task."}
 
 
 def _create(data: Record) -> Response:

@@ -19,7 +19,7 @@ from ministack.core.responses import error_response_json, get_account_id, get_re
 from ministack.services import cloudwatch_logs
 
 from ops.embedded.context import OverlayContext
-from ops.embedded.logs import account_policies
+from ops.embedded.logs import account_policies, extending
 from ops.embedded.logs import events as log_events
 from ops.embedded.logs.destinations import (
     NotDelivered,
@@ -35,8 +35,6 @@ from ops.embedded.services import flow_metrics
 SEAMS = (
     "ministack.services.cloudwatch_logs._log_groups",
     "ministack.services.cloudwatch_logs._put_subscription_filter",
-    "ministack.services.cloudwatch_logs.get_state",
-    "ministack.services.cloudwatch_logs.load_persisted_state",
 )
 FILTERS = 2  # for each log group
 RETRY_FOR_S = 24 * 3600
@@ -118,14 +116,7 @@ def install(context: OverlayContext) -> None:
     put = cloudwatch_logs._put_subscription_filter
     cloudwatch_logs._put_subscription_filter = lambda data: _put_filter(put, data)
     log_events.on_stored(_fan_out)
-    state, load = cloudwatch_logs.get_state, cloudwatch_logs.load_persisted_state
-    cloudwatch_logs.get_state = lambda: {**state(), "undelivered": _retries.state()}
-
-    def load_all(data: Record) -> None:
-        load(data)
-        _retries.restore(data.get("undelivered", []))
-
-    cloudwatch_logs.load_persisted_state = load_all
+    extending.add_state("undelivered", _retries.state, _retries.restore)
     _retries.start()
 
 
