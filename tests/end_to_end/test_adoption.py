@@ -26,7 +26,7 @@ from ops.snapshots.pipeline import catalog
 from ops.snapshots.runs import control as runs
 from tests.end_to_end import adopted_stacks
 from tests.end_to_end.conftest import STACK as ROLES_STACK
-from tests.end_to_end.workbench import Workbench, eventually
+from tests.end_to_end.workbench import PEOPLE, Workbench, eventually
 
 HERE = Account("adopter", "777777777777", "", ("eu-central-1",))
 PLACE = Place(HERE, "eu-central-1")
@@ -117,11 +117,6 @@ def _filters(client: Any) -> list[str]:
         item["destinationArn"]
         for item in client.describe_subscription_filters(logGroupName=GROUP)["subscriptionFilters"]
     ]
-
-
-PEOPLE = """
-    CREATE TABLE people (id int PRIMARY KEY, email text);
-    INSERT INTO people SELECT n, 'person' || n || '@real.test' FROM generate_series(1, 50) n"""
 
 
 @pytest.mark.thorough

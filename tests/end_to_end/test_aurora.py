@@ -20,17 +20,9 @@ from ops.snapshots.pipeline.setup import prepare_pipeline
 from ops.snapshots.restore.choice import RestoreRequest, restore_from_request
 from ops.snapshots.restore.plan import plan_restore
 from ops.snapshots.runs import control as runs
-from tests.end_to_end.workbench import PASSWORD, Workbench, eventually, statuses
+from tests.end_to_end.workbench import PASSWORD, PEOPLE, PEOPLE_POLICY, Workbench, eventually, statuses
 
-PEOPLE = """
-    CREATE TABLE people (id int PRIMARY KEY, email text);
-    INSERT INTO people SELECT n, 'person' || n || '@real.test' FROM generate_series(1, 50) n"""
-POLICY = """
-[tables.people]
-id = "keep"
-email = "fake email"
-"""
-SLOW = "before = 'SELECT pg_sleep(60)'" + POLICY
+SLOW = "before = 'SELECT pg_sleep(60)'" + PEOPLE_POLICY
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +39,7 @@ def cluster(workbench: Workbench) -> Iterator[str]:
 
 
 def test_a_cluster_is_sanitized_and_shared_and_leaves_nothing(workbench: Workbench, cluster: str) -> None:
-    pipeline = workbench.deploy(workbench.pipeline(cluster, POLICY))
+    pipeline = workbench.deploy(workbench.pipeline(cluster, PEOPLE_POLICY))
     watched = workbench.run(pipeline)
     assert watched.execution.status == "SUCCEEDED", watched.execution.cause
     assert statuses(watched.execution)["Create instance in cluster"] == "succeeded"
@@ -121,7 +113,7 @@ def connected(cluster: Mapping[str, Any], user: str, password: str) -> Iterator[
 def test_an_unencrypted_cluster_gets_the_key_at_its_restore(workbench: Workbench, cluster: str) -> None:
     place = workbench.production
     key = workbench.cloud.client("kms", place.account.id, place.region).create_key()["KeyMetadata"]["Arn"]
-    pipeline = workbench.deploy(workbench.pipeline(cluster, POLICY, kms_key=key))
+    pipeline = workbench.deploy(workbench.pipeline(cluster, PEOPLE_POLICY, kms_key=key))
     watched = workbench.run(pipeline)
     assert watched.execution.status == "SUCCEEDED", watched.execution.cause
     assert statuses(watched.execution)["Copy with own key"] == "skipped"
@@ -134,13 +126,13 @@ def test_a_cluster_under_the_default_key_is_copied_under_the_given_one(workbench
     name, place = f"aurora-{uuid.uuid4().hex[:6]}", workbench.production
     workbench.make_cluster(name, PEOPLE, StorageEncrypted=True)
     key = workbench.cloud.client("kms", place.account.id, place.region).create_key()["KeyMetadata"]["Arn"]
-    wanted = workbench.pipeline(name, POLICY, use_latest_snapshot=True)
+    wanted = workbench.pipeline(name, PEOPLE_POLICY, use_latest_snapshot=True)
     with pytest.raises(InputError, match="default key"):
         prepare_pipeline(workbench.cloud, place, wanted, datetime.now(UTC))
     rds = workbench.rds(place)
     rds.create_db_cluster_snapshot(DBClusterSnapshotIdentifier=f"{name}-nightly", DBClusterIdentifier=name)
     pipeline = workbench.deploy(
-        workbench.pipeline(name, POLICY, use_latest_snapshot=True, kms_key=key, share_with=())
+        workbench.pipeline(name, PEOPLE_POLICY, use_latest_snapshot=True, kms_key=key, share_with=())
     )
     watched = workbench.run(pipeline)
     assert watched.execution.status == "SUCCEEDED", watched.execution.cause
@@ -179,7 +171,7 @@ def test_other_clusters_are_refused_by_name(workbench: Workbench, engine: str) -
     rds.create_db_cluster(
         DBClusterIdentifier=name, Engine=engine, MasterUsername="master", MasterUserPassword="password-1"
     )
-    wanted = workbench.pipeline(name, POLICY)
+    wanted = workbench.pipeline(name, PEOPLE_POLICY)
     with pytest.raises(InputError, match=REFUSED[engine]):
         prepare_pipeline(workbench.cloud, place, wanted, datetime.now(UTC))
     found = preflight(workbench.cloud, place, wanted, datetime.now(UTC))[0]
@@ -188,6 +180,6 @@ def test_other_clusters_are_refused_by_name(workbench: Workbench, engine: str) -
 
 
 def test_an_instance_of_a_cluster_is_refused(workbench: Workbench, cluster: str) -> None:
-    wanted = workbench.pipeline(f"{cluster}-one", POLICY)
+    wanted = workbench.pipeline(f"{cluster}-one", PEOPLE_POLICY)
     with pytest.raises(InputError, match=f"instance of the cluster {cluster}"):
         prepare_pipeline(workbench.cloud, workbench.production, wanted, datetime.now(UTC))

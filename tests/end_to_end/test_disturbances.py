@@ -12,13 +12,9 @@ from ops.aws.cloud import Cloud
 from ops.aws.stepfunctions import executions as stepfunctions
 from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.runs import control as runs
-from tests.end_to_end.workbench import Workbench, eventually
+from tests.end_to_end.workbench import PEOPLE, PEOPLE_POLICY, Workbench, eventually
 
-PEOPLE = """
-    CREATE TABLE people (id int PRIMARY KEY, email text);
-    INSERT INTO people SELECT n, 'person' || n || '@real.test' FROM generate_series(1, 50) n"""
-POLICY = "[tables.people]\nid = 'keep'\nemail = 'fake email'\n"
-SLOWER = "before = 'SELECT pg_sleep(4)'\n" + POLICY
+SLOWER = "before = 'SELECT pg_sleep(4)'\n" + PEOPLE_POLICY
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +60,7 @@ TAKEN = {
 def test_a_missing_permission_is_reported_and_the_next_run_succeeds(
     workbench: Workbench, database: str
 ) -> None:
-    pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
+    pipeline = workbench.deploy(workbench.pipeline(database, PEOPLE_POLICY))
     role = Role(workbench, pipeline)
     for action, state in TAKEN.items():
         role.take_away(action)
@@ -130,7 +126,7 @@ def test_the_reason_of_a_failed_database_is_reported(workbench: Workbench, datab
     eventually(finished)
     folders = (workbench.data / "embedded/postgres").glob("*/PG_VERSION")
     max(folders, key=lambda path: path.parent.stat().st_ctime).write_text("7\n")
-    pipeline = workbench.deploy(workbench.pipeline(database, POLICY, use_latest_snapshot=True))
+    pipeline = workbench.deploy(workbench.pipeline(database, PEOPLE_POLICY, use_latest_snapshot=True))
     execution = workbench.run(pipeline).execution
     failed = execution.failed_step
     assert execution.status == "FAILED" and failed

@@ -16,11 +16,8 @@ import pytest
 from ops.aws.cloud import Cloud
 from ops.embedded.lifecycle import RunningCloud
 from ops.snapshots.pipeline.catalog import DeployedPipeline
-from tests.end_to_end.workbench import Workbench, eventually
+from tests.end_to_end.workbench import PEOPLE, Workbench, eventually
 
-PEOPLE = """
-    CREATE TABLE people (id int PRIMARY KEY, email text);
-    INSERT INTO people SELECT n, 'person' || n || '@real.test' FROM generate_series(1, 50) n"""
 POLICY = "before = 'SELECT pg_sleep(1)'\n[tables.people]\nid = 'keep'\nemail = 'fake email'\n"
 PATIENCE_S = 300
 

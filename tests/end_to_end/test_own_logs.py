@@ -13,8 +13,7 @@ from ops.aws.cloud import Cloud
 from ops.logs.lake.lines.levels import Levels
 from ops.logs.lake.patterns import patterns_of
 from ops.snapshots.pipeline.catalog import DeployedPipeline
-from tests.end_to_end.test_snapshots import PEOPLE, POLICY
-from tests.end_to_end.workbench import Workbench, statuses
+from tests.end_to_end.workbench import PEOPLE, PEOPLE_POLICY, Workbench, statuses
 
 PLATFORM = re.compile(r"(INIT_START|START|END|REPORT) ")  # of Lambda itself
 WAITS = {"Wait for snapshot", "Wait for database", "Wait for final snapshot", "Clean up"}
@@ -28,7 +27,7 @@ def workbench(cloud: Cloud, data: Path) -> Workbench:
 @pytest.fixture(scope="module")
 def pipeline(workbench: Workbench) -> Iterator[DeployedPipeline]:
     with workbench.people(PEOPLE) as name:
-        yield workbench.deploy(workbench.pipeline(name, POLICY))
+        yield workbench.deploy(workbench.pipeline(name, PEOPLE_POLICY))
 
 
 def client(workbench: Workbench, service: str) -> Any:

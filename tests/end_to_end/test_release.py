@@ -12,7 +12,7 @@ import pytest
 from ops.embedded.lifecycle import RunningCloud
 from ops.release.catalog import RELEASED
 from tests.conformance.callers import Account, unique
-from tests.end_to_end.workbench import eventually
+from tests.end_to_end.workbench import PEOPLE, eventually
 
 REGION = "eu-central-1"
 ACCOUNT = "555555555555"
@@ -69,9 +69,6 @@ def test_replication_buckets_work_without_slipway(account: Account) -> None:
 
 DATABASE = "standalone"
 PASSWORD = "correct-horse-1"  # pragma: allowlist secret
-PEOPLE = """
-    CREATE TABLE people (id int PRIMARY KEY, email text);
-    INSERT INTO people SELECT n, 'person' || n || '@real.test' FROM generate_series(1, 50) n"""
 
 
 @pytest.fixture

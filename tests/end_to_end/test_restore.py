@@ -17,12 +17,7 @@ from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.restore.choice import RestoreRequest, restore_from_request
 from ops.snapshots.restore.model import Restore
 from ops.snapshots.restore.plan import plan_restore
-from tests.end_to_end.workbench import Workbench
-
-PEOPLE = """
-    CREATE TABLE people (id int PRIMARY KEY, email text);
-    INSERT INTO people SELECT n, 'person' || n || '@real.test' FROM generate_series(1, 50) n"""
-POLICY = "[tables.people]\nid = 'keep'\nemail = 'fake email'\n"
+from tests.end_to_end.workbench import PEOPLE, PEOPLE_POLICY, Workbench
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +28,7 @@ def workbench(cloud: Cloud, data: Path) -> Workbench:
 @pytest.fixture
 def pipeline(workbench: Workbench) -> Iterator[DeployedPipeline]:
     with workbench.people(PEOPLE) as name:
-        yield workbench.deploy(workbench.pipeline(name, POLICY))
+        yield workbench.deploy(workbench.pipeline(name, PEOPLE_POLICY))
 
 
 def asked(workbench: Workbench, pipeline: DeployedPipeline, **more: Any) -> Restore:
@@ -95,7 +90,7 @@ def test_an_encrypted_snapshot_is_copied_under_the_targets_key(workbench: Workbe
     source, place = f"people-{uuid.uuid4().hex[:6]}", workbench.production
     workbench.make_cluster(source, PEOPLE)
     key = workbench.cloud.client("kms", place.account.id, place.region).create_key()["KeyMetadata"]["Arn"]
-    pipeline = workbench.deploy(workbench.pipeline(source, POLICY, kms_key=key))
+    pipeline = workbench.deploy(workbench.pipeline(source, PEOPLE_POLICY, kms_key=key))
     workbench.run(pipeline)
     restore = asked(workbench, pipeline, name=f"qa-{source}")
     plan = plan_restore(restore)

@@ -13,19 +13,11 @@ from ops.rollouts import runs
 from ops.snapshots.pipeline import catalog
 from ops.support_stacks.replication import read_shared
 from tests.end_to_end.fleet import Fleet, set_up
-from tests.end_to_end.workbench import PASSWORD, Workbench, eventually
+from tests.end_to_end.workbench import PASSWORD, PEOPLE, PEOPLE_POLICY, Workbench, eventually
 
 QA, REGIONS = "222222222222", ("eu-west-1", "us-east-1")
 DEVELOPMENT = "333333333333"
 DATABASE = "own-people"
-POLICY = """
-[tables.people]
-id = "keep"
-email = "fake email"
-"""
-PEOPLE = """
-    CREATE TABLE people (id int PRIMARY KEY, email text);
-    INSERT INTO people SELECT n, 'person' || n || '@real.test' FROM generate_series(1, 50) n"""
 QUICK = """
 [bake.first]
 time = "1s"
@@ -116,7 +108,7 @@ def test_slipways_own_stacks_are_rolled_out_by_its_controller(
     bench = Workbench(cloud, data)
     make_databases(own, bench)
     policy = tmp_path / "policy.toml"
-    policy.write_text(POLICY)
+    policy.write_text(PEOPLE_POLICY)
 
     asked = ["--parameter", f"TargetAccounts={QA}"]
     replication = own.start("replication", "slipway-replication", DEVELOPMENT, *asked)
@@ -162,7 +154,7 @@ def _subscribed(logs: Any) -> list[Any]:
 def test_a_database_that_is_nowhere_drafts_nothing(
     own: Own, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "policy.toml").write_text(POLICY)
+    (tmp_path / "policy.toml").write_text(PEOPLE_POLICY)
     where = ["--accounts", QA, "--regions", *REGIONS, "--folder", str(tmp_path / "drafts")]
     draft = ["rollouts", "draft", "snapshots", "--stack", "s", "--policy", str(tmp_path / "policy.toml")]
     assert main([*draft, *where, "--parameter", "SourceDatabase=nowhere"]) == 1

@@ -27,18 +27,10 @@ from ops.snapshots.pipeline.preflight import PASSED, WILL_FAIL, preflight
 from ops.snapshots.pipeline.setup import prepare_pipeline
 from ops.snapshots.runs import control as runs
 from tests.contents import PERSONAL, read_contents, values
-from tests.end_to_end.workbench import Workbench, eventually, statuses
+from tests.end_to_end.workbench import PEOPLE, PEOPLE_POLICY, Workbench, eventually, statuses
 
 SHOP = "shop-production"
-PEOPLE = """
-    CREATE TABLE people (id int PRIMARY KEY, email text);
-    INSERT INTO people SELECT n, 'person' || n || '@real.test' FROM generate_series(1, 50) n"""
-POLICY = """
-[tables.people]
-id = "keep"
-email = "fake email"
-"""
-SLOW = "before = 'SELECT pg_sleep(60)'" + POLICY
+SLOW = "before = 'SELECT pg_sleep(60)'" + PEOPLE_POLICY
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +91,7 @@ def restored_in_qa(workbench: Workbench, arn: str, database: str = "shop", user:
 
 
 def test_a_rebuilt_snapshot_holds_no_original_in_its_files(workbench: Workbench, database: str) -> None:
-    pipeline = workbench.deploy(workbench.pipeline(database, POLICY, method=REBUILD))
+    pipeline = workbench.deploy(workbench.pipeline(database, PEOPLE_POLICY, method=REBUILD))
     watched = workbench.run(pipeline)
     assert watched.execution.status == "SUCCEEDED", watched.execution.cause
     assert workbench.left(pipeline) == []
@@ -132,7 +124,7 @@ def test_a_task_needs_the_route_that_the_preflight_checks(workbench: Workbench) 
     name = f"port-{uuid.uuid4().hex[:6]}"
     workbench.make_database(name, PEOPLE, Port=5433)
     for public_ip, verdict in ((False, WILL_FAIL), (True, PASSED)):
-        settings = workbench.pipeline(name, POLICY, assign_public_ip=public_ip)
+        settings = workbench.pipeline(name, PEOPLE_POLICY, assign_public_ip=public_ip)
         checks = preflight(workbench.cloud, workbench.production, settings, datetime.now(UTC))
         assert {check.subject: check.verdict for check in checks}["Image registry access"] is verdict
         pipeline = workbench.deploy(settings)
@@ -145,7 +137,7 @@ def test_a_task_needs_the_route_that_the_preflight_checks(workbench: Workbench) 
 
 @pytest.mark.thorough
 def test_success_and_failure_send_notifications(workbench: Workbench, database: str) -> None:
-    pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
+    pipeline = workbench.deploy(workbench.pipeline(database, PEOPLE_POLICY))
     place = workbench.production
     sns = workbench.client("sns", place)
     sqs = workbench.client("sqs", place)
@@ -174,7 +166,7 @@ def test_success_and_failure_send_notifications(workbench: Workbench, database: 
     message = eventually(received)
     assert f"shared with {workbench.qa.account.id}" in message
     assert "Policy version 1: " in message and "checks passed" in message
-    pipeline = workbench.deploy(workbench.pipeline(database, "after = 'nonsense'" + POLICY))
+    pipeline = workbench.deploy(workbench.pipeline(database, "after = 'nonsense'" + PEOPLE_POLICY))
     failed = workbench.run(pipeline).execution
     assert f"{failed.name} ended with status FAILED" in eventually(received)
 
@@ -192,7 +184,7 @@ def test_no_password_appears_anywhere(workbench: Workbench, database: str) -> No
     place = workbench.production
     secrets = workbench.client("secretsmanager", place)
     kept = secrets.create_secret(Name=f"fakes/{database}", SecretString="f" * 20 + database.rjust(20, "-"))
-    pipeline = workbench.deploy(workbench.pipeline(database, POLICY, fake_secret=kept["ARN"]))
+    pipeline = workbench.deploy(workbench.pipeline(database, PEOPLE_POLICY, fake_secret=kept["ARN"]))
     watched = workbench.run(pipeline)
     assert watched.execution.status == "SUCCEEDED", "the execution role can read the kept secret"
     names = (pipeline.name, f"fakes/{database}")
@@ -215,7 +207,9 @@ def test_no_password_appears_anywhere(workbench: Workbench, database: str) -> No
 
 @pytest.mark.thorough
 def test_a_sql_error_fails_the_run_and_leaves_nothing(workbench: Workbench, database: str) -> None:
-    pipeline = workbench.deploy(workbench.pipeline(database, "after = 'UPDATE nowhere SET x = 1'" + POLICY))
+    pipeline = workbench.deploy(
+        workbench.pipeline(database, "after = 'UPDATE nowhere SET x = 1'" + PEOPLE_POLICY)
+    )
     watched = workbench.run(pipeline)
     steps = statuses(watched.execution)
     assert watched.execution.status == "FAILED"
@@ -273,7 +267,7 @@ def test_the_latest_snapshot_is_used_and_only_so_many_are_kept(workbench: Workbe
         )
     )
     pipeline = workbench.deploy(
-        workbench.pipeline(database, POLICY, use_latest_snapshot=True, keep=1, share_with=())
+        workbench.pipeline(database, PEOPLE_POLICY, use_latest_snapshot=True, keep=1, share_with=())
     )
     first, second = workbench.run(pipeline), workbench.run(pipeline)
     assert statuses(second.execution)["Find latest snapshot"] == "succeeded"
@@ -290,7 +284,7 @@ def test_a_default_key_is_replaced_before_sharing(workbench: Workbench) -> None:
     workbench.make_database(name, PEOPLE, StorageEncrypted=True)
     place = workbench.production
     key = workbench.client("kms", place).create_key()["KeyMetadata"]["Arn"]
-    wanted = workbench.pipeline(name, POLICY)
+    wanted = workbench.pipeline(name, PEOPLE_POLICY)
     with pytest.raises(InputError, match="default key"):
         prepare_pipeline(workbench.cloud, place, wanted, datetime.now(UTC))
     pipeline = workbench.deploy(replace(wanted, kms_key=key))
@@ -319,7 +313,7 @@ def test_everything_can_be_under_customer_keys(workbench: Workbench) -> None:
         },
     )
     try:
-        pipeline = workbench.deploy(workbench.pipeline(name, POLICY, kms_key=result))
+        pipeline = workbench.deploy(workbench.pipeline(name, PEOPLE_POLICY, kms_key=result))
         watched = workbench.run(pipeline)
         report = s3.head_object(Bucket=bucket, Key=f"snapshots/{name}/reports/{watched.execution.name}.json")
     finally:
@@ -336,7 +330,7 @@ def test_everything_can_be_under_customer_keys(workbench: Workbench) -> None:
 @pytest.mark.thorough
 def test_every_call_is_idempotent(workbench: Workbench, database: str) -> None:
     """A call succeeded but its response was lost: it is repeated with the same input."""
-    pipeline = workbench.deploy(workbench.pipeline(database, POLICY))
+    pipeline = workbench.deploy(workbench.pipeline(database, PEOPLE_POLICY))
     place = workbench.production
     client = workbench.client("stepfunctions", place)
     definition = json.loads(client.describe_state_machine(stateMachineArn=pipeline.machine)["definition"])
@@ -439,11 +433,11 @@ def test_the_sweeper_cleans_up_after_ended_runs_and_only_those(workbench: Workbe
 def test_an_unchanged_pipeline_is_up_to_date_and_a_changed_one_is_updated(
     workbench: Workbench, database: str
 ) -> None:
-    wanted = workbench.pipeline(database, POLICY)
+    wanted = workbench.pipeline(database, PEOPLE_POLICY)
     made = workbench.deploy(wanted)
     again = workbench.deploy(wanted)
     assert again.stack.updated == made.stack.updated
-    policy = POLICY + "# and a word more"
+    policy = PEOPLE_POLICY + "# and a word more"
     changed = workbench.deploy(replace(wanted, keep=7, policy=policy))
     assert changed.stack.parameters["KeepSnapshots"] == "7"
     assert catalog.read_policy(workbench.cloud, changed) == policy
@@ -453,7 +447,7 @@ def test_an_existing_name_fails_before_anything_is_created(workbench: Workbench,
     """The form rejects such a format; the CloudFormation console accepts it."""
     place, name = workbench.production, f"{database}-taken"
     workbench.rds(place).create_db_snapshot(DBSnapshotIdentifier=name, DBInstanceIdentifier=database)
-    wanted = workbench.pipeline(database, POLICY)
+    wanted = workbench.pipeline(database, PEOPLE_POLICY)
     bucket = deploy.staging_bucket(place.account.id, place.region)
     spec = stack_spec(replace(wanted, name_format=name), place, bucket)
     workbench.deploy_stack(spec, deploy.plan_preview(workbench.cloud, spec, uploads(wanted)))

@@ -29,6 +29,14 @@ from ops.snapshots.runs import control as runs
 
 PATIENCE_S = 180.0  # many times what it takes, for a busy machine
 PASSWORD = "correct-horse-1"
+PEOPLE = """
+    CREATE TABLE people (id int PRIMARY KEY, email text);
+    INSERT INTO people SELECT n, 'person' || n || '@real.test' FROM generate_series(1, 50) n"""
+PEOPLE_POLICY = """
+[tables.people]
+id = "keep"
+email = "fake email"
+"""
 
 T = TypeVar("T")
 
