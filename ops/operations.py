@@ -91,6 +91,9 @@ class Operation(Enum):
         "Set the retention of exported log groups", ADMINISTRATOR, "logs retention", "Log export"
     )
     COMPACT_LOGS = _Entry("Compact exported objects into larger ones", OPERATOR, "logs compact", "")
+    CREATE_LOG_TABLES = _Entry(
+        "Create Athena tables for logs of AWS services", OPERATOR, "logs create-tables", ""
+    )
     PREVIEW_ROLLOUT = _Entry(
         "Preview a rollout: create and delete a change set in every target",
         OPERATOR,

@@ -65,6 +65,7 @@ logs = Verbs(
         ),
         "compact": Lazy(EXPLORE, "Compact complete hours into Parquet; sources are kept."),
         "datasets": Lazy("ops.cli.logs.datasets", "List the datasets in S3 that can be searched."),
+        "create-tables": Lazy("ops.cli.logs.datasets", "Create the Athena tables of datasets."),
         "validate-trail": Lazy(
             "ops.cli.logs.datasets", "Verify CloudTrail log files with the signed digests of CloudTrail."
         ),

@@ -19,12 +19,13 @@ from ops.logs.search.cursor import QueryEngine
 from ops.logs.search.estimate import Estimate, choose
 
 if TYPE_CHECKING:  # what takes long to import is imported where it is used
-    from ops.aws.athena.queries import AthenaTarget
+    from ops.aws.athena.queries import GlueTable
     from ops.logs.engines.athena import AthenaEngine
     from ops.logs.engines.duckdb import DuckDbEngine
     from ops.logs.engines.execution.workers import Workers
     from ops.logs.lake.grouping.memory import PatternMemory
     from ops.logs.lake.lines.rules import Rule
+    from ops.logs.services.athena_tables import AthenaTable
     from ops.logs.services.model import DatasetType
 
 GB = 10**9
@@ -65,31 +66,26 @@ class Dataset:
         """
         if self._others:
             return None
+        from ops.logs.services.athena_events import is_table_of
+        from ops.logs.services.listing import ServiceLister
+
+        def has(table: "GlueTable") -> bool:
+            if self.type:
+                return is_table_of(self.type, self.location, table)
+            return table.location.startswith(str(self.location))
+
         try:
-            location, account, region = str(self.location), self.location.account, self.location.region
-            target = athena.find_target(self._cloud, account, region, location)
-            if self.type and target:
-                return self._service_athena(target)
+            target = athena.find_target(self._cloud, self.location.account, self.location.region, has)
         except AwsError:  # without Athena, DuckDB searches the logs
             return None
         if target is None:
             return None
         from ops.logs.engines.athena import AthenaEngine
 
-        return AthenaEngine(self._cloud, target, self.duckdb.lister, self.rules)
-
-    def _service_athena(self, target: "AthenaTarget") -> "AthenaEngine | None":
-        """Return the engine if the database has a table of the dataset's type."""
-        from ops.logs.engines.athena import AthenaEngine
-        from ops.logs.services.athena_events import is_table_of
-        from ops.logs.services.listing import ServiceLister
-
         lister = self.duckdb.lister
-        tables = athena.list_tables(self._cloud, target)
-        assert self.type
-        if not isinstance(lister, ServiceLister) or not any(
-            is_table_of(self.type, self.location, table) for table in tables
-        ):
+        if not self.type:
+            return AthenaEngine(self._cloud, target, lister, self.rules)
+        if not isinstance(lister, ServiceLister):
             return None
         return AthenaEngine(self._cloud, target, lister, self.rules, lister)
 
@@ -133,8 +129,8 @@ class Dataset:
             return [(location, None)]
         return [(replace(location, prefix=one.prefix), one.type) for one in found]
 
-    def athena_ddl(self) -> list[str]:
-        """Return the statements that create the dataset's Athena tables. Raises InputError if it has none."""
+    def athena_tables(self) -> "list[AthenaTable]":
+        """Return the dataset's Athena tables, as they are to be created. Raises InputError if it has none."""
         from ops.logs.services.athena_tables import tables_of
         from ops.logs.services.flow_logs import field_names
         from ops.logs.services.listing import ServiceLister
@@ -145,8 +141,7 @@ class Dataset:
         lister.places()
         layouts = [layout for layout in dict(lister.prefixes) if layout in lister.type.layouts]
         fields, parquet = field_names(lister.sample()) if lister.type.name == "vpc-flow-logs" else ([], False)
-        tables = tables_of(lister.type, self.location, layouts, fields, parquet=parquet)
-        return [table.ddl() for table in tables]
+        return tables_of(lister.type, self.location, layouts, fields, parquet=parquet)
 
     @property
     def found_together(self) -> "list[tuple[Location, DatasetType | None]]":

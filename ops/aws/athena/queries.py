@@ -72,8 +72,10 @@ def scan_limit(cloud: Cloud, target: AthenaTarget) -> int:
     return int(group.get("Configuration", {}).get("BytesScannedCutoffPerQuery") or 0)
 
 
-def find_target(cloud: Cloud, account: str, region: str, location: str) -> AthenaTarget | None:
-    """Return the database with tables below the S3 location, and the workgroup of the same name, or None."""
+def find_target(
+    cloud: Cloud, account: str, region: str, has: Callable[[GlueTable], bool]
+) -> AthenaTarget | None:
+    """Return the first database that has such a table, with the workgroup of the same name, or None."""
     with translated("Listing the Glue databases"):
         glue = cloud.client("glue", account, region)
         names = [
@@ -83,8 +85,8 @@ def find_target(cloud: Cloud, account: str, region: str, location: str) -> Athen
         ]
     for name in names:
         target = AthenaTarget(account, region, name, name)
-        if any(table.location.startswith(location) for table in list_tables(cloud, target)):
-            return target if _has_work_group(cloud, target) else None
+        if any(map(has, list_tables(cloud, target))) and _has_work_group(cloud, target):
+            return target
     return None
 
 

@@ -1,16 +1,21 @@
-"""`slipway logs datasets|validate-trail`: the datasets in S3, and the digests of CloudTrail."""
+"""`slipway logs datasets|create-tables|validate-trail`: datasets in S3, and the digests of CloudTrail."""
 
 from datetime import UTC, datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
 import click
 from rich.text import Text
 
 from ops.cli.context import NOT_READ, Context, readable
-from ops.cli.verbs import verb
+from ops.cli.verbs import dry_run_option, verb
 from ops.errors import InputError
 from ops.logs.datasets import EXPORTED, list_datasets, location_of, open_dataset
+from ops.logs.lake.layout import Location
 from ops.logs.search.time_ranges import parse_range
+
+if TYPE_CHECKING:  # takes long to import
+    from ops.logs.services.athena_tables import AthenaTable
 
 
 @verb
@@ -29,18 +34,53 @@ def datasets(context: Context, address: str, ddl: bool) -> int:
 
 
 def _print_ddl(context: Context, address: str) -> int:
-    statements = []
+    tables, unread = _tables(context, address)
+    statements = [table.ddl() for _, some in tables for table in some]
+    context.print_text(";\n\n".join(statements) + ";" if statements else "", statements)
+    return NOT_READ if unread else 0
+
+
+@verb
+@click.argument("address")
+@click.option(
+    "--database",
+    required=True,
+    metavar="NAME",
+    help="Glue database, which has an Athena workgroup of the same name.",
+)
+@dry_run_option
+def create_tables(context: Context, address: str, database: str, dry_run: bool) -> int:
+    from ops.aws.athena.queries import AthenaTarget, scan_limit
+    from ops.logs.services.creation import plan_tables
+
+    found, unread = _tables(context, address)
+    plans = []
+    for location, tables in found:
+        target = AthenaTarget(location.account, location.region, database, database)
+        scan_limit(context.cloud, target)  # queries need the workgroup
+        plans.append(plan_tables(context.cloud, target, tables))
+    for plan in plans:
+        if plan.steps:
+            context.carry_out(plan, dry_run=dry_run, confirmed="")
+    if not any(plan.steps for plan in plans):
+        context.echo("All tables exist." if plans else "No dataset here has Athena tables.")
+    return NOT_READ if unread else 0
+
+
+def _tables(context: Context, address: str) -> "tuple[list[tuple[Location, list[AthenaTable]]], bool]":
+    """Return the Athena tables of each dataset that has any, and whether a dataset could not be read."""
+    tables, unread = [], False
     for one in list_datasets(context.cloud, address):
         if one.unread:
+            unread = True
             context.errors.print(Text(readable(f"{one.address}: {one.unread}"), style="yellow"))
         elif one.type != EXPORTED:
             dataset = open_dataset(context.cloud, one.address)
             try:
-                statements += dataset.athena_ddl()
+                tables.append((dataset.location, dataset.athena_tables()))
             except InputError as error:
                 context.errors.print(Text(readable(f"{error} {error.hint}"), style="yellow"))
-    context.print_text(";\n\n".join(statements) + ";" if statements else "", statements)
-    return 0
+    return tables, unread
 
 
 @verb

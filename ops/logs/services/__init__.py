@@ -18,4 +18,5 @@ lines          plain lines, export tasks, and Firehose
 digests        the validation of CloudTrail's digests
 athena_tables  the Athena tables
 athena_events  their rows as events
+creation       creates them
 """

@@ -227,7 +227,7 @@ def service_parts(lister: ServiceLister, tables: Sequence[GlueTable], scope: Sco
     if not by_layout or not by_layout.keys() <= own.keys():
         raise NotFound(
             f"Athena has no table for all of the {lister.type.title}.",
-            hint="Create the tables that logs datasets --ddl prints, or choose DuckDB.",
+            hint="Create them with slipway logs create-tables, or choose DuckDB.",
         )
     parts = []
     for number, prefixes in by_layout.items():

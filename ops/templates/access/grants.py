@@ -184,6 +184,14 @@ LOGS = Job(
     ),
     (
         Grant(_of("s3", "PutObject DeleteObject"), (_arn("s3:::${LogBucket}/*"),)),
+        Grant(
+            _of("glue", "CreateTable"),
+            (
+                _arn("glue:*:${AWS::AccountId}:catalog"),
+                _arn("glue:*:${AWS::AccountId}:database/*"),
+                _arn("glue:*:${AWS::AccountId}:table/*/slipway_*"),
+            ),
+        ),
         Grant(_of("kinesis", "PutRecords"), (_arn("kinesis:*:${AWS::AccountId}:stream/*"),)),
         Grant(_of("lambda", "InvokeFunction"), (_arn("lambda:*:${AWS::AccountId}:function:*-Compactor-*"),)),
         Grant(

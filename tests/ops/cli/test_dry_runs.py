@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "logs backfill": (GROUP, "--days", "1"),
     "logs retention": (GROUP, "--set", "30"),
     "logs compact": ("--last", "1d"),
+    "logs create-tables": ("s3://slipway-logs", "--database", "nowhere"),
     "rollouts deploy": ("--notify", "ada@example.com"),
     "rollouts start": (EXAMPLE,),
     "rollouts pause": WHY,
@@ -52,7 +53,15 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "setup deploy": ("roles", "--accounts", "qa", "--set", "WorkbenchArn=arn:aws:iam::111111111111:root"),
 }
 # A verb that finds nothing to do in the sample fails; it has read what there is.
-NOTHING_TO_DO = {"logs unsubscribe", "logs backfill", "logs retention", "logs replay", "prove", "adopt"}
+NOTHING_TO_DO = {
+    "logs unsubscribe",
+    "logs backfill",
+    "logs retention",
+    "logs replay",
+    "logs create-tables",
+    "prove",
+    "adopt",
+}
 
 
 def with_dry_run(group: Verbs = root, path: tuple[str, ...] = ()) -> Iterator[str]:

@@ -38,6 +38,22 @@ def bucket(embedded: RunningCloud, tmp_path_factory: pytest.TempPathFactory) -> 
     athena.delete_work_group(WorkGroup=database, RecursiveDeleteOption=True)
 
 
+@pytest.fixture
+def tables(embedded: RunningCloud, bucket: str) -> Iterator[str]:
+    """A database with a workgroup, and a table of flow logs that are in another bucket."""
+    glue, athena = client(embedded, "glue"), client(embedded, "athena")
+    database = unique("tables").replace("-", "_")
+    glue.create_database(DatabaseInput={"Name": database})
+    output = {"ResultConfiguration": {"OutputLocation": f"s3://{bucket}-results/"}}
+    athena.create_work_group(Name=database, Configuration=output)
+    flow_logs = BY_NAME["vpc-flow-logs"]
+    (other,) = tables_of(flow_logs, Location("elsewhere"), flow_logs.layouts[:1], ["version"])
+    glue.create_table(DatabaseName=database, TableInput=other.table_input())
+    yield database
+    glue.delete_database(Name=database)
+    athena.delete_work_group(WorkGroup=database, RecursiveDeleteOption=True)
+
+
 @pytest.fixture(autouse=True)
 def connected(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLIPWAY_DATA", str(data))
@@ -78,6 +94,32 @@ def test_the_statements_of_athena_tables_are_printed(capsys: pytest.CaptureFixtu
     printed = said(capsys, "datasets", f"s3://{bucket}", "--ddl")
     assert printed.count("CREATE EXTERNAL TABLE") == 2
     assert f"s3://{bucket}/AWSLogs/${{account}}/vpcflowlogs/${{region}}/${{day}}/" in printed
+
+
+def test_missing_athena_tables_are_created_and_searched(
+    embedded: RunningCloud, capsys: pytest.CaptureFixture[str], bucket: str, tables: str
+) -> None:
+    glue = client(embedded, "glue")
+
+    def names() -> list[str]:
+        return sorted(one["Name"] for one in glue.get_tables(DatabaseName=tables)["TableList"])
+
+    create = ("create-tables", f"s3://{bucket}", "--database", tables)
+    planned = said(capsys, *create, "--dry-run")
+    assert "Create the table slipway_alb" in planned and names() == ["slipway_vpc_flow_logs"]
+    said(capsys, *create)
+    # The name is that of a table for another bucket.
+    assert names() == ["slipway_alb", "slipway_vpc_flow_logs", "slipway_vpc_flow_logs_2"]
+    assert "All tables exist." in said(capsys, *create)
+    flows = ("search", "action:REJECT", *RANGE, "--dataset", f"vpc-flow-logs:s3://{bucket}")
+    answers = [said(capsys, *flows, "--engine", engine) for engine in ("duckdb", "athena")]
+    assert answers[0] and answers[0].count("\n") == answers[1].count("\n")
+
+
+def test_tables_are_not_created_where_no_query_could_read_them(
+    capsys: pytest.CaptureFixture[str], bucket: str
+) -> None:
+    said(capsys, "create-tables", f"s3://{bucket}", "--database", "nowhere", status=1)
 
 
 def test_a_trail_without_digests_is_not_called_valid(capsys: pytest.CaptureFixture[str], bucket: str) -> None:
