@@ -1,6 +1,7 @@
 """Every page of the menu in a real browser, light and dark, wide and narrow.
 
-Each loads without an error, and axe-core finds nothing serious. Screenshots are saved in test-artifacts/.
+Each loads without an error, nothing lies over a control, and axe-core finds nothing serious. Screenshots are
+saved in test-artifacts/.
 """
 
 from collections.abc import Iterator
@@ -40,6 +41,17 @@ VEGA_BRUSH = {"exclude": [['[class*="brush_brush"]']]}
 SERIOUS = ("serious", "critical")
 # On a page that refreshes itself, Streamlit dims for a moment what it is about to redraw.
 UNDIMMED = '[data-stale="true"] { opacity: 1 !important; transition: none !important; }'
+
+
+# Controls that something lies over. Those of a chart's or table's toolbar are there while one points at it.
+COVERED = """() => [...document.querySelectorAll(
+    "[data-testid=stMain] :is(button:not([kind=elementToolbar]), [role=tab], [role=radiogroup] label)"
+  )].filter((control) => {
+    if (!control.checkVisibility({ opacityProperty: true, visibilityProperty: true })) return false;
+    const { x, y, width, height } = control.getBoundingClientRect();
+    const top = width && height && document.elementFromPoint(x + width / 2, y + height / 2);
+    return top && !control.contains(top) && !top.contains(control);
+  }).map((control) => control.outerHTML.slice(0, 200))"""
 
 
 def serious(page: Page) -> list[str]:
@@ -95,4 +107,5 @@ def test_a_page_loads_and_is_accessible(view: Page, address: str, name: str, loo
     ARTIFACTS.mkdir(exist_ok=True)
     view.screenshot(path=ARTIFACTS / f"{name}-{theme}-{width}.png", full_page=True)
     assert view.get_by_test_id("stException").count() == 0
+    assert view.evaluate(COVERED) == []
     assert serious(view) == []
