@@ -26,7 +26,7 @@ from ops.aws.organizations import accounts_of
 from ops.errors import InputError, SlipwayError
 from ops.operations import Operation
 from ops.rollouts import runs
-from ops.rollouts.calendar import expected_calendar
+from ops.rollouts.calendar import CalendarEntry, expected_calendar
 from ops.rollouts.controller import Controller
 from ops.rollouts.limits import limit_usage
 from ops.rollouts.prepare import approve, prepare_run
@@ -118,11 +118,31 @@ def show_calendar(document: Document) -> None:
         for entry in entries
     ]
     show_table(rows, key="rollout-stages")
+    _show_local_starts(entries)
     usages = [
         f"{usage.used:,} of {usage.limit:,} {usage.name}"
         for usage in limit_usage(document.stages, document.run)
     ]
     st.caption(f"Step Functions quotas (worst case): {' · '.join(usages)}")
+
+
+def _show_local_starts(entries: Sequence[CalendarEntry]) -> None:
+    """Show when targets start by the clock of their Region, for windows in local time."""
+    rows = [
+        {
+            "Stage": entry.stage.name,
+            "Region": start.region,
+            "Targets": start.targets,
+            "First start": f"{start.first:%a %Y-%m-%d %H:%M}",
+            "Last start": f"{start.last:%a %Y-%m-%d %H:%M}",
+            "Time zone": start.zone,
+        }
+        for entry in entries
+        for start in entry.local_starts
+    ]
+    if rows:
+        st.markdown("**Starts in local time**")
+        show_table(rows, key="rollout-local-starts")
 
 
 def offer_start(bench: Workbench, controller: Controller, document: Document) -> None:

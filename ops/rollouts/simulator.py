@@ -248,9 +248,10 @@ class _Simulation:
             if len(self.running) >= self.stages[decision.stage].at_once(self.rollout):
                 self._finish_deployment()
             self._apply_commands()
-            check = check_target_start(self.rollout, self.stages, self._facts(), target)
-            if self._outage_end() or not check.allowed:
+            if self._outage_end():
                 break
+            if not check_target_start(self.rollout, self.stages, self._facts(), target).allowed:
+                continue
             self.started[target.id] = self.now
             self.states[target.id] = TargetState.DEPLOYING
             self._record(ActionKind.STARTED, target.id)

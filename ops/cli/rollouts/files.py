@@ -11,7 +11,7 @@ from ops.aws.organizations import accounts_of
 from ops.cli.context import Context
 from ops.cli.verbs import verb
 from ops.errors import InputError
-from ops.rollouts.calendar import expected_calendar
+from ops.rollouts.calendar import CalendarEntry, expected_calendar
 from ops.rollouts.controller import Controller, find_controller
 from ops.rollouts.limits import limit_usage
 from ops.rollouts.prepare import prepare_run
@@ -52,15 +52,15 @@ def validate(context: Context, file: Path) -> None:
 @click.option("--no-changes", is_flag=True, help="Show the calendar only; no change sets.")
 def plan(context: Context, file: Path, begin: str, no_changes: bool) -> None:
     document = prepare(context, file)
-    calendar = _calendar_rows(document, parse_time(begin))
     if no_changes or not context.as_json:
-        context.show(calendar, empty="")
+        show_calendar(context, expected_calendar(document.rollout, document.stages, parse_time(begin)))
     if not no_changes:
         show_previews(context, preview(context, find_controller(context.cloud), document))
 
 
-def _calendar_rows(document: Document, start: datetime) -> list[dict[str, Any]]:
-    return [
+def show_calendar(context: Context, entries: Sequence[CalendarEntry]) -> None:
+    """Show the expected times of every stage, and in local time the starts of targets with such windows."""
+    rows = [
         {
             "stage": entry.stage.name,
             "regions": entry.stage.regions,
@@ -70,8 +70,25 @@ def _calendar_rows(document: Document, start: datetime) -> list[dict[str, Any]]:
             "baked": entry.baked,
             "waits_for": tuple(dict.fromkeys(wait.why for wait in entry.waits)) or None,
         }
-        for entry in expected_calendar(document.rollout, document.stages, start)
+        for entry in entries
     ]
+    value = [{**row, "local_starts": entry.local_starts} for row, entry in zip(rows, entries, strict=True)]
+    context.show(rows, empty="", value=value)
+    local = [
+        {
+            "stage": entry.stage.name,
+            "region": start.region,
+            "targets": start.targets,
+            "first_start": start.first,
+            "last_start": start.last,
+            "time_zone": start.zone,
+        }
+        for entry in entries
+        for start in entry.local_starts
+    ]
+    if local and not context.as_json:
+        context.echo("Starts in local time:")
+        context.show(local, empty="")
 
 
 def preview(context: Context, controller: Controller, document: Document) -> tuple[TargetPreview, ...]:

@@ -2,9 +2,10 @@
 durations, and the reader of TOML tables.
 
 gates/     approvals of stages
+windows/   time windows and holidays of a file, and the local time of a Region
 app/       a CDK app or a packaged template as the source
 rollout    the rollout file
-ring_tables, tables, windows  readers of the file's tables
+ring_tables, tables  readers of the file's tables
 model      the content of a file, its targets, and its stages
 waves      targets grouped into stages
 rings      waves generated inside a ring

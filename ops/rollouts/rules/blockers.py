@@ -1,8 +1,8 @@
 """Deployment blockers: time windows, holidays, the freeze, and active alarms.
 
-A window follows the local time of its time zone. Daylight saving time never shortens it: a local time that
-occurs twice starts a window at its first occurrence and ends one at its second; a local time that is skipped
-is the moment of the clock change.
+A window follows the local time of its time zone; see `ops.rollouts.rules.windows.zones` for that of targets.
+Daylight saving time never shortens it: a local time that occurs twice starts a window at its first occurrence
+and ends one at its second; a local time that is skipped is the moment of the clock change.
 """
 
 from collections.abc import Collection, Iterator
@@ -133,6 +133,8 @@ def _intervals_near(blockers: Blockers, moment: datetime) -> Iterator[_ClosedInt
                 yield _interval(start, end, zone, window.description)
     for period in blockers.periods:
         yield _interval(period.start, period.end, ZoneInfo(period.zone), period.description)
+    if not blockers.holidays:
+        return
     zone = ZoneInfo(blockers.zone)
     for day in blockers.holidays & {moment.astimezone(zone).date()}:
         midnight = datetime.combine(day, time(0))

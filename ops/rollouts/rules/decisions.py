@@ -14,6 +14,7 @@ from ops.rollouts.rules.evidence import ALARM, Bake, BakeHealth, HealthAssessmen
 from ops.rollouts.rules.gates import deciding
 from ops.rollouts.rules.model import Rollout, RolloutStage, RolloutTarget, StageKind
 from ops.rollouts.rules.waves import rollback_order
+from ops.rollouts.rules.windows.zones import by_blockers, target_blockers
 
 
 class TargetState(StrEnum):
@@ -136,8 +137,7 @@ def _start(
     if step := deciding.approval(stages, number, facts.asked, facts.controls.approvals, facts.now):
         kind = DecisionKind(step.kind)
         return Decision(kind, number, reasons=(step.reason,), until=step.until, gate=step.gate)
-    ready = _ready(remaining)
-    check = check_target_start(rollout, stages, facts, ready[0])
+    ready, check = _startable(rollout, stages, facts, _ready(remaining))
     if not check.allowed:
         return Decision(DecisionKind.WAIT, number, (), check.reasons, check.opens_at)
     return Decision(DecisionKind.DEPLOY, number, ready, check.reasons)
@@ -147,6 +147,25 @@ def _ready(remaining: Sequence[RolloutTarget]) -> tuple[RolloutTarget, ...]:
     """Return the stage's targets that are next: a stack comes after those that it depends on."""
     order = min(target.order for target in remaining)
     return tuple(target for target in remaining if target.order == order)
+
+
+def _startable(
+    rollout: Rollout, stages: Sequence[RolloutStage], facts: RolloutFacts, ready: Sequence[RolloutTarget]
+) -> tuple[tuple[RolloutTarget, ...], StartCheck]:
+    """Return the targets that may be started now, and the check of them; if none may, what all wait for.
+
+    Of the targets that the same blockers hold, the first decides. Each target is checked again at its start.
+    """
+    groups = by_blockers(rollout, ready)
+    checks = [check_target_start(rollout, stages, facts, group[0]) for group in groups]
+    allowed = any(check.allowed for check in checks)
+    decisive = [check for check in checks if check.allowed is allowed]
+    targets = [
+        target for group, check in zip(groups, checks, strict=True) if check.allowed for target in group
+    ]
+    opens = min((check.opens_at for check in decisive if check.opens_at), default=None)
+    reasons = tuple(dict.fromkeys(reason for check in decisive for reason in check.reasons))
+    return tuple(targets), StartCheck(allowed, opens, reasons)
 
 
 def check_target_start(
@@ -160,7 +179,7 @@ def check_target_start(
     if ending or facts.controls.pause:
         return StartCheck(False, None, ending or (f"paused: {facts.controls.pause}",))
     return check_start(
-        rollout.rings[target.ring].blockers if rollout.rings else rollout.blockers,
+        target_blockers(rollout, target),
         facts.now,
         frozen=facts.controls.freeze,
         alarms=_active_alarms(rollout, facts, target),

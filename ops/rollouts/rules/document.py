@@ -18,7 +18,7 @@ RUN_TIME = "%Y%m%d-%H%M%S"
 WANTED = "wanted"  # the name of the template in the bucket, for a rollout of one template
 
 # Increased with every change of documents or of the state machine that an older controller cannot carry out.
-CONTROLLER_VERSION = 3
+CONTROLLER_VERSION = 4
 
 
 @dataclass(frozen=True)

@@ -28,17 +28,19 @@ approval = { role = "administrator", expires = "2d" }   # before the first wave
 days = ["fri"]
 from = "14:00"
 to = "24:00"
+zone = "local"                        # the time zone of each target's region
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from ops.rollouts.rules import tables, windows
+from ops.rollouts.rules import tables
 from ops.rollouts.rules.blockers import Blockers
 from ops.rollouts.rules.evidence import Bake
 from ops.rollouts.rules.gates.reading import approval
 from ops.rollouts.rules.model import EvidenceMetric, Ring, TargetGroup, WaveOrder, WaveRule
+from ops.rollouts.rules.windows import reading
 from ops.text.toml_tables import TomlTable
 
 BAKE = timedelta(hours=2)
@@ -96,7 +98,7 @@ def rings(root: TomlTable, defaults: Defaults) -> tuple[tuple[Ring, ...], tuple[
                 bake=_bake(table, any_metric),
                 at_once=table.whole("at_once", defaults.at_once, low=1, high=1000),
                 failures=table.whole("failures", defaults.failures, low=0, high=1000),
-                blockers=windows.with_windows(defaults.blockers, table),
+                blockers=reading.with_windows(defaults.blockers, table),
                 waves=_waves(table),
                 line=table.line,
                 approval=approval(table),

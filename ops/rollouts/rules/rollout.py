@@ -46,7 +46,7 @@ target = ["shop-health"]              # in the account and region of each target
 neighbours = ["333333333333/eu-west-1/billing-health"]
 
 [blockers]
-zone = "Europe/Berlin"
+zone = "Europe/Berlin"                # or "local": the time zone of each target's region
 holidays = [2026-12-25]
 
 [[blockers.window]]                   # closed weekly; or once: start and end, as 2026-11-26T00:00:00
@@ -62,7 +62,7 @@ from datetime import timedelta
 from functools import partial
 
 from ops.errors import InputError
-from ops.rollouts.rules import ring_tables, tables, windows
+from ops.rollouts.rules import ring_tables, tables
 from ops.rollouts.rules.evidence import Bake
 from ops.rollouts.rules.model import (
     EvidenceMetric,
@@ -73,6 +73,7 @@ from ops.rollouts.rules.model import (
     TargetGroup,
 )
 from ops.rollouts.rules.tables import MAX_ONE_BOX_PERCENT, REGION, STACK
+from ops.rollouts.rules.windows import reading, zones
 from ops.text.toml_tables import TomlTable, read_toml
 
 __all__ = ["MAX_ONE_BOX_PERCENT", "EvidenceMetric", "NeighborAlarm", "Rollout", "StackSource", "parse"]
@@ -85,8 +86,13 @@ NO_BAKE = Bake(timedelta(0), 0, timedelta(0))
 def parse(text: str, file: str) -> Rollout:
     """Parse a rollout file. Raises InputError with the line and the mistake."""
     root = read_toml(text, file, partial(InputError, field="rollout"))
-    if "stage" in root:
-        return _parse_stages(root, file)
+    rollout = _parse_stages(root, file) if "stage" in root else _parse_order(root, file)
+    zones.check_zones(rollout)
+    return rollout
+
+
+def _parse_order(root: TomlTable, file: str) -> Rollout:
+    """Parse a file with [[where]], [order], and [bake]."""
     root.check_keys(*COMMON, "where", "order", "bake", "stage")
     order, bake = root.table("order"), root.table("bake")
     order.check_keys("first", "waves")
@@ -114,7 +120,7 @@ def parse(text: str, file: str) -> Rollout:
         unmeasured=unmeasured,
         alarms=alarms,
         neighbors=neighbors,
-        blockers=windows.blockers(root),
+        blockers=reading.blockers(root),
         order_line=order.line,
     )
 
@@ -129,7 +135,7 @@ def _parse_stages(root: TomlTable, file: str) -> Rollout:
     root.check_keys(*COMMON, "stage")
     metric, unmeasured = tables.evidence(root.table("evidence")) if "evidence" in root else (None, "")
     alarms, neighbors = tables.alarms(root.table("alarms"))
-    blockers = windows.blockers(root)
+    blockers = reading.blockers(root)
     at_once, failures = _limits(root)
     rings, groups = ring_tables.rings(
         root, ring_tables.Defaults(at_once, failures, metric, bool(unmeasured), blockers)

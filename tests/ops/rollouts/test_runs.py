@@ -22,7 +22,7 @@ from ops.settings import Account, Settings
 EXAMPLE = Path("rollouts/welcome.toml")
 HOME = Place(Account("home", "111111111111"), "eu-west-1")
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
-OUTPUTS = {"Bucket": "runs", "Table": "runs", "Function": "controller", "Version": "3"}
+OUTPUTS = {"Bucket": "runs", "Table": "runs", "Function": "controller", "Version": "4"}
 STACK = Stack("slipway-rollouts", "arn", "CREATE_COMPLETE", "", "", OUTPUTS, {}, {}, NOW, None)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ops.rollouts.rules.blockers import DAYS, Blockers, OneTimeWindow, WeeklyWindow
 from ops.rollouts.rules.tables import REASON
+from ops.rollouts.rules.windows.zones import LOCAL
 from ops.text.toml_tables import TomlTable
 
 CLOCK = {"like": r"([01]\d|2[0-3]):[0-5]\d|24:00", "means": "a time such as 09:30"}
@@ -16,7 +17,7 @@ def blockers(root: TomlTable) -> Blockers:
     table, emergency = root.table("blockers"), root.table("emergency")
     table.check_keys("zone", "holidays", "window")
     emergency.check_keys("reason")
-    zone = table.zone("zone", "UTC")
+    zone = _zone(table, "UTC")
     holidays = table.values.get("holidays", [])
     if not isinstance(holidays, list) or not all(type(day) is date for day in holidays):
         raise table.mistake("holidays", "is not a list of dates.", "Write [2026-12-25], without quotes.")
@@ -38,7 +39,7 @@ def _window(table: TomlTable, zone: str) -> WeeklyWindow | OneTimeWindow:
         start, end = (_local_time(table, key) for key in ("start", "end"))
         if end <= start:
             raise table.mistake("end", "is not after start.", "Swap the two, or correct one.")
-        return OneTimeWindow(start, end, table.zone("zone", zone))
+        return OneTimeWindow(start, end, _zone(table, zone))
     table.check_keys("days", "from", "to", "zone")
     days = table.texts("days", like="|".join(DAYS), means=f"one of {', '.join(DAYS)}")
     if not days:
@@ -50,7 +51,12 @@ def _window(table: TomlTable, zone: str) -> WeeklyWindow | OneTimeWindow:
         )
     end_time = time.fromisoformat("00:00" if end_text == "24:00" else end_text)
     numbers = tuple(sorted(DAYS.index(day) for day in days))
-    return WeeklyWindow(numbers, time.fromisoformat(start_text), end_time, table.zone("zone", zone))
+    return WeeklyWindow(numbers, time.fromisoformat(start_text), end_time, _zone(table, zone))
+
+
+def _zone(table: TomlTable, default: str) -> str:
+    """Return the name of a time zone, or that it is the zone of each target."""
+    return LOCAL if table.values.get("zone", default) == LOCAL else table.zone("zone", default)
 
 
 def _local_time(table: TomlTable, key: str) -> datetime:
