@@ -310,6 +310,22 @@ def test_a_calendar_of_what_never_opens_is_empty() -> None:
     assert [entry.starts for entry in entries] == [None] * 4 and entries[0].waits
 
 
+def test_an_alarm_of_one_target_does_not_hold_up_the_others_of_its_wave() -> None:
+    rollout = parse(
+        SHOP.replace('unit = "ou-ab12-11111111"', f'accounts = ["{A}", "{B}", "{C}"]').replace(
+            "at_once = 2", "at_once = 1"
+        ),
+        FILE,
+    )
+    alarm = SimulatedAlarm(NORTH_B, MONDAY + 75 * MINUTE, 60 * MINUTE)
+    scenario = Scenario(alarms=(alarm,))
+    result = simulate(rollout, stages_of(rollout), MONDAY, durations=DURATIONS, scenario=scenario)
+    started = {action.target: action.at for action in result.actions if action.did is ActionKind.STARTED}
+    assert started[NORTH_A] == MONDAY + 70 * MINUTE
+    assert started[f"{C}/eu-north-1/shop"] == MONDAY + 80 * MINUTE
+    assert started[NORTH_B] == MONDAY + 135 * MINUTE
+
+
 MOMENTS = hours(-5, 200).map(lambda after: MONDAY + after)
 FREEZES = st.lists(st.tuples(MOMENTS, hours(0, 90)), max_size=1)
 ORDERS = st.lists(

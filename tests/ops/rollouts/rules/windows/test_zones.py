@@ -75,38 +75,41 @@ def allowed(rollout: Rollout, region: str, now: datetime) -> bool:
 # The Regions
 
 
+PLACE_NAMES = {
+    region: names["description"]
+    for partition in json.loads((Path(botocore.__file__).parent / "data/endpoints.json").read_text())[
+        "partitions"
+    ]
+    if "iso" not in partition["partition"]
+    for region, names in partition["regions"].items()
+    if re.fullmatch(REGION["like"], region)
+}
+
+
 def test_every_region_whose_place_aws_names_has_a_time_zone() -> None:
-    text = (Path(botocore.__file__).parent / "data/endpoints.json").read_text()
-    named = {
-        region
-        for partition in json.loads(text)["partitions"]
-        if "iso" not in partition["partition"]
-        for region in partition["regions"]
-        if re.fullmatch(REGION["like"], region)
-    }
-    assert set(REGION_ZONES) == named
+    assert set(REGION_ZONES) == set(PLACE_NAMES)
     assert set(REGION_ZONES.values()) <= available_timezones()
 
 
 def test_the_time_zone_is_that_of_the_place_in_the_name_of_the_region() -> None:
-    hours = {  # of the difference to UTC in January and in July
-        "us-east-1": (-5, -4),
-        "us-west-2": (-8, -7),
-        "us-gov-west-1": (-8, -7),
+    hours = {  # of the difference to UTC in January and in July, unless the zone has the name of the place
+        **dict.fromkeys(("us-east-1", "us-east-2", "us-gov-east-1", "ca-central-1"), (-5, -4)),
+        **dict.fromkeys(("us-west-1", "us-west-2", "us-gov-west-1"), (-8, -7)),
         "ca-west-1": (-7, -6),
         "mx-central-1": (-6, -6),
-        "sa-east-1": (-3, -3),
         "eu-west-1": (0, 1),
-        "eu-south-2": (1, 2),
+        **dict.fromkeys(("eu-central-1", "eu-south-1", "eu-south-2"), (1, 2)),
         "il-central-1": (2, 3),
         "af-south-1": (2, 2),
         "me-central-1": (4, 4),
-        "ap-south-2": (5.5, 5.5),
-        "ap-southeast-5": (8, 8),
+        **dict.fromkeys(("ap-south-1", "ap-south-2"), (5.5, 5.5)),
+        "ap-southeast-7": (7, 7),
+        **dict.fromkeys(("ap-southeast-5", "cn-north-1", "cn-northwest-1"), (8, 8)),
         "ap-northeast-3": (9, 9),
-        "ap-southeast-4": (11, 10),
         "ap-southeast-6": (13, 12),
     }
+    for region, zone in REGION_ZONES.items():
+        assert region in hours or zone.split("/")[1].replace("_", " ") in PLACE_NAMES[region], region
     for region, expected in hours.items():
         zone = ZoneInfo(REGION_ZONES[region])
         offsets = [datetime(2026, month, 1, tzinfo=zone).utcoffset() for month in (1, 7)]
@@ -379,9 +382,12 @@ def clock(zone: str, base: str) -> list[datetime]:
 def closed_minutes(zone: str, base: str, start: datetime, end: datetime) -> Iterable[int]:
     """From the first minute whose clock shows the start or later, to the last before the end."""
     shown = clock(zone, base)
-    after = (n for n in range(SPAN) if shown[n] >= start)
-    before = (n for n in reversed(range(SPAN)) if shown[n] < end)
-    return range(next(after, SPAN), next(before, -1) + 1)
+    near = [max(0, min(SPAN, (local - clock("UTC", base)[0]) // MINUTE)) for local in (start, end)]
+    first = max(0, near[0] - 16 * 60)  # no clock is further from UTC
+    last = min(SPAN, near[1] + 16 * 60)
+    after = (n for n in range(first, last) if shown[n] >= start)
+    before = (n for n in reversed(range(first, last)) if shown[n] < end)
+    return range(next(after, last), next(before, first - 1) + 1)
 
 
 Window = tuple[list[str], int, int, str]  # days, from and to in minutes, zone
@@ -474,5 +480,5 @@ def test_the_engine_agrees_with_the_clocks_of_the_regions(
             assert n not in closed_in[action.target.split("/")[1]], action
     if result.outcome is SimulationOutcome.SUCCEEDED:
         assert len(starts) == sum(len(stage.targets) for stage in stages)
-    shown = {(start.region, start.first) for entry in entries for start in entry.local_starts}
+    shown = {(start.region, start.first.astimezone(UTC)) for entry in entries for start in entry.local_starts}
     assert shown <= {(action.target.split("/")[1], action.at) for action in starts}
