@@ -61,6 +61,17 @@ def test_the_plan_shows_stages_and_their_times() -> None:
     assert list(test.dataframe[0].value["Targets"]) == [1, 3, 3, 6]
 
 
+def test_the_plan_shows_the_starts_in_local_time() -> None:
+    test = page("rollouts", view="Plan")
+    assert "Starts in local time" not in texts(test)
+    area = next(found for found in test.text_area if found.label == "Rollout")
+    area.set_value(str(area.value).replace('zone = "Europe/Berlin"', 'zone = "local"')).run()
+    assert not test.exception and "Starts in local time" in texts(test)
+    table = next(frame.value for frame in test.dataframe if "Time zone" in frame.value)
+    sydney = table[table["Region"] == "ap-southeast-2"]
+    assert list(sydney["Time zone"]) == ["Australia/Sydney"] and list(sydney["Targets"]) == [3]
+
+
 def test_a_mistake_in_the_file_is_told_with_its_line() -> None:
     test = page("rollouts", view="Plan")
     area = next(found for found in test.text_area if found.label == "Rollout")

@@ -1,6 +1,7 @@
 """`slipway rollouts`: files validated, planned, simulated, drafted; the example's run looked at."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,29 @@ def test_the_calendar_is_planned_without_aws(run: Any) -> None:
     assert status == 0 and "2026-07-06 08:00:00" in out and "one-box of wave 1" in out
     status, out, _ = run("--json", "rollouts", "plan", EXAMPLE, "--no-changes", "--begin", "2026-07-06T08:00")
     assert status == 0 and json.loads(out)[0]["starts"] == "2026-07-06T08:00:00+00:00"
+
+
+def test_the_plan_shows_the_starts_in_local_time(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "welcome.toml"
+    path.write_text(Path(EXAMPLE).read_text().replace('zone = "Europe/Berlin"', 'zone = "local"'))
+    shutil.copy(Path(EXAMPLE).with_name("welcome.template.json"), tmp_path)
+    plan = ("rollouts", "plan", "--no-changes", "--begin", "2026-12-25T08:00", str(path))
+    status, out, _ = run(*plan)
+    assert status == 0 and "Starts in local time:" in out
+    lines = [line.split() for line in out.split("Starts in local time:")[1].splitlines()]
+    assert ["one-box", "of", "wave", "1", "eu-west-1", "1", "2026-12-27"] in [line[:7] for line in lines]
+    assert "Australia/Sydney" in [line[-1] for line in lines if line]
+    entries = json.loads(run("--json", *plan)[1])
+    assert entries[0]["local_starts"] == [
+        {
+            "region": "eu-west-1",
+            "zone": "Europe/Dublin",
+            "targets": 1,
+            "first": "2026-12-27T00:00:00+00:00",
+            "last": "2026-12-27T00:00:00+00:00",
+        }
+    ]
+    assert "Starts in local time" not in run(*plan[:-1], EXAMPLE)[1]
 
 
 def test_a_simulation_tells_every_action(run: Any) -> None:

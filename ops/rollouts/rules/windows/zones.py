@@ -9,7 +9,7 @@ GovCloud, which names only a coast, it is the clock of that coast. The isolated 
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ops.rollouts.rules.blockers import Blockers
+from ops.rollouts.rules.blockers import Blockers, OneTimeWindow, WeeklyWindow
 from ops.rollouts.rules.model import Rollout, RolloutTarget
 
 LOCAL = "local"
@@ -94,7 +94,7 @@ def _declared(rollout: Rollout, ring: int) -> Blockers:
 
 
 def _is_local(blockers: Blockers) -> bool:
-    windows = (*blockers.weekly, *blockers.periods)
+    windows: tuple[WeeklyWindow | OneTimeWindow, ...] = (*blockers.weekly, *blockers.periods)
     return any(window.zone == LOCAL for window in windows) or (
         blockers.zone == LOCAL and bool(blockers.holidays)
     )

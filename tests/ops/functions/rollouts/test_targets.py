@@ -1,6 +1,7 @@
 """One target on its way forward, where somebody else stands in the way: nothing of theirs is touched."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from botocore.exceptions import ClientError
 from ops.functions.rollouts import monitoring, preview, stacks, store, targets
 from ops.functions.rollouts.aws import NotReady, TargetFailed
 from ops.functions.rollouts.recorded import RecordedStack
+from ops.rollouts.rules.decisions import RolloutFacts
 from ops.rollouts.rules.document import Document
 from tests.ops.rollouts.samples import FILE, SHOP, A, B
 
@@ -52,6 +54,24 @@ def stack(monkeypatch: pytest.MonkeyPatch, cfn: CloudFormation, status: str, mom
     monkeypatch.setattr(stacks, "get_template", lambda target, id_: "old")
     monkeypatch.setattr(stacks, "nested_templates", lambda target, id_, inside: ())
     monkeypatch.setattr(stacks, "get_policy", lambda target, id_: "")
+
+
+@pytest.mark.parametrize(("region", "starts"), [("eu-west-1", False), ("us-east-1", True)])
+def test_a_target_starts_only_by_the_clock_of_its_region(
+    monkeypatch: pytest.MonkeyPatch, region: str, starts: bool
+) -> None:
+    closed = '[blockers]\nzone = "local"\nholidays = [2026-12-25]\n'
+    document = replace(DOCUMENT, text=f"{SHOP.split('[blockers]')[0]}{closed}")
+    event = {"run": "shop-1", "target": f"{A}/{region}/shop"}
+    target = document.targets[event["target"]][1]
+    stored: list[str] = []
+    facts = RolloutFacts(datetime(2026, 12, 25, 2, tzinfo=UTC))  # 24 December in New York
+    monkeypatch.setattr(targets, "load_target", lambda event: (document, target, {}))
+    monkeypatch.setattr(monitoring, "read_facts", lambda document, only: facts)
+    monkeypatch.setattr(store, "append_log", lambda *args, **more: None)
+    monkeypatch.setattr(store, "put", lambda run, name, values, new: stored.append(name))
+    assert targets.begin(event) == event | {"go": starts}
+    assert stored == ([store.TARGET + target.id] if starts else [])
 
 
 @pytest.mark.parametrize("status", ["UPDATE_ROLLBACK_FAILED", "UPDATE_FAILED", "DELETE_FAILED"])

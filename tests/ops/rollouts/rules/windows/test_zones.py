@@ -111,8 +111,8 @@ def test_the_time_zone_is_that_of_the_place_in_the_name_of_the_region() -> None:
     for region, zone in REGION_ZONES.items():
         assert region in hours or zone.split("/")[1].replace("_", " ") in PLACE_NAMES[region], region
     for region, expected in hours.items():
-        zone = ZoneInfo(REGION_ZONES[region])
-        offsets = [datetime(2026, month, 1, tzinfo=zone).utcoffset() for month in (1, 7)]
+        shown = ZoneInfo(REGION_ZONES[region])
+        offsets = [datetime(2026, month, 1, tzinfo=shown).utcoffset() for month in (1, 7)]
         assert tuple(offset / timedelta(hours=1) for offset in offsets if offset is not None) == expected, (
             region
         )
@@ -482,3 +482,14 @@ def test_the_engine_agrees_with_the_clocks_of_the_regions(
         assert len(starts) == sum(len(stage.targets) for stage in stages)
     shown = {(start.region, start.first.astimezone(UTC)) for entry in entries for start in entry.local_starts}
     assert shown <= {(action.target.split("/")[1], action.at) for action in starts}
+
+
+def test_the_example_in_the_documentation_is_open_during_office_hours_only() -> None:
+    guide = (Path(__file__).parents[5] / "docs/rollouts.md").read_text()
+    (example,) = (text for text in re.findall(r"```toml\n(.*?)```", guide, re.DOTALL) if '"local"' in text)
+    rollout = parse(two_stages(["eu-west-1", "us-east-1", "ap-south-1"], example), FILE)
+    for hour in range(7 * 24):
+        local = datetime(2026, 7, 6, tzinfo=ZoneInfo("Asia/Kolkata")) + timedelta(hours=hour)
+        assert allowed(rollout, "ap-south-1", local) is (local.weekday() < 5 and 9 <= local.hour < 17), local
+    assert not allowed(rollout, "ap-south-1", utc("2026-12-25 06:00"))
+    assert not allowed(rollout, "ap-south-1", utc("2026-11-27 06:00"))
