@@ -8,6 +8,7 @@ from app.shared.dialogs import show_dialog
 from app.shared.session import workbench
 from app.snapshots import pipeline_form as form
 from app.snapshots import pipeline_steps as steps
+from app.snapshots import review
 from ops.errors import SlipwayError
 
 bench = workbench()
@@ -30,6 +31,8 @@ try:
     start = steps.initial_settings(bench, place, deployed, database, subnets)
     steps.show_stack(deployed)
     if not steps.show_deployment(bench, place, database):
+        if deployed and deployed.machine:
+            review.show_review(bench, deployed, start.policy, form.current_policy(start))
         if settings := form.show_form(bench, place, start, subnets):
             steps.show_checks(bench, place, settings)
             steps.preview(bench, place, settings)

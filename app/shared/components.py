@@ -166,14 +166,14 @@ def show_plan_progress(run: PlanRun) -> None:
         show_error(error)
 
 
-def show_lines(text: str, max_height: int) -> None:
+def show_lines(text: str, max_height: int, language: str | None = None) -> None:
     """Show lines of text in a scrollable container, because `st.code` does not scroll by keyboard.
 
     `max_height` is in pixels.
     """
     scrolls = text.count("\n") * LINE > max_height - PADDING
     with st.container(height=max_height if scrolls else "content", border=False):
-        st.code(text, language=None, wrap_lines=True)
+        st.code(text, language=language, wrap_lines=True)
 
 
 def confirm_plan(bench: Workbench, plan: Plan, *, button: str) -> PlanRun | None:

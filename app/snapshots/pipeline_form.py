@@ -17,6 +17,7 @@ from ops.operations import Operation
 from ops.snapshots.compiler import METHODS
 from ops.snapshots.pipeline.model import COMPATIBLE, NAME_FIELDS, NAME_FORMAT, PipelineSettings, snapshot_name
 
+POLICY = "policy"  # session key: the text of the policy in the form
 POLICY_HEIGHT = 360
 METHOD_CAPTIONS = (
     "Changes the copy and rewrites its tables. One temporary database; fastest if few tables are treated.",
@@ -56,12 +57,18 @@ def default_settings(
     )
 
 
+def current_policy(start: PipelineSettings) -> str:
+    """Return the policy in the form: the initial one until somebody changes it."""
+    return str(st.session_state.setdefault(POLICY, start.policy))
+
+
 def show_form(
     bench: Workbench, place: Place, start: PipelineSettings, subnets: Sequence[Subnet]
 ) -> PipelineSettings | None:
     """Show the form. Return the settings when *Preview changes* is clicked. Raises InputError."""
+    current_policy(start)
+    policy = st.text_area("Sanitization policy", height=POLICY_HEIGHT, key=POLICY)
     with st.form("pipeline", border=False):
-        policy = st.text_area("Sanitization policy", start.policy, height=POLICY_HEIGHT, key="policy")
         method = st.radio(
             "Method",
             METHODS,

@@ -1,7 +1,5 @@
 """Preview, deployment, and deletion of a pipeline."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -39,15 +37,12 @@ from ops.snapshots.pipeline.catalog import DeployedPipeline
 from ops.snapshots.pipeline.model import STACK_PREFIX, PipelineSettings, from_parameters
 from ops.snapshots.pipeline.preflight import PreflightVerdict, preflight
 from ops.snapshots.pipeline.setup import prepare_pipeline
-from ops.snapshots.policy.suggest import Suggestion
-from ops.snapshots.policy.text import with_suggestions
 
 STATUSES = {
     PreflightVerdict.PASSED: Badge("Passed", "check_circle", "green"),
     PreflightVerdict.WILL_FAIL: Badge("Will fail", "error", "red"),
     PreflightVerdict.UNKNOWN: Badge("Unknown", "help", "orange"),
 }
-_SUGGESTED = "suggestions"  # session key: the name of a stack, and suggestions for its policy
 REFRESH_S = 1
 PREVIEW_S = 120
 READ_TTL_S = 30
@@ -72,36 +67,18 @@ def initial_settings(
         source = catalog.find_database(bench.cloud, place, database)
         engine = source.engine if source else "postgres"
         return form.default_settings(database, engine, choices, bench.settings.poll_seconds)
-    return _with_suggestions_applied(_as_deployed(bench, deployed, deployed.scripts[1]))
+    return _as_deployed(bench, deployed, deployed.scripts[1])
 
 
-def open_with_suggestions(pipeline: DeployedPipeline, suggestions: Sequence[Suggestion]) -> None:
-    """Open the form with the suggestions applied to the policy."""
-    st.session_state[_SUGGESTED] = (pipeline.name, suggestions)
+def open_review(pipeline: DeployedPipeline, run: str) -> None:
+    """Open the form with the suggestions of a run."""
     query = {
         "account": pipeline.place.account.name,
         "region": pipeline.place.region,
         "database": pipeline.database,
+        "run": run,
     }
     st.switch_page(navigation.snapshot_pipeline(), query_params=query)
-
-
-def drop_suggestions() -> None:
-    """Discard pending suggestions."""
-    st.session_state.pop(_SUGGESTED, None)
-
-
-def _with_suggestions_applied(pipeline: PipelineSettings) -> PipelineSettings:
-    """Apply pending suggestions on every rerun: the initial value of a form must not change."""
-    name, suggestions = st.session_state.get(_SUGGESTED, ("", ()))
-    if name != pipeline.stack_name:
-        return pipeline
-    st.info(
-        f"Added {count(len(suggestions), 'suggestion')} to the policy, each with its reason. "
-        "Review them, then preview the changes.",
-        icon=":material/edit_note:",
-    )
-    return replace(pipeline, policy=with_suggestions(pipeline.policy, suggestions))
 
 
 @st.cache_data(ttl=READ_TTL_S, show_spinner="Loading policy…")
@@ -176,7 +153,6 @@ def show_preview(bench: Workbench, place: Place, database: str) -> None:
         ):
             start(bench, plan)
             del st.session_state["preview"]
-            drop_suggestions()
             st.rerun()
         if operation_button(bench, Operation.DISCARD_CHANGES, "Discard changes", icon=":material/delete:"):
             perform_call(bench, deploy.discard_call(bench.cloud, change_set))

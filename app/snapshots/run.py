@@ -159,16 +159,16 @@ def _failure(pipeline: DeployedPipeline, execution: Execution, log: str) -> None
     )
     if report.unlisted:
         with st.expander("Suggested policy for unlisted columns"):
-            st.caption("Review each line. The form shows the complete policy before you deploy it.")
+            st.caption("Review each column, then deploy the policy.")
             suggestions = suggest_treatments(report)
             if reviews := open_reviews(suggestions):
                 st.warning(
-                    f"{count(len(reviews), 'column')} cannot be judged: replace “review” by a treatment "
+                    f"{count(len(reviews), 'column')} cannot be judged: choose a treatment "
                     f"before you deploy the policy. {plain(listed(reviews[:SHOWN_CHECKS]))}",
                     icon=":material/rate_review:",
                 )
-            if st.button("Apply suggestions", icon=":material/edit_note:"):
-                steps.open_with_suggestions(pipeline, suggestions)
+            if st.button("Review suggestions", icon=":material/rate_review:"):
+                steps.open_review(pipeline, execution.name)
             st.code(suggestions_as_toml(suggestions), language="toml")
     if execution.cause:
         with st.expander("Error details"):

@@ -19,7 +19,6 @@ from app.shared.dialogs import close_when_done, dialog
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import ago, count, duration, listed, utc
-from app.snapshots import pipeline_steps as steps
 from app.snapshots.charts import durations, sizes
 from app.snapshots.restore import offer_restore, show_restores
 from app.snapshots.run import show_run
@@ -123,7 +122,6 @@ def show_no_pipeline(place: Place, database: Database) -> None:
 
 def open_form(place: Place, database: str) -> None:
     """Open the page to set up or change a pipeline."""
-    steps.drop_suggestions()
     query = {"account": place.account.name, "region": place.region, "database": database}
     st.switch_page(navigation.snapshot_pipeline(), query_params=query)
 

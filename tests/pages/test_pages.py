@@ -8,14 +8,16 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app.overview.reader import StatusReader, status_reader
+from app.shared.components import plain
 from app.shared.inventory import inventory_scan, start_scan
 from app.shared.session import workbench
+from app.snapshots import review
 from ops.aws.cloud import Cloud
 from ops.embedded.lifecycle import RunningCloud
 from ops.errors import Unreachable
 from ops.rollouts import controller
 from ops.snapshots.pipeline import catalog
-from ops.snapshots.policy.suggest import Suggestion
+from ops.snapshots.report import SanitizingReport, UnlistedColumn
 from ops.snapshots.runs import control as runs
 from ops.status import reading
 from tests.end_to_end.workbench import eventually
@@ -182,18 +184,33 @@ def test_a_policy_that_keeps_what_it_does_not_name_is_shown_in_red(monkeypatch: 
     assert "shared unchanged" in page("snapshots", database=SHOP).error[0].value
 
 
-def test_the_form_begins_with_what_a_run_has_suggested() -> None:
-    test = AppTest.from_file(str(PAGES / "snapshot_pipeline.py"), default_timeout=SLOW_S)
-    test.query_params["database"] = SHOP
-    suggested = Suggestion("customers", "nickname", "fake username", "named like a user's name")
-    test.session_state["suggestions"] = (f"snapshots-{SHOP}", (suggested,))
-    test.run()
-    assert '"nickname" = "fake username"  # named like a user\'s name' in (
-        test.text_area(key="policy").value or ""
+def test_reviewed_suggestions_become_the_policy_that_is_previewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = "x](javascript:alert(1)) :red[<b>"
+    unlisted = (
+        UnlistedColumn("public.customers.nickname", "text"),
+        UnlistedColumn(f"public.t.{hostile}", "xml"),
     )
-    assert "Added 1 suggestion to the policy" in test.info[0].value
+    report = SanitizingReport("1", (), unlisted)
+    monkeypatch.setattr(review, "_report", lambda *arguments: ("refresh-1", report))
+    test = page("snapshot_pipeline", database=SHOP)
+    assert not test.exception
+    assert "Columns: 2 of " in test.expander[0].label and "1 without a suggestion" in test.expander[0].label
+    table = test.dataframe[0].value
+    assert list(table["Column"])[:2] == [hostile, "nickname"] and set(table["State"]) == {"Open", "In policy"}
+    press(test, "Accept 1 suggestion of at least 95% confidence")
+    press(test, "Update policy")
+    policy = test.text_area(key="policy").value or ""
+    assert '"nickname" = "fake username"' in policy and '= "review"' in policy
     press(test, "Preview changes")
-    assert not test.exception and "Changes" in texts(test)
+    assert "1 open review: public.t." in texts(test).replace("\\", "")
+    test.session_state[f"review-{test.session_state['review-version']}"] = {"selection": {"rows": [0]}}
+    test.run()
+    assert plain(hostile) in texts(test)
+    test.text_input(key="review-reason").set_value("nobody")
+    press(test, "Keep values")
+    press(test, "Update policy")
+    press(test, "Preview changes")
+    assert not test.exception and "#### Changes" in texts(test)
     press(test, "Discard changes")
 
 
@@ -219,7 +236,7 @@ def test_a_preview_shows_the_changes_and_discarding_forgets_them() -> None:
     assert set(changes["Resource"]) >= {"Handler"}
     press(test, "Discard changes")
     assert not test.exception
-    assert not test.dataframe
+    assert not any("Action" in frame.value for frame in test.dataframe)
 
 
 def test_the_form_without_a_database_leads_back() -> None:

@@ -8,8 +8,9 @@ documents   paths to values in JSON documents
 formats     the treatment "keep format"
 expressions checks SQL expressions
 names       names of tables and columns, with quotes where they need them
-text        applies suggestions to a policy file and keeps its comments
+text        applies suggestions and decisions to a policy file and keeps its comments
 suggest     suggests treatments for columns that the policy does not list
+review      the decisions on suggestions, and the policy that they make
 classifier/ classifies columns by name, type, table, and values
 findings    the patterns of the scan after the treatment
 fakes       words and number ranges of the fakes

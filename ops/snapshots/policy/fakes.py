@@ -106,6 +106,33 @@ PREFIXES = {
     "url": "https://example.com/",
     "username": "user_",
 }
+EXAMPLES = {
+    "address": "12 Oak Street",
+    "card": "4000001234567899",
+    "city": "Fairview",
+    "company": "Cedar Ltd",
+    "email": "u5c1f0a9e37b2d468@example.com",
+    "first_name": "Nora",
+    "ip": "192.0.2.17",
+    "last_name": "Hazelwick",
+    "name": "Nora Hazelwick",
+    "phone": "+9995550123456",
+    "postcode": "40117",
+    "text": "Text 5c1f0a9e37b2d468",
+    "url": "https://example.com/5c1f0a9e37b2d468",
+    "username": "user_5c1f0a9e37b2d468",
+}
+_ENDS = {"card": 1, "email": len("@example.com")}  # characters after the digits
+# A shorter column cannot hold even a truncated fake that is still one of its kind.
+SHORTEST = {"address": len("199 O"), "ip": len("192.0.2.1"), "card": 6, "phone": 4, "url": 20, "username": 5}
+
+
+def longest(kind: str) -> int:
+    """Return the characters of the longest fake of a kind."""
+    room = FAKE_RANGES[kind]
+    return room.start + room.width + _ENDS.get(kind, 0)
+
+
 # With so many fakes, two values draw the same one in one of 10,000 runs of 15 million rows; such a run fails.
 # With fewer fakes, unique columns need the extra steps of the modules `unique`.
 COLLISION_FREE = 2**60

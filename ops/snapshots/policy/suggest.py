@@ -9,7 +9,7 @@ from ops.snapshots.policy.classifier.classes import PERSONAL, REVIEW
 from ops.snapshots.policy.classifier.classify import Verdict, classify
 from ops.snapshots.policy.classifier.column import Column
 from ops.snapshots.policy.classifier.names import SURE
-from ops.snapshots.policy.classifier.treatments import key_columns, treatment_for
+from ops.snapshots.policy.classifier.treatments import key_columns, too_long, treatment_for
 from ops.snapshots.policy.names import join_name, split_name
 from ops.snapshots.report import ReportCheck, SanitizingReport, UnlistedColumn
 
@@ -119,7 +119,8 @@ def _suggestion(verdict: Verdict, key: str) -> Suggestion:
     database, colon, bare = column.table.rpartition(":")
     shown = database + colon + bare.removeprefix("public.")
     treatment = treatment_for(verdict, key)
-    return Suggestion(shown, column.name, treatment, verdict.reason, verdict.cls, verdict.confidence)
+    reason = "; ".join(filter(None, [verdict.reason, too_long(verdict)]))
+    return Suggestion(shown, column.name, treatment, reason, verdict.cls, verdict.confidence)
 
 
 def suggestions_as_toml(suggestions: Iterable[Suggestion]) -> str:

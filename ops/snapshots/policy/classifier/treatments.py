@@ -1,11 +1,13 @@
-"""The treatment that fits a class, a type, and a table. `ops.snapshots.policy.model` has the grammar."""
+"""The treatments that fit a class, a type, and a table. `ops.snapshots.policy.model` has the grammar."""
 
 from collections.abc import Iterable
 
+from ops.snapshots.policy import fakes, formats
 from ops.snapshots.policy.classifier.classes import NONE, REVIEW
 from ops.snapshots.policy.classifier.classify import Verdict
 from ops.snapshots.policy.classifier.column import Column
 from ops.snapshots.policy.classifier.words import parts
+from ops.snapshots.policy.treatment import FAKES, FORMAT
 
 SHIFT_DAYS = 180
 _FAKES = {
@@ -27,7 +29,12 @@ _HASHED_NUMBERS = frozenset({"phone", "postcode", "national_id", "iban", "credit
 _CARD_DETAILS = frozenset(
     {"exp", "expiry", "expiration", "cvv", "cvc", "cvv2", "cvc2", "last", "four", "month", "year", "cid"}
 )
-_SHORTEST_CITY = 8
+# A truncated fake of these kinds is a shorter one: digits after a prefix, of which some must be left.
+_SHORTENED = frozenset({"phone", "postcode", "text", "username"})
+_DIGITS = 4
+_DESCRIPTIVE = frozenset(
+    {"address", "city", "free_text", "photo", "url"}
+)  # removed if no fake fits; others are hashed
 # Type family → a value for a column that is NOT NULL. Families without one are for review.
 _EMPTY = {
     "text": "constant ",
@@ -62,7 +69,7 @@ def treatment_for(verdict: Verdict, key: str) -> str:
         return "constant {}"
     if family == "date" and cls == "birth_date" and key and key != column.name:
         return f"shift {SHIFT_DAYS} by {key}"
-    if (family == "text" or not column.type) and (fake := _fake(column, cls)):
+    if (family == "text" or not column.type) and (fake := _fitting(column, cls)):
         return fake
     if family == "ip" and cls == "ip" and not column.type.lower().startswith("inet6"):
         return "fake ip"
@@ -83,8 +90,66 @@ def empty_value(column: Column) -> str:
     return _EMPTY.get(family, REVIEW)
 
 
+def choices(column: Column, key: str = "", path: bool = False) -> tuple[str, ...]:
+    """Return the treatments that the type of a column can hold, besides keep. `key` is as above.
+
+    A `path` leads to a value in a JSON document.
+    """
+    family = column.kind.family
+    if family == "text" or not column.type:
+        found = [
+            *(f"fake {kind}" for kind in FAKES if fits(column, f"fake {kind}")),
+            FORMAT,
+            *(f"{FORMAT} {kind}" for kind in formats.KINDS),
+            "hash",
+            "constant ",
+        ]
+        found += [] if path else ["markup"]
+    else:
+        found = {
+            "number": ["hash", "constant 0"],
+            "date": [f"shift {SHIFT_DAYS} by {key}"] if key and key != column.name else [],
+            "ip": [] if column.type.lower().startswith("inet6") else ["fake ip"],
+            "xml": ["markup"],
+        }.get(family, [])
+        found.append(empty_value(column))
+    if not column.required:
+        found.append("null")
+    if column.references and not path:
+        found.append(f"same as {column.references.rpartition(':')[2]}")
+    return tuple(dict.fromkeys(treatment for treatment in found if treatment != REVIEW))
+
+
+def fits(column: Column, treatment: str) -> bool:
+    """Whether every fake is whole, or a shorter one of its kind, in a column of this length."""
+    kind, length = treatment.removeprefix("fake "), column.kind.length
+    if kind == treatment or not length or length >= fakes.longest(kind):
+        return True
+    return kind in _SHORTENED and length >= fakes.FAKE_RANGES[kind].start + _DIGITS
+
+
+def too_long(verdict: Verdict) -> str:
+    """Return in words that the fakes of the class are longer than the column; empty if they are not."""
+    column = verdict.column
+    fake, length = _fake(column, verdict.cls), column.kind.length
+    kind = fake.removeprefix("fake ")
+    if column.kind.family != "text" or kind == fake or not 0 < length < fakes.longest(kind):
+        return ""
+    return f"{fake} has up to {fakes.longest(kind)} characters, the column {length}"
+
+
+def _fitting(column: Column, cls: str) -> str:
+    """Return the fake for a text column, a shorter one, or a hash; empty if the value is removed."""
+    fake = _fake(column, cls)
+    if fits(column, fake):
+        return fake
+    if cls == "person_name" and fits(column, "fake first_name"):
+        return "fake first_name"
+    return "" if cls in _DESCRIPTIVE else "hash"
+
+
 def _fake(column: Column, cls: str) -> str:
-    """Return the fake for a text column, or empty if the value is removed."""
+    """Return the treatment for a text column of any length, or empty if the value is removed."""
     if cls == "person_name":
         return f"fake {_part_of_name(column)}"
     if cls == "credit_card":
@@ -92,8 +157,6 @@ def _fake(column: Column, cls: str) -> str:
     if cls == "photo":
         words = {word for part in parts(column.name) for word in part.text.split()}
         return "fake url" if words & {"url", "link", "uri"} else ""
-    if cls == "city" and 0 < column.kind.length < _SHORTEST_CITY:
-        return ""  # a code of a region, which no fake fits into
     return _FAKES.get(cls, "")
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from ops.errors import InputError
+from ops.snapshots.policy.fakes import LISTED, longest
 from ops.snapshots.policy.model import parse_policy
 from ops.snapshots.policy.suggest import open_reviews, suggest_treatments, suggestions_as_toml
 from ops.snapshots.report import ReportCheck, SanitizingReport, UnlistedColumn
@@ -109,3 +110,29 @@ def test_a_key_follows_the_column_that_it_refers_to() -> None:
     )
     suggested = suggest_treatments(SanitizingReport("1", (), columns))
     assert [each.treatment for each in suggested] == ["keep format iban"] * 3
+
+
+SHORT = {  # a column → its treatment, and what the reason says of its length
+    ("email", "varchar(8)"): ("hash", "fake email has up to 29 characters, the column 8"),
+    ("email", "varchar(29)"): ("fake email", ""),
+    ("last_name", "varchar(8)"): ("fake first_name", "fake last_name has up to 13 characters, the column 8"),
+    ("city", "varchar(8)"): ("null", "fake city has up to 10 characters, the column 8"),
+    ("phone", "varchar(12)"): ("fake phone", "fake phone has up to 14 characters, the column 12"),
+    ("phone", "varchar(6)"): ("hash", "fake phone has up to 14 characters, the column 6"),
+}
+
+
+@pytest.mark.parametrize("case", SHORT, ids=lambda case: " ".join(case))
+def test_a_fake_that_is_longer_than_its_column_is_named(case: tuple[str, str]) -> None:
+    report = SanitizingReport("1", (), (UnlistedColumn(f"public.people.{case[0]}", case[1]),))
+    (suggested,) = suggest_treatments(report)
+    treatment, said = SHORT[case]
+    assert suggested.treatment == treatment
+    assert suggested.reason.partition("; ")[2] == said
+
+
+def test_the_length_of_the_longest_fake_is_that_of_the_longest_word() -> None:
+    assert {kind: longest(kind) for kind in LISTED} == {
+        kind: max(map(len, words)) for kind, words in LISTED.items()
+    }
+    assert longest("card") == 16 and longest("url") == len("https://example.com/") + 16
