@@ -80,7 +80,7 @@ def generated(policy: Policy, login: Login, sql: str) -> str:
     """Return the SQL that a generator of the policy prints, as the task runs it."""
     if policy.engine == "postgres":
         command, variables = [str(BINARIES / "psql"), "-XqAt", "-f", "-"], environment(login)
-        return _output(command, {**variables, "SALT": "a-salt"}, sql)
+        return _output(command, {**variables, "SALT": "a-salt-of-the-benchmark"}, sql)
     address = ["--host=127.0.0.1", f"--port={login.port}", f"--user={login.user}", login.database]
     command = [
         "mariadb",
@@ -104,7 +104,7 @@ def measure(engine: str, rows: int) -> None:
         folder = Path(name)
         folder.chmod(0o755)
         server_class = Postgres if engine == "postgres" else MariaDb
-        servers = server_class(folder / engine, {"SALT": "a-salt"})
+        servers = server_class(folder / engine, {"SALT": "a-salt-of-the-benchmark"})
         port = servers.create("bench", "master", PASSWORD, "bench")
         login = Login(port, "master", PASSWORD, "bench")
         try:
@@ -169,7 +169,7 @@ def _timed(shell: str, copy: Login, other: int, folder: Path) -> float:
         "PATH": f"{BINARIES}:/usr/bin:/bin",
         "MYSQL_PWD": copy.password,
         "SCRIPTS": str(folder),
-        "SALT": "a-salt",
+        "SALT": "a-salt-of-the-benchmark",
         "DB_HOST": HOST,
         "DB_PORT": str(copy.port),
         "DB_USER": copy.user,

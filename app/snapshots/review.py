@@ -151,8 +151,8 @@ def _cells(row: ReviewRow, decisions: Decisions) -> dict[str, str]:
         "Suggestion": row.suggested or "–",
         "Treatment": "–" if state == State.OPEN else row.treatment(decisions),
         "State": state,
-        "Example of a fake": row.example(decisions),
         "Reason": row.reason,
+        "Example of a fake": row.example(decisions),
     }
 
 

@@ -19,6 +19,7 @@ _MESSAGES = {
     'treated: write "json or null" for the column, or treat it as a whole',
     "format": "{where}: a format can be kept in texts only, and the type is {self.detail}: "
     "use another treatment",
+    "length": "{where}: {self.detail}, not even truncated: use another treatment, such as hash",
     "required": "{where}: null is not possible in a column that is NOT NULL: use a constant",
     "referred": "{where}: the foreign key refers to {self.detail}, which is truncated: truncate {self.table} "
     'too, or write "delete where true" for {self.detail}, which also deletes the rows that refer to it',
@@ -52,6 +53,7 @@ _BEFORE = (
     "partition",
     "required",
     "format",
+    "length",
     "document",
     "referred",
     "constraint",

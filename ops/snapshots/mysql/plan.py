@@ -20,6 +20,7 @@ from ops.snapshots.mysql.text import (
     tables,
 )
 from ops.snapshots.mysql.treat import new_values
+from ops.snapshots.policy.fakes import SHORTEST
 from ops.snapshots.policy.model import Policy
 from ops.snapshots.policy.table import TablePolicy
 from ops.snapshots.policy.treatment import FORMAT
@@ -38,6 +39,8 @@ def plan(policy: Policy) -> str:
     ]
     given = rows(listed, *_COLUMN, "treatment")
     truncated = tables([table for table in policy.tables if table.rows == "truncate"])
+
+    shortest = " ".join(f"WHEN 'fake {kind}' THEN {length}" for kind, length in SHORTEST.items())
 
     def line(check: str, table: str, column: str, detail: str) -> str:
         return (
@@ -76,6 +79,16 @@ WHERE v.treatment = 'null' AND c.is_required;
 {line("format", "c.shown", "c.column_name", "c.type")}
 FROM ({COLUMNS}) c JOIN {given} v ON {equal_names("v", "c", *_COLUMN)}
 WHERE v.treatment LIKE '{FORMAT}%' AND (c.family <> 'text' OR c.type IN ('enum', 'set'));
+{
+        line(
+            "length",
+            "c.shown",
+            "c.column_name",
+            "CONCAT(v.treatment, ' does not fit into ', c.longest, ' characters')",
+        )
+    }
+FROM ({COLUMNS}) c JOIN {given} v ON {equal_names("v", "c", *_COLUMN)}
+WHERE c.family = 'text' AND c.longest < CASE v.treatment {shortest} ELSE 0 END;
 {
         line(
             "referred",

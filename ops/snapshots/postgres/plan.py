@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ops.snapshots.policy.fakes import SHORTEST
 from ops.snapshots.policy.model import Policy
 from ops.snapshots.policy.table import TablePolicy
 from ops.snapshots.policy.treatment import FORMAT
@@ -20,6 +21,7 @@ def plan(policy: Policy) -> str:
     partition  a treated column selects the partition: its bounds are values (the rows of a shifted date move)
     required   "null" in a column that is NOT NULL
     format     "keep format" in a column of another type than text
+    length     a text column that is too short for the fakes, even truncated
     referred   a truncated table to which another one refers, which is not truncated
     """
     truncated = [(t.schema, t.name) for t in policy.tables if t.rows == "truncate"]
@@ -29,6 +31,7 @@ def plan(policy: Policy) -> str:
         if t.rows != "truncate"
         for column, item in t.columns.items()
     ]
+    shortest = [(f"fake {kind}", str(length)) for kind, length in SHORTEST.items()]
     line = "'rows', 1, 'bad', 1, 'ok', false)"
     return f"""\
 CREATE TEMP TABLE slipway_plan AS
@@ -53,6 +56,10 @@ FROM slipway_plan p WHERE p.treatment = 'null' AND p.required;
 SELECT json_build_object('check', 'format', 'table', p.shown, 'column', p.column_name, 'treatment',
     p.type, {line}
 FROM slipway_plan p WHERE p.treatment LIKE '{FORMAT}%' AND p.category <> 'S';
+SELECT json_build_object('check', 'length', 'table', p.shown, 'column', p.column_name, 'treatment',
+    format('%s does not fit into %s characters', p.treatment, p.modifier - 4), {line}
+FROM slipway_plan p JOIN ({values(shortest, 2)}) AS v (treatment, length) ON v.treatment = p.treatment
+WHERE p.category = 'S' AND p.modifier BETWEEN 5 AND v.length::int + 3;
 WITH emptied AS (SELECT c.oid, {shown("n.nspname", "c.relname")} AS shown FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace JOIN ({values(truncated, 2)}) AS v (schema, name)
         ON (v.schema, v.name) = (n.nspname, c.relname))

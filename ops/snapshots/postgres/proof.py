@@ -1,5 +1,7 @@
 """Verifies a PostgreSQL database: schema drift, unlisted databases, and the result of every treatment."""
 
+from collections.abc import Sequence
+
 from ops.snapshots.policy import fakes
 from ops.snapshots.policy.model import Policy
 from ops.snapshots.policy.table import TablePolicy
@@ -20,6 +22,7 @@ from ops.snapshots.postgres.text import (
 
 # CloudWatch Logs splits a line above 256 KB, and the report would be lost.
 COLUMNS_PER_LINE = 500
+_LONGEST = 1_000_000_000  # characters of a value that is never truncated
 
 
 # The column that a foreign key of the column p refers to, or NULL.
@@ -128,7 +131,8 @@ CROSS JOIN LATERAL (SELECT CASE
         CASE WHEN p.base = 'json' THEN '::text' END, substr(v.treatment, 10), p.type,
         CASE WHEN p.base = 'json' THEN '::text' END)
     WHEN v.shown = v.column_name AND v.treatment = 'hash' AND p.category <> 'S' THEN 'true'
-    ELSE v.holds END) AS c (condition)
+    ELSE replace(v.holds, '<longest>', CASE WHEN p.category = 'S' AND p.modifier > 4
+        THEN (p.modifier - 4)::text ELSE '{_LONGEST}' END) END) AS c (condition)
 WHERE (p.schema, p.name) = ({literal(table.schema)}, {literal(table.name)}) AND p.generated = ''
 HAVING count(*) > 0;
 """
@@ -141,7 +145,11 @@ def _assertions_of(column: str, treatment: Treatment) -> list[tuple[str, str, st
             column,
             f"{column} {path}",
             str(item),
-            values_hold(column, path, _holds('(slipway_v COLLATE "default")', item)),
+            values_hold(
+                column,
+                path,
+                _holds('(slipway_v COLLATE "default")', item).replace("<longest>", str(_LONGEST)),
+            ),
         )
         for path, item in treatment.paths
     ]
@@ -157,7 +165,7 @@ def _is_document(column: str, treatment: Treatment) -> str:
 
 
 def holds(column: str, treatment: Treatment) -> str:
-    """Return the condition on a value; fakes can be truncated to the length of the column."""
+    """Return the condition on a value; fakes can be truncated to <longest>, the length of the column."""
     if treatment.kind == "json":
         return _is_document(column, treatment)
     # A nondeterministic collation of the column would not support patterns.
@@ -180,14 +188,18 @@ def _holds(value: str, treatment: Treatment) -> str:
         return f"coalesce({value} ~ {literal(pattern)}, true)"
     words = fakes.LISTED.get(treatment.argument)
     if words:
-        return f"coalesce({value} = ANY ({array(words)}), true)"
+        return f"coalesce({_one_of(value, value, words)}, true)"
     if treatment.argument == "name":
         first, last = f"split_part({value}, ' ', 1)", f"split_part({value}, ' ', 2)"
-        return (
-            f"coalesce({first} = ANY ({array(fakes.FIRST_NAMES)}) "
-            f"AND ({last} = ANY ({array(fakes.LAST_NAMES)}) OR {last} = ''), true)"
-        )
+        both = f"{last} = '' OR {_one_of(value, last, fakes.LAST_NAMES)}"
+        return f"coalesce({_one_of(value, first, fakes.FIRST_NAMES)} AND ({both}), true)"
     return "true"
+
+
+def _one_of(value: str, word: str, words: Sequence[str]) -> str:
+    """Return the condition that a word is one of the words, or the start of one in a truncated value."""
+    end = f"CASE WHEN char_length({value}) < <longest> THEN '|' ELSE '' END"
+    return f"position('|' || {word} || {end} in {literal('|' + '|'.join(words) + '|')}) > 0"
 
 
 def _check(check: str, table: TablePolicy, column: str, rows: str, bad: str) -> str:

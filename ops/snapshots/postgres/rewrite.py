@@ -145,6 +145,11 @@ _OF_TEXT = """
         AND a.attrelid = format('%I.%I', s.schemaname, s.tablename)::regclass AND a.attname = s.attname)"""
 
 
+_LENGTH = """coalesce((SELECT coalesce(nullif(a.atttypmod, -1), nullif(t.typtypmod, -1)) - 4
+    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attname = s.attname
+        AND a.attrelid = format('%I.%I', s.schemaname, s.tablename)::regclass), 1000000000)"""
+
+
 def _of_treated(policy: Policy) -> str:
     return "\n".join(
         f"""\
@@ -156,7 +161,7 @@ FROM pg_stats s, unnest(coalesce(s.most_common_vals::text::text[], ARRAY[]::text
 WHERE (s.schemaname, s.tablename, s.attname)
     = ({literal(table.schema)}, {literal(table.name)},
         {literal(column)}){_OF_TEXT if item.kind == "hash" else ""}
-    AND NOT ({holds(column, item)})
+    AND NOT ({holds(column, item).replace("<longest>", _LENGTH)})
 HAVING count(*) > 0;"""
         for table in policy.tables
         if table.rows != "truncate"
