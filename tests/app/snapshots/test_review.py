@@ -128,7 +128,7 @@ def test_rows_of_high_confidence_are_accepted_with_one_click(shown: AppTest) -> 
         for column, confidence, suggestion in zip(
             table["Column"], table["Confidence"], table["Suggestion"], strict=True
         )
-        if confidence >= "95%" and suggestion != "review"
+        if int(confidence.rstrip("%")) >= 95 and suggestion != "review"
     }
     button(shown, f"Accept {len(sure)} suggestion").click().run()
     assert {column for column, state in states(shown).items() if state == "Accepted"} == sure
