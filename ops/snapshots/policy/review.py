@@ -153,7 +153,7 @@ def _row_of_policy(name: Name, listed: str, verdict: Verdict, key: str) -> Revie
 
 
 def _last_name(column: str) -> str:
-    """Return the name that tells what a column or a value in a document contains."""
+    """Return the name of a column, or of the last member on a path."""
     match = COLUMN_AND_PATH.fullmatch(column)
     if not match:
         return column

@@ -129,7 +129,7 @@ def fits(column: Column, treatment: str) -> bool:
 
 
 def too_long(verdict: Verdict) -> str:
-    """Return in words that the fakes of the class are longer than the column; empty if they are not."""
+    """Return a note if the fakes of the class are longer than the column, or empty."""
     column = verdict.column
     fake, length = _fake(column, verdict.cls), column.kind.length
     kind = fake.removeprefix("fake ")
