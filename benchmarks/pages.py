@@ -2,11 +2,12 @@
 
     python benchmarks/pages.py [RUNS]
 
-At 1440 and 400 px, the median of the runs, in milliseconds: `content` until the title is there, `stable` until
-the last change of the page; `shift`, the layout shift after the first content (https://web.dev/articles/cls);
-of a click on the first tab or option that is not open, `answer` until the first visible change, `settled`, and
-its `shift`; and `back`, the presses of *Back* until the address is again what it was. Targets: shift 0.1,
-answer 100 ms, settled 1,000 ms, stable 1,500 ms, one press. The embedded cloud shares the machine.
+At 1440 and 400 px, the median of the runs, in milliseconds: `content` until the title is there, `stable`
+until the last change of the page; `shift`, the layout shift after the first content
+(https://web.dev/articles/cls); of a click on the first tab or option that is not open, `answer` until
+the first visible change, `settled`, and its `shift`; and `back`, the presses of *Back* until the address
+is again what it was. Targets: shift 0.1, answer 100 ms, settled 1,000 ms, stable 1,500 ms, one press.
+The embedded cloud shares the machine.
 """
 
 import os
