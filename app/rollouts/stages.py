@@ -7,6 +7,7 @@ from itertools import pairwise
 from app.shared.flow.model import Flow, FlowEdge, FlowNode
 from app.shared.statuses import STEPS
 from app.shared.words import count, duration
+from ops.rollouts.rules import labels
 from ops.rollouts.rules.decisions import TargetState
 from ops.rollouts.runs import RunDetails
 
@@ -47,6 +48,8 @@ def stage_status(details: RunDetails, number: int) -> str:
         return "Rolled back" if TargetState.ROLLING_BACK not in states else "In progress"
     if TargetState.FAILED in states:
         return "Failed"
+    if running and not details.stopped and number == details.stage and number in details.baked:
+        return "Paused" if details.paused else "Waiting"  # for the hooks after it
     deployed = all(state is TargetState.DEPLOYED for state in states)
     if number in details.baked or (deployed and (number < details.stage or details.summary.status == "DONE")):
         return "Succeeded"
@@ -70,6 +73,7 @@ def _node(details: RunDetails, number: int, now: datetime) -> FlowNode:
         notes.append(_gate(details, now))
     elif status == "Not started":
         notes.append(f"Bake {duration(stage.bake.time)}")
+    notes += _hook_notes(details, number)
     return FlowNode(
         id=str(number),
         title=stage.name.capitalize(),
@@ -77,6 +81,18 @@ def _node(details: RunDetails, number: int, now: datetime) -> FlowNode:
         notes=tuple(filter(None, notes)),
         current=current,
     )
+
+
+def _hook_notes(details: RunDetails, number: int) -> list[str]:
+    """Return the state of each hook of the stage: before on its first wave, after on its last one."""
+    ring = details.document.stages[number].ring
+    if ring is None:
+        return []
+    numbers = [n for n, stage in enumerate(details.document.stages) if stage.ring == ring]
+    shown = [*(ring.hooks.before if number == numbers[0] else ())]
+    shown += ring.hooks.after if number == numbers[-1] else ()
+    states = {hook.id: hook.state for hook in details.hooks}
+    return [f"Hook {hook.id.split('/')[-2]}: {labels.hook_state(states.get(hook.id))}" for hook in shown]
 
 
 def _gate(details: RunDetails, now: datetime) -> str:

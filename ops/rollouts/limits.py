@@ -70,6 +70,9 @@ def _parent_events(stages: Sequence[RolloutStage]) -> int:
     # deployed and rolled back one after the other.
     steps = sum(2 * len({target.order for target in stage.targets}) for stage in stages)
     steps += sum(any(target.artifact for target in stage.targets) for stage in stages)
+    # A hook is called again only after an operator has resumed the run: MAX_WAITS counts that.
+    rings = {stage.ring.name: stage.ring.hooks for stage in stages if stage.ring}
+    steps += sum(2 * (len(hooks.before) + len(hooks.after)) for hooks in rings.values())
     return 10 + retries + len(stages) * (waits + retries) + steps * (turn + MAP_EVENTS)
 
 

@@ -1,6 +1,7 @@
 """The state machine of rollouts, in Amazon States Language: pure data.
 
     Start run → Decide → publish the assets of a stage, each target in an execution ──┐
+                   ↑   → call a hook of a stage, and store its result                │
                    ↑   → deploy the targets of a stage, each in a child execution    │
                    ↑   → wait: a single state, ended by its timeout or a task token  │
                    ↑   → roll back the targets of a stage, each in a child execution │
@@ -71,6 +72,7 @@ def _loop() -> dict[str, StateDefinition]:
                 {"Variable": "$.do", "StringEquals": do, "Next": following}
                 for do, following in (
                     ("publish", "Publish assets"),
+                    ("hook", "Call hook"),
                     ("deploy", "Deploy"),
                     ("wait", "Wait"),
                     ("roll back", "Roll back"),
@@ -79,6 +81,7 @@ def _loop() -> dict[str, StateDefinition]:
             ],
             "Default": "Rolled back",
         },
+        "Call hook": _task("hook", on={"run.$": "$.run", "hook.$": "$.hook"}, following="Decide"),
         "Publish assets": _map(_publish_target(), "Publish files"),
         "Deploy": _map(_deploy_target(), "Start target"),
         "Roll back": _map(_roll_back_target(), "Roll back target"),

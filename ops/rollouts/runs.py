@@ -1,7 +1,7 @@
 """Runs of rollouts, as the workbench starts, describes, and controls them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from ops.rollouts.previews import TargetPreview
 from ops.rollouts.rules import document as documents
 from ops.rollouts.rules.decisions import OperatorCommand, TargetState
 from ops.rollouts.rules.document import Document
+from ops.rollouts.rules.gates.hooks import HookState, all_hooks
 from ops.rollouts.rules.model import RolloutTarget
 from ops.rollouts.upload import INVOKE, parameters, upload_step
 
@@ -58,6 +59,17 @@ class RunTarget:
 
 
 @dataclass(frozen=True)
+class RunHook:
+    """A hook of a run. `state` is None until it is called; `output` is text of the hook, shortened."""
+
+    id: str
+    calls: str
+    ring: str
+    state: HookState | None
+    output: str
+
+
+@dataclass(frozen=True)
 class LogLine:
     """An entry of a run's decision log."""
 
@@ -89,6 +101,7 @@ class RunDetails:
     gate: str
     execution: str
     log: tuple[LogLine, ...]
+    hooks: tuple[RunHook, ...] = ()
 
 
 def plan_start(
@@ -253,7 +266,17 @@ def describe_run(cloud: Cloud, controller: Controller, run: str) -> RunDetails:
         gate=meta.get("gate", "") if meta.get("do") == "wait" else "",
         execution=meta.get("execution", ""),
         log=tuple(_log_line(item) for item in items if item["item"].startswith("log ")),
+        hooks=tuple(_hooks(document, items)),
     )
+
+
+def _hooks(document: Document, items: Sequence[Mapping[str, str]]) -> Iterator[RunHook]:
+    """Yield the hooks of the rollout with the states of their last calls."""
+    states = {item["item"]: item for item in items if item["item"].startswith("hook ")}
+    for ring, hook in all_hooks(document.rollout):
+        item = states.get(f"hook {hook.id}", {})
+        state = HookState(item["state"]) if "state" in item else None
+        yield RunHook(hook.id, hook.calls, ring, state, item.get("output", ""))
 
 
 def _target(target: RolloutTarget, stage: int, item: Mapping[str, str]) -> RunTarget:

@@ -2,7 +2,7 @@
 
     fail TARGET · stuck TARGET · late TARGET 3h (or `never`) · alarm TARGET-OR-NEIGHBOR +5h 30m ·
     freeze +5h 2h · pause +1h · resume +2h · stop +3h · skip +1h · override +1h · approve +1h ·
-    approval 3h (or `never`) · outage +5h 2h
+    approval 3h (or `never`) · outage +5h 2h · hook STAGE/before/1
 
 A time with `+` is relative to the start of the rollout.
 """
@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from ops.errors import InputError
 from ops.rollouts.rules.decisions import OperatorCommand
+from ops.rollouts.rules.gates.hooks import all_hooks
 from ops.rollouts.rules.model import Rollout
 from ops.text.durations import parse_duration
 
@@ -60,6 +61,7 @@ class Scenario:
     commands: tuple[SimulatedCommand, ...] = ()
     outages: tuple[tuple[datetime, datetime], ...] = ()
     approves_after: timedelta = timedelta(0)
+    failing_hooks: frozenset[str] = frozenset()  # by ID
 
 
 def parse_scenario(
@@ -67,9 +69,12 @@ def parse_scenario(
 ) -> Scenario:
     """Parse the lines. Raises InputError with the line and the mistake."""
     known = {*targets, *(neighbor.name for neighbor in rollout.neighbors)}
+    hooks = [hook.id for _, hook in all_hooks(rollout)]
     scenario = Scenario()
     for line in lines:
-        if line.strip():
+        if line.split()[:1] == ["hook"]:
+            scenario = _hook(scenario, line, hooks)
+        elif line.strip():
             scenario = _with_line(scenario, line, start, known)
     return scenario
 
@@ -107,6 +112,14 @@ def _with_line(scenario: Scenario, line: str, start: datetime, known: Collection
 
 def _fail(scenario: Scenario, line: str, arguments: list[str], start: datetime) -> Scenario:
     return replace(scenario, failing=scenario.failing | {arguments[0]})
+
+
+def _hook(scenario: Scenario, line: str, hooks: Collection[str]) -> Scenario:
+    """Let a hook fail. Its ID may hold spaces, as the name of its stage."""
+    hook = line.strip().removeprefix("hook").strip()
+    if hook not in hooks:
+        raise _mistake(line, f"contains {hook!r}, which is no hook of the rollout")
+    return replace(scenario, failing_hooks=scenario.failing_hooks | {hook})
 
 
 def _stuck(scenario: Scenario, line: str, arguments: list[str], start: datetime) -> Scenario:

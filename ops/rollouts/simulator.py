@@ -22,6 +22,7 @@ from ops.rollouts.rules.decisions import (
     required_points,
 )
 from ops.rollouts.rules.evidence import ALARM, OK, DataPoint, Observation
+from ops.rollouts.rules.gates.hooks import HookRecord, HookState
 from ops.rollouts.rules.model import Rollout, RolloutStage, RolloutTarget
 from ops.rollouts.scenarios import Scenario
 
@@ -56,6 +57,9 @@ class ActionKind(StrEnum):
     ASKED = "asks"
     APPROVED = "approved"
     OUTAGE = "outage"
+    CALLED = "called"
+    HOOK_FAILED = "hook failed"
+    PAUSED = "pauses"
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ class _Simulation:
     commands_applied: int = 0  # how many of the scenario's commands have taken effect
     stage: int = 0  # the current one
     asked: dict[str, datetime] = field(default_factory=dict)  # when, by gate
+    hooks: dict[str, HookRecord] = field(default_factory=dict)  # the last call of each
     gate: str = ""  # what waits for an approval
     running: deque[tuple[datetime, RolloutTarget]] = field(
         default_factory=deque
@@ -164,10 +169,23 @@ class _Simulation:
             self._roll_back(decision)
         elif decision.kind is DecisionKind.WAIT:
             return self._wait(decision)
+        elif decision.kind is DecisionKind.HOOK:
+            self._call(decision.hook)
+        elif decision.kind is DecisionKind.PAUSE:
+            self._record(ActionKind.PAUSED, why=why)
+            self.controls = replace(self.controls, pause=why)
+            self.hooks[decision.hook] = replace(self.hooks[decision.hook], state=HookState.HELD)
         else:
             self._record(ActionKind.ASKED, why=why, until=decision.until)
             self.asked[decision.gate] = self.now
         return True
+
+    def _call(self, hook: str) -> None:
+        """Call a hook, which takes no time."""
+        failed, before = hook in self.scenario.failing_hooks, self.hooks.get(hook)
+        self._record(ActionKind.HOOK_FAILED if failed else ActionKind.CALLED, why=hook)
+        state = HookState.FAILED if failed else HookState.SUCCEEDED
+        self.hooks[hook] = HookRecord(state, self.now, before.attempt + 1 if before else 1, "simulated")
 
     def _outage_end(self) -> datetime | None:
         return max((end for start, end in self.scenario.outages if start <= self.now < end), default=None)
@@ -296,7 +314,7 @@ class _Simulation:
             controls=replace(self.controls, freeze="simulated" if frozen else ""),
         )
         observations = {observation.name: observation for observation in self._observe(facts)}
-        return replace(facts, observations=observations, asked=self.asked)
+        return replace(facts, observations=observations, asked=self.asked, hooks=dict(self.hooks))
 
     def _observe(self, facts: RolloutFacts) -> Iterator[Observation]:
         """Yield the observations of the started targets, the next stage's targets, and the neighbors."""

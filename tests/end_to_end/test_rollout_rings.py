@@ -15,7 +15,8 @@ from ops.rollouts import runs
 from ops.rollouts.prepare import prepare_run
 from ops.rollouts.simulator import ActionKind, simulate
 from tests.end_to_end.fleet import ADA, REGIONS, Fleet, Place, set_up, template
-from tests.ops.embedded.overlay import eventually
+from tests.ops.embedded.overlay import eventually, role
+from tests.ops.embedded.services.test_functions import zipped
 
 HOME, EAST = REGIONS[0], REGIONS[1]
 LAST = [account.id for account in ACCOUNTS]
@@ -105,6 +106,46 @@ def test_a_stage_starts_when_it_is_approved(rings: Rings) -> None:
     watched = rings.ended(run)
     assert watched.summary.status == "DONE", watched.log
     assert rings.body((LAST[1], HOME)) == template(1)
+
+
+HOOK = """
+def handler(event, context):
+    if event["attempt"] == 1:
+        raise ValueError(f"{event['stage']} is <b>broken</b>")
+    return {"checked": event["stage"]}
+"""
+
+
+def test_a_failed_hook_pauses_until_it_succeeds_and_another_rolls_back(rings: Rings) -> None:
+    home = rings.controller.place
+    place = (home.account.id, home.region)
+    name = f"slipway-hook-{rings.stack}"[:60]
+    rings.client("lambda", place).create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Handler="index.handler",
+        Role=role(rings.embedded, "lambda.amazonaws.com"),
+        Code={"ZipFile": zipped(HOOK)},
+    )
+    beta = stage("beta", LAST[:1], [HOME])
+    again = f'\nhooks.before = [{{ lambda = "{name}", failure = "pause" }}]'
+    never = f'\nhooks.before = [{{ lambda = "{name}" }}]'
+    run = rings.start(
+        rings.write_stages("one", template(1), beta + again, stage("production", LAST[1:2], [HOME]) + never)
+    )
+    rings.until(run, "pauses")
+    watched = rings.watch(run)
+    assert "beta is <b>broken</b>" in watched.paused and not rings.exists((LAST[0], HOME))
+    rings.order(run, "resume", "fixed")
+    watched = rings.ended(run)
+    assert watched.summary.status == "ROLLED_BACK", watched.log
+    assert f"hook production/before/1 ({name}) failed" in watched.stopped
+    assert [(hook.state, hook.output[:12]) for hook in watched.hooks] == [
+        ("succeeded", '{"checked": '),
+        ("failed", '{"errorMessa'),
+    ]
+    assert [line.did for line in watched.log].count("calls") == 3
+    assert not rings.exists((LAST[1], HOME))
 
 
 def table(key: str) -> str:

@@ -18,6 +18,9 @@ from ops.rollouts.prepare import prepare_run
 from ops.rollouts.previews import TargetPreview, plan_previews
 from ops.rollouts.rules import labels
 from ops.rollouts.rules.document import Document
+from ops.rollouts.rules.gates.hooks import all_hooks
+from ops.rollouts.rules.gates.model import Hooks
+from ops.rollouts.rules.model import RolloutStage
 from ops.rollouts.scenarios import parse_scenario, unreached
 from ops.rollouts.simulator import SimulationOutcome, simulate
 
@@ -65,6 +68,7 @@ def show_calendar(context: Context, entries: Sequence[CalendarEntry]) -> None:
             "stage": entry.stage.name,
             "regions": entry.stage.regions,
             "targets": len(entry.stage.targets),
+            **_hook_columns(entry.stage, document),
             "starts": entry.starts,
             "deployed": entry.deployed,
             "baked": entry.baked,
@@ -89,6 +93,20 @@ def show_calendar(context: Context, entries: Sequence[CalendarEntry]) -> None:
     if local and not context.as_json:
         context.echo("Starts in local time:")
         context.show(local, empty="")
+
+
+def _hook_columns(stage: RolloutStage, document: Document) -> dict[str, Any]:
+    """Return the hooks before the first wave of a [[stage]], and after its last; nothing without hooks."""
+    if not any(True for _ in all_hooks(document.rollout)):
+        return {}
+    waves = [other for other in document.stages if other.ring == stage.ring]
+    own = stage.ring.hooks if stage.ring else Hooks()
+    before = own.before if stage is waves[0] else ()
+    after = own.after if stage is waves[-1] else ()
+    return {
+        "hooks_before": tuple(hook.calls for hook in before) or None,
+        "hooks_after": tuple(hook.calls for hook in after) or None,
+    }
 
 
 def preview(context: Context, controller: Controller, document: Document) -> tuple[TargetPreview, ...]:
@@ -123,7 +141,7 @@ def show_previews(context: Context, previews: tuple[TargetPreview, ...]) -> None
     metavar="FAULT",
     help="Repeatable: 'fail TARGET', 'stuck TARGET', 'late TARGET 3h', 'alarm NAME +5h 30m', "
     "'freeze +5h 2h', 'pause +1h', 'resume +2h', 'stop +3h', 'skip +1h', 'override +1h', "
-    "'approval 3h' (or never), 'outage +5h 2h'.",
+    "'approval 3h' (or never), 'outage +5h 2h', 'hook STAGE/before/1'.",
 )
 def simulate_file(context: Context, file: Path, begin: str, faults: tuple[str, ...]) -> None:
     document = prepare(context, file)

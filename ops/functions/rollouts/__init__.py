@@ -2,6 +2,7 @@
 
 handler     dispatches the state machine's actions
 runs        the decision loop, waits, and operator commands
+hooks/      calls the hooks of stages
 assets      the files, images, and bootstrap stack that a target needs
 targets     deploys one target
 preview     previews one target

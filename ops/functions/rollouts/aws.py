@@ -70,6 +70,12 @@ def target_client(service: str, account: str, region: str) -> Any:
     return _client(service, account, region)
 
 
+def patient_client(service: str, timeout_s: float) -> Any:
+    """Return a client in the controller's own account whose calls are made once and may take that long."""
+    config = _config.merge(Config(retries={"total_max_attempts": 1}, read_timeout=timeout_s))
+    return _create_client(service, config=config)
+
+
 def client_in_role(service: str, account: str, region: str, role: str, external_id: str) -> Any:
     """Return a client with a role of the target's account, assumed from the target role."""
     return _client(service, account, region, role, external_id)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ops.functions.rollouts import assets, preview, rollback, runs, targets
 from ops.functions.rollouts.aws import central_client, mapped_errors
+from ops.functions.rollouts.hooks import calling
 from ops.functions.shared.tasks import run_task
 
 Record = dict[str, Any]
@@ -35,6 +36,7 @@ ACTIONS = {
     "freeze": runs.set_freeze,
     "preview": preview.preview,
     "publish": assets.publish,
+    "hook": calling.call,
     "begin target": targets.begin,
     "record": targets.record,
     "propose": targets.propose,

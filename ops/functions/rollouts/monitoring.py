@@ -9,6 +9,7 @@ from typing import Any
 
 from ops.functions.rollouts import store
 from ops.functions.rollouts.aws import target_client
+from ops.functions.rollouts.hooks.calling import read_hooks
 from ops.functions.shared.records import log
 from ops.rollouts.rules.decisions import ManualControls, RolloutFacts, TargetState, required_points
 from ops.rollouts.rules.document import Document
@@ -54,6 +55,7 @@ def read_stored_facts(document: Document) -> RolloutFacts:
         stopped=run.get("stopped", ""),
         controls=ManualControls(**controls, freeze=freeze, skips=skips),
         asked={gate: datetime.fromisoformat(at) for gate, at in json.loads(run.get("asked", "{}")).items()},
+        hooks=read_hooks(document.run),
     )
 
 

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from ops.functions.rollouts import assets, locks, monitoring, rollback, store
 from ops.functions.rollouts.aws import central_client, error_code
+from ops.functions.rollouts.hooks import calling
 from ops.functions.shared.records import log
 from ops.rollouts.rules.decisions import (
     Decision,
@@ -44,11 +45,12 @@ def next_step(event: Record) -> Record:
     """Decide, and store decisions that need no further work, until a step is left for the state machine."""
     document = store.document(event["run"])
     _fail_interrupted_targets(document)
+    calling.poll(document)
     while True:
         run = store.get(document.run, "run")
         facts = monitoring.read_facts(document)
         decision = decide(document.rollout, document.stages, facts)
-        if not _store_decision(document, facts, decision):
+        if not _store_decision(document, facts, decision, run["version"]):
             return _step(document, facts, decision, run)
 
 
@@ -62,7 +64,7 @@ def _fail_interrupted_targets(document: Document) -> None:
             store.update(document.run, item["item"], {"state": TargetState.FAILED, "why": why})
 
 
-def _store_decision(document: Document, facts: RolloutFacts, decision: Decision) -> bool:
+def _store_decision(document: Document, facts: RolloutFacts, decision: Decision, version: str) -> bool:
     """Store a decision that only changes the run's state; return False for one that needs a step."""
     why, stage = "; ".join(decision.reasons), document.stages[decision.stage].name
     if decision.kind is DecisionKind.BAKE:
@@ -78,12 +80,24 @@ def _store_decision(document: Document, facts: RolloutFacts, decision: Decision)
         notify(document.run, "Approval requested", f"{why} by {decision.until:%Y-%m-%d %H:%M} UTC")
         asked = {**facts.asked, decision.gate: facts.now}
         _set(document, asked={gate: at.isoformat() for gate, at in asked.items()})
+    elif decision.kind is DecisionKind.PAUSE:
+        _pause(document, facts, decision, version)
     elif decision.kind is DecisionKind.STOP:
         store.append_log(document.run, "stops", why=why)
         store.update(document.run, "run", {"stopped": why})
     else:
         return False
     return True
+
+
+def _pause(document: Document, facts: RolloutFacts, decision: Decision, version: str) -> None:
+    """Pause for a failed hook, as an operator would. After a command in between, decide again."""
+    why = "; ".join(decision.reasons)
+    after = _as_json(apply_command(facts.controls, OperatorCommand.PAUSE, why, decision.stage))
+    if store.update_if_version(document.run, "run", {"orders": json.dumps(after)}, version):
+        calling.hold(document.run, decision.hook)
+        store.append_log(document.run, "pauses", why=why)
+        notify(document.run, "Paused", f"{why}. Resume the rollout to call the hook again, or roll back.")
 
 
 def _set(document: Document, **values: Any) -> None:
@@ -104,6 +118,7 @@ def _step(document: Document, facts: RolloutFacts, decision: Decision, run: Reco
         "why": "; ".join(decision.reasons)[:2000],
         "until": decision.until.isoformat() if decision.until else "",
         "gate": decision.gate,
+        "hook": decision.hook,
     }
     is_new = (values["do"], values["why"]) != (run.get("do"), run.get("why"))
     if is_new and decision.kind is DecisionKind.WAIT:
@@ -115,6 +130,7 @@ def _step(document: Document, facts: RolloutFacts, decision: Decision, run: Reco
         "targets": [{"run": document.run, "target": target.id} for target in targets],
         "at_once": document.stages[decision.stage].at_once(document.rollout),
         "seconds": seconds,
+        "hook": decision.hook,
         "version": run["version"],
     }
 
@@ -204,10 +220,11 @@ def _watch(name: str) -> str:
     if not _is_running(run.get("execution", "")):
         return start_successor(name, "the execution is not running")
     document = store.document(name)
+    calling.poll(document)
     decision = decide(document.rollout, document.stages, monitoring.read_facts(document))
     if decision.kind is DecisionKind.STOP and not run.get("stopped"):
         why = "; ".join(decision.reasons)
-        store.append_log(name, "alarm", why=why)
+        store.append_log(name, "stops" if decision.hook else "alarm", why=why)
         store.update(name, "run", {"stopped": why})
     until = decision.until.isoformat() if decision.until else ""
     waits = decision.kind is DecisionKind.WAIT and (run.get("until") or until) == until

@@ -1,7 +1,7 @@
 """The rules that the simulator and the controller share. They import nothing from `ops` except errors,
 durations, and the reader of TOML tables.
 
-gates/     approvals of stages
+gates/     approvals and hooks of stages
 windows/   time windows and holidays of a file, and the local time of a Region
 app/       a CDK app or a packaged template as the source
 rollout    the rollout file

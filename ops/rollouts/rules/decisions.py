@@ -11,7 +11,8 @@ from enum import StrEnum
 
 from ops.rollouts.rules.blockers import StartCheck, check_start
 from ops.rollouts.rules.evidence import ALARM, Bake, BakeHealth, HealthAssessment, Observation, assess_health
-from ops.rollouts.rules.gates import deciding
+from ops.rollouts.rules.gates import deciding, hooks
+from ops.rollouts.rules.gates.hooks import HookRecord, HookStep
 from ops.rollouts.rules.model import Rollout, RolloutStage, RolloutTarget, StageKind
 from ops.rollouts.rules.waves import rollback_order
 from ops.rollouts.rules.windows.zones import by_blockers, target_blockers
@@ -79,6 +80,7 @@ class RolloutFacts:
     controls: ManualControls = ManualControls()
     observations: Mapping[str, Observation] = field(default_factory=dict)
     asked: Mapping[str, datetime] = field(default_factory=dict)  # for approvals, by the name of the [[stage]]
+    hooks: Mapping[str, HookRecord] = field(default_factory=dict)  # the called ones, by ID
 
 
 class DecisionKind(StrEnum):
@@ -92,13 +94,15 @@ class DecisionKind(StrEnum):
     ROLL_BACK = "roll back"  # roll back the targets
     END = "end"  # nothing is left to do
     ASK = "ask"  # ask for an approval
+    HOOK = "hook"  # call a hook
+    PAUSE = "pause"  # pause the rollout, because a hook failed
 
 
 @dataclass(frozen=True)
 class Decision:
     """The next step of a rollout. `stage` is an index into the stages; `until` is None when unknown.
 
-    `gate` is the name of the [[stage]] that needs an approval.
+    `gate` is the name of the [[stage]] that needs an approval, `hook` the ID of a hook.
     """
 
     kind: DecisionKind
@@ -107,6 +111,7 @@ class Decision:
     reasons: tuple[str, ...] = ()
     until: datetime | None = None
     gate: str = ""
+    hook: str = ""
 
 
 def decide(rollout: Rollout, stages: Sequence[RolloutStage], facts: RolloutFacts) -> Decision:
@@ -116,6 +121,8 @@ def decide(rollout: Rollout, stages: Sequence[RolloutStage], facts: RolloutFacts
         return _roll_back(stages, facts)
     if reasons := _reasons_to_stop(rollout, stages, facts):
         return Decision(DecisionKind.STOP, min(number, len(stages) - 1), reasons=reasons)
+    if step := hooks.after(stages, number, facts.hooks, facts.now):
+        return _hook(number - 1, step, facts)
     if number == len(stages):
         return Decision(DecisionKind.END, number - 1)
     stage = stages[number]
@@ -140,7 +147,17 @@ def _start(
     ready, check = _startable(rollout, stages, facts, _ready(remaining))
     if not check.allowed:
         return Decision(DecisionKind.WAIT, number, (), check.reasons, check.opens_at)
+    if hook := hooks.before(stages, number, facts.hooks, facts.now):
+        return _hook(number, hook, facts)
     return Decision(DecisionKind.DEPLOY, number, ready, check.reasons)
+
+
+def _hook(number: int, step: HookStep, facts: RolloutFacts) -> Decision:
+    """Return the decision at a hook. While the run is paused, no hook is called."""
+    if facts.controls.pause and step.kind in (deciding.GateKind.HOOK, deciding.GateKind.PAUSE):
+        return Decision(DecisionKind.WAIT, number, reasons=(f"paused: {facts.controls.pause}",))
+    kind = DecisionKind(step.kind)
+    return Decision(kind, number, reasons=(step.reason,), until=step.until, hook=step.hook)
 
 
 def _ready(remaining: Sequence[RolloutTarget]) -> tuple[RolloutTarget, ...]:

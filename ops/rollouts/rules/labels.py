@@ -4,6 +4,7 @@ The stored values are a contract with runs that are in progress; only their word
 """
 
 from ops.rollouts.rules.decisions import TargetState
+from ops.rollouts.rules.gates.hooks import HookState
 
 NOT_STARTED = "Not started"
 
@@ -23,10 +24,18 @@ TARGET_STATES = {
     TargetState.STUCK: "Needs attention",
 }
 
+HOOK_STATES = {
+    HookState.IN_PROGRESS: "In progress",
+    HookState.SUCCEEDED: "Succeeded",
+    HookState.FAILED: "Failed",
+    HookState.HELD: "Failed",
+}
+
 # What a run does now, as its next step is stored.
 ACTIVITIES = {
     "publish": "Publishing assets",
     "deploy": "Deploying",
+    "hook": "Calling a hook",
     "wait": "Waiting",
     "roll back": "Rolling back",
     "end": "Ended",
@@ -52,6 +61,10 @@ EVENTS = {
     "freeze on": "Freeze started",
     "freeze off": "Freeze ended",
     "asks": "Approval requested",
+    "calls": "Hook called",
+    "called": "Hook succeeded",
+    "hook failed": "Hook failed",
+    "pauses": "Rollout paused",
     "approved": "Approved",
     "outage": "Home Region unavailable",
     "ordered": "Operator command",
@@ -72,6 +85,11 @@ def run_status(status: str) -> str:
 def target_state(state: TargetState | None) -> str:
     """Return the words for a target's state."""
     return TARGET_STATES[state] if state else NOT_STARTED
+
+
+def hook_state(state: HookState | None) -> str:
+    """Return the words for a hook's state."""
+    return HOOK_STATES[state] if state else NOT_STARTED
 
 
 def event(name: str) -> str:

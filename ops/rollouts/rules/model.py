@@ -8,7 +8,7 @@ from pathlib import PurePath
 from ops.errors import InputError
 from ops.rollouts.rules.blockers import Blockers
 from ops.rollouts.rules.evidence import Bake
-from ops.rollouts.rules.gates.model import Approval
+from ops.rollouts.rules.gates.model import Approval, Hooks
 
 # The line of a table, for a mistake in it. A call, because only a mistake makes it worth reading the file for
 # lines: a file without one is parsed once.
@@ -122,6 +122,7 @@ class Ring:
     waves: WaveRule
     line: Line = field(repr=False, compare=False)
     approval: Approval | None = None
+    hooks: Hooks = field(default_factory=Hooks)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ metrics = { namespace = "Shop", metric = "Requests", statistic = "Sum", dimensio
 at_once = 20
 failures = 1                          # failed targets tolerated in this stage
 approval = { role = "administrator", expires = "2d" }   # before the first wave
+hooks.before = [{ lambda = "slipway-hook-smoke" }]      # before the first wave
+hooks.after = [{ url = "https://shop.example.com/health", failure = "pause" }]   # after the bake
 
 [[stage.window]]                      # in addition to those of [blockers]
 days = ["fri"]
@@ -38,16 +40,16 @@ from datetime import timedelta
 from ops.rollouts.rules import tables
 from ops.rollouts.rules.blockers import Blockers
 from ops.rollouts.rules.evidence import Bake
-from ops.rollouts.rules.gates.reading import approval
+from ops.rollouts.rules.gates.reading import approval, hooks
 from ops.rollouts.rules.model import EvidenceMetric, Ring, TargetGroup, WaveOrder, WaveRule
 from ops.rollouts.rules.windows import reading
 from ops.text.toml_tables import TomlTable
 
 BAKE = timedelta(hours=2)
-KEYS = ("name", "where", "bake", "waves", "alarms", "metrics", "at_once", "failures", "window", "approval")
-UNSUPPORTED = {
-    "hooks": "Remove it. To run your own checks, let them set an alarm, and list it in alarms.",
-}
+KEYS = (
+    *("name", "where", "bake", "waves", "alarms", "metrics", "at_once", "failures", "window"),
+    *("approval", "hooks"),
+)
 INSTEAD = {
     "where": "each [[stage]] has its own where.",
     "order": "the stages are deployed in the order of the file.",
@@ -81,7 +83,7 @@ def rings(root: TomlTable, defaults: Defaults) -> tuple[tuple[Ring, ...], tuple[
     rings: list[Ring] = []
     groups: list[TargetGroup] = []
     for number, table in enumerate(found):
-        _check_keys(table)
+        table.check_keys(*KEYS)
         name = table.text("name", f"stage {number + 1}", **_NAME)
         if name in (ring.name for ring in rings):
             raise table.mistake("name", f"is {name!r}, as that of another stage.", "Give each its own name.")
@@ -102,15 +104,10 @@ def rings(root: TomlTable, defaults: Defaults) -> tuple[tuple[Ring, ...], tuple[
                 waves=_waves(table),
                 line=table.line,
                 approval=approval(table),
+                hooks=hooks(table, name),
             )
         )
     return tuple(rings), tuple(groups)
-
-
-def _check_keys(table: TomlTable) -> None:
-    if key := next((key for key in UNSUPPORTED if key in table), ""):
-        raise table.mistake(key, "is not supported yet.", UNSUPPORTED[key])
-    table.check_keys(*KEYS)
 
 
 def _wheres(table: TomlTable) -> tuple[TomlTable, ...]:

@@ -27,6 +27,8 @@ from ops.templates.rollouts.target import TARGET_ROLE
 DESCRIPTION = "Slipway: deploys stacks to many accounts and regions in waves, with automatic rollback."
 HANDLER_TIMEOUT_S = 300
 
+HOOK_NAMES = "slipway-hook-"  # as `HOOK_NAMES` of ops.rollouts.rules.gates.model: a test compares them
+
 _OWN = "${AWS::Region}:${AWS::AccountId}"
 _MACHINE = arn(f"states:{_OWN}:stateMachine:${{AWS::StackName}}")
 _EXECUTIONS = [arn(f"states:{_OWN}:execution:${{AWS::StackName}}{rest}") for rest in (":*", "/*")]
@@ -194,11 +196,22 @@ def _handler_statements() -> tuple[Any, ...]:
         allow(["s3:GetObject", "s3:PutObject"], Sub("${Bucket.Arn}/runs/*")),
         allow(["s3:GetObject"], Sub("${Bucket.Arn}/assets/*")),
         allow(["states:StartExecution"], _MACHINE),
+        *_hook_statements(),
         # Does not support resources; the task token, which only the controller knows, selects the task.
         allow(["states:SendTaskSuccess", "states:SendTaskFailure"], "*"),
         allow(["states:DescribeExecution"], _EXECUTIONS),
         allow(["sns:Publish"], Ref("Topic")),
         allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("HandlerLogs", "Arn")),
+    )
+
+
+def _hook_statements() -> tuple[Any, ...]:
+    """Allow the hooks of stages: what has their name, in the controller's account and region."""
+    states = f"states:{_OWN}"
+    return (
+        allow(["lambda:InvokeFunction"], arn(f"lambda:{_OWN}:function:{HOOK_NAMES}*")),
+        allow(["states:StartExecution"], arn(f"{states}:stateMachine:{HOOK_NAMES}*")),
+        allow(["states:DescribeExecution"], arn(f"{states}:execution:{HOOK_NAMES}*")),
     )
 
 

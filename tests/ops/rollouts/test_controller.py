@@ -21,6 +21,7 @@ from ops.rollouts.controller import Controller, check_version
 from ops.rollouts.limits import UNREACHABLE_ATTEMPTS, limit_usage
 from ops.rollouts.rules.changes import ResourceChange, required_approvals
 from ops.rollouts.rules.document import Document, from_json
+from ops.rollouts.rules.gates.model import HOOK_NAMES
 from ops.rollouts.rules.rollout import parse
 from ops.rollouts.rules.waves import make_stages, make_targets
 from ops.settings import Account
@@ -171,3 +172,13 @@ def test_an_older_controller_is_reported_before_anything_is_uploaded() -> None:
     with pytest.raises(Conflict, match="is of version 1") as caught:
         check_version(deployed())
     assert "Deploy the controller again: slipway rollouts deploy" in (caught.value.hint or "")
+
+
+def test_the_controller_calls_nothing_but_hooks() -> None:
+    template = json.loads(controllers.controller_template())
+    (policy,) = template["Resources"]["HandlerRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    (call,) = [one for one in statements if "lambda:InvokeFunction" in one["Action"]]
+    assert call["Resource"]["Fn::Sub"].endswith(f":function:{HOOK_NAMES}*")
+    starts = [one["Resource"]["Fn::Sub"] for one in statements if "states:StartExecution" in one["Action"]]
+    assert [arn.partition(":stateMachine:")[2] for arn in starts] == ["${AWS::StackName}", f"{HOOK_NAMES}*"]

@@ -1,6 +1,7 @@
-"""What a stage waits for beyond its bake: an approval.
+"""What a stage waits for beyond its bake: an approval, and hooks.
 
-model     the approval as the file declares it
-reading   the reader of the key `approval` of a [[stage]]
-deciding  whether a run asks, waits, continues, or stops
+model     both as the file declares them
+reading   the readers of the keys `approval` and `hooks` of a [[stage]]
+deciding  whether a run asks for an approval, waits, continues, or stops
+hooks     whether a run calls a hook, waits, continues, pauses, or stops
 """

@@ -15,6 +15,8 @@ class GateKind(StrEnum):
     ASK = "ask"  # a person, and notify
     WAIT = "wait"
     STOP = "stop"
+    HOOK = "hook"  # call it
+    PAUSE = "pause"  # the rollout
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ WRONG = {
     "approval": ("failures = 1", "approval = true", 32, "stage.approval is not a table"),
     "no role": ("failures = 1", 'approval = { role = "viewer" }', 32, "approval.role is 'viewer'"),
     "no time": ("failures = 1", 'approval = { expires = "0h" }', 32, "approval.expires is zero"),
-    "hooks": ("failures = 1", 'hooks = ["arn"]', 32, "stage.hooks is not supported yet"),
+    "hooks": ("failures = 1", "hooks.during = []", 32, "stage.hooks.during is not a known key"),
     "unknown key": ("failures = 1", "failure = 1", 32, "stage.failure is not a known key"),
     "unknown key in where": ("one_box = 5", "onebox = 5", 21, "stage.where.onebox is not a known key"),
     "where beside it": ("[alarms]", "[[where]]\n[alarms]", 11, "where cannot be used with [[stage]]"),
