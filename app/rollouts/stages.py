@@ -84,15 +84,18 @@ def _node(details: RunDetails, number: int, now: datetime) -> FlowNode:
 
 
 def _hook_notes(details: RunDetails, number: int) -> list[str]:
-    """Return the state of each hook of the stage: before on its first wave, after on its last one."""
+    """Return the states of the hooks: those before on the first wave, those after on the last one."""
     ring = details.document.stages[number].ring
     if ring is None:
         return []
     numbers = [n for n, stage in enumerate(details.document.stages) if stage.ring == ring]
-    shown = [*(ring.hooks.before if number == numbers[0] else ())]
-    shown += ring.hooks.after if number == numbers[-1] else ()
-    states = {hook.id: hook.state for hook in details.hooks}
-    return [f"Hook {hook.id.split('/')[-2]}: {labels.hook_state(states.get(hook.id))}" for hook in shown]
+    states = {hook.id: labels.hook_state(hook.state) for hook in details.hooks}
+    places = (("before", numbers[0], ring.hooks.before), ("after", numbers[-1], ring.hooks.after))
+    return [
+        f"Hook{'s' if len(hooks) > 1 else ''} {place}: {', '.join(states[hook.id] for hook in hooks)}"
+        for place, wave, hooks in places
+        if hooks and wave == number
+    ]
 
 
 def _gate(details: RunDetails, now: datetime) -> str:

@@ -7,10 +7,13 @@ from typing import Any, cast
 import pytest
 
 from app.rollouts.stages import FILLS, stage_flow, stage_status
+from ops.rollouts.rules.blockers import Blockers
 from ops.rollouts.rules.decisions import TargetState
 from ops.rollouts.rules.evidence import Bake
-from ops.rollouts.rules.model import RolloutStage, RolloutTarget, StageKind
-from ops.rollouts.runs import RunDetails, RunSummary, RunTarget
+from ops.rollouts.rules.gates.hooks import HookState
+from ops.rollouts.rules.gates.model import Hook, HookKind, Hooks
+from ops.rollouts.rules.model import Ring, RolloutStage, RolloutTarget, StageKind, WaveOrder, WaveRule
+from ops.rollouts.runs import RunDetails, RunHook, RunSummary, RunTarget
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 BAKE = Bake(timedelta(minutes=30), 0, timedelta(0))
@@ -66,6 +69,25 @@ def test_the_current_stage_names_its_gate_and_the_time_left() -> None:
     assert first.notes == ("Waiting", "0 of 2 targets", "5 min 00 s left · weekend window")
     assert second.notes == ("Not started", "0 of 2 targets", "Bake 30 min 00 s")
     assert (first.current, second.current) == (True, False)
+
+
+def test_hooks_are_shown_before_the_first_wave_and_after_the_last() -> None:
+    def hook(id_: str) -> Hook:
+        return Hook(id_, HookKind.LAMBDA, "slipway-hook-smoke", timedelta(minutes=1))
+
+    hooks = Hooks((hook("b/before/1"),), (hook("b/after/1"), hook("b/after/2")))
+    ring = Ring("b", BAKE, 1, 0, Blockers(), WaveRule(WaveOrder.SHARES), lambda: 1, hooks=hooks)
+    details = run("d d", stage=1, baked=frozenset([0, 1]), does="wait", why="hook b/after/2 is in progress")
+    stages = [replace(stage, ring=ring) for stage in details.document.stages]
+    states = (HookState.SUCCEEDED, HookState.SUCCEEDED, HookState.IN_PROGRESS)
+    called = tuple(
+        RunHook(one.id, one.calls, "b", state, "")
+        for one, state in zip((*hooks.before, *hooks.after), states, strict=True)
+    )
+    shown = replace(details, document=cast(Any, _Document(stages)), hooks=called)
+    first, last = stage_flow(shown, NOW).nodes
+    assert first.notes == ("Succeeded", "1 of 1 target", "Hook before: Succeeded")
+    assert last.notes[0] == "Waiting" and last.notes[-1] == "Hooks after: Succeeded, In progress"
 
 
 def test_the_arrow_to_a_stage_that_has_started_is_taken() -> None:
