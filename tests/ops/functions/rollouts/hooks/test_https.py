@@ -1,5 +1,6 @@
 """The check of a URL reaches public addresses only, follows no redirect, and reads a bounded answer."""
 
+import io
 import ssl
 from http.client import HTTPResponse
 from typing import Any
@@ -31,8 +32,6 @@ class _Socket:
     """A connection that answers with fixed bytes, and keeps what it was sent."""
 
     def __init__(self, answer: bytes) -> None:
-        import io
-
         self.sent, self._answer = b"", io.BytesIO(answer)
 
     def sendall(self, data: bytes) -> None:
@@ -52,18 +51,19 @@ def answered(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> tuple[tuple[bool
         connected.append(place)
         return sock
 
-    class Tls(ssl.SSLContext):
-        def wrap_socket(self, plain: Any, **names: Any) -> Any:
-            connected.append(names["server_hostname"])
-            return plain
+    def wrap(plain: Any, *, server_hostname: str) -> Any:
+        connected.append(server_hostname)
+        return plain
 
+    tls = ssl.create_default_context()
+    monkeypatch.setattr(tls, "wrap_socket", wrap)
     sock = _Socket(answer)
-    monkeypatch.setattr(https.socket, "create_connection", connect)
+    monkeypatch.setattr("socket.create_connection", connect)
     result = https.check(
         "https://shop.example.com/health?deep=1",
         5,
         resolve=lambda host, port: ["8.8.8.8"],
-        context=Tls(ssl.PROTOCOL_TLS_CLIENT),
+        context=tls,
     )
     return result, sock.sent.decode(), connected
 
