@@ -148,6 +148,23 @@ def test_a_failed_hook_pauses_until_it_succeeds_and_another_rolls_back(rings: Ri
     assert not rings.exists((LAST[1], HOME))
 
 
+def test_a_state_machine_is_waited_for_and_a_private_address_is_refused(rings: Rings) -> None:
+    home = rings.controller.place
+    name = f"slipway-hook-{rings.stack}"[:60]
+    rings.client("stepfunctions", (home.account.id, home.region)).create_state_machine(
+        name=name,
+        roleArn=role(rings.embedded, "states.amazonaws.com"),
+        definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),
+    )
+    hooks = f'{{ state_machine = "{name}" }}, {{ url = "https://localhost/" }}'
+    path = rings.write_stages("a", template(1), stage("all", LAST[:1], [HOME]) + f"\nhooks.after = [{hooks}]")
+    watched = rings.ended(rings.start(path))
+    assert watched.summary.status == "ROLLED_BACK", watched.log
+    assert [str(hook.state) for hook in watched.hooks] == ["succeeded", "failed"], watched.log
+    assert json.loads(watched.hooks[0].output)["hook"] == "all/after/1"
+    assert "which is not public" in watched.stopped and not rings.exists((LAST[0], HOME))
+
+
 def table(key: str) -> str:
     properties = {
         "BillingMode": "PAY_PER_REQUEST",

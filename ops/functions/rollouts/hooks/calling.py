@@ -1,8 +1,8 @@
 """Calls the hooks of a run. The call is stored before it is made, so no attempt is ever made twice.
 
 A state machine is started with a name of the run, the hook, and the attempt, which Step Functions accepts
-once: an answer that was lost is asked for again. The result of a Lambda function or a URL comes with the
-answer: if it is lost, the call is not repeated, and the hook fails at its timeout.
+once: if the answer is lost, the execution is found by its name. The result of a Lambda function or a URL
+comes with the answer: if it is lost, the call is not repeated, and the hook fails at its timeout.
 """
 
 import hashlib
