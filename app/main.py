@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.shared import address
+from app.shared import address, time_zone
 from app.shared.components import show_error
 from app.shared.navigation import menu
 from app.shared.session import workbench
@@ -31,6 +31,7 @@ except SlipwayError as error:
 with st.sidebar:
     st.caption(f"Connected to: {'embedded cloud (local)' if bench.embedded else 'AWS'}")
     show_user(user)
+    time_zone.choose()
     show_shortcuts([page for section in pages.values() for page in section])
 
 try:

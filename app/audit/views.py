@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from app.shared import address
+from app.shared import address, time_zone
 from app.shared.components import empty_state
 from app.shared.session import Workbench
 from app.shared.statuses import AUDIT_RESULTS
@@ -96,7 +96,7 @@ def show(records: Sequence[Record], matches: Sequence[Record]) -> None:
 def _row(record: Record, now: datetime) -> dict[str, str]:
     moment = datetime.fromisoformat(record.at)
     return {
-        "Time": f"{moment:%Y-%m-%d %H:%M:%S} ({ago(moment, now)})",
+        time_zone.titled("Time"): f"{time_zone.cell(moment)} ({ago(moment, now)})",
         "User": f"{record.actor} ({record.via})",
         "Change": record.does,
         "Resource": record.resource,

@@ -8,6 +8,7 @@ from typing import NoReturn
 import streamlit as st
 
 from app.log_export.ledger_chart import ledger_chart, savings_chart
+from app.shared import time_zone
 from app.shared.charts import show_chart
 from app.shared.components import (
     clear_caches_once,
@@ -21,7 +22,7 @@ from app.shared.dialogs import close_dialog, dialog
 from app.shared.plans.panel import show_plan_panel
 from app.shared.session import Workbench
 from app.shared.tables import show_table
-from app.shared.words import ago, count, money, utc
+from app.shared.words import ago, count, money
 from ops.logs.engines.duckdb import DuckDbEngine
 from ops.logs.export import replay
 from ops.logs.export.backfill.plan import BackfillRequest, plan_backfill
@@ -97,11 +98,11 @@ def show_ledger(report: ExportReport) -> None:
     with st.container(horizontal=True):
         for label, value in figures.items():
             st.metric(label, f"{value:,}", border=True)
-    show_chart(ledger_chart, ledger.by_hour(), key="ledger-chart")
+    show_chart(ledger_chart, ledger.by_hour(), time_zone.zone(), key="ledger-chart")
     _show_rows(report)
     st.caption(
-        f"Counted {ago(report.at, datetime.now(UTC))}, from {utc(ledger.start)}. *Partial*: the log group "
-        "was subscribed during the hour, so only part of it is exported."
+        f"Counted {ago(report.at, datetime.now(UTC))}, from {time_zone.stamp(ledger.start)}. *Partial*: the "
+        "log group was subscribed during the hour, so only part of it is exported."
     )
     if ledger.unread:
         with st.expander(f"Not read: {len(ledger.unread)}"):
@@ -120,7 +121,7 @@ def _show_rows(report: ExportReport) -> None:
         {
             "Status": row.status.capitalize(),
             "Log group": row.at.group,
-            "Hour (UTC)": f"{row.at.hour:%Y-%m-%d %H:%M}",
+            time_zone.titled("Hour"): time_zone.cell(row.at.hour),
             "Missing": row.missing,
             "Failed": row.failed,
             "Ingested": row.ingested.events,
@@ -210,7 +211,9 @@ def show_backfill(bench: Workbench, location: Location, report: ExportReport) ->
                 "Log group": state.group,
                 "Progress": state.share,
                 "Events": state.events,
-                "Until": utc(datetime.fromisoformat(state.cut if state.complete else state.until)),
+                "Until": time_zone.stamp(
+                    datetime.fromisoformat(state.cut if state.complete else state.until)
+                ),
                 "Account": accounts.get(state.account, state.account),
                 "Region": state.region,
             }
@@ -252,8 +255,8 @@ def show_backfill(bench: Workbench, location: Location, report: ExportReport) ->
 def _request_row(request: BackfillRequest, location: Location) -> dict[str, str]:
     return {
         "Log group": request.group.name,
-        "From": f"{request.start:%Y-%m-%d %H:%M}",
-        "Until": f"{request.cut:%Y-%m-%d %H:%M}",
+        time_zone.titled("From"): time_zone.cell(request.start),
+        time_zone.titled("Until"): time_zone.cell(request.cut),
         "Stored": size(request.group.stored_bytes),
         "Method": "Export task" if request.uses_export_task(location) else "FilterLogEvents",
         "Account": request.group.place.account.name,

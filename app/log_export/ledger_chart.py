@@ -1,10 +1,12 @@
 """Charts of the ledger: events by hour and outcome, and the savings of a retention. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 import altair as alt
+
+from app.shared.time_zone import on_axis
 
 # The stacking order and the tooltip distinguish the outcomes without color.
 OUTCOMES = {"exported": "#4c78a8", "failed": "#f2a900", "missing": "#c0392b"}
@@ -12,17 +14,17 @@ OUTCOMES = {"exported": "#4c78a8", "failed": "#f2a900", "missing": "#c0392b"}
 Hour = tuple[datetime, int, int, int, int]  # hour, ingested, exported, failed, missing
 
 
-def ledger_chart(hours: Sequence[Hour]) -> alt.Chart:
+def ledger_chart(hours: Sequence[Hour], zone: tzinfo) -> alt.Chart:
     """Return a chart with a stacked bar per hour."""
     rows = [
-        {"Hour": f"{hour:%Y-%m-%dT%H:%M:%SZ}", "Outcome": outcome, "Events": count}
+        {"Hour": on_axis(hour, zone), "Outcome": outcome, "Events": count}
         for hour, _, *counts in hours
         for outcome, count in zip(OUTCOMES, counts, strict=True)
         if count
     ]
     scale = alt.Scale(domain=list(OUTCOMES), range=list(OUTCOMES.values()))
     tooltip: list[Any] = [
-        alt.Tooltip("Hour:T", format="%Y-%m-%d %H:%M", title="Hour (UTC)"),
+        alt.Tooltip("Hour:T", timeUnit="utcyearmonthdatehoursminutes", title="Hour"),
         "Outcome:N",
         alt.Tooltip("Events:Q", format=","),
     ]
@@ -30,7 +32,7 @@ def ledger_chart(hours: Sequence[Hour]) -> alt.Chart:
         alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
         .mark_bar()
         .encode(
-            x=alt.X("utchours(Hour):T", title="UTC", scale=alt.Scale(type="utc")),
+            x=alt.X("utchours(Hour):T", title=str(zone), scale=alt.Scale(type="utc")),
             y=alt.Y("Events:Q", title="Events"),
             color=alt.Color("Outcome:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
             order=alt.Order("Outcome:N"),

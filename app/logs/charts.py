@@ -7,6 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from app.shared.time_zone import on_axis
 from ops.logs.search.saved.queries import Chart
 
 Row = Mapping[str, Any]
@@ -42,7 +43,7 @@ def histogram(
     """
     rows = _stacked(counts, width, zone)
     levels = [level for level in COLORS if any(row["level"] == level for row in rows)]
-    domain = [_local(start.replace(tzinfo=None), zone), _local(end.replace(tzinfo=None), zone)]
+    domain = [on_axis(start.replace(tzinfo=None), zone), on_axis(end.replace(tzinfo=None), zone)]
     brush = alt.selection_interval(name=BRUSH, encodings=["x"])
     chart: alt.Chart = (
         alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
@@ -82,7 +83,9 @@ def _line(counts: Sequence[Row], width: timedelta, shift: timedelta, zone: tzinf
     totals: dict[datetime, int] = {}
     for row in counts:
         totals[row["time"]] = totals.get(row["time"], 0) + row["events"]
-    rows = [{"at": _local(time + shift + width / 2, zone), "events": totals[time]} for time in sorted(totals)]
+    rows = [
+        {"at": on_axis(time + shift + width / 2, zone), "events": totals[time]} for time in sorted(totals)
+    ]
     line: alt.Chart = (
         alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
         .mark_line(color="#b45309", strokeDash=[4, 2], strokeWidth=1.5, interpolate="step", clip=True)
@@ -104,8 +107,8 @@ def _stacked(counts: Sequence[Row], width: timedelta, zone: tzinfo) -> list[dict
         tops[row["time"]] = base + row["events"]
         rows.append(
             {
-                "from": _local(row["time"], zone),
-                "to": _local(row["time"] + width * 0.92, zone),
+                "from": on_axis(row["time"], zone),
+                "to": on_axis(row["time"] + width * 0.92, zone),
                 "level": row["level"] or OTHER,
                 "events": row["events"],
                 "base": base,
@@ -130,7 +133,7 @@ def brushed(selection: Any, zone: tzinfo) -> tuple[datetime, datetime] | None:
     return (start, end) if end > start else (start, start + timedelta(seconds=1))
 
 
-def result_chart(frame: pd.DataFrame, chart: Chart) -> alt.Chart | None:
+def result_chart(frame: pd.DataFrame, chart: Chart, zone: tzinfo = UTC) -> alt.Chart | None:
     """Return a saved query's chart; None if the result is empty or does not have the columns.
 
     If x is a time, the chart is of x and y; else it has horizontal bars.
@@ -143,6 +146,8 @@ def result_chart(frame: pd.DataFrame, chart: Chart) -> alt.Chart | None:
     if not pd.api.types.is_numeric_dtype(frame[chart.y]):
         return None
     shown = frame[columns]
+    shown = shown.dropna(subset=[chart.x])
+    shown = shown.assign(**{chart.x: [on_axis(moment, zone) for moment in shown[chart.x]]})
     if chart.color:
         most = shown.groupby(chart.color)[chart.y].sum().nlargest(MOST_SERIES).index
         shown = shown[shown[chart.color].isin(most)]
@@ -151,7 +156,7 @@ def result_chart(frame: pd.DataFrame, chart: Chart) -> alt.Chart | None:
         chart.kind
     ]
     encoding: dict[str, Any] = {
-        "x": alt.X(field=chart.x, type="temporal", title=None, scale=alt.Scale(type="utc")),
+        "x": alt.X(field=chart.x, type="temporal", title=str(zone), scale=alt.Scale(type="utc")),
         "y": alt.Y(field=chart.y, type="quantitative"),
     }
     if chart.color:
@@ -181,9 +186,3 @@ def _time_format(span: timedelta) -> str:
     if span <= timedelta(minutes=10):
         return "%H:%M:%S"
     return "%H:%M" if span <= timedelta(days=1) else "%d %b %H:%M" if span <= timedelta(days=4) else "%d %b"
-
-
-def _local(moment: datetime, zone: tzinfo) -> str:
-    """Return a naive UTC time as the zone's local time, marked as UTC."""
-    local = moment.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
-    return f"{local.isoformat(timespec='milliseconds')}Z"

@@ -15,6 +15,7 @@ from app.logs.result_table import number_text, readable, units
 from app.logs.search_bar import go, show_link
 from app.logs.sql_mode import folders
 from app.logs.state import View
+from app.shared import time_zone
 from app.shared.components import empty_state, errors_shown, plain
 from app.shared.refreshing import refreshing
 from app.shared.session import Workbench
@@ -150,7 +151,7 @@ def _show_panel(queries: PageQueries, answer: BackgroundQuery[pa.Table], panel: 
         st.caption("The query returned no rows. Choose a longer time range.")
     elif panel.show == "table":
         show_table(frame, key=f"logs_panel-{number}", column_config=units(frame), height=PANEL_PX)
-    elif panel.chart and (drawn := result_chart(frame, panel.chart)) is not None:
+    elif panel.chart and (drawn := result_chart(frame, panel.chart, time_zone.zone())) is not None:
         st.altair_chart(drawn.properties(height=PANEL_PX), width="stretch", key=f"logs_panel-{number}")
     else:
         st.caption("No chart: the result must have the chart's columns, at least one of them numeric.")

@@ -16,6 +16,7 @@ from app.shared.charts import show_chart
 from app.shared.components import empty_state, errors_shown
 from app.shared.refreshing import refreshing
 from app.shared.tables import show_table
+from app.shared.time_zone import span
 from ops.errors import InputError
 from ops.logs.datasets import Dataset
 from ops.logs.search import exploration
@@ -61,8 +62,7 @@ def show_deltas(dataset: Dataset, expected: Estimate, view: View, search: Search
 
 
 def _span(search: Search, view: View) -> str:
-    start, end = (moment.astimezone(view.tz) for moment in (search.scope.start, search.scope.end))
-    return f"{start:%d %b %H:%M:%S} to {end:%d %b %H:%M:%S}"
+    return span(search.scope.start, search.scope.end, view.tz)
 
 
 def _show_histogram(counts: list[dict[str, object]], whole: Search, view: View) -> None:

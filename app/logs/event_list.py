@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from app.logs.result_table import value_at
+from app.shared.time_zone import brief, precise
 from ops.logs.lake.lines.prefixes import prefix_length
 from ops.logs.search.clicks import chosen_values
 from ops.logs.search.exploration import LogEvent, ValueCount
@@ -75,8 +76,7 @@ def show_events(
     neighboring page, and `seek` for the events from a number on.
     """
     scope = search.scope
-    form = "%H:%M:%S" if scope.end - scope.start <= timedelta(days=1) else "%m-%d %H:%M:%S"
-    show = partial(_row, zone=zone, form=form)
+    show = partial(_row, zone=zone, date=scope.end - scope.start > timedelta(days=1))
     keys = [event.key for event in rows.events[:1]] + [event.key for event in rows.events[-1:]]
     data = {
         "rows": [show(event, columns, facts=event.key == opened) for event in rows.events],
@@ -152,18 +152,16 @@ def changed_filter(clicked: Mapping[str, Any]) -> Filter | Not:
 
 
 def _row(
-    event: LogEvent, columns: Sequence[str], *, zone: tzinfo, form: str, facts: bool = False
+    event: LogEvent, columns: Sequence[str], *, zone: tzinfo, date: bool, facts: bool = False
 ) -> dict[str, Any]:
-    local = event.ts.astimezone(zone)
-    milliseconds = f".{local.microsecond // 1000:03d}"
     message = event.message[:LONGEST]
     values = {
-        "time": f"{local:{form}}{milliseconds}", "level": event.level, "group": event.group,
+        "time": brief(event.ts, zone, date=date), "level": event.level, "group": event.group,
         "stream": event.stream, "account": event.account, "region": event.region, "pattern": event.pattern,
     }  # fmt: skip
     row: dict[str, Any] = {
         "key": event.key,
-        "time": f"{local:%Y-%m-%d %H:%M:%S}{milliseconds}",
+        "time": precise(event.ts, zone),
         "level": event.level,
         "cells": [
             [name.removeprefix("$."), _text(values[name] if name in values else value_at(message, name))]

@@ -112,7 +112,7 @@ def compared(frame: pd.DataFrame) -> pd.DataFrame:
     ]  # fmt: skip
     names = {
         "Change": "Change", "level": "Level", "events": "Events", "before": "Baseline", "pattern": "Pattern",
-        "log_groups": "Log groups", "first_seen": "First seen (UTC)", "last_seen": "Last seen (UTC)",
+        "log_groups": "Log groups", "first_seen": "First seen", "last_seen": "Last seen",
         "example": "Example", "id": "ID", "glob": "glob",
     }  # fmt: skip
     return frame.assign(Change=changes).rename(columns=names)[list(names.values())]

@@ -1,4 +1,4 @@
-"""The header of the Logs page: search bar, time range, time zone, recent searches, and link."""
+"""The header of the Logs page: search bar, time range, recent searches, and link."""
 
 import math
 import re
@@ -13,7 +13,7 @@ import streamlit as st
 from app.logs import data as logs_data
 from app.logs import state as logs_state
 from app.logs.state import View
-from app.shared import address
+from app.shared import address, time_zone
 from app.shared.components import plain, show_error
 from app.shared.session import Workbench
 from app.shared.words import count, visible
@@ -71,12 +71,12 @@ Values of the same field next to each other are alternatives. URLs and times are
 
 def current() -> View:
     """Return the view of the page's URL."""
-    return logs_state.from_address(address.current())
+    return logs_state.from_address(address.current(), time_zone.name())
 
 
 def go(view: View, *, afresh: bool = True) -> None:
     """Set the page's URL to the view; `afresh` moves relative ranges to now."""
-    address.go(logs_state.to_address(view))
+    address.go(logs_state.to_address(view, time_zone.default_name()))
     if afresh:
         st.session_state[NOW] = together(datetime.now(UTC))
 
@@ -117,7 +117,7 @@ def show_views(view: View) -> None:
 
 
 def show_bar(bench: Workbench, view: View) -> None:
-    """Show the search bar, time range and zone, recent searches, and help."""
+    """Show the search bar, time range, recent searches, and help."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="logs_bar"):
         if view.view != "sql":
             st.session_state["logs_query"] = view.query
@@ -279,28 +279,15 @@ def _show_range(view: View) -> None:
             args=(view,),
         )
         _show_absolute(view)
-        zones = list(dict.fromkeys(["UTC", st.context.timezone or "UTC", view.zone]))
-        st.session_state["logs_zone"] = view.zone
-        st.selectbox(
-            "Time zone",
-            zones,
-            key="logs_zone",
-            accept_new_options=True,
-            on_change=_zoned,
-            args=(view,),
-            help="UTC, your browser's time zone, or an IANA name such as Europe/Berlin",
-        )
 
 
 def _span_label(view: View) -> str:
-    start, end = (moment.astimezone(view.tz) for moment in view.range.at(now()))
-    same_day = start.date() == end.date()
-    return f"{start:%d %b %H:%M:%S} to {end:{'%H:%M:%S' if same_day else '%d %b %H:%M:%S'}}"
+    return time_zone.span(*view.range.at(now()), view.tz)
 
 
 def _show_absolute(view: View) -> None:
     start, end = (moment.astimezone(view.tz).replace(tzinfo=None) for moment in view.range.at(now()))
-    known = f"{view.time}-{view.zone}-{now():%H%M%S}"
+    known = f"{view.time}-{view.zone}-{now().timestamp():.0f}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         first = st.datetime_input("From", start, key=f"logs_from-{known}", step=60)
         last = st.datetime_input("To", end, key=f"logs_to-{known}", step=60)
@@ -316,7 +303,3 @@ def _show_absolute(view: View) -> None:
 def _chosen(view: View) -> None:
     if last := st.session_state["logs_last"]:
         go(replace(view, time=last, open=""))
-
-
-def _zoned(view: View) -> None:
-    go(replace(view, zone=st.session_state["logs_zone"] or "UTC"), afresh=False)

@@ -17,6 +17,7 @@ from app.logs.result_table import json_paths, readable, units, with_fields
 from app.logs.search_bar import RUN_NEXT, go, show_link, show_query_error
 from app.logs.state import View
 from app.logs.views import show_files
+from app.shared import time_zone
 from app.shared.components import empty_state, operation_button, perform_call, plain, show_error
 from app.shared.refreshing import refreshing
 from app.shared.session import Workbench
@@ -244,7 +245,7 @@ def _show_answer(finished: BackgroundQuery[pa.Table], query: SavedQuery) -> None
 
 
 def _show_chart(frame: pd.DataFrame, name: str, chart: Chart) -> None:
-    if (drawn := result_chart(frame, chart)) is not None:
+    if (drawn := result_chart(frame, chart, time_zone.zone())) is not None:
         st.altair_chart(drawn, width="stretch", key=f"logs_chart-{name}")
         return
     columns = listed([column for column in (chart.x, chart.y, chart.color) if column])

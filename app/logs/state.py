@@ -92,12 +92,15 @@ class View:
         return replace(self, time=between(start.replace(microsecond=0), _up(end)).text)
 
 
-def from_address(parameters: Mapping[str, str]) -> View:
-    """Return the view of a URL's parameters; unknown views and engines fall back to the default."""
+def from_address(parameters: Mapping[str, str], zone: str = "UTC") -> View:
+    """Return the view of a URL's parameters; unknown views and engines fall back to the default.
+
+    `zone` is the time zone of a URL that names none.
+    """
     view = View(
         query=parameters.get("q", ""),
         time=parameters.get("t", DEFAULT_TIME),
-        zone=parameters.get("zone", "UTC"),
+        zone=parameters.get("zone", zone),
         view=_one_of(VIEWS, OLD_VIEWS.get(parameters.get("view", ""), parameters.get("view", ""))),
         engine=_one_of(ENGINES, parameters.get("engine", "")),
         wrap=parameters.get("wrap", "") == "1",
@@ -120,7 +123,7 @@ def from_address(parameters: Mapping[str, str]) -> View:
     try:
         zone_of(view.zone)
     except InputError as error:
-        view = replace(view, zone="UTC", error=error)
+        view = replace(view, zone=zone, error=error)
     try:
         view.range.at(datetime.now(UTC))
     except InputError as error:
@@ -128,12 +131,12 @@ def from_address(parameters: Mapping[str, str]) -> View:
     return view
 
 
-def to_address(view: View) -> dict[str, str]:
+def to_address(view: View, zone: str = "UTC") -> dict[str, str]:
     """Return the URL's parameters, without those that have their default."""
     parameters = {
         "q": view.query,
         "t": "" if view.time == DEFAULT_TIME else view.time,
-        "zone": "" if view.zone == "UTC" else view.zone,
+        "zone": "" if view.zone == zone else view.zone,
         "view": "" if view.view == VIEWS[0] else view.view,
         "engine": "" if view.engine == ENGINES[0] else view.engine,
         "wrap": "1" if view.wrap else "",

@@ -1,15 +1,15 @@
 """What changed last, and what could be read of each account."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import streamlit as st
 
-from app.shared import navigation, statuses
+from app.shared import navigation, statuses, time_zone
 from app.shared.components import empty_state, plain
 from app.shared.session import Workbench
 from app.shared.tables import show_table
-from app.shared.words import ago, count, utc
+from app.shared.words import ago, count
 from ops.audit import Record
 from ops.aws.readings import Reading
 from ops.status.facts import PlaceFacts
@@ -47,7 +47,7 @@ def _show_change(record: Record, now: datetime) -> None:
     where = ", ".join(plain(part) for part in (record.account, record.region) if part)
     st.markdown(
         f"{icon} {plain(record.does)}",
-        help=f"{plain(result)} · {plain(record.resource)} · {utc(at.astimezone(UTC))}",
+        help=f"{plain(result)} · {plain(record.resource)} · {time_zone.stamp(at)}",
     )
     st.caption(f"{ago(at, now)} · {plain(record.actor)} ({plain(record.via)}) · {where}")
 

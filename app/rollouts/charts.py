@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import altair as alt
 
 from app.shared.statuses import ROLLOUT_STAGES, ROLLOUT_TARGETS, Fill
+from app.shared.time_zone import on_axis
 from ops.rollouts.rules import labels
 from ops.rollouts.rules.decisions import TargetState
 from ops.rollouts.runs import RunTarget
@@ -119,10 +120,17 @@ def grid(targets: Sequence[Cell]) -> alt.LayerChart:
     return chart
 
 
-def calendar(bars: Sequence[Bar], now: datetime | None = None) -> alt.LayerChart | alt.FacetChart:
+def calendar(
+    bars: Sequence[Bar], now: datetime | None = None, zone: tzinfo = UTC
+) -> alt.LayerChart | alt.FacetChart:
     """Return the timeline with one row for each stage, and a line at `now`."""
     rows = [
-        {"Stage": bar.stage, "Part": bar.part, "Start": _text(bar.start), "End": _text(bar.end)}
+        {
+            "Stage": bar.stage,
+            "Part": bar.part,
+            "Start": on_axis(bar.start, zone),
+            "End": on_axis(bar.end, zone),
+        }
         for bar in bars
     ]
     shown = [part for part in ROLLOUT_STAGES if any(row["Part"] == part for row in rows)]
@@ -130,7 +138,9 @@ def calendar(bars: Sequence[Bar], now: datetime | None = None) -> alt.LayerChart
         alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
         .mark_bar(cornerRadius=3)
         .encode(
-            x=alt.X("Start:T", title="UTC", scale=alt.Scale(type="utc"), axis=alt.Axis(format="%a %d %H:%M")),
+            x=alt.X(
+                "Start:T", title=str(zone), scale=alt.Scale(type="utc"), axis=alt.Axis(format="%a %d %H:%M")
+            ),
             x2="End:T",
             y=alt.Y("Stage:N", sort=None, title=None, axis=alt.Axis(labelLimit=LABEL)),
             color=alt.Color(
@@ -141,14 +151,14 @@ def calendar(bars: Sequence[Bar], now: datetime | None = None) -> alt.LayerChart
             tooltip=[
                 "Stage:N",
                 "Part:N",
-                alt.Tooltip("utcdayhoursminutes(Start):T", title="From (UTC)"),
-                alt.Tooltip("utcdayhoursminutes(End):T", title="To (UTC)"),
+                alt.Tooltip("utcdayhoursminutes(Start):T", title="From"),
+                alt.Tooltip("utcdayhoursminutes(End):T", title="To"),
             ],
         )
     )
     layers = [bars_layer]
     if now:  # an empty layer would have no text alternative
-        line = alt.Chart(alt.Data(values=[{"Now": _text(now)}]))  # type: ignore[no-untyped-call]
+        line = alt.Chart(alt.Data(values=[{"Now": on_axis(now, zone)}]))  # type: ignore[no-untyped-call]
         layers.append(line.mark_rule(color="#c62f3b", strokeDash=[4, 3]).encode(x="Now:T"))
     chart: alt.LayerChart | alt.FacetChart = alt.layer(*layers).properties(height=alt.Step(BAR_HEIGHT))
     return chart
@@ -156,7 +166,3 @@ def calendar(bars: Sequence[Bar], now: datetime | None = None) -> alt.LayerChart
 
 def _scale(shown: Sequence[str], fills: Mapping[str, Fill]) -> alt.Scale:
     return alt.Scale(domain=list(shown), range=[fills[name].background for name in shown])
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds")

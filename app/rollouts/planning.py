@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.rollouts.charts import STATE_AFTER, Bar, Cell, calendar, grid
 from app.rollouts.views import expected_bars
+from app.shared import time_zone
 from app.shared.charts import show_chart
 from app.shared.components import (
     confirm_plan,
@@ -21,7 +22,7 @@ from app.shared.components import (
 from app.shared.dialogs import close_when_done, dialog
 from app.shared.session import Workbench
 from app.shared.tables import show_table
-from app.shared.words import count, duration, utc
+from app.shared.words import count, duration
 from ops.aws.organizations import accounts_of
 from ops.errors import InputError, SlipwayError
 from ops.operations import Operation
@@ -99,20 +100,20 @@ def show_calendar(document: Document) -> None:
     st.markdown(
         f"{count(targets, 'target')} in {count(len(document.stages), 'stage')} · "
         + (
-            f"started now, expected to end at {utc(end)}"
+            f"started now, expected to end at {time_zone.stamp(end)}"
             if end
             else "blocked: a deployment window never opens"
         )
     )
-    show_chart(calendar, expected_bars(entries), width="stretch")
+    show_chart(calendar, expected_bars(entries), None, time_zone.zone(), width="stretch")
     rows = [
         {
             "Stage": entry.stage.name,
             "Regions": ", ".join(entry.stage.regions),
             "Targets": len(entry.stage.targets),
-            "Starts": utc(entry.starts),
-            "Deployed": utc(entry.deployed),
-            "Baked": utc(entry.baked),
+            "Starts": time_zone.stamp(entry.starts),
+            "Deployed": time_zone.stamp(entry.deployed),
+            "Baked": time_zone.stamp(entry.baked),
             "Waiting for": "; ".join(dict.fromkeys(wait.why for wait in entry.waits)),
         }
         for entry in entries
@@ -260,10 +261,10 @@ def show_simulation(bench: Workbench, document: Document) -> None:
         for fault in unreached(scenario, result.ended):
             st.caption(f"No effect, because the rollout had ended: {plain(fault)}")
         show_chart(grid, _cells(bench, document, result), width="stretch")
-        show_chart(calendar, _bars(result), width="stretch")
+        show_chart(calendar, _bars(result), None, time_zone.zone(), width="stretch")
     rows = [
         {
-            "Time (UTC)": f"{action.at:%Y-%m-%d %H:%M}",
+            time_zone.titled("Time"): time_zone.cell(action.at),
             "Elapsed": duration(action.at - start_time),
             "Stage": action.stage.name,
             "Event": labels.event(action.did),

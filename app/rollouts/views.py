@@ -9,7 +9,7 @@ import streamlit as st
 from app.rollouts.charts import Bar, calendar, cells, grid
 from app.rollouts.commands import named, show_commands
 from app.rollouts.stages import HEIGHT, stage_flow
-from app.shared import address, statuses
+from app.shared import address, statuses, time_zone
 from app.shared.charts import shared_clock, show_chart
 from app.shared.components import (
     clear_caches_once,
@@ -21,7 +21,8 @@ from app.shared.flow.component import show_flow
 from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from app.shared.tables import show_table
-from app.shared.words import ago, count, duration, utc
+from app.shared.words import ago, count, duration
+from ops.logs.search.time_ranges import between
 from ops.rollouts import runs
 from ops.rollouts.calendar import CalendarEntry, expected_calendar
 from ops.rollouts.controller import Controller
@@ -104,7 +105,7 @@ def _show(bench: Workbench, controller: Controller, details: RunDetails) -> None
         st.markdown("**Stages**")
         now = shared_clock(datetime.now(UTC))
         line = now if details.summary.status == "RUNNING" else None
-        show_chart(calendar, _bars(details, now), line, width="stretch")
+        show_chart(calendar, _bars(details, now), line, time_zone.zone(), width="stretch")
     with right:
         _alarms(details, names)
     st.markdown("**Decision log**")
@@ -122,7 +123,7 @@ def _headline(bench: Workbench, controller: Controller, details: RunDetails) -> 
             + f"started {ago(summary.started, now)} by {plain(summary.by)}"
             f" · {took}",
             width="content",
-            help=utc(summary.started),
+            help=time_zone.stamp(summary.started),
         )
         show_commands(bench, controller, details)
 
@@ -239,15 +240,14 @@ def _mentioned_places(details: RunDetails, text: str) -> list[tuple[str, str]]:
 
 def logs_link(account: str, region: str, at: datetime) -> str:
     """Return the URL of the page Logs for an account, a region, and the time around `at`."""
-    start, end = (moment.astimezone(UTC) for moment in (at - LOG_MARGIN, at + LOG_MARGIN))
-    time = f"{start:%Y-%m-%dT%H:%M:%SZ}/{end:%Y-%m-%dT%H:%M:%SZ}"
+    time = between(*(moment.replace(microsecond=0) for moment in (at - LOG_MARGIN, at + LOG_MARGIN))).text
     return "/logs?" + urlencode({"q": f"account:{account} region:{region}", "t": time})
 
 
 def _log(lines: Sequence[LogLine], names: Mapping[str, str]) -> None:
     rows = [
         {
-            "Time (UTC)": f"{line.at:%Y-%m-%d %H:%M:%S}",
+            time_zone.titled("Time"): time_zone.cell(line.at),
             "Event": labels.event(line.did),
             "Reason": line.why,
             "Target": named(line.target, names),

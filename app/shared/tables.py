@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app.shared import time_zone
 from app.shared.words import visible
 from ops.logs.search.output import safe_cell
 
@@ -14,9 +15,9 @@ def show_table(rows: pd.DataFrame | Sequence[Mapping[str, Any]], **options: Any)
     """Show the rows with `st.dataframe`.
 
     Users can copy the table or download it as CSV, so a cell that a spreadsheet would run as a formula gets a
-    leading apostrophe. Hidden characters are made visible.
+    leading apostrophe. Hidden characters are made visible. Times are in the time zone of the page.
     """
-    frame = pd.DataFrame(rows, copy=True)
+    frame = time_zone.localized(pd.DataFrame(rows, copy=True))
     for name in frame.select_dtypes(include=["object", "string"]):
         frame[name] = frame[name].map(_cell)
     return st.dataframe(frame.rename(columns=_cell), hide_index=True, **options)

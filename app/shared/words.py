@@ -1,7 +1,7 @@
-"""Format times, sizes, and names for people. Pure."""
+"""Format durations, sizes, and names for people. Pure."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 
 def duration(span: timedelta) -> str:
@@ -26,11 +26,6 @@ def ago(moment: datetime | None, now: datetime) -> str:
             count = seconds // size
             return f"{count} {unit}{'s' if count > 1 else ''} ago"
     return "just now"
-
-
-def utc(moment: datetime | None) -> str:
-    """Format a time in UTC: `2026-11-23 14:05:09 UTC`, or a dash for None."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else "–"
 
 
 def count(number: int, noun: str, plural: str = "") -> str:

@@ -1,13 +1,14 @@
 """Charts of a pipeline: the timeline of a run, the durations of runs, and the sizes of snapshots. Pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import altair as alt
 
 from app.shared import statuses
 from app.shared.statuses import STEPS
+from app.shared.time_zone import on_axis
 from ops.aws.stepfunctions.executions import ExecutionSummary
 from ops.aws.stepfunctions.history import Execution, StepState
 from ops.snapshots.pipeline.catalog import SanitizedSnapshot
@@ -35,14 +36,14 @@ HISTORY_HEIGHT = 160
 LABEL_WIDTH = 220
 
 
-def timeline(execution: Execution, now: datetime | None = None) -> alt.Chart:
+def timeline(execution: Execution, now: datetime | None = None, zone: tzinfo = UTC) -> alt.Chart:
     """Return a chart with a bar for every started step, in order. A step in progress extends to `now`.
 
     `now` defaults to the current time.
     """
     now = now or datetime.now(UTC)
     entered = sorted((step for step in execution.steps if step.started), key=_started)
-    rows = [_row(step, now) for step in entered]
+    rows = [_row(step, now, zone) for step in entered]
     statuses = [status for status in STEPS if any(step.status == status for step in entered)]
     labels = [STEP_LABELS[status] for status in statuses]
     scale = alt.Scale(domain=labels, range=[STEPS[status].background for status in statuses])
@@ -51,7 +52,7 @@ def timeline(execution: Execution, now: datetime | None = None) -> alt.Chart:
         alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
         .mark_bar(strokeWidth=2)
         .encode(
-            x=alt.X("Started:T", title="UTC", scale=alt.Scale(type="utc")),
+            x=alt.X("Started:T", title=str(zone), scale=alt.Scale(type="utc")),
             x2="Ended:T",
             y=alt.Y("Step:N", sort=None, title=None, axis=alt.Axis(labelLimit=LABEL_WIDTH)),
             color=alt.Color("Status:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
@@ -63,13 +64,13 @@ def timeline(execution: Execution, now: datetime | None = None) -> alt.Chart:
     return chart
 
 
-def durations(runs: Sequence[ExecutionSummary]) -> alt.Chart:
+def durations(runs: Sequence[ExecutionSummary], zone: tzinfo = UTC) -> alt.Chart:
     """Return a bar for every run that has ended, oldest first."""
     rows = [
         {
             "Run": run.name,
             "Status": statuses.run(run.status).word,
-            "Started": _text(run.started),
+            "Started": on_axis(run.started, zone),
             "Minutes": (run.stopped - run.started).total_seconds() / 60,
         }
         for run in reversed(runs)
@@ -78,13 +79,13 @@ def durations(runs: Sequence[ExecutionSummary]) -> alt.Chart:
     return _bars(rows, "Minutes", "Duration (min)", {look.word: RUN_COLORS[look.color] for look in RUNS})
 
 
-def sizes(snapshots: Sequence[SanitizedSnapshot]) -> alt.Chart:
+def sizes(snapshots: Sequence[SanitizedSnapshot], zone: tzinfo = UTC) -> alt.Chart:
     """Return a bar for the size of every snapshot, oldest first."""
     rows = [
         {
             "Run": item.run,
             "Status": "Shared" if item.shared_with else "Not shared",
-            "Started": _text(item.snapshot.created),
+            "Started": on_axis(item.snapshot.created, zone),
             "GiB": item.snapshot.size_gib,
         }
         for item in reversed(snapshots)
@@ -107,7 +108,7 @@ def _bars(rows: list[dict[str, Any]], value: str, title: str, colors: Mapping[st
                 "Run:N",
                 "Status:N",
                 alt.Tooltip(f"{value}:Q", format=",.1f"),
-                alt.Tooltip("utcyearmonthdatehoursminutes(Started):T", title="Date (UTC)"),
+                alt.Tooltip("utcyearmonthdatehoursminutes(Started):T", title="Date"),
             ],
         )
         .properties(height=HISTORY_HEIGHT)
@@ -115,14 +116,14 @@ def _bars(rows: list[dict[str, Any]], value: str, title: str, colors: Mapping[st
     return chart
 
 
-def _row(step: StepState, now: datetime) -> dict[str, Any]:
+def _row(step: StepState, now: datetime, zone: tzinfo) -> dict[str, Any]:
     started = _started(step)
     ended = max(started, step.ended or now)  # the clock of AWS can be ahead of the local one
     return {
         "Step": step.name,
         "Status": STEP_LABELS[step.status],
-        "Started": _text(started),
-        "Ended": _text(ended),
+        "Started": on_axis(started, zone),
+        "Ended": on_axis(ended, zone),
         "Seconds": (ended - started).total_seconds(),
     }
 
@@ -130,7 +131,3 @@ def _row(step: StepState, now: datetime) -> dict[str, Any]:
 def _started(step: StepState) -> datetime:
     assert step.started
     return step.started
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from app.shared import address, statuses
+from app.shared import address, statuses, time_zone
 from app.shared.charts import shared_clock, show_chart
 from app.shared.components import (
     clear_caches_once,
@@ -19,7 +19,7 @@ from app.shared.dialogs import close_when_done, dialog
 from app.shared.flow.component import show_flow
 from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
-from app.shared.words import ago, count, duration, listed, utc
+from app.shared.words import ago, count, duration, listed
 from app.snapshots import pipeline_steps as steps
 from app.snapshots.charts import timeline
 from app.snapshots.state_machine import machine_flow
@@ -94,7 +94,7 @@ def show_run(
 def _show(bench: Workbench, pipeline: DeployedPipeline, run: runs.RunDetails, usual: Usual) -> None:
     execution, now = run.execution, datetime.now(UTC)
     lines = _log(bench, pipeline, run.task) if run.task else []
-    log = "\n".join(f"{line.at:%H:%M:%S}  {line.message.rstrip()}" for line in lines)
+    log = "\n".join(f"{time_zone.of_log(line.at)}  {line.message.rstrip()}" for line in lines)
     _headline(bench, pipeline, execution, usual)
     if execution.status in ("FAILED", "TIMED_OUT"):
         _failure(pipeline, execution, log)
@@ -113,7 +113,7 @@ def _show(bench: Workbench, pipeline: DeployedPipeline, run: runs.RunDetails, us
         if step:
             show_step(step, run.visits.get(step.name, Visit()), usual, lines)
     with right:
-        show_chart(timeline, execution, shared_clock(now), width="stretch")
+        show_chart(timeline, execution, shared_clock(now), time_zone.zone(), width="stretch")
         st.markdown("**Task logs**")
         show_lines(log if run.task else "The task has not started.", LOG_HEIGHT)
 
@@ -125,7 +125,7 @@ def _headline(bench: Workbench, pipeline: DeployedPipeline, execution: Execution
         look = statuses.run(execution.status)
         st.markdown(
             f"{look.markdown} **{plain(execution.name)}** · {took} · "
-            f"started {ago(execution.started, now)} ({utc(execution.started)})",
+            f"started {ago(execution.started, now)} ({time_zone.stamp(execution.started)})",
             width="content",
         )
         if execution.status == "RUNNING" and operation_button(
@@ -142,7 +142,7 @@ def progress(took: timedelta, left: timedelta, known_runs: int, now: datetime) -
     if not left:
         return part, "Longer than previous runs"
     basis = f"usual of the last {count(known_runs, 'successful run')}"
-    return part, f"About {duration(left)} left, until {now + left:%H:%M:%S} UTC ({basis})"
+    return part, f"About {duration(left)} left, until {time_zone.clock(now + left)} ({basis})"
 
 
 def _failure(pipeline: DeployedPipeline, execution: Execution, log: str) -> None:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from app.shared import time_zone
 from app.shared.components import plain, show_lines
-from app.shared.words import code, count, duration, utc, visible
+from app.shared.words import code, count, duration, visible
 from app.snapshots.charts import STEP_LABELS
 from ops.aws.logs.streams import Line
 from ops.aws.stepfunctions.history import FAILED, Execution, StepState
@@ -45,14 +46,15 @@ def show_step(step: StepState, visit: Visit, usual: Usual, lines: Sequence[Line]
         st.caption(_not_run(step, usual))
         return
     st.caption(
-        f"{duration((step.ended or now) - step.started)}{_against(step, usual)} · started {utc(step.started)}"
+        f"{duration((step.ended or now) - step.started)}{_against(step, usual)} · "
+        f"started {time_zone.stamp(step.started)}"
     )
     if step.error:
         st.error(f"{plain(step.error)}: {plain(step.cause)}", icon=":material/error:")
     _show_attempts(visit.attempts)
     logged = lines_of(lines, step, now)
     if logged:
-        text = "\n".join(f"{line.at:%H:%M:%S}  {line.message.rstrip()}" for line in logged)
+        text = "\n".join(f"{time_zone.of_log(line.at)}  {line.message.rstrip()}" for line in logged)
         with st.expander(f"Task logs during this step ({len(logged)})", expanded=step.status == FAILED):
             show_lines(visible(text), LOG_HEIGHT)
     for title, text in (("Input", visit.input), ("Output", visit.output)):
@@ -77,7 +79,7 @@ def _show_attempts(attempts: Sequence[Attempt]) -> None:
     if not failed:
         return
     st.markdown(f"{count(len(attempts), 'attempt')}, {len(failed)} not successful:")
-    rows = [f"- {utc(one.started)}: {code(one.error)} {plain(one.cause)}" for one in failed]
+    rows = [f"- {time_zone.stamp(one.started)}: {code(one.error)} {plain(one.cause)}" for one in failed]
     st.markdown("\n".join(rows[-SHOWN_ATTEMPTS:]))
     if len(rows) > SHOWN_ATTEMPTS:
         st.caption(f"The last {SHOWN_ATTEMPTS} of {len(rows)} are shown.")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from app.shared import address, navigation, statuses
+from app.shared import address, navigation, statuses, time_zone
 from app.shared.charts import show_chart
 from app.shared.components import (
     confirm_plan,
@@ -18,7 +18,7 @@ from app.shared.components import (
 from app.shared.dialogs import close_when_done, dialog
 from app.shared.session import Workbench
 from app.shared.tables import show_table
-from app.shared.words import ago, count, duration, listed, utc
+from app.shared.words import ago, count, duration, listed
 from app.snapshots.charts import durations, sizes
 from app.snapshots.restore import offer_restore, show_restores
 from app.snapshots.run import show_run
@@ -281,7 +281,7 @@ def show_sanitized(bench: Workbench, pipeline: DeployedPipeline) -> None:
             {
                 "Snapshot": item.snapshot.id,
                 "Created": ago(item.snapshot.created, now),
-                "Created (UTC)": utc(item.snapshot.created),
+                time_zone.titled("Created"): time_zone.cell(item.snapshot.created),
                 "Size": f"{item.snapshot.size_gib} GiB" if item.snapshot.size_gib else "–",
                 "Encrypted": "Yes" if item.snapshot.kms_key else "No",
                 "Shared with": listed([names.get(id, id) for id in item.shared_with]) or "Not shared",
@@ -360,13 +360,13 @@ def _show_charts(bench: Workbench, pipeline: DeployedPipeline, items: list[Execu
     with left:
         st.markdown("**Duration of runs**")
         if any(item.stopped for item in items):
-            show_chart(durations, items, width="stretch")
+            show_chart(durations, items, time_zone.zone(), width="stretch")
         else:
             st.caption("Available when the first run has ended.")
     with right:
         st.markdown("**Size of snapshots**")
         if snapshots := sanitized(bench, pipeline, pipeline.machine):
-            show_chart(sizes, snapshots, width="stretch")
+            show_chart(sizes, snapshots, time_zone.zone(), width="stretch")
         else:
             st.caption("Available after the first successful run.")
 
@@ -376,6 +376,6 @@ def _run_row(summary: ExecutionSummary, now: datetime) -> dict[str, str]:
         "Run": summary.name,
         "Status": statuses.run(summary.status).word,
         "Started": ago(summary.started, now),
-        "Started (UTC)": utc(summary.started),
+        time_zone.titled("Started"): time_zone.cell(summary.started),
         "Duration": duration((summary.stopped or now) - summary.started),
     }

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from app.shared import statuses
+from app.shared import statuses, time_zone
 from app.shared.charts import show_chart
 from app.shared.components import empty_state, plain, show_error
 from app.shared.inventory import InventoryScan
@@ -203,7 +203,7 @@ def _row(graph: UsageGraph, verdict: UsageVerdict, contents: BucketContents | No
         "Monthly": verdict.monthly,
         "Versions": contents.versions + contents.markers if contents else None,
         "Size": contents.bytes if contents else None,
-        "Written": f"{written:%Y-%m-%d}" if written else "",
+        "Written": time_zone.day(written),
     }
 
 

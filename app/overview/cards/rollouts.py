@@ -5,7 +5,7 @@ from datetime import datetime
 import streamlit as st
 
 from app.overview.cards.frame import NOT_READ, NOT_SET_UP, SHOWN, card
-from app.shared import navigation, statuses
+from app.shared import navigation, statuses, time_zone
 from app.shared.components import plain
 from app.shared.statuses import Badge
 from app.shared.words import ago
@@ -56,5 +56,5 @@ def _show_progress(details: RunDetails, now: datetime) -> None:
     st.progress(done / total if total else 0.0, text=text)
     doing = "Paused" if details.paused else labels.ACTIVITIES.get(details.does, details.does)
     why = details.paused or details.why
-    until = f" · until {details.until:%H:%M} UTC" if details.until and "until" not in why else ""
+    until = f" · until {time_zone.clock(details.until)}" if details.until and "until" not in why else ""
     st.caption(f"{plain(doing)}{': ' + plain(why) if why else ''}{until}")

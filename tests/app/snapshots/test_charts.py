@@ -32,8 +32,8 @@ def test_a_bar_spans_a_step_and_has_its_seconds() -> None:
         {
             "Step": "Make",
             "Status": "Succeeded",
-            "Started": "2026-11-23T12:00:01.000+00:00",
-            "Ended": "2026-11-23T12:00:13.500+00:00",
+            "Started": "2026-11-23T12:00:01.000Z",
+            "Ended": "2026-11-23T12:00:13.500Z",
             "Seconds": 12.5,
         }
     ]
@@ -41,7 +41,7 @@ def test_a_bar_spans_a_step_and_has_its_seconds() -> None:
 
 def test_a_step_in_progress_extends_to_now() -> None:
     (row,) = rows(StepState("Make", "Task", "running", started=at(40)))
-    assert (row["Ended"], row["Seconds"]) == ("2026-11-23T12:01:40.000+00:00", 60.0)
+    assert (row["Ended"], row["Seconds"]) == ("2026-11-23T12:01:40.000Z", 60.0)
 
 
 def test_bars_are_in_order_and_only_for_started_steps() -> None:
@@ -58,7 +58,7 @@ def test_bars_are_in_order_and_only_for_started_steps() -> None:
 def test_times_are_converted_to_utc() -> None:
     there = timezone(timedelta(hours=2))
     (row,) = rows(StepState("A", "Pass", "succeeded", started=at(0).astimezone(there), ended=at(1)))
-    assert row["Started"] == "2026-11-23T12:00:00.000+00:00"
+    assert row["Started"] == "2026-11-23T12:00:00.000Z"
     assert chart()["encoding"]["x"]["scale"] == {"type": "utc"}
 
 
