@@ -98,7 +98,13 @@ def show_ledger(report: ExportReport) -> None:
     with st.container(horizontal=True):
         for label, value in figures.items():
             st.metric(label, f"{value:,}", border=True)
-    show_chart(ledger_chart, ledger.by_hour(), time_zone.zone(), key="ledger-chart")
+    show_chart(
+        ledger_chart,
+        ledger.by_hour(),
+        time_zone.zone(),
+        empty="No chart: CloudWatch ingested no events of the exported log groups in these hours.",
+        key="ledger-chart",
+    )
     _show_rows(report)
     st.caption(
         f"Counted {ago(report.at, datetime.now(UTC))}, from {time_zone.stamp(ledger.start)}. *Partial*: the "

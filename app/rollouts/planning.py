@@ -105,7 +105,14 @@ def show_calendar(document: Document) -> None:
             else "blocked: a deployment window never opens"
         )
     )
-    show_chart(calendar, expected_bars(entries), None, time_zone.zone(), width="stretch")
+    show_chart(
+        calendar,
+        expected_bars(entries),
+        None,
+        time_zone.zone(),
+        empty="No chart: no stage can start, because a deployment window never opens.",
+        width="stretch",
+    )
     rows = [
         {
             "Stage": entry.stage.name,
@@ -261,7 +268,14 @@ def show_simulation(bench: Workbench, document: Document) -> None:
         for fault in unreached(scenario, result.ended):
             st.caption(f"No effect, because the rollout had ended: {plain(fault)}")
         show_chart(grid, _cells(bench, document, result), width="stretch")
-        show_chart(calendar, _bars(result), None, time_zone.zone(), width="stretch")
+        show_chart(
+            calendar,
+            _bars(result),
+            None,
+            time_zone.zone(),
+            empty="No chart: no stage started in the simulation.",
+            width="stretch",
+        )
     rows = [
         {
             time_zone.titled("Time"): time_zone.cell(action.at),

@@ -105,7 +105,14 @@ def _show(bench: Workbench, controller: Controller, details: RunDetails) -> None
         st.markdown("**Stages**")
         now = shared_clock(datetime.now(UTC))
         line = now if details.summary.status == "RUNNING" else None
-        show_chart(calendar, _bars(details, now), line, time_zone.zone(), width="stretch")
+        show_chart(
+            calendar,
+            _bars(details, now),
+            line,
+            time_zone.zone(),
+            empty="No chart: no stage has started, and none can be expected to.",
+            width="stretch",
+        )
     with right:
         _alarms(details, names)
     st.markdown("**Decision log**")

@@ -1,6 +1,6 @@
 """Charts that are rendered once and cached for all sessions, and texts in graphs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,9 +9,21 @@ import streamlit as st
 CLOCK_STEP_S = 2
 
 
-def show_chart(draw: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Show the Altair chart `draw(*args)`. Its specification is cached, because creating it is slow."""
-    return st.vega_lite_chart(spec=_spec(draw, f"{draw.__module__}.{draw.__qualname__}", args), **options)
+def show_chart(draw: Callable[..., Any], *args: Any, empty: str = "", **options: Any) -> Any:
+    """Show the Altair chart `draw(*args)`. Its specification is cached, because creating it is slow.
+
+    A chart without data is replaced by the text `empty`, which says why there is none.
+    """
+    spec = _spec(draw, f"{draw.__module__}.{draw.__qualname__}", args)
+    if empty and not _has_data(spec):
+        return st.caption(empty)
+    return st.vega_lite_chart(spec=spec, **options)
+
+
+def _has_data(spec: Mapping[str, Any]) -> bool:
+    """Return whether the chart has rows; of a layered chart, whether its first layer has."""
+    first = spec if "data" in spec else spec["layer"][0]
+    return bool(first["data"]["values"])
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

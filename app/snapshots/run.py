@@ -113,7 +113,14 @@ def _show(bench: Workbench, pipeline: DeployedPipeline, run: runs.RunDetails, us
         if step:
             show_step(step, run.visits.get(step.name, Visit()), usual, lines)
     with right:
-        show_chart(timeline, execution, shared_clock(now), time_zone.zone(), width="stretch")
+        show_chart(
+            timeline,
+            execution,
+            shared_clock(now),
+            time_zone.zone(),
+            empty="No chart: no step has started yet.",
+            width="stretch",
+        )
         st.markdown("**Task logs**")
         show_lines(log if run.task else "The task has not started.", LOG_HEIGHT)
 

@@ -366,7 +366,13 @@ def _show_charts(bench: Workbench, pipeline: DeployedPipeline, items: list[Execu
     with right:
         st.markdown("**Size of snapshots**")
         if snapshots := sanitized(bench, pipeline, pipeline.machine):
-            show_chart(sizes, snapshots, time_zone.zone(), width="stretch")
+            show_chart(
+                sizes,
+                snapshots,
+                time_zone.zone(),
+                empty="No chart: AWS has not reported the size of any snapshot yet.",
+                width="stretch",
+            )
         else:
             st.caption("Available after the first successful run.")
 

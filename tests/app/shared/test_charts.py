@@ -36,6 +36,25 @@ def test_equal_charts_are_rendered_once() -> None:
     assert len(test.session_state["drawn"]) == 2
 
 
+def without_data() -> None:
+    from datetime import UTC, datetime
+
+    from app.log_export.ledger_chart import ledger_chart
+    from app.rollouts.charts import calendar
+    from app.shared.charts import show_chart
+
+    show_chart(ledger_chart, [], UTC, empty="No events.")
+    show_chart(calendar, [], datetime(2026, 1, 1, tzinfo=UTC), empty="No stages.")
+    show_chart(ledger_chart, [(datetime(2026, 1, 1, tzinfo=UTC), 1, 1, 0, 0)], UTC, empty="Not shown")
+
+
+def test_a_chart_without_data_says_why() -> None:
+    test = AppTest.from_function(without_data, default_timeout=60).run()
+    assert not test.exception
+    assert [caption.value for caption in test.caption] == ["No events.", "No stages."]
+    assert len(test.get("vega_lite_chart")) == 1
+
+
 def test_sessions_share_a_clock() -> None:
     early, late = (datetime(2026, 1, 1, 0, 0, second, 5, UTC) for second in (8, 9))
     assert shared_clock(early) == shared_clock(late) == datetime(2026, 1, 1, 0, 0, 8, tzinfo=UTC)
