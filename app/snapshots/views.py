@@ -289,7 +289,12 @@ def show_sanitized(bench: Workbench, pipeline: DeployedPipeline) -> None:
             }
             for item in snapshots
         ]
-        show_table(rows, key="sanitized")
+        chosen = show_table(rows, key="sanitized", on_select="rerun", selection_mode="single-row")
+        selected = [snapshots[row] for row in chosen.selection.rows if row < len(snapshots)]
+        for item in selected:
+            st.code(item.snapshot.arn, language=None)
+        if not selected:
+            st.caption("Select a snapshot to copy its ARN.")
 
 
 def show_report(bench: Workbench, pipeline: DeployedPipeline) -> None:
