@@ -31,7 +31,7 @@ def choose() -> None:
 
 def name() -> str:
     """Return the name of the time zone of this page: `UTC` or `Europe/Berlin`."""
-    default, given = default_name(), st.query_params.get(PARAMETER, "")
+    default, given = default_name(), address.current().get(PARAMETER, "")
     chosen: str = given if given in _names() else default
     st.session_state[_LAST] = chosen
     return chosen

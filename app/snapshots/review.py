@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from app.shared import address
 from app.shared.components import errors_shown, operation_button, plain, show_error, show_lines
 from app.shared.session import Workbench
 from app.shared.tables import show_table
@@ -50,7 +51,7 @@ def _report(
 def show_review(bench: Workbench, pipeline: DeployedPipeline, deployed: str, current: str) -> None:
     """Show the columns of the last run and of the policy. `current` is the policy in the form."""
     with errors_shown():
-        run, report = _report(bench, pipeline, pipeline.machine, st.query_params.get("run", ""))
+        run, report = _report(bench, pipeline, pipeline.machine, address.current().get("run", ""))
         rows = review.review_rows(current, report)
         if not rows:
             st.caption("The first run reports every column of the database. Its suggestions are shown here.")

@@ -11,7 +11,7 @@ from ops.aws.organizations import accounts_of
 from ops.cli.context import Context
 from ops.cli.verbs import verb
 from ops.errors import InputError
-from ops.rollouts.calendar import CalendarEntry, expected_calendar
+from ops.rollouts.calendar import expected_calendar
 from ops.rollouts.controller import Controller, find_controller
 from ops.rollouts.limits import limit_usage
 from ops.rollouts.prepare import prepare_run
@@ -56,13 +56,14 @@ def validate(context: Context, file: Path) -> None:
 def plan(context: Context, file: Path, begin: str, no_changes: bool) -> None:
     document = prepare(context, file)
     if no_changes or not context.as_json:
-        show_calendar(context, expected_calendar(document.rollout, document.stages, parse_time(begin)))
+        show_calendar(context, document, parse_time(begin))
     if not no_changes:
         show_previews(context, preview(context, find_controller(context.cloud), document))
 
 
-def show_calendar(context: Context, entries: Sequence[CalendarEntry]) -> None:
+def show_calendar(context: Context, document: Document, begin: datetime) -> None:
     """Show the expected times of every stage, and in local time the starts of targets with such windows."""
+    entries = expected_calendar(document.rollout, document.stages, begin)
     rows = [
         {
             "stage": entry.stage.name,
