@@ -115,6 +115,12 @@ class Operation(Enum):
         "Upload a template and write a rollout file", ADMINISTRATOR, "rollouts draft", "Rollouts"
     )
     SAVE_QUERY = _Entry("Save a log query for everybody", OPERATOR, "", "Logs")
+    CHANGE_ALERTS = _Entry(
+        "Create, test, pause, resume, or delete an alert on exported logs",
+        OPERATOR,
+        "logs alerts add, logs alerts test, logs alerts pause, logs alerts resume, logs alerts delete",
+        "Logs",
+    )
     CLEAN_UP_SUPPORT = _Entry(
         "Delete orphaned support stacks, buckets and keys",
         ADMINISTRATOR,

@@ -12,6 +12,7 @@ EMBEDDED, SNAPSHOTS, SETUP = "ops.cli.embedded", "ops.cli.snapshots.pipelines", 
 REPORTS = "ops.cli.snapshots.report"
 EXPLORE, DEPLOYMENT = "ops.cli.logs.explore", "ops.cli.logs.deployment"
 COVERAGE, LEDGER = "ops.cli.logs.coverage", "ops.cli.logs.ledger"
+ALERTS = "ops.cli.logs.alerts"
 
 CONTROLLER, DRAFT = "ops.cli.rollouts.setup", "ops.cli.rollouts.own"
 FILES, RUNNING = "ops.cli.rollouts.files", "ops.cli.rollouts.running"
@@ -55,6 +56,18 @@ snapshots = Verbs(
     },
 )
 
+alerts = Verbs(
+    "Create and manage alerts on exported logs.",
+    {
+        "list": Lazy(ALERTS, "List the alerts with their last judged window.", "list_alerts", reads=True),
+        "add": Lazy(ALERTS, "Create an alert: a search, a window, and a threshold."),
+        "test": Lazy(ALERTS, "Judge the last complete window now, without a notice."),
+        "pause": Lazy(ALERTS, "Pause an alert: its windows are not judged."),
+        "resume": Lazy(ALERTS, "Resume an alert with the last complete window."),
+        "delete": Lazy(ALERTS, "Delete an alert."),
+    },
+)
+
 logs = Verbs(
     "Export and search CloudWatch logs.",
     {
@@ -63,6 +76,7 @@ logs = Verbs(
         "patterns": Lazy(
             EXPLORE, "Show message patterns, and which are new or rising.", aliases=("templates",), reads=True
         ),
+        "alerts": alerts,
         "compact": Lazy(EXPLORE, "Compact complete hours into Parquet; sources are kept."),
         "datasets": Lazy("ops.cli.logs.datasets", "List the datasets in S3 that can be searched."),
         "create-tables": Lazy("ops.cli.logs.datasets", "Create the Athena tables of datasets."),

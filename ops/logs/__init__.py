@@ -11,6 +11,7 @@ engines/       the query engines: DuckDB and Athena
 services/      logs that AWS services and other exporters write
 lake/          the layout and the contents of the log bucket
 compaction/    an hour's objects rewritten as Parquet
+alerts/        searches that the export counts on a schedule, with a threshold
 export/        the export's stacks, health, coverage, and ledger
 """
 

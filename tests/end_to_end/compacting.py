@@ -59,14 +59,19 @@ class Put:
 class Export:
     """The stack, its bucket, and its Lambda function."""
 
-    def __init__(self, embedded: RunningCloud, cloud: Cloud) -> None:
+    def __init__(self, embedded: RunningCloud, cloud: Cloud, **parameters: str) -> None:
         self.embedded, self.cloud = embedded, cloud
         self.name = unique("compacting")
         self.cloudformation, self.lambda_, self.s3 = (
             client(embedded, name) for name in ("cloudformation", "lambda", "s3")
         )
         destination = self.name.replace("-", "")
-        given = {"LogGroupNamePrefix": "/nowhere/", "DestinationName": destination, "CompactDays": "2"}
+        given = {
+            "LogGroupNamePrefix": "/nowhere/",
+            "DestinationName": destination,
+            "CompactDays": "2",
+            **parameters,
+        }
         staging = {"Bucket": self.name, "Key": "template.json"}
         self.s3.create_bucket(Bucket=self.name, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.s3.put_object(**staging, Body=central_body().encode())

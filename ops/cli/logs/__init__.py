@@ -1,6 +1,7 @@
 """`slipway logs`: export and search CloudWatch logs.
 
 explore     search, SQL, patterns, compaction, estimates
+alerts      searches that are counted on a schedule
 deployment  deploy and remove the export's stacks
 coverage    which log groups are exported, and why not; subscribe, unsubscribe
 ledger      missing events, replay, backfill, retention

@@ -58,6 +58,7 @@ EXPORT = {
     "BucketPrefix": "",
     "BufferIntervalHint": "900",  # long, so that there are few small objects
     "ProcessorBufferIntervalHint": "300",
+    "NotifyEmail": "oncall@example.com",
     "ProcessorPackage": "",  # the package is built for Lambda's platform
 }
 

@@ -1,7 +1,6 @@
 """The Lambda function that compacts exported logs with Athena; deployed as one source file.
 
 handler  compacts the hours that are complete
-athena   runs one query and waits for it
 objects  lists objects, and reads and writes manifests
 queries  the SQL for one hour
 """

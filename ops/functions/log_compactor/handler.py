@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ops.functions.log_compactor.athena import AthenaFailed, Unfit, run
 from ops.functions.log_compactor.objects import (
     ATTEMPT,
     ATTEMPT_TIME,
@@ -43,6 +42,7 @@ from ops.functions.log_compactor.queries import (
     text_size,
     unload,
 )
+from ops.functions.shared.athena import AthenaFailed, Unfit, run
 from ops.functions.shared.records import log
 
 ObjectsByHour = dict[Hour, list[Record]]

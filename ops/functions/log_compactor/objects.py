@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.functions.log_compactor.athena import config, make_client
 from ops.functions.log_compactor.queries import BUCKET
+from ops.functions.shared.athena import config, make_client
 
 Record = dict[str, Any]
 

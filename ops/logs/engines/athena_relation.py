@@ -5,7 +5,7 @@ Word boundaries are spelled out: words of a pattern (`ops.logs.lake.patterns`) a
 may include other letters.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from ops.aws.athena.queries import GlueTable
@@ -38,23 +38,46 @@ def events(
     `accounts` and `regions` are the configured ones: an injected partition column needs explicit values.
     `own` are rules for levels that come before the built-in ones.
     """
-    kinds = [(kind_of(table), table) for table in tables]
-    parts = [
-        _PARTS[kind](table, _partitions(table, kind, scope, accounts, regions))
-        for kind, table in kinds
-        if kind
-    ]
-    if not parts:
-        raise NotFound(
-            "The Athena database has no table of exported logs.",
-            hint="Update the export stack on the Log export page, or choose DuckDB.",
-        )
-    return relation(parts, scope, own)
+    return relation(
+        _parts(tables, lambda table, kind: _partitions(table, kind, scope, accounts, regions)), scope, own
+    )
+
+
+def scheduled_events(
+    tables: Iterable[GlueTable],
+    start: str,
+    end: str,
+    partitions: Mapping[LogFormat, str],
+    own: Sequence[Rule],
+) -> str:
+    """Return a SELECT with the columns of `events` for a query that runs again and again.
+
+    What changes each time is given as SQL: the time range, and the condition on the partitions of each table.
+    Raises NotFound if no table holds logs.
+    """
+    parts = _parts(tables, lambda _table, kind: partitions[kind])
+    return _events(parts, f"ts >= {start} AND ts < {end}", own)
 
 
 def relation(parts: Sequence[str], scope: Scope, own: Sequence[Rule] = ()) -> str:
     """Return the SELECT of `events` from SELECTs with COLUMNS, limited to the scope."""
     bounds = f"ts >= {_moment(scope.start)} AND ts < {_moment(scope.end)}{_places(scope)}"
+    return _events(parts, bounds, own)
+
+
+def _parts(tables: Iterable[GlueTable], partitions: Callable[[GlueTable, LogFormat], str]) -> list[str]:
+    """Return a SELECT with COLUMNS for each table that holds logs. Raises NotFound if there is none."""
+    kinds = [(kind_of(table), table) for table in tables]
+    parts = [_PARTS[kind](table, partitions(table, kind)) for kind, table in kinds if kind]
+    if not parts:
+        raise NotFound(
+            "The Athena database has no table of exported logs.",
+            hint="Update the export stack on the Log export page, or choose DuckDB.",
+        )
+    return parts
+
+
+def _events(parts: Sequence[str], bounds: str, own: Sequence[Rule]) -> str:
     # The inner name is the one in `level_sql`, which the compactor uses too.
     return (
         f"SELECT {COLUMNS}, {OLD_PATTERN_NAME} AS pattern, {OLD_PATTERN_NAME}, {level_sql(own)} AS level "

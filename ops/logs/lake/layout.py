@@ -10,6 +10,7 @@ Below the dataset's prefix (`<hour>` is `date=YYYY-MM-DD/hour=HH`, in UTC):
     errors/<type>/<hour>/…                      records that Firehose could not process or deliver
     large/…                                     events that are too large for a record
     results/…                                   Athena query results
+    alerts/<name>.json                          alerts: `ops.logs.alerts`
 
 Raw and JSON objects are partitioned by the hour of the event, compacted parts like their sources. Parts made
 by Athena are in a subfolder of their hour, named after the attempt: an attempt's parts are valid only

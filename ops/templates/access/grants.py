@@ -157,7 +157,7 @@ SNAPSHOTS = Job(
 
 LOGS = Job(
     "logs",
-    "Exported logs: search, ledger, replay, backfill, retention, compaction",
+    "Exported logs: search, alerts, ledger, replay, backfill, retention, compaction",
     (
         Grant(
             _of(
@@ -193,7 +193,12 @@ LOGS = Job(
             ),
         ),
         Grant(_of("kinesis", "PutRecords"), (_arn("kinesis:*:${AWS::AccountId}:stream/*"),)),
-        Grant(_of("lambda", "InvokeFunction"), (_arn("lambda:*:${AWS::AccountId}:function:*-Compactor-*"),)),
+        Grant(
+            _of("lambda", "InvokeFunction"),
+            tuple(
+                _arn(f"lambda:*:${{AWS::AccountId}}:function:*-{name}-*") for name in ("Compactor", "Alerts")
+            ),
+        ),
         Grant(
             _of(
                 "logs",

@@ -6,6 +6,7 @@ destination  the log destination, and the accounts that may subscribe to it
 subscriber   the function that subscribes the log groups of its account and region
 tables       Glue tables with partition projection, and the Athena work group
 compactor    the function that compacts past hours to Parquet
+alerts       the function that judges alerts on exported logs
 alarms       alarms for delays, throttling, and failures
 """
 
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 
 from troposphere import And, Condition, Equals, GetAtt, Join, Not, Or, Output, Ref, Template
 
-from ops.templates.logs import alarms, compactor, destination, pipeline, subscriber, tables
+from ops.templates.logs import alarms, alerts, compactor, destination, pipeline, subscriber, tables
 from ops.templates.logs.parameters import CENTRAL, JOB, JOB_TAG, MEMBER, SMALL
 from ops.templates.parameters import StackParameter, add_parameters
 from ops.templates.policies import arn, limit_roles
@@ -38,7 +39,9 @@ SMALL_DESCRIPTION = "Slipway: exports CloudWatch logs of one account and Region,
 MEMBER_DESCRIPTION = "Slipway: sends the CloudWatch logs of this account and region to the log export."
 
 
-def central(processor: str, subscribing: str, compacting: str, relation: Mapping[str, str]) -> Template:
+def central(
+    processor: str, subscribing: str, compacting: str, alerting: str, relation: Mapping[str, str]
+) -> Template:
     """Return the template of the central stack, which has the bucket.
 
     The strings are the functions' sources. `relation` holds the compactor's SQL by environment variable.
@@ -56,6 +59,7 @@ def central(processor: str, subscribing: str, compacting: str, relation: Mapping
         "Expires": Not(Equals(Ref("ExpireAfterDays"), "0")),
         "Compacts": And(Condition("IsProcessed"), Not(Equals(Ref("CompactDays"), "0"))),
         "HasEmail": Not(Equals(Ref("NotifyEmail"), "")),
+        "HasAlertTopics": Not(Equals(Join(",", Ref("AlertTopics")), "")),
     }
     for name, condition in conditions.items():
         stack.add_condition(name, condition)
@@ -67,6 +71,7 @@ def central(processor: str, subscribing: str, compacting: str, relation: Mapping
         *subscriber.resources(subscribing, destination_arn, after=("DeliveryReads",)),
         *tables.resources(),
         *compactor.resources(compacting, relation),
+        *alerts.resources(alerting),
         *alarms.resources(),
     )
     for part in parts:
@@ -78,6 +83,8 @@ def central(processor: str, subscribing: str, compacting: str, relation: Mapping
     _output(stack, "Bucket", pipeline.BUCKET_ARN, "Bucket that logs are exported to")
     _output(stack, "Database", Ref("Database"), "Glue database of the log tables")
     _output(stack, "Compactor", Ref("Compactor"), "Function that compacts to Parquet", "IsProcessed")
+    _output(stack, "Alerts", Ref("Alerts"), "Function that judges alerts")
+    _output(stack, "AlertTopic", Ref("Topic"), "SNS topic of the notification email", "HasEmail")
     _output(stack, "DeliveryStream", pipeline.DELIVERY, "Firehose delivery stream")
     return stack
 

@@ -102,6 +102,16 @@ METRIC_ALARMS = (
         0,
         "IsProcessed",
     ),
+    MetricAlarm(
+        "AlertsFail",
+        "The function of the alerts fails: alerts are not judged, or not sent. Check its log group.",
+        "AWS/Lambda",
+        "Errors",
+        "FunctionName",
+        Ref("Alerts"),
+        "Sum",
+        0,
+    ),
 )
 
 

@@ -6,18 +6,17 @@ Its role reads the exported events and writes to other prefixes; it cannot chang
 from collections.abc import Mapping
 from typing import Any
 
-from troposphere import AWSObject, GetAtt, If, Join, NoValue, Ref, awslambda, events, iam
+from troposphere import AWSObject, GetAtt, If, NoValue, Ref, awslambda, events, iam
 
-from ops.templates.logs.pipeline import ARCHITECTURE, BUCKET, BUCKET_ARN, RESULTS
+from ops.templates.logs.pipeline import ARCHITECTURE, BUCKET, RESULTS
 from ops.templates.logs.subscriber import RUNTIME, log_group
-from ops.templates.policies import accepted, allow, arn, document, trusts
+from ops.templates.logs.tables import below, query_statements
+from ops.templates.policies import accepted, allow, document, trusts
 
 TIMEOUT_S = 900  # the maximum: AWS Lambda Developer Guide, "Lambda quotas"
 MEMORY_MB = 512
 EVERY = "rate(1 hour)"
 CONDITION = "IsProcessed"  # Athena cannot split the records of an object in the format CloudWatch JSON
-
-_HERE = "${AWS::Region}:${AWS::AccountId}"
 
 
 def resources(source: str, relation: Mapping[str, str]) -> tuple[AWSObject, ...]:
@@ -49,30 +48,10 @@ def resources(source: str, relation: Mapping[str, str]) -> tuple[AWSObject, ...]
     )
 
 
-def _below(*folders: str) -> list[Any]:
-    return [Join("", [BUCKET_ARN, "/", Ref("BucketPrefix"), folder, "*"]) for folder in folders]
-
-
 def _statements() -> tuple[Any, ...]:
-    """Allow what Athena does with the permissions of the caller of a query.
-
-    Athena reads the database `default` for every query.
-    https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html
-    https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
-    """
-    queries = ["StartQueryExecution", "StopQueryExecution", "GetQueryExecution", "GetQueryResults"]
-    catalog = [
-        arn(f"glue:{_HERE}:{name}") for name in ("catalog", "database/${Database}", "table/${Database}/*")
-    ]
-    written = _below("compacted/", RESULTS)
     return (
-        allow([f"athena:{name}" for name in queries], arn(f"athena:{_HERE}:workgroup/${{WorkGroup}}")),
-        allow(["glue:GetDatabase", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions"], catalog),
-        allow(["glue:GetDatabase"], arn(f"glue:{_HERE}:database/default")),
-        allow(["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], BUCKET_ARN),
-        allow(["s3:GetObject"], [*_below("json/", "raw/"), *written]),
-        allow(["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"], written),
-        allow(["s3:DeleteObject"], _below("compacted/")),
+        *query_statements(("json/", "raw/"), ("compacted/", RESULTS)),
+        allow(["s3:DeleteObject"], below("compacted/")),
         If("HasKey", allow(["kms:Decrypt", "kms:GenerateDataKey"], Ref("KeyArn")), NoValue),
         allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("CompactorLogs", "Arn")),
     )

@@ -214,6 +214,14 @@ CENTRAL = (
         "Email address that receives alarm notifications. Leave empty for none.",
         checks=pattern(r"([^@\s]+@[^@\s]+\.[^@\s]+)?", "an email address"),
     ),
+    ExportParameter(
+        "AlertTopics",
+        "Advanced",
+        "Alert topics",
+        "ARNs of SNS topics that alerts can notify, separated by commas, besides the notification email.",
+        type="CommaDelimitedList",
+        checks=_pattern(r"\s*(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_-]{1,256})?\s*", "topic ARNs"),
+    ),
     _DESTINATION_NAME,
 )
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from troposphere import AWSObject, If, Join, Ref, athena, glue
 
-from ops.templates.logs.pipeline import BUCKET, RESULTS
+from ops.templates.logs.pipeline import BUCKET, BUCKET_ARN, RESULTS
+from ops.templates.policies import allow, arn
 
 FIRST_DATE = "2020-01-01"
 TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
@@ -20,6 +21,7 @@ PARQUET_INPUT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
 PARQUET_OUTPUT = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
 PARQUET = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
 PLACED = ("account", "region", "date", "hour")
+HERE = "${AWS::Region}:${AWS::AccountId}"
 TEXTS = ("account", "region", "log_group", "log_stream", "message", "id", "template", "level")
 EVENT = "struct<id:string,timestamp:bigint,message:string>"
 
@@ -59,6 +61,32 @@ def resources() -> tuple[AWSObject, ...]:
             {},
         ),
         _work_group(),
+    )
+
+
+def below(*folders: str) -> list[Any]:
+    """Return the ARNs of the objects in folders of the bucket."""
+    return [Join("", [BUCKET_ARN, "/", Ref("BucketPrefix"), folder, "*"]) for folder in folders]
+
+
+def query_statements(read: tuple[str, ...], written: tuple[str, ...]) -> tuple[Any, ...]:
+    """Allow what Athena does with the permissions of the caller of a query, on folders of the bucket.
+
+    Athena reads the database `default` for every query.
+    https://docs.aws.amazon.com/athena/latest/ug/s3-permissions.html
+    https://docs.aws.amazon.com/athena/latest/ug/fine-grained-access-to-glue-resources.html
+    """
+    queries = ["StartQueryExecution", "StopQueryExecution", "GetQueryExecution", "GetQueryResults"]
+    catalog = [
+        arn(f"glue:{HERE}:{name}") for name in ("catalog", "database/${Database}", "table/${Database}/*")
+    ]
+    return (
+        allow([f"athena:{name}" for name in queries], arn(f"athena:{HERE}:workgroup/${{WorkGroup}}")),
+        allow(["glue:GetDatabase", "glue:GetTable", "glue:GetPartition", "glue:GetPartitions"], catalog),
+        allow(["glue:GetDatabase"], arn(f"glue:{HERE}:database/default")),
+        allow(["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"], BUCKET_ARN),
+        allow(["s3:GetObject"], below(*read, *written)),
+        allow(["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"], below(*written)),
     )
 
 

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "logs retention": (GROUP, "--set", "30"),
     "logs compact": ("--last", "1d"),
     "logs create-tables": ("s3://slipway-logs", "--database", "nowhere"),
+    "logs alerts add": ("dry-run", "level:error", "--over", "5"),
     "rollouts deploy": ("--notify", "ada@example.com"),
     "rollouts start": (EXAMPLE,),
     "rollouts pause": WHY,
@@ -59,6 +60,7 @@ NOTHING_TO_DO = {
     "logs retention",
     "logs replay",
     "logs create-tables",
+    "logs alerts add",
     "prove",
     "adopt",
 }

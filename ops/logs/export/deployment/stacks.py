@@ -19,6 +19,7 @@ def central_body() -> str:
         function_source("log_processor"),
         function_source("log_subscriber"),
         compactor_source(),
+        function_source("log_alerts"),
         relation_sql(),
     )
     return str(template.to_json(indent=1))

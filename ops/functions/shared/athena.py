@@ -1,7 +1,8 @@
-"""Run one query of the compactor on Athena and wait for it."""
+"""Run one query on Athena and wait for it."""
 
 import os
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import boto3
@@ -19,20 +20,22 @@ athena = make_client("athena", config=config)
 
 
 class AthenaFailed(Exception):
-    """The query failed, or the number of written events is wrong; the manifest is unchanged."""
+    """The query failed, or its result is wrong."""
 
 
 class Unfit(AthenaFailed):
     """The data is damaged, or too large for one query: a smaller batch may succeed."""
 
 
-def run(sql: str, deadline: float) -> list[tuple[str | None, ...]]:
+def run(sql: str, deadline: float, parameters: Sequence[str] = ()) -> list[tuple[str | None, ...]]:
     """Run the query and return its rows as text; none for UNLOAD. Raises AthenaFailed, Unfit.
 
-    A query that is still running at the deadline (of `time.monotonic`) is canceled.
+    `parameters` are the SQL literals for the `?` of the query, in order. A query that is still running at the
+    deadline (of `time.monotonic`) is canceled.
     """
+    bound: dict[str, Any] = {"ExecutionParameters": list(parameters)} if parameters else {}
     started = athena.start_query_execution(
-        QueryString=sql, QueryExecutionContext={"Database": DATABASE}, WorkGroup=WORK_GROUP
+        QueryString=sql, QueryExecutionContext={"Database": DATABASE}, WorkGroup=WORK_GROUP, **bound
     )
     id_ = started["QueryExecutionId"]
     polls = 0
@@ -44,7 +47,7 @@ def run(sql: str, deadline: float) -> list[tuple[str | None, ...]]:
             raise _failure(status.get("StateChangeReason") or status["State"])
         if time.monotonic() > deadline:
             athena.stop_query_execution(QueryExecutionId=id_)
-            raise AthenaFailed("The Athena query did not finish in time; the next run retries it")
+            raise AthenaFailed("The Athena query did not finish in time")
         time.sleep(POLLS_S[min(polls, len(POLLS_S) - 1)])
         polls += 1
 
