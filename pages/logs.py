@@ -1,10 +1,11 @@
-"""The Logs page: search exported logs, with histogram, facets, context, patterns, and SQL."""
+"""The Logs page: search exported logs, with histogram, facets, context, patterns, SQL, and alerts."""
 
 import streamlit as st
 
 from app.logs import dashboard_view, datasets, deltas_view, live_view, patterns_view, search_bar, sql_mode
 from app.logs import data as logs_data
 from app.logs import views as logs_views
+from app.logs.alerts.view import show_alerts
 from app.shared.components import empty_state, plain, show_error
 from app.shared.session import workbench
 from ops.errors import InputError, NotFound, SlipwayError
@@ -45,6 +46,8 @@ if view.view == "sql":
     sql_mode.show_sql(bench, dataset, estimate, view, search)
 elif view.view == "dashboard":
     dashboard_view.show_dashboard(bench, dataset, estimate, view, search)
+elif view.view == "alerts":
+    show_alerts(bench, dataset, view)
 elif view.view == "patterns":
     patterns_view.show_patterns(dataset, estimate, view, search)
 elif view.view == "deltas":

@@ -7,6 +7,7 @@ window        the pages of events in the browser
 patterns_view  message patterns
 deltas_view   what distinguishes a range from the rest
 dashboard_view  dashboards of saved queries
+alerts/       alerts of searches
 live_view     new events straight from CloudWatch Logs
 event_list    the components of events and facets
 sql_mode      SQL queries, their schema, and results

@@ -40,6 +40,7 @@ TITLES = {
     "deltas": "Deltas",
     "sql": "SQL",
     "dashboard": "Dashboard",
+    "alerts": "Alerts",
 }
 STYLE = Path(__file__).with_name("page.css")
 NOW = "logs_now"

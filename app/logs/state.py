@@ -16,7 +16,7 @@ from ops.logs.search.patterns import BASELINES
 from ops.logs.search.time_ranges import TimeRange, between, parse_range, zone_of
 from ops.settings import Account
 
-VIEWS = ("events", "patterns", "deltas", "sql", "dashboard")
+VIEWS = ("events", "patterns", "deltas", "sql", "dashboard", "alerts")
 OLD_VIEWS = {"templates": "patterns"}  # former names, in saved links
 ENGINES = ("auto", "duckdb", "athena")
 DEFAULT_TIME = "1h"

@@ -45,7 +45,7 @@ def find_function(cloud: Cloud, location: Location) -> AlertFunction:
             continue
         if name := stack.outputs.get("Alerts"):
             named = stack.parameters.get("AlertTopics", "").split(",")
-            topics = [stack.outputs.get("AlertTopic", ""), *(topic.strip() for topic in named)]
+            topics = [stack.outputs.get("AlertTopic", ""), *named]
             allowed = tuple(dict.fromkeys(filter(None, topics)))
             return AlertFunction(place, name, stack.outputs["Database"], allowed)
         raise NotFound(

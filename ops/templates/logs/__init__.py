@@ -59,7 +59,7 @@ def central(
         "Expires": Not(Equals(Ref("ExpireAfterDays"), "0")),
         "Compacts": And(Condition("IsProcessed"), Not(Equals(Ref("CompactDays"), "0"))),
         "HasEmail": Not(Equals(Ref("NotifyEmail"), "")),
-        "HasAlertTopics": Not(Equals(Join(",", Ref("AlertTopics")), "")),
+        "HasAlertTopics": Not(Equals(Ref("AlertTopics"), "")),
     }
     for name, condition in conditions.items():
         stack.add_condition(name, condition)

@@ -6,7 +6,7 @@ It notifies only the stack's own topic and those that the parameter AlertTopics 
 
 from typing import Any
 
-from troposphere import AWSObject, GetAtt, If, Join, NoValue, Ref, awslambda, events, iam
+from troposphere import AWSObject, GetAtt, If, Join, NoValue, Ref, Split, awslambda, events, iam
 
 from ops.templates.logs.pipeline import ARCHITECTURE, BUCKET, RESULTS
 from ops.templates.logs.subscriber import RUNTIME, log_group
@@ -49,7 +49,7 @@ def _statements() -> tuple[Any, ...]:
     return (
         *query_statements(READ, WRITTEN),
         If("HasEmail", allow(["sns:Publish"], Ref("Topic")), NoValue),
-        If("HasAlertTopics", allow(["sns:Publish"], Ref("AlertTopics")), NoValue),
+        If("HasAlertTopics", allow(["sns:Publish"], Split(",", Ref("AlertTopics"))), NoValue),
         If("HasKey", allow(["kms:Decrypt", "kms:GenerateDataKey"], Ref("KeyArn")), NoValue),
         allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("AlertsLogs", "Arn")),
     )
@@ -61,7 +61,7 @@ def _function(source: str) -> awslambda.Function:
         "PREFIX": Ref("BucketPrefix"),
         "DATABASE": Ref("Database"),
         "WORK_GROUP": Ref("WorkGroup"),
-        "TOPICS": Join(",", [If("HasEmail", Ref("Topic"), ""), Join(",", Ref("AlertTopics"))]),
+        "TOPICS": Join(",", [If("HasEmail", Ref("Topic"), ""), Ref("AlertTopics")]),
     }
     return awslambda.Function(
         "Alerts",

@@ -84,6 +84,8 @@ _GROUPS = (
     ),
 )
 
+_TOPIC = r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_-]{1,256}"
+
 CENTRAL = (
     StackParameter(
         "BucketName",
@@ -219,8 +221,7 @@ CENTRAL = (
         "Advanced",
         "Alert topics",
         "ARNs of SNS topics that alerts can notify, separated by commas, besides the notification email.",
-        type="CommaDelimitedList",
-        checks=_pattern(r"\s*(arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_-]{1,256})?\s*", "topic ARNs"),
+        checks=_pattern(f"({_TOPIC}(,{_TOPIC})*)?", "topic ARNs, separated by commas without spaces"),
     ),
     _DESTINATION_NAME,
 )

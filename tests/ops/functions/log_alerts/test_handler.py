@@ -17,7 +17,7 @@ from tests.ops.functions.source import Context, load
 
 TOPIC = "arn:aws:sns:eu-west-1:111111111111:alerts"
 SETTINGS = {
-    "BUCKET": "logs", "PREFIX": "logs/", "DATABASE": "db", "WORK_GROUP": "db", "TOPICS": f"{TOPIC}, ",
+    "BUCKET": "logs", "PREFIX": "logs/", "DATABASE": "db", "WORK_GROUP": "db", "TOPICS": f",{TOPIC}",
 }  # fmt: skip
 START = datetime(2026, 11, 24, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
