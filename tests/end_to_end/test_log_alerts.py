@@ -10,6 +10,7 @@ import pytest
 
 from ops.audit import Actor, FileAudit
 from ops.aws.cloud import Cloud
+from ops.cli import main
 from ops.embedded.lifecycle import RunningCloud
 from ops.errors import Conflict, InputError, NotFound
 from ops.logs.alerts.changes import Alerts
@@ -217,3 +218,29 @@ def test_its_role_cannot_change_sources_and_the_schedule_invokes_it(
     assert allowed["s3:PutObject"] == [f"{where}alerts/*", f"{where}results/*"]
     assert "s3:DeleteObject" not in allowed
     assert allowed["sns:Publish"] in ([topic.arn], topic.arn)
+
+
+def test_the_commands_create_list_test_and_delete(
+    export: Export,
+    topic: Topic,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SLIPWAY_DATA", str(data))
+    dataset = ("--dataset", str(export.location), "--json")
+
+    def run(*words: str) -> Any:
+        assert main(["logs", "alerts", *words, *dataset]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    created = run("add", "by-command", "level:error", "--every", "1h", "--under", "3", "--topic", topic.arn)
+    assert created == {"alert": "by-command", "done": "create"}
+    (row,) = [row for row in run("list") if row["name"] == "by-command"]
+    assert (row["status"], row["condition"]) == ("Not started", "fewer than 3 events in 1h")
+    assert run("test", "by-command").keys() == {"status", "window", "events", "note"}
+    run("pause", "by-command")
+    assert "Paused" in {row["status"] for row in run("list")}
+    run("resume", "by-command")
+    assert run("delete", "by-command")["done"] == "delete"
+    assert main(["logs", "alerts", "add", "x", "level:error", *dataset]) != 0, "it has no threshold"

@@ -79,34 +79,31 @@ def _topics(_alerts: Alerts, dataset: str) -> tuple[str, ...]:
 def _show_creation(bench: Workbench, alerts: Alerts, dataset: Dataset, view: View) -> None:
     with st.popover("Create alert", icon=":material/add_alert:", key="logs_alert_creation"), errors_shown():
         topics = _topics(alerts, dataset.name)
-        st.caption("Search")
-        st.code(visible(view.query) or "all events", language=None, wrap_lines=True)
-        name = st.text_input(
-            "Name",
-            key="logs_alert_name",
-            placeholder="checkout-errors",
-            help="Lowercase letters, digits, - and _",
-        )
-        window = st.selectbox("Window", WINDOWS, key="logs_alert_window", format_func=relative_text)
-        comparison = st.selectbox(
-            "Fire on", list(SIDES), key="logs_alert_comparison", format_func=SIDES.__getitem__
-        )
-        threshold = st.number_input("Events per window", 0, step=1, key="logs_alert_threshold")
-        topic = st.selectbox("Topic", topics, key="logs_alert_topic", format_func=_topic_name)
+        refusal = Operation.CHANGE_ALERTS.refusal(bench.actor.role)
         if not topics:
             st.caption(
                 "The export has no topic to notify. Deploy it with a notification email, or with the ARN of "
                 "a topic in the parameter AlertTopics."
             )
-        ready = bool(name and topics)
-        if operation_button(
-            bench,
-            Operation.CHANGE_ALERTS,
-            "Create alert",
-            key="logs_alert_create",
-            type="primary",
-            disabled=not ready,
-        ):
+        with st.form("logs_alert_form", border=False):
+            st.caption("Search")
+            st.code(visible(view.query) or "all events", language=None, wrap_lines=True)
+            name = st.text_input(
+                "Name",
+                key="logs_alert_name",
+                placeholder="checkout-errors",
+                help="Lowercase letters, digits, - and _",
+            )
+            window = st.selectbox("Window", WINDOWS, key="logs_alert_window", format_func=relative_text)
+            comparison = st.selectbox(
+                "Fire on", list(SIDES), key="logs_alert_comparison", format_func=SIDES.__getitem__
+            )
+            threshold = st.number_input("Events per window", 0, step=1, key="logs_alert_threshold")
+            topic = st.selectbox("Topic", topics, key="logs_alert_topic", format_func=_topic_name)
+            created = st.form_submit_button(
+                "Create alert", type="primary", disabled=bool(refusal or not topics), help=refusal or None
+            )
+        if created:
             link = (st.context.url or "").partition("?")[0]
             rule = AlertRule(name, view.query, window, comparison, int(threshold), str(topic), link)
             _make(bench, lambda: alerts.create(rule, datetime.now(UTC)))

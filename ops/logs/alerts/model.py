@@ -52,7 +52,8 @@ class AlertRule:
     def condition(self) -> str:
         """When it fires, as text."""
         side = "more" if self.comparison == "over" else "fewer"
-        return f"{side} than {self.threshold:,} events in {relative_text(self.window)}"
+        events = "event" if self.threshold == 1 else "events"
+        return f"{side} than {self.threshold:,} {events} in {relative_text(self.window)}"
 
     def check(self) -> None:
         """Raise InputError for a value that cannot be used."""
