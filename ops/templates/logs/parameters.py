@@ -216,12 +216,12 @@ CENTRAL = (
         "Email address that receives alarm notifications. Leave empty for none.",
         checks=pattern(r"([^@\s]+@[^@\s]+\.[^@\s]+)?", "an email address"),
     ),
-    ExportParameter(
+    StackParameter(
         "AlertTopics",
         "Advanced",
         "Alert topics",
         "ARNs of SNS topics that alerts can notify, separated by commas, besides the notification email.",
-        checks=_pattern(f"({_TOPIC}(,{_TOPIC})*)?", "topic ARNs, separated by commas without spaces"),
+        checks=pattern(f"({_TOPIC}(,{_TOPIC})*)?", "topic ARNs, separated by commas without spaces"),
     ),
     _DESTINATION_NAME,
 )
