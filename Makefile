@@ -5,6 +5,9 @@ SLIPWAY_DATA ?= .slipway
 BIN := .venv/bin
 GOLDEN := tests/data/templates
 
+# Many containers set this. Each of the hundreds of processes of a test run would compile the modules that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: all run notebook unit test test-thorough pictures lint style types templates audit fix golden bench requirements \
 	shipped wheel release image prose docs mutants witnesses
 all: lint test
