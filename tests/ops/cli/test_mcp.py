@@ -9,7 +9,6 @@ from typing import Any
 
 import anyio
 import click
-import mcp
 import pytest
 
 from ops.audit import FileAudit
@@ -33,11 +32,17 @@ def connected(tmp_path: Path) -> Context:
     return Context(Settings(data=tmp_path), as_json=True)
 
 
+def client_of(context: Context) -> Any:
+    import mcp  # only where it is used: it is slow to import, and every worker collects this file
+
+    return mcp.Client(server(context))
+
+
 def call(context: Context, name: str, **arguments: Any) -> tuple[bool, dict[str, Any]]:
     """Return whether the tool failed, and its document."""
 
     async def ask() -> Any:
-        async with mcp.Client(server(context)) as client:
+        async with client_of(context) as client:
             return await client.call_tool(name, arguments)
 
     result = anyio.run(ask)
@@ -75,7 +80,7 @@ def test_every_withheld_option_exists() -> None:
 
 def test_the_listed_tools_are_read_only_and_say_what_they_take(connected: Context) -> None:
     async def ask() -> Any:
-        async with mcp.Client(server(connected)) as client:
+        async with client_of(connected) as client:
             return (await client.list_tools()).tools
 
     listed = {tool.name: tool for tool in anyio.run(ask)}

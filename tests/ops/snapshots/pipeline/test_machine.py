@@ -4,14 +4,12 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-from moto.stepfunctions.parser.asl.parse.asl_parser import (
-    AmazonStateLanguageParser,
-    ASLParserException,
-)
 
 from ops.snapshots.pipeline import machine
 
@@ -23,6 +21,11 @@ def finished() -> dict[str, Any]:
     text = machine.text().replace(machine.POLL, "60").replace("${AWS::Partition}", "aws")
     parsed: dict[str, Any] = json.loads(text)
     return parsed
+
+
+def parser() -> ModuleType:
+    """Import moto's parser only where it runs: it is slow to import, and every worker collects this file."""
+    return import_module("moto.stepfunctions.parser.asl.parse.asl_parser")
 
 
 def targets(state: dict[str, Any]) -> Iterator[str]:
@@ -45,14 +48,14 @@ def test_every_state_is_reachable_and_every_target_exists() -> None:
 
 
 def test_a_parser_accepts_the_definition() -> None:
-    AmazonStateLanguageParser.parse(json.dumps(finished()))
+    parser().AmazonStateLanguageParser.parse(json.dumps(finished()))
 
 
 def test_the_parser_rejects_a_broken_definition() -> None:
     broken = finished()
     broken["States"]["Preflight"]["Type"] = "Tusk"
-    with pytest.raises(ASLParserException):
-        AmazonStateLanguageParser.parse(json.dumps(broken))
+    with pytest.raises(parser().ASLParserException):
+        parser().AmazonStateLanguageParser.parse(json.dumps(broken))
 
 
 @pytest.mark.skipif(not shutil.which("npx"), reason="asl-validator needs Node.js (npx)")
