@@ -43,6 +43,7 @@ STREAM = os.environ["STREAM"]
 BUCKET = os.environ["BUCKET"]
 PREFIX = os.environ["PREFIX"]
 FILTER = "slipway-"  # then the region: a subscription record names its filters, not its region
+CANARIES, CANARY = "/slipway/canary/", "canary"  # log groups, and the folder of their events
 REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 UNKNOWN_REGION = "unknown"
 ACCOUNT = re.compile(r"\d{12}")
@@ -152,7 +153,8 @@ def _answer(record: Record) -> tuple[Record, list[bytes]]:
     data = b2a_base64(lines, newline=False).decode("ascii")
     answer = {"recordId": record["recordId"], "result": "Ok", "data": data}
     # With the format as a partition key, objects of both formats stay apart when LogFormat changes.
-    return {**answer, "metadata": {"partitionKeys": {"format": FORMAT, **keys}}}, rest
+    folder = CANARY if message["logGroup"].startswith(CANARIES) else FORMAT
+    return {**answer, "metadata": {"partitionKeys": {"format": folder, **keys}}}, rest
 
 
 def _open(data: bytes) -> Any:

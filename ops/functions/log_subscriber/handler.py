@@ -4,7 +4,8 @@ The function is invoked as the stack's custom resource, for each new log group, 
 to continue. It manages one subscription filter per group, named after the region, or one account policy.
 Groups with the opt-out tag are skipped. Other filters and policies are never changed: a filter belongs to
 the export by its name, and is deleted only if its destination is the export's. Calls are rate-limited;
-a throttled call is retried and never ends the run.
+a throttled call is retried and never ends the run. On a schedule of its own it writes the canary, and in the
+central stack counts the canaries that stopped.
 """
 
 import fnmatch
@@ -15,12 +16,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from ops.functions.log_subscriber.canary import publish, stopped_canaries, write_canary
 from ops.functions.shared.custom_resources import respond
 from ops.functions.shared.records import log
 
@@ -33,6 +36,10 @@ BY_ACCOUNT = os.environ["MODE"] == "account"
 PREFIX = os.environ["PREFIX"]
 INCLUDE = [pattern.strip() for pattern in os.environ["INCLUDE"].split(",") if pattern.strip()]
 EXCLUDE = [pattern.strip() for pattern in os.environ["EXCLUDE"].split(",") if pattern.strip()]
+CANARY = os.environ.get("CANARY", "")  # log group of the canary, always exported; empty: no canary
+BUCKET = os.environ.get("BUCKET", "")  # where to look for canaries; empty: another stack looks
+BUCKET_PREFIX = os.environ.get("BUCKET_PREFIX", "")
+STACK = os.environ.get("STACK", "")
 OWN = os.environ["OWN"].split(",")  # prefixes of the export's own log groups: exporting them would be a loop
 
 # Calls per second, account, and region: CloudWatch Logs User Guide, "CloudWatch Logs quotas".
@@ -90,6 +97,10 @@ class RateLimiter:
 
 
 def handler(event: Record, context: Any) -> None:
+    if event.get("work") == "canary":
+        log("INFO", "Canary written", canary=write_canary(logs, CANARY))
+        _count_canaries()
+        return
     deadline = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - RESERVE_S
     if "RequestType" in event:
         event = _begin(event)
@@ -117,7 +128,20 @@ def _begin(custom: Record) -> Record:
     if work == "unsubscribe":
         return {"work": work, "custom": custom}
     _respond(custom, "SUCCESS")
+    try:
+        _count_canaries()  # the alarm needs a first value, and the schedule starts later
+    except ClientError as error:
+        log("WARNING", "Canaries not counted", reason=str(error))
     return {"work": work}
+
+
+def _count_canaries() -> None:
+    if not BUCKET:
+        return
+    stopped = stopped_canaries(_make("s3", config=_config), BUCKET, BUCKET_PREFIX, datetime.now(UTC))
+    publish(_make("cloudwatch", config=_config), STACK, len(stopped))
+    if stopped:
+        log("WARNING", "Canaries no longer arrive", stopped=stopped)
 
 
 def _respond(custom: Record, status: str, reason: str = "") -> None:
@@ -216,7 +240,9 @@ def _process_group(limiter: RateLimiter, work: str, name: str, selected: bool) -
 
 
 def is_selected(name: str) -> bool:
-    """Whether the group is selected for export. The export's own groups never are."""
+    """Whether the group is selected for export. The canary always is, other groups of the export never."""
+    if CANARY and name == CANARY:
+        return True
     if any(name.startswith(prefix) for prefix in OWN) or not name.startswith(PREFIX):
         return False
     if INCLUDE and not any(fnmatch.fnmatchcase(name, pattern) for pattern in INCLUDE):

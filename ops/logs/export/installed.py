@@ -7,7 +7,7 @@ from ops.aws.cloud import Cloud, Place
 from ops.aws.cloudformation.stacks import Stack, list_stacks
 from ops.logs.lake.layout import Location
 from ops.templates.logs import CENTRAL_DESCRIPTION, MEMBER_DESCRIPTION
-from ops.templates.logs.subscriber import OWN_GROUPS
+from ops.templates.logs.subscriber import CANARY_GROUPS, OWN_GROUPS
 
 NEVER_COMPLETE = (
     "REVIEW_IN_PROGRESS",
@@ -28,6 +28,7 @@ class SubscriptionRules:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     own: tuple[str, ...] = (OWN_GROUPS,)
+    canary: str = ""  # always exported
 
     def is_own(self, group: str) -> bool:
         """Whether the group belongs to the export itself: exporting it would be an endless loop."""
@@ -35,6 +36,8 @@ class SubscriptionRules:
 
     def exclusion_reason(self, group: str) -> str:
         """Return the reason why the parameters exclude the group; empty if they include it."""
+        if self.canary and group == self.canary:
+            return ""
         if not group.startswith(self.prefix):
             return f"its name does not start with {self.prefix} (LogGroupNamePrefix)"
         if self.include and not any(fnmatchcase(group, pattern) for pattern in self.include):
@@ -68,6 +71,7 @@ class Export:
             include=_patterns(parameters.get("IncludePatterns", "")),
             exclude=_patterns(parameters.get("ExcludePatterns", "")),
             own=(OWN_GROUPS, f"/aws/lambda/{self.stack.name}-"),
+            canary=f"{CANARY_GROUPS}{self.stack.name}",
         )
 
     @property

@@ -12,10 +12,11 @@ alarms       alarms for delays, throttling, and failures
 
 from collections.abc import Mapping
 
-from troposphere import And, Condition, Equals, GetAtt, Join, Not, Or, Output, Ref, Template
+from troposphere import And, Condition, Equals, GetAtt, If, Join, Not, Or, Output, Ref, Template
 
 from ops.templates.logs import alarms, alerts, compactor, destination, pipeline, subscriber, tables
 from ops.templates.logs.parameters import CENTRAL, JOB, JOB_TAG, MEMBER, SMALL
+from ops.templates.logs.subscriber import CanaryCheck
 from ops.templates.parameters import StackParameter, add_parameters
 from ops.templates.policies import arn, limit_roles
 
@@ -68,7 +69,12 @@ def central(
     parts = (
         *pipeline.resources(processor),
         *destination.resources(GetAtt("LogStream", "Arn")),
-        *subscriber.resources(subscribing, destination_arn, after=("DeliveryReads",)),
+        *subscriber.resources(
+            subscribing,
+            destination_arn,
+            after=("DeliveryReads",),
+            check=CanaryCheck(If("IsProcessed", pipeline.BUCKET, ""), pipeline.BUCKET_ARN),
+        ),
         *tables.resources(),
         *compactor.resources(compacting, relation),
         *alerts.resources(alerting),

@@ -1,4 +1,4 @@
-"""Alarms of the export: throttling, delays, failed deliveries, and failing functions."""
+"""Alarms of the export: throttling, delays, failed deliveries, failing functions, and stopped canaries."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from troposphere import AWSObject, If, NoValue, Ref, Sub, cloudwatch, sns
 
 from ops.templates.logs.pipeline import DELIVERY
+from ops.templates.logs.subscriber import CANARY_METRIC, CANARY_NAMESPACE
 from ops.templates.policies import accepted, document
 
 PERIOD_S = 300
@@ -26,6 +27,9 @@ class MetricAlarm:
     statistic: str
     threshold: float
     condition: str = ""
+    period_s: int = PERIOD_S
+    missing: str = "notBreaching"
+    after: str = ""  # the resource that gives the metric its first value
 
 
 METRIC_ALARMS = (
@@ -92,6 +96,20 @@ METRIC_ALARMS = (
         0,
     ),
     MetricAlarm(
+        "CanaryStops",
+        "Canaries of an account and Region no longer arrive in the bucket. See the tab Coverage.",
+        CANARY_NAMESPACE,
+        CANARY_METRIC,
+        "StackName",
+        Ref("AWS::StackName"),
+        "Maximum",
+        0,
+        "IsProcessed",
+        period_s=3600,  # twice the schedule
+        missing="breaching",
+        after="Subscriptions",
+    ),
+    MetricAlarm(
         "CompactorFails",
         "The compactor function fails: hours are not compacted to Parquet. Check its log group.",
         "AWS/Lambda",
@@ -152,7 +170,9 @@ def resources() -> tuple[AWSObject, ...]:
 
 
 def _alarm(alarm: MetricAlarm) -> cloudwatch.Alarm:
-    options = {"Condition": alarm.condition} if alarm.condition else {}
+    options: dict[str, Any] = {"Condition": alarm.condition} if alarm.condition else {}
+    if alarm.after:
+        options["DependsOn"] = [alarm.after]
     return cloudwatch.Alarm(
         alarm.title,
         AlarmDescription=alarm.description,
@@ -162,7 +182,7 @@ def _alarm(alarm: MetricAlarm) -> cloudwatch.Alarm:
         Statistic=alarm.statistic,
         Threshold=alarm.threshold,
         ComparisonOperator="GreaterThanThreshold",
-        **_common(),
+        **_common(alarm.period_s, alarm.missing),
         **options,
     )
 
@@ -182,10 +202,10 @@ def _delivery_fails() -> cloudwatch.Alarm:
     )
 
 
-def _common() -> dict[str, Any]:
+def _common(period_s: int = PERIOD_S, missing: str = "notBreaching") -> dict[str, Any]:
     return {
-        "Period": PERIOD_S,
+        "Period": period_s,
         "EvaluationPeriods": 1,
-        "TreatMissingData": "notBreaching",
+        "TreatMissingData": missing,
         "AlarmActions": If("HasEmail", [Ref("Topic")], NoValue),
     }

@@ -20,7 +20,7 @@ from troposphere import (
 )
 from troposphere import firehose as fh
 
-from ops.templates.logs.subscriber import RUNTIME, log_group
+from ops.templates.logs.subscriber import CANARY_DAYS, CANARY_FOLDER, RUNTIME, log_group
 from ops.templates.policies import accepted, allow, arn, document, trusts
 
 # Firehose waits at most five minutes: Amazon Data Firehose Developer Guide, "Transform source data".
@@ -87,6 +87,12 @@ def _bucket() -> tuple[AWSObject, ...]:
                 Status="Enabled",
                 Prefix=Join("", [Ref("BucketPrefix"), RESULTS]),
                 ExpirationInDays=RESULTS_DAYS,
+            ),
+            s3.LifecycleRule(
+                Id="canary",
+                Status="Enabled",
+                Prefix=Join("", [Ref("BucketPrefix"), CANARY_FOLDER]),
+                ExpirationInDays=CANARY_DAYS,
             ),
         ]
     )

@@ -1,6 +1,8 @@
 """The function that subscribes log groups, its triggers, and the custom resource that starts and ends it."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from troposphere import (
@@ -23,6 +25,12 @@ from ops.templates.policies import accepted, allow, arn, document, trusts
 RUNTIME = "python3.13"
 TIMEOUT_S = 900  # the maximum: AWS Lambda Developer Guide, "Lambda quotas"
 RETENTION_DAYS = 90
+# The same values as in the functions, which a test compares.
+CANARY_GROUPS = "/slipway/canary/"  # then the name of the stack
+CANARY_FOLDER = "canary/"  # of the canaries in the bucket
+CANARY_NAMESPACE, CANARY_METRIC = "Slipway/Logs", "StoppedCanaries"
+CANARY_SCHEDULE = "rate(30 minutes)"
+CANARY_DAYS = 7
 OWN_GROUPS = "/slipway/logs/"  # log groups of the export's stacks, which are never exported
 
 _HERE = "${AWS::Region}:${AWS::AccountId}"
@@ -39,12 +47,25 @@ def log_group(title: str, name: str, **options: Any) -> logs.LogGroup:
     )
 
 
+@dataclass(frozen=True)
+class CanaryCheck:
+    """Where the function of the central stack looks for canaries; `bucket` is empty if it cannot."""
+
+    bucket: Any
+    bucket_arn: Any
+
+
 def resources(
-    source: str, destination: Any, after: Sequence[str] = (), sender: Any = None
+    source: str,
+    destination: Any,
+    after: Sequence[str] = (),
+    sender: Any = None,
+    check: CanaryCheck | None = None,
 ) -> tuple[AWSObject, ...]:
     """Return the function and its triggers; subscribing starts once the resources `after` exist.
 
-    `sender` is the ARN of the role that sends to the destination, which a Firehose stream requires.
+    `sender` is the ARN of the role that sends to the destination, which a Firehose stream requires; without
+    one there is a canary.
     """
     subscription_role = GetAtt("SubscriptionRole", "Arn")
     passes = _pass_role(sender) if sender else If("HasOrganization", _pass_role(subscription_role), NoValue)
@@ -53,18 +74,19 @@ def resources(
         log_group("SubscriberLogs", "subscriber"),
         _role(destination, passes),
         *(() if sender else (_subscription_role(),)),
-        _function(source, destination, role),
+        *(() if sender else _canary(check)),
+        _function(source, destination, role, _canary_variables(sender, check)),
         iam.PolicyType(
             "SubscriberGoesOn",
             PolicyName="go-on",
             Roles=[Ref("SubscriberRole")],
             PolicyDocument=document(allow(["lambda:InvokeFunction"], GetAtt("Subscriber", "Arn"))),
         ),
-        *_triggers(),
+        *_triggers(canary=not sender),
         cloudformation.CustomResource(
             "Subscriptions",
             ServiceToken=GetAtt("Subscriber", "Arn"),
-            DependsOn=["SubscriberGoesOn", *after],
+            DependsOn=["SubscriberGoesOn", *(() if sender else ("SubscriberCanary",)), *after],
             **{name: value for name, value in _selection(destination).items()},
         ),
     )
@@ -144,12 +166,55 @@ def _pass_role(role: Any) -> dict[str, Any]:
     )
 
 
-def _function(source: str, destination: Any, role: Any) -> awslambda.Function:
+def _canary(check: CanaryCheck | None) -> tuple[AWSObject, ...]:
+    """The log group of the canary, and what writing and finding canaries needs."""
+    checks: list[Any] = []
+    if check:
+        folder = {"StringLike": {"s3:prefix": Sub(f"${{BucketPrefix}}{CANARY_FOLDER}*")}}
+        namespace = {"StringEquals": {"cloudwatch:namespace": CANARY_NAMESPACE}}
+        checks = [
+            allow(["s3:ListBucket"], check.bucket_arn, folder),
+            # No resource-level permissions: Service Authorization Reference.
+            allow(["cloudwatch:PutMetricData"], "*", namespace),
+        ]
+    return (
+        logs.LogGroup(
+            "CanaryLogs",
+            LogGroupName=Sub(f"{CANARY_GROUPS}${{AWS::StackName}}"),
+            RetentionInDays=CANARY_DAYS,
+            Metadata=accepted(CKV_AWS_158="Holds an ID and a time per event; encrypted by default"),
+        ),
+        iam.PolicyType(
+            "SubscriberCanary",
+            PolicyName="canary",
+            Roles=[Ref("SubscriberRole")],
+            PolicyDocument=document(
+                allow(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("CanaryLogs", "Arn")), *checks
+            ),
+        ),
+    )
+
+
+def _canary_variables(sender: Any, check: CanaryCheck | None) -> dict[str, Any]:
+    if sender:
+        return {}
+    variables: dict[str, Any] = {"CANARY": Ref("CanaryLogs")}
+    if check:
+        variables |= {
+            "BUCKET": check.bucket,
+            "BUCKET_PREFIX": Ref("BucketPrefix"),
+            "STACK": Ref("AWS::StackName"),
+        }
+    return variables
+
+
+def _function(source: str, destination: Any, role: Any, canary: dict[str, Any]) -> awslambda.Function:
     variables = {
         **_selection(destination),
         "ROLE": role,
         "FILTER": Sub("slipway-${AWS::Region}"),
         "OWN": Join(",", [OWN_GROUPS, Sub("/aws/lambda/${AWS::StackName}-")]),
+        **canary,
     }
     return awslambda.Function(
         "Subscriber",
@@ -171,7 +236,7 @@ def _function(source: str, destination: Any, role: Any) -> awslambda.Function:
     )
 
 
-def _triggers() -> tuple[AWSObject, ...]:
+def _triggers(*, canary: bool) -> tuple[AWSObject, ...]:
     created = {
         "source": ["aws.logs"],
         "detail-type": ["AWS API Call via CloudTrail"],
@@ -181,9 +246,12 @@ def _triggers() -> tuple[AWSObject, ...]:
         "GroupCreated": ("Subscribes a log group when it is created", {"EventPattern": created}),
         "Schedule": ("Checks all log groups", {"ScheduleExpression": Ref("SubscribeSchedule")}),
     }
+    if canary:
+        rules["CanarySchedule"] = ("Writes the canary", {"ScheduleExpression": CANARY_SCHEDULE})
     resources: list[AWSObject] = []
     for name, (description, trigger) in rules.items():
-        target = events.Target(Id="subscriber", Arn=GetAtt("Subscriber", "Arn"))
+        work = {"Input": json.dumps({"work": "canary"})} if name == "CanarySchedule" else {}
+        target = events.Target(Id="subscriber", Arn=GetAtt("Subscriber", "Arn"), **work)
         resources.append(events.Rule(name, Description=description, Targets=[target], **trigger))
         resources.append(
             awslambda.Permission(
