@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import NoReturn
@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from app.log_export import data
+from app.log_export.canaries import show_canaries
 from app.log_export.data import CoverageScan
 from app.shared.components import confirm_plan, empty_state, errors_shown, operation_button, plain, show_error
 from app.shared.dialogs import close_dialog, dialog
@@ -20,10 +21,12 @@ from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from app.shared.tables import show_table
 from app.shared.words import ago, count
-from ops.logs.export.coverage.last_events import LastEvents
+from ops.logs.export.canary import Canaries
 from ops.logs.export.coverage.reading import Coverage
+from ops.logs.export.coverage.seen import Seen, Sight, judge_seen
 from ops.logs.export.coverage.subscriptions import CAN_SUBSCRIBE, plan_subscribe, plan_unsubscribe
 from ops.logs.export.coverage.verdicts import GAPS, INCLUDED, CoverageState, GroupCoverage
+from ops.logs.export.ledger.model import GroupKey
 from ops.logs.lake.layout import Location
 from ops.operations import Operation
 from ops.plan import Plan
@@ -32,6 +35,7 @@ from ops.text.sizes import size
 POLL_S = 1.0
 SHORT_READING_S = 2.0
 ROWS = 200  # per page of the table
+LOST = 50  # log groups listed that do not arrive
 OPERATIONS = (Operation.SUBSCRIBE_GROUPS, Operation.UNSUBSCRIBE_GROUPS)
 
 
@@ -63,11 +67,20 @@ def show_coverage(bench: Workbench, location: Location | None) -> None:
     if not scan.result.groups:
         empty_state("No log groups", "Log groups of all configured accounts and regions appear here.")
         return
-    last = LastEvents(scan.result.at)
+    last, canaries = None, Canaries(error="the bucket was not read")
     if location:
         with errors_shown():
+            canaries = data.canaries(bench, location)
             last = data.last_exported(bench, location)
-    _show_groups(bench, scan.result, last)
+        show_canaries(bench, canaries, scan.result.at, "coverage")
+    entries = scan.result.groups
+    seen = [judge_seen(entry, last, canaries, scan.result.at) for entry in entries]
+    _show_seen(entries, seen)
+    _show_groups(
+        bench,
+        scan.result,
+        {entry.group.key: sight for entry, sight in zip(entries, seen, strict=True)},
+    )
 
 
 def _show_progress(scan: CoverageScan) -> None:
@@ -103,6 +116,22 @@ def _show_state(coverage: Coverage) -> None:
         )
 
 
+def _show_seen(entries: Sequence[GroupCoverage], seen: Sequence[Sight]) -> None:
+    """Show what arrives, and each reason for a group of which nothing does."""
+    states: Counter[Seen] = Counter(sight.state for sight in seen if sight.state is not Seen.NOT_CONFIGURED)
+    if not states:
+        return
+    words = " · ".join(f"{states[state]:,} {state}" for state in Seen if states[state])
+    st.caption(f"Seen in the bucket in the last 24 hours: {words}")
+    lost = [
+        (entry, sight) for entry, sight in zip(entries, seen, strict=True) if sight.state is Seen.NOT_ARRIVING
+    ]
+    if lost:
+        with st.expander(f"Not arriving: {count(len(lost), 'log group')}", icon=":material/warning:"):
+            lines = [f"- {plain(entry.group.name)}: {plain(sight.reason)}" for entry, sight in lost[:LOST]]
+            st.markdown("\n".join(lines))
+
+
 def _show_unread(coverage: Coverage) -> None:
     for reading in coverage.unread:
         where = f"{reading.place.account.name}, {reading.place.region}"
@@ -113,7 +142,7 @@ def _show_unread(coverage: Coverage) -> None:
         st.caption(plain(note))
 
 
-def _show_groups(bench: Workbench, coverage: Coverage, last: LastEvents) -> None:
+def _show_groups(bench: Workbench, coverage: Coverage, seen: Mapping[GroupKey, Sight]) -> None:
     entries = _filtered(coverage)
     pages = max(1, -(-len(entries) // ROWS))
     number = 1
@@ -121,7 +150,9 @@ def _show_groups(bench: Workbench, coverage: Coverage, last: LastEvents) -> None
         number = st.pagination(pages, key=f"coverage-page-{pages}")
     rows = entries[(number - 1) * ROWS : number * ROWS]
     event = show_table(
-        pd.DataFrame({name: [cell(entry, last) for entry in rows] for name, cell in COLUMNS.items()}),
+        pd.DataFrame(
+            {name: [cell(entry, seen[entry.group.key]) for entry in rows] for name, cell in COLUMNS.items()}
+        ),
         key=f"coverage-{_digest(rows)}",
         height=min(36 * (len(rows) + 1), 560),
         on_select="rerun",
@@ -177,28 +208,22 @@ def _filtered(coverage: Coverage) -> list[GroupCoverage]:
     )
 
 
-COLUMNS: dict[str, Callable[[GroupCoverage, LastEvents], str]] = {
-    "State": lambda entry, last: entry.state.capitalize(),
-    "Log group": lambda entry, last: entry.group.name,
-    "Reason": lambda entry, last: entry.reason,
-    "Account": lambda entry, last: entry.group.place.account.name,
-    "Region": lambda entry, last: entry.group.place.region,
-    "Subscribed by": lambda entry, last: entry.exported_by or "–",
-    "Ingested per day": lambda entry, last: (
+COLUMNS: dict[str, Callable[[GroupCoverage, Sight], str]] = {
+    "State": lambda entry, sight: entry.state.capitalize(),
+    "Seen": lambda entry, sight: sight.state.capitalize() or "–",
+    "Log group": lambda entry, sight: entry.group.name,
+    "Reason": lambda entry, sight: entry.reason,
+    "Account": lambda entry, sight: entry.group.place.account.name,
+    "Region": lambda entry, sight: entry.group.place.region,
+    "Subscribed by": lambda entry, sight: entry.exported_by or "–",
+    "Ingested per day": lambda entry, sight: (
         "Unknown" if entry.bytes_per_day is None else size(round(entry.bytes_per_day))
     ),
-    "Retention": lambda entry, last: (
+    "Retention": lambda entry, sight: (
         f"{entry.group.retention_days} days" if entry.group.retention_days else "Never expire"
     ),
-    "Last exported": lambda entry, last: _last(entry, last),
+    "Last exported": lambda entry, sight: ago(sight.at, datetime.now(UTC)) if sight.at else "–",
 }
-
-
-def _last(covered: GroupCoverage, last: LastEvents) -> str:
-    at = last.by_group.get(covered.group.key)
-    if at:
-        return ago(at, datetime.now(UTC))
-    return "Not in 24 hours" if covered.state is CoverageState.SUBSCRIBED else "–"
 
 
 def _show_actions(

@@ -12,6 +12,7 @@ from app.shared.scans import Scan
 from app.shared.session import Workbench
 from ops.aws.cloud import Place
 from ops.aws.readings import Reading
+from ops.logs.export.canary import Canaries, read_canaries
 from ops.logs.export.coverage.last_events import LastEvents, last_events
 from ops.logs.export.coverage.reading import Coverage, CoverageProgress, read_coverage
 from ops.logs.export.health import ExportPipeline, read_pipeline
@@ -46,6 +47,11 @@ def exports(_bench: Workbench) -> ExportList:
 def pipeline(_bench: Workbench, _export: Export, stack: str) -> ExportPipeline:
     """Read the pipeline at most once per PIPELINE_TTL_S for all viewers; `stack` is the cache key."""
     return read_pipeline(_bench.cloud, _export, datetime.now(UTC))
+
+
+@st.cache_data(ttl=PIPELINE_TTL_S, show_spinner=False)
+def canaries(_bench: Workbench, location: Location) -> Canaries:
+    return read_canaries(_bench.cloud, location, datetime.now(UTC))
 
 
 @st.cache_data(ttl=LAST_TTL_S, show_spinner="Reading the last exported events…")

@@ -8,6 +8,7 @@ from itertools import pairwise
 import streamlit as st
 
 from app.log_export import data
+from app.log_export.canaries import show_canaries
 from app.shared.components import empty_state, plain, show_error
 from app.shared.flow.component import show_flow
 from app.shared.flow.model import Flow, FlowEdge, FlowNode
@@ -50,6 +51,8 @@ def show_pipeline(bench: Workbench, export: Export) -> None:
             show_error(error)
             return
         _show(pipeline)
+        if pipeline.canaries:
+            show_canaries(bench, pipeline.canaries, datetime.now(UTC), "pipeline")
 
     panel()
 

@@ -8,6 +8,7 @@ from typing import Any
 from ops.aws.cloud import Place
 from ops.aws.readings import Reading, total
 from ops.errors import SlipwayError
+from ops.logs.export.canary import CanaryState
 from ops.logs.export.health import ExportHealth, ExportPipeline
 from ops.status.facts import PipelineFacts, RolloutFacts, Status
 from ops.support_stacks.liveness import UsageState
@@ -170,6 +171,12 @@ def _export(pipeline: ExportPipeline) -> Iterator[Note]:
     for alarm in pipeline.active_alarms:
         text = f"Log export {where}: {alarm.description or alarm.name}"
         yield Note(Urgency.FAILURE, Job.LOG_EXPORT, text, "Open Log export to see the stages.")
+    stopped = pipeline.canaries.in_state(CanaryState.STOPPED, pipeline.at) if pipeline.canaries else []
+    if stopped:
+        places = ", ".join(f"{canary.account} {canary.region}" for canary in stopped[:3])
+        places += f" and {len(stopped) - 3} more" if len(stopped) > 3 else ""
+        text = f"Log export {where}: no canary arrives from {places}"
+        yield Note(Urgency.FAILURE, Job.LOG_EXPORT, text, "Open Log export to see the coverage.")
     for stage in pipeline.stages:
         if stage.health is ExportHealth.FAILING and not pipeline.active_alarms:
             text = f"Log export {where}: {stage.title}: {stage.message}"

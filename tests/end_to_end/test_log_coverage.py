@@ -15,10 +15,13 @@ from ops.aws.cloudformation.stacks import read_stack
 from ops.aws.logs import groups as log_groups
 from ops.cli import main
 from ops.errors import InputError
+from ops.logs.export.canary import CanaryState, read_canaries
 from ops.logs.export.coverage.reading import Coverage, read_coverage
+from ops.logs.export.coverage.seen import Seen, judge_seen
 from ops.logs.export.coverage.subscriptions import plan_subscribe, plan_unsubscribe
 from ops.logs.export.coverage.verdicts import CoverageState, GroupCoverage
 from ops.logs.export.deployment.stacks import STACK, central_spec
+from ops.logs.export.installed import find_exports
 from ops.roles import Role
 from tests.end_to_end.workbench import Workbench, eventually
 
@@ -87,6 +90,29 @@ def test_each_group_is_exported_or_has_a_reason(bench: Workbench, place: Place, 
     own = [each for each in whole.groups if each.group.name.startswith("/slipway/logs/")]
     assert own and {each.state for each in own} == {CoverageState.EXPORT_LOGS}
     assert whole.places[0].exports[0].central and not whole.notes and not whole.unread
+
+
+def test_the_canary_arrives_in_the_bucket(bench: Workbench, place: Place, mode: str) -> None:
+    def canary_group() -> GroupCoverage | None:
+        groups = read(bench, place).groups
+        name = f"/slipway/canary/{STACK}"
+        return next((e for e in groups if e.group.name == name and e.state is CoverageState.SUBSCRIBED), None)
+
+    covered = eventually(canary_group)  # although the prefix does not select it
+    (export,) = (each for each in find_exports(bench.cloud, place) if each.central)
+    location = export.location
+    assert location
+    call_subscriber(bench, place, "canary")
+    found = eventually(lambda: read_canaries(bench.cloud, location, datetime.now(UTC)).found)
+    now = datetime.now(UTC)
+    assert [(each.account, each.region) for each in found] == [(place.account.id, REGION)]
+    assert found[0].state(now) is CanaryState.ARRIVING
+    sight = judge_seen(covered, None, read_canaries(bench.cloud, location, now), now)
+    assert (sight.state, sight.at) == (Seen.ARRIVING, found[0].written)
+    call_subscriber(bench, place, "canary")  # counts the one that arrived
+    cloudwatch = bench.cloud.client("cloudwatch", place.account.id, place.region)
+    metrics = cloudwatch.list_metrics(Namespace="Slipway/Logs", MetricName="StoppedCanaries")["Metrics"]
+    assert {"Name": "StackName", "Value": STACK} in metrics[0]["Dimensions"]
 
 
 def test_unsubscribing_lasts_until_subscribing(bench: Workbench, place: Place, mode: str) -> None:

@@ -8,7 +8,8 @@ from app.overview.cards.frame import NOT_READ, NOT_SET_UP, SHOWN, card, show_mor
 from app.shared import navigation
 from app.shared.components import plain
 from app.shared.statuses import Badge
-from app.shared.words import count, duration
+from app.shared.words import ago, count, duration
+from ops.logs.export.canary import CanaryState
 from ops.logs.export.health import ExportHealth, ExportPipeline
 from ops.status.facts import Status
 from ops.text.sizes import size
@@ -49,6 +50,21 @@ def _badge(status: Status) -> Badge:
     return next((HEALTH[health] for health in ExportHealth if health in found), NOT_SET_UP)
 
 
+def _canary(pipeline: ExportPipeline) -> str:
+    """Return the age of the oldest canary, and how many stopped."""
+    canaries = pipeline.canaries
+    if canaries is None:
+        return ""
+    if canaries.error:
+        return "canaries not read"
+    written = [canary.written for canary in canaries.found if canary.written]
+    if not written:
+        return "no canary yet"
+    stopped = len(canaries.in_state(CanaryState.STOPPED, pipeline.at))
+    age = f"oldest canary {ago(min(written), pipeline.at)}"
+    return f"{age}, {stopped} stopped" if stopped else age
+
+
 def _show_export(pipeline: ExportPipeline) -> None:
     first = next((stage for stage in pipeline.stages if stage.per_minute), None)
     rate = "Unknown" if first is None or first.per_second is None else f"{size(round(first.per_second))}/s"
@@ -59,7 +75,7 @@ def _show_export(pipeline: ExportPipeline) -> None:
     lags = [stage.lag_s for stage in pipeline.stages if stage.lag_s is not None]
     lag = f"lag {duration(timedelta(seconds=max(lags)))}" if lags else "lag unknown"
     alarms = f"{len(pipeline.active_alarms)} of {count(len(pipeline.alarms), 'alarm')} active"
-    st.caption(f"{lag} · {alarms}")
+    st.caption(" · ".join(filter(None, (lag, alarms, _canary(pipeline)))))
     st.page_link(
         navigation.log_export(),
         label="Count missing events",

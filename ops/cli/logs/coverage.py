@@ -1,6 +1,7 @@
 """`slipway logs coverage|subscribe|unsubscribe`: list, subscribe, and unsubscribe log groups."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
@@ -11,12 +12,15 @@ import click
 from ops.aws.cloud import Place
 from ops.aws.readings import missing_permission
 from ops.cli.context import NOT_READ, Context
+from ops.cli.logs import canaries as canary_lines
 from ops.cli.logs.results import carry_out, show_no_steps
 from ops.cli.verbs import confirm_option, dry_run_option, verb
 from ops.errors import InputError, NotFound
 from ops.logs.datasets import Dataset, location_of
-from ops.logs.export.coverage.last_events import last_events
+from ops.logs.export.canary import Canaries, read_canaries
+from ops.logs.export.coverage.last_events import LastEvents, last_events
 from ops.logs.export.coverage.reading import EVERY_GROUP, Coverage, read_coverage
+from ops.logs.export.coverage.seen import Seen, judge_seen
 from ops.logs.export.coverage.subscriptions import (
     CAN_SUBSCRIBE,
     HAS_FILTER,
@@ -24,7 +28,6 @@ from ops.logs.export.coverage.subscriptions import (
     plan_unsubscribe,
 )
 from ops.logs.export.coverage.verdicts import GAPS, CoverageState, GroupCoverage
-from ops.logs.export.ledger.model import GroupKey
 from ops.logs.known_exports import single_known_export
 
 ONLY = "only"  # --last without a value
@@ -75,13 +78,14 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     flag_value=ONLY,
     default="",
     metavar="[S3URL]",
-    help="Also show when each log group's last event was exported; reads up to 1 GB of the newest hours. "
+    help="Also show whether events of each log group arrive; reads up to 1 GB of the newest hours. "
     "Default: of the only known export.",
 )
 def coverage(context: Context, selection: Selection, states: tuple[str, ...], last: str) -> int:
-    """Show the coverage.
+    """Show the coverage: what is configured, and with --last what arrives.
 
-    Returns exit status 1 if an included group is not exported, and 4 if not everything could be read.
+    Returns exit status 1 if an included group is not exported or does not arrive, and 4 if not everything
+    could be read.
     """
     report = _read(context, selection)
     entries = [entry for entry in report.groups if not states or entry.state in states]
@@ -95,13 +99,20 @@ def coverage(context: Context, selection: Selection, states: tuple[str, ...], la
         for reading in report.unread
     ]
     rows = [_row(entry) for entry in entries]
+    found, canaries = _read_bucket(context, last, report.at)
+    sights = [judge_seen(entry, found, canaries, report.at) for entry in entries]
+    rows = [
+        {**row, "seen": sight.state.value, "last_exported": sight.at, "why": row["why"] or sight.reason}
+        for row, sight in zip(rows, sights, strict=True)
+    ]
+    value = {
+        "groups": rows,
+        "unread": unread,
+        "canaries": canary_lines.canary_rows(context.cloud, canaries, report.at),
+    }
+    context.show(rows, empty="No matching log groups.", value=value)
     if last:
-        exported_at = _last(context, last)
-        rows = [
-            {**row, "last_exported": exported_at.get(entry.group.key)}
-            for row, entry in zip(rows, entries, strict=True)
-        ]
-    context.show(rows, empty="No matching log groups.", value={"groups": rows, "unread": unread})
+        canary_lines.show_canaries(context, canaries, report.at)
     for row in unread:
         context.echo(f"Not read: {row['account']}, {row['region']}: {row['error']}")
     for note in report.notes:
@@ -113,16 +124,27 @@ def coverage(context: Context, selection: Selection, states: tuple[str, ...], la
         f"{read}{exported:,} of {len(report.groups):,} log groups are exported; "
         f"{missing:,} included ones are not."
     )
-    if missing:
+    arriving = Counter(sight.state for sight in sights)
+    if last:
+        context.echo(
+            f"Seen in the bucket: {arriving[Seen.ARRIVING]:,} arriving, {arriving[Seen.IDLE]:,} idle, "
+            f"{arriving[Seen.NOT_ARRIVING]:,} not arriving, {arriving[Seen.NOT_READ]:,} not read."
+        )
+    elif exported:
+        context.echo("Whether events arrive was not read: add --last.")
+    if missing or arriving[Seen.NOT_ARRIVING]:
         return INCOMPLETE
-    return 0 if report.complete else NOT_READ
+    return 0 if report.complete and not (last and arriving[Seen.NOT_READ]) else NOT_READ
 
 
-def _last(context: Context, source: str) -> Mapping[GroupKey, datetime]:
+def _read_bucket(context: Context, source: str, now: datetime) -> tuple[LastEvents | None, Canaries]:
+    """Read the last events and canaries from the bucket; neither without `source`."""
     cloud = context.cloud
+    if not source:
+        return None, Canaries(error="the bucket was not read")
     location = single_known_export(cloud)[0] if source == ONLY else location_of(cloud, source)
     engine = Dataset(cloud, location).duckdb
-    return last_events(engine.lister, engine, datetime.now(UTC)).by_group
+    return last_events(engine.lister, engine, now), read_canaries(cloud, location, now)
 
 
 @verb

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ops.cli.context import NOT_READ, Context
+from ops.cli.logs import canaries as canary_lines
 from ops.cli.logs.results import carry_out, show_no_steps
 from ops.cli.verbs import confirm_option, dry_run_option, verb
 from ops.errors import InputError
@@ -108,7 +109,7 @@ def ledger(context: Context, export: ExportOptions, period: Period, all: bool) -
     Returns exit status 1 if events are missing or failed, and 4 if that is unknown: not everything was read.
     """
     report = _read_report(context, export, period)
-    result = report.ledger
+    result, canaries = report.ledger, report.canaries
     rows = [row for row in result.rows if all or row.incomplete]
     read = f"{len(result.rows):,} hours of {len(result.by_group()):,} log groups"
     if result.unread:
@@ -120,11 +121,13 @@ def ledger(context: Context, export: ExportOptions, period: Period, all: bool) -
             "missing": result.missing,
             "failed": result.failed,
             "unread": result.unread,
+            "canaries": canary_lines.canary_rows(context.cloud, canaries, report.at),
             "rows": list(map(_row, rows)),
         },
     )
     _show_notes(context, report)
     _show_summary(context, result)
+    canary_lines.show_canaries(context, canaries, report.at)
     if result.missing or result.failed:
         return INCOMPLETE
     return NOT_READ if result.unread else 0

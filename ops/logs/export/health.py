@@ -1,6 +1,7 @@
 """Health of the export's pipeline: throughput, delay, and errors of each stage.
 
-Takes one call for the metrics of the last hour, one for the alarms, and one for the error prefix.
+Takes one call for the metrics of the last hour, one for the alarms, one for the error prefix, and two for
+each account and region that has a canary.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from ops.aws.cloudwatch.alarms import Alarm, read_alarms
 from ops.aws.cloudwatch.metrics import Metric, Series, read_series
 from ops.errors import SlipwayError
 from ops.logs.export import error_records
+from ops.logs.export.canary import Canaries, read_canaries
 from ops.logs.export.installed import Export
 from ops.logs.lake.store import bucket_of
 from ops.templates.logs.alarms import BEHIND_MS, METRIC_ALARMS, STALE_S
@@ -56,6 +58,7 @@ class ExportPipeline:
     stages: tuple[ExportStage, ...]
     alarms: tuple[Alarm, ...] = ()
     notes: tuple[str, ...] = ()
+    canaries: Canaries | None = None  # None: the format has none
 
     @property
     def active_alarms(self) -> list[Alarm]:
@@ -99,8 +102,13 @@ def read_pipeline(cloud: Cloud, export: Export, now: datetime) -> ExportPipeline
         failed = count_failed_objects(cloud, export)
     except SlipwayError as error:
         notes.append(f"Cannot list failed objects: {error}")
+    canaries = None
+    if resources.processor and export.location:
+        canaries = read_canaries(cloud, export.location, now)
+    if canaries and canaries.error:
+        notes.append(f"Cannot read canaries: {canaries.error}")
     stages = judge_stages(export, resources, series, failed, now)
-    return ExportPipeline(export, now, stages, tuple(alarms), tuple(notes))
+    return ExportPipeline(export, now, stages, tuple(alarms), tuple(notes), canaries)
 
 
 def find_resources(cloud: Cloud, export: Export) -> PipelineResources:

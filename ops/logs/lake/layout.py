@@ -6,6 +6,7 @@ Below the dataset's prefix (`<hour>` is `date=YYYY-MM-DD/hour=HH`, in UTC):
     json/account=<id>/region=<r>/<hour>/…       JSON lines
     cloudwatch/<hour>/…                         records as CloudWatch Logs sends them; by hour of arrival
     YYYY/MM/DD/HH/…                             an older exporter's lines, newlines not escaped; by arrival
+    canary/account=<id>/region=<r>/<hour>/…     canaries of the export, in the format of its events
     compacted/account=<id>/region=<r>/<hour>/…  Parquet parts, and the manifest that names their sources
     errors/<type>/<hour>/…                      records that Firehose could not process or deliver
     large/…                                     events that are too large for a record

@@ -7,4 +7,5 @@ subscriptions   plans that subscribe and unsubscribe log groups
 subscribed      which log groups are exported, and since when
 subscriber_log  the log groups that the subscriber failed to subscribe
 last_events     the time of each log group's last exported event
+seen            whether events of a subscribed log group arrive in the bucket
 """

@@ -18,11 +18,15 @@ MAX_READ_BYTES = 1 << 30  # of objects
 
 @dataclass(frozen=True)
 class LastEvents:
-    """The last events since `since` by group, and the newest hour with objects by account and region."""
+    """The last events since `since` by group, and the newest hour with objects by account and region.
+
+    `unread` says which objects could not be read: a group may have an event there.
+    """
 
     since: datetime
     by_group: Mapping[GroupKey, datetime] = field(default_factory=dict)
     by_place: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
 
 def last_events(
@@ -41,14 +45,16 @@ def last_events(
         by_place[place] = max(at.hour, by_place.get(place, at.hour))
     if not sizes:
         return LastEvents(scope.start)
-    since, read = max(sizes), 0  # the newest hour that has objects is always read
+    since, read, limited = max(sizes), 0, False  # the newest hour that has objects is always read
     for hour in sorted(sizes, reverse=True):
         read += sizes[hour]
         if read > limit_bytes:
+            limited = True
             break
         since = hour
-    rows = engine.run(sql_query(Scope(since, scope.end), SQL)).table().to_pylist()
+    cursor = engine.run(sql_query(Scope(since, scope.end), SQL))
+    rows = cursor.table().to_pylist()
     by_group = {
         (row["account"], row["region"], row["log_group"]): row["last"].replace(tzinfo=UTC) for row in rows
     }
-    return LastEvents(since, by_group, by_place)
+    return LastEvents(since if limited else scope.start, by_group, by_place, cursor.unread)

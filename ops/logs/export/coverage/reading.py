@@ -7,7 +7,7 @@ retries if throttled; errors become part of the result.
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -117,7 +117,7 @@ def read_place(
     groups = _matching_groups(cloud, place, patterns)
     facts = read_facts(cloud, place, now)
     report(CoverageProgress(place, 0, len(groups)))
-    daily, notes = _bytes_per_day(cloud, place, groups, now)
+    ingested, notes = _ingested(cloud, place, groups, now)
     filters = _Filters(cloud, place, pace)
     judged: list[GroupCoverage] = []
     remaining = iter(groups)
@@ -125,7 +125,12 @@ def read_place(
         while batch := list(islice(remaining, BATCH)):
             names = (group.name if needs_filters(facts, group) else None for group in batch)
             for group, answer in zip(batch, pool.map(filters.read, names), strict=True):
-                judged.append(judge_group(facts, group, answer, now, daily.get(group.name)))
+                hours = ingested.get(group.name)
+                covered = judge_group(
+                    facts, group, answer, now, None if hours is None else sum(hours.values())
+                )
+                known = None if hours is None else tuple(sorted(hours))
+                judged.append(replace(covered, ingested_hours=known))
             report(CoverageProgress(place, len(judged), len(groups)))
     return PlaceCoverage(place, facts.exports, tuple(judged), (*facts.notes, *notes))
 
@@ -164,17 +169,18 @@ class _Filters:
             return error
 
 
-def _bytes_per_day(
+def _ingested(
     cloud: Cloud, place: Place, groups: Iterable[LogGroup], now: datetime
-) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Return the bytes ingested in the last day by group, or a note if the metrics cannot be read."""
-    daily = {group.name: 0.0 for group in groups}
+) -> tuple[dict[str, dict[datetime, float]], tuple[str, ...]]:
+    """Return the bytes ingested in the last day by group and hour, or a note if they cannot be read."""
+    daily: dict[str, dict[datetime, float]] = {group.name: {} for group in groups}
     names, metrics = list(daily), ("IncomingBytes",)
     try:
         for metric_sum in read_sums(
             cloud, place, "AWS/Logs", metrics, "LogGroupName", names, now - DAY, now, HOUR
         ):
-            daily[metric_sum.name] += metric_sum.value
+            if metric_sum.value:
+                daily[metric_sum.name][metric_sum.at] = metric_sum.value
     except SlipwayError as error:
         return {}, (f"{place.account.name}, {place.region}: cannot read the ingested bytes: {error}",)
     return daily, ()

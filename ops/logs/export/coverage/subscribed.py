@@ -9,6 +9,7 @@ from ops.aws.logs import account_policies
 from ops.aws.logs import groups as log_groups
 from ops.aws.logs.groups import LogGroup
 from ops.logs.export.installed import subscription_filter_name
+from ops.templates.logs.subscriber import CANARY_GROUPS
 
 READERS = 5  # parallel calls of DescribeSubscriptionFilters
 
@@ -22,8 +23,13 @@ class GroupExport:
 
 
 def list_group_exports(cloud: Cloud, place: Place) -> list[GroupExport]:
-    """Return all log groups of an account and region. Takes a call per group that no policy covers."""
-    groups = log_groups.list_groups(cloud, place)
+    """Return the log groups of an account and region. Takes a call per group that no policy covers.
+
+    Without the canary, whose events are in a folder of their own.
+    """
+    groups = [
+        group for group in log_groups.list_groups(cloud, place) if not group.name.startswith(CANARY_GROUPS)
+    ]
     policy = account_policies.read_policy(cloud, place)
     name = subscription_filter_name(place.region)
     own_policy = policy if policy and policy.name == name else None

@@ -50,6 +50,9 @@ class GroupCoverage:
     since: datetime | None = None
     export: Export | None = field(default=None, repr=False)
     bytes_per_day: float | None = None
+    ingested_hours: tuple[datetime, ...] | None = (
+        None  # of the last day, in which events came in; None: not read
+    )
 
 
 Filters = list[SubscriptionFilter] | SlipwayError | None  # of a log group; None if they were not read

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
@@ -10,6 +10,7 @@ from ops.aws.cloud import Cloud
 from ops.logs.export.backfill import state as backfill_state
 from ops.logs.export.backfill.plan import BackfillRequest
 from ops.logs.export.backfill.state import BackfillState
+from ops.logs.export.canary import Canaries, find_canaries
 from ops.logs.export.coverage.subscribed import GroupExport, list_group_exports
 from ops.logs.export.error_records import GroupHour
 from ops.logs.export.ledger.counting import CountExported, count_events, count_ingested
@@ -34,6 +35,7 @@ class ExportReport:
     backfills: Mapping[GroupKey, BackfillState]
     bytes_per_day: Mapping[GroupKey, float]
     notes: tuple[str, ...] = ()
+    canaries: Canaries = field(default_factory=Canaries)
 
     def advice(self) -> list[RetentionAdvice]:
         """Return advice for the groups whose events never expire, the most expensive first."""
@@ -96,7 +98,8 @@ def read_export_report(
     counts = replace(counts, unread=(*unread, *counts.unread))
     ledger = build_ledger(counts, start, end, now, delay)
     daily = _bytes_per_day([counts.ingested, unexported], end - start)
-    return ExportReport(now, tuple(groups), ledger, states, daily, ledger.notes)
+    canaries = find_canaries(bucket, location, now)
+    return ExportReport(now, tuple(groups), ledger, states, daily, ledger.notes, canaries)
 
 
 def _bytes_per_day(

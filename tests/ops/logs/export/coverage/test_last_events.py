@@ -31,7 +31,7 @@ def test_each_group_has_its_last_event(tmp_path: Path) -> None:
         (ACCOUNT, REGION, "/new"): START + timedelta(hours=4, seconds=7),
     }
     assert found.by_place == {(ACCOUNT, REGION): START + timedelta(hours=4)}
-    assert found.since == START
+    assert found.since == NOW - timedelta(hours=24)
 
 
 def test_reading_stops_at_the_limit(tmp_path: Path) -> None:
