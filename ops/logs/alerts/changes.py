@@ -123,7 +123,15 @@ class Alerts:
             )
             return model.parse_judgement(answer, answer["window"][0])
 
-        return self._call(name, "test", act, actions=("lambda:InvokeFunction",))
+        step = Step(
+            "test",
+            f"Test the alert {name}",
+            self._resource(name),
+            act,
+            parameters={"dataset": self._dataset.name},
+            actions=("lambda:InvokeFunction",),
+        )
+        return AuditedCall(step, Operation.CHANGE_ALERTS)
 
     def _key(self, name: str) -> str:
         return f"{self.location.prefix}{model.FOLDER}{name}.json"
@@ -153,6 +161,9 @@ class Alerts:
                 if turn == TURNS - 1:
                     raise
 
+    def _resource(self, name: str) -> Resource:
+        return Resource(KIND, name, self.location.account, self.location.region)
+
     def _call(
         self,
         name: str,
@@ -164,11 +175,10 @@ class Alerts:
         actions: tuple[str, ...] = ("s3:PutObject",),
         destructive: bool = False,
     ) -> AuditedCall[Any]:
-        resource = Resource(KIND, name, self.location.account, self.location.region)
         step = Step(
             verb,
             f"{verb.capitalize()} the alert {name}",
-            resource,
+            self._resource(name),
             act,
             parameters={"dataset": self._dataset.name, **(parameters or {})},
             evidence=evidence,
