@@ -41,6 +41,13 @@ def of_request(action: str, parameters: Mapping[str, Any], known: Mapping[str, A
     return {name.lower(): value for name, value in keys if value}
 
 
+def _cloudwatch_keys(
+    action: str, parameters: Mapping[str, Any], known: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    if action == "cloudwatch:PutMetricData":
+        yield "cloudwatch:namespace", _value(parameters, "Namespace")
+
+
 def _ecs_keys(
     action: str, parameters: Mapping[str, Any], known: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any]]:
@@ -83,6 +90,7 @@ def _rds_keys(
 
 
 _KEYS: dict[str, Callable[..., Iterator[tuple[str, Any]]]] = {
+    "cloudwatch": _cloudwatch_keys,
     "ecs": _ecs_keys,
     "iam": _iam_keys,
     "kms": _kms_keys,
