@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from ops.templates.logs import CENTRAL_DESCRIPTION
 from tests.end_to_end.test_log_flow import make_pipeline
 from tests.ops.embedded.log_pipeline import LogPipeline, make_group, write_logs
 from tests.ops.embedded.overlay import ACCOUNT, REGION, eventually
-from tests.ops.logs.export.coverage.test_verdicts import OURS, facts, verdict
+from tests.ops.logs.export.coverage.test_verdicts import GROUP, OURS, facts, verdict
 from tests.pages.test_pages import page, press, texts
 
 NOW = datetime.now(UTC)
@@ -115,7 +116,8 @@ def test_a_failing_stage_and_its_alarm_are_shown(monkeypatch: pytest.MonkeyPatch
 
 def test_coverage_shows_reasons_and_subscribes(monkeypatch: pytest.MonkeyPatch) -> None:
     exports_are(monkeypatch, central())
-    groups = (verdict(facts(), [OURS]), verdict(facts()))
+    exported = verdict(facts(), [OURS], replace(GROUP, name="/app/b"))
+    groups = (exported, verdict(facts()))
     unread = Reading[PlaceCoverage](PLACE, error=AccessDenied("Listing: access denied."))
     found = Coverage(NOW, (PlaceCoverage(PLACE, (), groups),), (unread,))
     monkeypatch.setattr(log_export_data, "read_coverage", lambda *_, **__: found)
@@ -127,6 +129,7 @@ def test_coverage_shows_reasons_and_subscribes(monkeypatch: pytest.MonkeyPatch) 
     table = test.dataframe[0].value
     assert list(table["State"]) == ["Not subscribed", "Subscribed"], "gaps first"
     assert "not processed by the subscriber yet" in table["Reason"][0]
+    assert list(table["Seen"]) == ["–", "Not read"], "configured is not seen"
     test = press(test, "Subscribe 1 log group")
     assert not test.exception
     assert "- **Subscribe /app/a**" in texts(test).replace("\\", "")
