@@ -141,8 +141,8 @@ def _show_local_starts(entries: Sequence[CalendarEntry]) -> None:
             "Stage": entry.stage.name,
             "Region": start.region,
             "Targets": start.targets,
-            "First start": f"{start.first:%a %Y-%m-%d %H:%M}",
-            "Last start": f"{start.last:%a %Y-%m-%d %H:%M}",
+            "First start": time_zone.with_weekday(start.first),
+            "Last start": time_zone.with_weekday(start.last),
             "Time zone": start.zone,
         }
         for entry in entries

@@ -109,6 +109,11 @@ def span(start: datetime, end: datetime, where: tzinfo) -> str:
     return f"{first:%d %b %H:%M:%S} to {last:{'' if same_day else '%d %b '}%H:%M:%S}"
 
 
+def with_weekday(moment: datetime) -> str:
+    """Format a time in its own time zone, which another column names: `Tue 2026-11-24 09:00`."""
+    return f"{moment:%a %Y-%m-%d %H:%M}"
+
+
 def localized(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with its columns of times in the time zone of the page, which their titles name.
 

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app.logs.state import View
+from app.shared import time_zone
 from app.shared.components import (
     empty_state,
     errors_shown,
@@ -143,7 +144,8 @@ def _result(judgement: Judgement) -> str:
     if judgement.partly and judgement.events is not None:
         events = f"at least {events}"
     reason = f" · {plain(judgement.partly)}" if judgement.partly else ""
-    return f"{events}, {judgement.start:%d %b %H:%M} to {judgement.end:%d %b %H:%M} UTC{reason}"
+    window = time_zone.span(judgement.start, judgement.end, time_zone.zone())
+    return f"{events}, {window} ({time_zone.name()}){reason}"
 
 
 def _show_buttons(bench: Workbench, alerts: Alerts, alert: Alert) -> None:
