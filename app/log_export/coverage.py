@@ -20,7 +20,7 @@ from app.shared.plans.panel import show_plan_panel
 from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
 from app.shared.tables import show_table
-from app.shared.words import ago, count
+from app.shared.words import ago, count, sentence
 from ops.logs.export.canary import Canaries
 from ops.logs.export.coverage.reading import Coverage
 from ops.logs.export.coverage.seen import Seen, Sight, judge_seen
@@ -35,6 +35,7 @@ from ops.text.sizes import size
 POLL_S = 1.0
 SHORT_READING_S = 2.0
 ROWS = 200  # per page of the table
+REASONS = 8  # below the table
 LOST = 50  # log groups listed that do not arrive
 OPERATIONS = (Operation.SUBSCRIBE_GROUPS, Operation.UNSUBSCRIBE_GROUPS)
 
@@ -72,7 +73,8 @@ def show_coverage(bench: Workbench, location: Location | None) -> None:
         with errors_shown():
             canaries = data.canaries(bench, location)
             last = data.last_exported(bench, location)
-        show_canaries(bench, canaries, scan.result.at, "coverage")
+        if canaries.found or scan.result.of(*INCLUDED):
+            show_canaries(bench, canaries, scan.result.at, "coverage")
     entries = scan.result.groups
     seen = [judge_seen(entry, last, canaries, scan.result.at) for entry in entries]
     _show_seen(entries, seen)
@@ -159,9 +161,6 @@ def _show_groups(bench: Workbench, coverage: Coverage, seen: Mapping[GroupKey, S
         selection_mode="multi-row",
         column_config={
             "Log group": st.column_config.TextColumn(width="medium"),
-            "Reason": st.column_config.TextColumn(
-                width="large" if any(entry.state in GAPS for entry in rows) else "small"
-            ),
             "Ingested per day": st.column_config.TextColumn(help="IncomingBytes of the last 24 hours"),
             "Last exported": st.column_config.TextColumn(
                 help="Time of the newest event in the bucket within the last 24 hours"
@@ -169,7 +168,26 @@ def _show_groups(bench: Workbench, coverage: Coverage, seen: Mapping[GroupKey, S
         },
     )
     selected = [rows[row] for row in event.selection.rows if row < len(rows)]
+    _show_reasons(selected or entries)
     _show_actions(bench, entries, selected)
+
+
+def _show_reasons(entries: Sequence[GroupCoverage]) -> None:
+    """Show each reason once, with the number of log groups that have it, or the name of the only one."""
+    by_reason: dict[str, list[GroupCoverage]] = {}
+    for entry in entries:
+        if entry.reason:
+            by_reason.setdefault(entry.reason, []).append(entry)
+    most = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+    lines = [
+        f"- **{count(len(found), 'log group') if len(found) > 1 else plain(found[0].group.name)}**: "
+        f"{plain(sentence(reason))}"
+        for reason, found in most[:REASONS]
+    ]
+    if len(most) > REASONS:
+        lines.append(f"- {count(len(most) - REASONS, 'other reason')}: filter the log groups.")
+    if lines:
+        st.markdown("\n".join(lines))
 
 
 def _digest(rows: Sequence[GroupCoverage]) -> str:
@@ -212,7 +230,6 @@ COLUMNS: dict[str, Callable[[GroupCoverage, Sight], str]] = {
     "State": lambda entry, sight: entry.state.capitalize(),
     "Seen": lambda entry, sight: sight.state.capitalize() or "–",
     "Log group": lambda entry, sight: entry.group.name,
-    "Reason": lambda entry, sight: entry.reason,
     "Account": lambda entry, sight: entry.group.place.account.name,
     "Region": lambda entry, sight: entry.group.place.region,
     "Subscribed by": lambda entry, sight: entry.exported_by or "–",
@@ -256,7 +273,8 @@ def _show_actions(
             disabled=not selected,
         )
     st.caption(
-        "Select rows at their left edge. To include excluded log groups, change the export's parameters."
+        "Select rows at their left edge, also to see only their reasons. To include excluded log groups, "
+        "change the export's parameters."
     )
     with errors_shown():
         if on:

@@ -128,7 +128,8 @@ def test_coverage_shows_reasons_and_subscribes(monkeypatch: pytest.MonkeyPatch) 
     assert "Cannot read" in texts(test)
     table = test.dataframe[0].value
     assert list(table["State"]) == ["Not subscribed", "Subscribed"], "gaps first"
-    assert "not processed by the subscriber yet" in table["Reason"][0]
+    assert "- **/app/a**: " in texts(test).replace("\\", "")
+    assert "ot processed by the subscriber yet" in texts(test)
     assert list(table["Seen"]) == ["–", "Not read"], "configured is not seen"
     test = press(test, "Subscribe 1 log group")
     assert not test.exception

@@ -94,9 +94,10 @@ def test_every_choice_is_a_treatment_that_a_policy_can_have(report: SanitizingRe
     head = 'version = 1\nengine = "postgres"\nafter = "SELECT 1;"\n'
     rows = [row for row in review.review_rows(head, report) if not row.is_path]
     for place in range(max((len(row.choices) for row in rows), default=0)):
-        decisions = {row.name: row.choices[min(place, len(row.choices) - 1)] for row in rows if row.choices}
-        decided = [row for row in rows if row.choices]
-        parse_policy(review.reviewed_policy(head, decided, decisions))
+        decisions = {
+            row.name: row.choices[min(place, len(row.choices) - 1)] if row.choices else "keep" for row in rows
+        }
+        parse_policy(review.reviewed_policy(head, rows, decisions))
 
 
 def test_what_needs_a_decision_comes_first() -> None:
