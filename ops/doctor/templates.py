@@ -11,7 +11,7 @@ from ops.errors import SlipwayError
 
 CHECK = "templates"
 # What ValidateTemplate does not look at, and what makes templates too large for a request.
-_UNREAD = {"ZipFile": "pass", "DefinitionString": "{}"}
+_UNREAD = {"ZipFile": "pass", "DefinitionString": "{}", "AlarmDescription": "-", "Variables": {}}
 
 
 def check(question: Question) -> Iterator[Finding]:
@@ -46,7 +46,7 @@ def _validate(question: Question, template: OwnTemplate) -> Finding:
 
 
 def _without_code(value: Any) -> Any:
-    """Return the template without code, definitions, and the metadata of its resources."""
+    """Return the template without code and its variables, definitions, alarm texts, and metadata."""
     if isinstance(value, list):
         return [_without_code(item) for item in value]
     if not isinstance(value, dict):
