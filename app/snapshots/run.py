@@ -96,7 +96,7 @@ def _show(bench: Workbench, pipeline: DeployedPipeline, run: runs.RunDetails, us
     lines = _log(bench, pipeline, run.task) if run.task else []
     log = "\n".join(f"{time_zone.of_log(line.at)}  {line.message.rstrip()}" for line in lines)
     _headline(bench, pipeline, execution, usual)
-    st.code(execution.arn, language=None)  # to copy
+    st.code(execution.arn, language=None, wrap_lines=True)  # to copy
     if execution.status in ("FAILED", "TIMED_OUT"):
         _failure(pipeline, execution, log)
     step = chosen_step(execution, address.current().get("step", ""))

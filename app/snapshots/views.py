@@ -292,7 +292,7 @@ def show_sanitized(bench: Workbench, pipeline: DeployedPipeline) -> None:
         chosen = show_table(rows, key="sanitized", on_select="rerun", selection_mode="single-row")
         selected = [snapshots[row] for row in chosen.selection.rows if row < len(snapshots)]
         for item in selected:
-            st.code(item.snapshot.arn, language=None)
+            st.code(item.snapshot.arn, language=None, wrap_lines=True)
         if not selected:
             st.caption("Select a snapshot to copy its ARN.")
 

@@ -116,7 +116,7 @@ def handler(event, context):
 """
 
 
-def test_a_failed_hook_pauses_until_it_succeeds_and_another_rolls_back(rings: Rings) -> None:
+def test_a_failed_hook_holds_the_run_until_it_succeeds_and_another_rolls_back(rings: Rings) -> None:
     home = rings.controller.place
     place = (home.account.id, home.region)
     name = f"slipway-hook-{rings.stack}"[:60]

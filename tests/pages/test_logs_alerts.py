@@ -73,7 +73,7 @@ def test_an_alert_shows_what_is_known_and_its_text_is_not_markdown(key: str) -> 
     test = page()
     assert not test.exception
     shown = texts(test)
-    assert "at least 3 events, 24 Nov 10:00 to 24 Nov 10:05 UTC · Some \\*failed\\*\\." in shown
+    assert "at least 3 events, 24 Nov 10:00:00 to 10:05:00 (UTC) · Some \\*failed\\*\\." in shown
     assert "Unknown" in shown and "1 unknown" in shown
     assert HOSTILE in [code.value for code in test.code]
     assert "Not judged in time" in shown and "1 notice not sent yet" in shown

@@ -46,12 +46,14 @@ def test_the_example_in_the_documentation_is_valid() -> None:
     assert rollout.rings[2].waves == WaveRule(WaveOrder.SHARES, (10, 50, 100))
 
 
+HOOK = '{ url = "https://example.com/" }, '
 # What is replaced in RINGS by what, the line that is named, and what is wrong there.
 WRONG = {
     "approval": ("failures = 1", "approval = true", 32, "stage.approval is not a table"),
     "no role": ("failures = 1", 'approval = { role = "viewer" }', 32, "approval.role is 'viewer'"),
     "no time": ("failures = 1", 'approval = { expires = "0h" }', 32, "approval.expires is zero"),
     "hooks": ("failures = 1", "hooks.during = []", 32, "stage.hooks.during is not a known key"),
+    "many hooks": ("failures = 1", f"hooks.after = [{HOOK * 6}]", 32, "stage.hooks.after has 6 hooks"),
     "unknown key": ("failures = 1", "failure = 1", 32, "stage.failure is not a known key"),
     "unknown key in where": ("one_box = 5", "onebox = 5", 21, "stage.where.onebox is not a known key"),
     "where beside it": ("[alarms]", "[[where]]\n[alarms]", 11, "where cannot be used with [[stage]]"),
