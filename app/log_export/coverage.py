@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import NoReturn
 
 import pandas as pd
 import streamlit as st
@@ -14,8 +13,8 @@ import streamlit as st
 from app.log_export import data
 from app.log_export.canaries import show_canaries
 from app.log_export.data import CoverageScan
-from app.shared.components import confirm_plan, empty_state, errors_shown, operation_button, plain, show_error
-from app.shared.dialogs import close_dialog, dialog
+from app.shared.components import empty_state, errors_shown, operation_button, plain, show_error
+from app.shared.dialogs import confirm
 from app.shared.plans.panel import show_plan_panel
 from app.shared.refreshing import show_refreshing
 from app.shared.session import Workbench
@@ -29,7 +28,6 @@ from ops.logs.export.coverage.verdicts import GAPS, INCLUDED, CoverageState, Gro
 from ops.logs.export.ledger.model import GroupKey
 from ops.logs.lake.layout import Location
 from ops.operations import Operation
-from ops.plan import Plan
 from ops.text.sizes import size
 
 POLL_S = 1.0
@@ -278,21 +276,10 @@ def _show_actions(
     )
     with errors_shown():
         if on:
-            _confirm(bench, plan_subscribe(bench.cloud, targets), f"Subscribe {_groups(targets)}")
+            confirm(bench, plan_subscribe(bench.cloud, targets), f"Subscribe {_groups(targets)}")
         if off:
-            _confirm(bench, plan_unsubscribe(bench.cloud, selected), f"Unsubscribe {_groups(selected)}")
+            confirm(bench, plan_unsubscribe(bench.cloud, selected), f"Unsubscribe {_groups(selected)}")
 
 
 def _groups(entries: Sequence[GroupCoverage]) -> str:
     return count(len(entries), "log group")
-
-
-def _confirm(bench: Workbench, plan: Plan, action: str) -> NoReturn:
-    """Open the dialog that shows and confirms the plan; its title and its button are the action."""
-    dialog(action)(_show_confirmation)(bench, plan, action)
-
-
-def _show_confirmation(bench: Workbench, plan: Plan, action: str) -> None:
-    st.markdown(f"**{plain(plan.title)}**")
-    if confirm_plan(bench, plan, button=action):
-        close_dialog()

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import NoReturn
 
 import streamlit as st
 
@@ -12,13 +11,12 @@ from app.shared import time_zone
 from app.shared.charts import show_chart
 from app.shared.components import (
     clear_caches_once,
-    confirm_plan,
     empty_state,
     errors_shown,
     operation_button,
     plain,
 )
-from app.shared.dialogs import close_dialog, dialog
+from app.shared.dialogs import confirm
 from app.shared.plans.panel import show_plan_panel
 from app.shared.session import Workbench
 from app.shared.tables import show_table
@@ -34,7 +32,6 @@ from ops.logs.lake.cache import FileCache
 from ops.logs.lake.layout import HOUR, Location, hour_of
 from ops.logs.lake.store import bucket_of
 from ops.operations import Operation
-from ops.plan import Plan
 from ops.text.sizes import size
 
 REPORT_TTL_S = 300
@@ -202,7 +199,7 @@ def show_failed(bench: Workbench, location: Location, stream: Stream | None) -> 
             key="replay",
             disabled=busy,
         ):
-            _confirm(bench, plan_replay(bench.cloud, location, stream, objects), "Replay failed records")
+            confirm(bench, plan_replay(bench.cloud, location, stream, objects), "Replay failed records")
 
 
 def show_backfill(bench: Workbench, location: Location, report: ExportReport) -> None:
@@ -255,7 +252,7 @@ def show_backfill(bench: Workbench, location: Location, report: ExportReport) ->
         targets = [names[name] for name in selected or names]
         with errors_shown():
             plan = plan_backfill(bench.cloud, location, targets, stopped=partial(_backfill_stops, bench))
-            _confirm(bench, plan, "Backfill log groups")
+            confirm(bench, plan, "Backfill log groups")
 
 
 def _request_row(request: BackfillRequest, location: Location) -> dict[str, str]:
@@ -323,7 +320,7 @@ def show_retention(
         with errors_shown():
             now = clock or (lambda: datetime.now(UTC))
             action = f"Set retention of {count(len(selected), 'log group')}"
-            _confirm(bench, plan_retention(bench.cloud, selected, days, now), action)
+            confirm(bench, plan_retention(bench.cloud, selected, days, now), action)
 
 
 def _saved(advice: Sequence[RetentionAdvice], days: int) -> float:
@@ -358,14 +355,3 @@ def _backfill_stops(bench: Workbench) -> bool:
     return any(
         work.stopping for work in bench.plan_runs.recent() if work.plan.operation is Operation.BACKFILL_LOGS
     )
-
-
-def _confirm(bench: Workbench, plan: Plan, action: str) -> NoReturn:
-    """Open the dialog that shows and confirms the plan; its title and its button are the action."""
-    dialog(action)(_show_confirmation)(bench, plan, action)
-
-
-def _show_confirmation(bench: Workbench, plan: Plan, action: str) -> None:
-    st.markdown(f"**{plain(plan.title)}**")
-    if confirm_plan(bench, plan, button=action):
-        close_dialog()

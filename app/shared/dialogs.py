@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from app.shared.components import errors_shown, show_error, wait_for
+from app.shared.components import confirm_plan, errors_shown, plain, show_error, wait_for
 from app.shared.plans.runs import PlanRun
+from app.shared.session import Workbench
+from ops.plan import Plan
 
 OPEN = "open-dialog"
 SHORT_PLAN_S = 15
@@ -44,6 +46,17 @@ def dialog(title: str) -> Callable[[Callable[P, None]], Callable[P, NoReturn]]:
         return open_dialog
 
     return decorate
+
+
+def confirm(bench: Workbench, plan: Plan, action: str) -> NoReturn:
+    """Open the dialog that shows and confirms the plan; its title and its button are the action."""
+    dialog(action)(_show_confirmation)(bench, plan, action)
+
+
+def _show_confirmation(bench: Workbench, plan: Plan, action: str) -> None:
+    st.markdown(f"**{plain(plan.title)}**")
+    if confirm_plan(bench, plan, button=action):
+        close_dialog()
 
 
 def show_dialog() -> None:
